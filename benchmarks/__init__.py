@@ -1,0 +1,1 @@
+"""Benchmarks, discovered and run by asv."""

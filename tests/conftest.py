@@ -1,0 +1,17 @@
+"""Settings of every test run."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# Figures are drawn to files; no test may need a screen.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# The same examples every time, so that a failure belongs to the change and not to the day. A test sets no
+# max_examples of its own: that would override the profiles, and the exploring run would not explore it.
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=60, print_blob=True)
+# Fresh examples every time, many of them; failures are remembered in .hypothesis/ and tried first next time.
+settings.register_profile("explore", deadline=None, max_examples=5_000, print_blob=True)
+settings.load_profile("ci")

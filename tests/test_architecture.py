@@ -1,0 +1,81 @@
+"""Imports point one way: theory knows nothing of simulation, and simulation nothing of theory."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rmt_alpha
+
+PACKAGE = Path(rmt_alpha.__file__).parent
+BASICS = {"_arithmetic", "_checks", "__init__"}
+THEORY = {
+    "_evaluation", "alpha_geometry", "curve", "effective_ridge", "equivalent_samples", "isotropic", "one_line",
+    "ridge_stage",
+}  # fmt: skip
+# What each room may import beside itself and the basics; rooms not listed (figures, cli) may import everything.
+ALLOWED = {
+    "_arithmetic": set(),
+    "_checks": set(),
+    "alpha_geometry": set(),
+    "_evaluation": set(),
+    "effective_ridge": set(),
+    "curve": {"alpha_geometry", "_evaluation"},
+    "ridge_stage": {"curve", "effective_ridge"},
+    "isotropic": {"curve", "effective_ridge", "ridge_stage", "equivalent_samples"},
+    "equivalent_samples": {"effective_ridge"},
+    "one_line": {"isotropic", "curve", "_evaluation"},
+    "simulation": set(),  # the judge shares nothing with the theory, not even kappa
+    "datasets": set(),
+    "reference_formula": set(),
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Rooms (top-level modules of the package) that a file imports, type-checking blocks left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = []
+    rooms = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "rmt_alpha":
+            parts = node.module.split(".")
+            rooms |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            rooms |= {a.name.split(".")[1] for a in node.names if a.name.startswith("rmt_alpha.")}
+    return rooms
+
+
+def files_of(room: str) -> list[Path]:
+    single = PACKAGE / f"{room}.py"
+    return [single] if single.exists() else sorted((PACKAGE / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_imports_point_the_right_way(room):
+    files = files_of(room)
+    assert files, f"no module {room}"
+    for path in files:
+        assert imports_of(path) <= ALLOWED[room] | BASICS | {room}, path
+
+
+def test_every_theory_module_has_its_rule():
+    assert set(ALLOWED) >= THEORY
+
+
+def test_a_wrong_import_would_be_seen(tmp_path):
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("from rmt_alpha.effective_ridge import effective_ridge\nimport rmt_alpha.curve\n")
+    assert imports_of(wrong) == {"effective_ridge", "curve"}
+
+
+def test_importing_the_package_is_light():
+    heavy = "matplotlib pandas sklearn torch dask xarray sympy joblib pooch distributed transformers peft"
+    program = f"import sys, rmt_alpha; print([m for m in {heavy.split()} if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "[]"
