@@ -1,0 +1,134 @@
+"""The look that all figures share: colours that the colour-blind can tell apart, one marker per special alpha.
+
+Colours are those of Okabe and Ito (2008).  Meaning is never carried by colour alone: theory is a line, simulation
+is points with error bars, and every special alpha has a shape of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import matplotlib
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+P = ParamSpec("P")
+
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+GREY = "#7F7F7F"
+SERIES = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK)
+"""Colours of curves, in order."""
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (6, 2)),
+    (0, (4, 1.5, 1, 1.5)),
+    (0, (2, 1.2)),
+    (0, (8, 1.5, 1, 1.5, 1, 1.5)),
+)
+"""Line styles of curves, in order, for readers without colours."""
+
+SHAPES = {
+    "best": {"marker": "D", "color": VERMILLION, "label": r"$\alpha^*$, the best"},
+    "neutral": {"marker": "X", "color": PURPLE, "label": r"neutral $\alpha$: accuracy 1/2"},
+    "one": {"marker": "s", "color": ORANGE, "label": r"$\alpha = 1$, plain fine-tuning"},
+    "zero": {"marker": "o", "color": GREEN, "label": r"$\alpha = 0$, no source"},
+}
+"""How a special alpha is marked, in every figure."""
+
+SETTINGS: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same picture on every machine
+    "mathtext.fontset": "dejavusans",
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.5,
+    "legend.fontsize": 8.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.formatter.use_mathtext": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+    "pdf.fonttype": 42,  # letters as letters: text in the PDF can be searched
+}
+_KEPT = ("backend", "interactive", "toolbar")
+
+
+def settings() -> dict[str, Any]:
+    """Matplotlib's defaults with `SETTINGS` on top: the reader's own configuration does not interfere."""
+    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith(_KEPT)}
+    return {**defaults, **SETTINGS}
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Decorate a ``draw`` function so that it draws with `settings`, wherever it is called."""
+
+    @wraps(draw)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with matplotlib.rc_context(settings()):
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def panels(columns: int, rows: int = 1, *, size: tuple[float, float] = (3.1, 2.7), **options: Any) -> Any:
+    """A figure with a grid of axes: ``(figure, axes)`` with axes an array of shape (rows, columns).
+
+    Parameters
+    ----------
+    columns, rows : int
+        Number of panels.
+    size : tuple of float
+        Width and height of one panel in inches.
+    **options
+        Passed to `matplotlib.figure.Figure.subplots`, such as ``sharey=True``.
+    """
+    figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def mark(axes: Axes, kind: str, x: float, y: float, **options: Any) -> None:
+    """Mark a special alpha of the theory with its shape from `SHAPES`."""
+    look = {
+        "linestyle": "none",
+        "markersize": 7.5,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.9,
+        "zorder": 6,
+        "clip_on": False,
+    }
+    axes.plot([x], [y], **(look | SHAPES[kind] | options))
+
+
+def points(axes: Axes, x: Any, y: Any, spread: Any, *, color: str = BLACK, **options: Any) -> None:
+    """Simulated points with error bars."""
+    look: dict[str, Any] = {
+        "linestyle": "none",
+        "marker": "o",
+        "markersize": 3.2,
+        "elinewidth": 0.9,
+        "capsize": 2.0,
+        "color": color,
+        "zorder": 4,
+    }
+    axes.errorbar(x, y, yerr=spread, **(look | options))
+
+
+def legend(figure: Figure, axes: Iterable[Axes], *, columns: int = 4) -> None:
+    """One legend above the panels, outside the data, with every label once."""
+    found: dict[str, Artist] = {}
+    for one in axes:
+        for handle, label in zip(*one.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    figure.legend(list(found.values()), list(found), loc="outside upper center", ncols=columns)
