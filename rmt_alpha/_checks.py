@@ -96,11 +96,12 @@ def check_range(name: str, value: Any, allowed: Range) -> None:
     if above and below:
         _check_magnitude(name, value, low, high, allowed)
         return
-    entries = value if array else np.asarray([value], dtype=object)
-    ok = entries > allowed.low if allowed.open_low else entries >= allowed.low
-    ok = ok & (entries <= allowed.high)
+    if not array:
+        raise ValueError(f"{name} must be {allowed.text}, got {_shown(value)}")
+    ok = value > allowed.low if allowed.open_low else value >= allowed.low
+    ok = ok & (value <= allowed.high)
     if not allowed.infinite:
-        ok = ok & (entries < math.inf)
+        ok = ok & (value < math.inf)
     raise ValueError(f"{name} must be {allowed.text}, got {_first(value, ok)}")
 
 
@@ -130,7 +131,7 @@ def _first(value: Any, ok: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = mpmath.nstr(value, 25) if isinstance(value, mpmath.mpf) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rmt_alpha import _arithmetic as arithmetic
 from rmt_alpha import alpha_geometry as geometry
+from rmt_alpha import finite_size
 from rmt_alpha._arithmetic import Arithmetic
 from rmt_alpha._checks import Range, as_real, check_choice, check_range
 from rmt_alpha._evaluation import Formula, Point, evaluate
 from rmt_alpha.alpha_geometry import Pair
+
+if TYPE_CHECKING:
+    from rmt_alpha.fluctuations import Fluctuations
 
 CRITERIA = ("accuracy", "risk")
 LOSS = Range("a number in (0, 1)", 0.0, 1.0, open_low=True)
@@ -48,6 +52,8 @@ class AlphaCurve:
         The number type of the fields.
     dps : int or None
         Decimal digits of the results in high precision, None for float64.
+    spread : callable or None
+        Returns the `Fluctuations` behind the finite-size error bars; None if the model has none.
 
     Notes
     -----
@@ -71,6 +77,7 @@ class AlphaCurve:
     risk_terms: tuple[Pair, ...]
     ops: Arithmetic
     dps: int | None = None
+    spread: Callable[[], Fluctuations] | None = None
 
     # --- the law of the score ------------------------------------------------------------------------
 
@@ -237,6 +244,28 @@ class AlphaCurve:
         """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
         with arithmetic.working_precision(self.dps):
             return self._result(self.error(over) - self.error(self.optimal_alpha()))
+
+    # --- finite-size error bars: standard deviation over draws of the data ----------------------------
+
+    def accuracy_std(self, alpha: Any) -> Any:
+        """Standard deviation of the accuracy over draws of the training data: the error bar of one run."""
+        return finite_size.curve_std(self, "accuracy", alpha)
+
+    def mean_std(self, alpha: Any) -> Any:
+        """Standard deviation of the mean of the score over draws of the training data."""
+        return finite_size.curve_std(self, "mean", alpha)
+
+    def variance_std(self, alpha: Any) -> Any:
+        """Standard deviation of the variance of the score over draws of the training data."""
+        return finite_size.curve_std(self, "variance", alpha)
+
+    def risk_std(self, alpha: Any) -> Any:
+        """Standard deviation of the risk over draws of the training data."""
+        return finite_size.curve_std(self, "risk", alpha)
+
+    def optimal_alpha_std(self) -> Any:
+        """Standard deviation, over draws of the training data, of the alpha that is best for the draw."""
+        return finite_size.optimal_alpha_std(self)
 
     # --- internals -----------------------------------------------------------------------------------
 

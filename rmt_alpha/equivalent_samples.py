@@ -5,9 +5,9 @@ Without a source (alpha = 0) the margin of a ridge classifier on n' samples is
     x0^2 = m^4 h / (m^2 + eta'),        eta' = p / n',
 
 which is rational in kappa: with d = kappa - gamma = eta' kappa / (1 + kappa) the equation x0 = x becomes a
-cubic in d.  As n' grows d falls from its value at n to 0, so the fewest samples that reach the margin x belong
-to the largest root.  (x0 is not monotone in n': with a small ridge it dips at n' = p, and there may be three
-roots.)
+cubic in d.  As n' grows d falls from its value at n to 0, so the fewest samples that reach the margin x
+belong to the largest root.  (x0 is not monotone in n': with a small ridge it dips at n' = p, and there may be
+three roots.)
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from rmt_alpha import _arithmetic as arithmetic
 from rmt_alpha._checks import Range, as_real, check_dps, check_range, check_vector
 from rmt_alpha.curve import AlphaCurve
 from rmt_alpha.effective_ridge import DIMENSION, LARGEST, RIDGE, SAMPLES, check_interpolation
-from rmt_alpha.ridge_stage import two_stage_curve
+from rmt_alpha.ridge_stage import two_stage_curve, two_stage_fluctuations
 
 ALIGNMENT = Range("a number in [-1, 1]", -1.0, 1.0)
 NORM = Range("a finite number >= 0", 0.0, math.inf, smallest=1 / LARGEST, largest=LARGEST)
@@ -229,7 +230,10 @@ class TransferProblem:
                 values = {k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()}
             elif any(map(arithmetic.is_precise, values.values())):
                 values = {k: None if v is None else np.asarray(v, float)[()] for k, v in values.items()}
-            return two_stage_curve(arithmetic.arithmetic_of(values.values(), dps), dps, **values)
+            ops = arithmetic.arithmetic_of(values.values(), dps)
+            # Error bars are asked for rarely: their ingredients are computed then.
+            spread = partial(two_stage_fluctuations, **values) if dps is None else None
+            return two_stage_curve(ops, dps, spread, **values)
 
     def equivalent_samples(self) -> Any:
         """How many more target samples would buy, without a source, what the source buys at alpha*.

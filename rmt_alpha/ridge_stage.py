@@ -13,11 +13,15 @@ free of cancellation: in float64 it is right to a few units in the last place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from rmt_alpha._arithmetic import Arithmetic
+import numpy as np
+
+from rmt_alpha._arithmetic import ARRAY, Arithmetic
 from rmt_alpha.curve import AlphaCurve
 from rmt_alpha.effective_ridge import EffectiveRidge, isotropic_ridge
+from rmt_alpha.fluctuations import Fluctuations, RidgeChain, source_spread
 
 
 class Geometry(NamedTuple):
@@ -62,7 +66,13 @@ def two_stage_geometry(
     return Geometry(norm, norm2, g * cosine, g * along, noise2 + (g * sine) * (g * sine))
 
 
-def ridge_stage(ridge: EffectiveRidge, at: Geometry, ops: Arithmetic, dps: int | None = None) -> AlphaCurve:
+def ridge_stage(
+    ridge: EffectiveRidge,
+    at: Geometry,
+    ops: Arithmetic,
+    dps: int | None = None,
+    spread: Callable[[], Fluctuations] | None = None,
+) -> AlphaCurve:
     """The law of the score after fine-tuning, as a curve in alpha."""
     m, m2, a, s, c2 = at
     reach = ridge.lift + m2
@@ -83,12 +93,14 @@ def ridge_stage(ridge: EffectiveRidge, at: Geometry, ops: Arithmetic, dps: int |
         risk_terms=((ease * m * best_risk, -ease * a), (0, drift)),
         ops=ops,
         dps=dps,
+        spread=spread,
     )
 
 
 def two_stage_curve(
     ops: Arithmetic,
     dps: int | None = None,
+    spread: Callable[[], Fluctuations] | None = None,
     *,
     beta: Any,
     p: Any,
@@ -103,4 +115,31 @@ def two_stage_curve(
     """The whole model: source stage (unless N is None), geometry, target stage."""
     source = source_vector(mu, None if N is None else isotropic_ridge(p, N, gamma_source, ops), ops)
     geometry = two_stage_geometry(beta, mu, mu_orth, target_scale, source, ops)
-    return ridge_stage(isotropic_ridge(p, n, gamma, ops), geometry, ops, dps)
+    return ridge_stage(isotropic_ridge(p, n, gamma, ops), geometry, ops, dps, spread)
+
+
+def two_stage_fluctuations(
+    *,
+    beta: Any,
+    p: Any,
+    n: Any,
+    N: Any,
+    mu: Any,
+    mu_orth: Any,
+    gamma: Any,
+    gamma_source: Any,
+    target_scale: Any,
+) -> Fluctuations:
+    """Spread of both stages over draws of n target and N source samples, in float64."""
+    trained = None if N is None else isotropic_ridge(p, N, gamma_source, ARRAY)
+    g, noise2 = source_vector(mu, trained, ARRAY)
+    at = two_stage_geometry(beta, mu, mu_orth, target_scale, (g, noise2), ARRAY)
+    across = np.sqrt(at.across2)
+    chain = RidgeChain(n, p / n, isotropic_ridge(p, n, gamma, ARRAY), at.norm, at.along, across)
+    if trained is None:
+        return Fluctuations(chain, None)
+    source_chain = RidgeChain(N, p / N, trained, mu, 0.0, 0.0)
+    safe = ARRAY.nonzero(at.norm)
+    cosine = target_scale * (beta * mu) / safe
+    sine = np.sqrt((1 - cosine) * (1 + cosine))
+    return Fluctuations(chain, source_spread(source_chain, p, noise2, cosine, sine))
