@@ -1,0 +1,122 @@
+"""`Simulation`: averages over draws of the data, with their standard errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from rmt_alpha.simulation.draws import Draws, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    r"""Averages over independent draws of the data, with standard errors.
+
+    .. math:: \bar q(\alpha) = \frac 1 R \sum_r q_r(\alpha), \qquad
+        \text{stderr} = \Bigl[ \frac{1}{R (R-1)} \sum_r (q_r - \bar q)^2 \Bigr]^{1/2}
+
+    for q the mean, the variance, the accuracy and the risk of each of R trained classifiers.  A single
+    replicate says nothing about its error, so its standard error is infinite.
+
+    Parameters
+    ----------
+    problem : TransferProblem
+        What was simulated.
+    alpha : ndarray
+        The alphas, any shape; all averages have this shape (floats for a scalar).
+    method : {"dense", "krylov"}
+        How it was simulated.
+    draws : Draws
+        The single replicates.
+    truncation_error : float
+        Estimated relative error of the five numbers of a replicate (worst replicate) from cutting the Krylov
+        chain; 0 if nothing was cut.
+    chain_length : int
+        Longest Krylov chain that was solved, in vectors; 0 for ``method="dense"``.
+    seed : numpy.random.SeedSequence
+        Pass it as ``rng`` to repeat the run bit by bit.
+
+    Examples
+    --------
+    >>> import rmt_alpha as ra
+    >>> problem = ra.TransferProblem(beta=0.8, p=400, n=40)
+    >>> simulation = ra.simulate(problem, [0, 1], replicates=400, rng=0)
+    >>> theory = problem.curve().accuracy(simulation.alpha)
+    >>> bool((abs(simulation.accuracy - theory) < 0.01).all())
+    True
+    """
+
+    problem: Any
+    alpha: FloatArray
+    method: str
+    draws: Draws = field(repr=False)
+    truncation_error: float
+    chain_length: int
+    seed: np.random.SeedSequence = field(repr=False)
+
+    @property
+    def replicates(self) -> int:
+        """Number of independent draws of the data."""
+        return self.draws.replicates
+
+    @property
+    def mean(self) -> Any:
+        """Average mean of the score."""
+        return _average(self.draws.mean)
+
+    @property
+    def mean_stderr(self) -> Any:
+        """Standard error of `mean`."""
+        return _stderr(self.draws.mean)
+
+    @property
+    def variance(self) -> Any:
+        """Average variance of the score (given the classifier)."""
+        return _average(self.draws.variance)
+
+    @property
+    def variance_stderr(self) -> Any:
+        """Standard error of `variance`."""
+        return _stderr(self.draws.variance)
+
+    @property
+    def accuracy(self) -> Any:
+        """Average signed accuracy on fresh target data."""
+        return _average(self.draws.accuracy)
+
+    @property
+    def accuracy_stderr(self) -> Any:
+        """Standard error of `accuracy`."""
+        return _stderr(self.draws.accuracy)
+
+    @property
+    def risk(self) -> Any:
+        """Average squared error on fresh target data."""
+        return _average(self.draws.risk)
+
+    @property
+    def risk_stderr(self) -> Any:
+        """Standard error of `risk`."""
+        return _stderr(self.draws.risk)
+
+    def at(self, alpha: Any) -> Simulation:
+        """The same classifiers at other alphas; nothing is drawn again."""
+        draws = self.draws.at(alpha)
+        return replace(self, alpha=draws.alpha, draws=draws)
+
+
+def _average(values: FloatArray) -> Any:
+    return _plain(values.mean(axis=0))
+
+
+def _stderr(values: FloatArray) -> Any:
+    count = len(values)
+    if count == 1:
+        return _plain(np.full(values.shape[1:], np.inf))
+    return _plain(values.std(axis=0, ddof=1) / np.sqrt(count))
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if np.ndim(value) == 0 else value
