@@ -8,20 +8,51 @@ Exact, high-dimensional predictions of fine-tuning: the test accuracy of a class
 0.8174
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from rmt_alpha.curve import AlphaCurve
 from rmt_alpha.effective_ridge import EffectiveRidge, effective_ridge
 from rmt_alpha.isotropic import TransferProblem
 from rmt_alpha.one_line import accuracy, neutral_alpha, optimal_alpha, risk
 
+if TYPE_CHECKING:
+    from rmt_alpha.comparison import Comparison, compare
+    from rmt_alpha.simulation import Simulation, simulate
+
 __version__ = "0.1.0"
+
+_LAZY = {
+    "Comparison": "comparison",
+    "Simulation": "simulation",
+    "compare": "comparison",
+    "simulate": "simulation",
+}
+"""Names that are imported when they are first used: what they need takes time to import."""
 
 __all__ = [
     "AlphaCurve",
+    "Comparison",
     "EffectiveRidge",
+    "Simulation",
     "TransferProblem",
     "accuracy",
+    "compare",
     "effective_ridge",
     "neutral_alpha",
     "optimal_alpha",
     "risk",
+    "simulate",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(importlib.import_module(f"rmt_alpha.{_LAZY[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'rmt_alpha' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

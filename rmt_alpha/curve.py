@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,8 +47,9 @@ class AlphaCurve:
     terms : tuple of pairs
         The rest: variance = (r mean)^2 + sum over terms of (u + v t)^2.  A sum of squares of affine functions
         is evaluated, and maximised, without the cancellation that a quadratic polynomial suffers.
-    risk_floor, risk_terms
-        Risk E(y - w.x)^2 = risk_floor + kappa^2 * (sum over risk_terms of (r + q alpha)^2).
+    risk_parts : callable
+        Returns (floor, terms) of the risk E(y - w.x)^2 = floor + kappa^2 * (sum over terms of (r + q
+        alpha)^2); called when the risk is first asked for.
     ops : Arithmetic
         The number type of the fields.
     dps : int or None
@@ -73,8 +75,7 @@ class AlphaCurve:
     mean_line: Pair
     aligned: Any
     terms: tuple[Pair, ...]
-    risk_floor: Any
-    risk_terms: tuple[Pair, ...]
+    risk_parts: Callable[[], tuple[Any, tuple[Pair, ...]]]
     ops: Arithmetic
     dps: int | None = None
     spread: Callable[[], Fluctuations] | None = None
@@ -101,8 +102,9 @@ class AlphaCurve:
         """Squared test risk, E(y - w.x)^2 = variance + (1 - mean)^2."""
 
         def formula(at: Point) -> Any:
-            lines = (at.line(self.strength * r, self.strength * q) for r, q in self.risk_terms)
-            return self.risk_floor + sum(_square(line) for line in lines)
+            floor, terms = self._risk
+            lines = (at.line(self.strength * r, self.strength * q) for r, q in terms)
+            return floor + sum(_square(line) for line in lines)
 
         return self._evaluate(formula, alpha)
 
@@ -175,8 +177,9 @@ class AlphaCurve:
         check_choice("criterion", criterion, CRITERIA)
         with arithmetic.working_precision(self.dps):
             if criterion == "risk":
-                pull = -sum(r * q for r, q in self.risk_terms)
-                return self._result(self.ops.ratio(pull, sum(q * q for _, q in self.risk_terms)))
+                _, terms = self._risk
+                pull = -sum(r * q for r, q in terms)
+                return self._result(self.ops.ratio(pull, sum(q * q for _, q in terms)))
             z0, z1 = geometry.best_direction(self.mean_line, self.terms)
             return self._result(self._alpha(self.ops.ratio(z1, z0)))
 
@@ -268,6 +271,10 @@ class AlphaCurve:
         return finite_size.optimal_alpha_std(self)
 
     # --- internals -----------------------------------------------------------------------------------
+
+    @cached_property
+    def _risk(self) -> tuple[Any, tuple[Pair, ...]]:
+        return self.risk_parts()
 
     def _line(self, pair: Pair, at: Point) -> Any:
         return at.line(pair[0], self.strength * pair[1])

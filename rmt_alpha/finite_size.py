@@ -71,8 +71,8 @@ def curve_std(curve: AlphaCurve, quantity: str, alpha: Any) -> Any:
 def optimal_alpha_std(curve: AlphaCurve) -> Any:
     r"""Standard deviation of the empirical alpha*, the best alpha for the one draw that was made.
 
-    By implicit differentiation of :math:`x'(\alpha^*) = 0` with x = mean / std: the deviation of alpha* is that
-    of :math:`x'` divided by :math:`-x''`.  0 where nothing depends on alpha.
+    By implicit differentiation of :math:`x'(\alpha^*) = 0` with x = mean / std: the deviation of alpha* is
+    that of :math:`x'` divided by :math:`-x''`.  0 where nothing depends on alpha.
 
     Raises
     ------

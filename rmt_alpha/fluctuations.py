@@ -2,8 +2,8 @@ r"""Finite-size error bars: how far one draw of the data falls from the determin
 
 The random matrix of a ridge fit enters only through a chain of 3 x 3 blocks (docs/simulation.md), whose
 entries are Gaussian (variance 1/n after scaling) or chi (variance 1/(2n)) around a deterministic limit: the
-first column rho = (m, 0, sqrt(eta)), then identities and sqrt(eta) times identities.  In this limit everything
-decays geometrically along the chain, with ratio tau = -sqrt(eta)/L, so that tau^2 = 1 - h:
+first column rho = (m, 0, sqrt(eta)), then identities and sqrt(eta) times identities.  In this limit
+everything decays geometrically along the chain, with ratio tau = -sqrt(eta)/L, so that tau^2 = 1 - h:
 
     w_j = tau^j w_0,     w_0 = rho/(L+m^2) + (t/L) [d - rho (rho.d)/(L+m^2)],     d = (a, sqrt(c2), 0).
 
@@ -62,7 +62,7 @@ class RidgeChain:
         return along, (along**2 + across**2 + self.ridge.noise * noise**2) / self.ridge.freedom
 
     def derivatives(self, t: Any, by_length: Any, by_square: Any) -> tuple[Array, Array, Array]:
-        """(g, S, Y): derivatives of a functional by rho and by the blocks, for its two partial derivatives."""
+        """(g, S, Y): derivatives by rho and by the blocks of a functional with these partial derivatives."""
         lift, m, reach = self.ridge.lift, self.m, self.reach
         zero = 0 * (t + m + self.along + self.eta)
         rho = _stack(m + zero, zero, np.sqrt(self.eta) + zero)
@@ -129,7 +129,7 @@ class Fluctuations:
         return total + self._from_source(*self._source_gradient(t, by_length, by_square))
 
     def variance_of_derivative(self, t: Any, gradient: Any) -> Array:
-        """Variance of the derivative in t of a functional; ``gradient(t)`` gives its two partial derivatives."""
+        """Variance of the derivative in t of a functional whose partial derivatives are ``gradient(t)``."""
         shifted = np.asarray(t) + 1j * STEP
         complex_parts = self.chain.derivatives(shifted, *gradient(shifted))
         parts = tuple(part.imag / STEP for part in complex_parts)

@@ -14,11 +14,13 @@ free of cancellation: in float64 it is right to a few units in the last place.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rmt_alpha._arithmetic import ARRAY, Arithmetic
+from rmt_alpha.alpha_geometry import Pair
 from rmt_alpha.curve import AlphaCurve
 from rmt_alpha.effective_ridge import EffectiveRidge, isotropic_ridge
 from rmt_alpha.fluctuations import Fluctuations, RidgeChain, source_spread
@@ -74,27 +76,32 @@ def ridge_stage(
     spread: Callable[[], Fluctuations] | None = None,
 ) -> AlphaCurve:
     """The law of the score after fine-tuning, as a curve in alpha."""
-    m, m2, a, s, c2 = at
+    m, m2, _a, s, c2 = at
     reach = ridge.lift + m2
     root = ops.sqrt(ridge.freedom)
     scale = root * reach
     noise = ops.sqrt(ridge.noise) / scale
     drift = ops.sqrt(c2) / (root * ridge.lift)
-    # Risk = [1/(1+m^2) + kappa^2 ((1+m^2)/(L+m^2)^2 (m/(1+m^2) - alpha a)^2 + alpha^2 c2/L^2)] / h: what no
-    # vector can explain, plus the distance of the prior from the best regression vector m_t/(1+m^2).
-    best_risk = 1 / (1 + m2)
-    ease = ops.sqrt(1 + m2) / scale
     return AlphaCurve(
         strength=ridge.kappa,
         mean_line=(m2 / reach, s / reach),
         aligned=1 / (root * ops.nonzero(m)),
         terms=((0, drift), (noise * ridge.lift, -noise * s)),
-        risk_floor=best_risk / ridge.freedom,
-        risk_terms=((ease * m * best_risk, -ease * a), (0, drift)),
+        risk_parts=partial(_risk_parts, ridge.freedom, at, scale, drift, ops),
         ops=ops,
         dps=dps,
         spread=spread,
     )
+
+
+def _risk_parts(
+    freedom: Any, at: Geometry, scale: Any, drift: Any, ops: Arithmetic
+) -> tuple[Any, tuple[Pair, ...]]:
+    # Risk = [1/(1+m^2) + kappa^2 ((1+m^2)/(L+m^2)^2 (m/(1+m^2) - alpha a)^2 + alpha^2 c2/L^2)] / h: what no
+    # vector can explain, plus the distance of the prior from the best regression vector m_t/(1+m^2).
+    best_risk = 1 / (1 + at.norm2)
+    ease = ops.sqrt(1 + at.norm2) / scale
+    return best_risk / freedom, ((ease * at.norm * best_risk, -ease * at.along), (0, drift))
 
 
 def two_stage_curve(

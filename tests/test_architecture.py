@@ -14,24 +14,29 @@ import rmt_alpha
 PACKAGE = Path(rmt_alpha.__file__).parent
 BASICS = {"_arithmetic", "_checks", "__init__"}
 THEORY = {
-    "_evaluation", "alpha_geometry", "curve", "effective_ridge", "equivalent_samples", "isotropic", "one_line",
+    "_evaluation", "alpha_geometry", "curve", "effective_ridge", "equivalent_samples", "finite_size",
+    "fluctuations", "isotropic", "one_line",
     "ridge_stage",
 }  # fmt: skip
-# What each room may import beside itself and the basics; rooms not listed (figures, cli) may import everything.
+# What each room may import beside itself and the basics; rooms not listed (figures, cli) may import
+# everything.
 ALLOWED = {
     "_arithmetic": set(),
     "_checks": set(),
     "alpha_geometry": set(),
     "_evaluation": set(),
     "effective_ridge": set(),
-    "curve": {"alpha_geometry", "_evaluation"},
-    "ridge_stage": {"curve", "effective_ridge"},
+    "curve": {"alpha_geometry", "_evaluation", "finite_size"},
+    "finite_size": {"alpha_geometry"},
+    "fluctuations": {"effective_ridge"},
+    "ridge_stage": {"alpha_geometry", "curve", "effective_ridge", "fluctuations"},
     "isotropic": {"curve", "effective_ridge", "ridge_stage", "equivalent_samples"},
     "equivalent_samples": {"effective_ridge"},
     "one_line": {"isotropic", "curve", "_evaluation"},
     "simulation": set(),  # the judge shares nothing with the theory, not even kappa
     "datasets": set(),
-    "reference_formula": set(),
+    "reference_formula": {"effective_ridge"},  # its ranges of arguments
+    "comparison": {"simulation"},  # the theory comes in with the problem
 }
 
 

@@ -139,7 +139,7 @@ def test_bad_types_are_named(changes, message):
 @pytest.mark.parametrize("dps", [None, 30])
 @pytest.mark.parametrize("alpha", [math.nan, [0.0, math.nan]])
 def test_alpha_must_not_be_nan(alpha, dps):
-    with pytest.raises(ValueError, match="alpha must be a real number .* got nan"):
+    with pytest.raises(ValueError, match=r"alpha must be a real number .* got nan"):
         ra.accuracy(alpha, 0.8, 400, 40, dps=dps)
 
 

@@ -1,0 +1,258 @@
+"""`compare`: the theory held against simulation, with an honest error bar and a verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from rmt_alpha._checks import Range, as_real, check_range
+from rmt_alpha.simulation import simulate
+from rmt_alpha.simulation.arguments import check_count, root_seed
+
+if TYPE_CHECKING:
+    from rmt_alpha.isotropic import TransferProblem
+
+QUANTITIES = ("accuracy", "mean", "variance", "risk")
+LEVEL = Range("a number in (0, 1)", 0.0, 1.0, open_low=True)
+Array = np.ndarray[Any, Any]
+
+
+class Row(NamedTuple):
+    """One quantity at one alpha."""
+
+    quantity: str
+    alpha: float
+    theory: float
+    simulation: float
+    stderr: float
+    z: float
+    """(simulation - theory) / stderr, at the size that was asked for: contains the bias of order 1/n."""
+    limit: float
+    """Simulation extrapolated to infinite size."""
+    limit_stderr: float
+    limit_z: float
+    """(limit - theory) / limit_stderr: standard normal if the theory is right."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    r"""Theory against simulation, quantity by quantity and alpha by alpha.
+
+    The theory is the limit of infinite n; a simulation of size n is off by :math:`b/n + O(1/n^2)`.
+    Doubling p, n and N halves the bias, so
+
+    .. math:: q_\infty = 2\, \bar q_{2n} - \bar q_n
+
+    is free of it, with the standard error :math:`\sqrt{4 s_{2n}^2 + s_n^2}`.  The verdict judges this limit.
+
+    Attributes
+    ----------
+    alpha : ndarray
+        The alphas, one-dimensional.
+    replicates : int
+        Draws of the data at each size.
+    rows : list of Row
+        Every quantity at every alpha.
+    level : float
+        Probability of a false alarm of the verdict, all rows together.
+    sizes : list of tuple
+        (p, n, N) of every simulation.
+    """
+
+    problem: Any
+    alpha: Array
+    replicates: int
+    rows: list[Row] = field(repr=False)
+    level: float
+    sizes: list[tuple[Any, Any, Any]]
+
+    @property
+    def threshold(self) -> float:
+        """Largest |z| that chance explains: two-sided, shared among all rows (Bonferroni)."""
+        return float(-special.ndtri(self.level / (2 * len(self.rows))))
+
+    @property
+    def worst(self) -> Row:
+        """The row with the largest |limit_z|."""
+        return max(self.rows, key=lambda row: abs(row.limit_z))
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the theory agrees with the simulation, its bias of order 1/n taken out."""
+        return abs(self.worst.limit_z) <= self.threshold
+
+    @property
+    def bias_matters(self) -> bool:
+        """Whether the bias of order 1/n shows at the size that was asked for."""
+        return max(abs(row.z) for row in self.rows) > self.threshold
+
+    def column(self, name: str, quantity: str = "accuracy") -> Array:
+        """One column of the table, for example ``column("theory")``, along alpha."""
+        return np.array([getattr(row, name) for row in self.rows if row.quantity == quantity])
+
+    def verdict(self) -> str:
+        """The verdict in one sentence."""
+        worst = self.worst
+        where = f"worst z = {worst.limit_z:+.2f} ({worst.quantity} at alpha = {worst.alpha:g})"
+        bound = f"chance allows {self.threshold:.2f}"
+        if not self.agrees:
+            return f"theory and simulation DISAGREE: {where}, {bound}"
+        if self.bias_matters:
+            return f"theory and simulation agree once the bias of order 1/n is taken out: {where}, {bound}"
+        return f"theory and simulation agree: {where}, {bound}"
+
+    def __str__(self) -> str:
+        words = (
+            ("alpha", 9),
+            ("theory", 12),
+            ("simulation", 12),
+            ("stderr", 10),
+            ("z", 8),
+            ("n->inf", 12),
+            ("z", 8),
+        )
+        head = f"{'quantity':9}" + "".join(f"{word:>{width}}" for word, width in words)
+        lines = [
+            f"{row.quantity:9}{row.alpha:9.4g}{row.theory:12.6f}{row.simulation:12.6f}{row.stderr:10.2g}"
+            f"{row.z:8.2f}{row.limit:12.6f}{row.limit_z:8.2f}"
+            for row in self.rows
+        ]
+        return "\n".join([head, *lines, "", self.verdict()])
+
+
+def compare(
+    problem: TransferProblem,
+    alpha: Any,
+    *,
+    theory: Any = None,
+    quantities: Sequence[str] = QUANTITIES,
+    replicates: int = 400,
+    doublings: int = 1,
+    level: float = 1e-3,
+    method: str = "auto",
+    rng: Any = None,
+    n_jobs: int = 1,
+    progress: bool = False,
+) -> Comparison:
+    r"""Hold the theory against simulations that share no code with it.
+
+    .. math:: z = \frac{q_\infty - q_{\text{theory}}}{\text{stderr}}, \qquad
+        q_\infty = 2\, \bar q_{2n} - \bar q_n
+
+    Parameters
+    ----------
+    problem : TransferProblem
+        Scalars only; p, n and a finite N are whole numbers.
+    alpha : float or array_like
+        Finite alphas.
+    theory : object, optional
+        What is judged: anything with methods ``accuracy(alpha)``, ``mean(alpha)``, ... for the
+        ``quantities``. The default is ``problem.curve()``; give your own formula to test it.
+    quantities : sequence of str
+        Among "accuracy", "mean", "variance" and "risk".
+    replicates : int
+        Draws of the data at each size.
+    doublings : int
+        How often the size is doubled: 0 judges the simulation as it is, bias included; 1 removes the bias
+        of order 1/n; 2 removes 1/n^2 as well, for small n, at the price of a larger standard error.
+    level : float
+        Probability that a right theory is rejected.
+    method, rng, n_jobs, progress
+        As in `simulate`.
+
+    Returns
+    -------
+    Comparison
+        Table, z-scores and verdict; ``print`` it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `simulate`; or if a quantity is unknown, or fewer than 2 replicates give no standard error.
+
+    Examples
+    --------
+    >>> import rmt_alpha as ra
+    >>> problem = ra.TransferProblem(beta=0.6, p=300, n=200, N=500, gamma=0.3)
+    >>> ra.compare(problem, [0, 1], rng=0).agrees
+    True
+
+    A theory that forgets the noise of the source fails:
+
+    >>> wrong = ra.TransferProblem(beta=0.6, p=300, n=200, N=float("inf"), gamma=0.3)
+    >>> ra.compare(problem, [0, 1], theory=wrong.curve(), rng=0).agrees
+    False
+    """
+    alphas = np.atleast_1d(np.asarray(as_real("alpha", alpha), float))
+    if alphas.ndim != 1 or alphas.size == 0:
+        raise ValueError(
+            f"alpha must be a number or a non-empty one-dimensional array, got shape {alphas.shape}"
+        )
+    check_range("level", level := as_real("level", level), LEVEL)
+    if check_count("replicates", replicates) < 2:
+        raise ValueError("replicates must be at least 2 to give a standard error, got 1")
+    steps = 0 if doublings == 0 else check_count("doublings", doublings)
+    unknown = [name for name in quantities if name not in QUANTITIES]
+    if unknown or not quantities:
+        raise ValueError(f"quantities must be among {', '.join(QUANTITIES)}, got {tuple(quantities)!r}")
+    curve = problem.curve() if theory is None else theory
+    problems = [enlarged(problem, 2**step) for step in range(steps + 1)]
+    runs = [
+        simulate(
+            each, alphas, replicates=replicates, method=method, rng=seed, n_jobs=n_jobs, progress=progress
+        )
+        for each, seed in zip(problems, root_seed(rng).spawn(steps + 1), strict=True)
+    ]
+    weights = extrapolation_weights(steps)
+    rows = []
+    for name in quantities:
+        averages = np.array([getattr(run, name) for run in runs])
+        errors = np.array([getattr(run, f"{name}_stderr") for run in runs])
+        limit, limit_error = weights @ averages, np.sqrt(weights**2 @ errors**2)
+        expected = np.asarray(getattr(curve, name)(alphas), float)
+        columns = (
+            alphas,
+            expected,
+            averages[0],
+            errors[0],
+            _z(averages[0] - expected, errors[0]),
+            limit,
+            limit_error,
+            _z(limit - expected, limit_error),
+        )
+        rows += [Row(name, *map(float, row)) for row in zip(*columns, strict=True)]
+    sizes = [(each.p, each.n, each.N) for each in problems]
+    return Comparison(problem, alphas, replicates, rows, float(level), sizes)
+
+
+def enlarged(problem: TransferProblem, factor: int) -> TransferProblem:
+    """The same problem with ``factor`` times the dimension and samples: the same theory, less bias."""
+    larger = {"p": factor * problem.p, "n": factor * problem.n}
+    if problem.N is not None and math.isfinite(problem.N):
+        larger["N"] = factor * problem.N
+    return dataclasses.replace(problem, **larger)
+
+
+def extrapolation_weights(doublings: int) -> Array:
+    """Weights w with sum_i w_i q(n 2^i) = q(inf) + O(1/n^(doublings + 1)): polynomial in 1/n, at 1/n = 0.
+
+    Examples
+    --------
+    >>> extrapolation_weights(1)
+    array([-1.,  2.])
+    """
+    h = 0.5 ** np.arange(doublings + 1)
+    return np.array([np.prod([x / (x - y) for x in h if x != y]) for y in h])
+
+
+def _z(difference: Array, stderr: Array) -> Array:
+    # Without spread (a deterministic quantity) only rounding may differ.
+    rounding = np.abs(difference) < 1e-12
+    safe = np.where(stderr > 0, stderr, 1.0)
+    return np.where(stderr > 0, difference / safe, np.where(rounding, 0.0, np.copysign(np.inf, difference)))
