@@ -1,0 +1,76 @@
+"""The command ``rmt-alpha``: parse, call, print.  One module per verb."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import rmt_alpha
+
+VERBS = ("optimal", "curve", "compare", "reproduce")
+"""Modules of this package, in the order of the help; each has ``add_parser(subparsers)`` and ``run``."""
+
+DESCRIPTION = """\
+How much should fine-tuning trust the model it starts from?
+
+A source model gives weights w~. Fine-tuning freezes alpha * w~ and trains a ridge correction on n samples of
+the target task. rmt-alpha predicts the test accuracy for every alpha, and the best alpha, exactly in high
+dimension."""
+
+EPILOG = """\
+a first session:
+  rmt-alpha optimal --beta 0.8 --p 400 --n 40 --N 2000     how much to trust the source: alpha* and its gain
+  rmt-alpha curve --beta 0.8 --p 400 --n 40 --plot a.png   accuracy against alpha, as CSV and picture
+  rmt-alpha compare --beta 0.8 --p 400 --n 40 --N 2000     the same theory held against simulation
+  rmt-alpha reproduce --quick                              the paper's figures and tables, into ./reproduced
+
+words:
+  beta    alignment of the target task with the source task, from -1 to 1
+  p, n    dimension, number of target samples (eta = p/n decides how much the source matters)
+  N       number of source samples; leave it out if the source direction is known exactly
+  gamma   ridge penalty, per sample: (1/n) sum of squared errors + gamma ||w - alpha w~||^2
+  alpha   0 ignores the source, 1 is standard fine-tuning, alpha* is the best
+
+rmt-alpha VERB --help explains one verb.
+Exit status: 0 done, 1 failed in part, 2 bad input, 130 interrupted."""
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the line breaks of the texts; a little wider than the default."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=112)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        "rmt-alpha", description=DESCRIPTION, epilog=EPILOG, formatter_class=HelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"rmt-alpha {rmt_alpha.__version__}")
+    subparsers = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True)
+    for verb in VERBS:
+        importlib.import_module(f"rmt_alpha.cli.{verb}").add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit status; bad input is one line on stderr and status 2."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("rmt-alpha: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        print(f"rmt-alpha {arguments.verb}: {message}", file=sys.stderr)
+        return 2
+    return status

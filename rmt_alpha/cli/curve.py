@@ -1,0 +1,97 @@
+"""``rmt-alpha curve``: accuracy and risk as functions of alpha."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
+
+COLUMNS = ("alpha", "mean", "variance", "accuracy", "risk")
+DESCRIPTION = """\
+Mean and variance of the score, accuracy and risk for many alphas: CSV (or JSON) on standard output, or in a
+file.
+
+example:
+  rmt-alpha curve --beta 0.5 --p 400 --n 40 --N 2000 --alpha=-4:4:81 --out curve.csv --plot curve.png"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "curve",
+        help="accuracy and risk as functions of alpha (CSV, JSON, picture)",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_problem_options(parser)
+    parser.add_argument(
+        "--alpha",
+        type=alphas,
+        metavar="LOW:HIGH:COUNT",
+        help="values of alpha, or a list such as 0,1,2.5 (default: a range around alpha*); "
+        "write --alpha=-4:4:81 if the first number is negative",
+    )
+    parser.add_argument("--format", choices=("csv", "json"), default="csv", help="format of the numbers")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the numbers here, not to standard output"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the curve (png, pdf, svg)")
+    parser.add_argument(
+        "--band",
+        action="store_true",
+        help="add the standard deviation of the accuracy over draws of the training data",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table, draw the picture."""
+    problem = problem_from(arguments)
+    curve = problem.curve()
+    alpha = arguments.alpha if arguments.alpha is not None else default_alphas(curve)
+    columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in COLUMNS[1:]}
+    if arguments.band:
+        columns["accuracy_std"] = curve.accuracy_std(alpha)
+    text = _csv(columns) if arguments.format == "csv" else _json(columns)
+    if arguments.out is None:
+        sys.stdout.write(text)
+    else:
+        arguments.out.write_text(text, encoding="utf-8")
+    if arguments.plot is not None:
+        from rmt_alpha.figures.one_curve import draw_curve
+
+        draw_curve(curve, alpha, band=arguments.band).savefig(arguments.plot)
+    return 0
+
+
+def default_alphas(curve: Any) -> np.ndarray[Any, Any]:
+    """61 alphas that show 0, 1, alpha* and the neutral alpha, if they are of that size."""
+    wanted = [x for x in (0.0, 1.0, curve.optimal_alpha(), curve.neutral_alpha) if abs(x) < 50]
+    low, high = min(wanted), max(wanted)
+    margin = 0.35 * (high - low)
+    grid = 10.0 ** np.floor(np.log10(high - low)) / 2  # round numbers at both ends
+    return np.linspace(np.floor((low - margin) / grid) * grid, np.ceil((high + margin) / grid) * grid, 61)
+
+
+def _csv(columns: dict[str, np.ndarray[Any, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([repr(float(value)) for value in row] for row in zip(*columns.values(), strict=True))
+    return text.getvalue()
+
+
+def _json(columns: dict[str, np.ndarray[Any, Any]]) -> str:
+    rows = {
+        name: [value if np.isfinite(value) else str(value) for value in map(float, values)]
+        for name, values in columns.items()
+    }
+    return json.dumps(rows, indent=1) + "\n"

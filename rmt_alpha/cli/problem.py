@@ -1,0 +1,68 @@
+"""Options that describe a problem, shared by the verbs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from rmt_alpha.isotropic import TransferProblem
+
+FIELDS = {
+    "beta": "alignment of the target mean with the source mean, in [-1, 1]",
+    "p": "dimension",
+    "n": "number of target samples",
+    "N": "number of source samples (inf allowed); without it the source direction is known exactly",
+    "mu": "norm of the source mean (default 1)",
+    "mu_orth": "norm of the part of the target mean orthogonal to it (default 1)",
+    "gamma": "ridge penalty of the target fit, per sample (default 1)",
+    "gamma_source": "ridge penalty of the source fit, per sample (default 1)",
+}
+REQUIRED = ("beta", "p", "n")
+
+
+def number(text: str) -> str:
+    """A decimal number, kept as it was written so that high precision sees every digit."""
+    try:
+        float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+    return text
+
+
+def add_problem_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--beta --p --n ...``."""
+    group = parser.add_argument_group("the problem")
+    for name, text in FIELDS.items():
+        flags = [f"--{name.replace('_', '-')}"] + ([f"--{name}"] if "_" in name else [])
+        group.add_argument(*flags, dest=name, type=number, metavar="X", required=name in REQUIRED, help=text)
+
+
+def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> TransferProblem:
+    """The problem of the command line; with ``dps`` its numbers are read to that many digits and more."""
+    given = {name: getattr(arguments, name) for name in FIELDS if getattr(arguments, name) is not None}
+    if dps is None:
+        return TransferProblem(**{name: float(text) for name, text in given.items()})
+    with mpmath.workdps(dps + 15):
+        return TransferProblem(**{name: mpmath.mpf(text) for name, text in given.items()})
+
+
+def alphas(text: str) -> np.ndarray[Any, Any]:
+    """Values of alpha: ``-3:3:61`` is 61 values from -3 to 3, ``0,1,2.5`` a list."""
+    try:
+        if ":" in text:
+            low, high, count = text.split(":")
+            if int(count) < 2:
+                raise argparse.ArgumentTypeError(f"needs at least 2 values in LOW:HIGH:COUNT, got {text!r}")
+            values = np.linspace(float(low), float(high), int(count))
+        else:
+            values = np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be LOW:HIGH:COUNT or a comma-separated list, got {text!r}"
+        ) from None
+    if np.isnan(values).any():
+        raise argparse.ArgumentTypeError(f"must not contain NaN, got {text!r}")
+    return values
