@@ -70,7 +70,7 @@ class RidgeChain:
 
         def reduced(vector: Array, overlap: Any) -> Array:
             # z (rho rho^T + z I)^-1 vector, finite where z = L omega is 0
-            return vector - rho * _column(overlap / reach)
+            return np.asarray(vector - rho * _column(overlap / reach))
 
         w = rho / _column(reach + zero) + reduced(prior, m * self.along) * _column(t / lift + zero)
         overlap = (rho * w).sum(axis=-1)
@@ -126,7 +126,7 @@ class Fluctuations:
         """Variance of a functional with these partial derivatives, at t = kappa alpha."""
         derivatives = self.chain.derivatives(t, by_length, by_square)
         total = self.chain.covariance(derivatives, derivatives)
-        return total + self._from_source(*self._source_gradient(t, by_length, by_square))
+        return np.asarray(total + self._from_source(*self._source_gradient(t, by_length, by_square)))
 
     def variance_of_derivative(self, t: Any, gradient: Any) -> Array:
         """Variance of the derivative in t of a functional whose partial derivatives are ``gradient(t)``."""
@@ -135,7 +135,7 @@ class Fluctuations:
         parts = tuple(part.imag / STEP for part in complex_parts)
         total = self.chain.covariance(parts, parts)  # type: ignore[arg-type]
         slopes = (value.imag / STEP for value in self._source_gradient(shifted, *gradient(shifted)))
-        return total + self._from_source(*slopes)
+        return np.asarray(total + self._from_source(*slopes))
 
     def _source_gradient(self, t: Any, by_length: Any, by_square: Any) -> tuple[Any, Any]:
         """Derivatives by a = w~.e_t and by ||w~||^2, with c2 = ||w~||^2 - a^2."""

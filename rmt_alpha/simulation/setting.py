@@ -59,6 +59,8 @@ def read_setting(problem: Any) -> Setting:
             f"problem must be a TransferProblem, got {type(problem).__name__} without {', '.join(missing)}"
         )
     p, n = (_whole(name, _scalar(name, getattr(problem, name))) for name in ("p", "n"))
+    for name in ("beta", "mu_orth", "target_scale"):  # what `along` and `across` are made of, by its own name
+        _scalar(name, getattr(problem, name, 0.0))
     mu, along, across, gamma, gamma_source = (
         _scalar(name, getattr(problem, name)) for name in ("mu", "along", "across", "gamma", "gamma_source")
     )
