@@ -52,7 +52,8 @@ def _samples_needed(x: Array, m: Array, p: Array, n: Array, gamma: Array) -> Arr
             gamma * (1 + gamma) * m2 * (m - x) * (m + x),
         ]
     )
-    start = isotropic_ridge(p, n, gamma, ARRAY).kappa - gamma
+    ridge = isotropic_ridge(p, n, gamma, ARRAY)
+    start = p / n * ridge.kappa / ridge.lift  # kappa - gamma, which would cancel for a large ridge
     roots = _cubic_roots(coefficients)
     inside = (roots > 0) & (roots <= start * (1 + 1e-9))
     d = np.where(inside, roots, -np.inf).max(axis=0)

@@ -220,8 +220,9 @@ def reference_optimal_alpha(
 
     See `reference_curve` for the parameters.
 
-    Examples -------- In the paper's figures N is much larger than p and the source ridge is large: 4.132
-    against the right 4.099.
+    Examples
+    --------
+    In the paper's figures N is much larger than p and the source ridge is large: 4.132 against the right 4.099.
 
     >>> round(
     ...     reference_optimal_alpha(

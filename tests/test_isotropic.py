@@ -205,6 +205,15 @@ def test_equivalent_samples_reach_the_accuracy_of_the_optimum(problem):
     assert (margins <= best * (1 + 1e-12)).all(), "fewer samples would have done"
 
 
+@pytest.mark.parametrize("gamma", [1e4, 1e10, 1e16])
+def test_equivalent_samples_with_a_huge_ridge(gamma):
+    # As gamma grows the answer settles: accuracy then depends on gamma alpha alone.
+    fields = {"N": 210, "mu": 1.9, "mu_orth": 0.6, "gamma_source": 0.3, "target_scale": 1.3}
+    moderate = ra.TransferProblem(-0.35, p=300, n=5000, gamma=1e4, **fields)
+    heavy = dataclasses.replace(moderate, gamma=gamma)
+    assert heavy.equivalent_samples() == pytest.approx(moderate.equivalent_samples(), rel=1e-3)
+
+
 def test_equivalent_samples_without_ridge():
     # Interpolating (n < p): the limit of tiny ridges, with the answer below or beyond p samples.
     for beta in (0.3, 0.9):
