@@ -31,7 +31,7 @@ class Range:
         return (
             type(value) is float
             and self.smallest <= value <= min(self.largest, self.high)
-            and value > self.low
+            and self.low < value < math.inf
         )
 
 

@@ -1,7 +1,7 @@
-"""The look that all figures share: colours that the colour-blind can tell apart, one marker per special alpha.
+"""The look that all figures share: colours for the colour-blind, one marker per special alpha.
 
-Colours are those of Okabe and Ito (2008).  Meaning is never carried by colour alone: theory is a line, simulation
-is points with error bars, and every special alpha has a shape of its own.
+Colours are those of Okabe and Ito (2008).  Meaning is never carried by colour alone: theory is a line,
+simulation is points with error bars, and every special alpha has a shape of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-import matplotlib
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ SETTINGS: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.formatter.use_mathtext": True,
     "grid.color": "#E3E3E3",
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.6,
@@ -65,9 +64,9 @@ SETTINGS: dict[str, Any] = {
 _KEPT = ("backend", "interactive", "toolbar")
 
 
-def settings() -> dict[str, Any]:
+def settings() -> Any:
     """Matplotlib's defaults with `SETTINGS` on top: the reader's own configuration does not interfere."""
-    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith(_KEPT)}
+    defaults = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith(_KEPT)}
     return {**defaults, **SETTINGS}
 
 
@@ -76,13 +75,15 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(draw)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with matplotlib.rc_context(settings()):
+        with mpl.rc_context(settings()):
             return draw(*args, **kwargs)
 
     return wrapper
 
 
-def panels(columns: int, rows: int = 1, *, size: tuple[float, float] = (3.1, 2.7), **options: Any) -> Any:
+def panels(
+    columns: int, rows: int = 1, *, size: tuple[float, float] = (3.1, 2.7), **options: Any
+) -> tuple[Figure, Any]:
     """A figure with a grid of axes: ``(figure, axes)`` with axes an array of shape (rows, columns).
 
     Parameters
@@ -91,7 +92,7 @@ def panels(columns: int, rows: int = 1, *, size: tuple[float, float] = (3.1, 2.7
         Number of panels.
     size : tuple of float
         Width and height of one panel in inches.
-    **options
+    **options : Any
         Passed to `matplotlib.figure.Figure.subplots`, such as ``sharey=True``.
     """
     figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
@@ -100,7 +101,7 @@ def panels(columns: int, rows: int = 1, *, size: tuple[float, float] = (3.1, 2.7
 
 def mark(axes: Axes, kind: str, x: float, y: float, **options: Any) -> None:
     """Mark a special alpha of the theory with its shape from `SHAPES`."""
-    look = {
+    look: dict[str, Any] = {
         "linestyle": "none",
         "markersize": 7.5,
         "markeredgecolor": "white",

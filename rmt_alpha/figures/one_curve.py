@@ -1,0 +1,71 @@
+"""The picture of one curve: accuracy against alpha, with the alphas that matter marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rmt_alpha.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from rmt_alpha.comparison import Comparison
+    from rmt_alpha.curve import AlphaCurve
+
+
+@style.styled
+def draw_curve(curve: AlphaCurve, alpha: np.ndarray[Any, Any], *, band: bool = False) -> Figure:
+    """Accuracy against alpha for a scalar curve.
+
+    Parameters
+    ----------
+    curve : AlphaCurve
+        From ``TransferProblem.curve()``.
+    alpha : array of shape (k,)
+        Where to draw it; special alphas outside this range are not marked.
+    band : bool
+        Shade one standard deviation over draws of the training data.
+    """
+    figure, axes = style.panels(1, size=(5.2, 3.4))
+    (axis,) = axes.flat
+    fine = np.linspace(alpha.min(), alpha.max(), 601)
+    axis.plot(fine, curve.accuracy(fine), color=style.BLUE, label="accuracy")
+    if band:
+        middle, std = curve.accuracy(fine), curve.accuracy_std(fine)
+        label = "one standard deviation of a single run"
+        axis.fill_between(
+            fine, middle - std, middle + std, color=style.SKY, alpha=0.35, linewidth=0, label=label
+        )
+    axis.axhline(0.5, color=style.GREY, linewidth=0.8)
+    special = {"zero": 0.0, "one": 1.0, "best": curve.optimal_alpha(), "neutral": curve.neutral_alpha}
+    for kind, value in special.items():
+        if alpha.min() <= value <= alpha.max():
+            style.mark(axis, kind, value, curve.accuracy(value))
+    axis.set(xlabel=r"$\alpha$", ylabel="test accuracy", xlim=(alpha.min(), alpha.max()))
+    style.legend(figure, [axis], columns=2)
+    return figure
+
+
+@style.styled
+def draw_comparison(comparison: Comparison) -> Figure:
+    """Theory as lines, simulation as points with error bars, one panel for each quantity.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From `rmt_alpha.compare` with the problem's own theory.
+    """
+    names = list(dict.fromkeys(row.quantity for row in comparison.rows))
+    figure, axes = style.panels(len(names))
+    fine = np.linspace(comparison.alpha.min(), comparison.alpha.max(), 401)
+    curve = comparison.problem.curve()
+    for axis, name in zip(axes.flat, names, strict=True):
+        axis.plot(fine, getattr(curve, name)(fine), color=style.BLUE, label="theory")
+        stderr = comparison.column("stderr", name)
+        simulated = comparison.column("simulation", name)
+        style.points(axis, comparison.alpha, simulated, stderr, label="simulation, one standard error")
+        axis.set(xlabel=r"$\alpha$", ylabel=name)
+    style.legend(figure, axes.flat)
+    return figure
