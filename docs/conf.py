@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 import rmt_alpha
+from rmt_alpha.figures.registry import catalogue
+from rmt_alpha.reproduce import reproduce
 
 HERE = Path(__file__).parent
 
@@ -115,3 +117,16 @@ def copy_notebooks() -> None:
 
 
 copy_notebooks()
+
+
+def draw_figures() -> None:
+    """Make the figures that need no data files, with small simulations, where figures.md looks for them.
+
+    Files that exist are kept: delete docs/generated/figures to draw them again.
+    """
+    folder = HERE / "generated" / "figures"
+    names = [entry.name for entry in catalogue() if not entry.needs_data]
+    reproduce([name for name in names if not (folder / f"{name}.png").exists()] or (), folder, quick=True)
+
+
+draw_figures()

@@ -19,6 +19,7 @@ from rmt_alpha.one_line import accuracy, neutral_alpha, optimal_alpha, risk
 if TYPE_CHECKING:
     from rmt_alpha.comparison import Comparison, compare
     from rmt_alpha.simulation import Simulation, simulate
+    from rmt_alpha.sweeps import SweepResult, heatmap, sweep
 
 __version__ = "0.1.0"
 
@@ -26,7 +27,10 @@ _LAZY = {
     "Comparison": "comparison",
     "Simulation": "simulation",
     "compare": "comparison",
+    "SweepResult": "sweeps",
+    "heatmap": "sweeps",
     "simulate": "simulation",
+    "sweep": "sweeps",
 }
 """Names that are imported when they are first used: what they need takes time to import."""
 
@@ -35,14 +39,17 @@ __all__ = [
     "Comparison",
     "EffectiveRidge",
     "Simulation",
+    "SweepResult",
     "TransferProblem",
     "accuracy",
     "compare",
     "effective_ridge",
+    "heatmap",
     "neutral_alpha",
     "optimal_alpha",
     "risk",
     "simulate",
+    "sweep",
 ]
 
 

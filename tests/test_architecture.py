@@ -37,6 +37,7 @@ ALLOWED = {
     "datasets": set(),
     "regression": {"effective_ridge"},
     "reference_formula": {"effective_ridge"},  # its ranges of arguments
+    "sweeps": {"isotropic", "simulation"},
     "comparison": {"simulation"},  # the theory comes in with the problem
 }
 

@@ -31,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_problem_options(parser)
+    add_problem_options(parser, file=True)
     parser.add_argument(
         "--alpha",
         type=alphas,

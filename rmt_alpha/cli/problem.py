@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import mpmath
 import numpy as np
 
 from rmt_alpha.isotropic import TransferProblem
+from rmt_alpha.problem_file import load_problem
 
 FIELDS = {
     "beta": "alignment of the target mean with the source mean, in [-1, 1]",
@@ -32,16 +34,34 @@ def number(text: str) -> str:
     return text
 
 
-def add_problem_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--beta --p --n ...``."""
+def add_problem_options(parser: argparse.ArgumentParser, *, file: bool = False) -> None:
+    """Add ``--beta --p --n ...``, and ``--problem FILE`` instead of them if ``file``."""
     group = parser.add_argument_group("the problem")
+    if file:
+        group.add_argument(
+            "--problem",
+            type=Path,
+            metavar="FILE",
+            help="read the problem, also a general mixture, from a TOML file instead of the options below",
+        )
     for name, text in FIELDS.items():
         flags = [f"--{name.replace('_', '-')}"] + ([f"--{name}"] if "_" in name else [])
-        group.add_argument(*flags, dest=name, type=number, metavar="X", required=name in REQUIRED, help=text)
+        group.add_argument(
+            *flags, dest=name, type=number, metavar="X", required=name in REQUIRED and not file, help=text
+        )
 
 
-def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> TransferProblem:
+def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> Any:
     """The problem of the command line; with ``dps`` its numbers are read to that many digits and more."""
+    file = getattr(arguments, "problem", None)
+    missing = [name for name in REQUIRED if getattr(arguments, name) is None]
+    if file is not None:
+        extra = [name for name in FIELDS if getattr(arguments, name) is not None]
+        if extra:
+            raise ValueError(f"--{extra[0]} cannot be given beside --problem: write it into {file}")
+        return load_problem(file)
+    if missing:
+        raise ValueError(f"needs --{missing[0]}, or a file with --problem")
     given = {name: getattr(arguments, name) for name in FIELDS if getattr(arguments, name) is not None}
     if dps is None:
         return TransferProblem(**{name: float(text) for name, text in given.items()})

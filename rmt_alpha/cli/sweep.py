@@ -1,0 +1,161 @@
+"""``rmt-alpha sweep``: theory and simulation over a grid, in parallel, recorded and resumable."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from rmt_alpha.sweeps.grid import Grid, read_grid
+from rmt_alpha.sweeps.drawing import heatmap, parse_plot, select
+from rmt_alpha.sweeps.plan import SweepPlan
+from rmt_alpha.sweeps.result import SweepResult, blank
+from rmt_alpha.sweeps.run import SweepError, SweepInterrupted, run_sweep
+from rmt_alpha.sweeps.store import StoreError
+
+DESCRIPTION = """\
+Theory and simulation at every point of a grid of problems. What is finished is recorded at once in an SQLite
+file; the same command, after whatever stopped it, computes only what is missing. The numbers do not depend on
+the number of workers or on interruptions.
+
+example, in a file grid.toml:
+  beta = { linspace = [0, 1, 11] }           # also: a number, a list, geomspace = [0.01, 100, 5],
+  gamma = { logspace = [-2, 2, 5] }          # logspace, which takes exponents of ten
+  p = 400
+  n = 40
+  N = ["none", 200, 2000]                    # "none": the source direction is known exactly
+  alpha = [0, 1, "optimal"]
+  replicates = 200                           # 0: theory alone
+
+  rmt-alpha sweep grid.toml --out results.sqlite --dry-run
+  rmt-alpha sweep grid.toml --out results.sqlite --jobs 2 --csv results.csv
+  rmt-alpha sweep grid.toml --out results.sqlite --plot x=gamma,y=beta,c=optimal_alpha,N=2000 map.png
+
+exit status:
+  0 done, 1 some cells failed or the sweep had to stop, 2 bad input or unusable store, 130 interrupted"""
+
+SHOWN_FAILURES = 5
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "sweep",
+        help="theory and simulation over a grid of problems, in parallel, resumable",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("grid", type=Path, metavar="GRID.toml", help="axes, alphas and replicates")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results.sqlite"),
+        metavar="FILE",
+        help="the store (default results.sqlite)",
+    )
+    parser.add_argument("--jobs", type=int, default=1, metavar="K", help="processes, -1: all (default 1)")
+    parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="run on this Dask cluster instead")
+    parser.add_argument("--seed", type=int, metavar="S", help="seed (default: the grid's, else 0)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and the time")
+    parser.add_argument("--no-resume", action="store_true", help="compute every cell again")
+    parser.add_argument("--retry-failed", action="store_true", help="try failed cells again")
+    parser.add_argument("--csv", metavar="FILE", help="write the results as CSV (-: standard output)")
+    parser.add_argument(
+        "--plot",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("x=FIELD,y=FIELD,c=RESULT", "FILE"),
+        help="draw a heat map; add alpha=1 or alpha=optimal where the result depends on alpha, and "
+        "FIELD=NUMBER for other swept fields; may be repeated",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sweep; export what was asked for."""
+    grid = read_grid(arguments.grid, seed=arguments.seed)
+    _check_exports(grid, arguments)
+    try:
+        result = run_sweep(
+            grid,
+            store=arguments.out,
+            n_jobs=arguments.jobs,
+            backend=None,
+            scheduler=arguments.scheduler,
+            resume=not arguments.no_resume,
+            retry_failed=arguments.retry_failed,
+            progress=True,
+            dry_run=arguments.dry_run,
+            announce=lambda plan: _say(plan.headline),
+        )
+    except StoreError as error:
+        _say(error)
+        return 2
+    except SweepInterrupted as interrupt:
+        _say(f"{interrupt}; to do the rest:\n  {resume_command(arguments)}")
+        return 130
+    except SweepError as error:
+        _say(f"{error}\n  {resume_command(arguments)}")
+        return 1
+    if isinstance(result, SweepPlan):
+        print(result)
+        return 0
+    return _export(result, arguments)
+
+
+def _check_exports(grid: Grid, arguments: argparse.Namespace) -> None:
+    """Refuse now what could not be written or drawn in the end."""
+    empty = blank(grid)
+    for text, _ in arguments.plot:
+        select(empty, **parse_plot(text, empty))
+    for path in [arguments.csv, *(path for _, path in arguments.plot)]:
+        if path not in {None, "-"} and not Path(path).parent.is_dir():
+            raise FileNotFoundError(f"cannot write {path}: there is no folder {Path(path).parent}")
+
+
+def _export(result: SweepResult, arguments: argparse.Namespace) -> int:
+    if arguments.csv == "-":
+        result.to_csv(sys.stdout)
+    elif arguments.csv is not None:
+        result.to_csv(arguments.csv)
+    for text, path in arguments.plot:
+        figure: Any = heatmap(result, **parse_plot(text, result)).figure
+        figure.savefig(path)
+    for problem, error in result.failures[:SHOWN_FAILURES]:
+        where = ", ".join(f"{name}={problem[name]}" for name in result.axes)
+        _say(f"failed at {where or 'the only cell'}: {error}")
+    if result.failures:
+        _say(f"{len(result.failures)} cells failed; --retry-failed tries them again")
+    return 0 if result.ok else 1
+
+
+def resume_command(arguments: argparse.Namespace) -> str:
+    """The command that does what is left; without ``--no-resume``, for the old records are gone already."""
+    words = [
+        "rmt-alpha",
+        "sweep",
+        str(arguments.grid),
+        "--out",
+        str(arguments.out),
+        "--jobs",
+        str(arguments.jobs),
+    ]
+    for flag, value in (
+        ("--scheduler", arguments.scheduler),
+        ("--seed", arguments.seed),
+        ("--csv", arguments.csv),
+    ):
+        if value is not None:
+            words += [flag, str(value)]
+    if arguments.retry_failed:
+        words.append("--retry-failed")
+    for text, path in arguments.plot:
+        words += ["--plot", text, path]
+    return shlex.join(words)
+
+
+def _say(text: object) -> None:
+    print(f"rmt-alpha sweep: {text}", file=sys.stderr)
