@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,13 +10,18 @@ import numpy as np
 from scipy import special
 
 from rmt_alpha._checks import Range, as_real, check_range
-from rmt_alpha.simulation import simulate
+from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.simulation.arguments import check_count, root_seed
+from rmt_alpha.simulation.enlarged import enlarged
+from rmt_alpha.simulation.mixture_setting import alpha_components, is_fine_tuning, sources_of
 
 if TYPE_CHECKING:
+    from rmt_alpha.finetuning import FineTuning
     from rmt_alpha.isotropic import TransferProblem
 
 QUANTITIES = ("accuracy", "mean", "variance", "risk")
+MIXTURE_QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class_std")
+"""Of a `FineTuning`; those by class give rows for each class, named "class_mean[0]", "class_mean[1]", ..."""
 LEVEL = Range("a number in (0, 1)", 0.0, 1.0, open_low=True)
 Array = np.ndarray[Any, Any]
 
@@ -27,7 +30,8 @@ class Row(NamedTuple):
     """One quantity at one alpha."""
 
     quantity: str
-    alpha: float
+    alpha: float | tuple[float, ...]
+    """A tuple if alpha is a vector, one component for each source."""
     theory: float
     simulation: float
     stderr: float
@@ -51,10 +55,12 @@ class Comparison:
 
     is free of it, with the standard error :math:`\sqrt{4 s_{2n}^2 + s_n^2}`.  The verdict judges this limit.
 
-    Attributes
+    Parameters
     ----------
+    problem : TransferProblem or FineTuning
+        What was compared.
     alpha : ndarray
-        The alphas, one-dimensional.
+        The alphas, one-dimensional; for vector alphas one row each.
     replicates : int
         Draws of the data at each size.
     rows : list of Row
@@ -62,7 +68,17 @@ class Comparison:
     level : float
         Probability of a false alarm of the verdict, all rows together.
     sizes : list of tuple
-        (p, n, N) of every simulation.
+        (p, n, N) of every simulation; N is None for known source weights, and a tuple for several sources.
+
+    Examples
+    --------
+    >>> import rmt_alpha as ra
+    >>> problem = ra.TransferProblem(beta=0.6, p=300, n=200, N=500, gamma=0.3)
+    >>> comparison = ra.compare(problem, [0, 1], rng=0)
+    >>> comparison.column("theory").round(4)
+    array([0.6953, 0.7116])
+    >>> comparison.verdict().split(":")[0]
+    'theory and simulation agree'
     """
 
     problem: Any
@@ -74,12 +90,12 @@ class Comparison:
 
     @property
     def threshold(self) -> float:
-        """Largest |z| that chance explains: two-sided, shared among all rows (Bonferroni)."""
+        """Largest absolute z that chance explains: two-sided, shared among all rows (Bonferroni)."""
         return float(-special.ndtri(self.level / (2 * len(self.rows))))
 
     @property
     def worst(self) -> Row:
-        """The row with the largest |limit_z|."""
+        """The row whose ``limit_z`` is largest in size."""
         return max(self.rows, key=lambda row: abs(row.limit_z))
 
     @property
@@ -99,7 +115,7 @@ class Comparison:
     def verdict(self) -> str:
         """The verdict in one sentence."""
         worst = self.worst
-        where = f"worst z = {worst.limit_z:+.2f} ({worst.quantity} at alpha = {worst.alpha:g})"
+        where = f"worst z = {worst.limit_z:+.2f} ({worst.quantity} at alpha = {_shown(worst.alpha)})"
         bound = f"chance allows {self.threshold:.2f}"
         if not self.agrees:
             return f"theory and simulation DISAGREE: {where}, {bound}"
@@ -108,8 +124,10 @@ class Comparison:
         return f"theory and simulation agree: {where}, {bound}"
 
     def __str__(self) -> str:
+        name = max(9, 1 + max(len(row.quantity) for row in self.rows))
+        first = max(9, 1 + max(len(_shown(row.alpha)) for row in self.rows))
         words = (
-            ("alpha", 9),
+            ("alpha", first),
             ("theory", 12),
             ("simulation", 12),
             ("stderr", 10),
@@ -117,21 +135,21 @@ class Comparison:
             ("n->inf", 12),
             ("z", 8),
         )
-        head = f"{'quantity':9}" + "".join(f"{word:>{width}}" for word, width in words)
+        head = f"{'quantity':{name}}" + "".join(f"{word:>{width}}" for word, width in words)
         lines = [
-            f"{row.quantity:9}{row.alpha:9.4g}{row.theory:12.6f}{row.simulation:12.6f}{row.stderr:10.2g}"
-            f"{row.z:8.2f}{row.limit:12.6f}{row.limit_z:8.2f}"
+            f"{row.quantity:{name}}{_shown(row.alpha):>{first}}{row.theory:12.6f}{row.simulation:12.6f}"
+            f"{row.stderr:10.2g}{row.z:8.2f}{row.limit:12.6f}{row.limit_z:8.2f}"
             for row in self.rows
         ]
         return "\n".join([head, *lines, "", self.verdict()])
 
 
 def compare(
-    problem: TransferProblem,
+    problem: TransferProblem | FineTuning,
     alpha: Any,
     *,
     theory: Any = None,
-    quantities: Sequence[str] = QUANTITIES,
+    quantities: Sequence[str] | None = None,
     replicates: int = 400,
     doublings: int = 1,
     level: float = 1e-3,
@@ -147,15 +165,16 @@ def compare(
 
     Parameters
     ----------
-    problem : TransferProblem
+    problem : TransferProblem or FineTuning
         Scalars only; p, n and a finite N are whole numbers.
     alpha : float or array_like
-        Finite alphas.
+        Finite alphas.  For k sources shape (k,) or (count, k), or a number for all of them.
     theory : object, optional
         What is judged: anything with methods ``accuracy(alpha)``, ``mean(alpha)``, ... for the
         ``quantities``. The default is ``problem.curve()``; give your own formula to test it.
-    quantities : sequence of str
-        Among "accuracy", "mean", "variance" and "risk".
+    quantities : sequence of str, optional
+        Among "accuracy", "mean", "variance" and "risk", all of them by default.  For a `FineTuning` also
+        "class_accuracy", "class_mean" and "class_std"; the default is these three, "accuracy" and "risk".
     replicates : int
         Draws of the data at each size.
     doublings : int
@@ -189,18 +208,17 @@ def compare(
     >>> ra.compare(problem, [0, 1], theory=wrong.curve(), rng=0).agrees
     False
     """
-    alphas = np.atleast_1d(np.asarray(as_real("alpha", alpha), float))
-    if alphas.ndim != 1 or alphas.size == 0:
-        raise ValueError(
-            f"alpha must be a number or a non-empty one-dimensional array, got shape {alphas.shape}"
-        )
+    alphas = _alphas(alpha, alpha_components(problem))
     check_range("level", level := as_real("level", level), LEVEL)
     if check_count("replicates", replicates) < 2:
         raise ValueError("replicates must be at least 2 to give a standard error, got 1")
     steps = 0 if doublings == 0 else check_count("doublings", doublings)
-    unknown = [name for name in quantities if name not in QUANTITIES]
+    default = MIXTURE_QUANTITIES if is_fine_tuning(problem) else QUANTITIES
+    allowed = tuple(dict.fromkeys(QUANTITIES + default))
+    quantities = default if quantities is None else quantities
+    unknown = [name for name in quantities if name not in allowed]
     if unknown or not quantities:
-        raise ValueError(f"quantities must be among {', '.join(QUANTITIES)}, got {tuple(quantities)!r}")
+        raise ValueError(f"quantities must be among {', '.join(allowed)}, got {tuple(quantities)!r}")
     curve = problem.curve() if theory is None else theory
     problems = [enlarged(problem, 2**step) for step in range(steps + 1)]
     runs = [
@@ -209,15 +227,43 @@ def compare(
         )
         for each, seed in zip(problems, root_seed(rng).spawn(steps + 1), strict=True)
     ]
-    weights = extrapolation_weights(steps)
-    rows = []
-    for name in quantities:
-        averages = np.array([getattr(run, name) for run in runs])
-        errors = np.array([getattr(run, f"{name}_stderr") for run in runs])
-        limit, limit_error = weights @ averages, np.sqrt(weights**2 @ errors**2)
-        expected = np.asarray(getattr(curve, name)(alphas), float)
-        columns = (
-            alphas,
+    rows = [row for name in quantities for row in _rows(name, alphas, curve, runs)]
+    sizes = [_sizes(each) for each in problems]
+    return Comparison(problem, alphas, replicates, rows, float(level), sizes)
+
+
+def _alphas(alpha: Any, components: int | None) -> Array:
+    alphas = np.asarray(as_real("alpha", alpha), float)
+    if components is None:
+        alphas = np.atleast_1d(alphas)
+        if alphas.ndim != 1 or alphas.size == 0:
+            raise ValueError(
+                f"alpha must be a number or a non-empty one-dimensional array, got shape {alphas.shape}"
+            )
+        return alphas
+    alphas = np.atleast_2d(alphas if alphas.ndim else np.full(components, alphas))
+    if alphas.ndim != 2 or alphas.size == 0 or alphas.shape[1] != components:
+        raise ValueError(
+            f"alpha must have shape ({components},) or (count, {components}), one number for each of "
+            f"{components} sources, got shape {np.shape(alpha)}"
+        )
+    return alphas
+
+
+def _rows(name: str, alphas: Array, curve: Any, runs: list[Simulation]) -> list[Row]:
+    # One row for every alpha; for a quantity by class one such block for each class (and score).
+    averages = np.array([getattr(run, name) for run in runs])
+    errors = np.array([getattr(run, f"{name}_stderr") for run in runs])
+    expected = np.asarray(getattr(curve, name)(alphas), float)
+    if expected.shape != averages.shape[1:]:
+        raise ValueError(
+            f"the theory's {name} must have the simulation's shape, {averages.shape[1:]}, got "
+            f"{expected.shape}"
+        )
+    weights = extrapolation_weights(len(runs) - 1)
+    limit, limit_error = np.tensordot(weights, averages, 1), np.sqrt(np.tensordot(weights**2, errors**2, 1))
+    columns = np.stack(
+        [
             expected,
             averages[0],
             errors[0],
@@ -225,18 +271,28 @@ def compare(
             limit,
             limit_error,
             _z(limit - expected, limit_error),
-        )
-        rows += [Row(name, *map(float, row)) for row in zip(*columns, strict=True)]
-    sizes = [(each.p, each.n, each.N) for each in problems]
-    return Comparison(problem, alphas, replicates, rows, float(level), sizes)
+        ]
+    )
+    points = [tuple(a.tolist()) if a.ndim else float(a) for a in alphas]
+    rows = []
+    for place in np.ndindex(expected.shape[1:]):
+        label = name + (f"[{','.join(map(str, place))}]" if place else "")
+        table = columns[(slice(None), slice(None), *place)]
+        rows += [Row(label, a, *map(float, row)) for a, row in zip(points, table.T, strict=True)]
+    return rows
 
 
-def enlarged(problem: TransferProblem, factor: int) -> TransferProblem:
-    """The same problem with ``factor`` times the dimension and samples: the same theory, less bias."""
-    larger = {"p": factor * problem.p, "n": factor * problem.n}
-    if problem.N is not None and math.isfinite(problem.N):
-        larger["N"] = factor * problem.N
-    return dataclasses.replace(problem, **larger)
+def _sizes(problem: Any) -> tuple[Any, Any, Any]:
+    if not is_fine_tuning(problem):
+        return problem.p, problem.n, problem.N
+    samples = tuple(getattr(source, "n", None) for source in sources_of(problem))
+    return problem.target.p, problem.n, samples if len(samples) > 1 else samples[0]
+
+
+def _shown(alpha: float | tuple[float, ...]) -> str:
+    if isinstance(alpha, tuple):
+        return f"({', '.join(f'{a:.4g}' for a in alpha)})"
+    return f"{alpha:.4g}"
 
 
 def extrapolation_weights(doublings: int) -> Array:

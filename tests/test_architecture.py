@@ -12,7 +12,7 @@ import pytest
 import rmt_alpha
 
 PACKAGE = Path(rmt_alpha.__file__).parent
-BASICS = {"_arithmetic", "_checks", "__init__"}
+BASICS = {"_arithmetic", "_checks", "__init__", "__version__"}
 THEORY = {
     "_evaluation", "alpha_geometry", "curve", "effective_ridge", "equivalent_samples", "finite_size",
     "fluctuations", "isotropic", "one_line",

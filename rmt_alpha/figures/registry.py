@@ -21,6 +21,8 @@ NAMES = (
     "decision",
     "erratum",
     "regression",
+    "convergence",
+    "double_descent",
     # Those that need data files come last: whatever happens to a download, the rest is written by then.
     "amazon_decision",
     "amazon",

@@ -21,7 +21,7 @@ def check_alpha(alpha: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
         raise ValueError(
             f"alpha must be a number between -{LARGEST_ALPHA:g} and {LARGEST_ALPHA:g} to be simulated, got "
             f"{values[~allowed][0]}; for the limit of infinite alpha take the source part of each "
-            "classifier, the last columns of draws.along and draws.across"
+            "classifier, which `draws` holds"
         )
     values.flags.writeable = False
     return values

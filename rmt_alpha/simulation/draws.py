@@ -110,6 +110,28 @@ class Draws:
         r"""Squared error :math:`E (y - w_\alpha^\top x)^2` on fresh target data, given the classifier."""
         return np.asarray(self.variance + (1.0 - self.mean) ** 2)
 
+    # By class, as for any mixture: the score w.x of class y is y times the above.
+
+    @property
+    def class_accuracy(self) -> FloatArray:
+        """Accuracy in the classes -1 and +1, the same: shape (replicates, *alpha.shape, 2)."""
+        return np.stack([self.accuracy, self.accuracy], axis=-1)
+
+    @property
+    def class_mean(self) -> FloatArray:
+        r"""Mean of the score :math:`w_\alpha^\top x` in the classes -1 and +1, on the last axis."""
+        return np.stack([-self.mean, self.mean], axis=-1)
+
+    @property
+    def class_variance(self) -> FloatArray:
+        """Variance of the score in the classes -1 and +1, the same, on the last axis."""
+        return np.stack([self.variance, self.variance], axis=-1)
+
+    @property
+    def class_std(self) -> FloatArray:
+        """Standard deviation of the score in the classes -1 and +1, the same, on the last axis."""
+        return np.asarray(np.sqrt(self.class_variance))
+
     def optimal_alpha(self, criterion: str = "accuracy") -> FloatArray:
         r"""The best alpha of every replicate, shape (replicates,).
 

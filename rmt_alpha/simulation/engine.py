@@ -11,18 +11,10 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rmt_alpha._checks import check_choice
-from rmt_alpha.simulation import dense, krylov
-from rmt_alpha.simulation.arguments import (
-    check_alpha,
-    check_count,
-    check_jobs,
-    check_limit,
-    check_tolerance,
-    root_seed,
-)
-from rmt_alpha.simulation.draws import Draws, FloatArray
+from rmt_alpha.simulation.arguments import check_count, check_jobs, check_limit, check_tolerance, root_seed
+from rmt_alpha.simulation.mixture_data import CLASS_COUNTS
 from rmt_alpha.simulation.result import Simulation
-from rmt_alpha.simulation.setting import Setting, read_setting
+from rmt_alpha.simulation.samplers import Batch, Sampler, choose_sampler
 
 if TYPE_CHECKING:
     from rmt_alpha.isotropic import TransferProblem
@@ -32,8 +24,6 @@ TOLERANCE = 1e-12
 """Default error at which ``method="krylov"`` cuts its chain."""
 MEMORY_LIMIT = 4 * 2**30
 """Bytes that the matrices of ``method="dense"`` may take by default, all workers together."""
-
-Batch = tuple[FloatArray, FloatArray, float, int]
 
 
 def simulate(
@@ -47,6 +37,7 @@ def simulate(
     progress: bool = False,
     truncate: float | None = TOLERANCE,
     memory_limit: float = MEMORY_LIMIT,
+    class_counts: str = "fixed",
 ) -> Simulation:
     r"""Train fine-tuned classifiers on random data, and score each of them exactly.
 
@@ -126,22 +117,19 @@ def simulate(
     >>> ra.simulate(big, 1.0, replicates=10, rng=1).truncation_error < 1e-12
     True
     """
-    setting = read_setting(problem)
-    alphas = check_alpha(alpha)
+    check_choice("class_counts", class_counts, CLASS_COUNTS)
+    check_choice("method", method, METHODS)
+    sampler = choose_sampler(problem, method, check_tolerance(truncate), class_counts)
+    alphas = sampler.check_alpha(alpha)
     count = check_count("replicates", replicates)
     jobs = check_jobs(n_jobs)
-    check_choice("method", method, METHODS)
-    truncate, limit = check_tolerance(truncate), check_limit(memory_limit)
+    limit = check_limit(memory_limit)
     seed = root_seed(rng)
-    method = "krylov" if method == "auto" else method
-    if method == "dense":
-        size = dense.batch_size(setting)
-        _check_memory(setting, min(jobs, -(-count // size)), limit)
-    else:
-        size = krylov.batch_size(setting, truncate)
+    size = sampler.batch_size()
+    sampler.check_memory(min(jobs, -(-count // size)), limit)
     sizes = [min(size, count - start) for start in range(0, count, size)]
     tasks = [
-        joblib.delayed(_batch)(method, setting, number, child, truncate)
+        joblib.delayed(_batch)(sampler, number, child)
         for number, child in zip(sizes, root_seed(seed).spawn(len(sizes)), strict=True)
     ]
     batches = []
@@ -150,19 +138,15 @@ def simulate(
         for batch in _run(tasks, jobs):
             batches.append(batch)
             bar.update(len(batch[0]))
-    along, across, error, length = zip(*batches, strict=True)
-    draws = Draws(alphas, setting.target_norm, np.concatenate(along), np.concatenate(across))
-    return Simulation(problem, alphas, method, draws, max(error), max(length), seed)
+    first, second, error, length = zip(*batches, strict=True)
+    draws = sampler.collect(alphas, np.concatenate(first), np.concatenate(second))
+    return Simulation(problem, alphas, sampler.method, draws, max(error), max(length), seed)
 
 
-def _batch(
-    method: str, setting: Setting, replicates: int, seed: np.random.SeedSequence, truncate: float | None
-) -> Batch:
+def _batch(sampler: Sampler, replicates: int, seed: np.random.SeedSequence) -> Batch:
     # One BLAS thread: parallelism is over batches, and sums must not depend on the number of threads.
     with threadpool_limits(1):
-        if method == "dense":
-            return *dense.draw(setting, replicates, seed), 0.0, 0
-        return krylov.draw(setting, replicates, seed, truncate)
+        return sampler.draw(replicates, seed)
 
 
 def _run(tasks: list[tuple[Callable[..., Batch], Any, Any]], jobs: int) -> Iterator[Batch]:
@@ -171,13 +155,3 @@ def _run(tasks: list[tuple[Callable[..., Batch], Any, Any]], jobs: int) -> Itera
             yield function(*args, **kwargs)
     else:
         yield from joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks)
-
-
-def _check_memory(setting: Setting, jobs: int, limit: float) -> None:
-    need = jobs * dense.memory(setting)
-    if need > limit:
-        raise ValueError(
-            f"method='dense' would hold {need / 2**30:.3g} GiB of matrices (p={setting.p}, n={setting.n}, "
-            f"N={setting.source_samples}, {jobs} at a time), above memory_limit={limit / 2**30:.3g} GiB; use "
-            "method='krylov', which is exact in distribution and needs none of them, or raise memory_limit"
-        )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha.simulation.draws import Draws, FloatArray
+from rmt_alpha.simulation.mixture_draws import MixtureDraws
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,18 +18,20 @@ class Simulation:
     .. math:: \bar q(\alpha) = \frac 1 R \sum_r q_r(\alpha), \qquad
         \text{stderr} = \Bigl[ \frac{1}{R (R-1)} \sum_r (q_r - \bar q)^2 \Bigr]^{1/2}
 
-    for q the mean, the variance, the accuracy and the risk of each of R trained classifiers.  A single
-    replicate says nothing about its error, so its standard error is infinite.
+    for q the mean, the variance, the accuracy and the risk of each of R trained classifiers, and by class
+    (last axis) its accuracy and the mean and variance of its score.  A single replicate says nothing about
+    its error, so its standard error is infinite.
 
     Parameters
     ----------
-    problem : TransferProblem
+    problem : TransferProblem or FineTuning
         What was simulated.
     alpha : ndarray
-        The alphas, any shape; all averages have this shape (floats for a scalar).
+        The alphas, any shape; all averages have this shape (floats for a scalar).  For k sources the last
+        axis holds the k components, and averages have the shape of the others.
     method : {"dense", "krylov"}
         How it was simulated.
-    draws : Draws
+    draws : Draws or MixtureDraws
         The single replicates.
     truncation_error : float
         Estimated relative error of the five numbers of a replicate (worst replicate) from cutting the Krylov
@@ -51,7 +54,7 @@ class Simulation:
     problem: Any
     alpha: FloatArray
     method: str
-    draws: Draws = field(repr=False)
+    draws: Draws | MixtureDraws = field(repr=False)
     truncation_error: float
     chain_length: int
     seed: np.random.SeedSequence = field(repr=False)
@@ -100,6 +103,46 @@ class Simulation:
     def risk_stderr(self) -> Any:
         """Standard error of `risk`."""
         return _stderr(self.draws.risk)
+
+    @property
+    def class_accuracy(self) -> Any:
+        """Average probability that a fresh sample of each class is classified rightly, class on last axis."""
+        return _average(self.draws.class_accuracy)
+
+    @property
+    def class_accuracy_stderr(self) -> Any:
+        """Standard error of `class_accuracy`."""
+        return _stderr(self.draws.class_accuracy)
+
+    @property
+    def class_mean(self) -> Any:
+        """Average mean of the score in each class; one-hot scores have another axis."""
+        return _average(self.draws.class_mean)
+
+    @property
+    def class_mean_stderr(self) -> Any:
+        """Standard error of `class_mean`."""
+        return _stderr(self.draws.class_mean)
+
+    @property
+    def class_variance(self) -> Any:
+        """Average variance of the score in each class (given the classifier)."""
+        return _average(self.draws.class_variance)
+
+    @property
+    def class_variance_stderr(self) -> Any:
+        """Standard error of `class_variance`."""
+        return _stderr(self.draws.class_variance)
+
+    @property
+    def class_std(self) -> Any:
+        """Average standard deviation of the score in each class (given the classifier)."""
+        return _average(self.draws.class_std)
+
+    @property
+    def class_std_stderr(self) -> Any:
+        """Standard error of `class_std`."""
+        return _stderr(self.draws.class_std)
 
     def at(self, alpha: Any) -> Simulation:
         """The same classifiers at other alphas; nothing is drawn again."""

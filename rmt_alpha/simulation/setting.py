@@ -58,11 +58,11 @@ def read_setting(problem: Any) -> Setting:
         raise TypeError(
             f"problem must be a TransferProblem, got {type(problem).__name__} without {', '.join(missing)}"
         )
-    p, n = (_whole(name, _scalar(name, getattr(problem, name))) for name in ("p", "n"))
+    p, n = (whole(name, scalar(name, getattr(problem, name))) for name in ("p", "n"))
     for name in ("beta", "mu_orth", "target_scale"):  # what `along` and `across` are made of, by its own name
-        _scalar(name, getattr(problem, name, 0.0))
+        scalar(name, getattr(problem, name, 0.0))
     mu, along, across, gamma, gamma_source = (
-        _scalar(name, getattr(problem, name)) for name in ("mu", "along", "across", "gamma", "gamma_source")
+        scalar(name, getattr(problem, name)) for name in ("mu", "along", "across", "gamma", "gamma_source")
     )
     if mu == 0:
         # No source mean, no direction of its own: call the target mean's direction the source's.
@@ -72,7 +72,7 @@ def read_setting(problem: Any) -> Setting:
             f"p = 1 leaves no room for a target mean with a part {across:g} across the source mean; "
             "set beta to 1 or -1, or mu_orth=0, or p >= 2"
         )
-    samples = None if problem.N is None else _scalar("N", problem.N)
+    samples = None if problem.N is None else scalar("N", problem.N)
     length = mu
     if samples == math.inf:
         # (E x x^T + gamma_source I)^-1 E y x, where E x x^T = I + mu mu^T.
@@ -80,7 +80,7 @@ def read_setting(problem: Any) -> Setting:
     return Setting(
         p=p,
         n=n,
-        source_samples=None if samples is None else _whole("N", samples),
+        source_samples=None if samples is None else whole("N", samples),
         source_length=length,
         mu=mu,
         along=along,
@@ -90,7 +90,8 @@ def read_setting(problem: Any) -> Setting:
     )
 
 
-def _scalar(name: str, value: Any) -> float:
+def scalar(name: str, value: Any) -> float:
+    """``value`` as a float; ValueError for an array."""
     if np.ndim(value) > 0:
         raise ValueError(
             f"{name} must be a single number to be simulated, got an array of shape {np.shape(value)}; "
@@ -99,7 +100,8 @@ def _scalar(name: str, value: Any) -> float:
     return float(value)
 
 
-def _whole(name: str, value: float) -> int:
+def whole(name: str, value: float) -> int:
+    """``value`` as an int of at least 1, else ValueError."""
     if not (math.isfinite(value) and value >= 1 and value == int(value)):
         raise ValueError(f"{name} must be a whole number of at least 1 to be simulated, got {value:g}")
     return int(value)
