@@ -82,6 +82,7 @@ _single = (
     "simulation",
     "symbols",
     "theory",
+    "validation",
 )
 html_sidebars = dict.fromkeys(_single, ())
 html_theme_options = {

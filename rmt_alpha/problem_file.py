@@ -93,7 +93,7 @@ def _mixture(table: dict[str, Any], where: str, folder: Path) -> Any:
 
 
 def _source(table: Any, folder: Path) -> Any:
-    from rmt_alpha.mixture import FixedSource, RidgeSource
+    from rmt_alpha.sources import FixedSource, RidgeSource
 
     if not isinstance(table, Mapping):
         raise TypeError(f"source must be a table [source], got {type(table).__name__}")

@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.json:
         values = {
-            "problem": dataclasses.asdict(problem),
+            "problem": str(arguments.problem) if arguments.problem else dataclasses.asdict(problem),
             "seed": arguments.seed,
             "replicates": comparison.replicates,
             "sizes": comparison.sizes,

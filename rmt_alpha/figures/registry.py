@@ -23,6 +23,8 @@ NAMES = (
     "regression",
     "convergence",
     "double_descent",
+    "negative_transfer",
+    "source_ridge",
     # Those that need data files come last: whatever happens to a download, the rest is written by then.
     "amazon_decision",
     "amazon",

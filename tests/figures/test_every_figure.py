@@ -18,6 +18,7 @@ from rmt_alpha.figures.registry import NAMES, catalogue, load, select
 
 SIMULATED = [name for name in NAMES if not load(name).NEEDS_DATA]
 LABELS = {
+    "convergence": ("target samples $n$", r"accuracy at $\alpha = 1$", "well conditioned"),
     "accuracy": (r"$\alpha$", "test accuracy"),
     "alpha_beta": (r"alignment $\beta$", r"best alpha $\alpha^*$"),
     "alpha_overlap": (r"overlap $\langle \tilde w, \mu_\beta \rangle$", r"best alpha $\alpha^*$"),
@@ -28,6 +29,7 @@ LABELS = {
     "regression": (r"$\alpha$", "test risk"),
 }
 PANELS = {
+    "convergence": 6,
     "accuracy": 3,
     "alpha_beta": 3,
     "alpha_overlap": 2,
