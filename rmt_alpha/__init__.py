@@ -18,13 +18,22 @@ from rmt_alpha.one_line import accuracy, neutral_alpha, optimal_alpha, risk
 
 if TYPE_CHECKING:
     from rmt_alpha.comparison import Comparison, compare
+    from rmt_alpha.finetuning import FineTuning
+    from rmt_alpha.mixture import GaussianMixture
+    from rmt_alpha.mixture_curve import MixtureCurve
     from rmt_alpha.simulation import Simulation, simulate
+    from rmt_alpha.sources import FixedSource, RidgeSource
     from rmt_alpha.sweeps import SweepResult, heatmap, sweep
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "Comparison": "comparison",
+    "FineTuning": "finetuning",
+    "FixedSource": "sources",
+    "GaussianMixture": "mixture",
+    "MixtureCurve": "mixture_curve",
+    "RidgeSource": "sources",
     "Simulation": "simulation",
     "compare": "comparison",
     "SweepResult": "sweeps",
@@ -38,6 +47,11 @@ __all__ = [
     "AlphaCurve",
     "Comparison",
     "EffectiveRidge",
+    "FineTuning",
+    "FixedSource",
+    "GaussianMixture",
+    "MixtureCurve",
+    "RidgeSource",
     "Simulation",
     "SweepResult",
     "TransferProblem",

@@ -14,15 +14,18 @@ from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.simulation.arguments import check_count, root_seed
 from rmt_alpha.simulation.enlarged import enlarged
 from rmt_alpha.simulation.mixture_setting import alpha_components, is_fine_tuning, sources_of
+from rmt_alpha.simulation.regression import is_regression
 
 if TYPE_CHECKING:
     from rmt_alpha.finetuning import FineTuning
     from rmt_alpha.isotropic import TransferProblem
+    from rmt_alpha.regression_transfer import RidgeRegressionTransfer
 
 QUANTITIES = ("accuracy", "mean", "variance", "risk")
 MIXTURE_QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class_std")
 """Of a `FineTuning`; those by class give rows for each class, named "class_mean[0]", "class_mean[1]", ..."""
 LEVEL = Range("a number in (0, 1)", 0.0, 1.0, open_low=True)
+ROUNDING = 1e-14
 Array = np.ndarray[Any, Any]
 
 
@@ -57,7 +60,7 @@ class Comparison:
 
     Parameters
     ----------
-    problem : TransferProblem or FineTuning
+    problem : TransferProblem, FineTuning or RidgeRegressionTransfer
         What was compared.
     alpha : ndarray
         The alphas, one-dimensional; for vector alphas one row each.
@@ -145,7 +148,7 @@ class Comparison:
 
 
 def compare(
-    problem: TransferProblem | FineTuning,
+    problem: TransferProblem | FineTuning | RidgeRegressionTransfer,
     alpha: Any,
     *,
     theory: Any = None,
@@ -165,16 +168,18 @@ def compare(
 
     Parameters
     ----------
-    problem : TransferProblem or FineTuning
+    problem : TransferProblem, FineTuning or RidgeRegressionTransfer
         Scalars only; p, n and a finite N are whole numbers.
     alpha : float or array_like
         Finite alphas.  For k sources shape (k,) or (count, k), or a number for all of them.
     theory : object, optional
         What is judged: anything with methods ``accuracy(alpha)``, ``mean(alpha)``, ... for the
-        ``quantities``. The default is ``problem.curve()``; give your own formula to test it.
+        ``quantities``. The default is ``problem.curve()`` (a regression is its own); give your own formula
+        to test it.
     quantities : sequence of str, optional
         Among "accuracy", "mean", "variance" and "risk", all of them by default.  For a `FineTuning` also
         "class_accuracy", "class_mean" and "class_std"; the default is these three, "accuracy" and "risk".
+        A regression has a "risk" only.
     replicates : int
         Draws of the data at each size.
     doublings : int
@@ -213,13 +218,14 @@ def compare(
     if check_count("replicates", replicates) < 2:
         raise ValueError("replicates must be at least 2 to give a standard error, got 1")
     steps = 0 if doublings == 0 else check_count("doublings", doublings)
-    default = MIXTURE_QUANTITIES if is_fine_tuning(problem) else QUANTITIES
-    allowed = tuple(dict.fromkeys(QUANTITIES + default))
+    default, allowed = _quantities(problem)
     quantities = default if quantities is None else quantities
     unknown = [name for name in quantities if name not in allowed]
     if unknown or not quantities:
         raise ValueError(f"quantities must be among {', '.join(allowed)}, got {tuple(quantities)!r}")
-    curve = problem.curve() if theory is None else theory
+    if theory is None:
+        model: Any = problem
+        theory = model if is_regression(problem) else model.curve()
     problems = [enlarged(problem, 2**step) for step in range(steps + 1)]
     runs = [
         simulate(
@@ -227,9 +233,18 @@ def compare(
         )
         for each, seed in zip(problems, root_seed(rng).spawn(steps + 1), strict=True)
     ]
-    rows = [row for name in quantities for row in _rows(name, alphas, curve, runs)]
+    rows = [row for name in quantities for row in _rows(name, alphas, theory, runs)]
     sizes = [_sizes(each) for each in problems]
     return Comparison(problem, alphas, replicates, rows, float(level), sizes)
+
+
+def _quantities(problem: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    # By default, and allowed.
+    if is_regression(problem):
+        return ("risk",), ("risk",)
+    if is_fine_tuning(problem):
+        return MIXTURE_QUANTITIES, tuple(dict.fromkeys(QUANTITIES + MIXTURE_QUANTITIES))
+    return QUANTITIES, QUANTITIES
 
 
 def _alphas(alpha: Any, components: int | None) -> Array:
@@ -267,10 +282,10 @@ def _rows(name: str, alphas: Array, curve: Any, runs: list[Simulation]) -> list[
             expected,
             averages[0],
             errors[0],
-            _z(averages[0] - expected, errors[0]),
+            _z(averages[0] - expected, errors[0], expected),
             limit,
             limit_error,
-            _z(limit - expected, limit_error),
+            _z(limit - expected, limit_error, expected),
         ]
     )
     points = [tuple(a.tolist()) if a.ndim else float(a) for a in alphas]
@@ -283,6 +298,8 @@ def _rows(name: str, alphas: Array, curve: Any, runs: list[Simulation]) -> list[
 
 
 def _sizes(problem: Any) -> tuple[Any, Any, Any]:
+    if is_regression(problem):
+        return problem.p, problem.n, None
     if not is_fine_tuning(problem):
         return problem.p, problem.n, problem.N
     samples = tuple(getattr(source, "n", None) for source in sources_of(problem))
@@ -307,8 +324,9 @@ def extrapolation_weights(doublings: int) -> Array:
     return np.array([np.prod([x / (x - y) for x in h if x != y]) for y in h])
 
 
-def _z(difference: Array, stderr: Array) -> Array:
-    # Without spread (a deterministic quantity) only rounding may differ.
-    rounding = np.abs(difference) < 1e-12
-    safe = np.where(stderr > 0, stderr, 1.0)
-    return np.where(stderr > 0, difference / safe, np.where(rounding, 0.0, np.copysign(np.inf, difference)))
+def _z(difference: Array, stderr: Array, expected: Array) -> Array:
+    # Labels are 1: a difference of 1e-14 is rounding, however small the spread.
+    z = difference / np.hypot(stderr, ROUNDING * np.maximum(1.0, np.abs(expected)))
+    # Without any spread (a deterministic quantity) only rounding may differ.
+    same = np.abs(difference) < 100 * ROUNDING
+    return np.where(stderr > 0, z, np.where(same, 0.0, np.copysign(np.inf, difference)))

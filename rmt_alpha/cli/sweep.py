@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rmt_alpha.sweeps.grid import Grid, read_grid
 from rmt_alpha.sweeps.drawing import heatmap, parse_plot, select
+from rmt_alpha.sweeps.grid import Grid, read_grid
 from rmt_alpha.sweeps.plan import SweepPlan
 from rmt_alpha.sweeps.result import SweepResult, blank
 from rmt_alpha.sweeps.run import SweepError, SweepInterrupted, run_sweep

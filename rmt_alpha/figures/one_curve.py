@@ -57,7 +57,10 @@ def draw_comparison(comparison: Comparison) -> Figure:
     comparison : Comparison
         From `rmt_alpha.compare` with the problem's own theory.
     """
-    names = list(dict.fromkeys(row.quantity for row in comparison.rows))
+    # Quantities of single classes, such as class_mean[0], stay in the table.
+    names = [name for name in dict.fromkeys(row.quantity for row in comparison.rows) if "[" not in name]
+    if comparison.alpha.ndim != 1:
+        raise ValueError("only a comparison along one alpha can be drawn, not one of several sources")
     figure, axes = style.panels(len(names))
     fine = np.linspace(comparison.alpha.min(), comparison.alpha.max(), 401)
     curve = comparison.problem.curve()

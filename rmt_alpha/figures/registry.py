@@ -25,6 +25,8 @@ NAMES = (
     "double_descent",
     "negative_transfer",
     "source_ridge",
+    "best_ridge",
+    "imbalance_noise",
     # Those that need data files come last: whatever happens to a download, the rest is written by then.
     "amazon_decision",
     "amazon",

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rmt_alpha.figures import style
-from rmt_alpha.figures._best_ridge import best_ridge
+from rmt_alpha.figures._ridge_search import best_ridge
 from rmt_alpha.finetuning import FineTuning
 from rmt_alpha.isotropic import TransferProblem
 from rmt_alpha.mixture import GaussianMixture

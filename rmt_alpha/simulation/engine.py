@@ -17,7 +17,9 @@ from rmt_alpha.simulation.result import Simulation
 from rmt_alpha.simulation.samplers import Batch, Sampler, choose_sampler
 
 if TYPE_CHECKING:
+    from rmt_alpha.finetuning import FineTuning
     from rmt_alpha.isotropic import TransferProblem
+    from rmt_alpha.regression_transfer import RidgeRegressionTransfer
 
 METHODS = ("auto", "dense", "krylov")
 TOLERANCE = 1e-12
@@ -27,7 +29,7 @@ MEMORY_LIMIT = 4 * 2**30
 
 
 def simulate(
-    problem: TransferProblem,
+    problem: TransferProblem | FineTuning | RidgeRegressionTransfer,
     alpha: Any,
     *,
     replicates: int = 100,
@@ -44,23 +46,24 @@ def simulate(
     .. math:: w_\alpha = \arg\min_w \frac 1 n \sum_{i=1}^n (y_i - w^\top x_i)^2
         + \gamma \|w - \alpha \tilde w\|^2
 
-    on ``replicates`` independent draws of the target data and, if N is finite, of the source data that
-    :math:`\tilde w` is trained on.  As :math:`w_\alpha` is affine in alpha, one training per draw serves
-    every alpha; the accuracy of a given classifier is :math:`\Phi(w^\top \mu_t / \|w\|)`, so no test set is
-    drawn.
+    on ``replicates`` independent draws of the target data and, if it is trained on finitely many samples, of
+    the source's.  As :math:`w_\alpha` is affine in alpha, one training per draw serves every alpha; the
+    accuracy of a given classifier is known exactly (:math:`\Phi(w^\top \mu_t / \|w\|)` for a
+    `TransferProblem`), so no test set is drawn.
 
     Parameters
     ----------
-    problem : TransferProblem
+    problem : TransferProblem, FineTuning or RidgeRegressionTransfer
         Scalars only; p, n and a finite N are whole numbers.
     alpha : float or array
-        Any shape, at most 1e60 in magnitude.
+        Any shape, at most 1e60 in magnitude.  For a `FineTuning` with k sources the shape is (..., k); a
+        number stands for the same alpha for all of them.
     replicates : int
         Independent draws of all data, at least 1.
     method : {"auto", "dense", "krylov"}
         "dense" draws the data matrices and costs O(p n min(p, n)) per draw.  "krylov" draws the same
-        classifiers, exactly in distribution, in O(min(p, n)) or less.  "auto" is "krylov", which can
-        simulate every `TransferProblem`.
+        classifiers, exactly in distribution, in O(min(p, n)) or less.  "auto" is "krylov" for a
+        `TransferProblem`, and "dense" for the others, for which there is no "krylov".
     rng : int, sequence of int, SeedSequence, Generator or None
         The seed.  A Generator is advanced by one call; None draws a fresh seed from the system.
     n_jobs : int
@@ -75,25 +78,33 @@ def simulate(
         nothing at all.
     memory_limit : float
         For "dense": bytes that the matrices of all workers may take.
+    class_counts : {"fixed", "random"}
+        For a `FineTuning`: how many samples each class has.  "fixed": n times its probability, rounded (at
+        random, to one of the two neighbours, so that it is right on average).  "random": every label is
+        drawn by itself.
 
     Returns
     -------
     Simulation
-        ``alpha``, ``accuracy``, ``accuracy_stderr``, the same for ``mean``, ``variance`` and ``risk``, and
-        ``draws`` with every replicate.
+        ``alpha``, ``accuracy``, ``accuracy_stderr``, the same for ``mean``, ``variance``, ``risk`` and, by
+        class, ``class_accuracy``, ``class_mean``, ``class_variance`` and ``class_std``; and ``draws`` with
+        every replicate.  A regression has ``risk`` only.
 
     Raises
     ------
     TypeError
-        If ``problem`` is no TransferProblem, or an argument has the wrong type.
+        If ``problem`` is none of these, or an argument has the wrong type.
     ValueError
         If an argument is out of range, the problem is not scalar or not whole, or "dense" would exceed
         ``memory_limit``.
 
     Notes
     -----
-    The labels do not appear: y x ~ N(mean, I) whatever the label, and the training uses nothing but
-    these products.  So every pattern of labels, balanced or not, fixed or random, gives the same law.
+    In a `TransferProblem` the labels do not matter: y x ~ N(mean, I) whatever the label, and the training
+    uses nothing but these products.  So every pattern of labels, balanced or not, fixed or random, gives the
+    same law.  In a `FineTuning` they do.  The limit of large n is the same for fixed and random class counts,
+    which differ by O(1/n) in the averages and in the variance over draws.  Fixed ones are the default: they
+    hold the fractions that the theory is about, and spread least.
 
     gamma = 0 means least squares for p <= n, and the interpolator nearest to alpha w~ otherwise.  Near
     p = n without ridge the classifier has no moments worth averaging: use medians of ``draws`` there.
@@ -102,6 +113,7 @@ def simulate(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import rmt_alpha as ra
     >>> problem = ra.TransferProblem(beta=0.8, p=400, n=40)
     >>> simulation = ra.simulate(problem, [0, 1], replicates=1000, rng=1)
@@ -110,6 +122,22 @@ def simulate(
     ... ) / simulation.accuracy_stderr
     >>> bool((abs(z) < 5).all())
     True
+
+    Classes that differ in everything:
+
+    >>> rng = np.random.default_rng(0)
+    >>> target = ra.GaussianMixture(
+    ...     rng.normal(size=(3, 50)) / 4,
+    ...     [1.0, np.linspace(0.5, 2, 50), None],
+    ...     priors=[0.2, 0.3, 0.5],
+    ... )
+    >>> source = ra.RidgeSource(ra.GaussianMixture(target.means), n=60, gamma=0.1)
+    >>> problem = ra.FineTuning(
+    ...     target, source, n=40, gamma=0.5, intercept=True, label_noise=0.1
+    ... )
+    >>> simulation = ra.simulate(problem, [0, 1], replicates=200, rng=1)
+    >>> simulation.class_accuracy.shape
+    (2, 3)
 
     A hundred million dimensions, on a laptop:
 

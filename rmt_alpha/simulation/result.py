@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import Draws, FloatArray
-from rmt_alpha.simulation.mixture_draws import MixtureDraws
+from rmt_alpha.simulation.draws import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,18 +19,18 @@ class Simulation:
 
     for q the mean, the variance, the accuracy and the risk of each of R trained classifiers, and by class
     (last axis) its accuracy and the mean and variance of its score.  A single replicate says nothing about
-    its error, so its standard error is infinite.
+    its error, so its standard error is infinite.  A regression has a risk only.
 
     Parameters
     ----------
-    problem : TransferProblem or FineTuning
+    problem : TransferProblem, FineTuning or RidgeRegressionTransfer
         What was simulated.
     alpha : ndarray
         The alphas, any shape; all averages have this shape (floats for a scalar).  For k sources the last
         axis holds the k components, and averages have the shape of the others.
     method : {"dense", "krylov"}
         How it was simulated.
-    draws : Draws or MixtureDraws
+    draws : Draws, MixtureDraws or RegressionDraws
         The single replicates.
     truncation_error : float
         Estimated relative error of the five numbers of a replicate (worst replicate) from cutting the Krylov
@@ -54,7 +53,7 @@ class Simulation:
     problem: Any
     alpha: FloatArray
     method: str
-    draws: Draws | MixtureDraws = field(repr=False)
+    draws: Any = field(repr=False)
     truncation_error: float
     chain_length: int
     seed: np.random.SeedSequence = field(repr=False)
@@ -62,7 +61,7 @@ class Simulation:
     @property
     def replicates(self) -> int:
         """Number of independent draws of the data."""
-        return self.draws.replicates
+        return int(self.draws.replicates)
 
     @property
     def mean(self) -> Any:
@@ -151,14 +150,15 @@ class Simulation:
 
 
 def _average(values: FloatArray) -> Any:
-    return _plain(values.mean(axis=0))
+    # Relative to the first replicate: what does not vary is averaged without rounding, and has no spread.
+    return _plain(values[0] + (values - values[0]).mean(axis=0))
 
 
 def _stderr(values: FloatArray) -> Any:
     count = len(values)
     if count == 1:
         return _plain(np.full(values.shape[1:], np.inf))
-    return _plain(values.std(axis=0, ddof=1) / np.sqrt(count))
+    return _plain((values - values[0]).std(axis=0, ddof=1) / np.sqrt(count))
 
 
 def _plain(value: Any) -> Any:

@@ -133,7 +133,7 @@ def test_progress_bar_is_for_terminals_only(monkeypatch, capsys):
         (
             {"problem": TransferProblem([0.1, 0.2], 30, 20)},
             ValueError,
-            r"along must be a single number.*shape \(2,\)",
+            r"beta must be a single number.*shape \(2,\)",
         ),
         ({"problem": TransferProblem(0.1, [30, 40], 20)}, ValueError, "p must be a single number"),
         (

@@ -1,0 +1,72 @@
+"""Orthonormal bases in which covariances are diagonal, and operators written in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """An orthonormal basis of R^p; ``vectors`` are its columns, None the standard basis.
+
+    Bases are compared by identity: two operators in one `Basis` object combine in O(p).
+    """
+
+    vectors: Array | None = None
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return "STANDARD" if self is STANDARD else (Basis, (self.vectors,))
+
+    def coordinates(self, rows: Array) -> Array:
+        """Coordinates of vectors given as rows, shape (..., p)."""
+        return rows if self.vectors is None else rows @ self.vectors
+
+    def vectors_from(self, coordinates: Array) -> Array:
+        """The inverse of `coordinates`."""
+        return coordinates if self.vectors is None else coordinates @ self.vectors.T
+
+    def squared_overlaps(self, other: Basis) -> Array:
+        """(u_i . v_j)^2 for the vectors u_i of this basis and v_j of another; the last result is kept."""
+        last: tuple[Basis, Array] | None = self.__dict__.get("_last_overlaps")
+        if last is None or last[0] is not other:
+            left, right = self.vectors, other.vectors
+            product = right if left is None else left.T if right is None else left.T @ right
+            last = other, np.asarray(product) ** 2
+            self.__dict__["_last_overlaps"] = last
+        return last[1]
+
+
+STANDARD = Basis()
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """A symmetric matrix: diagonal (``entries`` of shape (p,)) or dense (p, p) in a basis."""
+
+    basis: Basis
+    entries: Array
+
+    def in_standard_basis(self) -> Array:
+        """The matrix itself."""
+        vectors, entries = self.basis.vectors, self.entries
+        if vectors is None:
+            return np.diag(entries) if entries.ndim == 1 else entries
+        return (vectors * entries) @ vectors.T if entries.ndim == 1 else vectors @ entries @ vectors.T
+
+
+def trace_product(a: Operator, b: Operator) -> Any:
+    """tr(A B): O(p) for two diagonal operators in one basis, O(p^2) in two bases seen before."""
+    diagonal = a.entries.ndim == b.entries.ndim == 1
+    if a.basis is b.basis:
+        if a.entries.ndim == b.entries.ndim:
+            return (a.entries * b.entries).sum()
+        matrix, entries = (a, b) if b.entries.ndim == 1 else (b, a)
+        return np.diagonal(matrix.entries) @ entries.entries
+    if diagonal:
+        return a.entries @ a.basis.squared_overlaps(b.basis) @ b.entries
+    return (a.in_standard_basis() * b.in_standard_basis()).sum()

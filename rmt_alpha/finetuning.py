@@ -1,0 +1,223 @@
+"""`FineTuning`: a target mixture, a source, a sample size and a ridge; any covariance, any number of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rmt_alpha import _arithmetic as arithmetic
+from rmt_alpha._checks import check_dps
+from rmt_alpha.effective_ridge import RIDGE, SAMPLES
+from rmt_alpha.isotropic import TransferProblem
+from rmt_alpha.labels import check_label_noise
+from rmt_alpha.mixture import GaussianMixture
+from rmt_alpha.mixture_curve import MixtureCurve
+from rmt_alpha.mixture_ridge import MixtureRidge, fit_ridge
+from rmt_alpha.score_law import Prior, score_law
+from rmt_alpha.sources import (
+    FixedSource,
+    RidgeSource,
+    Source,
+    check_mixture,
+    check_outputs_fit,
+    check_scalar,
+    make_task,
+)
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuning:
+    r"""Fine-tuning a ridge classifier on a Gaussian mixture, from a rescaled source.
+
+    .. math:: w_\alpha, b = \arg\min_{w, b} \frac1n \sum_i |t_i - w x_i - b|^2
+        + \gamma \Big| w - \sum_s \alpha_s \tilde w_s \Big|^2
+
+    on n samples of the target mixture.  Two classes have labels t = -1 and +1; more have one-hot targets.
+
+    Parameters
+    ----------
+    target : GaussianMixture
+        The target data.
+    source : FixedSource, RidgeSource or list of them
+        The source model.  Several sources (a list, or a `FixedSource` with k rows) make alpha a vector.
+    n : float
+        Number of target samples, positive; ``inf`` is allowed.
+    gamma : float
+        Ridge penalty, non-negative, in the per-sample convention (1/n in front of the loss: scikit-learn's
+        ``Ridge(alpha=n * gamma)``).  0 is the ridgeless limit.
+    intercept : bool
+        Whether to fit an unpenalised intercept b.
+    label_noise : float or array_like of shape (K,)
+        Fraction of wrong labels among the training samples, overall or per class; a wrong label is any of the
+        others with equal probability.  Accuracy and risk refer to the true class.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If arguments do not fit together; the message says how.  Also for gamma = 0 with n equal to the rank of
+        the covariances, where the variance is infinite (raised by ``curve`` and ``ridge``).
+
+    See Also
+    --------
+    TransferProblem : the isotropic special case in a few numbers instead of vectors, with finite-size error bars.
+
+    Notes
+    -----
+    Exact in the limit of large p and n with p/n fixed; at finite size the error of the prediction is O(1/n) on
+    average.  The method explained is alpha-LoRA, arXiv 2510.21345, whose model has identity covariances.
+    Class means enter the effective ridge only at order 1/n, and are left out of it, as in `TransferProblem`,
+    with which this class agrees to rounding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p = 200
+    >>> mean = np.ones(p) / np.sqrt(p)
+    >>> spectrum = np.linspace(0.2, 2.0, p)
+    >>> target = GaussianMixture(
+    ...     [-mean, mean], covariances=[spectrum, 2 * spectrum], priors=[0.3, 0.7]
+    ... )
+    >>> source = RidgeSource(GaussianMixture.symmetric(mean, spectrum), n=1000, gamma=0.1)
+    >>> problem = FineTuning(target, source, n=100, gamma=0.5, intercept=True)
+    >>> curve = problem.curve()
+    >>> best = curve.optimal_alpha()
+    >>> print(f"{best:.2f} {curve.accuracy(best):.3f} {curve.accuracy(1):.3f} {curve.accuracy(0):.3f}")
+    1.25 0.850 0.849 0.829
+    >>> problem.ridge.solution.status, problem.ridge.kappa.round(3)
+    ('converged', array([1.653, 2.664]))
+    """
+
+    target: GaussianMixture
+    source: Any
+    n: Any
+    gamma: Any
+    intercept: bool = field(default=False, kw_only=True)
+    label_noise: Any = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_mixture("target", self.target)
+        object.__setattr__(self, "n", check_scalar("n", self.n, SAMPLES))
+        object.__setattr__(self, "gamma", check_scalar("gamma", self.gamma, RIDGE))
+        object.__setattr__(self, "label_noise", check_label_noise(self.label_noise, self.target.classes))
+        if not isinstance(self.intercept, bool | np.bool_):
+            raise TypeError(f"intercept must be True or False, got {self.intercept!r}")
+        if isinstance(self.source, list):
+            object.__setattr__(self, "source", tuple(self.source))
+        sources = self.sources
+        if not sources or not all(isinstance(source, FixedSource | RidgeSource) for source in sources):
+            raise TypeError(
+                f"source must be a FixedSource, a RidgeSource or a list of them, got {type(self.source).__name__}"
+            )
+        for source in sources:
+            if source.p != self.target.p:
+                raise ValueError(f"source has dimension {source.p}, target has dimension {self.target.p}")
+            if source.outputs != sources[0].outputs:
+                raise ValueError("all sources must have the same number of outputs")
+        check_outputs_fit(sources[0].outputs, self.target.classes)
+
+    @classmethod
+    def from_transfer(cls, problem: TransferProblem) -> FineTuning:
+        """The isotropic problem, written with vectors of length p.
+
+        Parameters
+        ----------
+        problem : TransferProblem
+            With scalar fields and integers p >= 2, n and N.
+
+        Examples
+        --------
+        >>> problem = TransferProblem(beta=0.8, p=400, n=40, N=2000, gamma=0.1)
+        >>> same = FineTuning.from_transfer(problem)
+        >>> round(same.curve().optimal_alpha() / problem.curve().optimal_alpha(), 10)
+        1.0
+        """
+        if problem.shape != () or problem.p != int(problem.p) or problem.p < 2:
+            raise ValueError("from_transfer needs a problem with scalar fields and an integer p >= 2")
+        p = int(problem.p)
+        source_mean, target_mean = np.zeros(p), np.zeros(p)
+        source_mean[0], target_mean[0], target_mean[1] = problem.mu, problem.along, problem.across
+        source: Source = FixedSource(source_mean)
+        if problem.N is not None:
+            source = RidgeSource(GaussianMixture.symmetric(source_mean), problem.N, problem.gamma_source)
+        return cls(GaussianMixture.symmetric(target_mean), source, problem.n, problem.gamma)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The source or sources, as a tuple."""
+        return self.source if isinstance(self.source, tuple) else (self.source,)
+
+    @cached_property
+    def ridge(self) -> MixtureRidge:
+        """Effective ridges of the target fit: kappa, its bracket, residual, status and number of iterations."""
+        return fit_ridge(self.target.model, self.n, self.gamma)
+
+    def curve(self, dps: int | None = None) -> MixtureCurve:
+        """The law of the scores as a function of alpha.
+
+        Parameters
+        ----------
+        dps : int or None
+            None evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath, for two classes
+            with scalar or diagonal covariances.
+        """
+        dps = check_dps(dps)
+        if dps is None:
+            return self._curve(self.ridge, None)
+        if self.sources[0].outputs > 1:
+            raise ValueError("dps needs one output (labels -1 and +1): the accuracy of more is integrated in float64")
+        with arithmetic.working_precision(dps):
+            n, gamma = arithmetic.to_mpf(self.n), arithmetic.to_mpf(self.gamma)
+            return self._curve(fit_ridge(self.target.model.exact(), n, gamma), dps)
+
+    def path(self, gamma: Iterable[float]) -> Iterator[MixtureCurve]:
+        """The curves for many ridges, each started from the solution for the one before.
+
+        Parameters
+        ----------
+        gamma : iterable of float
+            Ridge penalties, best in order.
+
+        Yields
+        ------
+        MixtureCurve
+
+        Examples
+        --------
+        >>> problem = FineTuning(GaussianMixture.symmetric([2.0, 0.0]), FixedSource([1.0, 1.0]), n=2, gamma=1)
+        >>> [round(curve.accuracy(1.0), 3) for curve in problem.path([0.1, 1.0, 10.0])]
+        [0.928, 0.947, 0.931]
+        """
+        previous = None
+        for value in gamma:
+            problem = replace(self, gamma=value)
+            previous = fit_ridge(self.target.model, problem.n, problem.gamma, previous)
+            yield problem._curve(previous, None)
+
+    def _curve(self, ridge: MixtureRidge, dps: int | None) -> MixtureCurve:
+        task = make_task(self.target, self.sources[0].outputs, self.label_noise, dps)
+        priors = [source.prior(task.basis, dps) for source in self.sources]
+        rows = np.concatenate([prior.mean for prior in priors])
+        noise = tuple(pairs for prior in priors for pairs in prior.noise)
+        law = score_law(task, ridge, Prior(rows, noise), self.intercept)
+        return MixtureCurve(
+            strength=0 * law.strength if self._forgets_source() else law.strength,
+            unit=law.strength,
+            center=law.center,
+            miss=law.miss,
+            spread=law.spread[task.group],
+            risk_slope=law.risk_slope,
+            priors=task.priors,
+            single=len(self.sources) == 1 and not isinstance(self.source, tuple) and self.sources[0].count is None,
+            dps=dps,
+            ridge=ridge,
+        )
+
+    def _forgets_source(self) -> bool:
+        """Whether the limit gamma -> 0 is least squares, which knows nothing of the source."""
+        return self.gamma == 0 and self.target.model.rank == self.target.p and self.n > self.target.p

@@ -1,0 +1,180 @@
+r"""Probability that a Gaussian vector is positive in every coordinate.
+
+The accuracy of a classifier of K classes is such an orthant probability in K - 1 dimensions: all differences
+between the score of the right class and the others are positive.  One dimension is the normal distribution
+function, two are Owen's T function.  With more, all coordinates but the last two are integrated, one given the
+other (Genz 1992): up to three of them by Gauss-Legendre quadrature, more by a scrambled Sobol sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special, stats
+
+Array = np.ndarray[Any, Any]
+
+ROUNDING = 1e-14
+"""Error of the closed forms in one and two dimensions."""
+NODES = {1: 96, 2: 48, 3: 20}
+"""Gauss-Legendre nodes per integrated coordinate; the error is estimated from three quarters of them."""
+BLOCK = 1 << 18
+"""Points times cases that are integrated at once."""
+FAR = 9.0
+"""Standard normal numbers beyond +-9 have probability 1e-19."""
+REPEATS, LEVEL, SEED = 8, 9, 20
+"""Independent scramblings, logarithm of the points of each, and their seed: a fixed one, so that accuracy is
+a smooth function of alpha."""
+
+
+def orthant_probability(mean: Array, covariance: Array) -> tuple[Array, Array]:
+    """P(x > 0) for x ~ N(mean, covariance), and an estimate of its error.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (..., d)
+        Means.
+    covariance : ndarray of shape (..., d, d)
+        Covariances, positive semi-definite.
+
+    Returns
+    -------
+    probability, error : ndarray of shape (...)
+        For d <= 2 the error is that of rounding; for d = 3, 4, 5 the difference of two quadratures; for more
+        dimensions the standard error over independent quasi-random sequences.
+
+    Notes
+    -----
+    A coordinate without variance counts as positive if its mean is, and as a coin flip if its mean is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value, error = orthant_probability(np.zeros(3), np.eye(3) / 2 + 0.5)
+    >>> print(round(float(value), 10))  # exchangeable with correlation 1/2: 1 / (d + 1)
+    0.25
+    """
+    mean, covariance = np.asarray(mean, float), np.asarray(covariance, float)
+    scale = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        h = np.where(scale > 0, mean / scale, np.where(mean == 0, 0.0, np.copysign(np.inf, mean)))
+        correlation = covariance / (scale[..., :, None] * scale[..., None, :])
+    correlation = np.nan_to_num(correlation, nan=0.0, posinf=0.0, neginf=0.0)
+    d = h.shape[-1]
+    if d == 1:
+        return special.ndtr(h[..., 0]), np.full(h.shape[:-1], ROUNDING)
+    if d == 2:
+        return bivariate(h[..., 0], h[..., 1], correlation[..., 0, 1]), np.full(h.shape[:-1], ROUNDING)
+    shape = h.shape[:-1]
+    h, correlation = _sorted(h.reshape(-1, d), correlation.reshape(-1, d, d))
+    values, errors = _integrals(h, correlation)
+    return values.reshape(shape), errors.reshape(shape)
+
+
+def bivariate(h: Array, k: Array, rho: Array) -> Array:
+    """P(x < h, y < k) for standard normal x and y with correlation rho, by Owen's T function (Owen 1956)."""
+    h, k, rho = np.broadcast_arrays(*(np.asarray(x, float) for x in (h, k, rho)))
+    rho = np.clip(rho, -1.0, 1.0)
+    root = np.sqrt((1 - rho) * (1 + rho))
+    certain = ~np.isfinite(h) | ~np.isfinite(k)
+    h0, k0 = np.where(certain, 1.0, h), np.where(certain, 1.0, k)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # At h = 0 the slope is infinite with the sign of k, and conversely; at h = k = 0 use the limit h = k -> 0+.
+        a_h = np.where((h0 == 0) & (k0 == 0), (1 - rho) / root, (k0 - rho * h0) / (h0 * root))
+        a_k = np.where((h0 == 0) & (k0 == 0), (1 - rho) / root, (h0 - rho * k0) / (k0 * root))
+    opposite = (h0 * k0 < 0) | ((h0 * k0 == 0) & (h0 + k0 < 0))
+    value = (special.ndtr(h0) + special.ndtr(k0) - opposite) / 2
+    value = value - special.owens_t(h0, np.nan_to_num(a_h)) - special.owens_t(k0, np.nan_to_num(a_k))
+    line = np.where(rho > 0, special.ndtr(np.minimum(h, k)), special.ndtr(h) - special.ndtr(-k))
+    value = np.where(root > 0, value, line)
+    limit = special.ndtr(h) * special.ndtr(k)  # one of them is 0 or 1
+    return np.asarray(np.clip(np.where(certain, limit, value), 0.0, 1.0))
+
+
+def _sorted(h: Array, correlation: Array) -> tuple[Array, Array]:
+    """The coordinates with the least likely condition first: the integrand then varies least."""
+    order = np.argsort(h, axis=1)
+    rows = np.take_along_axis(correlation, order[:, :, None], axis=1)
+    return np.take_along_axis(h, order, axis=1), np.take_along_axis(rows, order[:, None, :], axis=2)
+
+
+def _integrals(h: Array, correlation: Array) -> tuple[Array, Array]:
+    """Probabilities in three or more dimensions, with their errors."""
+    outer = h.shape[1] - 2
+    if outer in NODES:
+        fine, coarse = (_quadrature(h, correlation, nodes) for nodes in (NODES[outer], 3 * NODES[outer] // 4))
+        return fine, abs(fine - coarse) + ROUNDING
+    rng = np.random.default_rng(SEED)
+    means = []
+    for _ in range(REPEATS):
+        points = stats.qmc.Sobol(outer, scramble=True, rng=rng).random_base2(LEVEL)
+        means.append(_average(h, correlation, points, np.full(len(points), 1 / len(points)), _by_quantile))
+    return np.mean(means, axis=0), np.std(means, axis=0, ddof=1) / np.sqrt(REPEATS) + ROUNDING
+
+
+def _quadrature(h: Array, correlation: Array, nodes: int) -> Array:
+    x, w = np.polynomial.legendre.leggauss(nodes)
+    outer = h.shape[1] - 2
+    points = np.stack(np.meshgrid(*((x + 1) / 2,) * outer, indexing="ij"), axis=-1).reshape(-1, outer)
+    weights = np.prod(np.stack(np.meshgrid(*(w / 2,) * outer, indexing="ij")), axis=0).ravel()
+    return _average(h, correlation, points, weights, _by_density)
+
+
+Rule = Callable[[Array, Array], tuple[Array, Array]]
+
+
+def _by_quantile(u: Array, bound: Array) -> tuple[Array, Array]:
+    """A standard normal number below the bound, and the probability of one."""
+    below = special.ndtr(bound)
+    return special.ndtri(np.clip(u * below, 1e-300, 1 - 1e-16)), below
+
+
+def _by_density(u: Array, bound: Array) -> tuple[Array, Array]:
+    """A point uniform between -9 and the bound, and the density there: analytic, where quantiles are singular."""
+    length = np.clip(bound, -FAR, FAR) + FAR
+    x = length * u - FAR
+    return x, length * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+
+
+def _average(h: Array, correlation: Array, points: Array, weights: Array, rule: Rule) -> Array:
+    """Weighted sum of the integrand over points of the unit cube, some cases at a time."""
+    size = max(1, BLOCK // len(points))
+    parts = [
+        _conditional(h[i : i + size], correlation[i : i + size], points, rule) @ weights
+        for i in range(0, len(h), size)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _conditional(h: Array, correlation: Array, points: Array, rule: Rule) -> Array:
+    """Probability of the last two conditions given the first d - 2, for (cases, points)."""
+    cases, d = h.shape
+    factor = _cholesky(correlation)[:, :, :, None]
+    weight = np.ones((cases, len(points)))
+    drawn = np.zeros((cases, d - 2, len(points)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for i in range(d - 2):
+            limit = h[:, i, None] - (factor[:, i, :i] * drawn[:, :i]).sum(axis=1)
+            pivot = factor[:, i, i]
+            bound = np.where(pivot > 0, limit / pivot, np.copysign(np.inf, limit))
+            drawn[:, i], share = rule(points[:, i], bound)
+            weight = weight * share
+        tail = factor[:, d - 2 :, : d - 2, 0]
+        rest = correlation[:, d - 2 :, d - 2 :] - tail @ np.swapaxes(tail, 1, 2)
+        scale = np.sqrt(np.maximum(np.diagonal(rest, axis1=1, axis2=2), 0.0))
+        limits = h[:, d - 2 :, None] - tail @ drawn
+        limits = np.where(scale[:, :, None] > 1e-7, limits / scale[:, :, None], np.copysign(np.inf, limits))
+        rho = np.where(scale.min(axis=1) > 1e-7, rest[:, 0, 1] / scale.prod(axis=1), 0.0)
+    return np.asarray(weight * bivariate(limits[:, 0], limits[:, 1], rho[:, None]))
+
+
+def _cholesky(correlation: Array) -> Array:
+    """Lower triangular factors of positive semi-definite matrices; zero pivots give zero columns."""
+    factor = np.zeros_like(correlation)
+    for j in range(correlation.shape[1]):
+        column = correlation[:, :, j] - (factor[:, :, :j] @ factor[:, j, :j, None])[:, :, 0]
+        pivot = column[:, j, None]
+        factor[:, j:, j] = np.where(pivot > 1e-14, column[:, j:] / np.sqrt(np.where(pivot > 1e-14, pivot, 1.0)), 0.0)
+    return factor

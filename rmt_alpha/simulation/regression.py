@@ -1,0 +1,122 @@
+"""Dense simulation of ridge regression from a rescaled source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from rmt_alpha._checks import check_choice
+from rmt_alpha.simulation.arguments import check_alpha
+from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha.simulation.mixture_data import Covariance
+from rmt_alpha.simulation.mixture_fit import ridge
+from rmt_alpha.simulation.setting import scalar, whole
+
+
+@dataclass(frozen=True, eq=False)
+class RegressionSetting:
+    """One regression in plain arrays; weights have the shape (p, d) for d outputs."""
+
+    covariance: Covariance
+    target: FloatArray
+    source: FloatArray
+    noise: FloatArray
+    """Standard deviation of the noise of each output, (d,)."""
+    n: int
+    gamma: float
+
+
+def is_regression(problem: Any) -> bool:
+    """Whether ``problem`` has the fields of a `RidgeRegressionTransfer`."""
+    return all(hasattr(problem, name) for name in ("coef_target", "coef_source", "covariance", "noise"))
+
+
+def read_regression_setting(problem: Any) -> RegressionSetting:
+    """The `RegressionSetting` of a `RidgeRegressionTransfer`; ValueError if it cannot be drawn."""
+    target, source = (
+        np.atleast_2d(np.asarray(w, float)).T for w in (problem.coef_target, problem.coef_source)
+    )
+    return RegressionSetting(
+        Covariance(problem.covariance, len(target)),
+        target,
+        source,
+        np.array(np.broadcast_to(np.asarray(problem.noise, float), (target.shape[1],))),
+        whole("n", scalar("n", problem.n)),
+        scalar("gamma", problem.gamma),
+    )
+
+
+def draw(setting: RegressionSetting, replicates: int, seed: np.random.SeedSequence) -> FloatArray:
+    """`RegressionDraws.error_gram` of ``replicates`` independent draws."""
+    rng = np.random.default_rng(seed)
+    return np.stack([_replicate(setting, rng) for _ in range(replicates)])
+
+
+def _replicate(setting: RegressionSetting, rng: np.random.Generator) -> FloatArray:
+    x = setting.covariance.samples(setting.n, rng)
+    noise = rng.standard_normal((setting.n, len(setting.noise))) * setting.noise
+    fit = ridge(x, x.T @ setting.target + noise, setting.gamma, setting.source, intercept=False)
+    gram = setting.covariance.gram(np.hstack([fit.base - setting.target, fit.slopes]))
+    outputs = len(setting.noise)
+    return np.asarray(np.einsum("iojo->ij", gram.reshape(2, outputs, 2, outputs)))
+
+
+@dataclass(frozen=True, eq=False)
+class RegressionDraws:
+    r"""Every fit of a simulated `RidgeRegressionTransfer`, reduced to the three numbers of its risk.
+
+    The fit is affine in alpha, :math:`W_0 + \alpha W_1`.  With :math:`E_0 = W_0 - W_t`, :math:`E_1 = W_1`
+    and :math:`H_{ij} = \operatorname{tr}(E_i C E_j^\top)` its risk on a fresh sample is exactly
+
+    .. math:: E \|y - W_\alpha x\|^2 = \sigma^2 + H_{00} + 2 \alpha H_{01} + \alpha^2 H_{11} .
+
+    Parameters
+    ----------
+    alpha : ndarray
+        Where the risk is evaluated, any shape.
+    floor : float
+        Variance of the noise, all outputs together.
+    error_gram : ndarray, shape (replicates, 2, 2)
+        H.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import rmt_alpha as ra
+    >>> from rmt_alpha.regression_transfer import RidgeRegressionTransfer
+    >>> problem = RidgeRegressionTransfer(
+    ...     1.0, np.ones(20), np.arange(20.0), 1.0, n=30, gamma=0.1
+    ... )
+    >>> ra.simulate(problem, [0, 1], replicates=10, rng=0).draws.risk.shape
+    (10, 2)
+    """
+
+    alpha: FloatArray
+    floor: float
+    error_gram: FloatArray = field(repr=False)
+
+    @property
+    def replicates(self) -> int:
+        """Number of independent draws of the data."""
+        return len(self.error_gram)
+
+    @property
+    def risk(self) -> FloatArray:
+        """Squared error on fresh data, their noise included: shape (replicates, *alpha.shape)."""
+        u = np.stack([np.ones_like(self.alpha), self.alpha], axis=-1)
+        return np.asarray(self.floor + np.einsum("...i,rij,...j->r...", u, self.error_gram, u))
+
+    def optimal_alpha(self, criterion: str = "risk") -> FloatArray:
+        r"""The alpha of least risk of every replicate, :math:`-H_{01}/H_{11}`; 0 if alpha has no effect."""
+        check_choice("criterion", criterion, ("risk",))
+        cross, square = self.error_gram[:, 0, 1], self.error_gram[:, 1, 1]
+        return np.divide(-cross, square, out=np.zeros_like(cross), where=square > 0)
+
+    def at(self, alpha: Any) -> RegressionDraws:
+        """The same fits at other alphas; nothing is drawn again."""
+        return replace(self, alpha=check_alpha(alpha))
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the draws of a regression have no {name!r}; they have risk and optimal_alpha")
