@@ -78,7 +78,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
-    """The whole set, made once without data files: summary, lines of progress, folder."""
+    """The whole set, made once without data files: summary, lines of progress, folder.
+
+    What uses it is slow, and not part of the default run: `rmt-alpha reproduce --quick` is the README's first
+    command, and runs in every check of a change.
+    """
     folder, lines = tmp_path_factory.mktemp("everything"), []
     with pytest.MonkeyPatch.context() as patch:
         offline(patch)
@@ -87,6 +91,7 @@ def everything(tmp_path_factory):
     return summary, lines, folder
 
 
+@pytest.mark.slow
 def test_everything_without_data_is_written_and_the_rest_skipped(everything):
     summary, lines, tmp_path = everything
     assert list(summary.written) == ALWAYS
@@ -145,6 +150,7 @@ def test_a_corrupted_file_is_a_failure_and_the_others_are_done(monkeypatch, tmp_
     assert any("FAILED" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_second_run_writes_the_same_bytes(everything, tmp_path):
     first = contents(everything[0].out)
     summary = reproduce(CHEAP, out=tmp_path, quick=True)
@@ -154,11 +160,13 @@ def test_second_run_writes_the_same_bytes(everything, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_second_run_of_everything_writes_the_same_bytes(everything, tmp_path):
     reproduce(ALWAYS, out=tmp_path, quick=True)
     assert contents(tmp_path) == contents(everything[0].out)
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_the_full_set_has_smaller_error_bars(everything, tmp_path):
     reproduce("accuracy", out=tmp_path)

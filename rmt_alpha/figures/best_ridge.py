@@ -1,17 +1,18 @@
 r"""The best target ridge: infinite with uncorrelated features, finite with correlated ones.
 
-As gamma grows with gamma alpha fixed, the classifier tends to the direction X y / n + t w~: it stops inverting the
-covariance of the features.  If that is the identity there was nothing to invert, and the limit is the best.  If it
-has a few strong directions (spiked), or variances that fall like 1/i (power law), the limit listens to the strong
-directions most, whether or not they tell the classes apart, and a finite ridge wins.
+As gamma grows with gamma alpha fixed, the classifier tends to the direction X y / n + t w~: it stops
+inverting the covariance of the features.  If that is the identity there was nothing to invert, and the
+limit is the best.  If it has strong directions, some (spiked) or a whole hierarchy of them (power law), the
+limit is drowned in their noise, and a finite ridge wins.
 
-p = 200, n = 100, N = 400 source samples with source ridge 0.2, means of norm 1.2 spread over all features alike,
-beta = 0.6; source and target have the same covariance.
+p = 200, n = 100, N = 400 source samples with source ridge 0.2, means of norm 1.2 spread over all features
+alike, beta = 0.6; source and target have the same covariance.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rmt_alpha.figures import style
-from rmt_alpha.figures._best_ridge import best_ridge
+from rmt_alpha.figures._ridge_search import best_ridge
 from rmt_alpha.finetuning import FineTuning
 from rmt_alpha.isotropic import TransferProblem
 from rmt_alpha.mixture import GaussianMixture
@@ -32,11 +33,11 @@ NEEDS_DATA = False
 
 P, SAMPLES, SOURCE_SAMPLES, SOURCE_RIDGE = 200, 100, 400, 0.2
 LENGTH, BETA = 1.2, 0.6
-FALLING = 1 / np.arange(1.0, P + 1)
+FALLING = np.arange(1.0, P + 1) ** -0.5
 SPECTRA: tuple[tuple[str, NDArray[np.float64] | None], ...] = (
     ("uncorrelated", None),
-    ("spiked: 5 variances of 20, the rest 1", np.where(np.arange(P) < 5, 20.0, 1.0)),
-    (r"power law: variances $\propto 1/i$", FALLING * P / FALLING.sum()),
+    ("spiked: 20 variances of 10, the rest 1", np.where(np.arange(P) < 20, 10.0, 1.0)),
+    (r"power law: variances $\propto 1/\sqrt{i}$", FALLING * P / FALLING.sum()),
 )
 """Names and variances of the features; None is the identity."""
 KINDS = ("zero", "one", "best")
@@ -58,8 +59,8 @@ class BestRidge:
     accuracy : ndarray of shape (n_spectra, 3, n_gammas)
         At alpha = 0, 1 and alpha*.
     best, at_best, limit : ndarray of shape (n_spectra, 3)
-        The best ridge (inf: the more the better), accuracy there, and accuracy in the limit of infinite ridge,
-        for each of the three alphas.
+        For each of the three alphas the best ridge (inf: the more the better), the accuracy there, and
+        that in the limit of infinite ridge.
     points : ndarray of shape (n_points,)
     simulated, stderr, theory_there : ndarray of shape (n_spectra, 3, n_points)
     draws : tuple of int
@@ -99,33 +100,32 @@ def predict(variances: NDArray[np.float64] | None, gamma: float) -> tuple[float,
     return best, np.asarray(curve.accuracy(np.array([0.0, 1.0, best])))
 
 
+def _accuracy(k: int, variances: NDArray[np.float64] | None, gamma: float) -> float:
+    return float(predict(variances, gamma)[1][k])
+
+
 def compute(quick: bool = False, data: Any = None) -> BestRidge:
     """Evaluate the formulas, find the best ridges, and simulate.
 
     Parameters
     ----------
     quick : bool
-        A tenth of the draws: 400 for each point with uncorrelated features, 100 with correlated ones.
+        A tenth of the draws: 400 for each point with uncorrelated features, 60 with correlated ones.
     data
         Not used: no data files are needed.
     """
-    gammas, points = np.logspace(-3, 4, 106), np.array(POINTS)
+    gammas, points = np.logspace(-3, 4, 71), np.array(POINTS)
     lines = [[predict(variances, gamma) for gamma in gammas] for _, variances in SPECTRA]
     accuracy = np.array([[values for _, values in line] for line in lines]).transpose(0, 2, 1)
-    best = np.array(
-        [
-            [
-                best_ridge(lambda g, v=variances, k=k: predict(v, g)[1][k], gammas, accuracy[i, k])
-                for k in range(len(KINDS))
-            ]
-            for i, (_, variances) in enumerate(SPECTRA)
-        ]
-    )
+    best = np.empty((len(SPECTRA), len(KINDS)))
+    for i, (_, variances) in enumerate(SPECTRA):
+        for k in range(len(KINDS)):
+            best[i, k] = best_ridge(partial(_accuracy, k, variances), gammas, accuracy[i, k])
     at_best = [
         [predict(variances, min(gamma, LIMIT))[1][k] for k, gamma in enumerate(row)]
         for (_, variances), row in zip(SPECTRA, best, strict=True)
     ]
-    draws = tuple((400 if variances is None else 100) * (1 if quick else 10) for _, variances in SPECTRA)
+    draws = tuple((400 if variances is None else 60) * (1 if quick else 10) for _, variances in SPECTRA)
     runs = np.empty((3, len(SPECTRA), len(KINDS), points.size))
     for i, (_, variances) in enumerate(SPECTRA):
         for j, gamma in enumerate(POINTS):
@@ -152,7 +152,7 @@ def tables(result: BestRidge) -> dict[str, tuple[list[str], list[list[Any]]]]:
     """The curves, the best ridges, and the simulated points beside the theory."""
     curves, optima, points = [], [], []
     for i, name in enumerate(result.spectra):
-        label = name.replace("$", "").replace("\\propto", "proportional to")
+        label = name.replace("$", "").replace("\\propto 1/\\sqrt{i}", "proportional to i^(-1/2)")
         columns = (result.gammas, result.optimal_alpha[i], *result.accuracy[i])
         curves += [[label, *row] for row in zip(*columns, strict=True)]
         for k, alpha in enumerate(("0", "1", "best")):
@@ -189,10 +189,9 @@ def draw(result: BestRidge) -> Figure:
         if not np.isfinite(result.best[i, 2]):
             upper.annotate(
                 r"best: $\gamma \to \infty$",
-                (0.99, 0.99),
+                (0.97, 0.45),
                 xycoords="axes fraction",
                 ha="right",
-                va="top",
                 color=style.VERMILLION,
             )
         product = result.gammas * result.optimal_alpha[i]
@@ -200,7 +199,7 @@ def draw(result: BestRidge) -> Figure:
         lower.plot(
             result.gammas, product, color=style.GREY, linestyle=style.DASHES[1], label=r"$\gamma\alpha^*$"
         )
-        lower.set(xscale="log", yscale="log", xlabel=r"target ridge $\gamma$", ylim=(1e-3, 1e3))
+        lower.set(xscale="log", yscale="log", xlabel=r"target ridge $\gamma$", ylim=(1e-4, 1e2))
     axes[0, 0].set_ylabel("test accuracy")
     axes[1, 0].set_ylabel(r"$\alpha^*$ and $\gamma\alpha^*$")
     axes[1, 0].legend(loc="upper left", handlelength=2.5)

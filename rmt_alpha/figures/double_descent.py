@@ -182,9 +182,7 @@ def draw(result: DoubleDescent) -> Figure:
                 ax.plot(ratio, lines[i, k], **look)
                 style.points(ax, there, means[i, k], 2 * errors[i, k], markersize=2.8, label="_")
     for i, gamma in enumerate(result.gammas):
-        axes[0, i].set_title(
-            r"no ridge, $\gamma = 0$" if gamma == 0 else rf"target ridge $\gamma = {gamma}$"
-        )
+        axes[0, i].set_title(r"no ridge, $\gamma = 0$" if gamma == 0 else rf"target ridge $\gamma = {gamma}$")
         axes[1, i].set_xlabel("target samples per dimension, $n/p$")
         for ax in axes[:, i]:
             ax.axvline(1.0, color=style.GREY, linewidth=0.8, linestyle=":", zorder=1)

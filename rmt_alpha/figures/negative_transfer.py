@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,10 +113,14 @@ def predicted_gain(beta: Any, n: Any, source: Source) -> Any:
     return curve.accuracy(1.0) - curve.accuracy(0.0)
 
 
-def border(excess: Callable[[float], float]) -> float:
+def _above_one(beta: Any, n: Any, source: Source) -> Any:
+    return problem(beta, n, source).curve().optimal_alpha() - 1
+
+
+def border(excess: Callable[[Any], Any]) -> float:
     """The smallest positive alignment where ``excess`` changes its sign; nan if it does not in (0, 1)."""
     grid = np.linspace(1e-6, 1.0, 101)
-    signs = np.sign([excess(beta) for beta in grid])
+    signs = np.sign(excess(grid))
     crossings = np.flatnonzero(np.diff(signs))
     if not crossings.size:
         return np.nan
@@ -146,8 +151,8 @@ def compute(quick: bool = False, data: Any = None) -> NegativeTransfer:
                 difference = np.diff(run.draws.accuracy)[:, 0]
                 runs[i, j, k] = difference.mean(), difference.std(ddof=1) / np.sqrt(draws)
         for j, n in enumerate(samples):
-            borders[0, i, j] = border(lambda b, n=n, s=source: problem(b, n, s).curve().optimal_alpha() - 1)
-            borders[1, i, j] = border(lambda b, n=n, s=source: predicted_gain(b, n, s))
+            borders[0, i, j] = border(partial(_above_one, n=n, source=source))
+            borders[1, i, j] = border(partial(predicted_gain, n=n, source=source))
     lines = np.array(SLICES, float)[:, None]
     return NegativeTransfer(
         sources=tuple(source.label for source in SOURCES),

@@ -27,6 +27,7 @@ NAMES = (
     "source_ridge",
     "best_ridge",
     "imbalance_noise",
+    "two_sources",
     # Those that need data files come last: whatever happens to a download, the rest is written by then.
     "amazon_decision",
     "amazon",

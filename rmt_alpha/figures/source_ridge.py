@@ -12,6 +12,7 @@ Means of norm 1, p = 200, N = 800 source samples.  The correlated features have 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,8 @@ LOW, HIGH = 1e-3, 1e4
 POINTS = (0.003, 0.03, 0.3, 3.0, 30.0)
 SEED = 2520
 KINDS = ("own accuracy", "own risk", "alpha = 1", "alpha*")
+SIGNS = (1.0, -1.0, 1.0, 1.0)
+"""Whether larger or smaller is better."""
 
 
 class Case(NamedTuple):
@@ -60,6 +63,10 @@ class Case(NamedTuple):
             return TransferProblem(1.0, P, N, gamma=gamma_source)
         mixture = GaussianMixture.symmetric(means(1.0)[0], VARIANCES)
         return FineTuning(mixture, FixedSource(np.zeros(P)), N, gamma_source)
+
+    def goodness(self, gamma_source: float, k: int) -> float:
+        """The k-th of `values`, turned so that larger is better."""
+        return float(SIGNS[k] * self.values(gamma_source)[k])
 
     def values(self, gamma_source: float) -> NDArray[np.float64]:
         """Own accuracy, own risk, accuracy after transfer at alpha = 1 and at alpha*."""
@@ -129,18 +136,12 @@ def compute(quick: bool = False, data: Any = None) -> SourceRidge:
     data
         Not used: no data files are needed.
     """
-    gammas, points = np.logspace(np.log10(LOW), np.log10(HIGH), 85), np.array(POINTS)
+    gammas, points = np.logspace(np.log10(LOW), np.log10(HIGH), 57), np.array(POINTS)
     values = np.array([[case.values(g) for g in gammas] for case in CASES]).transpose(0, 2, 1)
-    signs = (1, -1, 1, 1)
-    best = np.array(
-        [
-            [
-                best_ridge(lambda g, c=case, k=k: signs[k] * c.values(g)[k], gammas, signs[k] * values[i, k])
-                for k in range(len(KINDS))
-            ]
-            for i, case in enumerate(CASES)
-        ]
-    )
+    best = np.empty((len(CASES), len(KINDS)))
+    for i, case in enumerate(CASES):
+        for k, sign in enumerate(SIGNS):
+            best[i, k] = best_ridge(partial(case.goodness, k=k), gammas, sign * values[i, k])
     at_best = [[case.values(min(g, HIGH)) for g in row] for case, row in zip(CASES, best, strict=True)]
     draws = tuple((60 if case.correlated else 400) * (1 if quick else 10) for case in CASES)
     runs = np.empty((3, len(CASES), 2, points.size))
@@ -151,7 +152,10 @@ def compute(quick: bool = False, data: Any = None) -> SourceRidge:
             alphas = np.array([1.0, curve.optimal_alpha()])
             run = simulate(problem, alphas, replicates=draws[i], rng=(SEED, i, j))
             runs[:, i, :, j] = run.accuracy, run.accuracy_stderr, curve.accuracy(alphas)
-    return SourceRidge(CASES, gammas, values, best, np.array(at_best), points, *runs, draws)
+    simulated, stderr, theory = runs
+    return SourceRidge(
+        CASES, gammas, values, best, np.array(at_best), points, simulated, stderr, theory, draws
+    )
 
 
 def tables(result: SourceRidge) -> dict[str, tuple[list[str], list[list[Any]]]]:

@@ -126,9 +126,9 @@ def compute(quick: bool = False, data: Any = None) -> TwoSources:
         run = simulate(problem(units), choices[i], replicates=draws, rng=(SEED, i))
         values[:, i] = curve.accuracy(choices[i]), run.accuracy, run.accuracy_stderr
         found[i], covariances[i] = simulated_best(run.draws, choices[i, 4])
-    return TwoSources(
-        tuple(label for label, _ in CASES), alphas, maps, choices, *values, found, covariances, draws
-    )
+    theory, simulated, stderr = values
+    labels = tuple(label for label, _ in CASES)
+    return TwoSources(labels, alphas, maps, choices, theory, simulated, stderr, found, covariances, draws)
 
 
 def tables(result: TwoSources) -> dict[str, tuple[list[str], list[list[Any]]]]:
@@ -198,7 +198,11 @@ def _accuracies(ax: Axes, result: TwoSources) -> None:
             x, color = k + (i - 0.5) * 0.36, look["color"]
             ax.plot([x - 0.14, x + 0.14], [result.theory[i, k]] * 2, color=color, linewidth=2.4)
             label = "simulation, ± 2 standard errors"
-            points = {"markersize": 3.6, "marker": "os"[i], "label": label if i == k == 0 else "_"}
+            points: dict[str, Any] = {
+                "markersize": 3.6,
+                "marker": "os"[i],
+                "label": label if i == k == 0 else "_",
+            }
             style.points(ax, [x], [result.simulated[i, k]], [2 * result.stderr[i, k]], **points)
     ax.set_xticks(range(len(CHOICES)), ["none", "1", "2", "(1, 1)", r"$\alpha^*$"])
     ax.set(title="left ●, middle ■; lines: theory", ylabel="test accuracy", xlabel="sources used")

@@ -27,6 +27,12 @@ LABELS = {
     "decision": (r"score $w_\alpha^\top x$", "density"),
     "erratum": ("source samples per dimension, $N/p$", r"$\tilde\gamma = 0.01$"),
     "regression": (r"$\alpha$", "test risk"),
+    "double_descent": ("target samples per dimension, $n/p$", "test accuracy", "test risk", "no ridge"),
+    "negative_transfer": (r"alignment $\beta$", "per dimension, $n/p$", r"gain of $\alpha = 1$"),
+    "source_ridge": (r"source ridge $\tilde\gamma$", "target accuracy", "source accuracy"),
+    "best_ridge": (r"target ridge $\gamma$", "test accuracy", "spiked"),
+    "imbalance_noise": ("share of the larger class", "fraction of wrong labels", r"best alpha $\alpha^*$"),
+    "two_sources": (r"$\alpha_1$", r"$\alpha_2$", "test accuracy"),
 }
 PANELS = {
     "convergence": 6,
@@ -38,6 +44,12 @@ PANELS = {
     "decision": 6,
     "erratum": 9,
     "regression": 3,
+    "double_descent": 6,
+    "negative_transfer": 5,  # four and a colour bar
+    "source_ridge": 6,
+    "best_ridge": 6,
+    "imbalance_noise": 4,
+    "two_sources": 3,
 }
 
 

@@ -9,7 +9,7 @@ from size_bias import z_scores
 
 import rmt_alpha as ra
 from rmt_alpha.figures import source_ridge
-from rmt_alpha.figures._best_ridge import best_ridge
+from rmt_alpha.figures._ridge_search import best_ridge
 from rmt_alpha.figures.source_ridge import CASES, N, P
 
 SIGMAS = 4.0
