@@ -12,9 +12,7 @@ from rmt_alpha._checks import as_real
 
 Array = np.ndarray[Any, Any]
 
-FORMS = (
-    "None (identity), a number, an array of shape (p,) (diagonal) or (p, p), or a list of one of these per class"
-)
+FORM = "None (identity), a number, or an array of shape (p,) (diagonal) or (p, p)"
 ASYMMETRY = 1e-10
 """Largest |C - C^T| relative to the largest entry that is taken for rounding."""
 ROUNDING = 8 * np.finfo(float).eps
@@ -49,7 +47,9 @@ def parse_covariances(value: Any, classes: int, p: int) -> Covariances:
         known = next((g for g, other in enumerate(originals) if other is item), None)
         if known is None:
             member = parse_one(f"covariances[{index}]", item, p)
-            known = next((g for g, other in enumerate(members) if np.array_equal(other, member)), len(members))
+            known = next(
+                (g for g, other in enumerate(members) if np.array_equal(other, member)), len(members)
+            )
             if known == len(members):
                 members.append(member)
                 originals.append(item)
@@ -70,16 +70,18 @@ def _per_class(value: Any, classes: int, p: int) -> list[Any] | None:
     if shape in ((classes, p), (classes, p, p)):
         return list(value)
     raise ValueError(
-        f"covariances must be {FORMS}; for {classes} classes in dimension {p} got shape {shape}"
+        f"covariances must be {FORM}, or one of these per class; for {classes} classes in dimension {p} got "
+        f"shape {shape}"
     )
 
 
 def parse_one(name: str, value: Any, p: int) -> Array:
+    """One covariance as a read-only array of shape (), (p,) or (p, p), checked."""
     if value is None:
         return _frozen(np.ones(()))
     array = np.array(as_real(name, value), dtype=np.float64)
     if array.shape not in ((), (p,), (p, p)):
-        raise ValueError(f"{name} must be {FORMS.split(', or')[0]} with p = {p}, got shape {array.shape}")
+        raise ValueError(f"{name} must be {FORM} with p = {p}, got shape {array.shape}")
     bad = ~np.isfinite(array)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -103,7 +105,8 @@ def _dense(name: str, array: Array) -> Array:
             f"{array[j, i]:g}; use (C + C.T) / 2 if that is what you mean"
         )
     array = (array + array.T) / 2
-    # A Cholesky factorisation costs a twentieth of an eigendecomposition, and settles the matter when it exists.
+    # A Cholesky factorisation costs a twentieth of an eigendecomposition, and settles the matter when it
+    # exists.
     allowed = len(array) * ROUNDING * scale
     shifted = array + allowed * np.eye(len(array))
     if scale > 0 and lapack.dpotrf(shifted, lower=1, overwrite_a=1)[1] != 0:

@@ -1,7 +1,7 @@
 r"""Covariances that do not commute: a Cholesky factorisation for every evaluation.
 
-One evaluation of T_g = (1/n) tr C_g R, R = (sum_g pi_g C_g / kappa_g + I)^-1, takes a factorisation, an inverse from
-it and G - 1 matrix products: tr C_g R C_h R and tr C_g R^2 are then sums over entries.
+One evaluation of T_g = (1/n) tr C_g R, R = (sum_g pi_g C_g / kappa_g + I)^-1, takes a factorisation, an
+inverse from it and G - 1 matrix products: tr C_g R C_h R and tr C_g R^2 are then sums over entries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 SPREAD = 1e12
 """Largest ratio of effective ridges at which the sum of covariances is still meaningful in float64."""
 DOMINANT = 0.1
-"""Share of the trace of I - R above which a product may be had by subtraction from I without loss of digits."""
+"""Share of tr(I - R) above which a product may be had by subtraction from I without loss of digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +97,8 @@ class DenseResolvent:
         self.weights = self.priors * (self.strength / kappa)
         if np.max(kappa) > SPREAD * np.min(kappa):
             raise ValueError(
-                f"the effective ridges {kappa} of the classes differ too much for float64; gamma = 0 with a class "
-                "covariance of lower rank than the class has samples does this: choose a gamma > 0"
+                f"the effective ridges {kappa} of the classes differ too much for float64; gamma = 0 with a "
+                "class covariance of lower rank than the class has samples does this: choose gamma > 0"
             )
 
     @cached_property
@@ -184,7 +184,7 @@ class DenseResolvent:
 
 
 def _mirrored(lower: Array, block: int = 64) -> Array:
-    """The symmetric matrix with this lower triangle, whatever stands above it; block by block, for the cache."""
+    """The symmetric matrix with this lower triangle, made in place, block by block for the cache."""
     for i in range(0, len(lower), block):
         j = i + block
         lower[i:j, j:] = lower[j:, i:j].T

@@ -1,4 +1,4 @@
-"""`FineTuning`: a target mixture, a source, a sample size and a ridge; any covariance, any number of classes."""
+"""`FineTuning`: any covariance, any number of classes, one or several sources."""
 
 from __future__ import annotations
 
@@ -60,19 +60,19 @@ class FineTuning:
     Raises
     ------
     TypeError, ValueError
-        If arguments do not fit together; the message says how.  Also for gamma = 0 with n equal to the rank of
-        the covariances, where the variance is infinite (raised by ``curve`` and ``ridge``).
+        If arguments do not fit together; the message says how.  Also for gamma = 0 with n equal to the rank
+        of the covariances, where the variance is infinite (raised by ``curve`` and ``ridge``).
 
     See Also
     --------
-    TransferProblem : the isotropic special case in a few numbers instead of vectors, with finite-size error bars.
+    TransferProblem : the isotropic special case in a few numbers, with finite-size error bars.
 
     Notes
     -----
-    Exact in the limit of large p and n with p/n fixed; at finite size the error of the prediction is O(1/n) on
-    average.  The method explained is alpha-LoRA, arXiv 2510.21345, whose model has identity covariances.
-    Class means enter the effective ridge only at order 1/n, and are left out of it, as in `TransferProblem`,
-    with which this class agrees to rounding.
+    Exact in the limit of large p and n with p/n fixed; at finite size the error of the prediction is O(1/n)
+    on average.  The method explained is alpha-LoRA, arXiv 2510.21345, whose model has identity covariances.
+    Class means enter the effective ridge only at order 1/n, and are left out of it, as in
+    `TransferProblem`, with which this class agrees to rounding.
 
     Examples
     --------
@@ -83,14 +83,18 @@ class FineTuning:
     >>> target = GaussianMixture(
     ...     [-mean, mean], covariances=[spectrum, 2 * spectrum], priors=[0.3, 0.7]
     ... )
-    >>> source = RidgeSource(GaussianMixture.symmetric(mean, spectrum), n=1000, gamma=0.1)
+    >>> source = RidgeSource(
+    ...     GaussianMixture.symmetric(mean, spectrum), n=1000, gamma=0.1
+    ... )
     >>> problem = FineTuning(target, source, n=100, gamma=0.5, intercept=True)
     >>> curve = problem.curve()
     >>> best = curve.optimal_alpha()
-    >>> print(f"{best:.2f} {curve.accuracy(best):.3f} {curve.accuracy(1):.3f} {curve.accuracy(0):.3f}")
-    1.25 0.850 0.849 0.829
+    >>> print(
+    ...     f"{best:.2f} {curve.accuracy(best):.3f} {curve.accuracy(1):.3f} {curve.accuracy(0):.3f}"
+    ... )
+    1.71 0.742 0.733 0.639
     >>> problem.ridge.solution.status, problem.ridge.kappa.round(3)
-    ('converged', array([1.653, 2.664]))
+    ('converged', array([1.7  , 2.899]))
     """
 
     target: GaussianMixture
@@ -112,7 +116,8 @@ class FineTuning:
         sources = self.sources
         if not sources or not all(isinstance(source, FixedSource | RidgeSource) for source in sources):
             raise TypeError(
-                f"source must be a FixedSource, a RidgeSource or a list of them, got {type(self.source).__name__}"
+                "source must be a FixedSource, a RidgeSource or a list of them, got "
+                f"{type(self.source).__name__}"
             )
         for source in sources:
             if source.p != self.target.p:
@@ -154,7 +159,7 @@ class FineTuning:
 
     @cached_property
     def ridge(self) -> MixtureRidge:
-        """Effective ridges of the target fit: kappa, its bracket, residual, status and number of iterations."""
+        """Effective ridges of the target fit: kappa, its bracket, residual, status, iterations."""
         return fit_ridge(self.target.model, self.n, self.gamma)
 
     def curve(self, dps: int | None = None) -> MixtureCurve:
@@ -163,14 +168,16 @@ class FineTuning:
         Parameters
         ----------
         dps : int or None
-            None evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath, for two classes
-            with scalar or diagonal covariances.
+            None evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath, for
+            two classes with scalar or diagonal covariances.
         """
         dps = check_dps(dps)
         if dps is None:
             return self._curve(self.ridge, None)
         if self.sources[0].outputs > 1:
-            raise ValueError("dps needs one output (labels -1 and +1): the accuracy of more is integrated in float64")
+            raise ValueError(
+                "dps needs one output (labels -1 and +1): the accuracy of more is integrated in float64"
+            )
         with arithmetic.working_precision(dps):
             n, gamma = arithmetic.to_mpf(self.n), arithmetic.to_mpf(self.gamma)
             return self._curve(fit_ridge(self.target.model.exact(), n, gamma), dps)
@@ -189,9 +196,11 @@ class FineTuning:
 
         Examples
         --------
-        >>> problem = FineTuning(GaussianMixture.symmetric([2.0, 0.0]), FixedSource([1.0, 1.0]), n=2, gamma=1)
+        >>> problem = FineTuning(
+        ...     GaussianMixture.symmetric([2.0, 0.0]), FixedSource([1.0, 1.0]), n=2, gamma=1
+        ... )
         >>> [round(curve.accuracy(1.0), 3) for curve in problem.path([0.1, 1.0, 10.0])]
-        [0.928, 0.947, 0.931]
+        [0.875, 0.889, 0.907]
         """
         previous = None
         for value in gamma:
@@ -213,7 +222,9 @@ class FineTuning:
             spread=law.spread[task.group],
             risk_slope=law.risk_slope,
             priors=task.priors,
-            single=len(self.sources) == 1 and not isinstance(self.source, tuple) and self.sources[0].count is None,
+            single=len(self.sources) == 1
+            and not isinstance(self.source, tuple)
+            and self.sources[0].count is None,
             dps=dps,
             ridge=ridge,
         )

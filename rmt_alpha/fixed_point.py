@@ -4,17 +4,18 @@ The equations of this package have the form
 
     kappa_a = gamma + T_a(kappa_1, ..., kappa_G),        kappa > 0, gamma > 0,
 
-where T_a(kappa) is increasing and concave in kappa, and 1 / T_a is concave in (1/kappa_1, ..., 1/kappa_G).  (Both
-hold for T_a = tr C_a (sum_b C_b / kappa_b + I)^-1 and any positive semi-definite C; docs/mixtures.md has the
-proof.)  There is exactly one solution.  One evaluation of T and its derivative at *any* point bounds it twice:
+where T_a(kappa) is increasing and concave in kappa, and 1 / T_a is concave in (1/kappa_1, ..., 1/kappa_G).
+(Both hold for T_a = tr C_a (sum_b C_b / kappa_b + I)^-1 and any positive semi-definite C; docs/mixtures.md
+has the proof.)  There is exactly one solution.  One evaluation of T and its derivative at *any* point
+bounds it twice:
 
 * T lies below its tangent in kappa.  The fixed point of the tangent is Newton's iterate, an **upper** bound.
 * 1/T lies below its tangent in 1/kappa, so T lies above the harmonic function
   T_a / (slack_a + sum_b share_ab kappa_b / x_b).  Its fixed point is a **lower** bound.
 
-Both touch T to first order, so both bounds converge quadratically.  The lower one is followed: it is exact for
-isotropic problems and takes a handful of evaluations where Newton's method, halving its distance to a double
-root, takes dozens.  All numbers that are divided by are sums of positive terms: nothing cancels.
+Both touch T to first order, so both bounds converge quadratically.  The lower one is followed: it is exact
+for isotropic problems and takes a handful of evaluations where Newton's method, halving its distance to a
+double root, takes dozens.  All numbers that are divided by are sums of positive terms: nothing cancels.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ INNER_LIMIT = 1000
 
 MEANING = {
     "converged": "the last step is below the tolerance",
-    "rounding": "the steps stopped shrinking within a thousand tolerances: rounding errors are all that is left",
+    "rounding": "the steps stopped shrinking within a thousand tolerances: what is left is rounding",
     "max_iter": "the steps were still shrinking when the limit of iterations was reached: raise it",
 }
 
@@ -101,10 +102,11 @@ class ConvergenceError(RuntimeError):
 
 
 def newton_root(kappa: Array, gamma: Any, at: Tangent) -> Array | None:
-    """Fixed point of gamma plus the tangent of T in kappa, an upper bound; None where that has no fixed point.
+    """Fixed point of gamma plus the tangent of T in kappa, an upper bound; None if there is none.
 
-    With T' kappa = T (1 - slack), Newton's equation (I - T') x = gamma + T - T' kappa has the positive right-hand
-    side gamma + T slack, and I - T' the row sums kappa - T' kappa = deficit + T slack in the scale of kappa.
+    With T' kappa = T (1 - slack), Newton's equation (I - T') x = gamma + T - T' kappa has the positive
+    right-hand side gamma + T slack, and I - T' the row sums kappa - T' kappa = deficit + T slack in the
+    scale of kappa.
     """
     bend = at.value * at.slack
     row_sums = at.deficit + bend
@@ -127,12 +129,14 @@ def harmonic_root(kappa: Array, gamma: Any, at: Tangent, upper: Array, epsilon: 
         # z share / y = 1 + slack (y - 1) + ...: the deficit of the model without the subtraction x - T / z.
         z = at.slack + (at.share / y).sum(axis=1)
         tilt = at.slack * (y - 1) + (at.share * ((y[:, None] - y) / y)).sum(axis=1)
-        model = Tangent(at.value / z, at.share / y / z[:, None], at.slack / z, (kappa * tilt + at.deficit) / z)
+        model = Tangent(
+            at.value / z, at.share / y / z[:, None], at.slack / z, (kappa * tilt + at.deficit) / z
+        )
         new = newton_root(x, gamma, model)
         if new is None or not np.any(x - new > epsilon * new):
             break
         x = new
-    return x
+    return np.asarray(x)
 
 
 def _quadratic_root(kappa: Array, gamma: Any, at: Tangent) -> Array:
@@ -161,8 +165,8 @@ def solve(
     Parameters
     ----------
     tangent_at : callable
-        Maps kappa of shape (G,) and the size of the last relative step to the `Tangent` there.  What is left after
-        a step is about its square: a large one does not deserve a precise tangent.
+        Maps kappa of shape (G,) and the size of the last relative step to the `Tangent` there.  What is
+        left after a step is about its square: a large one does not deserve a precise tangent.
     gamma : float or mpf
         Positive.
     start : ndarray of shape (G,)
@@ -203,8 +207,8 @@ def solve(
     result = FixedPoint(kappa, *bounds, residual, n_iter, status or "max_iter", at)
     if not status:
         raise ConvergenceError(
-            f"no convergence in {max_iter} iterations: kappa lies between {bounds[0]} and {bounds[1]}; the best "
-            "estimate is in the attribute `best` of this exception; rescaling the data or a larger gamma may help",
+            f"no convergence in {max_iter} iterations: kappa lies between {bounds[0]} and {bounds[1]}; the "
+            "best estimate is in the attribute `best` of this exception; a larger gamma may help",
             result,
         )
     return result

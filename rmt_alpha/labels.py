@@ -16,7 +16,8 @@ FRACTION = Range("a number in [0, 1], or one per class", 0.0, 1.0)
 class Labels(NamedTuple):
     """First two moments of the training targets of each class.
 
-    A label is replaced with probability eps_a: by the other one (K = 2), or by one of the K - 1 others at random.
+    A label is replaced with probability eps_a: by the other one (K = 2), or by one of the K - 1 others at
+    random.
     """
 
     clean: Array

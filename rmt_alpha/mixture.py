@@ -22,17 +22,17 @@ SUM_TOLERANCE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class GaussianMixture:
-    r"""K classes with Gaussian features, :math:`x \mid a \sim \mathcal N(m_a, C_a)` with probability :math:`\pi_a`.
+    r"""Classes with Gaussian features, :math:`x \mid a \sim \mathcal N(m_a, C_a)` for a share :math:`\pi_a`.
 
     Parameters
     ----------
     means : array_like of shape (K, p)
         Class means, K >= 2.  For K = 2 the first class has the label -1, the second +1.
     covariances : None, float, array_like or list
-        Covariance within the classes: None for the identity, a number for a multiple of it, an array of shape
-        (p,) for a diagonal matrix or (p, p) for a full one.  One of these for all classes; or one per class, as a
-        list of K of them or an array of shape (K, p) or (K, p, p).  (A *list* of length K is always read per
-        class.)  Singular matrices are allowed.
+        Covariance within the classes: None for the identity, a number for a multiple of it, an array of
+        shape (p,) for a diagonal matrix or (p, p) for a full one.  One of these for all classes; or one per
+        class, as a list of K of them or an array of shape (K, p) or (K, p, p).  (A *list* of length K is
+        always read per class.)  Singular matrices are allowed.
     priors : array_like of shape (K,), optional
         Probabilities of the classes, positive, summing to 1; equal if None.
 
@@ -41,21 +41,23 @@ class GaussianMixture:
     TypeError
         If an argument is not made of real numbers.
     ValueError
-        If shapes do not match, priors do not sum to 1, or a covariance is not symmetric positive semi-definite;
-        the message names the class and the offending entry or eigenvalue.
+        If shapes do not match, priors do not sum to 1, or a covariance is not symmetric positive
+        semi-definite; the message names the class and the offending entry or eigenvalue.
 
     Notes
     -----
-    Scalar and diagonal covariances, shared or not, need O(p) memory and no linear algebra.  A full covariance
-    shared by all classes is diagonalised once, when it is first needed; the mixture keeps the result.  Full covariances
-    that differ cost a few factorisations for every ridge.
+    Scalar and diagonal covariances, shared or not, need O(p) memory and no linear algebra.  A full
+    covariance shared by all classes is diagonalised once, when it is first needed; the mixture keeps the
+    result.  Full covariances that differ cost a few factorisations for every ridge.
 
     Examples
     --------
     >>> import numpy as np
     >>> from rmt_alpha import GaussianMixture
     >>> means = np.array([[-1.0, 0.0, 0.0], [1.0, 0.5, 0.0]])
-    >>> mixture = GaussianMixture(means, covariances=np.array([1.0, 0.5, 2.0]), priors=[0.3, 0.7])
+    >>> mixture = GaussianMixture(
+    ...     means, covariances=np.array([1.0, 0.5, 2.0]), priors=[0.3, 0.7]
+    ... )
     >>> mixture
     GaussianMixture(K=2, p=3, covariance: diagonal, priors: 0.3 0.7)
     >>> GaussianMixture(means, covariances=np.array([1.0, -0.5, 2.0]))
@@ -172,7 +174,9 @@ def _multiple_of(first: Array, other: Array) -> tuple[float, float] | None:
 def _matrix(name: str, value: Any) -> Array:
     array = np.array(as_real(name, value), dtype=np.float64)
     if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"{name} must be a matrix with one row per class, shape (K, p), got shape {array.shape}")
+        raise ValueError(
+            f"{name} must be a matrix with one row per class, shape (K, p), got shape {array.shape}"
+        )
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name} must have finite entries, got {array[where]} at index {where}")
@@ -188,10 +192,14 @@ def _priors(value: Any, classes: int) -> Array:
         raise ValueError(f"priors must have shape ({classes},), one per class, got shape {array.shape}")
     if not (array > 0).all():
         index = int(np.flatnonzero(~(array > 0))[0])
-        raise ValueError(f"priors must be positive, got {array[index]} at index {index}; leave empty classes out")
+        raise ValueError(
+            f"priors must be positive, got {array[index]} at index {index}; leave empty classes out"
+        )
     total = float(array.sum())
     if not abs(total - 1) <= SUM_TOLERANCE:
-        raise ValueError(f"priors must sum to 1, got the sum {total!r}; divide them by it if they are weights")
+        raise ValueError(
+            f"priors must sum to 1, got the sum {total!r}; divide them by it if they are weights"
+        )
     array /= total
     array.flags.writeable = False
     return array

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -15,18 +14,16 @@ from rmt_alpha import _arithmetic as arithmetic
 from rmt_alpha import mixture_intervals as intervals
 from rmt_alpha import mixture_optimum as optima
 from rmt_alpha._arithmetic import ARRAY, MP_ARRAY, Arithmetic
-from rmt_alpha._checks import Range, as_real, check_choice, check_range
-from rmt_alpha._evaluation import EXTREME
+from rmt_alpha._checks import as_real, check_choice, check_range
+from rmt_alpha._evaluation import ALPHA
 from rmt_alpha.curve import CRITERIA
+from rmt_alpha.finite_size import FINITE
+from rmt_alpha.homogeneous import alpha_values, directions, points
 from rmt_alpha.mixture_optimum import Optimum
 from rmt_alpha.mixture_ridge import MixtureRidge
 from rmt_alpha.orthant import orthant_probability
 
 Array = np.ndarray[Any, Any]
-
-FINITE = Range("a finite number", -math.inf, math.inf, largest=1e60)
-DIRECTION = Range("a real number (inf and -inf are allowed)", -math.inf, math.inf, infinite=True)
-
 
 Answer = TypeVar("Answer")
 
@@ -49,9 +46,9 @@ class MixtureCurve:
     .. math:: s \mid c \sim \mathcal N(M_c, \Sigma_c), \qquad
         \text{accuracy}(\alpha) = \sum_c \pi_c \, P(\text{the score of class } c \text{ is the largest})
 
-    with means affine and covariances quadratic in alpha.  For two classes this is
-    :math:`\sum_c \pi_c \Phi(y_c M_c / \sigma_c)`, *signed*: below 1/2 the classifier is wrong more often than right.
-    Curves come from ``FineTuning.curve()``.
+    with means affine and covariances quadratic in alpha.  For two classes this is :math:`\sum_c \pi_c
+    \Phi(y_c M_c / \sigma_c)`, *signed*: below 1/2 the classifier is wrong more often than right. Curves
+    come from ``FineTuning.curve()``.
 
     Parameters
     ----------
@@ -79,8 +76,9 @@ class MixtureCurve:
     Notes
     -----
     With one source alpha is a scalar or an array of any shape.  With k sources it has shape (..., k), and a
-    scalar stands for the same alpha for all.  Accuracies accept ``inf`` and ``-inf`` for one source (the source
-    alone, or its negative).  Risk and accuracy refer to the true class, also where training labels are noisy.
+    scalar stands for the same alpha for all.  Accuracies accept ``inf`` and ``-inf`` for one source (the
+    source alone, or its negative).  Risk and accuracy refer to the true class, also where training labels
+    are noisy.
 
     Examples
     --------
@@ -89,9 +87,8 @@ class MixtureCurve:
     >>> mean = np.ones(100) / 10
     >>> target = GaussianMixture.symmetric(mean, covariance=np.linspace(0.1, 3, 100))
     >>> curve = FineTuning(target, FixedSource(mean), n=50, gamma=0.1).curve()
-    >>> best = curve.optimal_alpha()
-    >>> round(curve.accuracy(0.0), 3), round(curve.accuracy(1.0), 3), round(curve.accuracy(best), 3)
-    (0.779, 0.819, 0.825)
+    >>> [round(curve.accuracy(alpha), 3) for alpha in (0, 1, curve.optimal_alpha())]
+    [0.626, 0.735, 0.747]
     """
 
     strength: Any
@@ -110,29 +107,29 @@ class MixtureCurve:
     @_in_precision
     def class_mean(self, alpha: Any) -> Any:
         """Mean score of each class, shape (..., K), or (..., K, q) with q > 1 outputs; intercept included."""
-        mean = self._squeezed(self._lines(self.center, self._finite_point(alpha)))
+        mean = self._squeezed(self._lines(self.center, self._point(alpha)))
         return self._result(mean)
 
     @_in_precision
     def class_std(self, alpha: Any) -> Any:
         """Standard deviation of the score within each class, shape (..., K) or (..., K, q)."""
-        rows = self._lines(self.spread, self._finite_point(alpha))
+        rows = self._lines(self.spread, self._point(alpha))
         return self._result(self._squeezed(arithmetic.square_root((rows * rows).sum(axis=-2))))
 
     @_in_precision
     def class_covariance(self, alpha: Any) -> Any:
         """Covariance of the q outputs within each class, shape (..., K, q, q)."""
-        return self._result(_gram(self._lines(self.spread, self._finite_point(alpha))))
+        return self._result(_gram(self._lines(self.spread, self._point(alpha))))
 
     @_in_precision
     def mean(self, alpha: Any) -> Any:
         """Mean of label times score, E[y s], for two classes with labels -1 and +1."""
-        return self._result(self._signed(self._finite_point(alpha)) @ self.priors)
+        return self._result(self._signed(self._point(alpha)) @ self.priors)
 
     @_in_precision
     def variance(self, alpha: Any) -> Any:
         """Variance of label times score: that within the classes, and that between their means."""
-        z = self._finite_point(alpha)
+        z = self._point(alpha)
         signed = self._signed(z)
         rows = self._lines(self.spread, z)[..., 0]
         between = signed - (signed @ self.priors)[..., None]
@@ -151,7 +148,7 @@ class MixtureCurve:
     @_in_precision
     def risk(self, alpha: Any) -> Any:
         """Squared test risk, E|y - s|^2, with the label -1 or +1 or the one-hot vector of the true class."""
-        z = self._finite_point(alpha)
+        z = self._point(alpha)
         miss, rows = self._lines(self.miss, z), self._lines(self.spread, z)
         each = (miss * miss).sum(axis=-1) + (rows * rows).sum(axis=(-1, -2))
         return self._result(each @ self.priors)
@@ -161,25 +158,25 @@ class MixtureCurve:
     @_in_precision
     def class_accuracy(self, alpha: Any) -> Any:
         """Probability that a sample of each class is classified rightly, shape (..., K)."""
-        return self._result(self._class_accuracy(self._point(alpha))[0])
+        return self._result(self._class_accuracy(self._direction(alpha))[0])
 
     @_in_precision
     def accuracy(self, alpha: Any) -> Any:
         """Test accuracy, signed (not folded with max(acc, 1 - acc))."""
-        return self._result(self._class_accuracy(self._point(alpha))[0] @ self.priors)
+        return self._result(self._class_accuracy(self._direction(alpha))[0] @ self.priors)
 
     @_in_precision
     def error(self, alpha: Any) -> Any:
-        """Test error, 1 - accuracy; for two classes with its relative precision where accuracy rounds to 1."""
-        z = self._point(alpha)
+        """Test error, 1 - accuracy; for two classes precise even where accuracy rounds to 1."""
+        z = self._direction(alpha)
         if self.contrast_lines.shape[1] > 1:
             return self._result(1 - self._class_accuracy(z)[0] @ self.priors)
         return self._result(self.ops.ndtr(-self._margins(z)) @ self.priors)
 
     @_in_precision
     def accuracy_error(self, alpha: Any) -> Any:
-        """Numerical error of `accuracy`: rounding up to three classes, quadrature or sampling error beyond."""
-        return self._result(np.asarray(self._class_accuracy(self._point(alpha))[1] @ self.priors))
+        """Numerical error of `accuracy`: rounding up to 3 classes, quadrature or sampling beyond."""
+        return self._result(np.asarray(self._class_accuracy(self._direction(alpha))[1] @ self.priors))
 
     # --- the best alpha, and how much it matters -----------------------------------------------------
 
@@ -192,20 +189,20 @@ class MixtureCurve:
             What to optimise, as in `optimal_alpha`.
         """
         check_choice("criterion", criterion, CRITERIA)
-        return self._optima[criterion]
+        return self._best_risk if criterion == "risk" else self._best_accuracy
 
     def optimal_alpha(self, criterion: str = "accuracy") -> Any:
         r"""The best alpha: a scalar for one source, shape (k,) for several.
 
-        ``"accuracy"`` maximises the accuracy: in closed form, :math:`H^{-1} a`, where all classes share one margin
-        (balanced and symmetric, see docs/mixtures.md), numerically otherwise.  ``"risk"`` minimises
+        ``"accuracy"`` maximises the accuracy: in closed form, :math:`H^{-1} a`, where all classes share one
+        margin (balanced and symmetric, see docs/mixtures.md), numerically otherwise.  ``"risk"`` minimises
         :math:`E |y - s|^2`, always in closed form.
 
         Returns
         -------
         float or ndarray of shape (k,)
-            Infinite entries say that accuracy only approaches its supremum as alpha grows; ``optimum().direction``
-            says in which proportions.
+            Infinite entries say that accuracy only approaches its supremum as alpha grows;
+            ``optimum().direction`` says in which proportions.
 
         Raises
         ------
@@ -231,7 +228,7 @@ class MixtureCurve:
     @property
     @_in_precision
     def transfer_interval(self) -> tuple[Any, Any]:
-        """The open interval around alpha* where using the source beats ignoring it; (0, 0) if nothing beats 0."""
+        """The open interval around alpha* where the source is of use; (0, 0) if nothing beats alpha = 0."""
         return intervals.transfer_interval(self)
 
     @_in_precision
@@ -244,7 +241,7 @@ class MixtureCurve:
 
     @_in_precision
     def along(self, direction: Any) -> MixtureCurve:
-        """The curve of one scalar s with alpha = s * direction: several sources mixed in fixed proportions."""
+        """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
         vector = np.asarray(as_real("direction", direction), dtype=float)
         if vector.shape != (self.sources,):
             raise ValueError(f"direction must have shape ({self.sources},), got shape {vector.shape}")
@@ -255,9 +252,14 @@ class MixtureCurve:
         def mixed(lines: Array) -> Array:
             return np.stack([lines[..., 0], lines[..., 1:] @ vector], axis=-1)
 
-        slope = np.asarray([self.risk_slope @ vector])
-        lines = mixed(self.center), mixed(self.miss), mixed(self.spread)
-        return MixtureCurve(self.strength, self.unit, *lines, slope, self.priors, True, self.dps, self.ridge)
+        return replace(
+            self,
+            center=mixed(self.center),
+            miss=mixed(self.miss),
+            spread=mixed(self.spread),
+            risk_slope=np.asarray([self.risk_slope @ vector]),
+            single=True,
+        )
 
     # --- internals -----------------------------------------------------------------------------------
 
@@ -274,12 +276,12 @@ class MixtureCurve:
     @cached_property
     def contrast_lines(self) -> Array:
         """Means of the differences that must be positive, (K, d, 1 + k)."""
-        return np.einsum("cdq,cqz->cdz", self._contrasts, self.center)
+        return np.asarray(np.einsum("cdq,cqz->cdz", self._contrasts, self.center))
 
     @cached_property
     def contrast_rows(self) -> Array:
         """Square roots of their covariances, (K, J, d, 1 + k)."""
-        return np.einsum("cdq,cjqz->cjdz", self._contrasts, self.spread)
+        return np.asarray(np.einsum("cdq,cjqz->cjdz", self._contrasts, self.spread))
 
     @cached_property
     def _contrasts(self) -> Array:
@@ -291,47 +293,20 @@ class MixtureCurve:
         return np.stack([identity[c] - others[c] for c in range(classes)])
 
     @cached_property
-    def _optima(self) -> dict[str, Optimum]:
+    def _best_accuracy(self) -> Optimum:
         with arithmetic.working_precision(self.dps):
-            return {"risk": optima.best_risk(self), "accuracy": optima.best_accuracy(self)}
+            return optima.best_accuracy(self)
+
+    @cached_property
+    def _best_risk(self) -> Optimum:
+        with arithmetic.working_precision(self.dps):
+            return optima.best_risk(self)
+
+    def _direction(self, alpha: Any) -> Array:
+        return directions(alpha_values(alpha, self.sources, self.single, self.dps, ALPHA), self.strength)
 
     def _point(self, alpha: Any) -> Array:
-        """z = (1, t), or a positive multiple of it where alpha is huge, shape (..., 1 + k)."""
-        values = self._alpha(alpha, DIRECTION)
-        if self.strength == 0:
-            return self._homogeneous(0 * values)
-        size = abs(values).max(axis=-1, keepdims=True)
-        infinite = size == math.inf
-        if self.sources > 1 and infinite.any():
-            raise ValueError("alpha must be finite with several sources; use along(direction) for their limit")
-        scale = np.where(infinite | (size < EXTREME), 1, size)
-        z = self._homogeneous(np.where(infinite, np.sign(values), values / scale))
-        z[..., :1] = np.where(infinite, 0, 1 / scale)
-        return z
-
-    def _homogeneous(self, values: Array) -> Array:
-        one = np.ones((*values.shape[:-1], 1), dtype=values.dtype)
-        return np.concatenate([one, self.strength * values], axis=-1)
-
-    def _finite_point(self, alpha: Any) -> Array:
-        values = self._alpha(alpha, FINITE)
-        return self._homogeneous(values)
-
-    def _alpha(self, alpha: Any, allowed: Range) -> Array:
-        if self.dps is None:
-            values = np.asarray(as_real("alpha", alpha), dtype=float)
-        else:
-            values = np.asarray(arithmetic.exact_numbers("alpha", alpha), dtype=object)
-        check_range("alpha", values, allowed)
-        if self.single:
-            return values[..., None]
-        if values.ndim == 0:
-            return np.full(self.sources, values[()])
-        if values.shape[-1] != self.sources:
-            raise ValueError(
-                f"alpha must have shape (..., {self.sources}), one component per source, got shape {values.shape}"
-            )
-        return values
+        return points(alpha_values(alpha, self.sources, self.single, self.dps, FINITE), self.strength)
 
     @staticmethod
     def _lines(lines: Array, z: Array) -> Array:
@@ -344,27 +319,26 @@ class MixtureCurve:
     def _signed(self, z: Array) -> Array:
         if self.center.shape[1] > 1:
             raise ValueError(
-                "this moment is defined for two classes with labels -1 and +1; use class_mean and class_covariance"
+                "this moment is defined for two classes with labels -1 and +1; use class_mean and "
+                "class_covariance"
             )
         return self._lines(self.contrast_lines, z)[..., 0]
 
     def _margins(self, z: Array) -> Array:
         """Mean over standard deviation of the only contrast, shape (..., K)."""
-        rows = self._lines(self.contrast_rows, z)[..., 0]
-        return np.asarray(
-            self.ops.ratio(
-                self._lines(self.contrast_lines, z)[..., 0], arithmetic.square_root((rows * rows).sum(axis=-1))
-            )
-        )
+        means, rows = self._lines(self.contrast_lines, z), self._lines(self.contrast_rows, z)[..., 0]
+        spread = arithmetic.square_root((rows * rows).sum(axis=-1))
+        return np.asarray(self.ops.ratio(means[..., 0], spread))
 
     def _class_accuracy(self, z: Array) -> tuple[Array, Array]:
         if self.contrast_lines.shape[1] == 1:
             accuracy = np.asarray(self.ops.ndtr(self._margins(z)))
             return accuracy, np.zeros(accuracy.shape) + float(np.finfo(float).eps)
-        return orthant_probability(self._lines(self.contrast_lines, z), _gram(self._lines(self.contrast_rows, z)))
+        means, rows = self._lines(self.contrast_lines, z), self._lines(self.contrast_rows, z)
+        return orthant_probability(means, _gram(rows))
 
     def _result(self, value: Any) -> Any:
-        if isinstance(value, np.ndarray) and value.ndim == 0:
+        if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
             value = value.item()
         return arithmetic.rounded(value, self.dps)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 STEPS = {True: 2000, False: 60}
-"""Points, equally spaced in angle, at which accuracy is compared with the level: many where it has a closed form."""
+"""Angles at which accuracy is compared with the level: many where it has a closed form."""
 
 
 def neutral_alpha(curve: MixtureCurve) -> Any:
@@ -28,8 +28,8 @@ def neutral_alpha(curve: MixtureCurve) -> Any:
     common = one_margin(curve)
     if common is None:
         raise ValueError(
-            "neutral_alpha exists where both classes share one margin (symmetric classes); here they do not, and the "
-            "two classes are guessed at different alphas: see class_accuracy"
+            "neutral_alpha exists where both classes share one margin (symmetric classes); here they do "
+            "not, and are guessed at different alphas: see class_accuracy"
         )
     return common.neutral_alpha
 
@@ -41,7 +41,7 @@ def transfer_interval(curve: MixtureCurve) -> tuple[Any, Any]:
     common = one_margin(curve)
     if common is not None and (best.finite or curve.strength == 0):
         return common.transfer_interval
-    alone = curve._class_accuracy(curve._point(0.0))[0] @ curve.priors
+    alone = curve._class_accuracy(curve._direction(0.0))[0] @ curve.priors
     if not best.value > alone or best.alpha == 0:
         return 0.0, 0.0
     low, high = _level_interval(curve, alone)
@@ -85,7 +85,7 @@ def _check_scalar(curve: MixtureCurve) -> None:
 
 
 def _level_interval(curve: MixtureCurve, level: Any) -> tuple[Any, Any]:
-    """The ends of the interval around alpha* with accuracy >= level, found by angle: alpha = scale tan(angle)."""
+    """The ends of the interval around alpha* with accuracy >= level, by angle: alpha = scale tan(angle)."""
     best = curve.optimum()
     rows = curve.contrast_rows.astype(float)
     size = np.sqrt((rows**2).sum(axis=(0, 1, 2)))
@@ -102,7 +102,9 @@ def _level_interval(curve: MixtureCurve, level: Any) -> tuple[Any, Any]:
         if not len(below):
             return side * np.inf
         first = int(below[0]) + 1
-        angle = optimize.brentq(excess, angles[first - 1], angles[first], xtol=1e-15) if first > 1 else angles[1]
+        angle = (
+            optimize.brentq(excess, angles[first - 1], angles[first], xtol=1e-15) if first > 1 else angles[1]
+        )
         return _polished(curve, level, scale * np.tan(angle))
 
     return end(-1.0), end(1.0)
@@ -111,5 +113,7 @@ def _level_interval(curve: MixtureCurve, level: Any) -> tuple[Any, Any]:
 def _polished(curve: MixtureCurve, level: Any, alpha: float) -> Any:
     if curve.dps is None:
         return float(alpha)
-    root = mpmath.findroot(lambda x: curve.accuracy(x) - level, (alpha, alpha * (1 + 1e-9) + 1e-12), verify=False)
+    root = mpmath.findroot(
+        lambda x: curve.accuracy(x) - level, (alpha, alpha * (1 + 1e-9) + 1e-12), verify=False
+    )
     return arithmetic.rounded(root, curve.dps)

@@ -2,9 +2,9 @@ r"""The effective ridges of a mixture: what a ridge fit on n samples does, one n
 
     kappa_a = gamma + (1/n) tr C_a R,        R = (sum_b pi_b C_b / kappa_b + I)^-1.
 
-With one covariance this is the scalar equation kappa = gamma + kappa (1/n) tr C (C + kappa I)^-1, and with C = I the
-quadratic one of `rmt_alpha.effective_ridge`.  In the words of random matrix theory kappa_a = gamma (1 + delta_a), and
-R / gamma is the deterministic equivalent of (X X^T / n + gamma I)^-1.
+With one covariance this is the scalar equation kappa = gamma + kappa (1/n) tr C (C + kappa I)^-1, and with
+C = I the quadratic one of `rmt_alpha.effective_ridge`.  In the words of random matrix theory kappa_a =
+gamma (1 + delta_a), and R / gamma is the deterministic equivalent of (X X^T / n + gamma I)^-1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EPSILON = float(np.finfo(float).eps)
 DENSE_TOLERANCE = 1e-10
 """Relative step at which factorising once more is not worth it; the error left is about its square."""
 ROUGH_ABOVE, EXACT_BELOW = 0.05, 1e-4
-"""Relative steps above which single precision, with its error of 1e-6 or so, is enough for all, and for derivatives."""
+"""Relative steps above which single precision, its error 1e-6 or so, will do: for all, for derivatives."""
 ROUGH_LIMIT = 3
 """Evaluations in single precision at most: ill-conditioned matrices gain nothing from more."""
 RIDGELESS = 1e-30
@@ -72,7 +72,7 @@ class MixtureRidge:
     @property
     def relative(self) -> Array:
         """kappa / strength."""
-        return self.kappa / self.strength
+        return np.asarray(self.kappa / self.strength)
 
     @cached_property
     def inflation(self) -> Array:
@@ -90,7 +90,7 @@ class MixtureRidge:
     def noise(self) -> Array:
         """V_ab / kappa_b^2, so that V D rho = noise @ (pi rho); shape (G, G)."""
         at = self.solution.tangent
-        return at.value[:, None] * at.share / (self.kappa * self.resolvent.priors)
+        return np.asarray(at.value[:, None] * at.share / (self.kappa * self.resolvent.priors))
 
 
 def fit_ridge(
@@ -109,8 +109,8 @@ def fit_ridge(
     """
     if gamma == 0 and n == model.rank:
         raise ValueError(
-            f"gamma = 0 with n equal to the rank of the covariances ({model.rank}) has infinite variance (the "
-            "double-descent peak): choose gamma > 0, or a different number of samples"
+            f"gamma = 0 with n equal to the rank of the covariances ({model.rank}) has infinite variance "
+            "(the double-descent peak): choose gamma > 0, or a different number of samples"
         )
     precise = model.priors.dtype == object
     traces, pairs = model.moments
@@ -147,7 +147,7 @@ def _forecast(previous: MixtureRidge, n: Any, gamma: Any, upper: Array, epsilon:
 
 
 def _corrected(previous: MixtureRidge, forecast: Array) -> tuple[Array, float]:
-    """The forecast, corrected by the factor that the last one missed by, and an estimate of what is still missing."""
+    """The forecast times the factor that the last one missed by, and an estimate of its error."""
     way = min(float(np.max(abs(forecast / previous.kappa - 1))), 1.0)
     if previous.forecast is None:
         return forecast, way**2
@@ -161,7 +161,8 @@ def _solve_dense(
     """The same with factorisations, the first of which need not be precise: single precision costs half.
 
     An evaluation at distance e of the solution leaves an error of about e^2, if T is right to e^2 and its
-    derivative to e.  So far away all is done in single precision, then the derivative only, and in the end nothing.
+    derivative to e.  So far away all is done in single precision, then the derivative only, and in the end
+    nothing.
     """
     last: list[DenseResolvent] = []
     rough: list[Array] = []
@@ -171,7 +172,11 @@ def _solve_dense(
             rough.append(kappa)
             with contextlib.suppress(np.linalg.LinAlgError):
                 at = model.in_single_precision.resolvent(kappa, n).tangent()
-                if all(np.all(np.isfinite(part)) for part in at) and np.all(at.value > 0) and np.all(at.slack > 0):
+                if (
+                    all(np.all(np.isfinite(part)) for part in at)
+                    and np.all(at.value > 0)
+                    and np.all(at.slack > 0)
+                ):
                     return at
         last[:] = [model.resolvent(kappa, n, coarse=step > EXACT_BELOW)]
         return last[0].tangent()
@@ -197,4 +202,6 @@ def _at_infinity(gamma: Any, kappa: Array, traces: Array, pairs: Array, priors: 
     share = pairs * priors / np.where(traces > 0, traces, traces + 1)[:, None] / kappa
     load = share.sum(axis=1)
     first = traces / n
-    return Tangent(first / (1 + load), share / (1 + load)[:, None], 1 / (1 + load), gamma + first * load / (1 + load))
+    return Tangent(
+        first / (1 + load), share / (1 + load)[:, None], 1 / (1 + load), gamma + first * load / (1 + load)
+    )

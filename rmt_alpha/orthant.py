@@ -1,9 +1,10 @@
 r"""Probability that a Gaussian vector is positive in every coordinate.
 
-The accuracy of a classifier of K classes is such an orthant probability in K - 1 dimensions: all differences
-between the score of the right class and the others are positive.  One dimension is the normal distribution
-function, two are Owen's T function.  With more, all coordinates but the last two are integrated, one given the
-other (Genz 1992): up to three of them by Gauss-Legendre quadrature, more by a scrambled Sobol sequence.
+The accuracy of a classifier of K classes is such an orthant probability in K - 1 dimensions: all
+differences between the score of the right class and the others are positive.  One dimension is the normal
+distribution function, two are Owen's T function.  With more, all coordinates but the last two are
+integrated, one given the other (Genz 1992): up to three of them by Gauss-Legendre quadrature, more by a
+scrambled Sobol sequence.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def bivariate(h: Array, k: Array, rho: Array) -> Array:
     certain = ~np.isfinite(h) | ~np.isfinite(k)
     h0, k0 = np.where(certain, 1.0, h), np.where(certain, 1.0, k)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # At h = 0 the slope is infinite with the sign of k, and conversely; at h = k = 0 use the limit h = k -> 0+.
+        # At h = 0 the slope is infinite with the sign of k, and conversely; at h = k = 0 use the limit h =
+        # k -> 0+.
         a_h = np.where((h0 == 0) & (k0 == 0), (1 - rho) / root, (k0 - rho * h0) / (h0 * root))
         a_k = np.where((h0 == 0) & (k0 == 0), (1 - rho) / root, (h0 - rho * k0) / (k0 * root))
     opposite = (h0 * k0 < 0) | ((h0 * k0 == 0) & (h0 + k0 < 0))
@@ -132,7 +134,7 @@ def _by_quantile(u: Array, bound: Array) -> tuple[Array, Array]:
 
 
 def _by_density(u: Array, bound: Array) -> tuple[Array, Array]:
-    """A point uniform between -9 and the bound, and the density there: analytic, where quantiles are singular."""
+    """A point uniform between -9 and the bound, and its density: analytic, where quantiles are not."""
     length = np.clip(bound, -FAR, FAR) + FAR
     x = length * u - FAR
     return x, length * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
@@ -176,5 +178,7 @@ def _cholesky(correlation: Array) -> Array:
     for j in range(correlation.shape[1]):
         column = correlation[:, :, j] - (factor[:, :, :j] @ factor[:, j, :j, None])[:, :, 0]
         pivot = column[:, j, None]
-        factor[:, j:, j] = np.where(pivot > 1e-14, column[:, j:] / np.sqrt(np.where(pivot > 1e-14, pivot, 1.0)), 0.0)
+        factor[:, j:, j] = np.where(
+            pivot > 1e-14, column[:, j:] / np.sqrt(np.where(pivot > 1e-14, pivot, 1.0)), 0.0
+        )
     return factor

@@ -222,7 +222,8 @@ def reference_optimal_alpha(
 
     Examples
     --------
-    In the paper's figures N is much larger than p and the source ridge is large: 4.132 against the right 4.099.
+    In the paper's figures N is much larger than p and the source ridge is large: 4.132 against the
+    right 4.099.
 
     >>> round(
     ...     reference_optimal_alpha(

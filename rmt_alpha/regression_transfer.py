@@ -1,4 +1,4 @@
-r"""`RidgeRegressionTransfer`: ridge regression from a rescaled source, with any covariance of the features."""
+r"""`RidgeRegressionTransfer`: ridge regression from a rescaled source, features of any covariance."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ class RidgeRegressionTransfer:
 
     In the limit of large p and n its test risk is
 
-    .. math:: E |y - W_\alpha x|^2 = \frac{\sigma^2 + \kappa^2 \,
-        \operatorname{tr}\big[ D\, C (C + \kappa)^{-2} D^\top \big]}{1 - \frac1n \operatorname{tr} C^2 (C + \kappa)^{-2}},
-        \qquad D = W_t - \alpha W_s, \quad \kappa = \gamma + \frac{\kappa}{n} \operatorname{tr} C (C + \kappa)^{-1},
+    .. math:: E |y - W_\alpha x|^2 = \frac{\sigma^2
+        + \kappa^2 \operatorname{tr}\big[ D\, C (C + \kappa)^{-2} D^\top \big]}
+        {1 - \frac1n \operatorname{tr} C^2 (C + \kappa)^{-2}}, \qquad D = W_t - \alpha W_s,
+        \quad \kappa = \gamma + \frac{\kappa}{n} \operatorname{tr} C (C + \kappa)^{-1},
 
     with :math:`\sigma^2` the noise variance summed over outputs, which the risk includes.
 
@@ -56,20 +57,25 @@ class RidgeRegressionTransfer:
     Raises
     ------
     TypeError, ValueError
-        If arguments do not fit together.  Also, when an answer is asked for, if gamma = 0 and n is the rank of
-        the covariance, where the variance is infinite.
+        If arguments do not fit together.  Also, when an answer is asked for, if gamma = 0 and n is the rank
+        of the covariance, where the variance is infinite.
 
     See Also
     --------
-    rmt_alpha.regression.regression_risk : the same for identity covariance, broadcasting over n, gamma and noise.
+    rmt_alpha.regression.regression_risk : the same for identity covariance, broadcasting over n, gamma and
+    noise.
 
     Examples
     --------
     >>> import numpy as np
     >>> target, source = np.ones(300), np.linspace(0, 1, 300)
-    >>> problem = RidgeRegressionTransfer(np.linspace(0.1, 2, 300), target, source, 1.0, n=150, gamma=0.1)
-    >>> print(f"{problem.optimal_alpha():.4f} {problem.risk(problem.optimal_alpha()):.3f} {problem.risk(0):.3f}")
-    1.3986 46.041 203.276
+    >>> problem = RidgeRegressionTransfer(
+    ...     np.linspace(0.1, 2, 300), target, source, 1.0, n=150, gamma=0.1
+    ... )
+    >>> print(
+    ...     f"{problem.optimal_alpha():.4f} {problem.risk(problem.optimal_alpha()):.3f} {problem.risk(0):.3f}"
+    ... )
+    1.4914 29.827 136.497
     """
 
     covariance: Any
@@ -80,7 +86,10 @@ class RidgeRegressionTransfer:
     gamma: Any
 
     def __post_init__(self) -> None:
-        target, source = _coefficients("coef_target", self.coef_target), _coefficients("coef_source", self.coef_source)
+        target, source = (
+            _coefficients("coef_target", self.coef_target),
+            _coefficients("coef_source", self.coef_source),
+        )
         if target.shape != source.shape:
             raise ValueError(
                 f"coef_target and coef_source must have the same shape, got {target.shape} and {source.shape}"
@@ -130,16 +139,18 @@ class RidgeRegressionTransfer:
             check_range("alpha", value, FINITE)
             best, floor, curvature = self._parabola(dps)
             risk = floor + curvature * (value - best) ** 2
-            return arithmetic.rounded(risk if isinstance(value, np.ndarray) or dps is not None else float(risk), dps)
+            return arithmetic.rounded(
+                risk if isinstance(value, np.ndarray) or dps is not None else float(risk), dps
+            )
 
     def optimal_alpha(self, dps: int | None = None) -> Any:
         r"""The alpha of least risk.
 
-        .. math:: \alpha^* = \frac{\operatorname{tr}(W_t B W_s^\top)}{\operatorname{tr}(W_s B W_s^\top)}, \qquad
-            B = C (C + \kappa)^{-2} .
+        .. math:: \alpha^* = \frac{\operatorname{tr}(W_t B W_s^\top)}
+            {\operatorname{tr}(W_s B W_s^\top)}, \qquad B = C (C + \kappa)^{-2} .
 
-        With identity covariance it depends on nothing but the weights; otherwise on n and gamma through kappa.
-        0 if the source weights have no influence at all.
+        With identity covariance it depends on nothing but the weights; otherwise on n and gamma through
+        kappa. 0 if the source weights have no influence at all.
         """
         dps = check_dps(dps)
         with arithmetic.working_precision(dps):
@@ -151,7 +162,7 @@ class RidgeRegressionTransfer:
         return self.risk(over) - self.risk(self.optimal_alpha())
 
     def _parabola(self, dps: int | None) -> tuple[Any, Any, Any]:
-        """(alpha*, risk there, c) with risk = risk* + c (alpha - alpha*)^2: no difference of large numbers."""
+        """(alpha*, risk*, c) with risk = risk* + c (alpha - alpha*)^2: no difference of large numbers."""
         if dps is None and "_in_floats" in self.__dict__:
             result: tuple[Any, Any, Any] = self.__dict__["_in_floats"]
             return result

@@ -1,14 +1,14 @@
 r"""The law of the score of a ridge classifier trained on a mixture, with any prior vectors.
 
-The classifier minimises (1/n) sum_i |t_i - w x_i - b|^2 + gamma |w - sum_s alpha_s w~_s|^2.  Write k for the largest
-effective ridge, t_s = k alpha_s, x_a = kappa_a / k, and R = k Q with Q = (sum_b pi_b C_b / x_b + k I)^-1.  In the limit
-of large p and n (docs/mixtures.md)
+The classifier minimises (1/n) sum_i |t_i - w x_i - b|^2 + gamma |w - sum_s alpha_s w~_s|^2.  Write k for
+the largest effective ridge, t_s = k alpha_s, x_a = kappa_a / k, and R = k Q with Q = (sum_b pi_b C_b / x_b
++ k I)^-1.  In the limit of large p and n (docs/mixtures.md)
 
     w = Q (sum_a (pi_a / x_a) r_a m_a + sum_s t_s w~_s),     r_a = E[t | a] - w m_a - b,
     Cov[score | c] = sum_b [(I - V D)^-1]_cb ( w C_b w^T + sum_a (V D)_ba (r_a r_a^T + Cov[t | a]) ).
 
-Everything is affine in z = (1, t_1, ..., t_k), and every variance a sum of squares of such affine functions: they are
-computed here once, after which no vector of length p is left.
+Everything is affine in z = (1, t_1, ..., t_k), and every variance a sum of squares of such affine
+functions: they are computed here once, after which no vector of length p is left.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def score_law(task: Task, ridge: MixtureRidge, prior: Prior | None, intercept: b
     system = np.eye(classes, dtype=int) + root * gram * root.T
     if np.max(np.diagonal(system)) > SEPARABLE:
         raise ValueError(
-            "gamma = 0 with more samples than the rank of the covariances, and class means that differ where no class "
-            "varies: the classes are separated exactly; choose gamma > 0 (a tiny one is fine)"
+            "gamma = 0 with more samples than the rank of the covariances, and class means that differ "
+            "where no class varies: they are separated exactly; choose gamma > 0 (a tiny one is fine)"
         )
     residual = solve_positive(system, root * lines.reshape(classes, -1)) / root
     # Forward from the residuals: targets - residual would lose the digits of a small score.
@@ -133,13 +133,14 @@ def _spread(task: Task, ridge: MixtureRidge, prior: Prior | None, residual: Arra
     echo = (inflation @ ridge.noise)[:, task.group] * task.priors  # how residuals of class a reach group g
     flat = weights.reshape(outputs * width, -1)
     direct = [square_root_rows(ridge.resolvent.form(flat, h)).reshape(-1, outputs, width) for h in groups]
+    source_noise = _source_noise(ridge, prior, outputs)
     spreads = []
     for g in groups:
         rows = [arithmetic.square_root(inflation[g, h]) * direct[h] for h in groups]
         rows.append(arithmetic.square_root(echo[g])[:, None, None] * residual)
         rows.append(_constant_rows(np.tensordot(echo[g], task.labels.covariance, axes=1), 0, width))
-        for s, covariance in enumerate(_source_noise(ridge, prior, inflation[g], outputs)):
-            rows.append(_constant_rows(covariance, 1 + s, width))
+        for s, added in enumerate(source_noise):
+            rows.append(_constant_rows(np.tensordot(inflation[g], added, axes=1), 1 + s, width))
         spreads.append(_compressed(np.concatenate(rows)))
     return np.stack(spreads)
 
@@ -148,19 +149,21 @@ def _constant_rows(covariance: Array, coordinate: int, width: int) -> Array:
     root = square_root_rows(covariance)
     rows = np.zeros((*root.shape, width), dtype=int) + 0 * root[:, :, None]
     rows[:, :, coordinate] = root
-    return rows
+    return np.asarray(rows)
 
 
-def _source_noise(ridge: MixtureRidge, prior: Prior | None, factors: Array, outputs: int) -> list[Array]:
-    """Covariance that the randomness of each source adds to the scores of one group, per t^2."""
-    result = []
-    for pairs in () if prior is None else prior.noise:
-        total = np.zeros((outputs, outputs), dtype=int) + 0 * factors[0]
-        for h, factor in enumerate(factors if pairs else ()):
-            sandwich = ridge.resolvent.sandwich(h)
-            total = total + factor * sum(trace_product(sandwich, a) * s for a, s in pairs)
-        result.append(total)
-    return result
+def _source_noise(ridge: MixtureRidge, prior: Prior | None, outputs: int) -> list[Array]:
+    """For each source, what its randomness adds to w C_h w^T for every group h, per t^2; shape (G, q, q)."""
+    groups = len(ridge.kappa)
+    empty = np.zeros((groups, outputs, outputs), dtype=int) + 0 * ridge.kappa[:, None, None]
+    noises = () if prior is None else prior.noise
+    sandwiches = [ridge.resolvent.sandwich(h) for h in range(groups)] if any(noises) else []
+    return [
+        np.stack([sum(trace_product(sandwich, a) * s for a, s in pairs) for sandwich in sandwiches])
+        if pairs
+        else empty
+        for pairs in noises
+    ]
 
 
 def _compressed(rows: Array) -> Array:
@@ -169,7 +172,8 @@ def _compressed(rows: Array) -> Array:
     flat = rows.reshape(len(rows), -1)
     if flat.dtype == object or len(flat) <= flat.shape[1]:
         return rows
-    return np.linalg.qr(flat, mode="r").reshape(-1, *shape)
+    triangle: Array = np.linalg.qr(flat, mode="r")  # type: ignore[assignment]
+    return triangle.reshape(-1, *shape)
 
 
 def _risk_slope(

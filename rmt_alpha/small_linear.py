@@ -7,15 +7,17 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from rmt_alpha._arithmetic import square_root
+
 Array = np.ndarray[Any, Any]
 
 
 def dominant_solve(coupling: Array, row_sums: Array, right: Array) -> Array:
     """Solve N x = right for N with off-diagonal entries -coupling <= 0 and given row sums > 0.
 
-    Elimination in terms of the row sums (Grassmann, Taksar and Heyman 1985; Alfa, Xue and Ye 2002) never subtracts:
-    for ``right`` >= 0 every entry of the solution is right to a few ulps, however close N is to singular.
-    ``right`` has shape (G,) or (G, m); the diagonal of ``coupling`` is ignored.
+    Elimination in terms of the row sums (Grassmann, Taksar and Heyman 1985; Alfa, Xue and Ye 2002) never
+    subtracts: for ``right`` >= 0 every entry of the solution is right to a few ulps, however close N is to
+    singular. ``right`` has shape (G,) or (G, m); the diagonal of ``coupling`` is ignored.
     """
     coupling, rows, x = coupling.copy(), row_sums.copy(), np.array(right)
     pivots = rows.copy()
@@ -61,3 +63,22 @@ def square_root_rows(gram: Array) -> Array:
         rest = rest - np.multiply.outer(rows[step], rows[step])
         rest[j, :] = rest[:, j] = 0 * rest[j, j]
     return rows
+
+
+def solve_squares(rows: Array, right: Array) -> Array:
+    """Solve (rows^T rows) x = right; of several solutions, the one of least norm in the scale of the columns.
+
+    A zero column, a source that is zero, gets x = 0 there.
+    """
+    size = (rows * rows).sum(axis=0)
+    present = size > 0
+    scale = np.where(present, 1 / square_root(np.where(present, size, 1 + 0 * size)), 0 * size)
+    scaled = rows * scale
+    if rows.dtype == object:
+        gram = scaled.T @ scaled
+        gram[~present, ~present] = mpmath.mpf(1)
+        return np.asarray(solve_positive(gram, (scale * right)[:, None])[:, 0] * scale)
+    _, values, vectors = np.linalg.svd(scaled, full_matrices=False)
+    keep = values > max(rows.shape) * np.finfo(float).eps * values.max(initial=0.0)
+    weights = np.where(keep, 1 / np.where(keep, values, 1.0) ** 2, 0.0)
+    return np.asarray(vectors.T @ (weights * (vectors @ (scale * right))) * scale)

@@ -29,9 +29,9 @@ class FixedSource:
     Parameters
     ----------
     weights : array_like
-        Shape (p,) for one source, (k, p) for k sources: alpha then has k components, and the target is held near
-        :math:`\sum_s \alpha_s \tilde w_s`.  With ``outputs=q`` every source is a matrix: shape (q, p) or
-        (k, q, p).
+        Shape (p,) for one source, (k, p) for k sources: alpha then has k components, and the target is held
+        near :math:`\sum_s \alpha_s \tilde w_s`.  With ``outputs=q`` every source is a matrix: shape (q, p)
+        or (k, q, p).
     outputs : int
         Outputs of the classifier: 1 for two classes with labels -1 and +1, else the number of classes, whose
         scores are then fitted to one-hot targets.
@@ -58,7 +58,9 @@ class FixedSource:
         inner = 1 if outputs == 1 else 2
         if array.ndim not in (inner, inner + 1) or array.size == 0:
             shape = "(p,) or (k, p)" if outputs == 1 else f"({outputs}, p) or (k, {outputs}, p)"
-            raise ValueError(f"weights must have shape {shape} for outputs={outputs}, got shape {array.shape}")
+            raise ValueError(
+                f"weights must have shape {shape} for outputs={outputs}, got shape {array.shape}"
+            )
         if outputs > 1 and array.shape[-2] != outputs:
             raise ValueError(
                 f"weights must have one row per output, (..., {outputs}, p), got shape {array.shape}"
@@ -129,9 +131,11 @@ class RidgeSource:
 
     Examples
     --------
-    >>> source = RidgeSource(GaussianMixture.symmetric([1.0, 0.0, 0.0]), n=20, gamma=0.5)
+    >>> source = RidgeSource(
+    ...     GaussianMixture.symmetric([1.0, 0.0, 0.0]), n=20, gamma=0.5
+    ... )
     >>> source.ridge.kappa.round(4)
-    array([0.5545])
+    array([0.5534])
     """
 
     mixture: GaussianMixture
@@ -192,7 +196,8 @@ class RidgeSource:
 def _weight_noise(n: Any, ridge: MixtureRidge, law: ScoreLaw) -> tuple[tuple[Operator, Array], ...]:
     r"""Covariance of ridge-trained weights, (1/n) sum_a pi_a E[e e^T | a] Q C_a Q / x_a^2.
 
-    e is the residual of a fresh training sample: mean ``residual``, label noise and the variance of the score.
+    e is the residual of a fresh training sample: mean ``residual``, label noise and the variance of the
+    score.
     """
     if n == math.inf:
         return ()
@@ -230,7 +235,9 @@ def check_scalar(name: str, value: Any, allowed: Any) -> float:
     """One real number in a range."""
     value = as_real(name, value)
     if isinstance(value, np.ndarray):
-        raise TypeError(f"{name} must be one number here, got an array of shape {value.shape}; loop over its values")
+        raise TypeError(
+            f"{name} must be one number here, got an array of shape {value.shape}; loop over its values"
+        )
     check_range(name, value, allowed)
     return float(value)
 

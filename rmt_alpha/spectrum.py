@@ -4,8 +4,8 @@ With kappa_g the effective ridge of the g-th distinct covariance and pi_g the sh
 
     R = (sum_g pi_g C_g / kappa_g + I)^-1
 
-is diagonal, and an evaluation of the fixed-point map T_g = (1/n) tr C_g R costs O(G^2 p).  Scalar, diagonal and
-shared covariances, and multiples of one matrix, are all of this kind.
+is diagonal, and an evaluation of the fixed-point map T_g = (1/n) tr C_g R costs O(G^2 p).  Scalar, diagonal
+and shared covariances, and multiples of one matrix, are all of this kind.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Spectrum:
     @property
     def multiplicity(self) -> int:
         """How many coordinates each entry of ``values`` stands for."""
-        return self.p // self.values.shape[1]
+        return self.p // int(self.values.shape[1])
 
     @cached_property
     def rank(self) -> int:
@@ -58,8 +58,8 @@ class Spectrum:
         """The same spectrum in mpmath numbers."""
         if self.basis.vectors is not None:
             raise ValueError(
-                "dps needs scalar or diagonal covariances: an eigendecomposition has the precision of float64; "
-                "pass the eigenvalues as a diagonal covariance, and means and weights in that basis"
+                "dps needs scalar or diagonal covariances: an eigendecomposition has the precision of "
+                "float64; pass eigenvalues as a diagonal covariance, means and weights in that basis"
             )
         return Spectrum(self.basis, MP_ARRAY.number(self.values), MP_ARRAY.number(self.priors), self.p)
 
@@ -79,9 +79,10 @@ class Spectrum:
 def exact_deficit(kappa: Array, value: Array, priors: Array, n: Any, rank: int, trace: Any) -> Array:
     """kappa - T, with one combination of its entries taken from traces instead of from the difference.
 
-    sum_g pi_g (kappa_g - T_g) / kappa_g = 1 - tr(I - R)/n = (n - rank)/n + (1/n) ``trace``, the trace of R on the
-    range of the covariances: positive terms if n >= rank.  Near n = rank and for a small ridge kappa - T loses all its
-    digits in this one direction, in which the fixed-point equation is nearly singular, and in no other.
+    sum_g pi_g (kappa_g - T_g) / kappa_g = 1 - tr(I - R)/n = (n - rank)/n + (1/n) ``trace``, the trace of R
+    on the range of the covariances: positive terms if n >= rank.  Near n = rank and for a small ridge kappa
+    - T loses all its digits in this one direction, in which the fixed-point equation is nearly singular,
+    and in no other.
     """
     deficit = kappa - value
     if not abs(n - rank) + trace < n:
@@ -118,11 +119,11 @@ class DiagonalResolvent:
 
     def apply(self, rows: Array) -> Array:
         """R / strength times each row."""
-        return rows * self.damping
+        return np.asarray(rows * self.damping)
 
     def form(self, rows: Array, group: int) -> Array:
         """rows C_g rows^T."""
-        return (rows * self.spectrum.values[group]) @ rows.T
+        return np.asarray((rows * self.spectrum.values[group]) @ rows.T)
 
     def sandwich(self, group: int) -> Operator:
         """R C_g R / strength^2."""

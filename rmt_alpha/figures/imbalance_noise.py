@@ -118,11 +118,11 @@ def compute(quick: bool = False, data: Any = None) -> ImbalanceNoise:
     Parameters
     ----------
     quick : bool
-        300 draws for each point instead of 3000, and coarser curves.
+        300 draws for each point instead of 2000, and coarser curves.
     data
         Not used: no data files are needed.
     """
-    draws = 300 if quick else 3000
+    draws = 300 if quick else 2000
     size = 19 if quick else 37
     grids = np.linspace(0.5, 0.95, size), np.linspace(0.0, 0.4, size)
     x = np.array([grids[setting.panel] for setting in SETTINGS])

@@ -11,7 +11,8 @@ import pytest
 from rmt_alpha.cli import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
-BLOCKS = re.findall(r"```console\n\$ rmt-alpha ([^\n]*)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+BLOCK = re.compile(r"```console\n\$ rmt-alpha ([^\n]*)\n(.*?)```", re.DOTALL)
+BLOCKS = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
 SHOWN = [(command, output) for command, output in BLOCKS if output]
 
 
