@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rmt_alpha.finetuning import FineTuning
     from rmt_alpha.mixture import GaussianMixture
     from rmt_alpha.mixture_curve import MixtureCurve
+    from rmt_alpha.regression_transfer import RidgeRegressionTransfer
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.sources import FixedSource, RidgeSource
     from rmt_alpha.sweeps import SweepResult, heatmap, sweep
@@ -33,6 +34,7 @@ _LAZY = {
     "FixedSource": "sources",
     "GaussianMixture": "mixture",
     "MixtureCurve": "mixture_curve",
+    "RidgeRegressionTransfer": "regression_transfer",
     "RidgeSource": "sources",
     "Simulation": "simulation",
     "compare": "comparison",
@@ -51,6 +53,7 @@ __all__ = [
     "FixedSource",
     "GaussianMixture",
     "MixtureCurve",
+    "RidgeRegressionTransfer",
     "RidgeSource",
     "Simulation",
     "SweepResult",

@@ -189,16 +189,17 @@ def solve(
     ConvergenceError
         If the steps have not become small after ``max_iter`` evaluations.
     """
-    kappa, status = start, ""
+    kappa, status, last = start, "", np.inf
     for n_iter in range(1, max_iter + 1):
-        previous, exact = step, step <= exact_below
+        exact = step <= exact_below
         at = tangent_at(kappa, step)
         newton = newton_root(kappa, gamma, at)
         if newton is not None and exact:
             upper = np.minimum(upper, newton)
         lower = harmonic_root(kappa, gamma, at, upper, epsilon)
         step = np.max(abs(lower - kappa) / kappa)
-        status = _status(step, previous, tolerance) if exact else ""
+        if exact:
+            status, last = _status(step, last, tolerance), step
         if status or n_iter == max_iter:
             break
         kappa = lower
@@ -214,9 +215,9 @@ def solve(
     return result
 
 
-def _status(step: Any, previous: Any, tolerance: Any) -> str:
+def _status(step: Any, last: Any, tolerance: Any) -> str:
     if step <= tolerance:
         return "converged"
-    if previous <= step <= 1000 * tolerance:
+    if last <= step <= 1000 * tolerance:
         return "rounding"
     return ""

@@ -18,6 +18,7 @@ from rmt_alpha.labels import check_label_noise, label_law
 from rmt_alpha.mixture import GaussianMixture
 from rmt_alpha.mixture_ridge import MixtureRidge, fit_ridge
 from rmt_alpha.score_law import Prior, ScoreLaw, Task, score_law
+from rmt_alpha.spectrum import exact_shares
 
 Array = np.ndarray[Any, Any]
 
@@ -219,7 +220,7 @@ def make_task(mixture: GaussianMixture, outputs: int, noise: Array, dps: int | N
     """The classes in the basis of their covariances, in floats or mpmath numbers."""
     means, priors = mixture.mean_coordinates, mixture.priors
     if dps is not None:
-        means, priors, noise = MP_ARRAY.number(means), MP_ARRAY.number(priors), MP_ARRAY.number(noise)
+        means, priors, noise = MP_ARRAY.number(means), exact_shares(priors), MP_ARRAY.number(noise)
     labels = label_law(mixture.classes, outputs, noise)
     return Task(means, priors, mixture.group, labels, mixture.model.basis)
 

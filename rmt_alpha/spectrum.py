@@ -61,7 +61,7 @@ class Spectrum:
                 "dps needs scalar or diagonal covariances: an eigendecomposition has the precision of "
                 "float64; pass eigenvalues as a diagonal covariance, means and weights in that basis"
             )
-        return Spectrum(self.basis, MP_ARRAY.number(self.values), MP_ARRAY.number(self.priors), self.p)
+        return Spectrum(self.basis, MP_ARRAY.number(self.values), exact_shares(self.priors), self.p)
 
     @cached_property
     def moments(self) -> tuple[Array, Array]:
@@ -74,6 +74,12 @@ class Spectrum:
 
     def _sum(self, entries: Array) -> Any:
         return entries.sum(axis=-1) * self.multiplicity
+
+
+def exact_shares(priors: Array) -> Array:
+    """Probabilities as mpmath numbers that sum to 1 beyond the precision of the floats they come from."""
+    exact = MP_ARRAY.number(priors)
+    return np.asarray(exact / exact.sum())
 
 
 def exact_deficit(kappa: Array, value: Array, priors: Array, n: Any, rank: int, trace: Any) -> Array:

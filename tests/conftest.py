@@ -8,6 +8,10 @@ from hypothesis import settings
 
 # Figures are drawn to files; no test may need a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
+# The matrices here are small: one BLAS thread is faster than several, and much faster on a busy machine. Read
+# when numpy is first imported, which is later than this.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 # The same examples every time, so that a failure belongs to the change and not to the day. A test sets no
 # max_examples of its own: that would override the profiles, and the exploring run would not explore it.

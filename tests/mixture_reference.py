@@ -1,7 +1,7 @@
 """Ridge classifiers trained on random matrices, in plain numpy: the judge of the theory of mixtures.
 
-Nothing here comes from the package.  A `World` holds arrays only; every draw makes data, trains, and measures the law
-of the score of the classifier that came out, exactly, from its weights and the mixture.
+Nothing here comes from the package.  A `World` holds arrays only; every draw makes data, trains, and
+measures the law of the score of the classifier that came out, exactly, from its weights and the mixture.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Draws:
-    """Per draw and alpha: mean (R, A, K, q) and covariance (R, A, K, q, q) of the scores, accuracy (R, A, K)."""
+    """Per draw and alpha: mean (R, A, K, q), covariance (R, A, K, q, q) of scores, accuracy (R, A, K)."""
 
     mean: np.ndarray
     covariance: np.ndarray
@@ -70,7 +70,7 @@ def simulate(
     source: Data | None = None,
     prior: np.ndarray | None = None,
 ) -> Draws:
-    """Train ``draws`` classifiers at every alpha, shape (A, k); the source is retrained for each draw if it is data."""
+    """Train ``draws`` classifiers at every alpha, shape (A, k); a source given as data is trained again."""
     rng = np.random.default_rng(seed)
     mean, covariance = [], []
     for _ in range(draws):

@@ -1,4 +1,4 @@
-"""Problems of the package beside the plain arrays to simulate them with, at any size with one and the same limit."""
+"""Problems beside the plain arrays to simulate them with, at any size with one and the same limit."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def two_sources(p: int, rng: np.random.Generator) -> World:
 
 
 def ridge_source(p: int, rng: np.random.Generator) -> World:
-    """A source trained on its own anisotropic, noisy, unbalanced data, in another eigenbasis than the target's."""
+    """A source trained on its own anisotropic, noisy, unbalanced data, in an eigenbasis of its own."""
     n, gamma, big = p, 0.3, 3 * p // 2
     mean = vector(rng, p, 1.5)
     own = np.stack([-mean + vector(rng, p, 0.5), mean + vector(rng, p, 0.5)])

@@ -1,7 +1,8 @@
 """Theory of mixtures against classifiers trained on random matrices.
 
-A quantity of size p is limit + b/p + O(1/p^2) on average over draws.  With D(p) = simulated - theory, 2 D(2p) - D(p)
-has mean O(1/p^2), a hundredth of the standard error here, and the standard error that both have together.
+A quantity of size p is limit + b/p + O(1/p^2) on average over draws.  With D(p) = simulated - theory, 2
+D(2p) - D(p) has mean O(1/p^2), a hundredth of the standard error here, and the standard error that both
+have together.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from mixture_worlds import WORLDS, World
 from rmt_alpha.finetuning import FineTuning
 
 P, DRAWS, LIMIT = 40, 700, 4.5
-"""Smaller size; draws at each size; largest |z|: a few dozen standard normals exceed 4.5 once in 4000 runs."""
+"""Smaller size; draws at each size; largest |z|: dozens of standard normals exceed 4.5 once in 4000 runs."""
 
 
 def theory(problem: FineTuning, alphas: np.ndarray) -> dict[str, np.ndarray]:
@@ -74,7 +75,7 @@ def test_a_forgetful_theory_would_be_caught(name, mistake):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
 def test_bias_falls_in_proportion_to_size(name):
-    """Without any extrapolation: what is left at size 8 P is at most a few errors and 1/8 of the bias at P."""
+    """Without any extrapolation: at size 8 P a few errors are left, and 1/8 of the bias at P."""
     sizes = []
     for p in (P, 8 * P):
         world = WORLDS[name](p, np.random.default_rng(p))
