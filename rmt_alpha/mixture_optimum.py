@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import mpmath
 import numpy as np
 
 from rmt_alpha import _arithmetic as arithmetic
@@ -25,6 +26,9 @@ Array = np.ndarray[Any, Any]
 
 SAME = 1e-12
 """Relative difference below which the margins of two classes count as one."""
+
+PARALLEL = 512
+"""Roundings by which a row may deviate from the mean and still count as proportional to it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +68,22 @@ def best_accuracy(curve: MixtureCurve) -> Optimum:
         return _optimum(curve, search.best_direction(curve))
     if curve.sources > 1:
         return _optimum(curve, pooled_direction(curve))
-    # The same maximum as H^-1 a, with fewer roundings.
     line, rows = curve.contrast_lines[0, 0], curve.contrast_rows[0, :, 0]
-    z = geometry.best_direction((line[0], line[1]), tuple((row[0], row[1]) for row in rows))
-    return _optimum(curve, np.array(z) if z[0] > 0 else pooled_direction(curve))
+    z = _best_of_one(line, rows)
+    return _optimum(curve, z if z[0] > 0 else pooled_direction(curve))
+
+
+def _best_of_one(line: Array, rows: Array) -> Array:
+    """The same maximum as H^-1 a for one source, with fewer roundings.
+
+    Deviations that are proportional to the mean do not matter; if all others are small, what rounding leaves of
+    them would.
+    """
+    epsilon = mpmath.mp.eps if rows.dtype == object else float(np.finfo(float).eps)
+    parts = np.stack([rows[:, 0] * line[1], -rows[:, 1] * line[0]])
+    across = abs(parts.sum(axis=0)) > PARALLEL * epsilon * abs(parts).sum(axis=0)
+    pairs = tuple((row[0], row[1]) for row in rows[across])
+    return np.array(geometry.best_direction((line[0], line[1]), pairs) if pairs else (1 + 0 * line[0], 0 * line[0]))
 
 
 def has_one_margin(curve: MixtureCurve) -> bool:

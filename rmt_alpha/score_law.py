@@ -141,8 +141,8 @@ def _spread(task: Task, ridge: MixtureRidge, prior: Prior | None, residual: Arra
         rows.append(_constant_rows(np.tensordot(echo[g], task.labels.covariance, axes=1), 0, width))
         for s, added in enumerate(source_noise):
             rows.append(_constant_rows(np.tensordot(inflation[g], added, axes=1), 1 + s, width))
-        spreads.append(_compressed(np.concatenate(rows)))
-    return np.stack(spreads)
+        spreads.append(np.concatenate(rows))
+    return _compressed(np.stack(spreads))
 
 
 def _constant_rows(covariance: Array, coordinate: int, width: int) -> Array:
@@ -166,14 +166,17 @@ def _source_noise(ridge: MixtureRidge, prior: Prior | None, outputs: int) -> lis
     ]
 
 
-def _compressed(rows: Array) -> Array:
-    """At most q (1 + k) rows with the same sum of squares."""
-    shape = rows.shape[1:]
-    flat = rows.reshape(len(rows), -1)
-    if flat.dtype == object or len(flat) <= flat.shape[1]:
-        return rows
-    triangle: Array = np.linalg.qr(flat, mode="r")  # type: ignore[assignment]
-    return triangle.reshape(-1, *shape)
+def _compressed(spread: Array) -> Array:
+    """Fewer rows with the same sum of squares, (G, J, q, 1 + k)."""
+    groups, rows, outputs, width = spread.shape
+    if outputs == 1:
+        # These rows are few, and mixing them would cost digits: some are parallel to the mean (`mixture_optimum`).
+        return spread[:, np.any(spread != 0, axis=(0, 2, 3))]
+    if rows <= outputs * width:
+        return spread
+    flat = spread.reshape(groups, rows, -1)
+    triangles: Array = np.linalg.qr(flat, mode="r")  # type: ignore[assignment]
+    return triangles.reshape(groups, -1, outputs, width)
 
 
 def _risk_slope(
