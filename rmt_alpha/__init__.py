@@ -18,24 +18,24 @@ from rmt_alpha.one_line import accuracy, neutral_alpha, optimal_alpha, risk
 
 if TYPE_CHECKING:
     from rmt_alpha.comparison import Comparison, compare
-    from rmt_alpha.finetuning import FineTuning
-    from rmt_alpha.mixture import GaussianMixture
-    from rmt_alpha.mixture_curve import MixtureCurve
-    from rmt_alpha.regression_transfer import RidgeRegressionTransfer
+    from rmt_alpha.mixtures.curve import MixtureCurve
+    from rmt_alpha.mixtures.finetuning import FineTuning
+    from rmt_alpha.mixtures.mixture import GaussianMixture
+    from rmt_alpha.mixtures.regression_transfer import RidgeRegressionTransfer
+    from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
     from rmt_alpha.simulation import Simulation, simulate
-    from rmt_alpha.sources import FixedSource, RidgeSource
     from rmt_alpha.sweeps import SweepResult, heatmap, sweep
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "Comparison": "comparison",
-    "FineTuning": "finetuning",
-    "FixedSource": "sources",
-    "GaussianMixture": "mixture",
-    "MixtureCurve": "mixture_curve",
-    "RidgeRegressionTransfer": "regression_transfer",
-    "RidgeSource": "sources",
+    "FineTuning": "mixtures.finetuning",
+    "FixedSource": "mixtures.sources",
+    "GaussianMixture": "mixtures.mixture",
+    "MixtureCurve": "mixtures.curve",
+    "RidgeRegressionTransfer": "mixtures.regression_transfer",
+    "RidgeSource": "mixtures.sources",
     "Simulation": "simulation",
     "compare": "comparison",
     "SweepResult": "sweeps",

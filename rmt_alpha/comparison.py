@@ -17,9 +17,9 @@ from rmt_alpha.simulation.mixture_setting import alpha_components, is_fine_tunin
 from rmt_alpha.simulation.regression import is_regression
 
 if TYPE_CHECKING:
-    from rmt_alpha.finetuning import FineTuning
     from rmt_alpha.isotropic import TransferProblem
-    from rmt_alpha.regression_transfer import RidgeRegressionTransfer
+    from rmt_alpha.mixtures.finetuning import FineTuning
+    from rmt_alpha.mixtures.regression_transfer import RidgeRegressionTransfer
 
 QUANTITIES = ("accuracy", "mean", "variance", "risk")
 MIXTURE_QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class_std")

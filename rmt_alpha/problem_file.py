@@ -67,7 +67,7 @@ def _problem(values: dict[str, Any], folder: Path) -> Any:
         _check_keys(values, tuple(RANGES), "a TransferProblem (a FineTuning problem has a table [target])")
         _require(values, ("beta", "p", "n"), "a TransferProblem")
         return TransferProblem(**values)
-    from rmt_alpha.finetuning import FineTuning
+    from rmt_alpha.mixtures.finetuning import FineTuning
 
     _check_keys(values, TOP_KEYS, "the top of a FineTuning file")
     _require(values, ("n", "gamma", "source"), "a FineTuning file")
@@ -77,7 +77,7 @@ def _problem(values: dict[str, Any], folder: Path) -> Any:
 
 
 def _mixture(table: dict[str, Any], where: str, folder: Path) -> Any:
-    from rmt_alpha.mixture import GaussianMixture
+    from rmt_alpha.mixtures.mixture import GaussianMixture
 
     _check_keys(table, MIXTURE_KEYS, where)
     if ("mean" in table) == ("means" in table):
@@ -93,7 +93,7 @@ def _mixture(table: dict[str, Any], where: str, folder: Path) -> Any:
 
 
 def _source(table: Any, folder: Path) -> Any:
-    from rmt_alpha.sources import FixedSource, RidgeSource
+    from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
 
     if not isinstance(table, Mapping):
         raise TypeError(f"source must be a table [source], got {type(table).__name__}")

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from size_bias import Quantity, accuracy
 
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
 from rmt_alpha.simulation import simulate
-from rmt_alpha.sources import FixedSource, RidgeSource
 
 
 def halved(problem: FineTuning) -> FineTuning:

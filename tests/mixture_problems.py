@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
 from rmt_alpha.simulation.mixture_setting import alpha_components
-from rmt_alpha.sources import FixedSource, RidgeSource
 
 
 def vectors(rng: np.random.Generator, count: int, p: int, length: float) -> np.ndarray:

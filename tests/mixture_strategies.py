@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 from strategies import log_uniform
 
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
-from rmt_alpha.sources import FixedSource, RidgeSource
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from mixture_reference import Data
 
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
-from rmt_alpha.sources import FixedSource, RidgeSource
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
 
 
 @dataclass(frozen=True)

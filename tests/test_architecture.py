@@ -15,8 +15,7 @@ PACKAGE = Path(rmt_alpha.__file__).parent
 BASICS = {"_arithmetic", "_checks", "__init__", "__version__"}
 THEORY = {
     "_evaluation", "alpha_geometry", "curve", "effective_ridge", "equivalent_samples", "finite_size",
-    "fluctuations", "isotropic", "one_line",
-    "ridge_stage",
+    "fixed_point", "fluctuations", "isotropic", "mixtures", "one_line", "ridge_stage", "small_linear",
 }  # fmt: skip
 # What each room may import beside itself and the basics; rooms not listed (figures, cli) may import
 # everything.
@@ -35,6 +34,18 @@ ALLOWED = {
     "one_line": {"isotropic", "curve", "_evaluation"},
     "simulation": set(),  # the judge shares nothing with the theory, not even kappa
     "datasets": set(),
+    "fixed_point": {"small_linear"},
+    "small_linear": set(),
+    "mixtures": {
+        "_evaluation",
+        "alpha_geometry",
+        "curve",
+        "effective_ridge",
+        "finite_size",
+        "fixed_point",
+        "isotropic",
+        "small_linear",
+    },
     "regression": {"effective_ridge"},
     "reference_formula": {"effective_ridge"},  # its ranges of arguments
     "sweeps": {"isotropic", "simulation"},

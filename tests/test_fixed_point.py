@@ -11,11 +11,11 @@ from mixture_strategies import ANY, SEEDS, mixtures
 from strategies import log_uniform
 
 from rmt_alpha import fixed_point
-from rmt_alpha.basis import STANDARD
 from rmt_alpha.fixed_point import ConvergenceError, Tangent, harmonic_root, newton_root, solve
-from rmt_alpha.mixture_ridge import fit_ridge
+from rmt_alpha.mixtures.basis import STANDARD
+from rmt_alpha.mixtures.ridge import fit_ridge
+from rmt_alpha.mixtures.spectrum import Spectrum
 from rmt_alpha.small_linear import dominant_solve
-from rmt_alpha.spectrum import Spectrum
 
 EPS = float(np.finfo(float).eps)
 MAX_STEPS = 15

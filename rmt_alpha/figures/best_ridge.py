@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from rmt_alpha.figures import style
 from rmt_alpha.figures._ridge_search import best_ridge
-from rmt_alpha.finetuning import FineTuning
 from rmt_alpha.isotropic import TransferProblem
-from rmt_alpha.mixture import GaussianMixture
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import RidgeSource
 from rmt_alpha.simulation import simulate
-from rmt_alpha.sources import RidgeSource
 
 NAME = "best_ridge"
 TITLE = "The best target ridge: infinite with uncorrelated features, finite with correlated ones."

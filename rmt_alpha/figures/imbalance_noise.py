@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from rmt_alpha.figures import style
 from rmt_alpha.figures._mixture_optimum import simulated_mixture_optimum
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import FixedSource
 from rmt_alpha.simulation import simulate
-from rmt_alpha.sources import FixedSource
 
 NAME = "imbalance_noise"
 TITLE = "Class imbalance and label noise move the best alpha."

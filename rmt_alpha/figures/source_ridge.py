@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from rmt_alpha.figures import style
 from rmt_alpha.figures._ridge_search import best_ridge
-from rmt_alpha.finetuning import FineTuning
 from rmt_alpha.isotropic import TransferProblem
-from rmt_alpha.mixture import GaussianMixture
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
 from rmt_alpha.simulation import simulate
-from rmt_alpha.sources import FixedSource, RidgeSource
 
 NAME = "source_ridge"
 TITLE = "The source's best ridge for transfer, at alpha = 1 and at alpha*, and its best ridge for itself."

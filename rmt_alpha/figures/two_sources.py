@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from rmt_alpha.figures import style
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import FixedSource
 from rmt_alpha.simulation import simulate
 from rmt_alpha.simulation.mixture_draws import MixtureDraws
-from rmt_alpha.sources import FixedSource
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

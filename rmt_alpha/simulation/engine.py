@@ -17,9 +17,9 @@ from rmt_alpha.simulation.result import Simulation
 from rmt_alpha.simulation.samplers import Batch, Sampler, choose_sampler
 
 if TYPE_CHECKING:
-    from rmt_alpha.finetuning import FineTuning
     from rmt_alpha.isotropic import TransferProblem
-    from rmt_alpha.regression_transfer import RidgeRegressionTransfer
+    from rmt_alpha.mixtures.finetuning import FineTuning
+    from rmt_alpha.mixtures.regression_transfer import RidgeRegressionTransfer
 
 METHODS = ("auto", "dense", "krylov")
 TOLERANCE = 1e-12

@@ -85,7 +85,7 @@ class RegressionDraws:
     --------
     >>> import numpy as np
     >>> import rmt_alpha as ra
-    >>> from rmt_alpha.regression_transfer import RidgeRegressionTransfer
+    >>> from rmt_alpha.mixtures.regression_transfer import RidgeRegressionTransfer
     >>> problem = RidgeRegressionTransfer(
     ...     1.0, np.ones(20), np.arange(20.0), 1.0, n=30, gamma=0.1
     ... )

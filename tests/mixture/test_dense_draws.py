@@ -14,7 +14,7 @@ import pytest
 from mixture_reference import simulate, statistics, train
 from mixture_worlds import WORLDS, World
 
-from rmt_alpha.finetuning import FineTuning
+from rmt_alpha.mixtures.finetuning import FineTuning
 
 P, DRAWS, LIMIT = 40, 700, 4.5
 """Smaller size; draws at each size; largest |z|: dozens of standard normals exceed 4.5 once in 4000 runs."""

@@ -1,4 +1,4 @@
-"""What must not change an answer: rotations, units, names of classes, directions without variance, splits of sources."""
+"""What must not change an answer: rotations, units, names of classes, idle directions, splits of sources."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from mixture_strategies import ANY, COMMUTING, SEEDS, problems
 
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
-from rmt_alpha.sources import FixedSource, RidgeSource
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
 
 ALPHAS = np.array([-2.0, 0.0, 0.5, 1.0, 3.0])
 
@@ -23,14 +23,16 @@ def matrix(c: np.ndarray, p: int) -> np.ndarray:
 
 
 def transformed(problem: FineTuning, linear: np.ndarray, full: bool = True) -> FineTuning:
-    """The problem for features ``linear @ x`` and weights moved along, for an orthogonal matrix or a multiple."""
+    """The problem for features ``linear @ x`` and weights moved along, ``linear`` orthogonal up to scale."""
     scale2 = float(linear[0] @ linear[0])
     inverse = linear / scale2
 
     def moved(mixture: GaussianMixture) -> GaussianMixture:
         p = mixture.p
         cs = [linear @ matrix(c, p) @ linear.T if full else c * scale2 for c in mixture.covariances]
-        return GaussianMixture(mixture.means @ linear.T, [(c + c.T) / 2 if full else c for c in cs], mixture.priors)
+        return GaussianMixture(
+            mixture.means @ linear.T, [(c + c.T) / 2 if full else c for c in cs], mixture.priors
+        )
 
     source = problem.source
     if isinstance(source, FixedSource):
@@ -74,7 +76,9 @@ def test_two_classes_may_exchange_their_names(problem):
     other = replace(problem, target=swapped, source=source, label_noise=problem.label_noise[::-1]).curve()
     one = problem.curve()
     np.testing.assert_allclose(one.class_accuracy(ALPHAS)[:, ::-1], other.class_accuracy(ALPHAS), rtol=1e-9)
-    np.testing.assert_allclose(one.class_mean(ALPHAS)[:, ::-1], -other.class_mean(ALPHAS), rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(
+        one.class_mean(ALPHAS)[:, ::-1], -other.class_mean(ALPHAS), rtol=1e-9, atol=1e-11
+    )
 
 
 @given(problems(fixed=True), SEEDS)
@@ -82,7 +86,9 @@ def test_many_classes_may_exchange_their_names(problem, seed):
     target, source = problem.target, problem.source
     assume(target.classes > 2)
     order = np.random.default_rng(seed).permutation(target.classes)
-    shuffled = GaussianMixture(target.means[order], [target.covariances[c] for c in order], target.priors[order])
+    shuffled = GaussianMixture(
+        target.means[order], [target.covariances[c] for c in order], target.priors[order]
+    )
     renamed = FixedSource(source.weights[order], outputs=source.outputs)
     other = replace(problem, target=shuffled, source=renamed, label_noise=problem.label_noise[order]).curve()
     # Four classes are integrated numerically, to 1e-9 at the worst of these covariances.
@@ -103,7 +109,9 @@ def test_directions_without_variance_mean_or_weight_do_not_count(problem):
 
     cs = [padded(np.broadcast_to(c, (target.p,))) for c in target.covariances]
     wide = GaussianMixture(padded(target.means), cs, target.priors)
-    assert_same(problem, replace(problem, target=wide, source=FixedSource(padded(source.weights), source.outputs)))
+    assert_same(
+        problem, replace(problem, target=wide, source=FixedSource(padded(source.weights), source.outputs))
+    )
 
 
 @given(problems(classes=2, sources=2))
@@ -115,7 +123,9 @@ def test_several_sources_are_as_good_as_their_sum(problem):
     assert curve.risk(3 * alpha) == pytest.approx(combined.risk(3.0), rel=1e-10)
     along = curve.along(alpha)
     np.testing.assert_allclose(along.class_mean(ALPHAS), combined.class_mean(ALPHAS), rtol=1e-9, atol=1e-11)
-    np.testing.assert_allclose(along.optimal_alpha("risk"), combined.optimal_alpha("risk"), rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(
+        along.optimal_alpha("risk"), combined.optimal_alpha("risk"), rtol=1e-7, atol=1e-12
+    )
 
 
 @given(problems())
@@ -123,13 +133,16 @@ def test_a_source_of_another_length_needs_another_alpha(problem):
     assume(isinstance(problem.source, FixedSource))
     longer = replace(problem, source=FixedSource(4 * problem.source.weights, outputs=problem.source.outputs))
     np.testing.assert_allclose(
-        problem.curve().class_accuracy(ALPHAS), longer.curve().class_accuracy(ALPHAS / 4), rtol=1e-12, atol=1e-12
+        problem.curve().class_accuracy(ALPHAS),
+        longer.curve().class_accuracy(ALPHAS / 4),
+        rtol=1e-12,
+        atol=1e-12,
     )
 
 
 @given(problems(classes=2))
 def test_one_hot_targets_are_the_binary_labels(problem):
-    """Minimising |one-hot - scores|^2 and comparing scores is the same as labels -1 and +1, prior included."""
+    """Minimising |one-hot - scores|^2 and comparing scores equals labels -1 and +1, prior included."""
     source = problem.source
     if isinstance(source, RidgeSource):
         one_hot = replace(source, outputs=2)
@@ -140,7 +153,9 @@ def test_one_hot_targets_are_the_binary_labels(problem):
     binary, hot = problem.curve(), replace(problem, source=one_hot).curve()
     np.testing.assert_allclose(binary.class_accuracy(ALPHAS), hot.class_accuracy(ALPHAS), atol=1e-10, rtol=0)
     scores = hot.class_mean(ALPHAS)
-    np.testing.assert_allclose(scores[..., 1] - scores[..., 0], binary.class_mean(ALPHAS), rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(
+        scores[..., 1] - scores[..., 0], binary.class_mean(ALPHAS), rtol=1e-9, atol=1e-10
+    )
     best = binary.optimum()
     assert hot.optimum().value == pytest.approx(best.value, abs=1e-10)
 

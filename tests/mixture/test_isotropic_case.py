@@ -10,7 +10,7 @@ from hypothesis import given
 from strategies import log_uniform, problems
 
 import rmt_alpha as ra
-from rmt_alpha.finetuning import FineTuning
+from rmt_alpha.mixtures.finetuning import FineTuning
 
 ALPHAS = np.array([-3.0, -0.5, 0.0, 1.0, 4.0])
 NORMS = log_uniform(-3, 2)
@@ -30,7 +30,7 @@ def test_scores_and_accuracy_agree(problem):
     problem, mixture = written_out(problem)
     expected, curve = problem.curve(), mixture.curve()
     for name in ("mean", "variance", "std", "second", "risk", "error", "accuracy"):
-        # A relative error of the margin is magnified by its square, up to 1500, in the tail of the normal law.
+        # An error of the margin is magnified by its square, up to 1500, in the tail of the normal law.
         rtol = 1e-9 if name == "error" else 1e-10
         found, right = getattr(curve, name)(ALPHAS), getattr(expected, name)(ALPHAS)
         np.testing.assert_allclose(found, right, rtol=rtol, atol=1e-300, err_msg=name)
@@ -69,10 +69,14 @@ def test_high_precision_agrees_to_all_digits():
     exact = ra.TransferProblem.from_means(
         mixture.source.mixture.means[1], mixture.target.means[1], n=7, N=9, gamma=0.01, gamma_source=0.1
     )
-    assert float(mixture.curve(dps=40).accuracy(1) - exact.curve(dps=40).accuracy(1)) == pytest.approx(0, abs=1e-15)
+    assert float(mixture.curve(dps=40).accuracy(1) - exact.curve(dps=40).accuracy(1)) == pytest.approx(
+        0, abs=1e-15
+    )
     simple = ra.TransferProblem(beta=0, p=4, n=8, mu=2, mu_orth=1, gamma=0.5)
     for alpha in (0, 1, 2.5):
-        difference = FineTuning.from_transfer(simple).curve(dps=50).error(alpha) - simple.curve(dps=50).error(alpha)
+        difference = FineTuning.from_transfer(simple).curve(dps=50).error(alpha) - simple.curve(dps=50).error(
+            alpha
+        )
         assert abs(difference) < 1e-48
 
 

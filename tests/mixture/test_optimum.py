@@ -10,11 +10,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from mixture_strategies import problems
 
-from rmt_alpha import mixture_search
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
-from rmt_alpha.mixture_optimum import has_one_margin
-from rmt_alpha.sources import FixedSource
+from rmt_alpha.mixtures import search as mixture_search
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.optimum import has_one_margin
+from rmt_alpha.mixtures.sources import FixedSource
 
 HALF_LINE = np.geomspace(1e-6, 1e6, 3001)
 GRID = np.concatenate([-HALF_LINE[::-1], [0.0], HALF_LINE])
@@ -54,7 +54,9 @@ def test_no_alpha_vector_beats_the_optimal_one(problem, seed):
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     rings = (np.geomspace(1e-4, 1e6, 80)[:, None, None] * circle).reshape(-1, 2)
     around = np.random.default_rng(seed).standard_normal((500, 2)) * 0.1
-    tried = rings if not best.finite else np.concatenate([rings, best.alpha * (1 + around), best.alpha + around])
+    tried = (
+        rings if not best.finite else np.concatenate([rings, best.alpha * (1 + around), best.alpha + around])
+    )
     assert curve.accuracy(tried).max() <= best.value + 1e-12
     at = curve.optimal_alpha("risk")
     assert (curve.risk(at + rings) >= curve.risk(at) * (1 - 1e-12)).all()
@@ -68,7 +70,7 @@ def test_closed_form_and_search_agree(seed, sources):
     assert has_one_margin(curve)
     closed = curve.optimum()
     z = mixture_search.best_direction(curve)
-    # The search solves for a vanishing derivative; the maximum is quadratic, the solution right to 1e-9 or so.
+    # It solves for a vanishing derivative; the maximum is quadratic, the solution right to 1e-9 or so.
     np.testing.assert_allclose(z[1:] / z[0] / curve.strength, closed.alpha, rtol=1e-7, atol=1e-9)
 
 
@@ -131,7 +133,10 @@ def test_a_direction_of_several_sources():
 
 
 def test_a_source_of_no_use_gets_alpha_zero():
-    for target in (GaussianMixture.symmetric([1.0, 0.0]), GaussianMixture([[0.0, 1.0], [1.0, 0.0]], None, [0.3, 0.7])):
+    for target in (
+        GaussianMixture.symmetric([1.0, 0.0]),
+        GaussianMixture([[0.0, 1.0], [1.0, 0.0]], None, [0.3, 0.7]),
+    ):
         curve = FineTuning(target, FixedSource([0.0, 0.0]), n=3, gamma=0.5).curve()
         assert curve.optimal_alpha() == 0
         assert curve.optimal_alpha("risk") == 0
@@ -168,7 +173,11 @@ def test_neutral_alpha_is_a_coin_flip():
 
 def test_intervals_of_a_vector_are_refused():
     curve = symmetric_problem(0, 2).curve()
-    for ask in (lambda: curve.transfer_interval, lambda: curve.tolerance_interval(0.1), lambda: curve.neutral_alpha):
+    for ask in (
+        lambda: curve.transfer_interval,
+        lambda: curve.tolerance_interval(0.1),
+        lambda: curve.neutral_alpha,
+    ):
         with pytest.raises(ValueError, match=r"use along\(direction\)"):
             ask()
     with pytest.raises(ValueError, match="alpha must be finite with several sources"):
@@ -180,7 +189,9 @@ def test_optimum_of_many_classes(classes):
     rng = np.random.default_rng(classes)
     means = rng.standard_normal((classes, 8))
     source = FixedSource(means + 0.5 * rng.standard_normal((classes, 8)), outputs=classes)
-    curve = FineTuning(GaussianMixture(means, np.linspace(0.5, 2, 8)), source, 10, 0.3, intercept=True).curve()
+    curve = FineTuning(
+        GaussianMixture(means, np.linspace(0.5, 2, 8)), source, 10, 0.3, intercept=True
+    ).curve()
     best = curve.optimum()
     grid = np.linspace(-3, 5, 81)
     assert curve.accuracy(grid).max() <= best.value + 1e-12

@@ -1,4 +1,4 @@
-"""Effective ridges against other implementations: free probability, mpmath, the closed form, the other code path."""
+"""Effective ridges by other ways: free probability, mpmath, the closed form, the other code path."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mixture_strategies import SEEDS, mixtures
 from strategies import aspect_ratios, log_uniform
 
 from rmt_alpha import effective_ridge
-from rmt_alpha.dense_covariances import DenseCovariances
-from rmt_alpha.mixture import GaussianMixture
-from rmt_alpha.mixture_ridge import fit_ridge
-from rmt_alpha.spectral_ridge import spectrum_ridge
-from rmt_alpha.spectrum import Spectrum
+from rmt_alpha.mixtures.dense_covariances import DenseCovariances
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.ridge import fit_ridge
+from rmt_alpha.mixtures.spectral_ridge import spectrum_ridge
+from rmt_alpha.mixtures.spectrum import Spectrum
 
 EPS = float(np.finfo(float).eps)
 
@@ -58,7 +58,9 @@ def test_scalar_kappa_against_mpmath(seed, eta, gamma):
     with mpmath.workdps(40):
 
         def excess(kappa):
-            return kappa - gamma - kappa / mpmath.mpf(n) * sum(x / (x + kappa) for x in map(mpmath.mpf, values))
+            return (
+                kappa - gamma - kappa / mpmath.mpf(n) * sum(x / (x + kappa) for x in map(mpmath.mpf, values))
+            )
 
         # Bisection in the logarithm from the bracket of any positive semi-definite covariance.
         low, high = mpmath.mpf(gamma), mpmath.mpf(gamma) + sum(map(mpmath.mpf, values)) / mpmath.mpf(n)
@@ -81,7 +83,7 @@ def test_ridgeless_limit(n, kappa):
 
 
 def test_the_peak_is_refused():
-    with pytest.raises(ValueError, match="n equal to the rank of the covariances .2. has infinite variance"):
+    with pytest.raises(ValueError, match=r"n equal to the rank of the covariances .2. has infinite variance"):
         spectrum_ridge([1.0, 2.0, 0.0], 2, 0)
     assert spectrum_ridge([1.0, 2.0, 0.0], 3, 0).value[0] < 1e-25
 

@@ -10,13 +10,13 @@ from mixture_problems import PROBLEMS, alphas
 from sklearn.linear_model import Ridge
 
 import rmt_alpha as ra
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import FixedSource
 from rmt_alpha.simulation import mixture_dense
 from rmt_alpha.simulation.mixture_draws import MixtureDraws
 from rmt_alpha.simulation.mixture_orthant import POINTS_TOLERANCE
 from rmt_alpha.simulation.mixture_setting import Stage, read_mixture_setting
-from rmt_alpha.sources import FixedSource
 
 P, N = 12, 15
 TEST = 100_000

@@ -11,12 +11,12 @@ from mixture_problems import PROBLEMS, alphas
 from scipy import stats
 
 import rmt_alpha as ra
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
 from rmt_alpha.simulation import mixture_dense
 from rmt_alpha.simulation.enlarged import enlarged
 from rmt_alpha.simulation.mixture_setting import alpha_components, read_mixture_setting, sources_of
-from rmt_alpha.sources import FixedSource, RidgeSource
 
 P, N = 10, 8
 QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class_variance", "class_std")

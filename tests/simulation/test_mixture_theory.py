@@ -10,10 +10,10 @@ import pytest
 from mixture_problems import PROBLEMS, alphas
 
 import rmt_alpha as ra
-from rmt_alpha.finetuning import FineTuning
-from rmt_alpha.mixture import GaussianMixture
+from rmt_alpha.mixtures.finetuning import FineTuning
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.sources import RidgeSource
 from rmt_alpha.simulation.enlarged import enlarged
-from rmt_alpha.sources import RidgeSource
 
 P, N = 60, 40
 REPLICATES = 600

@@ -9,8 +9,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import rmt_alpha as ra
+from rmt_alpha.mixtures.regression_transfer import RidgeRegressionTransfer
 from rmt_alpha.regression import regression_risk
-from rmt_alpha.regression_transfer import RidgeRegressionTransfer
 from rmt_alpha.simulation import regression
 
 P, N = 60, 40

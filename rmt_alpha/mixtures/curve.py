@@ -11,17 +11,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from rmt_alpha import _arithmetic as arithmetic
-from rmt_alpha import mixture_intervals as intervals
-from rmt_alpha import mixture_optimum as optima
 from rmt_alpha._arithmetic import ARRAY, MP_ARRAY, Arithmetic
 from rmt_alpha._checks import as_real, check_choice, check_range
 from rmt_alpha._evaluation import ALPHA
 from rmt_alpha.curve import CRITERIA
 from rmt_alpha.finite_size import FINITE
-from rmt_alpha.homogeneous import alpha_values, directions, points
-from rmt_alpha.mixture_optimum import Optimum
-from rmt_alpha.mixture_ridge import MixtureRidge
-from rmt_alpha.orthant import orthant_probability
+from rmt_alpha.mixtures import intervals
+from rmt_alpha.mixtures import optimum as optima
+from rmt_alpha.mixtures.homogeneous import alpha_values, directions, points
+from rmt_alpha.mixtures.optimum import Optimum
+from rmt_alpha.mixtures.orthant import orthant_probability
+from rmt_alpha.mixtures.ridge import MixtureRidge
 
 Array = np.ndarray[Any, Any]
 

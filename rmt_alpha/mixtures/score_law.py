@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rmt_alpha import _arithmetic as arithmetic
-from rmt_alpha.basis import Basis, Operator, trace_product
-from rmt_alpha.labels import Labels
-from rmt_alpha.mixture_ridge import MixtureRidge
+from rmt_alpha.mixtures.basis import Basis, Operator, trace_product
+from rmt_alpha.mixtures.labels import Labels
+from rmt_alpha.mixtures.ridge import MixtureRidge
 from rmt_alpha.small_linear import solve_positive, square_root_rows
 
 Array = np.ndarray[Any, Any]
@@ -170,7 +170,7 @@ def _compressed(spread: Array) -> Array:
     """Fewer rows with the same sum of squares, (G, J, q, 1 + k)."""
     groups, rows, outputs, width = spread.shape
     if outputs == 1:
-        # These rows are few, and mixing them would cost digits: some are parallel to the mean (`mixture_optimum`).
+        # These rows are few, and mixing them would cost digits: some are parallel to the mean (`optimum`).
         return spread[:, np.any(spread != 0, axis=(0, 2, 3))]
     if rows <= outputs * width:
         return spread

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._checks import as_real
-from rmt_alpha.basis import STANDARD, Basis
-from rmt_alpha.covariances import Covariances, parse_covariances, proportional
-from rmt_alpha.dense_covariances import DenseCovariances
-from rmt_alpha.spectrum import Spectrum
+from rmt_alpha.mixtures.basis import STANDARD, Basis
+from rmt_alpha.mixtures.covariances import Covariances, parse_covariances, proportional
+from rmt_alpha.mixtures.dense_covariances import DenseCovariances
+from rmt_alpha.mixtures.spectrum import Spectrum
 
 Array = np.ndarray[Any, Any]
 

@@ -3,7 +3,7 @@ r"""The best alpha on a mixture.
 Where both classes have one margin a.z / |F z|, with z = (1, t), the best direction is z = (F^T F)^-1 a.  If
 its first coordinate is positive then t = z_1 / z_0 is the maximum.  If not, accuracy grows for ever along
 the best combination of the sources alone, the solution of the same equation without the first coordinate.
-Where margins differ the maximum is searched (`rmt_alpha.mixture_search`).
+Where margins differ the maximum is searched (`rmt_alpha.mixtures.search`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 
 from rmt_alpha import _arithmetic as arithmetic
 from rmt_alpha import alpha_geometry as geometry
-from rmt_alpha import mixture_search as search
+from rmt_alpha.mixtures import search
 from rmt_alpha.small_linear import solve_squares
 
 if TYPE_CHECKING:
-    from rmt_alpha.mixture_curve import MixtureCurve
+    from rmt_alpha.mixtures.curve import MixtureCurve
 
 Array = np.ndarray[Any, Any]
 
@@ -76,14 +76,16 @@ def best_accuracy(curve: MixtureCurve) -> Optimum:
 def _best_of_one(line: Array, rows: Array) -> Array:
     """The same maximum as H^-1 a for one source, with fewer roundings.
 
-    Deviations that are proportional to the mean do not matter; if all others are small, what rounding leaves of
-    them would.
+    Deviations that are proportional to the mean do not matter; if all others are small, what rounding leaves
+    of them would.
     """
     epsilon = mpmath.mp.eps if rows.dtype == object else float(np.finfo(float).eps)
     parts = np.stack([rows[:, 0] * line[1], -rows[:, 1] * line[0]])
     across = abs(parts.sum(axis=0)) > PARALLEL * epsilon * abs(parts).sum(axis=0)
     pairs = tuple((row[0], row[1]) for row in rows[across])
-    return np.array(geometry.best_direction((line[0], line[1]), pairs) if pairs else (1 + 0 * line[0], 0 * line[0]))
+    return np.array(
+        geometry.best_direction((line[0], line[1]), pairs) if pairs else (1 + 0 * line[0], 0 * line[0])
+    )
 
 
 def has_one_margin(curve: MixtureCurve) -> bool:

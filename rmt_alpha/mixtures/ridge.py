@@ -17,10 +17,10 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from rmt_alpha.dense_covariances import DenseCovariances, DenseResolvent
 from rmt_alpha.fixed_point import FixedPoint, Tangent, harmonic_root, solve
+from rmt_alpha.mixtures.dense_covariances import DenseCovariances, DenseResolvent
+from rmt_alpha.mixtures.spectrum import DiagonalResolvent, Spectrum
 from rmt_alpha.small_linear import dominant_solve
-from rmt_alpha.spectrum import DiagonalResolvent, Spectrum
 
 Array = np.ndarray[Any, Any]
 

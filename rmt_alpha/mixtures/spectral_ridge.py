@@ -10,11 +10,11 @@ import numpy as np
 
 from rmt_alpha import _arithmetic as arithmetic
 from rmt_alpha._checks import as_real, check_dps, check_range
-from rmt_alpha.basis import STANDARD
 from rmt_alpha.effective_ridge import RIDGE, SAMPLES
 from rmt_alpha.fixed_point import FixedPoint
-from rmt_alpha.mixture_ridge import fit_ridge
-from rmt_alpha.spectrum import Spectrum
+from rmt_alpha.mixtures.basis import STANDARD
+from rmt_alpha.mixtures.ridge import fit_ridge
+from rmt_alpha.mixtures.spectrum import Spectrum
 
 
 def spectrum_ridge(eigenvalues: Any, n: Any, gamma: Any, *, dps: int | None = None) -> FixedPoint:

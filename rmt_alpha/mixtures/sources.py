@@ -12,13 +12,13 @@ import numpy as np
 from rmt_alpha import _arithmetic as arithmetic
 from rmt_alpha._arithmetic import MP_ARRAY
 from rmt_alpha._checks import as_real, check_range
-from rmt_alpha.basis import Basis, Operator
 from rmt_alpha.effective_ridge import RIDGE, SAMPLES
-from rmt_alpha.labels import check_label_noise, label_law
-from rmt_alpha.mixture import GaussianMixture
-from rmt_alpha.mixture_ridge import MixtureRidge, fit_ridge
-from rmt_alpha.score_law import Prior, ScoreLaw, Task, score_law
-from rmt_alpha.spectrum import exact_shares
+from rmt_alpha.mixtures.basis import Basis, Operator
+from rmt_alpha.mixtures.labels import check_label_noise, label_law
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.ridge import MixtureRidge, fit_ridge
+from rmt_alpha.mixtures.score_law import Prior, ScoreLaw, Task, score_law
+from rmt_alpha.mixtures.spectrum import exact_shares
 
 Array = np.ndarray[Any, Any]
 

@@ -11,10 +11,10 @@ from scipy import optimize
 from rmt_alpha import _arithmetic as arithmetic
 from rmt_alpha._checks import as_real, check_range
 from rmt_alpha.curve import LOSS, AlphaCurve
-from rmt_alpha.mixture_optimum import has_one_margin
+from rmt_alpha.mixtures.optimum import has_one_margin
 
 if TYPE_CHECKING:
-    from rmt_alpha.mixture_curve import MixtureCurve
+    from rmt_alpha.mixtures.curve import MixtureCurve
 
 Array = np.ndarray[Any, Any]
 

@@ -18,7 +18,7 @@ from scipy import optimize
 from rmt_alpha import _arithmetic as arithmetic
 
 if TYPE_CHECKING:
-    from rmt_alpha.mixture_curve import MixtureCurve
+    from rmt_alpha.mixtures.curve import MixtureCurve
 
 Array = np.ndarray[Any, Any]
 
@@ -39,7 +39,7 @@ def best_direction(curve: MixtureCurve) -> Array:
     scales = natural_scales(curve)
     if curve.sources == 1:
         return _best_angle(curve, scales)
-    from rmt_alpha.mixture_optimum import pooled_direction
+    from rmt_alpha.mixtures.optimum import pooled_direction
 
     pooled = pooled_direction(curve)
     starts = [pooled, np.eye(len(scales))[0], np.concatenate([[0.0], pooled[1:]])]

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._arithmetic import MP_ARRAY
-from rmt_alpha.basis import Basis, Operator
 from rmt_alpha.fixed_point import Tangent
+from rmt_alpha.mixtures.basis import Basis, Operator
 
 Array = np.ndarray[Any, Any]
 

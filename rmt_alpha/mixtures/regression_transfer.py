@@ -12,12 +12,12 @@ import numpy as np
 from rmt_alpha import _arithmetic as arithmetic
 from rmt_alpha._arithmetic import MP_ARRAY
 from rmt_alpha._checks import Range, as_real, check_dps, check_range
-from rmt_alpha.covariances import parse_one
 from rmt_alpha.effective_ridge import RIDGE, SAMPLES
-from rmt_alpha.mixture import covariance_model
-from rmt_alpha.mixture_ridge import MixtureRidge, fit_ridge
-from rmt_alpha.sources import check_scalar
-from rmt_alpha.spectrum import Spectrum
+from rmt_alpha.mixtures.covariances import parse_one
+from rmt_alpha.mixtures.mixture import covariance_model
+from rmt_alpha.mixtures.ridge import MixtureRidge, fit_ridge
+from rmt_alpha.mixtures.sources import check_scalar
+from rmt_alpha.mixtures.spectrum import Spectrum
 
 Array = np.ndarray[Any, Any]
 

@@ -13,12 +13,12 @@ from rmt_alpha import _arithmetic as arithmetic
 from rmt_alpha._checks import check_dps
 from rmt_alpha.effective_ridge import RIDGE, SAMPLES
 from rmt_alpha.isotropic import TransferProblem
-from rmt_alpha.labels import check_label_noise
-from rmt_alpha.mixture import GaussianMixture
-from rmt_alpha.mixture_curve import MixtureCurve
-from rmt_alpha.mixture_ridge import MixtureRidge, fit_ridge
-from rmt_alpha.score_law import Prior, score_law
-from rmt_alpha.sources import (
+from rmt_alpha.mixtures.curve import MixtureCurve
+from rmt_alpha.mixtures.labels import check_label_noise
+from rmt_alpha.mixtures.mixture import GaussianMixture
+from rmt_alpha.mixtures.ridge import MixtureRidge, fit_ridge
+from rmt_alpha.mixtures.score_law import Prior, score_law
+from rmt_alpha.mixtures.sources import (
     FixedSource,
     RidgeSource,
     Source,

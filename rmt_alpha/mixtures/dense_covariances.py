@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
-from rmt_alpha.basis import STANDARD, Basis, Operator
 from rmt_alpha.fixed_point import Tangent
-from rmt_alpha.spectrum import exact_deficit
+from rmt_alpha.mixtures.basis import STANDARD, Basis, Operator
+from rmt_alpha.mixtures.spectrum import exact_deficit
 
 Array = np.ndarray[Any, Any]
 
