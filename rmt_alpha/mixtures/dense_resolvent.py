@@ -26,8 +26,8 @@ CONDITION = {"d": 1e5, "f": 1e3}
 
 In double precision the traces are then right to about 1e5 roundings, 2e-11, below the tolerance of the fixed
 point, and in single precision to 1e-4."""
-DOMINANT = 0.1
-"""Share of a sum from which a term may be had by subtracting the others: that costs one digit at most."""
+REMAINDER = 1e-3
+"""Share of a sum from which a term may be had by subtracting the others: that costs three digits at most."""
 
 
 class DenseResolvent:
@@ -79,7 +79,7 @@ class DenseResolvent:
         """A covariance that is a large part of a sum: its product with ``inverse`` need not be computed."""
         shares = self.weights * self._traces
         largest = int(np.argmax(shares))
-        return largest if len(shares) > 1 and shares[largest] >= DOMINANT * self.model.rank else None
+        return largest if len(shares) > 1 and shares[largest] >= REMAINDER * self.model.rank else None
 
     @cached_property
     def _products(self) -> dict[int, Array]:
@@ -108,7 +108,7 @@ class DenseResolvent:
             norms = float(np.trace(inverse)), self.strength * float(np.vdot(inverse, inverse))
             squares[others] = [np.vdot(self._products[g], inverse) for g in others]
             squares[last] = (norms[0] - norms[1] - weights @ squares) / weights[last]
-            if squares[last] * weights[last] < DOMINANT**2 * norms[0]:
+            if squares[last] * weights[last] < REMAINDER * norms[0]:
                 squares[last] = np.vdot(self._product(last), inverse)
         else:
             squares[:] = [np.vdot(self._products[g], inverse) for g in range(groups)]

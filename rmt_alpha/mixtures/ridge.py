@@ -29,6 +29,8 @@ Array = np.ndarray[Any, Any]
 EPSILON = float(np.finfo(float).eps)
 DENSE_TOLERANCE = 1e-10
 """Relative step at which factorising once more is not worth it; the error left is about its square."""
+PROBED_ABOVE = 0.3
+"""Relative step above which a few random vectors, their error 1e-2 or so, will do."""
 ROUGH_ABOVE, EXACT_BELOW = 0.03, 4e-5
 """Relative steps above which single precision, its error 1e-6 or so, will do: for all, for derivatives."""
 ROUGH_LIMIT = 3
@@ -124,12 +126,12 @@ def fit_ridge(
     upper = gamma + traces / n
     at = _at_infinity(gamma, upper, traces, pairs, model.priors, n)
     start, forecast = harmonic_root(upper, gamma, at, upper, epsilon), None
-    error = float(np.max(upper / start - 1)) ** 2
+    step = float(np.max(upper / start - 1))
     if previous is not None:
         forecast = _forecast(previous, n, gamma, upper, epsilon)
-        start, error = _corrected(previous, forecast)
+        start, step = _corrected(previous, forecast)
     if isinstance(model, DenseCovariances):
-        solution, resolvent = _solve_dense(model, n, gamma, start, upper, error)
+        solution, resolvent = _solve_dense(model, n, gamma, start, upper, step)
         return MixtureRidge(n, gamma, solution, resolvent, forecast)
     last: list[DiagonalResolvent] = []
 
@@ -150,16 +152,16 @@ def _forecast(previous: MixtureRidge, n: Any, gamma: Any, upper: Array, epsilon:
 
 
 def _corrected(previous: MixtureRidge, forecast: Array) -> tuple[Array, float]:
-    """The forecast times the factor that the last one missed by, and an estimate of its error."""
+    """The forecast times the factor that the last one missed by, and a step whose square is its error."""
     way = min(float(np.max(abs(forecast / previous.kappa - 1))), 1.0)
     if previous.forecast is None:
-        return forecast, way**2
+        return forecast, way
     surprise = previous.kappa / previous.forecast
-    return forecast * surprise, way * float(np.max(abs(surprise - 1)))
+    return forecast * surprise, float(np.sqrt(way * np.max(abs(surprise - 1))))
 
 
 def _solve_dense(
-    model: DenseCovariances, n: Any, gamma: float, start: Array, upper: Array, error: float
+    model: DenseCovariances, n: Any, gamma: float, start: Array, upper: Array, step: float
 ) -> tuple[FixedPoint, DenseResolvent | GradedResolvent]:
     """The same with factorisations, the first of which need not be precise: single precision costs half.
 
@@ -171,7 +173,7 @@ def _solve_dense(
     tried: list[Array] = []
 
     def tangent_at(kappa: Array, step: float) -> Tangent:
-        if step > ROUGH_ABOVE and not tried:
+        if step > PROBED_ABOVE and not tried:
             tried.append(kappa)
             estimate = probed_tangent(model, kappa, n)
             if estimate is not None:
@@ -191,7 +193,7 @@ def _solve_dense(
         upper,
         tolerance=DENSE_TOLERANCE,
         epsilon=EPSILON,
-        step=error,
+        step=step,
         exact_below=EXACT_BELOW,
     )
     return solution, last[0]
