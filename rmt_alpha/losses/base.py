@@ -20,6 +20,10 @@ from rmt_alpha.losses.prox import proximal_point
 Array = np.ndarray[Any, Any]
 
 
+ROUNDING = 1e-14
+"""Absolute error of the value of a loss near its minimum."""
+
+
 class Moments(NamedTuple):
     """Expectations over Gaussian margins, one for each entry of mean, std and kappa."""
 
@@ -128,13 +132,15 @@ class Loss:
         def integrand(z: Array, owner: Array) -> Array:
             return np.asarray(self.value(self.prox(z, kappa[owner])))[None]
 
-        return quadrature.expectation(integrand, mean, std, self.breaks(kappa), self.name)[0]
+        return quadrature.expectation(
+            integrand, mean, std, self.breaks(kappa), self.name, floor=ROUNDING
+        )[0]
 
     def test_loss(self, mean: Array, std: Array) -> Array:
         """E phi(z): the loss of a fresh sample; shape (m,)."""
         places = np.broadcast_to(np.asarray(self.kinks, float), (len(mean), len(self.kinks)))
         return quadrature.expectation(
-            lambda z, _: np.asarray(self.value(z))[None], mean, std, places, self.name
+            lambda z, _: np.asarray(self.value(z))[None], mean, std, places, self.name, floor=ROUNDING
         )[0]
 
     def breaks(self, kappa: Array) -> Array:

@@ -132,6 +132,24 @@ class PiecewiseQuadratic(Loss):
             pull, power, stiffness = pull - first, power + second, stiffness + rise * mass
         return Moments(pull, power, stiffness)
 
+    def training_loss(self, mean: Array, std: Array, kappa: Array) -> Array:
+        """E phi(prox(z)), a quadratic polynomial of z on every piece."""
+        total = np.zeros(mean.shape)
+        for j, (low, high, at, slope, rise) in enumerate(self._pieces(kappa)):
+            # Beside a corner of the envelope prox moves at this speed, and phi with the slope there.
+            speed = 1 - kappa * rise
+            away = mean - at
+            c0 = self.values[max(j - 1, 0)] + speed * away * (slope + 0.5 * rise * away)
+            c1, c2 = speed * std * (slope + rise * away), 0.5 * speed * rise * std**2
+            with np.errstate(invalid="ignore"):
+                zero, one, two = _truncated((low - mean) / std, (high - mean) / std)
+            total = total + c0 * zero + c1 * one + c2 * two
+        return np.maximum(total, 0.0) if self.values.min() >= 0 else total
+
+    def test_loss(self, mean: Array, std: Array) -> Array:
+        """E phi(z)."""
+        return self.training_loss(mean, std, np.zeros(mean.shape))
+
     def _pieces(self, kappa: Array) -> list[tuple[Any, Any, Array, Array, Array]]:
         """(low, high, at, value at it, rise) of every linear piece of the envelope's slope."""
         z = self.margins + np.multiply.outer(kappa, self.slopes)
@@ -142,7 +160,8 @@ class PiecewiseQuadratic(Loss):
         for j in range(len(self.slopes) - 1):
             width = z[..., j + 1] - z[..., j]
             if self.slopes[j + 1] > self.slopes[j] or self.margins[j + 1] > self.margins[j]:
-                rise = (self.slopes[j + 1] - self.slopes[j]) / width
+                # A jump of the slope has no width at kappa = 0.
+                rise = (self.slopes[j + 1] - self.slopes[j]) / np.where(width > 0, width, 1.0)
                 pieces.append((z[..., j], z[..., j + 1], z[..., j], s[..., j], rise))
         pieces.append((z[..., -1], np.inf, z[..., -1], s[..., -1], self.after / (1 + kappa * self.after)))
         return pieces
@@ -161,13 +180,17 @@ def _density(x: Array) -> tuple[Array, Array]:
     return density, finite * density
 
 
-def _closed(a: Array, b: Array, level: Array, tilt: Array) -> tuple[Array, Array, Array]:
-    """Integrals of level + tilt x, its square, and 1 over the normal density from a to b."""
+def _truncated(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Integrals of 1, x and x^2 over the normal density from a to b."""
     (da, xa), (db, xb) = _density(a), _density(b)
     upper = a > 0
     mass = np.where(upper, special.ndtr(-a) - special.ndtr(-b), special.ndtr(b) - special.ndtr(a))
-    one = da - db
-    two = mass + xa - xb
+    return mass, da - db, mass + xa - xb
+
+
+def _closed(a: Array, b: Array, level: Array, tilt: Array) -> tuple[Array, Array, Array]:
+    """Integrals of level + tilt x, its square, and 1 over the normal density from a to b."""
+    mass, one, two = _truncated(a, b)
     return level * mass + tilt * one, level**2 * mass + 2 * level * tilt * one + tilt**2 * two, mass
 
 

@@ -16,6 +16,8 @@ TOLERANCE = 1e-12
 """Error of an expectation relative to the expectation of the absolute value."""
 LEVELS = 60
 """Bisections of a panel at most."""
+MOST_PANELS = 2000
+"""For each expectation: what needs more is noise."""
 PANELS = 4
 """Panels to begin with, between breaks."""
 
@@ -55,6 +57,7 @@ def expectation(
     name: str,
     *,
     tolerance: float = TOLERANCE,
+    floor: float = 0.0,
 ) -> Array:
     """E f(z) for z ~ N(mean_i, std_i^2), every i and every f; shape (number of f, m).
 
@@ -69,6 +72,8 @@ def expectation(
         Of the loss, for messages.
     tolerance : float
         Error, relative to the expectation of the absolute value.
+    floor : float
+        Absolute error that f is known to have; no better is asked for.
 
     Raises
     ------
@@ -101,9 +106,9 @@ def expectation(
         # The error of the rule falls much faster than this difference does (QUADPACK's estimate).
         span = np.maximum(abs(weighted) @ KRONROD, 1e-300)
         error = span * np.minimum(1.0, (200 * error / span) ** 1.5)
-        rounding = 1e-15 * span
+        rounding = 1e-15 * span + floor * (density @ KRONROD)
         done = (error <= np.maximum(tolerance * size[:, owner] / 64, rounding)).all(axis=0)
-        if level == LEVELS - 1:
+        if level == LEVELS - 1 or 2 * np.count_nonzero(~done) > MOST_PANELS * count:
             break
         total = total + _sums(fine[:, done], owner[done], count)
         if done.all():
