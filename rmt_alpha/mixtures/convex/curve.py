@@ -17,7 +17,7 @@ from rmt_alpha.mixtures.convex import calibration
 from rmt_alpha.mixtures.convex.equations import Equations, State
 from rmt_alpha.mixtures.convex.optimum import LossOptimum, best_accuracy
 from rmt_alpha.mixtures.convex.reduction import Reduction
-from rmt_alpha.mixtures.convex.solver import Solution, distance, solve
+from rmt_alpha.mixtures.convex.solver import ConvergenceError, Solution, distance, solve
 from rmt_alpha.mixtures.homogeneous import alpha_values
 
 if TYPE_CHECKING:
@@ -283,8 +283,23 @@ class LossCurve:
     def _solve(self, alpha: Array) -> Solution:
         key = tuple(alpha.tolist())
         if key not in self._solved:
-            self._solved[key] = solve(self.equations(alpha), self._start(alpha))
+            try:
+                self._solved[key] = solve(self.equations(alpha), self._start(alpha))
+            except ConvergenceError as error:
+                self._solved[key] = self._walked(alpha, error)
         return self._solved[key]
+
+    def _walked(self, alpha: Array, failure: ConvergenceError) -> Solution:
+        """The solution by small steps from alpha = 0, where no step from elsewhere arrives."""
+        if not alpha.any():
+            raise failure
+        solution = self._solve(0 * alpha)
+        for share in np.linspace(0, 1, WALK + 1)[1:]:
+            try:
+                solution = solve(self.equations(share * alpha), solution.state)
+            except ConvergenceError:
+                raise failure from None
+        return solution
 
     def _start(self, alpha: Array) -> State:
         """The best of three guesses, by their residuals.
@@ -342,6 +357,8 @@ class LossCurve:
         return _plain(table.reshape((*values.shape[:-1], *table.shape[1:])))
 
 
+WALK = 16
+"""Steps from alpha = 0 to an alpha that is hard to reach."""
 SIGN = np.array([-1.0, 1.0])
 """Labels of the two classes."""
 

@@ -51,8 +51,7 @@ class State:
         logs = x[classes + 1 :]
         half = len(logs) // 2
         with np.errstate(over="ignore", under="ignore"):
-            theta = np.maximum(np.exp(logs[half:]), TINY)
-            return cls(x[:classes], float(x[classes]), np.exp(logs[:half]), theta)
+            return cls(x[:classes], float(x[classes]), np.exp(logs[:half]), np.exp(logs[half:]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +109,7 @@ class Equations:
         priors = self.reduction.task.priors
         mean = reduced.gram @ (priors * force) + reduced.reach @ self.alpha + offset
         std = np.sqrt(self.variance(reduced, force, omega))
-        return State(mean, offset, np.maximum(std, 1e-150), np.maximum(self._pooled(theta), TINY))
+        return State(mean, offset, np.maximum(std, 1e-150), self._pooled(theta))
 
     def variance(self, reduced: Reduced, force: Array, omega: Array) -> Array:
         """sigma_g^2, shape (G,)."""
@@ -124,7 +123,7 @@ class Equations:
         """Average over the classes of each covariance."""
         task = self.reduction.task
         shares = np.bincount(task.group, task.priors)
-        return np.asarray(np.bincount(task.group, task.priors * theta) / shares)
+        return np.asarray(np.bincount(task.group, task.priors * theta) / shares + self.reduction.least_theta)
 
     def _balanced(self, reduced: Reduced, state: State, eta: Array, theta: Array) -> tuple[Array, float]:
         """Forces and intercept after the linear step: force + theta (u - old u) = eta for all classes."""
@@ -136,7 +135,7 @@ class Equations:
             system[:classes, classes] = theta
             system[classes, :classes] = priors
             # Without any stiffness the balance says nothing: the intercept stays where it is.
-            if not theta.max() > 1e3 * TINY:
+            if not theta.max() > TINY:
                 system[classes] = np.append(np.zeros(classes), 1.0)
                 right[classes] = state.offset
         else:

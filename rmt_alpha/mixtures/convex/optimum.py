@@ -23,6 +23,8 @@ Array = np.ndarray[Any, Any]
 CRITERIA = ("accuracy", "loss")
 SCAN = np.concatenate([-np.geomspace(300.0, 0.03, 13), [0.0], np.geomspace(0.03, 300.0, 13)])
 """Alphas that are tried first, in units of `LossCurve.unit`."""
+EXTENSIONS = 4
+"""How often the scan is extended, by a factor of 30, while its best alpha is at an end."""
 FLAT = 1e-13
 """Differences of accuracies that are rounding."""
 TOLERANCES = Range("a number in (0, 0.1]", 0.0, 0.1, open_low=True)
@@ -66,10 +68,19 @@ def best_accuracy(curve: LossCurve, criterion: str, tolerance: float) -> LossOpt
 
     grid = curve.unit * SCAN
     values = np.asarray(score(grid))
-    origin = values[len(grid) // 2]
-    if values.max() - origin <= FLAT:
-        return LossOptimum(0.0, float(abs(origin)), (0.0, 0.0), True)
-    best = int(np.argmax(values))
+    for _ in range(EXTENSIONS):
+        best = int(np.argmax(values))
+        if best not in (0, len(grid) - 1):
+            break
+        # Still rising at an end: farther out there, until it falls or no longer changes.
+        ahead = grid[best] * np.geomspace(3.0, 30.0, 3)
+        more = np.asarray(score(ahead))
+        order = slice(None, None, -1) if best == 0 else slice(None)
+        grid = np.concatenate([ahead[::-1], grid] if best == 0 else [grid, ahead])
+        values = np.concatenate([more[order], values] if best == 0 else [values, more])
+    best, origin = int(np.argmax(values)), float(score(0.0))
+    if values[best] - origin <= FLAT:
+        return LossOptimum(0.0, abs(origin), (0.0, 0.0), True)
     if best in (0, len(grid) - 1):
         sign = float(np.sign(grid[best]))
         return LossOptimum(sign * np.inf, float(abs(values[best])), (float(grid[best]), sign * np.inf), False)

@@ -25,6 +25,10 @@ from rmt_alpha.mixtures.spectrum import Spectrum
 Array = np.ndarray[Any, Any]
 
 
+HIDDEN = 1e-14
+"""Relative to gamma over the average variance."""
+
+
 class Reduced(NamedTuple):
     """The numbers that a problem comes down to; K classes, G covariances, k sources."""
 
@@ -68,6 +72,11 @@ class Reduction:
     def rows(self) -> Array:
         """Class means and sources, shape (K + k, p)."""
         return np.concatenate([self.task.means, self.prior.mean[:, 0]])
+
+    @cached_property
+    def least_theta(self) -> float:
+        """A stiffness that the ridge hides: what is added to all of them, so that they have logarithms."""
+        return HIDDEN * self.gamma * self.model.p / max(float(self.model.moments[0].max()), 1e-300)
 
     @property
     def sources(self) -> int:

@@ -32,6 +32,8 @@ SMOOTHING_FACTOR, LEAST_PROGRESS = 0.3, 0.95
 """By how much smoothing is reduced at a time, and the factor at which this is given up."""
 ALMOST_NONE = 0.05
 """Share of kappa below which smoothing is dropped altogether."""
+COLLAPSED, SHRUNK = 1e-5, 100.0
+"""Smoothing below which a spread of the scores that shrinks with it is taken for 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,8 @@ class Solution:
     n_eval : int
         Evaluations of the map.
     status : str
-        "converged", or "max_iter".
+        "converged"; "collapsed" if all scores are one number, to the precision of the smoothing that was left:
+        with noisy labels the hinge loss can be least for w = 0 exactly; or "max_iter".
     jacobian : ndarray
         Of the residual in the packed state, from the last Newton step.
     """
@@ -108,19 +111,20 @@ def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -
     except ConvergenceError as error:
         failure = error
     smoothing, factor, state, known = SMOOTHING, SMOOTHING_FACTOR, start, False
-    while smoothing > 0:
+    while True:
         try:
-            state = iterate(replace(equations, smoothing=smoothing), state, tolerance).state
+            found = iterate(replace(equations, smoothing=smoothing), state, tolerance)
         except ConvergenceError:
             if not known or factor > LEAST_PROGRESS:
                 raise failure from None
             smoothing, factor = smoothing / factor, factor**0.5
         else:
-            known = True
+            state, known = found.state, True
             if smoothing < ALMOST_NONE * equations.reduction.at(state.theta).kappa.min():
-                break
+                return iterate(equations, state, tolerance)
+            if smoothing < COLLAPSED and state.std.max() < SHRUNK * smoothing:
+                return replace(found, status="collapsed")
         smoothing *= factor
-    return iterate(equations, state, tolerance)
 
 
 def iterate(equations: Equations, start: State, tolerance: float) -> Solution:
