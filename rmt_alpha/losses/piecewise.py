@@ -110,22 +110,23 @@ class PiecewiseQuadratic(Loss):
         """In closed form, piece by piece."""
         z, kappa = np.broadcast_arrays(np.asarray(z, float), np.asarray(kappa, float))
         force = np.zeros(z.shape)
-        for low, high, at, value, rise in self._pieces(kappa):
+        for low, high, _, at, value, rise in self._pieces(kappa):
             force = np.where((z >= low) & (z <= high), -(value + rise * (z - at)), force)
         return np.asarray(z + kappa * force)
 
     def moments(self, mean: Array, std: Array, kappa: Array) -> Moments:
         """E g, E g^2 and -E g' by the moments of truncated normal distributions."""
         pull, power, stiffness = np.zeros(mean.shape), np.zeros(mean.shape), np.zeros(mean.shape)
-        for low, high, at, value, rise in self._pieces(kappa):
+        for low, high, width, at, value, rise in self._pieces(kappa):
             a, b = (low - mean) / std, (high - mean) / std
             # The slope of the envelope on this piece is level + tilt x, x the margin in standard deviations.
             level, tilt = value + rise * (mean - at), rise * std
             with np.errstate(invalid="ignore"):
                 first, second, mass = _closed(a, b, level, tilt)
-                narrow = (b - a < NARROW) & (abs(a) < 40)
+                narrow = (width < NARROW * std) & (abs(a) < 40)
                 if narrow.any():
-                    exact = _integrated(np.where(narrow, a, 0), np.where(narrow, b, 0), value, rise, mean, std, at)
+                    start = np.where(narrow, a, 0.0), np.where(narrow, width / std, 0.0)
+                    exact = _integrated(*start, value, rise * std)
                     first, second, mass = (
                         np.where(narrow, x, y) for x, y in zip(exact, (first, second, mass), strict=True)
                     )
@@ -135,7 +136,7 @@ class PiecewiseQuadratic(Loss):
     def training_loss(self, mean: Array, std: Array, kappa: Array) -> Array:
         """E phi(prox(z)), a quadratic polynomial of z on every piece."""
         total = np.zeros(mean.shape)
-        for j, (low, high, at, slope, rise) in enumerate(self._pieces(kappa)):
+        for j, (low, high, _, at, slope, rise) in enumerate(self._pieces(kappa)):
             # Beside a corner of the envelope prox moves at this speed, and phi with the slope there.
             speed = 1 - kappa * rise
             away = mean - at
@@ -150,20 +151,21 @@ class PiecewiseQuadratic(Loss):
         """E phi(z)."""
         return self.training_loss(mean, std, np.zeros(mean.shape))
 
-    def _pieces(self, kappa: Array) -> list[tuple[Any, Any, Array, Array, Array]]:
-        """(low, high, at, value at it, rise) of every linear piece of the envelope's slope."""
+    def _pieces(self, kappa: Array) -> list[tuple[Any, Any, Any, Array, Array, Array]]:
+        """(low, high, width, at, value at it, rise) of every linear piece of the envelope's slope."""
         z = self.margins + np.multiply.outer(kappa, self.slopes)
         s = np.broadcast_to(self.slopes, z.shape)
-        pieces: list[tuple[Any, Any, Array, Array, Array]] = [
-            (-np.inf, z[..., 0], z[..., 0], s[..., 0], self.before / (1 + kappa * self.before))
+        before, after = (c / (1 + kappa * c) for c in (self.before, self.after))
+        pieces: list[tuple[Any, Any, Any, Array, Array, Array]] = [
+            (-np.inf, z[..., 0], np.inf, z[..., 0], s[..., 0], before)
         ]
-        for j in range(len(self.slopes) - 1):
-            width = z[..., j + 1] - z[..., j]
-            if self.slopes[j + 1] > self.slopes[j] or self.margins[j + 1] > self.margins[j]:
-                # A jump of the slope has no width at kappa = 0.
-                rise = (self.slopes[j + 1] - self.slopes[j]) / np.where(width > 0, width, 1.0)
-                pieces.append((z[..., j], z[..., j + 1], z[..., j], s[..., j], rise))
-        pieces.append((z[..., -1], np.inf, z[..., -1], s[..., -1], self.after / (1 + kappa * self.after)))
+        for j, (run, rise) in enumerate(zip(np.diff(self.margins), np.diff(self.slopes), strict=True)):
+            if run > 0 or rise > 0:
+                # Not the difference of two z: it would lose the digits of a small kappa.
+                width = run + kappa * rise
+                tilt = rise / np.where(width > 0, width, 1.0)  # a jump has no width at kappa = 0
+                pieces.append((z[..., j], z[..., j + 1], width, z[..., j], s[..., j], tilt))
+        pieces.append((z[..., -1], np.inf, np.inf, z[..., -1], s[..., -1], after))
         return pieces
 
     def __repr__(self) -> str:
@@ -194,13 +196,12 @@ def _closed(a: Array, b: Array, level: Array, tilt: Array) -> tuple[Array, Array
     return level * mass + tilt * one, level**2 * mass + 2 * level * tilt * one + tilt**2 * two, mass
 
 
-def _integrated(
-    a: Array, b: Array, value: Array, rise: Array, mean: Array, std: Array, at: Array
-) -> tuple[Array, Array, Array]:
-    """The same by quadrature, for pieces between finite and near ends."""
+def _integrated(a: Array, width: Array, value: Array, tilt: Array) -> tuple[Array, Array, Array]:
+    """The same by quadrature from a to a + width, of a slope that is ``value`` at a and rises by ``tilt``."""
     nodes, weights = LEGENDRE
-    half = 0.5 * (b - a)[..., None]
-    x = 0.5 * (a + b)[..., None] + half * nodes
+    half = 0.5 * width[..., None]
+    step = half * (1 + nodes)
+    x = a[..., None] + step
     density = half * weights * np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
-    slope = value[..., None] + rise[..., None] * (mean[..., None] + std[..., None] * x - at[..., None])
+    slope = value[..., None] + tilt[..., None] * step
     return (slope * density).sum(-1), (slope**2 * density).sum(-1), density.sum(-1)

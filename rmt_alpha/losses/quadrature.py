@@ -18,7 +18,7 @@ LEVELS = 60
 """Bisections of a panel at most."""
 MOST_PANELS = 2000
 """For each expectation: what needs more is noise."""
-PANELS = 4
+PANELS = 7
 """Panels to begin with, between breaks."""
 
 NODES_HALF = np.array([

@@ -85,6 +85,17 @@ def check_loss(loss: Loss) -> None:
         bend,
         f"curvature of the {loss.name} loss must be the derivative of its slope (list jumps in `kinks`)",
     )
+    # Over a whole step of the probe: what neither of its ends shows.
+    between = np.diff(slope) - 0.5 * np.diff(z) * (bend[1:] + bend[:-1])
+    inside = np.zeros(len(between), bool)
+    for kink in kinks:
+        inside |= (z[:-1] <= kink) & (kink <= z[1:])
+    _demand(
+        inside | (abs(between) <= 2e-4 * (1 + abs(slope[1:]) + bend[1:])),
+        z[1:],
+        slope[1:],
+        f"the slope or curvature of the {loss.name} loss jumps where `kinks` does not say so",
+    )
     if not float(loss.slope(np.zeros(1))[0]) < 0:
         raise ValueError(
             f"the {loss.name} loss must fall at margin 0, or it does not reward right answers; its slope "
