@@ -22,8 +22,8 @@ from rmt_alpha.mixtures.convex.reduction import Reduced, Reduction
 
 Array = np.ndarray[Any, Any]
 
-TINY = 1e-250
-"""Stiffnesses below this are 0: no sample has any influence."""
+FAR = 1e3
+"""Scores farther away than this times their size are not where a linear step leads."""
 LEAST_KAPPA = 1e-13
 """An infinite sample has kappa = 0; so small a number changes nothing else."""
 
@@ -134,10 +134,11 @@ class Equations:
         if self.intercept:
             system[:classes, classes] = theta
             system[classes, :classes] = priors
-            # Without any stiffness the balance says nothing: the intercept stays where it is.
-            if not theta.max() > TINY:
+            balance, width = float(priors @ eta), 1.0 + float(state.std.max())
+            if not abs(balance) < float(priors @ theta) * FAR * (width + abs(state.mean).max()):
+                # Too little stiffness to say where the intercept balances the forces: a step that way.
                 system[classes] = np.append(np.zeros(classes), 1.0)
-                right[classes] = state.offset
+                right[classes] = state.offset + np.sign(balance) * width
         else:
             system[classes, classes] = 1.0
         scale = abs(system).max(axis=1, keepdims=True)
