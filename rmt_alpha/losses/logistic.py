@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from rmt_alpha.losses.base import Loss
+from rmt_alpha.losses.base import Loss, Moments
+from rmt_alpha.losses.quadrature import REACH
 
 Array = np.ndarray[Any, Any]
 
 STEPS = 100
+DENSEST, FINEST = 0.5, 0.45
+"""Steps of the trapezoidal rule: exp(-2 pi^2 / 0.5^2) and exp(-2 pi^2 / 0.45) are below 1e-19."""
+MOST_NODES = 500
+"""Margins that spread more widely are integrated adaptively."""
 
 
 class Logistic(Loss):
@@ -41,6 +46,22 @@ class Logistic(Loss):
     def probability(self, score: Array) -> Array:
         """1 / (1 + exp(-score))."""
         return np.asarray(special.expit(score))
+
+    def moments(self, mean: Array, std: Array, kappa: Array) -> Moments:
+        """E g, E g^2 and -E g' by the trapezoidal rule, whose error is known and below rounding.
+
+        g is analytic for \\|Im z\\| < pi, whatever kappa: prox has its branch points where 1 + kappa phi''(u) = 0,
+        which are u = v + i pi with real v and phi'(u), so that Im z = Im u = pi.  Steps h in standard
+        deviations leave errors of the order exp(-2 pi^2 / (h std)) and, from the density, exp(-2 pi^2 / h^2).
+        """
+        step = min(DENSEST, FINEST / float(std.max()))
+        count = int(REACH / step) + 1
+        if count > MOST_NODES:
+            return super().moments(mean, std, kappa)
+        x = step * np.arange(-count, count + 1)
+        weights = np.exp(-0.5 * x * x) * (step / np.sqrt(2 * np.pi))
+        force, stiffness = self.force(mean[:, None] + std[:, None] * x, kappa[:, None])
+        return Moments(force @ weights, (force * force) @ weights, stiffness @ weights)
 
     def prox(self, z: Array, kappa: Array) -> Array:
         """Root of F(u) = u + kappa phi'(u) - z, by Newton's method from u = 0 or nearer to the root.

@@ -31,8 +31,8 @@ class LossDraws:
         Probabilities of the classes.
     class_mean, class_variance : ndarray, shape (replicates, \*S, 2)
         Of the score.
-    training_loss : ndarray, shape (replicates, \*S)
-        Average loss on the training sample.
+    training_loss, training_accuracy : ndarray, shape (replicates, \*S)
+        Averages over the training sample, with the labels it has.
     """
 
     alpha: FloatArray
@@ -40,6 +40,7 @@ class LossDraws:
     class_mean: FloatArray = field(repr=False)
     class_variance: FloatArray = field(repr=False)
     training_loss: FloatArray = field(repr=False)
+    training_accuracy: FloatArray = field(repr=False)
 
     @property
     def replicates(self) -> int:
@@ -93,7 +94,7 @@ def draw(
     seed: np.random.SeedSequence,
     counts: str,
 ) -> tuple[FloatArray, FloatArray]:
-    """Scores (replicates, A, 2, 2), mean and variance last, and training losses (replicates, A)."""
+    """Scores (replicates, A, 2, 2), mean and variance last, and training losses and accuracies (replicates, A, 2)."""
     rng = np.random.default_rng(seed)
     scores, losses = zip(
         *(_replicate(setting, loss, alphas, counts, rng) for _ in range(replicates)), strict=True
@@ -111,7 +112,7 @@ def _replicate(
     )
     x, labels = mixture.draw(target.n, target.noise, counts, rng)
     trainer = Trainer(x, SIGNS[labels], target.gamma, target.intercept, formula(loss))
-    scores, losses = np.empty((len(alphas), 2, 2)), np.empty(len(alphas))
+    scores, losses = np.empty((len(alphas), 2, 2)), np.empty((len(alphas), 2))
     for i, alpha in enumerate(alphas):
         w, b, losses[i] = trainer.fit(sources @ alpha)
         scores[i, :, 0] = mixture.means @ w + b

@@ -56,8 +56,8 @@ class Trainer:
             self.ridge[-1] = 0.0
         self.start = np.zeros(len(self.signed))
 
-    def fit(self, prior: FloatArray) -> tuple[FloatArray, float, float]:
-        """Weights (p,), intercept and average training loss, for one prior (p,)."""
+    def fit(self, prior: FloatArray) -> tuple[FloatArray, float, FloatArray]:
+        """Weights (p,), intercept, and average training loss and accuracy (2,), for one prior (p,)."""
         base = self.t * (prior @ self.x)
         if self.formula is None:
             v, loss = self._hinge(base)
@@ -67,7 +67,8 @@ class Trainer:
         self.start = v
         inner = v[:-1] if self.intercept else v
         move = inner if self.basis is None else self.basis @ inner
-        return prior + move, float(v[-1]) if self.intercept else 0.0, loss
+        right = np.mean(base + v @ self.signed > 0)
+        return prior + move, float(v[-1]) if self.intercept else 0.0, np.array([loss, right])
 
     def _minimise(
         self, formula: Formula, base: FloatArray, start: FloatArray, quick: bool = False

@@ -153,6 +153,16 @@ class Simulation:
         """Standard error of `training_loss`."""
         return _stderr(self.draws.training_loss)
 
+    @property
+    def training_accuracy(self) -> Any:
+        """Average accuracy on the training sample; only where the loss is not squared."""
+        return _average(self.draws.training_accuracy)
+
+    @property
+    def training_accuracy_stderr(self) -> Any:
+        """Standard error of `training_accuracy`."""
+        return _stderr(self.draws.training_accuracy)
+
     def at(self, alpha: Any) -> Simulation:
         """The same classifiers at other alphas; nothing is drawn again."""
         draws = self.draws.at(alpha)

@@ -158,8 +158,8 @@ class LossSampler:
         shape = alpha.shape if self.setting.components is None else alpha.shape[:-1]
         scores = first.reshape(len(first), *shape, 2, 2)
         priors = self.setting.target.mixture.priors
-        losses = second.reshape(len(second), *shape)
-        return LossDraws(alpha, priors, scores[..., 0], scores[..., 1], losses)
+        trained = second.reshape(len(second), *shape, 2)
+        return LossDraws(alpha, priors, scores[..., 0], scores[..., 1], trained[..., 0], trained[..., 1])
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ def test_no_direction_lowers_the_objective(name, p, n):
 
     w, b, loss = Trainer(x, t, gamma, True, formula(name)).fit(prior)
     least = objective(w, b)
-    assert least - 0.5 * gamma * np.sum((w - prior) ** 2) == pytest.approx(loss, abs=1e-12)
+    assert least - 0.5 * gamma * np.sum((w - prior) ** 2) == pytest.approx(loss[0], abs=1e-12)
+    assert loss[1] == np.mean(t * (w @ x + b) > 0)
     rng = np.random.default_rng(0)
     for scale in (1e-1, 1e-2, 1e-3):
         for _ in range(20):

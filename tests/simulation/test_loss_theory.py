@@ -137,17 +137,18 @@ def test_wrong_formulas_fail(logistic_runs, monkeypatch, formula):
 def changed(problem, what):
     target = problem.target
     pooled = target.priors[0] * target.covariances[0] + np.diag(target.priors[1] * target.covariances[1])
+    even = ra.GaussianMixture(target.means, list(target.covariances))
     return replace(
         problem,
         **{
             "no label noise": {"label_noise": 0.0},
             "label noise of the classes exchanged": {"label_noise": problem.label_noise[::-1]},
-            "no intercept": {"intercept": False},
+            "balanced classes without an intercept": {"intercept": False, "target": even},
             "gamma without the 1/2": {"gamma": 2 * problem.gamma},
             "squared loss": {"loss": "squared"},
             "hinge loss": {"loss": "hinge"},
             "pooled covariance": {"target": ra.GaussianMixture(target.means, pooled, target.priors)},
-            "balanced classes": {"target": ra.GaussianMixture(target.means, list(target.covariances))},
+            "balanced classes": {"target": even},
         }[what],
     )
 
@@ -157,7 +158,7 @@ def changed(problem, what):
     [
         "no label noise",
         "label noise of the classes exchanged",
-        "no intercept",
+        "balanced classes without an intercept",
         "gamma without the 1/2",
         "squared loss",
         "hinge loss",

@@ -172,6 +172,20 @@ class LossCurve:
 
         return self._table(alpha, answer)
 
+    def training_accuracy(self, alpha: Any) -> Any:
+        """Share of the training sample that is classified as it is labelled; 1 once it can be separated."""
+
+        def answer(solution: Solution, values: Array) -> Array:
+            state = solution.state
+            chance, sign, rows = self.equations(values).labels()
+            group = self._group[rows]
+            # prox(z) is positive for z above kappa phi'(0).
+            border = self.reduction.at(state.theta).kappa[group] * self.loss.slope(np.zeros(1))
+            right = special.ndtr((sign * state.mean[rows] - border) / state.std[group])
+            return np.asarray((self.priors[rows] * chance) @ right)
+
+        return self._table(alpha, answer)
+
     # --- calibration ------------------------------------------------------------------------------------
 
     def posterior(self, score: Any, alpha: Any) -> Any:
@@ -284,7 +298,8 @@ class LossCurve:
         key = tuple(alpha.tolist())
         if key not in self._solved:
             try:
-                self._solved[key] = solve(self.equations(alpha), self._start(alpha))
+                start, jacobian = self._start(alpha)
+                self._solved[key] = solve(self.equations(alpha), start, jacobian=jacobian)
             except ConvergenceError as error:
                 self._solved[key] = self._walked(alpha, error)
         return self._solved[key]
@@ -301,25 +316,25 @@ class LossCurve:
                 raise failure from None
         return solution
 
-    def _start(self, alpha: Array) -> State:
-        """The best of three guesses, by their residuals.
+    def _start(self, alpha: Array) -> tuple[State, Array | None]:
+        """The best of three guesses, by their residuals, and a Jacobian matrix from nearby.
 
         The solution at the nearest alpha, the line through the nearest two, and the squared loss.
         """
-        guesses = [self._squared_start(alpha)]
-        if self._solved:
-            keys = np.array(list(self._solved))
-            near = np.argsort(abs(keys - alpha).max(axis=1), kind="stable")[:2]
-            x = [self._solved[tuple(keys[i].tolist())].state.packed() for i in near]
-            guesses.append(State.unpacked(x[0], 2))
-            if len(x) == 2 and self.sources == 1:
-                first, second = keys[near, 0]
-                ahead = x[0] + (x[1] - x[0]) * ((alpha[0] - first) / (second - first))
-                guesses.append(State.unpacked(ahead, 2))
-        if len(guesses) == 1:
-            return guesses[0]
+        squared = self._squared_start(alpha)
+        if not self._solved:
+            return squared, None
+        keys = np.array(list(self._solved))
+        near = np.argsort(abs(keys - alpha).max(axis=1), kind="stable")[:2]
+        solutions = [self._solved[tuple(keys[i].tolist())] for i in near]
+        guesses = [(solutions[0].state, solutions[0].jacobian), (squared, None)]
+        if len(solutions) == 2 and self.sources == 1:
+            x, y = (solution.state.packed() for solution in solutions)
+            first, second = keys[near, 0]
+            ahead = x + (y - x) * ((alpha[0] - first) / (second - first))
+            guesses.append((State.unpacked(ahead, len(self.priors)), solutions[0].jacobian))
         equations = self.equations(alpha)
-        return min(guesses, key=lambda state: distance(equations, state))
+        return min(guesses, key=lambda guess: distance(equations, guess[0]))
 
     def _squared_start(self, alpha: Array) -> State:
         at = alpha[0] if self.squared.single else alpha

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 CRITERIA = ("accuracy", "loss")
-SCAN = np.concatenate([-np.geomspace(300.0, 0.03, 13), [0.0], np.geomspace(0.03, 300.0, 13)])
+SCAN = np.concatenate([-np.geomspace(300.0, 0.03, 9), [0.0], np.geomspace(0.03, 300.0, 9)])
 """Alphas that are tried first, in units of `LossCurve.unit`."""
 EXTENSIONS = 4
 """How often the scan is extended, by a factor of 30, while its best alpha is at an end."""

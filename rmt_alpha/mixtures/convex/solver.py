@@ -22,6 +22,8 @@ PLAIN = 6
 """Plain steps before Newton's method is tried."""
 LIMIT = 120
 """Newton steps and plain steps together."""
+REUSED = 0.03
+"""By how much a step with the Jacobian matrix of an earlier point must reduce the residual."""
 DIFFERENCE = 1e-6
 """Step of the differences that approximate the Jacobian matrix."""
 FARTHEST = 3.0
@@ -95,7 +97,9 @@ def units(x: Array, classes: int) -> Array:
     return np.concatenate([np.full(classes + 1, size), np.ones(len(x) - classes - 1)])
 
 
-def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -> Solution:
+def solve(
+    equations: Equations, start: State, *, tolerance: float = TOLERANCE, jacobian: Array | None = None
+) -> Solution:
     """The fixed point, from any start.
 
     Where the iteration fails (a kink of the loss that the scores hardly resolve), the loss is replaced by its
@@ -107,7 +111,7 @@ def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -
         If the residual is still above the tolerance at the limit of iterations.
     """
     try:
-        return iterate(equations, start, tolerance)
+        return iterate(equations, start, tolerance, jacobian)
     except ConvergenceError as error:
         failure = error
     smoothing, factor, state, known = SMOOTHING, SMOOTHING_FACTOR, start, False
@@ -127,8 +131,10 @@ def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -
         smoothing *= factor
 
 
-def iterate(equations: Equations, start: State, tolerance: float) -> Solution:
-    """The same without smoothing."""
+def iterate(
+    equations: Equations, start: State, tolerance: float, jacobian: Array | None = None
+) -> Solution:
+    """The same without smoothing; ``jacobian``, of a solution nearby, saves evaluations."""
     classes = equations.classes
     x, count = start.packed(), 0
 
@@ -149,7 +155,7 @@ def iterate(equations: Equations, start: State, tolerance: float) -> Solution:
         width = state.std + equations.reduction.at(state.theta).kappa + equations.smoothing
         return np.concatenate([np.full(classes + 1, float(width.max())), logs])
 
-    change, jacobian = residual(x), None
+    change = residual(x)
     best = (np.inf, x)
     plain = PLAIN
     for n_iter in range(LIMIT):
@@ -164,9 +170,15 @@ def iterate(equations: Equations, start: State, tolerance: float) -> Solution:
             x = x + _limited(change, farthest(x))
             change = residual(x)
             continue
-        jacobian = _jacobian(residual, x, change, scale)
+        fresh = jacobian is None
+        if jacobian is None:
+            jacobian = _jacobian(residual, x, change, scale)
         moved = _newton(residual, classes, x, change, jacobian, farthest(x))
+        if not fresh and (moved is None or _size(moved[1], moved[0], classes) > REUSED * merit):
+            jacobian = None  # that of an earlier point no longer does; what it gained is kept
         if moved is None:
+            if not fresh:
+                continue
             plain = PLAIN
             # Half a step: where Newton's method fails plain steps tend to overshoot.
             x = x + 0.5 * _limited(change, farthest(x))
@@ -181,6 +193,10 @@ def iterate(equations: Equations, start: State, tolerance: float) -> Solution:
         "gamma may help",
         result,
     )
+
+
+def _size(change: Array, x: Array, classes: int) -> float:
+    return float(np.max(abs(change / units(x, classes))))
 
 
 def _limited(change: Array, farthest: Array) -> Array:
