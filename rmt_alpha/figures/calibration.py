@@ -165,7 +165,7 @@ def draw(result: Calibration) -> Figure:
             style.points(ax, result.points, result.simulated[q, i], 2 * result.stderr[q, i], color=color)
     second.axhline(1.0, color=style.GREY, linewidth=0.8)
     first.set(ylabel="test accuracy")
-    second.set(ylabel="slope of the true log odds", yscale="log")
+    second.set(ylabel="slope of the true log odds", yscale="log", ylim=(0.25, 5.0))
     second.set_yticks((0.3, 0.5, 1, 2, 5), labels=("0.3", "0.5", "1", "2", "5"))
     second.minorticks_off()
     third.set(ylabel="calibration error")

@@ -99,7 +99,12 @@ class Trainer:
             jac=True,
             hess=hessian,
             method="trust-exact",
-            options={"gtol": GRADIENT * size, "maxiter": 1000, "initial_trust_radius": 1.0 + _norm(start)},
+            options={
+                "gtol": GRADIENT * size,
+                "maxiter": 1000,
+                "initial_trust_radius": 1.0 + _norm(start),
+                "max_trust_radius": 1e3 * (1.0 + _norm(start)),
+            },
         )
         v = np.asarray(found.x)
         # Close to the minimum values no longer tell steps apart: Newton's steps by the gradient alone do.
