@@ -85,6 +85,53 @@ def test_the_command_line_reads_it(write, capsys):
     assert "agree" in capsys.readouterr().out
 
 
+def table(output: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(output)))
+
+
+def test_the_command_line_shows_the_accuracy_of_every_class(write, capsys, tmp_path):
+    picture = tmp_path / "curve.png"
+    assert main(["curve", "--problem", str(write(GENERAL)), "--plot", str(picture)]) == 0
+    rows = table(capsys.readouterr().out)
+    curve = load_problem(tmp_path / "problem.toml").curve()
+    for row in rows:
+        each = [float(row[f"class_accuracy[{c}]"]) for c in range(2)]
+        assert float(row["accuracy"]) == pytest.approx(0.3 * each[0] + 0.7 * each[1], rel=1e-12)
+    best = max(rows, key=lambda row: float(row["accuracy"]))
+    assert float(best["accuracy"]) <= curve.accuracy(curve.optimal_alpha())
+    assert picture.stat().st_size > 1000
+    assert main(["curve", "--problem", str(tmp_path / "problem.toml"), "--band"]) == 2
+    assert "--band is known for the isotropic model only" in capsys.readouterr().err
+
+
+def test_many_classes(write, capsys):
+    path = write(
+        "n = 20\ngamma = 0.1\n[target]\nmeans = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\n"
+        "[source]\nweights = [[1, 0, 0], [0, 1, 0], [0.2, 0, 1]]\n"
+    )
+    assert load_problem(path).source.outputs == 3
+    assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0
+    rows = table(capsys.readouterr().out)
+    assert list(rows[0]) == ["alpha", "accuracy", "risk", *(f"class_accuracy[{c}]" for c in range(3))]
+    assert main(["compare", "--problem", str(path), "--alpha", "0,1", "--replicates", "200"]) == 0
+
+
+def test_several_sources(write, capsys):
+    path = write(
+        "n = 20\ngamma = 0.1\n[target]\nmean = [1.0, 0.5, 0.0]\n"
+        "[[source]]\nweights = [1.0, 0.0, 0.0]\n"
+        "[[source]]\nmean = [0.0, 1.0, 0.3]\nn = 50\ngamma = 0.5\nlabel_noise = 0.1\nintercept = true\n"
+    )
+    problem = load_problem(path)
+    assert problem.sources[1].intercept
+    assert problem.sources[1].label_noise.tolist() == [0.1, 0.1]
+    best = problem.curve().optimal_alpha()
+    assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0
+    shown = capsys.readouterr()
+    assert f"alpha multiplies ({best[0]:.6g}, {best[1]:.6g})" in shown.err
+    assert float(table(shown.out)[1]["accuracy"]) == pytest.approx(problem.curve().accuracy(best), rel=1e-12)
+
+
 BAD = [
     ("beta = ", "no valid TOML"),
     ("beta = 0.5\np = 10\n", "needs 'n'"),
