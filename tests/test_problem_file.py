@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -132,6 +133,26 @@ def test_several_sources(write, capsys):
     assert float(table(shown.out)[1]["accuracy"]) == pytest.approx(problem.curve().accuracy(best), rel=1e-12)
 
 
+def test_the_best_alpha_of_a_file(write, capsys, tmp_path):
+    path = write(GENERAL)
+    curve = load_problem(path).curve()
+    assert main(["optimal", "--problem", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert f"alpha* = {curve.optimal_alpha():.6g}" in shown
+    assert f"accuracy {curve.accuracy(curve.optimal_alpha()):.6g}" in shown
+    assert "by class" in shown
+    assert main(["optimal", "--problem", str(path), "--criterion", "risk", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["optimal_alpha"] == curve.optimal_alpha("risk")
+    assert values["class_accuracy"]["1"] == curve.class_accuracy(1).tolist()
+    # A source that only helps more the stronger it is: the data alone are worse than nothing.
+    path = write(
+        "n = 3\ngamma = 0.5\n[target]\nmean = [1.0, 0.0]\n[source]\nweights = [[1.0, 0.0], [2.0, 0.0]]\n"
+    )
+    assert main(["optimal", "--problem", str(path)]) == 0
+    assert "alpha* = (" in capsys.readouterr().out
+
+
 BAD = [
     ("beta = ", "no valid TOML"),
     ("beta = 0.5\np = 10\n", "needs 'n'"),
@@ -163,6 +184,12 @@ def test_bad_files_are_explained(text, message, write, capsys):
     assert "problem.toml" in str(caught.value)
     assert main(["curve", "--problem", str(path)]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("verb", ["optimal", "curve", "compare"])
+def test_a_problem_is_needed(verb, capsys):
+    assert main([verb]) == 2
+    assert "needs --beta, or a file with --problem" in capsys.readouterr().err
 
 
 def test_options_cannot_contradict_the_file(write, capsys):
