@@ -18,6 +18,8 @@ from rmt_alpha.one_line import accuracy, neutral_alpha, optimal_alpha, risk
 
 if TYPE_CHECKING:
     from rmt_alpha.comparison import Comparison, compare
+    from rmt_alpha.losses import Loss
+    from rmt_alpha.mixtures.convex.curve import LossCurve
     from rmt_alpha.mixtures.curve import MixtureCurve
     from rmt_alpha.mixtures.finetuning import FineTuning
     from rmt_alpha.mixtures.mixture import GaussianMixture
@@ -33,6 +35,8 @@ _LAZY = {
     "FineTuning": "mixtures.finetuning",
     "FixedSource": "mixtures.sources",
     "GaussianMixture": "mixtures.mixture",
+    "Loss": "losses",
+    "LossCurve": "mixtures.convex.curve",
     "MixtureCurve": "mixtures.curve",
     "RidgeRegressionTransfer": "mixtures.regression_transfer",
     "RidgeSource": "mixtures.sources",
@@ -52,6 +56,8 @@ __all__ = [
     "FineTuning",
     "FixedSource",
     "GaussianMixture",
+    "Loss",
+    "LossCurve",
     "MixtureCurve",
     "RidgeRegressionTransfer",
     "RidgeSource",

@@ -34,9 +34,7 @@ def problem(gamma: float) -> FineTuning:
     mean = np.full(P, LENGTH / np.sqrt(P))
     across = np.where(np.arange(P) % 2, -1.0, 1.0) / np.sqrt(P)
     weights = SOURCE_LENGTH * (COSINE * mean / LENGTH + np.sqrt(1 - COSINE**2) * across)
-    return FineTuning(
-        GaussianMixture.symmetric(mean), FixedSource(weights), SAMPLES, gamma, loss="logistic"
-    )
+    return FineTuning(GaussianMixture.symmetric(mean), FixedSource(weights), SAMPLES, gamma, loss="logistic")
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +93,9 @@ def compute(quick: bool = False, data: Any = None) -> Calibration:
         slopes = (mean[..., 1] - mean[..., 0]) / variance[..., 0]  # one spread for both classes
         for q, values in enumerate((run.draws.accuracy, slopes)):
             simulated[q, i], stderr[q, i] = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(draws)
-    optima = np.array([[c.optimal_alpha(tolerance=1e-4), c.optimal_alpha("loss", tolerance=1e-4)] for c in curves])
+    optima = np.array(
+        [[c.optimal_alpha(tolerance=1e-4), c.optimal_alpha("loss", tolerance=1e-4)] for c in curves]
+    )
 
     def there(k: int) -> NDArray[np.float64]:
         return np.array(

@@ -95,9 +95,7 @@ def compute(quick: bool = False, data: Any = None) -> Losses:
             i = int(np.flatnonzero(gamma == value)[0])
             at = [lines[case, k, 0, i], 1.0]
             theory[case, k, j] = lines[case, k, 1:, i]
-            run = simulate(
-                problem(case, LOSSES[k], value), at, replicates=draws, rng=(SEED, case, k, j)
-            )
+            run = simulate(problem(case, LOSSES[k], value), at, replicates=draws, rng=(SEED, case, k, j))
             simulated[case, k, j], stderr[case, k, j] = run.accuracy, run.accuracy_stderr
     best_alpha, best_accuracy, plain = np.moveaxis(lines, 2, 0)
     return Losses(gamma, best_alpha, best_accuracy, plain, points, theory, simulated, stderr, draws)

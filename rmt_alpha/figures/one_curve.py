@@ -34,7 +34,7 @@ def draw_curve(
     """
     figure, axes = style.panels(1, size=(5.2, 3.4))
     (axis,) = axes.flat
-    fine = np.linspace(alpha.min(), alpha.max(), 601)
+    fine = np.linspace(alpha.min(), alpha.max(), 121 if hasattr(curve, "loss") else 601)
     axis.plot(fine, curve.accuracy(fine), color=style.BLUE, label="accuracy")
     if band and isinstance(curve, AlphaCurve):
         middle, std = curve.accuracy(fine), curve.accuracy_std(fine)

@@ -109,9 +109,7 @@ def compute(quick: bool = False, data: Any = None) -> Published:
 
     simulated, stderr = np.empty((2, 2, len(points)))
     for j, value in enumerate(points):
-        run = simulate(
-            problem("logistic", value, LAMBDA / (2 * value)), 0.0, replicates=draws, rng=(SEED, j)
-        )
+        run = simulate(problem("logistic", value, LAMBDA / (2 * value)), 0.0, replicates=draws, rng=(SEED, j))
         simulated[:, j] = 1 - run.accuracy, 1 - run.training_accuracy
         stderr[:, j] = run.accuracy_stderr, run.training_accuracy_stderr
     test, training = np.array([errors(value) for value in ratio]).T

@@ -132,9 +132,7 @@ class Loss:
         def integrand(z: Array, owner: Array) -> Array:
             return np.asarray(self.value(self.prox(z, kappa[owner])))[None]
 
-        return quadrature.expectation(
-            integrand, mean, std, self.breaks(kappa), self.name, floor=ROUNDING
-        )[0]
+        return quadrature.expectation(integrand, mean, std, self.breaks(kappa), self.name, floor=ROUNDING)[0]
 
     def test_loss(self, mean: Array, std: Array) -> Array:
         """E phi(z): the loss of a fresh sample; shape (m,)."""

@@ -10,7 +10,11 @@ from scipy import integrate, optimize, special
 
 from rmt_alpha.losses import LOSSES, Hinge, Huber, Logistic, Loss, PiecewiseQuadratic, as_loss
 
-ALL = {**LOSSES, "narrow huber": Huber(0.2), "tube": PiecewiseQuadratic([(1, -1), (1, 0), (2, 0), (2, 1)], 0, 0)}
+ALL = {
+    **LOSSES,
+    "narrow huber": Huber(0.2),
+    "tube": PiecewiseQuadratic([(1, -1), (1, 0), (2, 0), (2, 1)], 0, 0),
+}
 
 margins = st.floats(-50, 50)
 kappas = st.floats(-6, 5).map(lambda x: 10.0**x)
@@ -68,9 +72,7 @@ def test_slope_and_curvature_are_derivatives_of_the_value(name):
     z = np.linspace(-7.3, 7.4, 400)
     z = z[(abs(z[:, None] - np.array([*loss.kinks, 99.0])) > 1e-3).all(axis=1)]
     h = 1e-5
-    np.testing.assert_allclose(
-        (loss.value(z + h) - loss.value(z - h)) / (2 * h), loss.slope(z), atol=1e-8
-    )
+    np.testing.assert_allclose((loss.value(z + h) - loss.value(z - h)) / (2 * h), loss.slope(z), atol=1e-8)
     np.testing.assert_allclose(
         (loss.slope(z + h) - loss.slope(z - h)) / (2 * h), loss.curvature(z), atol=1e-8
     )
@@ -195,7 +197,10 @@ class Bad(Loss):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"value": np.cos, "slope": lambda z: -np.sin(z), "curvature": lambda z: -np.cos(z)}, "must be convex"),
+        (
+            {"value": np.cos, "slope": lambda z: -np.sin(z), "curvature": lambda z: -np.cos(z)},
+            "must be convex",
+        ),
         ({"value": lambda z: np.where(z < -5, np.nan, 1.0)}, "must be finite: nan at the margin -1"),
         ({"slope": lambda z: -0.5 * special.expit(-z)}, "must be the derivative of its value"),
         ({"curvature": lambda z: 0 * z}, "must be the derivative of its slope"),

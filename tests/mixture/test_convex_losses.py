@@ -14,7 +14,17 @@ from rmt_alpha.losses import LOSSES, Huber, Squared
 from rmt_alpha.mixtures.convex import solver
 from rmt_alpha.mixtures.convex.equations import State
 
-QUESTIONS = ("class_mean", "class_std", "accuracy", "class_accuracy", "mean", "variance", "std", "risk", "error")
+QUESTIONS = (
+    "class_mean",
+    "class_std",
+    "accuracy",
+    "class_accuracy",
+    "mean",
+    "variance",
+    "std",
+    "risk",
+    "error",
+)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -24,7 +34,11 @@ def test_squared_loss_through_the_fixed_point_is_the_closed_form(name):
     at = alphas(problem)
     for question in QUESTIONS:
         np.testing.assert_allclose(
-            getattr(found, question)(at), getattr(exact, question)(at), rtol=1e-8, atol=1e-10, err_msg=question
+            getattr(found, question)(at),
+            getattr(exact, question)(at),
+            rtol=1e-8,
+            atol=1e-10,
+            err_msg=question,
         )
 
 
@@ -121,8 +135,8 @@ def check_anywhere(seeds: range) -> None:
         problem, alpha = anywhere(np.random.default_rng(seed), NAMES[seed % len(NAMES)])
         curve = problem.curve()
         found = curve.solution(alpha)
-        assert found.status in ("converged", "collapsed")
-        assert found.residual <= solver.TOLERANCE
+        assert found.status in ("converged", "rounding", "collapsed")
+        assert found.residual <= solver.TOLERANCE * (1e3 if found.status == "rounding" else 1)
         if found.status == "collapsed":
             continue
         groups = len(found.state.std)
@@ -143,7 +157,9 @@ def test_many_problems_are_solved_from_any_start():
     check_anywhere(range(24, 800))
 
 
-@pytest.mark.parametrize(("loss", "criterion"), [("logistic", "loss"), ("hinge", "accuracy"), ("huber", "loss")])
+@pytest.mark.parametrize(
+    ("loss", "criterion"), [("logistic", "loss"), ("hinge", "accuracy"), ("huber", "loss")]
+)
 def test_best_alpha_is_the_maximum(loss, criterion):
     curve = with_loss(MAKERS["per_class"](50, 60), loss).curve()
     for value in (curve.accuracy if criterion == "accuracy" else lambda a: -curve.test_loss(a),):
@@ -162,7 +178,9 @@ def test_best_alpha_is_the_maximum(loss, criterion):
 def test_best_alpha_agrees_with_the_closed_form_for_the_squared_loss():
     problem = MAKERS["per_class"](50, 60)
     exact = problem.curve().optimal_alpha()
-    assert with_loss(problem, Squared()).curve().optimal_alpha(tolerance=1e-8) == pytest.approx(exact, rel=1e-6)
+    assert with_loss(problem, Squared()).curve().optimal_alpha(tolerance=1e-8) == pytest.approx(
+        exact, rel=1e-6
+    )
 
 
 def test_a_useless_source_has_alpha_zero_and_a_perfect_one_may_have_infinity():
@@ -245,15 +263,30 @@ def test_path_and_shapes():
     assert curve.offset(0.0) == 0
 
 
-def test_failure_carries_the_best_estimate():
+def test_failure_carries_the_best_estimate(monkeypatch):
     curve = with_loss(MAKERS["balanced"](40, 50), "logistic").curve()
-    start = curve.solution(0.5).state
+    start = curve.solution(0.99).state
+    monkeypatch.setattr(solver, "LIMIT", 2)
     with pytest.raises(solver.ConvergenceError, match="the best estimate is in the attribute") as caught:
-        solver.iterate(curve.equations(np.array([1.0])), start, 0.0)
+        solver.iterate(curve.equations(np.array([1.0])), start, 1e-15)
     best = caught.value.best
     assert best.status == "max_iter"
-    assert best.residual < 1e-12
-    np.testing.assert_allclose(best.state.mean, curve.class_mean(1.0), rtol=1e-8)
+    assert best.residual < 1e-2
+    monkeypatch.undo()
+    np.testing.assert_allclose(best.state.mean, curve.class_mean(1.0), rtol=1e-2)
+
+
+def test_an_intercept_that_nobody_holds_is_known_to_rounding():
+    """A stiffness of 1e-7: the balance of the forces is known to 1e-16, and the intercept to 1e-9."""
+    mean = np.full(200, 0.05)
+    target = ra.GaussianMixture.symmetric(mean, np.geomspace(0.05, 2.0, 200))
+    gamma = 5.107447750864881
+    problem = ra.FineTuning(
+        target, ra.FixedSource(mean), 346.41016151377534, gamma, intercept=True, loss="hinge"
+    )
+    solution = problem.curve().solution(0.0)
+    assert solution.status in ("rounding", "converged")
+    assert abs(solution.state.offset) < 1e-7
 
 
 def test_refusals():

@@ -15,7 +15,9 @@ from rmt_alpha.simulation.loss_formulas import NAMED, envelope_of_hinge, formula
 def test_formulas_are_consistent(name):
     z, h = np.linspace(-9.3, 8.1, 301), 1e-6
     at = NAMED[name](z)
-    np.testing.assert_allclose((NAMED[name](z + h).value - NAMED[name](z - h).value) / (2 * h), at.slope, atol=1e-8)
+    np.testing.assert_allclose(
+        (NAMED[name](z + h).value - NAMED[name](z - h).value) / (2 * h), at.slope, atol=1e-8
+    )
     smooth = abs(abs(1 - z) - 1) > 1e-3 if name == "huber" else abs(z - 1) > 1e-3
     bend = (NAMED[name](z + h).slope - NAMED[name](z - h).slope) / (2 * h)
     np.testing.assert_allclose(bend[smooth], at.curvature[smooth], atol=1e-8)

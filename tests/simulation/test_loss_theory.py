@@ -44,7 +44,12 @@ def judge(name, loss, p=24, n=36, replicates=60, seed=1):
 
 @pytest.mark.parametrize(
     ("name", "loss"),
-    [("per_class", "logistic"), ("balanced", "hinge"), ("trained_source", "squared_hinge"), ("two_sources", "huber")],
+    [
+        ("per_class", "logistic"),
+        ("balanced", "hinge"),
+        ("trained_source", "squared_hinge"),
+        ("two_sources", "huber"),
+    ],
 )
 def test_theory_agrees_with_simulation(name, loss):
     judge(name, loss)
@@ -65,9 +70,7 @@ def logistic_runs():
     """One simulation of everything at once, held against many theories: per class, noisy, intercept."""
     problem = replace(MAKERS["per_class"](40, 48), gamma=0.05, loss="logistic")
     at = np.array([0.0, 2.0])
-    runs = [
-        ra.simulate(enlarged(problem, factor), at, replicates=120, rng=(3, factor)) for factor in (1, 2)
-    ]
+    runs = [ra.simulate(enlarged(problem, factor), at, replicates=120, rng=(3, factor)) for factor in (1, 2)]
     return problem, at, runs
 
 

@@ -57,11 +57,15 @@ class LossCurve:
     >>> import numpy as np
     >>> from rmt_alpha import FineTuning, FixedSource, GaussianMixture
     >>> mean = np.ones(100) / 10
-    >>> target = GaussianMixture.symmetric(2 * mean, covariance=np.linspace(0.1, 3, 100))
-    >>> problem = FineTuning(target, FixedSource(mean), n=80, gamma=0.01, loss="logistic")
+    >>> target = GaussianMixture.symmetric(
+    ...     2 * mean, covariance=np.linspace(0.1, 3, 100)
+    ... )
+    >>> problem = FineTuning(
+    ...     target, FixedSource(mean), n=80, gamma=0.01, loss="logistic"
+    ... )
     >>> curve = problem.curve()
     >>> [round(curve.accuracy(alpha), 3) for alpha in (0, 1, curve.optimal_alpha())]
-    [0.882, 0.891, 0.925]
+    [0.899, 0.923, 0.947]
     """
 
     reduction: Reduction
@@ -200,9 +204,7 @@ class LossCurve:
 
         1 is calibrated, below 1 overconfident; for losses that state probabilities as the logistic does.
         """
-        return self._table(
-            alpha, lambda s, _: calibration.slope(s.state.mean, s.state.std[self._group])
-        )
+        return self._table(alpha, lambda s, _: calibration.slope(s.state.mean, s.state.std[self._group]))
 
     def calibration_error(self, alpha: Any) -> Any:
         """Expected difference between stated and true probability, E |sigmoid(s) - P(+1 | s)|.
@@ -244,6 +246,20 @@ class LossCurve:
             For several sources, which `along` reduces to one.
         """
         return self.optimum(criterion, tolerance=tolerance).alpha
+
+    @property
+    def neutral_alpha(self) -> float:
+        """Refused: there is no formula for the alpha at which accuracy is 1/2.
+
+        Raises
+        ------
+        ValueError
+            Always; it is a root of ``curve.accuracy(alpha) - 0.5``.
+        """
+        raise ValueError(
+            f"neutral_alpha has a formula for the squared loss only, not for the {self.loss.name} loss; search a "
+            "root of curve.accuracy(alpha) - 0.5"
+        )
 
     def gain(self, over: Any = 1.0) -> Any:
         """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""

@@ -200,4 +200,3 @@ class DenseInverse:
         entries = np.zeros((p, p))
         entries[:rank, :rank] = self.inverse @ self.products[group]
         return Operator(self.model.basis, entries)
-

@@ -20,6 +20,8 @@ TOLERANCE = 1e-10
 """Largest residual of a solution."""
 PLAIN = 6
 """Plain steps before Newton's method is tried."""
+PATIENCE = 12
+"""Steps without progress after which what is left is taken for rounding."""
 LIMIT = 120
 """Newton steps and plain steps together."""
 REUSED = 0.03
@@ -53,7 +55,8 @@ class Solution:
     n_eval : int
         Evaluations of the map.
     status : str
-        "converged"; "collapsed" if all scores are one number, to the precision of the smoothing that was left:
+        "converged"; "rounding" if the residual stopped falling within a thousand tolerances, as for an intercept that
+        hardly any sample holds; "collapsed" if all scores are one number, to the precision of the smoothing that was left:
         with noisy labels the hinge loss can be least for w = 0 exactly; or "max_iter".
     jacobian : ndarray
         Of the residual in the packed state, from the last Newton step.
@@ -131,9 +134,7 @@ def solve(
         smoothing *= factor
 
 
-def iterate(
-    equations: Equations, start: State, tolerance: float, jacobian: Array | None = None
-) -> Solution:
+def iterate(equations: Equations, start: State, tolerance: float, jacobian: Array | None = None) -> Solution:
     """The same without smoothing; ``jacobian``, of a solution nearby, saves evaluations."""
     classes = equations.classes
     x, count = start.packed(), 0
@@ -156,13 +157,17 @@ def iterate(
         return np.concatenate([np.full(classes + 1, float(width.max())), logs])
 
     change = residual(x)
-    best = (np.inf, x)
+    best, stale = (np.inf, x), 0
     plain = PLAIN
     for n_iter in range(LIMIT):
         scale = units(x, classes)
         merit = float(np.max(abs(change / scale)))
         if merit < best[0]:
-            best = (merit, x)
+            best, stale = (merit, x), 0
+        stale += 1
+        if stale > PATIENCE and best[0] <= 1e3 * tolerance:
+            state = State.unpacked(best[1], classes)
+            return Solution(state, best[0], n_iter, count, "rounding", jacobian)
         if merit <= tolerance:
             return Solution(State.unpacked(x, classes), merit, n_iter, count, "converged", jacobian)
         if plain > 0 and merit > 1e-2:
