@@ -1,4 +1,4 @@
-"""Cost of convex losses: one fixed point, in units of the closed form of the squared loss and of one training.
+"""Cost of convex losses: a fixed point, in units of the closed form of the squared loss, and a training.
 
 Run ``OMP_NUM_THREADS=1 python benchmarks/bench_losses.py`` for the ratios, or ``poe bench`` for asv.
 """
@@ -57,23 +57,25 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def report(loss: str, squared: ra.FineTuning) -> None:
+    bench = Losses()
+    bench.setup(loss)
+    closed = statistics.median(seconds(lambda: squared.curve().accuracy(1.0)) for _ in range(7))
+    one = statistics.median(seconds(lambda: bench.time_one_alpha(loss)) for _ in range(7))
+    line = seconds(lambda: bench.time_curve_of_61(loss))
+    best = seconds(lambda: bench.time_best_alpha(loss))
+    training = seconds(lambda: bench.time_one_training(loss))
+    print(f"{loss}, p = {P}, diagonal class covariances:")
+    print(f"  one alpha      {1e3 * one:6.1f} ms (wanted: well under 100), {one / closed:.0f} closed forms")
+    print(f"  each of 61     {1e3 * line / 61:6.1f} ms")
+    print(f"  best alpha     {best:6.2f} s")
+    print(f"  training       {training / one:6.1f} single alphas, at p = {SMALL}")
+
+
 def main() -> None:
     squared = problem("squared")
     for loss in LOSSES:
-        bench = Losses()
-        bench.setup(loss)
-        closed = statistics.median(seconds(lambda: squared.curve().accuracy(1.0)) for _ in range(7))
-        one = statistics.median(seconds(lambda: bench.time_one_alpha(loss)) for _ in range(7))
-        line = seconds(lambda: bench.time_curve_of_61(loss))
-        best = seconds(lambda: bench.time_best_alpha(loss))
-        training = seconds(lambda: bench.time_one_training(loss))
-        print(f"{loss}, p = {P}, diagonal class covariances:")
-        print(
-            f"  one alpha      {1e3 * one:6.1f} ms (wanted: well under 100), {one / closed:.0f} closed forms"
-        )
-        print(f"  each of 61     {1e3 * line / 61:6.1f} ms")
-        print(f"  best alpha     {best:6.2f} s")
-        print(f"  training       {training / one:6.1f} single alphas, at p = {SMALL}")
+        report(loss, squared)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,11 @@ def load_problem(path: str | Path) -> Any:
     """Read a problem from a TOML file.
 
     A file with ``beta`` describes a `TransferProblem` by its fields.  A file with a table ``[target]``
-    describes a `FineTuning` problem: ``n``, ``gamma``, ``intercept``, ``label_noise`` and ``loss`` at the top; in
-    ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row per
-    class), ``covariance`` or ``covariances``, and ``priors``; in ``[source]`` either ``weights``, or ``n``,
-    ``gamma``, the keys of a mixture, and if wanted ``intercept`` and ``label_noise``, for a source trained by
-    ridge; ``outputs`` as in these classes.  Several sources are several tables ``[[source]]``.  Wherever an
+    describes a `FineTuning` problem: ``n``, ``gamma``, ``intercept``, ``label_noise`` and ``loss`` at the
+    top; in ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row
+    per class), ``covariance`` or ``covariances``, and ``priors``; in ``[source]`` either ``weights``, or
+    ``n``, ``gamma``, the keys of a mixture, and if wanted ``intercept`` and ``label_noise``, for a source
+    trained by ridge; ``outputs`` as in these classes.  Several sources are several tables ``[[source]]``.  Wherever an
     array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside the TOML
     file.
 

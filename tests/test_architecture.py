@@ -15,7 +15,8 @@ PACKAGE = Path(rmt_alpha.__file__).parent
 BASICS = {"_arithmetic", "_checks", "__init__", "__version__"}
 THEORY = {
     "_evaluation", "alpha_geometry", "curve", "effective_ridge", "equivalent_samples", "finite_size",
-    "fixed_point", "fluctuations", "isotropic", "losses", "mixtures", "one_line", "ridge_stage", "small_linear",
+    "fixed_point", "fluctuations", "isotropic", "losses", "mixtures", "one_line",
+    "ridge_stage", "small_linear",
 }  # fmt: skip
 # What each room may import beside itself and the basics; rooms not listed (figures, cli) may import
 # everything.

@@ -1,11 +1,11 @@
 r"""Published asymptotics without a source: logistic regression on two clusters, and where they separate.
 
-The setting of figure 3 of Loureiro et al. (Learning Gaussian mixtures with generalised linear models, NeurIPS
-2021, arXiv 2106.03791), for two clusters: centres with independent N(0, 1/d) entries, covariance I/2,
+The setting of figure 3 of Loureiro et al. (Learning Gaussian mixtures with generalised linear models,
+NeurIPS 2021, arXiv 2106.03791), for two clusters: centres with independent N(0, 1/d) entries, covariance I/2,
 logistic loss with an intercept, and a ridge of 1e-4.  Their objective is the *sum* of the losses with scores
 W x / sqrt(d), plus (lambda/2) |W|^2 for one weight vector per class; of two vectors only their difference
 counts, so that here gamma = lambda d / (2 n).  And the statement of Mai and Liao (arXiv 1905.13742) that with
-the best ridge no loss beats the squared one: correlated features, and at every n the best ridge for each loss.
+the best ridge no loss beats the squared one: correlated features, at every n the best ridge for each.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def draw(result: Published) -> Figure:
     left.set(xlabel="samples per dimension $n/p$", ylabel="error", title=r"logistic, $\lambda = 10^{-4}$")
     right.set(
         xlabel="samples per dimension $n/p$",
-        ylabel="error above squared loss (points)",
+        ylabel="points above squared loss",
         xscale="log",
         ylim=(0, None),
         title="best ridge for each loss",

@@ -10,7 +10,7 @@ the force g(z) = (prox(z) - z) / kappa = -phi'(prox(z)): minus the slope of the 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class Loss:
     """
 
     name: str = "loss"
-    kinks: ClassVar[tuple[float, ...]] | tuple[float, ...] = ()
+    kinks: tuple[float, ...] = ()
 
     def value(self, z: Array) -> Array:
         """phi(z), elementwise."""
@@ -105,7 +105,7 @@ class Loss:
         force, bend = -self.slope(u), self.curvature(u)
         stiffness = bend / (1 + kappa * bend)
         for low, kink, high in self.jumps:
-            # prox rests on the kink for all z between these two: (kink - z) / kappa takes every slope between.
+            # prox rests on the kink for all z between these two, where the force takes every value between.
             held = (z >= kink + kappa * low) & (z <= kink + kappa * high)
             force = np.where(held, (kink - z) / kappa, force)
             stiffness = np.where(held, 1 / kappa, stiffness)
@@ -132,14 +132,16 @@ class Loss:
         def integrand(z: Array, owner: Array) -> Array:
             return np.asarray(self.value(self.prox(z, kappa[owner])))[None]
 
-        return quadrature.expectation(integrand, mean, std, self.breaks(kappa), self.name, floor=ROUNDING)[0]
+        found = quadrature.expectation(integrand, mean, std, self.breaks(kappa), self.name, floor=ROUNDING)
+        return np.asarray(found[0])
 
     def test_loss(self, mean: Array, std: Array) -> Array:
         """E phi(z): the loss of a fresh sample; shape (m,)."""
         places = np.broadcast_to(np.asarray(self.kinks, float), (len(mean), len(self.kinks)))
-        return quadrature.expectation(
+        found = quadrature.expectation(
             lambda z, _: np.asarray(self.value(z))[None], mean, std, places, self.name, floor=ROUNDING
-        )[0]
+        )
+        return np.asarray(found[0])
 
     def breaks(self, kappa: Array) -> Array:
         """Margins z where g is not smooth, for each kappa; shape (m, any)."""

@@ -11,8 +11,9 @@ WIDTH = Range("a positive number", 0.0, 1e100, open_low=True)
 
 
 class Huber(PiecewiseQuadratic):
-    r"""Huber's loss of 1 - z: :math:`\frac12 r^2` for :math:`|r| \le \delta`, else
-    :math:`\delta (|r| - \delta/2)`.
+    r"""Huber's loss of r = 1 - z.
+
+    .. math:: \tfrac12 r^2 \text{ for } |r| \le \delta, \text{ else } \delta (|r| - \delta/2)
 
     Parameters
     ----------

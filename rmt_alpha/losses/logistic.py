@@ -48,10 +48,10 @@ class Logistic(Loss):
         return np.asarray(special.expit(score))
 
     def moments(self, mean: Array, std: Array, kappa: Array) -> Moments:
-        """E g, E g^2 and -E g' by the trapezoidal rule, whose error is known and below rounding.
+        r"""E g, E g^2 and -E g' by the trapezoidal rule, whose error is known and below rounding.
 
-        g is analytic for \\|Im z\\| < pi, whatever kappa: prox has its branch points where 1 + kappa phi''(u) = 0,
-        which are u = v + i pi with real v and phi'(u), so that Im z = Im u = pi.  Steps h in standard
+        g is analytic for \|Im z\| < pi, whatever kappa: the branch points of prox, 1 + kappa phi''(u) = 0,
+        are u = v + i pi with real v and real phi'(u), so that Im z = Im u = pi.  Steps h in standard
         deviations leave errors of the order exp(-2 pi^2 / (h std)) and, from the density, exp(-2 pi^2 / h^2).
         """
         step = min(DENSEST, FINEST / float(std.max()))
@@ -67,8 +67,8 @@ class Logistic(Loss):
         """Root of F(u) = u + kappa phi'(u) - z, by Newton's method from u = 0 or nearer to the root.
 
         F bends one way on each side of u = 0, where phi' has its inflection: convex below, concave above.
-        From 0, or from a bound of the root between the two (-1 < phi' < 0), Newton's iterates approach the root
-        from one side, without a safeguard.  Started elsewhere, at z say, they end in cycles of two for
+        From 0, or from a bound of the root between the two (-1 < phi' < 0), Newton's iterates approach the
+        root from one side, without a safeguard.  Started elsewhere, at z say, they end in cycles of two for
         large kappa, which pass for convergence in an average and falsify a variance by percents.
         """
         z, kappa = np.broadcast_arrays(np.asarray(z, float), np.asarray(kappa, float))

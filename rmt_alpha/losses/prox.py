@@ -18,7 +18,7 @@ STEPS = 200
 def proximal_point(loss: Loss, z: Array, kappa: Array) -> Array:
     r"""Root u of F(u) = u + kappa phi'(u) - z, elementwise.
 
-    F increases at least as fast as u, so that one evaluation brackets the root: it lies between u and u - F(u).
+    F increases at least as fast as u, so that one evaluation brackets the root: between u and u - F(u).
     Newton's steps are taken inside the bracket while they at least halve \|F\|; bisection does the rest, so
     that neither a cycle of Newton's method nor a jump of the slope does harm.
     """

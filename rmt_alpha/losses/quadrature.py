@@ -1,4 +1,4 @@
-"""Gaussian expectations by adaptive Gauss-Kronrod rules, all of them at once, with an estimate of the error."""
+"""Gaussian expectations by adaptive Gauss-Kronrod rules, all at once, with an estimate of the error."""
 
 from __future__ import annotations
 

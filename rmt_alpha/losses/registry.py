@@ -110,8 +110,8 @@ def _table(loss: Loss, name: str, z: np.ndarray[Any, Any]) -> np.ndarray[Any, An
         raise TypeError(f"the {loss.name} loss must define {name}(z); see Loss") from None
     if table.shape != z.shape:
         raise ValueError(
-            f"{name} of the {loss.name} loss must work elementwise: for margins of shape {z.shape} it returned "
-            f"shape {table.shape}"
+            f"{name} of the {loss.name} loss must work elementwise: for margins of shape {z.shape} it "
+            f"returned shape {table.shape}"
         )
     return table
 

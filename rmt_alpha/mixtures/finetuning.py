@@ -152,8 +152,9 @@ class FineTuning:
             )
         if self.gamma == 0:
             raise ValueError(
-                f"gamma must be positive for the {loss.name} loss: without ridge there is no minimiser on data "
-                "that a classifier separates, only a direction (of maximal margin) or none; choose a small one"
+                f"gamma must be positive for the {loss.name} loss: without ridge there is no minimiser on "
+                "data that a classifier separates, only a direction (of maximal margin) or none; choose a "
+                "small one"
             )
 
     @classmethod

@@ -94,7 +94,7 @@ def draw(
     seed: np.random.SeedSequence,
     counts: str,
 ) -> tuple[FloatArray, FloatArray]:
-    """Scores (replicates, A, 2, 2), mean and variance last, and training losses and accuracies (replicates, A, 2)."""
+    """Scores (replicates, A, 2, 2), mean and variance last; training loss and accuracy (replicates, A, 2)."""
     rng = np.random.default_rng(seed)
     scores, losses = zip(
         *(_replicate(setting, loss, alphas, counts, rng) for _ in range(replicates)), strict=True

@@ -46,7 +46,10 @@ class Trainer:
     ) -> None:
         self.x, self.t, self.gamma, self.intercept, self.formula = x, t, gamma, intercept, formula
         p, n = x.shape
-        self.basis, rows = np.linalg.qr(x) if p > n else (None, x)
+        self.basis: FloatArray | None = None
+        rows = x
+        if p > n:
+            self.basis, rows = np.linalg.qr(x)
         # Signed samples as columns; the intercept is a coordinate that is not penalised.
         self.signed = rows * t
         if intercept:
@@ -139,13 +142,13 @@ class Trainer:
             if gap <= GAP and np.max(np.abs(v - last)) <= MOVE * (1 + _norm(v)):
                 return v, loss
         raise ArithmeticError(
-            f"training with the hinge loss kept a duality gap of {gap:.2g} for {ROUNDS} rounds; a larger gamma "
-            "makes it easier"
+            f"training with the hinge loss kept a duality gap of {gap:.2g} for {ROUNDS} rounds; a larger "
+            "gamma makes it easier"
         )
 
 
 def _newton(objective: Any, hessian: Any, v: FloatArray, tolerance: float) -> FloatArray | None:
-    """Newton's method with steps halved until the objective falls: exact in a few for piecewise quadratics."""
+    """Newton's method with steps halved until the objective falls: exact soon for piecewise quadratics."""
     value, gradient = objective(v)
     for _ in range(50):
         if _norm(gradient) <= tolerance:

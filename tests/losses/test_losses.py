@@ -116,9 +116,11 @@ def test_expectations_against_scipy(name, setting):
 
     z = mean + std * 0.7
     found = optimize.minimize_scalar(
-        lambda u: float(loss.value(one(u))[0]) + (u - z) ** 2 / (2 * kappa), bounds=(-200, 200), method="bounded",
+        lambda u: float(loss.value(one(u))[0]) + (u - z) ** 2 / (2 * kappa),
+        bounds=(-200, 200),
+        method="bounded",
         options={"xatol": 1e-10},
-    )  # fmt: skip
+    )
     assert float(loss.prox(one(z), one(kappa))[0]) == pytest.approx(found.x, abs=1e-4)
     corners = np.clip((loss.breaks(one(kappa))[0] - mean) / std, -9, 9)
 

@@ -225,7 +225,7 @@ def test_calibration_of_gaussian_scores():
 
 
 def test_noisy_labels_can_make_the_hinge_loss_give_up():
-    """Many samples, a rare class, noisy labels: all samples of the larger class sit on the kink, and w = 0."""
+    """Many samples, a rare class, noisy labels: the larger class sits on the kink, and w = 0."""
     mean = np.full(40, 0.05)
     target = ra.GaussianMixture(np.stack([-mean, mean]), priors=[0.8, 0.2])
     problem = ra.FineTuning(

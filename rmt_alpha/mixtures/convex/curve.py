@@ -257,8 +257,8 @@ class LossCurve:
             Always; it is a root of ``curve.accuracy(alpha) - 0.5``.
         """
         raise ValueError(
-            f"neutral_alpha has a formula for the squared loss only, not for the {self.loss.name} loss; search a "
-            "root of curve.accuracy(alpha) - 0.5"
+            f"neutral_alpha has a formula for the squared loss only, not for {self.loss.name}; search "
+            "a root of curve.accuracy(alpha) - 0.5"
         )
 
     def gain(self, over: Any = 1.0) -> Any:

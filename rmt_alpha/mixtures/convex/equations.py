@@ -1,7 +1,7 @@
 r"""The fixed-point map of fine-tuning with a convex loss.
 
-The score of a fresh sample of class a is N(u_a, sigma_g^2), u_a = m_a.w + b.  Its margin z, label times score,
-feels the force g(z) (`rmt_alpha.losses`).  With eta_a = E[t g], omega_a = E g^2, theta_a = -E g',
+The score of a fresh sample of class a is N(u_a, sigma_g^2), u_a = m_a.w + b.  Its margin z, label times
+score, feels the force g(z) (`rmt_alpha.losses`).  With eta_a = E[t g], omega_a = E g^2, theta_a = -E g',
 
     w = Q (sum_a pi_a eta_a m_a + gamma P),   sum_a pi_a eta_a = 0 (intercept),   kappa_g = (1/n) tr C_g Q,
     sigma_g^2 = E[w]^T C_g E[w] + (1/n) sum_a pi_a omega_a tr C_g Q C_a Q + noise of the sources.

@@ -59,8 +59,8 @@ def best_accuracy(curve: LossCurve, criterion: str, tolerance: float) -> LossOpt
     check_range("tolerance", tolerance, TOLERANCES)
     if curve.sources != 1:
         raise ValueError(
-            f"the best alpha is searched for one source, got {curve.sources}; use along(direction) to fix their "
-            "proportions"
+            f"the best alpha is searched for one source, got {curve.sources}; use along(direction) to fix "
+            "their proportions"
         )
 
     def score(alpha: Any) -> Any:

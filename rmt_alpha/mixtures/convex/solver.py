@@ -1,7 +1,7 @@
 r"""From the fixed-point map to its solution: damped steps, then Newton's method on the residual.
 
-The residual is what a step changes: of log sigma and log theta, and of the scores u and b in units of their own
-size.  Iterations stop on it, never on the distance travelled.
+The residual is what a step changes: of log sigma and log theta, and of the scores u and b in units of their
+own size.  Iterations stop on it, never on the distance travelled.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class Solution:
     n_eval : int
         Evaluations of the map.
     status : str
-        "converged"; "rounding" if the residual stopped falling within a thousand tolerances, as for an intercept that
-        hardly any sample holds; "collapsed" if all scores are one number, to the precision of the smoothing that was left:
+        "converged"; "rounding" if the residual stopped falling within a thousand tolerances, as for an
+        intercept that hardly any sample holds; "collapsed" if all scores are one number, to the precision of
+        the smoothing that was left:
         with noisy labels the hinge loss can be least for w = 0 exactly; or "max_iter".
     jacobian : ndarray
         Of the residual in the packed state, from the last Newton step.
@@ -144,8 +145,7 @@ def iterate(equations: Equations, start: State, tolerance: float, jacobian: Arra
         count += 1
         state = State.unpacked(y, classes)
         with np.errstate(over="ignore", invalid="ignore"):
-            change = equations.step(state).packed() - y
-        return change
+            return np.asarray(equations.step(state).packed() - y)
 
     def farthest(y: Array) -> Array:
         # While an envelope loses its smoothing, scores stay in sight of its kinks.
@@ -193,8 +193,8 @@ def iterate(equations: Equations, start: State, tolerance: float, jacobian: Arra
     merit, x = best
     result = Solution(State.unpacked(x, classes), merit, LIMIT, count, "max_iter", jacobian)
     raise ConvergenceError(
-        f"no convergence in {LIMIT} iterations at alpha = {equations.alpha}: the residual is {merit:.2g}, the "
-        f"tolerance {tolerance:g}; the best estimate is in the attribute `best` of this exception; a larger "
+        f"no convergence in {LIMIT} iterations at alpha = {equations.alpha}: the residual is {merit:.2g}, "
+        f"above {tolerance:g}; the best estimate is in the attribute `best` of this exception; a larger "
         "gamma may help",
         result,
     )
