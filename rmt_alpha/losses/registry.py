@@ -96,6 +96,17 @@ def check_loss(loss: Loss) -> None:
         slope[1:],
         f"the slope or curvature of the {loss.name} loss jumps where `kinks` does not say so",
     )
+    for kappa in (0.1, 10.0):
+        u = loss.prox(z, np.full(z.shape, kappa))
+        sides = np.stack([loss.slope(u - STEP), loss.slope(u + STEP)])
+        allowed = 1e-4 * (1 + abs(sides).max(axis=0) + abs(sides[1] - sides[0])) + 1e-9 * abs(z)
+        force = (z - u) / kappa
+        _demand(
+            (force >= sides[0] - allowed) & (force <= sides[1] + allowed),
+            z,
+            u,
+            f"prox of the {loss.name} loss must minimise phi(u) + (u - z)^2 / (2 kappa), kappa = {kappa:g}",
+        )
     if not float(loss.slope(np.zeros(1))[0]) < 0:
         raise ValueError(
             f"the {loss.name} loss must fall at margin 0, or it does not reward right answers; its slope "

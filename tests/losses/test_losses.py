@@ -208,6 +208,7 @@ class Bad(Loss):
         ({"curvature": lambda z: 0 * z}, "must be the derivative of its slope"),
         ({"value": lambda z: z, "slope": lambda z: 1 + 0 * z, "curvature": lambda z: 0 * z}, "must fall"),
         ({"value": lambda z: float(np.sum(z))}, "must work elementwise"),
+        ({"prox": lambda z, kappa: z}, "prox of the bad loss must minimise"),
         ({"kinks": (np.nan,)}, "kinks of the bad loss must be finite"),
     ],
 )
