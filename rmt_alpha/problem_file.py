@@ -23,9 +23,9 @@ def load_problem(path: str | Path) -> Any:
     top; in ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row
     per class), ``covariance`` or ``covariances``, and ``priors``; in ``[source]`` either ``weights``, or
     ``n``, ``gamma``, the keys of a mixture, and if wanted ``intercept`` and ``label_noise``, for a source
-    trained by ridge; ``outputs`` as in these classes.  Several sources are several tables ``[[source]]``.  Wherever an
-    array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside the TOML
-    file.
+    trained by ridge; ``outputs`` as in these classes.  Several sources are several tables ``[[source]]``.
+    Wherever an array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside
+    the TOML file.
 
     Parameters
     ----------

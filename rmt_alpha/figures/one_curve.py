@@ -66,8 +66,8 @@ def draw_comparison(comparison: Comparison) -> Figure:
     if comparison.alpha.ndim != 1:
         raise ValueError("only a comparison along one alpha can be drawn, not one of several sources")
     figure, axes = style.panels(len(names))
-    fine = np.linspace(comparison.alpha.min(), comparison.alpha.max(), 401)
     curve = comparison.problem.curve()
+    fine = np.linspace(comparison.alpha.min(), comparison.alpha.max(), 81 if hasattr(curve, "loss") else 401)
     for axis, name in zip(axes.flat, names, strict=True):
         axis.plot(fine, getattr(curve, name)(fine), color=style.BLUE, label="theory")
         stderr = comparison.column("stderr", name)

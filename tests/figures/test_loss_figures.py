@@ -63,7 +63,7 @@ def test_separable_data_have_no_training_error_and_squared_loss_is_best(quick):
 
 
 def test_the_published_objective_has_the_stated_ridge():
-    """sum log(1 + exp(-t w.x)) with scores w.x / sqrt(p) and (lambda / 4) |w|^2, the two rows being opposite."""
+    """sum log(1 + exp(-t w.x / sqrt(p))) + (lambda / 4) |w|^2, the two rows of weights being opposite."""
     ratio, penalty = 2.0, 1e-4
     one = problem(LOSSES[1], ratio, penalty / (2 * ratio))
     n, p = one.n, one.target.p
