@@ -250,6 +250,10 @@ class FineTuning:
             yield problem._curve(previous, None) if squared else problem._loss_curve(previous)
 
     def _loss_curve(self, ridge: MixtureRidge) -> LossCurve:
+        if not self.target.model.moments[0].max() > 0:
+            raise ValueError(
+                f"loss={self.loss!r} needs features that vary within the classes, got covariances that are 0"
+            )
         task, prior = self._task(None)
         reduction = Reduction(self.target.model, task, prior, self.n, self.gamma)
         squared = self._curve(ridge, None)

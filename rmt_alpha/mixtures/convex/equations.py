@@ -24,6 +24,7 @@ Array = np.ndarray[Any, Any]
 
 FAR = 1e3
 """Scores farther away than this times their size are not where a linear step leads."""
+LARGEST_LOG = 300.0
 LEAST_KAPPA = 1e-13
 """An infinite sample has kappa = 0; so small a number changes nothing else."""
 
@@ -48,10 +49,10 @@ class State:
     @classmethod
     def unpacked(cls, x: Array, classes: int) -> State:
         """The inverse of `packed`."""
-        logs = x[classes + 1 :]
-        half = len(logs) // 2
-        with np.errstate(over="ignore", under="ignore"):
-            return cls(x[:classes], float(x[classes]), np.exp(logs[:half]), np.exp(logs[half:]))
+        # Trial steps may lead anywhere; what they are worth shows in the residual.
+        sizes = np.exp(np.clip(x[classes + 1 :], -LARGEST_LOG, LARGEST_LOG))
+        half = len(sizes) // 2
+        return cls(x[:classes], float(x[classes]), sizes[:half], sizes[half:])
 
 
 @dataclass(frozen=True, eq=False)
