@@ -74,7 +74,7 @@ class LossCurve:
     intercept: bool
     single: bool
     squared: MixtureCurve = field(repr=False)
-    _solved: dict[tuple[float, ...], Solution] = field(default_factory=dict, repr=False)
+    _solved: dict[tuple[float, ...], Solution] = field(default_factory=dict, init=False, repr=False)
 
     # --- the fixed point --------------------------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class LossCurve:
         return self._table(alpha, lambda s, _: calibration.slope(s.state.mean, s.state.std[self._group]))
 
     def calibration_error(self, alpha: Any) -> Any:
-        """Expected difference between stated and true probability, E |sigmoid(s) - P(+1 | s)|.
+        r"""Expected difference between stated and true probability, :math:`E\,|\hat p(s) - P(+1 \mid s)|`.
 
         Raises
         ------
