@@ -18,6 +18,9 @@ from rmt_alpha.one_line import accuracy, neutral_alpha, optimal_alpha, risk
 
 if TYPE_CHECKING:
     from rmt_alpha.comparison import Comparison, compare
+    from rmt_alpha.estimators.ridge import AlphaRidge
+    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier
+    from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
     from rmt_alpha.mixtures.curve import MixtureCurve
     from rmt_alpha.mixtures.finetuning import FineTuning
     from rmt_alpha.mixtures.mixture import GaussianMixture
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "AlphaRidge": "estimators.ridge",
+    "AlphaRidgeClassifier": "estimators.ridge_classifier",
+    "AlphaRidgeClassifierCV": "estimators.ridge_classifier_cv",
     "Comparison": "comparison",
     "FineTuning": "mixtures.finetuning",
     "FixedSource": "mixtures.sources",
@@ -47,6 +53,9 @@ _LAZY = {
 
 __all__ = [
     "AlphaCurve",
+    "AlphaRidge",
+    "AlphaRidgeClassifier",
+    "AlphaRidgeClassifierCV",
     "Comparison",
     "EffectiveRidge",
     "FineTuning",
