@@ -91,7 +91,9 @@ def resolve_source(
         )
     silent = ~weights.any(axis=(1, 2))
     if silent.any():
-        which = "coef_source is" if single else f"source(s) {np.flatnonzero(silent).tolist()} of coef_source are"
+        which = (
+            "coef_source is" if single else f"source(s) {np.flatnonzero(silent).tolist()} of coef_source are"
+        )
         warnings.warn(f"{which} all zeros: alpha is irrelevant for it", UserWarning, stacklevel=3)
     return SourceModel(weights, biases, single)
 
@@ -113,7 +115,9 @@ def _from_estimator(model: Any, names: Array | None, classes: Array | None) -> t
         )
     own = getattr(model, "feature_names_in_", None)
     if own is not None and names is not None and list(own) != list(names):
-        raise ValueError("the feature names of coef_source differ from those of the target data, or their order")
+        raise ValueError(
+            "the feature names of coef_source differ from those of the target data, or their order"
+        )
     weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
     biases = np.broadcast_to(np.asarray(getattr(model, "intercept_", 0.0), dtype=np.float64), len(weights))
     own = getattr(model, "classes_", None)
@@ -156,7 +160,11 @@ def _from_array(coef: Any, outputs: int, features: int) -> tuple[Array, bool]:
 
 def _intercepts(intercept: Any, count: int, outputs: int, single: bool) -> Array:
     array = check_array(
-        np.atleast_1d(intercept), dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="intercept_source"
+        np.atleast_1d(intercept),
+        dtype=np.float64,
+        ensure_2d=False,
+        allow_nd=True,
+        input_name="intercept_source",
     )
     if not single and outputs == 1 and array.ndim == 1 and array.size == count:
         array = array[:, None]

@@ -15,8 +15,11 @@ import numpy as np
 
 from rmt_alpha._checks import check_choice
 from rmt_alpha.from_data.design import EPS, Array
+from rmt_alpha.from_data.geometry import Geometry
 from rmt_alpha.from_data.points import as_alpha, as_point, normalised
+from rmt_alpha.from_data.population import Population
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
+from rmt_alpha.from_data.score_moments import ScoreMoments
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +180,42 @@ class LooAccuracy(Criterion):
         return LooMse().replicates(fit, point)
 
 
+class Theory(Criterion):
+    """Largest accuracy that random matrix theory predicts from a few estimated numbers (two classes)."""
+
+    name = "theory"
+
+    def __init__(self, population: Population | None = None, geometry: Geometry | None = None) -> None:
+        self.population, self.geometry = population, geometry
+
+    def prepared(self, path: RidgePath, features: Array, source: Array) -> Criterion:
+        if path.outputs != 1:
+            raise ValueError(
+                f"criterion 'theory' is for two classes, got {path.outputs}; use 'evidence' or 'loo_mse'"
+            )
+        geometry = Geometry.from_samples(
+            features,
+            path.columns[:, 0, 0],
+            source[:, 0],
+            path.design.counts,
+            centred=not path.design.fit_intercept,
+        )
+        return Theory(geometry.population(), geometry)
+
+    def _moments(self, fit: RidgeFit) -> ScoreMoments:
+        assert self.population is not None
+        return self.population.moments(fit.gamma, fit.path.design.total)
+
+    def best(self, fit: RidgeFit) -> Array:
+        return self._moments(fit).best_direction()
+
+    def score(self, fit: RidgeFit, point: Array) -> float:
+        return float(self._moments(fit).margin(point))
+
+    def replicates(self, fit: RidgeFit, point: Array) -> tuple[Array, Array]:
+        return LooSnr().replicates(fit, point)
+
+
 def best_plateau(fit: RidgeFit, anchor: Array) -> Array:
     """The point on the line through 0 and ``anchor`` where the exact accuracy is best.
 
@@ -207,13 +246,15 @@ def _least_squares(gram: Array) -> Array:
     scale = np.sqrt(np.einsum("...aa->...a", squares))
     scale = np.where(scale > 0, scale, 1.0)
     # Parallel or silent sources share what they have in common (least norm).
-    inverse = np.linalg.pinv(squares / (scale[..., :, None] * scale[..., None, :]), rcond=1e-12, hermitian=True)
+    inverse = np.linalg.pinv(
+        squares / (scale[..., :, None] * scale[..., None, :]), rcond=1e-12, hermitian=True
+    )
     alpha = np.einsum("...ab,...b->...a", inverse, products / scale) / scale
     return np.concatenate([np.ones((*alpha.shape[:-1], 1)), alpha], axis=-1)
 
 
 CRITERIA: dict[str, type[Criterion]] = {
-    one.name: one for one in (Evidence, LooMse, LooAccuracy, LooSnr)
+    one.name: one for one in (Evidence, LooMse, LooAccuracy, LooSnr, Theory)
 }
 """Criteria by name."""
 

@@ -64,4 +64,3 @@ class LeaveOneOut:
         else:
             right = scores.argmax(axis=1) == self.labels.argmax(axis=1)
         return float(self.weights @ right)
-

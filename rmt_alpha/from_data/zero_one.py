@@ -53,7 +53,11 @@ class StepFunction:
         joined: list[tuple[float, float]] = []
         for index in np.flatnonzero(best):
             low, high = float(edges[index]), float(edges[index + 1])
-            if joined and joined[-1][1] == low and self.at_breakpoints[index - 1] >= self.values.max() - 1e-12:
+            if (
+                joined
+                and joined[-1][1] == low
+                and self.at_breakpoints[index - 1] >= self.values.max() - 1e-12
+            ):
                 joined[-1] = (joined[-1][0], high)
             else:
                 joined.append((low, high))
@@ -128,6 +132,8 @@ def _count(gaps: Array, rates: Array, strict: Any, weights: Array) -> StepFuncti
     values = initial + np.concatenate([[0.0], np.cumsum(up[:size] - down[:size])])
     # At a breakpoint: those right on its left, minus those whose interval ends there, plus ends that count.
     exact = values[:-1] - down[:size]
-    exact = exact + tally(until, valid & closes & end_in)[:size] + tally(from_, valid & opens & start_in)[:size]
+    exact = (
+        exact + tally(until, valid & closes & end_in)[:size] + tally(from_, valid & opens & start_in)[:size]
+    )
     exact = exact + tally(from_, point)[:size]
     return StepFunction(breakpoints, np.clip(values, 0.0, 1.0), np.clip(exact, 0.0, 1.0))

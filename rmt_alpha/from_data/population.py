@@ -1,0 +1,63 @@
+r"""`Population`: the few numbers through which theory sees a binary problem, and the law that follows.
+
+The model is x | y ~ N(y mu, C) with eigenvalues of C from `SpectrumEstimate`.  How mu and the sources lie in the
+eigenvectors of C enters through one density q over the eigenvalues, shared by all of them:
+mu^T f(C) mu = |mu|^2 E_q f, mu^T f(C) w = <mu, w> E_q f, and so on.  The mean of q is w^T C w / |w|^2, which the
+scores of the sources tell precisely.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rmt_alpha.from_data.design import Array
+from rmt_alpha.from_data.score_moments import ScoreMoments
+from rmt_alpha.from_data.spectrum import SpectrumEstimate
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Geometry of a binary problem.
+
+    Attributes
+    ----------
+    spectrum : SpectrumEstimate
+    density : ndarray of shape (m,)
+        q at the eigenvalues of the spectrum.
+    products : ndarray of shape (1 + k, 1 + k)
+        Inner products of mu and the sources; positive semi-definite.
+    """
+
+    spectrum: SpectrumEstimate
+    density: Array
+    products: Array
+
+    def moments(self, gamma: float, n: float) -> ScoreMoments:
+        r"""Law of the score of a ridge fit on n samples.
+
+        .. math:: w = (C + \kappa)^{-1} \big((1 - m)\, \mu + \kappa \sum_k \alpha_k w_k\big), \quad m = \mu^\top w,
+            \qquad \sigma^2 = \frac{w^\top C w + d\, (1 - m)^2}{1 - d}, \quad d = \tfrac1n \mathrm{tr}\, C^2
+            (C + \kappa)^{-2}
+        """
+        values, sources = self.spectrum.values, len(self.products) - 1
+        if np.isinf(gamma):
+            # kappa -> inf: nothing is trained and the score is alpha . s.
+            spread, trained = self.density @ values, np.zeros(1 + sources)
+            onto = np.eye(1 + sources)
+            onto[0, 0] = 0.0
+            line = onto @ self.products[0]
+            return ScoreMoments(line, spread * onto @ self.products @ onto + 0.0 * trained[:, None])
+        kappa = float(self.spectrum.kappa(np.array(gamma), n))
+        share = values / (values + kappa)
+        used = self.spectrum.p / n * float(self.spectrum.masses @ share**2)
+        inverse, energy = self.density @ (1 / (values + kappa)), self.density @ (share / (values + kappa))
+        gain = inverse * self.products[0]
+        miss = np.concatenate([[1.0], -kappa * gain[1:]]) / (1.0 + gain[0])  # 1 - m over (1, alpha)
+        onto = np.diag(np.concatenate([[0.0], np.full(sources, kappa)]))
+        onto[0] = miss
+        inside = energy * onto.T @ self.products @ onto
+        line = -miss
+        line[0] = gain[0] / (1.0 + gain[0])
+        return ScoreMoments(line, (inside + used * np.outer(miss, miss)) / (1.0 - used))
