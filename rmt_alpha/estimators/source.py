@@ -35,8 +35,8 @@ class SourceModel:
 
     def scores(self, features: Array, *, intercept: bool) -> Array:
         """Scores (k, n, K); the sources' intercepts matter only where none is fitted."""
-        scores = np.einsum("np,kop->kno", features, self.weights, optimize=True)
-        return scores + self.intercepts[:, None, :] if intercept else scores
+        scores = features @ np.swapaxes(self.weights, -1, -2)
+        return np.asarray(scores + self.intercepts[:, None, :] if intercept else scores)
 
     def mixed(self, direction: Array) -> tuple[Array, Array]:
         """Weights (K, p) and intercepts (K,) of a combination of the sources."""
@@ -105,8 +105,8 @@ def _is_estimator(value: Any) -> bool:
 def _from_estimator(model: Any, names: Array | None, classes: Array | None) -> tuple[Array, Array]:
     check_is_fitted(
         model,
-        msg="coef_source is a %(name)s that is not fitted. If it was, cloning undid that: wrap the fitted model "
-        "in sklearn.frozen.FrozenEstimator, or pass its coef_ as an array",
+        msg="coef_source is a %(name)s that is not fitted. If it was, cloning undid that: wrap the fitted "
+        "model in sklearn.frozen.FrozenEstimator, or pass its coef_ as an array",
     )
     if not hasattr(model, "coef_"):
         raise ValueError(
@@ -140,7 +140,8 @@ def _from_array(coef: Any, outputs: int, features: int) -> tuple[Array, bool]:
         raise ValueError(f"coef_source must have 1, 2 or 3 dimensions, got shape {array.shape}")
     if array.shape[-1] != features:
         raise ValueError(
-            f"coef_source must have one entry per feature, {features}, along its last axis, got shape {array.shape}"
+            f"coef_source must have one entry per feature, {features}, along its last axis, got shape "
+            f"{array.shape}"
         )
     if array.ndim == 3:
         weights, single = array, False
@@ -152,8 +153,8 @@ def _from_array(coef: Any, outputs: int, features: int) -> tuple[Array, bool]:
         weights, single = array[:, None], len(array) == 1
     if weights.shape[1] != outputs:
         raise ValueError(
-            f"coef_source must have shape ({outputs}, {features}) for one source or (k, {outputs}, {features}) for "
-            f"several, got shape {array.shape}"
+            f"coef_source must have shape ({outputs}, {features}) for one source, or (k, {outputs}, "
+            f"{features}) for several, got shape {array.shape}"
         )
     return weights, single
 

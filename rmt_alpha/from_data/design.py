@@ -1,9 +1,9 @@
 r"""`Design`: weighted, centred features in the coordinates in which every ridge fit is diagonal.
 
-With weights c_i that sum to n, the rows sqrt(c_i/n) (x_i - mean) form a matrix Z with Z^T Z the sample covariance.
-Its singular value decomposition Z = U diag(sigma) V^T makes the residual operator of every ridge fit,
-I - H = outside + U diag(gamma / (sigma^2 + gamma)) U^T, a sum of positive parts: nothing cancels where a sample
-has leverage close to 1.
+With weights c_i that sum to n, the rows sqrt(c_i/n) (x_i - mean) form a matrix Z with Z^T Z the sample
+covariance. Its singular value decomposition Z = U diag(sigma) V^T makes the residual operator of every
+ridge fit, I - H = outside + U diag(gamma / (sigma^2 + gamma)) U^T, a sum of positive parts: nothing
+cancels where a sample has leverage close to 1.
 """
 
 from __future__ import annotations

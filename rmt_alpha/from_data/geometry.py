@@ -1,12 +1,15 @@
-r"""Means, overlaps and spectrum of a binary problem, estimated from its samples.
+r"""Means, overlaps and within-class covariance of a binary problem, estimated from its samples.
 
-The mean is half the difference of the class means; the part of its squared length that is noise is subtracted
-(a U-statistic, unbiased for any covariance).
+mu is half the difference of the class means.  Its estimate is too long: with class means of n_c samples,
+E |mu_hat|^2 = |mu|^2 + (1/4) sum_c tr C / n_c.  The excess is estimated without bias and subtracted, which
+gives a U-statistic: the product of every sample with every other one, and none with itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import linalg
@@ -14,6 +17,9 @@ from scipy import linalg
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.population import Population
 from rmt_alpha.from_data.spectrum import SpectrumEstimate
+
+NOISE_LEVEL = 1e-10
+"""Eigenvalues below this fraction of the largest are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,37 +29,40 @@ class Geometry:
     Attributes
     ----------
     mean : ndarray of shape (p,)
-        Estimated mu.
+        Estimate of mu.
     norm2 : float
         Unbiased estimate of its squared length; may be negative.
+    sources : ndarray of shape (k, p)
+        The sources.
     overlaps : ndarray of shape (k,)
         <w_k, mu>.
-    products : ndarray of shape (k, k)
-        <w_j, w_k>, exact.
     covariances : ndarray of shape (k, k)
         Within-class covariance of the sources' scores, w_j^T C w_k.
-    noise : float
-        Variance of mu along a unit vector of unit variance: mu_hat ~ N(mu, noise C).
-    energy : float
-        mu_hat^T C mu_hat, from the pooled covariance.
-    eigenvalues : ndarray
-        Of the pooled within-class covariance, positive ones.
+    deviations : ndarray of shape (n, p)
+        Label times (sample minus class mean).
+    counts : ndarray of shape (n,)
+        How many samples each row stands for.
+    groups : ndarray of int of shape (n,)
+        Number of the group whose mean a row deviates from: its class, or 0 for all.
+    sizes : ndarray of shape (n,)
+        How many samples are in that group.
+    share : float
+        The mean moves by share/size when a deviation moves by 1: 1/2 for two class means, 1 for one.
     freedom : float
-        Its degrees of freedom.
-    residuals : ndarray of shape (n, p)
-        Samples minus their class means (times the label without intercept), times the root of their counts.
+        Degrees of freedom of the pooled covariance.
     """
 
     mean: Array
     norm2: float
+    sources: Array
     overlaps: Array
-    products: Array
     covariances: Array
-    noise: float
-    energy: float
-    eigenvalues: Array
+    deviations: Array
+    counts: Array
+    groups: Any
+    sizes: Array
+    share: float
     freedom: float
-    residuals: Array
 
     @classmethod
     def from_samples(
@@ -64,62 +73,86 @@ class Geometry:
         ``centred`` says that the classes lie at -mu and +mu around 0; else around any point.
         """
         signs = np.where(labels > 0, 1.0, -1.0)
-        total = float(counts.sum())
-        if centred:
-            mean = (counts * signs) @ features / total
-            inside = signs[:, None] * features - mean
-            freedom, noise = total - 1.0, 1.0 / total
-            bias = counts @ np.square(inside).sum(axis=1) / (total * (total - 1.0))
-        else:
-            groups = [signs > 0, signs < 0]
-            sizes = [float(counts[group].sum()) for group in groups]
-            if min(sizes) <= 1:
+        folded = signs[:, None] * features
+        groups = np.zeros(len(signs), dtype=int) if centred else (signs > 0).astype(int)
+        number = 1 if centred else 2
+        sizes, share = np.empty(len(signs)), 1.0 / number
+        mean, deviations = np.zeros(features.shape[1]), np.empty_like(folded)
+        for group in (groups == g for g in range(number)):
+            size = float(counts[group].sum())
+            if size <= 1:
                 raise ValueError(
-                    "theory needs at least 2 samples of each class to tell their means from noise, got "
-                    f"{sizes[1]:g} and {sizes[0]:g}"
+                    "the distance of the class means needs at least 2 samples of each class, got a class "
+                    f"with {size:g}"
                 )
-            means = [
-                counts[group] @ features[group] / size for group, size in zip(groups, sizes, strict=True)
-            ]
-            mean = (means[0] - means[1]) / 2
-            inside = features - np.where(signs[:, None] > 0, means[0], means[1])
-            freedom, noise = total - 2.0, sum(1.0 / size for size in sizes) / 4
-            squares = counts * np.square(inside).sum(axis=1)
-            bias = sum(
-                squares[group].sum() / (size * (size - 1)) for group, size in zip(groups, sizes, strict=True)
-            )
-            bias = float(bias) / 4
-        inside = np.sqrt(counts)[:, None] * inside
-        scores = inside @ sources.T
-        small = inside @ inside.T if len(inside) <= inside.shape[1] else inside.T @ inside
-        eigenvalues = linalg.eigvalsh(small / freedom)
-        eigenvalues = eigenvalues[eigenvalues > 1e-10 * eigenvalues.max(initial=0.0)]
+            middle = counts[group] @ folded[group] / size
+            mean += share * middle
+            deviations[group] = folded[group] - middle
+            sizes[group] = size
+        freedom = float(counts.sum()) - number
+        scores = np.sqrt(counts)[:, None] * (deviations @ sources.T)
+        squares = counts * np.square(deviations).sum(axis=1)
         return cls(
             mean=mean,
-            norm2=float(mean @ mean - bias),
+            norm2=float(mean @ mean - share**2 * (squares / (sizes * (sizes - 1))).sum()),
+            sources=sources,
             overlaps=sources @ mean,
-            products=sources @ sources.T,
             covariances=scores.T @ scores / freedom,
-            noise=noise,
-            energy=float(np.square(inside @ mean).sum() / freedom),
-            eigenvalues=eigenvalues,
+            deviations=deviations,
+            counts=counts,
+            groups=groups,
+            sizes=sizes,
+            share=share,
             freedom=freedom,
-            residuals=inside,
         )
+
+    @property
+    def mean_noise(self) -> float:
+        """The estimate of mu has covariance ``mean_noise`` times C."""
+        return float(self.share**2 * (self.counts / self.sizes**2).sum())
+
+    @property
+    def mean_energy(self) -> float:
+        """mu_hat^T C mu_hat, with the pooled covariance for C."""
+        return float(self.counts @ np.square(self.deviations @ self.mean) / self.freedom)
+
+    def eigenvalues(self) -> Array:
+        """Positive eigenvalues of the pooled covariance, ascending."""
+        scaled = np.sqrt(self.counts / self.freedom)[:, None] * self.deviations
+        small = scaled @ scaled.T if len(scaled) <= scaled.shape[1] else scaled.T @ scaled
+        values = linalg.eigvalsh(small)
+        return np.asarray(values[values > NOISE_LEVEL * max(values[-1], 0.0)])
 
     def population(self) -> Population:
         """The model with these numbers; |mu|^2 is raised to what the overlaps require, if it is below."""
-        spectrum = SpectrumEstimate.from_sample(self.eigenvalues, self.freedom, self.mean.size)
-        length = float(np.trace(self.products))
+        spectrum = SpectrumEstimate.from_sample(self.eigenvalues(), self.freedom, self.mean.size)
+        length = float(np.square(self.sources).sum())
         if length > 0:
             density = spectrum.tilted(float(np.trace(self.covariances)) / length)
-            inverse = np.linalg.pinv(self.products, rcond=1e-12, hermitian=True)
-            least = float(self.overlaps @ inverse @ self.overlaps)
         else:
-            density, least = spectrum.masses, 0.0
-        norm2 = max(self.norm2, least, 0.0)
-        size = 1 + self.overlaps.size
-        products = np.empty((size, size))
-        products[0, 0], products[1:, 1:] = norm2, self.products
-        products[0, 1:] = products[1:, 0] = self.overlaps
-        return Population(spectrum, density, products)
+            density = spectrum.masses
+        return Population(spectrum, density, self._products(self.norm2, self.overlaps))
+
+    def products_without(self) -> Iterator[Array]:
+        """Inner products of mu and the sources, estimated without one sample each."""
+        left, share = self.sizes - 1.0, self.share
+        moved = share * (self.deviations @ self.sources.T) / left[:, None]
+        length = np.square(self.deviations).sum(axis=1)
+        squares = self.counts * length
+        # Sum of squares around the mean of each row's group.
+        total = np.bincount(self.groups, weights=squares)[self.groups]
+        bias = share**2 * (squares / (self.sizes * left)).sum()
+        fewer = (total - length * self.sizes / left) / (left * np.maximum(left - 1.0, 1.0))
+        bias = bias - share**2 * total / (self.sizes * left) + share**2 * fewer
+        mean2 = self.mean @ self.mean - 2 * share * (self.deviations @ self.mean) / left
+        mean2 = mean2 + share**2 * length / left**2
+        for norm2, shift in zip(mean2 - bias, moved, strict=True):
+            yield self._products(float(norm2), self.overlaps - shift)
+
+    def _products(self, norm2: float, overlaps: Array) -> Array:
+        among = self.sources @ self.sources.T
+        least = float(overlaps @ np.linalg.pinv(among, rcond=1e-12, hermitian=True) @ overlaps)
+        products = np.empty((1 + overlaps.size,) * 2)
+        products[0, 0], products[1:, 1:] = max(norm2, least, 0.0), among
+        products[0, 1:] = products[1:, 0] = overlaps
+        return products

@@ -21,13 +21,18 @@ class LeaveOneOut:
         A and B for each sample and output.
     labels : ndarray of shape (n, K)
         Labels -1 and +1 (one-vs-rest), or the targets of a regression.
-    weights : ndarray of shape (n,)
-        Weight of each sample in averages; they sum to 1.
+    counts : ndarray of shape (n,)
+        How many samples each row stands for.
     """
 
     lines: Array
     labels: Array
-    weights: Array
+    counts: Array
+
+    @cached_property
+    def weights(self) -> Array:
+        """Weight of each row in averages; they sum to 1."""
+        return np.asarray(self.counts / self.counts.sum())
 
     def scores(self, point: Array) -> Array:
         """Scores at a point (1, alpha), or their growth rates at a direction (0, d); shape (n, K)."""
@@ -47,7 +52,7 @@ class LeaveOneOut:
             return np.asarray(self.lines[:, :, 0] * self.labels)
         own = self.labels > 0
         weight = np.where(own, 1.0, -1.0 / (outputs - 1))
-        return np.einsum("iak,ik->ia", self.lines, weight)
+        return np.asarray(np.einsum("iak,ik->ia", self.lines, weight))
 
     @cached_property
     def moments(self) -> ScoreMoments:
@@ -63,4 +68,4 @@ class LeaveOneOut:
             right = (scores[:, 0] > 0) == (self.labels[:, 0] > 0)
         else:
             right = scores.argmax(axis=1) == self.labels.argmax(axis=1)
-        return float(self.weights @ right)
+        return float(self.counts @ right / self.counts.sum())

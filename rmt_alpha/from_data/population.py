@@ -1,17 +1,20 @@
 r"""`Population`: the few numbers through which theory sees a binary problem, and the law that follows.
 
-The model is x | y ~ N(y mu, C) with eigenvalues of C from `SpectrumEstimate`.  How mu and the sources lie in the
-eigenvectors of C enters through one density q over the eigenvalues, shared by all of them:
-mu^T f(C) mu = |mu|^2 E_q f, mu^T f(C) w = <mu, w> E_q f, and so on.  The mean of q is w^T C w / |w|^2, which the
-scores of the sources tell precisely.
+The model is x | y ~ N(y mu, C) with eigenvalues of C from `SpectrumEstimate`.  How mu and the sources lie
+in the eigenvectors of C enters through one density q over the eigenvalues, shared by all of them:
+mu^T f(C) mu = |mu|^2 E_q f, mu^T f(C) w = <mu, w> E_q f, and so on.  The mean of q is w^T C w / |w|^2,
+which the scores of the sources tell precisely.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from rmt_alpha._arithmetic import Arithmetic
+from rmt_alpha.curve import AlphaCurve
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.score_moments import ScoreMoments
 from rmt_alpha.from_data.spectrum import SpectrumEstimate
@@ -37,7 +40,8 @@ class Population:
     def moments(self, gamma: float, n: float) -> ScoreMoments:
         r"""Law of the score of a ridge fit on n samples.
 
-        .. math:: w = (C + \kappa)^{-1} \big((1 - m)\, \mu + \kappa \sum_k \alpha_k w_k\big), \quad m = \mu^\top w,
+        .. math:: w = (C + \kappa)^{-1} \big((1 - m)\, \mu + \kappa \sum_k \alpha_k w_k\big), \quad m =
+        \mu^\top w,
             \qquad \sigma^2 = \frac{w^\top C w + d\, (1 - m)^2}{1 - d}, \quad d = \tfrac1n \mathrm{tr}\, C^2
             (C + \kappa)^{-2}
         """
@@ -61,3 +65,39 @@ class Population:
         line = -miss
         line[0] = gain[0] / (1.0 + gain[0])
         return ScoreMoments(line, (inside + used * np.outer(miss, miss)) / (1.0 - used))
+
+    def curve(self, gamma: Any, n: Any, ops: Arithmetic) -> AlphaCurve:
+        """The same law for one source, as a curve in alpha; gamma may be an array."""
+        norm2, overlap, length2 = self.products[0, 0], self.products[0, 1], self.products[1, 1]
+        norm = np.sqrt(norm2)
+        along = overlap / norm if norm > 0 else 0.0
+        across = np.sqrt(max(length2 - along * along, 0.0))
+        values, kappa = self.spectrum.values, self.spectrum.kappa(np.asarray(gamma), float(n))[()]
+        shifted = values + np.asarray(kappa)[..., None]
+        used = self.spectrum.p / n * ((values / shifted) ** 2 @ self.spectrum.masses)
+        inverse, energy = (1 / shifted) @ self.density, (values / shifted**2) @ self.density
+        reach, freedom = 1 + inverse * norm2, 1 - used
+        aligned = np.sqrt(energy / freedom)
+        drift, noise = aligned * across, np.sqrt(used / freedom) / reach
+        # With t = kappa alpha: mean and the part along mu are proportional to norm + t along; the rest is
+        # across, and the noise of training, proportional to 1 - mean.
+        terms = ((0.0 * drift, drift), (noise, -noise * inverse * overlap))
+        whole = 1 / (np.sqrt(freedom) * reach)
+
+        def risk_parts() -> tuple[Any, tuple[Any, ...]]:
+            pull = aligned / reach
+            parts = (
+                (pull * norm / kappa, pull * along),
+                (0.0 * drift, drift),
+                (whole / kappa, -whole * inverse * overlap),
+            )
+            return 0.0, parts
+
+        return AlphaCurve(
+            strength=kappa,
+            mean_line=(inverse * norm2 / reach, inverse * overlap / reach),
+            aligned=aligned / (inverse * norm) if norm > 0 else 0.0,
+            terms=terms,
+            risk_parts=risk_parts,
+            ops=ops,
+        )

@@ -66,7 +66,7 @@ class RidgeFit:
         path = self.path
         missed = self.residuals / self.left_out_freedom[:, None, None]
         lines = np.concatenate([path.columns[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
-        return LeaveOneOut(lines, path.columns[:, 0], path.design.counts / path.design.total)
+        return LeaveOneOut(lines, path.columns[:, 0], path.design.counts)
 
     def correction(self, point: Array) -> tuple[Array, Array]:
         r"""Weights (K, p) and intercept (K,) that are trained on top of the source.
@@ -112,12 +112,12 @@ class RidgePath:
     @property
     def sources(self) -> int:
         """Number of sources, k."""
-        return self.columns.shape[1] - 1
+        return int(self.columns.shape[1]) - 1
 
     @property
     def outputs(self) -> int:
         """Number of outputs, K."""
-        return self.columns.shape[2]
+        return int(self.columns.shape[2])
 
     @cached_property
     def _flat(self) -> Array:

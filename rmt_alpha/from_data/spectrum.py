@@ -1,9 +1,10 @@
 r"""The population spectrum behind a sample covariance, as far as a ridge fit can see it.
 
-A ridge fit sees the spectrum only through its effective ridge, kappa = gamma + (kappa/n) sum lambda/(lambda+kappa).
-The sample itself tells kappa for every gamma, 1/kappa = (1/nu) tr (S + gamma)^-1 with S the nu x nu Gram matrix, and
-in terms of these the equation is *linear* in the distribution of lambda: non-negative least squares finds it
-(El Karoui, Annals of Statistics 36 (2008) 2757, on the negative real axis).
+A ridge fit sees the spectrum only through its effective ridge, kappa = gamma + (kappa/n) sum
+lambda/(lambda+kappa). The sample itself tells kappa for every gamma, 1/kappa = (1/nu) tr (S + gamma)^-1
+with S the nu x nu Gram matrix, and in terms of these the equation is *linear* in the distribution of
+lambda: non-negative least squares finds it (El Karoui, Annals of Statistics 36 (2008) 2757, on the
+negative real axis).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class SpectrumEstimate:
         return cls(values[kept], masses[kept] / masses[kept].sum(), p)
 
     def tilted(self, mean: float) -> Array:
-        """Masses proportional to mass * value^t, with t such that their mean is ``mean`` (as near as can be)."""
+        """Masses proportional to mass * value^t whose mean is ``mean``, as near as can be."""
         if self.values.size == 1:
             return np.ones(1)
         logs = np.log(self.values / self.values.max())
@@ -78,7 +79,8 @@ class SpectrumEstimate:
     def kappa(self, gammas: Array, n: float) -> Array:
         r"""Effective ridges for n samples: the root of kappa = gamma + (kappa/n) sum lambda/(lambda + kappa).
 
-        Newton's iterates from gamma + tr C / n descend to it, because the right-hand side is concave in kappa.
+        Newton's iterates from gamma + tr C / n descend to it, because the right-hand side is concave in
+        kappa.
         """
         ratio = self.p / n
         gammas = np.asarray(gammas, dtype=np.float64)
