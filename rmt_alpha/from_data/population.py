@@ -20,6 +20,47 @@ from rmt_alpha.from_data.score_moments import ScoreMoments
 from rmt_alpha.from_data.spectrum import SpectrumEstimate
 
 
+@dataclass(frozen=True)
+class RidgeLaw:
+    r"""What the spectrum alone says about a ridge fit.
+
+    Attributes
+    ----------
+    kappa : float
+        Effective ridge.
+    used : float
+        :math:`d = \tfrac1n \mathrm{tr}\, C^2 (C + \kappa)^{-2}`.
+    inverse, energy : float
+        Means of 1/(lambda + kappa) and lambda/(lambda + kappa)^2 over the density q; at an infinite ridge, of
+        0 and lambda, the score being alpha times that of the source.
+    """
+
+    kappa: float
+    used: float
+    inverse: float
+    energy: float
+
+    def moments(self, products: Array) -> ScoreMoments:
+        r"""Law of the score for these inner products of mu and the sources.
+
+        .. math:: w = (C + \kappa)^{-1} \Big((1 - m)\, \mu + \kappa \sum_k \alpha_k w_k\Big), \quad m = \mu^\top w,
+            \quad \sigma^2 = \frac{w^\top C w + d\, (1 - m)^2}{1 - d}
+        """
+        onto = np.eye(len(products))
+        if np.isinf(self.kappa):
+            onto[0, 0] = 0.0
+            return ScoreMoments(onto @ products[0], self.energy * onto @ products @ onto)
+        onto *= self.kappa
+        gain = self.inverse * products[0]
+        miss = -self.kappa * gain / (1.0 + gain[0])  # 1 - m, over (1, alpha)
+        miss[0] = 1.0 / (1.0 + gain[0])
+        onto[0] = miss
+        line = -miss
+        line[0] = gain[0] / (1.0 + gain[0])
+        inside = self.energy * onto.T @ products @ onto
+        return ScoreMoments(line, (inside + self.used * np.outer(miss, miss)) / (1.0 - self.used))
+
+
 @dataclass(frozen=True, eq=False)
 class Population:
     """Geometry of a binary problem.
@@ -37,34 +78,23 @@ class Population:
     density: Array
     products: Array
 
-    def moments(self, gamma: float, n: float) -> ScoreMoments:
-        r"""Law of the score of a ridge fit on n samples.
-
-        .. math:: w = (C + \kappa)^{-1} \big((1 - m)\, \mu + \kappa \sum_k \alpha_k w_k\big), \quad m =
-        \mu^\top w,
-            \qquad \sigma^2 = \frac{w^\top C w + d\, (1 - m)^2}{1 - d}, \quad d = \tfrac1n \mathrm{tr}\, C^2
-            (C + \kappa)^{-2}
-        """
-        values, sources = self.spectrum.values, len(self.products) - 1
+    def law(self, gamma: float, n: float) -> RidgeLaw:
+        """What the spectrum alone says about a ridge fit on n samples."""
+        values = self.spectrum.values
         if np.isinf(gamma):
-            # kappa -> inf: nothing is trained and the score is alpha . s.
-            spread, trained = self.density @ values, np.zeros(1 + sources)
-            onto = np.eye(1 + sources)
-            onto[0, 0] = 0.0
-            line = onto @ self.products[0]
-            return ScoreMoments(line, spread * onto @ self.products @ onto + 0.0 * trained[:, None])
+            return RidgeLaw(np.inf, 0.0, 0.0, float(self.density @ values))
         kappa = float(self.spectrum.kappa(np.array(gamma), n))
         share = values / (values + kappa)
-        used = self.spectrum.p / n * float(self.spectrum.masses @ share**2)
-        inverse, energy = self.density @ (1 / (values + kappa)), self.density @ (share / (values + kappa))
-        gain = inverse * self.products[0]
-        miss = np.concatenate([[1.0], -kappa * gain[1:]]) / (1.0 + gain[0])  # 1 - m over (1, alpha)
-        onto = np.diag(np.concatenate([[0.0], np.full(sources, kappa)]))
-        onto[0] = miss
-        inside = energy * onto.T @ self.products @ onto
-        line = -miss
-        line[0] = gain[0] / (1.0 + gain[0])
-        return ScoreMoments(line, (inside + used * np.outer(miss, miss)) / (1.0 - used))
+        return RidgeLaw(
+            kappa,
+            self.spectrum.p / n * float(self.spectrum.masses @ share**2),
+            float(self.density @ (1 / (values + kappa))),
+            float(self.density @ (share / (values + kappa))),
+        )
+
+    def moments(self, gamma: float, n: float) -> ScoreMoments:
+        """Law of the score of a ridge fit on n samples, as a function of (1, alpha)."""
+        return self.law(gamma, n).moments(self.products)
 
     def curve(self, gamma: Any, n: Any, ops: Arithmetic) -> AlphaCurve:
         """The same law for one source, as a curve in alpha; gamma may be an array."""

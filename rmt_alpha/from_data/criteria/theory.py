@@ -7,7 +7,6 @@ import numpy as np
 from rmt_alpha.from_data.criteria.base import Criterion
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.geometry import Geometry
-from rmt_alpha.from_data.population import Population
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 from rmt_alpha.from_data.score_moments import ScoreMoments
 
@@ -49,12 +48,8 @@ class Theory(Criterion):
         """Means and overlaps without one sample; the spectrum is kept as it is."""
         assert self.geometry is not None
         assert self.population is not None
-        kept = self.population
-        populations = (
-            Population(kept.spectrum, kept.density, products) for products in self.geometry.products_without()
-        )
-        n = fit.path.design.total - 1.0
-        return np.array([one.moments(fit.gamma, n).best_direction() for one in populations])
+        law = self.population.law(fit.gamma, fit.path.design.total - 1.0)
+        return np.array([law.moments(one).best_direction() for one in self.geometry.products_without()])
 
     def _moments(self, fit: RidgeFit) -> ScoreMoments:
         assert self.population is not None
