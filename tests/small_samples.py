@@ -39,7 +39,7 @@ def draw(shape: str, *, seed: int = 0, awkward: bool = False) -> Sample:
 
 
 def refit(X, y, scores, test, test_scores, penalty, alpha, intercept, weights=None):
-    """Scores of test rows by ridge on y - alpha * scores, plus alpha * test_scores: scikit-learn's own ridge."""
+    """Scores of test rows: scikit-learn's ridge on y - alpha * scores, plus alpha * test_scores."""
     model = Ridge(alpha=penalty, fit_intercept=intercept, solver="svd", tol=1e-14)
     model.fit(X, y - alpha * scores, sample_weight=weights)
     return model.predict(test) + alpha * test_scores

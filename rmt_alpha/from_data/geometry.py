@@ -7,7 +7,6 @@ gives a U-statistic: the product of every sample with every other one, and none 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,8 +132,8 @@ class Geometry:
             density = spectrum.masses
         return Population(spectrum, density, self._products(self.norm2, self.overlaps))
 
-    def products_without(self) -> Iterator[Array]:
-        """Inner products of mu and the sources, estimated without one sample each."""
+    def products_without(self) -> Array:
+        """Inner products of mu and the sources, estimated without one sample each; (n, 1 + k, 1 + k)."""
         left, share = self.sizes - 1.0, self.share
         moved = share * (self.deviations @ self.sources.T) / left[:, None]
         length = np.square(self.deviations).sum(axis=1)
@@ -146,13 +145,15 @@ class Geometry:
         bias = bias - share**2 * total / (self.sizes * left) + share**2 * fewer
         mean2 = self.mean @ self.mean - 2 * share * (self.deviations @ self.mean) / left
         mean2 = mean2 + share**2 * length / left**2
-        for norm2, shift in zip(mean2 - bias, moved, strict=True):
-            yield self._products(float(norm2), self.overlaps - shift)
+        return self._products(mean2 - bias, self.overlaps - moved)
 
-    def _products(self, norm2: float, overlaps: Array) -> Array:
+    def _products(self, norm2: Any, overlaps: Array) -> Array:
+        """For norm2 of shape (...) and overlaps (..., k)."""
         among = self.sources @ self.sources.T
-        least = float(overlaps @ np.linalg.pinv(among, rcond=1e-12, hermitian=True) @ overlaps)
-        products = np.empty((1 + overlaps.size,) * 2)
-        products[0, 0], products[1:, 1:] = max(norm2, least, 0.0), among
-        products[0, 1:] = products[1:, 0] = overlaps
+        inverse = np.linalg.pinv(among, rcond=1e-12, hermitian=True)
+        least = np.einsum("...a,ab,...b->...", overlaps, inverse, overlaps)
+        products = np.empty((*np.shape(norm2), *(1 + np.array(among.shape))))
+        products[..., 0, 0] = np.maximum(np.maximum(norm2, least), 0.0)
+        products[..., 1:, 1:] = among
+        products[..., 0, 1:] = products[..., 1:, 0] = overlaps
         return products

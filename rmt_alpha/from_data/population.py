@@ -41,24 +41,27 @@ class RidgeLaw:
     energy: float
 
     def moments(self, products: Array) -> ScoreMoments:
-        r"""Law of the score for these inner products of mu and the sources.
+        r"""Law of the score for these inner products of mu and the sources, (..., 1 + k, 1 + k).
 
-        .. math:: w = (C + \kappa)^{-1} \Big((1 - m)\, \mu + \kappa \sum_k \alpha_k w_k\Big), \quad m = \mu^\top w,
-            \quad \sigma^2 = \frac{w^\top C w + d\, (1 - m)^2}{1 - d}
+        .. math:: w = (C + \kappa)^{-1} \Big((1 - m)\, \mu + \kappa \sum_k \alpha_k w_k\Big), \quad
+            m = \mu^\top w, \quad \sigma^2 = \frac{w^\top C w + d\, (1 - m)^2}{1 - d}
         """
-        onto = np.eye(len(products))
+        onto = np.broadcast_to(np.eye(products.shape[-1]), products.shape).copy()
         if np.isinf(self.kappa):
-            onto[0, 0] = 0.0
-            return ScoreMoments(onto @ products[0], self.energy * onto @ products @ onto)
+            onto[..., 0, 0] = 0.0
+            line = np.einsum("...ab,...b->...a", onto, products[..., 0])
+            return ScoreMoments(line, self.energy * onto @ products @ onto)
         onto *= self.kappa
-        gain = self.inverse * products[0]
-        miss = -self.kappa * gain / (1.0 + gain[0])  # 1 - m, over (1, alpha)
-        miss[0] = 1.0 / (1.0 + gain[0])
-        onto[0] = miss
+        gain = self.inverse * products[..., 0]
+        reach = 1.0 + gain[..., :1]
+        miss = -self.kappa * gain / reach  # 1 - m, over (1, alpha)
+        miss[..., 0] = 1.0 / reach[..., 0]
+        onto[..., 0, :] = miss
         line = -miss
-        line[0] = gain[0] / (1.0 + gain[0])
-        inside = self.energy * onto.T @ products @ onto
-        return ScoreMoments(line, (inside + self.used * np.outer(miss, miss)) / (1.0 - self.used))
+        line[..., 0] = gain[..., 0] / reach[..., 0]
+        inside = self.energy * np.swapaxes(onto, -1, -2) @ products @ onto
+        noise = self.used * miss[..., :, None] * miss[..., None, :]
+        return ScoreMoments(line, (inside + noise) / (1.0 - self.used))
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,11 +16,13 @@ class ScoreMoments:
 
     .. math:: \text{mean} = a^\top z, \quad \text{variance} = z^\top H z, \qquad z = (1, \alpha)
 
+    Many of them at once have leading axes.
+
     Attributes
     ----------
-    line : ndarray of shape (1 + k,)
+    line : ndarray of shape (..., 1 + k)
         a.
-    gram : ndarray of shape (1 + k, 1 + k)
+    gram : ndarray of shape (..., 1 + k, 1 + k)
         H.
     """
 
@@ -41,7 +43,8 @@ class ScoreMoments:
 
     def best_direction(self) -> Array:
         r"""The z of largest margin, :math:`H^{-1} a`; z_0 <= 0 says that no finite alpha has it."""
-        scale = np.sqrt(np.maximum(np.diagonal(self.gram), np.finfo(float).tiny))
-        unit = self.gram / np.outer(scale, scale)
-        solution = np.linalg.lstsq(unit, self.line / scale, rcond=1e-12)[0]
-        return np.asarray(solution / scale)
+        scale = np.sqrt(np.einsum("...aa->...a", self.gram))
+        scale = np.where(scale > 0, scale, 1.0)
+        unit = self.gram / (scale[..., :, None] * scale[..., None, :])
+        inverse = np.linalg.pinv(unit, rcond=1e-12, hermitian=True)
+        return np.asarray(np.einsum("...ab,...b->...a", inverse, self.line / scale) / scale)

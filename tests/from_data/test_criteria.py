@@ -1,4 +1,4 @@
-"""Every criterion: its alpha is its own optimum, its value is what it says, and it says the same in other words."""
+"""Every criterion: its alpha is its own optimum, and its value is what it says."""
 
 from __future__ import annotations
 

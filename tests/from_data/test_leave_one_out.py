@@ -58,7 +58,8 @@ def test_a_wrong_leverage_would_be_seen():
 @pytest.mark.parametrize("size", [(6, 6), (6, 5), (6, 12), (6, 7)])
 @pytest.mark.parametrize("gamma", ["1e-3", "1e-9", "1e-15"])
 def test_small_ridges_against_many_digits(size, gamma, intercept):
-    # Where I - H is of the size of gamma, 1 - H would lose all digits; here only the conditioning of X is left.
+    # Where I - H is of the size of gamma, 1 - H would lose all digits; here only the conditioning of X is
+    # left.
     n, p = size
     rng = np.random.default_rng(5)
     X, y, s = rng.standard_normal((n, p)), np.where(np.arange(n) % 2, 1.0, -1.0), rng.standard_normal(n)

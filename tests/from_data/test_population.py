@@ -76,7 +76,7 @@ def test_effective_ridge_is_that_of_the_spectrum(exponent, aspect):
 
 SPECTRA = {
     "three atoms": lambda p: np.repeat(VALUES, (COUNTS * p) // 200),
-    "one atom": lambda p: np.ones(p),
+    "one atom": np.ones,
     "power law": lambda p: 1 / np.sqrt(np.arange(1, p + 1)),
 }
 
@@ -94,8 +94,8 @@ def test_effective_ridges_of_other_sample_sizes(kind, n, p):
         found = SpectrumEstimate.from_sample(sample, n, p)
         assert found.masses.sum() == pytest.approx(1)
         errors.append(found.kappa(gammas, 2 * n) / truth.kappa(gammas, 2 * n) - 1)
-    # tr C is known to sqrt(2 tr C^2 / n) / tr C, which is at most 1.5 % for one draw here, and most of it is shared
-    # by the effective ridges; to twice the sample size the spectrum is extrapolated.
+    # tr C is known to sqrt(2 tr C^2 / n) / tr C, which is at most 1.5 % for one draw here, and most of it
+    # is shared by the effective ridges; to twice the sample size the spectrum is extrapolated.
     assert np.abs(np.mean(errors, axis=0)).max() < 0.03
 
 

@@ -12,7 +12,7 @@ REPLICATES = 300
 
 
 def world(p, *, seed=0, noise=0.1):
-    """A mixture with a spread-out spectrum, its mean in the large directions, and a source that is near it."""
+    """A mixture with a spread-out spectrum, its mean in the large directions, and a source near it."""
     rng = np.random.default_rng(seed)
     spectrum = 1 / np.sqrt(np.arange(1, p + 1))
     spectrum *= p / spectrum.sum()
@@ -27,9 +27,9 @@ def samples(n, spectrum, mean, rng, *, shift=0.0, count=REPLICATES):
         yield y[:, None] * mean + rng.standard_normal((n, mean.size)) * np.sqrt(spectrum) + shift, y
 
 
-# Ratios of the median standard error to the standard deviation over draws.  The evidence jackknife is exact, so its
-# bias is that of any jackknife: upward, by less than a half here.  Those over leave-one-out lines ignore that a
-# sample also shapes the other lines.
+# Ratios of the median standard error to the standard deviation over draws.  The evidence jackknife is
+# exact, so its bias is that of any jackknife: upward, by less than a half here.  Those over leave-one-out
+# lines ignore that a sample also shapes the other lines.
 RATIOS = {"evidence": (0.85, 1.5), "loo_mse": (0.75, 2.0), "theory": (0.75, 1.5)}
 
 

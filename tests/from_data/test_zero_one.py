@@ -70,7 +70,8 @@ def test_plateaus_are_where_the_maximum_is(seed, outputs, coarse):
 
 
 def test_a_sample_that_is_right_at_one_alpha_only():
-    # First of three classes, equal to the others at alpha = 1 and below them elsewhere: argmax takes the first.
+    # First of three classes, equal to the others at alpha = 1 and below them elsewhere: argmax takes the
+    # first.
     lines = np.array([[[0.0, -1.0, 1.0], [0.0, 1.0, -1.0]]])
     path = zero_one_path(LeaveOneOut(lines, np.array([[1.0, -1.0, -1.0]]), np.ones(1)))
     assert path(1.0) == 1

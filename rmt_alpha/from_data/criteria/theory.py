@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from rmt_alpha.from_data.criteria.base import Criterion
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.geometry import Geometry
@@ -49,7 +47,7 @@ class Theory(Criterion):
         assert self.geometry is not None
         assert self.population is not None
         law = self.population.law(fit.gamma, fit.path.design.total - 1.0)
-        return np.array([law.moments(one).best_direction() for one in self.geometry.products_without()])
+        return law.moments(self.geometry.products_without()).best_direction()
 
     def _moments(self, fit: RidgeFit) -> ScoreMoments:
         assert self.population is not None
