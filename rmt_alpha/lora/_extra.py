@@ -22,7 +22,9 @@ def require_extra() -> None:
     import peft
 
     if peft_version() < OLDEST_PEFT:
-        raise ImportError(f"rmt_alpha.lora needs peft 0.20 or newer, found {peft.__version__}: pip install -U peft")
+        raise ImportError(
+            f"rmt_alpha.lora needs peft 0.20 or newer, found {peft.__version__}: pip install -U peft"
+        )
 
 
 def peft_version() -> tuple[int, int]:

@@ -59,7 +59,9 @@ class AlphaLoraConfig(LoraConfig):  # type: ignore[misc, unused-ignore]
     >>> import torch
     >>> from peft import get_peft_model
     >>> from rmt_alpha.lora import AlphaLoraConfig
-    >>> net = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    >>> net = torch.nn.Sequential(
+    ...     torch.nn.Linear(6, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)
+    ... )
     >>> model = get_peft_model(net, AlphaLoraConfig(r=2, target_modules=["0"]))
     >>> [name for name, _ in model.named_parameters() if "rescale" in name]
     ['base_model.model.0.lora_rescale.default.offset']
@@ -70,7 +72,9 @@ class AlphaLoraConfig(LoraConfig):  # type: ignore[misc, unused-ignore]
     )
     alpha_init: float = field(default=1.0, metadata={"help": "Initial value of alpha."})
     train_alpha: bool = field(default=True, metadata={"help": "Whether alpha is trained."})
-    scale_bias: bool = field(default=False, metadata={"help": "Whether the bias is rescaled with the weight."})
+    scale_bias: bool = field(
+        default=False, metadata={"help": "Whether the bias is rescaled with the weight."}
+    )
     share_alpha: list[list[str]] | None = field(
         default=None, metadata={"help": "Groups of sibling modules that share one alpha."}
     )
@@ -118,7 +122,9 @@ def _check_groups(groups: Any) -> None:
 
 def _refuse_other_updates(config: AlphaLoraConfig) -> None:
     refused = {
-        option.name: option.name for option in dataclasses.fields(LoraConfig) if option.metadata.get("is_lora_variant")
+        option.name: option.name
+        for option in dataclasses.fields(LoraConfig)
+        if option.metadata.get("is_lora_variant")
     } | OTHER_UPDATES
     for option, name in refused.items():
         if getattr(config, option, None):

@@ -46,7 +46,9 @@ class AlphaLoraModel(LoraModel):  # type: ignore[misc, unused-ignore]
                 "AlphaLoraConfig(train_alpha=False), which is the same"
             )
         if (getattr(self.model, "_tp_size", None) or 1) > 1:
-            raise ValueError("alpha-LoRA does not support tensor parallelism: alpha would have to be cut with the rows")
+            raise ValueError(
+                "alpha-LoRA does not support tensor parallelism: alpha would have to be cut with the rows"
+            )
         super()._create_and_replace(
             lora_config, adapter_name, target, target_name, parent, current_key=current_key, **kwargs
         )
@@ -54,11 +56,15 @@ class AlphaLoraModel(LoraModel):  # type: ignore[misc, unused-ignore]
             _share_with_siblings(parent, target_name, adapter_name, lora_config)
 
     @staticmethod
-    def _create_new_module(lora_config: AlphaLoraConfig, adapter_name: str, target: nn.Module, **kwargs: Any) -> Any:
+    def _create_new_module(
+        lora_config: AlphaLoraConfig, adapter_name: str, target: nn.Module, **kwargs: Any
+    ) -> Any:
         layer = LoraModel._create_new_module(lora_config, adapter_name, target, **kwargs)
         return with_alpha(layer, adapter_name, lora_config, kwargs.get("target_name", "?"))
 
-    def add_weighted_adapter(self, adapters: list[str], weights: list[float], adapter_name: str, **kwargs: Any) -> None:
+    def add_weighted_adapter(
+        self, adapters: list[str], weights: list[float], adapter_name: str, **kwargs: Any
+    ) -> None:
         """Refused: PEFT combines A and B and knows nothing of alpha.
 
         Raises
@@ -88,7 +94,9 @@ class AlphaLoraModel(LoraModel):  # type: ignore[misc, unused-ignore]
 def linear_names(model: nn.Module) -> list[str]:
     """Last parts of the names of all Linear and Conv1D modules, each once."""
     linear = (nn.Linear, Conv1D)
-    names = (name for name, module in model.named_modules() if isinstance(module, linear) and "lora_" not in name)
+    names = (
+        name for name, module in model.named_modules() if isinstance(module, linear) and "lora_" not in name
+    )
     return list(dict.fromkeys(name.removesuffix(".base_layer").rpartition(".")[2] for name in names))
 
 
