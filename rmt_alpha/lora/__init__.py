@@ -1,7 +1,7 @@
-"""alpha-LoRA for real networks: a PEFT adapter with a trainable rescaling of the frozen weights, and its training.
+"""alpha-LoRA for real networks: a PEFT adapter that rescales the frozen weights, and its training loop.
 
-W' = diag(alpha) W0 + (s/r) B A.  Importing this room makes the adapter known to PEFT, so that checkpoints load by
-`PeftModel.from_pretrained` and `AutoPeftModel`.  It needs ``pip install 'rmt-alpha[peft]'``.
+W' = diag(alpha) W0 + (s/r) B A.  Importing this room makes the adapter known to PEFT, so that checkpoints
+load by `PeftModel.from_pretrained` and `AutoPeftModel`.  It needs ``pip install 'rmt-alpha[peft]'``.
 """
 
 from __future__ import annotations

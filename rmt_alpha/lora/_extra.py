@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 OLDEST_PEFT = (0, 20)
-"""The oldest PEFT whose layers call a LoRA variant for forward, merging and unmerging as this package expects."""
+"""The oldest PEFT whose layers hand forward and merging to a LoRA variant the way it is done here."""
 
 
 def require_extra() -> None:

@@ -34,8 +34,8 @@ def row_scales(model: nn.Module, adapter: str | None = None) -> dict[str, RowSca
     layers = dict(alpha_layers(model))
     if not layers:
         raise ValueError(
-            f"{type(model).__name__} has no alpha: adapt it with peft.get_peft_model(model, AlphaLoraConfig(...)), and "
-            "ask before merge_and_unload, which leaves no adapter behind"
+            f"{type(model).__name__} has no alpha: adapt it with peft.get_peft_model(model, "
+            "AlphaLoraConfig(...)), and ask before merge_and_unload, which leaves no adapter behind"
         )
     names = sorted({name for layer in layers.values() for name in layer.lora_rescale})
     adapter = adapter or next(iter(layers.values())).active_adapters[0]
@@ -102,7 +102,8 @@ def replaced_alpha(
     Raises
     ------
     ValueError
-        a or b is not finite, or the adapter is merged into the weights, where a new alpha would have no effect.
+        a or b is not finite, or the adapter is merged into the weights, where a new alpha would have no
+        effect.
     """
     a, b = as_real("a", a), as_real("b", b)
     check_range("a", a, ANY_NUMBER)
@@ -133,8 +134,9 @@ class AlphaCount:
 
     def __str__(self) -> str:
         return (
-            f"alpha: {self.alpha:,} parameters in {self.layers} layers, {_percent(self.alpha, self.base)} of the base "
-            f"model's {self.base:,}; low-rank update: {self.update:,} ({_percent(self.update, self.base)})"
+            f"alpha: {self.alpha:,} parameters in {self.layers} layers, {_percent(self.alpha, self.base)} of "
+            f"the base model's {self.base:,}; low-rank update: {self.update:,} "
+            f"({_percent(self.update, self.base)})"
         )
 
 

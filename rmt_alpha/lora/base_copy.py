@@ -1,7 +1,7 @@
 """A copy of a base layer's weight and bias, to undo a merge exactly.
 
-Undoing by arithmetic, (W' - (s/r) B A) / alpha, fails at alpha = 0 and rounds everywhere else, in bfloat16 by up to
-half a percent of the weight.  The copy costs the memory of the adapted weights while they are merged.
+Undoing by arithmetic, (W' - (s/r) B A) / alpha, fails at alpha = 0 and rounds everywhere else, in bfloat16 by
+up to half a percent of the weight.  The copy costs the memory of the adapted weights while they are merged.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class BaseCopy:
 
     def __init__(self, layer: nn.Module) -> None:
         weight = layer.weight
-        # bitsandbytes: merging makes a new parameter object, so the old one is the copy. Its attributes and the
-        # layer's state are kept too, because PEFT edits them on the way.
+        # bitsandbytes: merging makes a new parameter object, so the old one is the copy. Its attributes and
+        # the layer's state are kept too, because PEFT edits them on the way.
         self.quantised: nn.Parameter | None = weight if not weight.dtype.is_floating_point else None
         self.attributes: dict[str, Any] = dict(weight.__dict__) if self.quantised is not None else {}
         self.state = copy.copy(getattr(layer, "state", None))

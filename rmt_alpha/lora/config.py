@@ -18,20 +18,20 @@ OTHER_UPDATES = {
     "target_parameters": "LoRA on bare parameters",
     "megatron_config": "Megatron layers",
 }
-"""Options of `LoraConfig` that change how the update enters the layer, beside those PEFT marks as variants."""
+"""Options of `LoraConfig` that change the update, beside those that PEFT marks as variants."""
 
 
 @dataclass
-class AlphaLoraConfig(LoraConfig):  # type: ignore[misc, unused-ignore]
+class AlphaLoraConfig(LoraConfig):
     r"""Configuration of an alpha-LoRA adapter.
 
     .. math:: W' = \operatorname{diag}(\alpha)\, W_0 + \frac{s}{r} B A, \qquad \alpha \in \mathbb R^{d_{out}},
 
-    for every adapted layer, with :math:`W_0` frozen and A, B and alpha trainable.  At the start B = 0 and alpha is
-    ``alpha_init``: 1 leaves the model as it was, and alpha = 1 forever is LoRA.
+    for every adapted layer, with :math:`W_0` frozen and A, B and alpha trainable.  At the start B = 0 and
+    alpha is ``alpha_init``: 1 leaves the model as it was, and alpha = 1 forever is LoRA.
 
-    All options of `peft.LoraConfig` keep their meaning (``lora_alpha`` is s, the scale of the update).  The ones
-    below are new.
+    All options of `peft.LoraConfig` keep their meaning (``lora_alpha`` is s, the scale of the update).  The
+    ones below are new.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class AlphaLoraConfig(LoraConfig):  # type: ignore[misc, unused-ignore]
     train_alpha : bool
         False freezes alpha at its value: the update alone is trained.
     scale_bias : bool
-        False: the layer computes alpha (W0 x) + b, as the formula says.  True: alpha (W0 x + b), which is what the
-        paper's reference code does.
+        False: the layer computes alpha (W0 x) + b, as the formula says.  True: alpha (W0 x + b), which is
+        what the paper's reference code does.
     share_alpha : list of lists of str, or None
         Groups of module names within one parent whose alpha is one and the same vector, for example
         ``[["query", "value"]]``: in each attention block, query and value are rescaled alike.
@@ -51,8 +51,8 @@ class AlphaLoraConfig(LoraConfig):  # type: ignore[misc, unused-ignore]
     Raises
     ------
     ValueError
-        A value out of its range, or an option of `LoraConfig` that replaces the update W0 + (s/r) B A by something
-        else (DoRA, aLoRA, Arrow, QALoRA, ...): alpha has no agreed meaning there.
+        A value out of its range, or an option of `LoraConfig` that replaces the update W0 + (s/r) B A by
+        something else (DoRA, aLoRA, Arrow, QALoRA, ...): alpha has no agreed meaning there.
 
     Examples
     --------
@@ -91,8 +91,8 @@ class AlphaLoraConfig(LoraConfig):  # type: ignore[misc, unused-ignore]
         _refuse_other_updates(self)
         if self.bias != "none" and peft_version() < (0, 21):
             raise ValueError(
-                f"bias={self.bias!r} needs peft 0.21 or newer: older releases would train the biases and not save "
-                "them with this adapter; pip install -U peft, or leave bias='none'"
+                f"bias={self.bias!r} needs peft 0.21 or newer: older releases would train the biases and not "
+                "save them with this adapter; pip install -U peft, or leave bias='none'"
             )
 
 
@@ -108,13 +108,13 @@ def _check_groups(groups: Any) -> None:
     names = [name for group in groups for name in group] if isinstance(groups, list | tuple) else []
     if not names or any(not isinstance(g, list | tuple) or len(g) < 2 for g in groups):
         raise ValueError(
-            "share_alpha must be a list of groups of at least two module names, such as [['query', 'value']], "
-            f"got {groups!r}"
+            "share_alpha must be a list of groups of at least two module names, such as [['query', "
+            f"'value']], got {groups!r}"
         )
     if wrong := [name for name in names if not isinstance(name, str) or "." in name]:
         raise ValueError(
-            f"share_alpha takes the last part of a module's name, such as 'query', got {wrong[0]!r}; modules are "
-            "shared within one parent"
+            f"share_alpha takes the last part of a module's name, such as 'query', got {wrong[0]!r}; modules "
+            "are shared within one parent"
         )
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"share_alpha must name each module once, got {twice[0]!r} twice")
@@ -129,12 +129,13 @@ def _refuse_other_updates(config: AlphaLoraConfig) -> None:
     for option, name in refused.items():
         if getattr(config, option, None):
             raise ValueError(
-                f"{option}={getattr(config, option)!r} cannot be combined with alpha-LoRA: {name} replaces the update "
-                "W0 + (s/r) B A that alpha rescales; leave it out, or use peft.LoraConfig without alpha"
+                f"{option}={getattr(config, option)!r} cannot be combined with alpha-LoRA: {name} replaces "
+                "the update W0 + (s/r) B A that alpha rescales; leave it out, or use peft.LoraConfig "
+                "without alpha"
             )
     variants = LoraConfig.__dataclass_fields__["init_lora_weights"].metadata.get("lora_variants", ())
     if config.init_lora_weights in variants:
         raise ValueError(
-            f"init_lora_weights={config.init_lora_weights!r} cannot be combined with alpha-LoRA: it is a LoRA variant "
-            "of its own; use True, False or one of the other initialisations"
+            f"init_lora_weights={config.init_lora_weights!r} cannot be combined with alpha-LoRA: it is a "
+            "LoRA variant of its own; use True, False or one of the other initialisations"
         )

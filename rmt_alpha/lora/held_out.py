@@ -1,4 +1,4 @@
-"""The rows that alpha learns from: carving them off the training set, and telling whether they are really held out."""
+"""The rows that alpha learns from: taking them off the training set, and telling whether they are held out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def split_rows(n: int, held_out: float, seed: int) -> tuple[Rows, Rows]:
+def split_rows(n: int, held_out: Any, seed: int) -> tuple[Rows, Rows]:
     """Row numbers for the adapter and for alpha, at random, both ascending.
 
     Parameters
@@ -69,8 +69,8 @@ def shared_rows(training: Any, held_out: Any) -> int:
     """How many rows of ``held_out`` are also rows of ``training``, as far as their origin tells.
 
     Row numbers are followed through `torch.utils.data.Subset` and through `datasets.Dataset` (``select``,
-    ``shuffle``, ``train_test_split``) down to the data they point at.  Copies of the same rows, or the same rows
-    after two separate ``map`` calls, have different origins and are not recognised.
+    ``shuffle``, ``train_test_split``) down to the data they point at.  Copies of the same rows, or the same
+    rows after two separate ``map`` calls, have different origins and are not recognised.
     """
     if training is held_out:
         return len(held_out)
@@ -97,3 +97,62 @@ def origins(dataset: Any) -> set[tuple[int, int]]:
         place.append(chunk.offset + np.arange(len(chunk)))
     where, at = np.concatenate(memory)[rows], np.concatenate(place)[rows]
     return set(zip(where.tolist(), at.tolist(), strict=True))
+
+
+def divide(
+    training: Any, held_out: Any, size: float | None, seed: int, paper_mode: bool = False
+) -> tuple[Any, Any]:
+    """What the adapter trains on, and what alpha trains on.
+
+    Parameters
+    ----------
+    training : dataset or None
+        The training set.
+    held_out : dataset or None
+        Rows for alpha; None: take them off ``training``, a share or number ``size`` of them (a tenth if None).
+    seed : int
+        Of the draw.
+    paper_mode : bool
+        Alpha trains on the whole training set.
+
+    Returns
+    -------
+    training, held_out : dataset
+
+    Raises
+    ------
+    ValueError
+        No rows for alpha, rows in both, or arguments that contradict each other.
+    """
+    if held_out is not None and size is not None:
+        raise ValueError(f"pass alpha_dataset or alpha_split, not both: got alpha_split={size!r}")
+    if paper_mode and size is not None:
+        raise ValueError(
+            "paper_mode=True draws alpha's batches from the full training set and holds nothing out: got "
+            f"alpha_split={size!r}"
+        )
+    if held_out is None:
+        if training is None:
+            return None, None
+        if not hasattr(training, "__len__") or not hasattr(training, "__getitem__"):
+            raise ValueError(
+                f"rows cannot be taken out of a stream ({type(training).__name__}): pass the held-out rows "
+                "as alpha_dataset, with len() and row numbers"
+            )
+        if paper_mode:
+            return training, training
+        rows, reserved = split_rows(len(training), 0.1 if size is None else size, seed)
+        return take(training, rows), take(training, reserved)
+    if not hasattr(held_out, "__len__") or not hasattr(held_out, "__getitem__"):
+        raise ValueError(f"alpha_dataset must have len() and row numbers, got {type(held_out).__name__}")
+    if not len(held_out):
+        raise ValueError(
+            "alpha_dataset is empty: alpha needs at least one row; leave it out to take rows off training"
+        )
+    if not paper_mode and hasattr(training, "__len__") and (shared := shared_rows(training, held_out)):
+        raise ValueError(
+            f"{shared} of the {len(held_out)} rows of alpha_dataset are rows of train_dataset too: alpha "
+            "must learn from rows that the adapter does not train on; take them out of train_dataset, leave "
+            "alpha_dataset out to have that done, or use paper_mode=True to do as the reference code does"
+        )
+    return training, held_out

@@ -1,7 +1,8 @@
 """PEFT's LoRA layers with an alpha: `AlphaLayer` mixed into the linear layer, the 8-bit and the 4-bit one.
 
-PEFT's dispatchers decide which layer a module gets; the layer they make then hands all it holds to its counterpart here.
-What they make that has no counterpart is refused: a layer that does not know alpha would silently drop it.
+PEFT's dispatchers decide which layer a module gets; the layer they make then hands all it holds to its
+counterpart here. What they make that has no counterpart is refused: a layer that does not know alpha would
+silently drop it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rmt_alpha.lora.config import AlphaLoraConfig
 from rmt_alpha.lora.variant import AlphaVariant, along_rows
 
 
-class AlphaLayer(LoraLayer):  # type: ignore[misc, unused-ignore]
+class AlphaLayer(LoraLayer):
     """What the layers here have in common; a mixin in front of one of PEFT's classes."""
 
     adapter_layer_names = (*LoraLayer.adapter_layer_names, "lora_rescale")
@@ -107,14 +108,14 @@ class AlphaLayer(LoraLayer):  # type: ignore[misc, unused-ignore]
                 self.lora_rescale[name].requires_grad_(False)
 
 
-class AlphaLinear(AlphaLayer, Linear):  # type: ignore[misc, unused-ignore]
+class AlphaLinear(AlphaLayer, Linear):
     """alpha-LoRA on `torch.nn.Linear` and `transformers.pytorch_utils.Conv1D`."""
 
 
 @functools.cache
-def counterparts() -> dict[type, type]:
+def counterparts() -> dict[type, type[AlphaLayer]]:
     """PEFT's layer classes and the class with alpha for each."""
-    classes: dict[type, type] = {Linear: AlphaLinear}
+    classes: dict[type, type[AlphaLayer]] = {Linear: AlphaLinear}
     if is_bnb_available():
         from peft.tuners.lora.bnb import Linear8bitLt
 
@@ -127,13 +128,13 @@ def counterparts() -> dict[type, type]:
 
 
 def with_alpha(layer: LoraLayer, adapter_name: str, config: AlphaLoraConfig, where: str) -> LoraLayer:
-    """The counterpart with an alpha of a layer that PEFT has just made; it takes over all that the layer holds.
+    """The counterpart with alpha of a layer that PEFT has just made; it takes over all that the layer holds.
 
     Raises
     ------
     ValueError
-        There is no counterpart: an embedding, a convolution, an attention block as a whole, or a quantisation that
-        alpha-LoRA does not know.
+        There is no counterpart: an embedding, a convolution, an attention block as a whole, or a quantisation
+        that alpha-LoRA does not know.
     """
     base = layer.get_base_layer()
     known = counterparts().get(type(layer))
@@ -141,7 +142,7 @@ def with_alpha(layer: LoraLayer, adapter_name: str, config: AlphaLoraConfig, whe
         raise ValueError(_refusal(type(layer).__name__, base, where))
     if known is AlphaLinear and not (base.weight.is_floating_point() and base.weight.element_size() > 1):
         raise ValueError(_refusal(f"weight of type {base.weight.dtype}", base, where))
-    adapted: AlphaLayer = known.__new__(known)
+    adapted: AlphaLayer = object.__new__(known)
     adapted.__dict__.update(layer.__dict__)
     adapted.prepare()
     adapted.lora_variant[adapter_name] = AlphaVariant()
@@ -152,8 +153,8 @@ def with_alpha(layer: LoraLayer, adapter_name: str, config: AlphaLoraConfig, whe
 
 def _refusal(got: str, base: nn.Module, where: str) -> str:
     return (
-        f"alpha-LoRA cannot adapt {where!r} ({type(base).__module__}.{type(base).__name__}; PEFT makes it a {got}): "
-        "alpha rescales the rows of a matrix, in torch.nn.Linear, transformers' Conv1D, or bitsandbytes' 8-bit and "
-        "4-bit linear layers; leave the module out of target_modules (or name it in exclude_modules), or load the "
-        "model with a supported quantisation"
+        f"alpha-LoRA cannot adapt {where!r} ({type(base).__module__}.{type(base).__name__}; PEFT makes it a "
+        f"{got}): alpha rescales the rows of a matrix, in torch.nn.Linear, transformers' Conv1D, or "
+        "bitsandbytes' 8-bit and 4-bit linear layers; leave the module out of target_modules (or name it in "
+        "exclude_modules), or load the model with a supported quantisation"
     )

@@ -13,14 +13,15 @@ from rmt_alpha.lora.config import AlphaLoraConfig
 from rmt_alpha.lora.layers import AlphaLayer, with_alpha
 
 
-class AlphaLoraModel(LoraModel):  # type: ignore[misc, unused-ignore]
+class AlphaLoraModel(LoraModel):
     """Made by `peft.get_peft_model` for an `AlphaLoraConfig`; its methods are those of `peft.LoraModel`."""
 
     def inject_adapter(self, model: nn.Module, adapter_name: str, *args: Any, **kwargs: Any) -> None:
         """Adapt the target modules; if none match, say which ones there are."""
         if not (names := linear_names(model)):
             raise ValueError(
-                f"{type(model).__name__} has no Linear or Conv1D layer, so there is no weight that alpha could rescale"
+                f"{type(model).__name__} has no Linear or Conv1D layer, so there is no weight that alpha "
+                "could rescale"
             )
         try:
             super().inject_adapter(model, adapter_name, *args, **kwargs)
@@ -42,8 +43,8 @@ class AlphaLoraModel(LoraModel):  # type: ignore[misc, unused-ignore]
     ) -> None:
         if isinstance(target, LoraLayer) and not isinstance(target, AlphaLayer):
             raise ValueError(
-                f"{current_key!r} already carries a LoRA layer without alpha; unload that adapter first, or load it as "
-                "AlphaLoraConfig(train_alpha=False), which is the same"
+                f"{current_key!r} already carries a LoRA layer without alpha; unload that adapter first, or "
+                "load it as AlphaLoraConfig(train_alpha=False), which is the same"
             )
         if (getattr(self.model, "_tp_size", None) or 1) > 1:
             raise ValueError(
@@ -73,8 +74,9 @@ class AlphaLoraModel(LoraModel):  # type: ignore[misc, unused-ignore]
             Always.
         """
         raise NotImplementedError(
-            "add_weighted_adapter would combine the low-rank updates and drop alpha; activate the adapters together "
-            "(model.base_model.set_adapter([...]), composed in that order), or merge them one after the other"
+            "add_weighted_adapter would combine the low-rank updates and drop alpha; activate the adapters "
+            "together (model.base_model.set_adapter([...]), composed in that order), or merge them one "
+            "after the other"
         )
 
     def subtract_mutated_init(self, *args: Any, **kwargs: Any) -> Any:
@@ -86,8 +88,8 @@ class AlphaLoraModel(LoraModel):  # type: ignore[misc, unused-ignore]
             Always.
         """
         raise ValueError(
-            "path_initial_model_for_weight_conversion turns an adapter into plain LoRA, which cannot hold alpha; save "
-            "without it and load onto the same initialisation"
+            "path_initial_model_for_weight_conversion turns an adapter into plain LoRA, which cannot hold "
+            "alpha; save without it and load onto the same initialisation"
         )
 
 
@@ -112,8 +114,8 @@ def _share_with_siblings(parent: nn.Module, name: str, adapter: str, config: Alp
             mine, theirs = (m.lora_rescale[adapter].offset.numel() for m in (layer, other))
             if mine != theirs:
                 raise ValueError(
-                    f"share_alpha={config.share_alpha!r}: {name!r} has {mine} rows and {other_name!r} has {theirs}, so "
-                    "they cannot have one alpha; take them apart, or use alpha_per='layer'"
+                    f"share_alpha={config.share_alpha!r}: {name!r} has {mine} rows and {other_name!r} has "
+                    f"{theirs}, so they cannot have one alpha; take them apart, or use alpha_per='layer'"
                 )
             layer.lora_rescale[adapter] = other.lora_rescale[adapter]
             break
@@ -130,8 +132,9 @@ def _check_sharing(model: nn.Module, adapter: str, config: AlphaLoraConfig) -> N
             if adapted and len(adapted) < len(group):
                 missing = next(n for n in group if n not in adapted)
                 raise ValueError(
-                    f"share_alpha={config.share_alpha!r}: {missing!r} is not an adapted module of {parent_name!r}, "
-                    f"where {adapted[0]!r} is; add it to target_modules or take it out of the group"
+                    f"share_alpha={config.share_alpha!r}: {missing!r} is not an adapted module of "
+                    f"{parent_name!r}, where {adapted[0]!r} is; add it to target_modules or take it out of "
+                    "the group"
                 )
         if not found:
             raise ValueError(f"share_alpha={config.share_alpha!r}: no adapted module is called {group[0]!r}")

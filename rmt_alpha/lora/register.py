@@ -1,8 +1,8 @@
 """Make alpha-LoRA known to PEFT under a name of its own.
 
-A checkpoint that called itself LORA would be loaded by any PEFT, without alpha and without a word.  This one calls
-itself ALPHA_LORA: where `rmt_alpha.lora` is imported, PEFT finds the configuration and the model class; elsewhere it
-stops at the unknown name.
+A checkpoint that called itself LORA would be loaded by any PEFT, without alpha and without a word.  This one
+calls itself ALPHA_LORA: where `rmt_alpha.lora` is imported, PEFT finds the configuration and the model class;
+elsewhere it stops at the unknown name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PREFIX = "lora_"
 
 
 def _new_member() -> Any:
-    """PEFT's list of methods is a closed enum, and PEFT 0.20 saves nothing whose type is not on it: lengthen it."""
+    """Lengthen PEFT's list of methods, a closed enum: PEFT 0.20 saves nothing whose type is not on it."""
     if NAME in PeftType.__members__:  # the module was reloaded
         return PeftType[NAME]
     member = str.__new__(PeftType, NAME)

@@ -1,4 +1,4 @@
-"""alpha of one layer, as a module: it can be shared between layers, moved, saved and loaded like any other."""
+"""alpha of one layer, as a module, so that it can be shared, moved, saved and loaded like any other."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import nn
 class RowScale(nn.Module):
     r"""One factor per output row, :math:`\alpha = 1 + \text{offset}`.
 
-    The parameter is the offset, not alpha: an update of 1e-4 survives in low precision, where 1 + 1e-4 would be
-    rounded away, and weight decay pulls alpha to 1, which is plain LoRA, instead of to 0, which forgets the
-    source.  It stays float32 when the model around it is cast to another type: a few thousand numbers cost
-    nothing, and the products they enter are promoted.
+    The parameter is the offset, not alpha: an update of 1e-4 survives in low precision, where 1 + 1e-4 would
+    be rounded away, and weight decay pulls alpha to 1, which is plain LoRA, instead of to 0, which forgets
+    the source.  It stays float32 when the model around it is cast to another type: a few thousand numbers
+    cost nothing, and the products they enter are promoted.
 
     Parameters
     ----------

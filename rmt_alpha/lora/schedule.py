@@ -1,8 +1,8 @@
-"""The two-player schedule, for anyone's training loop: when alpha moves, on which rows, and who gets gradients.
+"""The schedule of the two players, for any training loop: when alpha moves, and on which rows.
 
-The adapter (A, B and whatever else is trained) takes its steps on training batches.  After every T-th of them alpha
-takes one step on a batch of rows that the adapter never trains on.  The k-th of these batches is a function of the
-seed and k alone, so a run that is stopped and resumed sees the same ones.
+The adapter (A, B and whatever else is trained) takes its steps on training batches.  After every T-th of them
+alpha takes one step on a batch of rows that the adapter never trains on.  The k-th of these batches is a
+function of the seed and k alone, so a run that is stopped and resumed sees the same ones.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from rmt_alpha.lora.alphas import alpha_layers, row_scales
 class AlphaSchedule:
     r"""Alternating steps of adapter and alpha, in a loop of your own.
 
-    From construction until `release`, alpha asks for gradients only inside `update_alpha`, so the adapter's steps
-    cost what LoRA's cost.
+    From construction until `release`, alpha asks for gradients only inside `update_alpha`, so the adapter's
+    steps cost what LoRA's cost.
 
     Parameters
     ----------
     model : torch.nn.Module
-        A model with an alpha-LoRA adapter whose alpha is trainable (not wrapped in DistributedDataParallel; wrap it
-        afterwards and keep this one for `update_alpha`).
+        A model with an alpha-LoRA adapter whose alpha is trainable (not wrapped in DistributedDataParallel;
+        wrap it afterwards and keep this one for `update_alpha`).
     n_held_out : int
         Number of held-out rows, at least one per process.
     every : int
@@ -39,9 +39,9 @@ class AlphaSchedule:
     seed : int
         Order of the held-out rows.
     paper_steps_per_epoch : int or None
-        None: alpha moves after steps T, 2T, 3T, ... and runs through the held-out rows in shuffled passes.  A number:
-        the reference code's schedule, which counts from 0 anew in every epoch of so many steps (alpha moves after the
-        first step of an epoch, the (T+1)-th, ...) and draws each batch afresh.
+        None: alpha moves after steps T, 2T, 3T, ... and runs through the held-out rows in shuffled passes.  A
+        number: the reference code's schedule, which counts from 0 anew in every epoch of so many steps (alpha
+        moves after the first step of an epoch, the (T+1)-th, ...) and draws each batch afresh.
     rank, world_size : int
         Which process this is, and of how many; each takes its share of the rows, and gradients are averaged.
 
@@ -93,7 +93,8 @@ class AlphaSchedule:
             check_count("paper_steps_per_epoch", paper_steps_per_epoch)
         if n_held_out < world_size:
             raise ValueError(
-                f"alpha needs at least one held-out row per process, got {n_held_out} rows for {world_size} process(es)"
+                f"alpha needs at least one held-out row per process, got {n_held_out} rows for {world_size} "
+                "process(es)"
             )
         self.model = model
         self.alphas = trainable_alphas(model)
@@ -155,8 +156,8 @@ class AlphaSchedule:
         Parameters
         ----------
         optimizer : torch.optim.Optimizer
-            Holds alpha (`parameter_groups`).  Parameters without gradient must be left alone by its ``step``, as all
-            of PyTorch's do.
+            Holds alpha (`parameter_groups`).  Parameters without gradient must be left alone by its ``step``,
+            as all of PyTorch's do.
         step : int
             Adapter steps taken so far.
         loss : callable

@@ -12,7 +12,7 @@ from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from rmt_alpha.lora.alphas import count_parameters
-from rmt_alpha.lora.held_out import shared_rows, split_rows, take
+from rmt_alpha.lora.held_out import divide
 from rmt_alpha.lora.layers import AlphaLayer
 from rmt_alpha.lora.schedule import AlphaSchedule, check_count, hold, trainable_alphas
 
@@ -22,18 +22,19 @@ PAPER_BETAS = (0.9, 0.99)
 """AdamW's betas for the adapter in the reference code; alpha has the usual (0.9, 0.999)."""
 
 
-class AlphaTrainer(Trainer):  # type: ignore[misc, unused-ignore]
+class AlphaTrainer(Trainer):
     r"""Train an alpha-LoRA adapter: A and B on training batches, alpha on rows that they never see.
 
-    After every ``alpha_every``-th optimizer step, alpha takes one step of its own, on as many held-out rows as a
-    training step uses, with the gradients of everything else switched off.  In between, alpha is constant and costs
-    nothing.  All else is `transformers.Trainer`: gradient accumulation, mixed precision, several processes, evaluation,
-    checkpoints; a resumed run continues bit for bit.
+    After every ``alpha_every``-th optimizer step, alpha takes one step of its own, on as many held-out rows
+    as a training step uses, with the gradients of everything else switched off.  In between, alpha is
+    constant and costs nothing.  All else is `transformers.Trainer`: gradient accumulation, mixed precision,
+    several processes, evaluation, checkpoints; a resumed run continues bit for bit.
 
     Parameters
     ----------
     model, args, train_dataset, ...
-        As for `transformers.Trainer`.  The model carries an `AlphaLoraConfig` adapter whose alpha is trainable.
+        As for `transformers.Trainer`.  The model carries an `AlphaLoraConfig` adapter whose alpha is
+        trainable.
     alpha_every : int
         T, at least 1.
     alpha_learning_rate : float
@@ -41,16 +42,16 @@ class AlphaTrainer(Trainer):  # type: ignore[misc, unused-ignore]
     alpha_weight_decay : float
         Decay of alpha towards 1, non-negative.
     alpha_dataset : dataset or None
-        Rows for alpha, with ``len`` and row numbers, in the form of ``train_dataset``.  None: they are taken out of
-        ``train_dataset``.
+        Rows for alpha, with ``len`` and row numbers, in the form of ``train_dataset``.  None: they are taken
+        out of ``train_dataset``.
     alpha_split : float, int or None
         Share (float) or number (int) of the training rows to take out, by default a tenth; drawn with
         ``args.data_seed`` (or ``args.seed``).
     paper_mode : bool
-        Reproduce the reference code: alpha's batches are drawn from the full training set (nothing is held out),
-        alpha moves after the first step of each epoch and every T-th from there, its learning rate is constant, and
-        the adapter's AdamW has betas (0.9, 0.99).  It needs an adapter with ``scale_bias=True``, as that code scales
-        the bias.
+        Reproduce the reference code: alpha's batches are drawn from the full training set (nothing is held
+        out), alpha moves after the first step of each epoch and every T-th from there, its learning rate is
+        constant, and the adapter's AdamW has betas (0.9, 0.99).  It needs an adapter with
+        ``scale_bias=True``, as that code scales the bias.
 
     Attributes
     ----------
@@ -62,14 +63,16 @@ class AlphaTrainer(Trainer):  # type: ignore[misc, unused-ignore]
     Raises
     ------
     ValueError
-        Numbers out of range; an empty ``alpha_dataset``; one that shares rows with ``train_dataset``; no trainable
-        alpha; DeepSpeed or FSDP, which scatter the parameters that alpha's step needs.
+        Numbers out of range; an empty ``alpha_dataset``; one that shares rows with ``train_dataset``; no
+        trainable alpha; DeepSpeed or FSDP, which scatter the parameters that alpha's step needs.
 
     Notes
     -----
     The log carries ``alpha_mean``, ``alpha_std``, ``alpha_min``, ``alpha_max``, ``alpha_learning_rate`` and
     ``alpha_loss``, the held-out loss before the last alpha step.
     """
+
+    train_dataset: Any
 
     def __init__(
         self,
@@ -93,8 +96,9 @@ class AlphaTrainer(Trainer):  # type: ignore[misc, unused-ignore]
         super().__init__(model, args, *positional, **options)
         if self.is_deepspeed_enabled or self.is_fsdp_enabled:
             raise ValueError(
-                "AlphaTrainer does not support DeepSpeed or FSDP, which scatter the parameters that alpha's own step "
-                "needs whole; use DistributedDataParallel (torchrun), or a loop of your own with AlphaSchedule"
+                "AlphaTrainer does not support DeepSpeed or FSDP, which scatter the parameters that alpha's "
+                "own step needs whole; use DistributedDataParallel (torchrun), or a loop of your own with "
+                "AlphaSchedule"
             )
         if self.optimizer is not None:
             raise ValueError(
@@ -104,10 +108,10 @@ class AlphaTrainer(Trainer):  # type: ignore[misc, unused-ignore]
         trainable_alphas(self.model)  # or an error now, not after the data have been prepared
         if paper_mode and not _scales_bias(self.model):
             raise ValueError(
-                "paper_mode=True reproduces the reference code, which rescales the bias with the weight: make the "
-                "adapter with AlphaLoraConfig(scale_bias=True)"
+                "paper_mode=True reproduces the reference code, which rescales the bias with the weight: "
+                "make the adapter with AlphaLoraConfig(scale_bias=True)"
             )
-        self.train_dataset, self.alpha_dataset = _divide(
+        self.train_dataset, self.alpha_dataset = divide(
             self.train_dataset,
             alpha_dataset,
             alpha_split,
@@ -121,11 +125,11 @@ class AlphaTrainer(Trainer):  # type: ignore[misc, unused-ignore]
         if self.optimizer is None:
             alphas = trainable_alphas(self.model)
             hold(alphas)  # so that no other group takes it up
-            super().create_optimizer(*args, **kwargs)
-            if self.paper_mode and "betas" in self.optimizer.defaults:
-                for group in self.optimizer.param_groups:
+            optimizer = super().create_optimizer(*args, **kwargs)
+            if self.paper_mode and "betas" in optimizer.defaults:
+                for group in optimizer.param_groups:
                     group["betas"] = PAPER_BETAS
-            self.optimizer.add_param_group(
+            optimizer.add_param_group(
                 {"params": alphas, "lr": self.alpha_learning_rate, "weight_decay": self.alpha_weight_decay}
             )
         return self.optimizer
@@ -137,8 +141,9 @@ class AlphaTrainer(Trainer):  # type: ignore[misc, unused-ignore]
         if fresh and self.paper_mode:
             if not hasattr(scheduler, "lr_lambdas"):
                 raise ValueError(
-                    f"paper_mode=True keeps alpha's learning rate constant, which lr_scheduler_type="
-                    f"{self.args.lr_scheduler_type!r} cannot do; use 'linear', as the reference code does"
+                    "paper_mode=True keeps alpha's learning rate constant, which "
+                    f"lr_scheduler_type={self.args.lr_scheduler_type!r} cannot do; use 'linear', as the "
+                    "reference code does"
                 )
             scheduler.lr_lambdas[-1] = _constant
             scheduler.optimizer.param_groups[-1]["lr"] = self.alpha_learning_rate
@@ -198,7 +203,8 @@ class AlphaTrainer(Trainer):  # type: ignore[misc, unused-ignore]
             collate = self._get_collator_with_removed_columns(collate, description="training")
         inputs = self._prepare_inputs(collate([dataset[row] for row in rows]))
         with self.compute_loss_context_manager():
-            # self.model, not its wrapper: DistributedDataParallel would wait for gradients that are switched off.
+            # self.model, not its wrapper: DistributedDataParallel would wait for gradients that are switched
+            # off.
             return self.compute_loss(self.model, inputs)
 
     def _start_schedule(self) -> None:
@@ -216,11 +222,11 @@ class AlphaTrainer(Trainer):  # type: ignore[misc, unused-ignore]
         )
 
 
-class _AlphaSteps(TrainerCallback):  # type: ignore[misc, unused-ignore]
+class _AlphaSteps(TrainerCallback):
     """Calls the trainer at the two moments that it has no method for.
 
-    Alpha's step comes before the trainer logs, evaluates and saves: a checkpoint holds its outcome, and the state of
-    the random numbers (dropout) after it.
+    Alpha's step comes before the trainer logs, evaluates and saves: a checkpoint holds its outcome, and the
+    state of the random numbers (dropout) after it.
     """
 
     def __init__(self, trainer: AlphaTrainer) -> None:
@@ -251,38 +257,3 @@ def _checked(name: str, value: Any, positive: bool) -> float:
 def _scales_bias(model: nn.Module) -> bool:
     layers = [module for module in model.modules() if isinstance(module, AlphaLayer)]
     return all(layer.scale_bias.get(name, True) for layer in layers for name in layer.active_adapters)
-
-
-def _divide(training: Any, held_out: Any, size: float | None, seed: int, paper_mode: bool) -> tuple[Any, Any]:
-    """What the adapter trains on, and what alpha trains on."""
-    if held_out is not None and size is not None:
-        raise ValueError(f"pass alpha_dataset or alpha_split, not both: got alpha_split={size!r}")
-    if paper_mode and size is not None:
-        raise ValueError(
-            f"paper_mode=True draws alpha's batches from the full training set and holds nothing out: got alpha_split={size!r}"
-        )
-    if held_out is None:
-        if training is None:
-            return None, None
-        if not hasattr(training, "__len__") or not hasattr(training, "__getitem__"):
-            raise ValueError(
-                f"rows cannot be taken out of a stream ({type(training).__name__}): pass the held-out rows as "
-                "alpha_dataset, with len() and row numbers"
-            )
-        if paper_mode:
-            return training, training
-        rows, reserved = split_rows(len(training), 0.1 if size is None else size, seed)
-        return take(training, rows), take(training, reserved)
-    if not hasattr(held_out, "__len__") or not hasattr(held_out, "__getitem__"):
-        raise ValueError(f"alpha_dataset must have len() and row numbers, got {type(held_out).__name__}")
-    if not len(held_out):
-        raise ValueError(
-            "alpha_dataset is empty: alpha needs at least one row; leave it out to take rows off training"
-        )
-    if not paper_mode and hasattr(training, "__len__") and (shared := shared_rows(training, held_out)):
-        raise ValueError(
-            f"{shared} of the {len(held_out)} rows of alpha_dataset are rows of train_dataset too: alpha must learn from "
-            "rows that the adapter does not train on; take them out of train_dataset, leave alpha_dataset out to have "
-            "that done, or use paper_mode=True to do as the reference code does"
-        )
-    return training, held_out

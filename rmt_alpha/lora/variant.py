@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rmt_alpha.lora.layers import AlphaLayer
 
 
-class AlphaVariant(LoraVariant):  # type: ignore[misc, unused-ignore]
+class AlphaVariant(LoraVariant):
     """What PEFT's own LoRA layers call at the points where alpha matters."""
 
     def supports_lora_conversion(self) -> bool:
@@ -51,10 +51,8 @@ class AlphaVariant(LoraVariant):  # type: ignore[misc, unused-ignore]
         update = module.lora_B[active_adapter](module.lora_A[active_adapter](dropped))
         scaling = module.scaling[active_adapter]
         bias = None if module.scale_bias[active_adapter] else bias_before(module, active_adapter)
-        if bias is None:
-            scaled = update * scaling
-        else:
-            scaled = torch.add((1.0 - alpha) * bias, update, alpha=scaling)
+        shift = None if bias is None else (1.0 - alpha) * bias
+        scaled = update * scaling if shift is None else torch.add(shift, update, alpha=scaling)
         return torch.addcmul(scaled, result, alpha)
 
     @staticmethod
@@ -77,7 +75,7 @@ class AlphaVariant(LoraVariant):  # type: ignore[misc, unused-ignore]
 
 
 def bias_before(module: AlphaLayer, adapter: str) -> torch.Tensor | None:
-    """The bias contained in what ``adapter`` receives: that of the base, as changed by the adapters before it."""
+    """The bias in what ``adapter`` receives: that of the base, as changed by the adapters before it."""
     bias = getattr(module.get_base_layer(), "bias", None)
     if module.one_adapter_per_sample:
         return bias
@@ -95,7 +93,7 @@ def bias_before(module: AlphaLayer, adapter: str) -> torch.Tensor | None:
 
 
 def along_rows(module: AlphaLayer, adapter: str) -> torch.Tensor:
-    """alpha, shaped so that it multiplies the rows of the weight as it is stored (Conv1D stores it transposed)."""
+    """alpha, shaped to multiply the rows of the weight as it is stored (Conv1D stores it transposed)."""
     alpha = module.lora_rescale[adapter].alpha().detach()
     return alpha if module.fan_in_fan_out else alpha[:, None]
 
