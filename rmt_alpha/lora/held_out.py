@@ -1,4 +1,4 @@
-"""The rows that alpha learns from: taking them off the training set, and telling whether they are held out."""
+"""The rows that alpha learns from: taken off the training set, or checked to be none of it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ def divide(
     training : dataset or None
         The training set.
     held_out : dataset or None
-        Rows for alpha; None: take them off ``training``, a share or number ``size`` of them (a tenth if None).
+        Rows for alpha; None: take them off ``training``.
+    size : float, int or None
+        Share or number of rows to take; None: a tenth.
     seed : int
         Of the draw.
     paper_mode : bool

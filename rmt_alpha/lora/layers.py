@@ -33,7 +33,8 @@ class AlphaLayer(LoraLayer):
         self.lora_rescale = nn.ModuleDict()
         self.scale_bias: dict[str, bool] = {}
         self.train_alpha: dict[str, bool] = {}
-        self.one_adapter_per_sample = False
+        self.one_adapter_per_sample = False  # within a batch that mixes adapters
+        self.delta_is_low_rank = False  # while PEFT combines adapters, alpha apart
         self.unmerged: BaseCopy | None = None
 
     def resolve_lora_variant(self, *, config: LoraConfig, **kwargs: Any) -> LoraVariant | None:
@@ -53,7 +54,7 @@ class AlphaLayer(LoraLayer):
     def get_delta_weight(self, adapter: str) -> torch.Tensor:
         """W' - W0 of this adapter alone on the unmerged base: diag(alpha - 1) W0 + (s/r) B A."""
         update = self.low_rank_update(adapter)
-        if adapter not in self.lora_rescale:
+        if self.delta_is_low_rank or adapter not in self.lora_rescale:
             return update
         weight = self.unmerged_weight().to(update)
         return update + (along_rows(self, adapter) - 1.0).to(update) * weight
@@ -74,6 +75,7 @@ class AlphaLayer(LoraLayer):
             super().merge(safe_merge, adapter_names)
             return
         base, already = self.get_base_layer(), list(self.merged_adapters)
+        unpack(base)
         before = BaseCopy(base)
         try:
             super().merge(safe_merge, adapter_names)
@@ -106,6 +108,24 @@ class AlphaLayer(LoraLayer):
         for name, trained in self.train_alpha.items():
             if not trained:
                 self.lora_rescale[name].requires_grad_(False)
+
+
+def unpack(base: nn.Module) -> None:
+    """Undo what bitsandbytes does to a 4-bit weight at its first inference on some CPUs.
+
+    It is then laid out for a kernel, dequantising it gives nonsense, and PEFT would merge into that.  Reading
+    the layer's state makes bitsandbytes restore the layout.
+    """
+    if _packed(base):
+        base.state_dict()
+    if _packed(base):
+        raise ValueError(
+            "bitsandbytes has packed a 4-bit weight for inference: merge before the first evaluation"
+        )
+
+
+def _packed(base: nn.Module) -> bool:
+    return bool(getattr(getattr(base.weight, "quant_state", None), "packing_format_for_cpu", False))
 
 
 class AlphaLinear(AlphaLayer, Linear):

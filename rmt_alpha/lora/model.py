@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from peft.tuners.lora import LoraModel
 from peft.tuners.lora.layer import LoraLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from rmt_alpha.lora._extra import peft_version
 from rmt_alpha.lora.config import AlphaLoraConfig
 from rmt_alpha.lora.layers import AlphaLayer, with_alpha
+from rmt_alpha.lora.sharing import check_sharing, share_with_siblings
 
 
 class AlphaLoraModel(LoraModel):
@@ -29,7 +32,7 @@ class AlphaLoraModel(LoraModel):
             if "not found in the base model" not in str(error):
                 raise
             raise type(error)(f"{error} Linear layers of this model: {', '.join(names)}.") from None
-        _check_sharing(model, adapter_name, self.peft_config[adapter_name])
+        check_sharing(model, adapter_name, self.peft_config[adapter_name])
 
     def _create_and_replace(
         self,
@@ -54,7 +57,7 @@ class AlphaLoraModel(LoraModel):
             lora_config, adapter_name, target, target_name, parent, current_key=current_key, **kwargs
         )
         if isinstance(lora_config, AlphaLoraConfig):
-            _share_with_siblings(parent, target_name, adapter_name, lora_config)
+            share_with_siblings(parent, target_name, adapter_name, lora_config)
 
     @staticmethod
     def _create_new_module(
@@ -64,20 +67,54 @@ class AlphaLoraModel(LoraModel):
         return with_alpha(layer, adapter_name, lora_config, kwargs.get("target_name", "?"))
 
     def add_weighted_adapter(
-        self, adapters: list[str], weights: list[float], adapter_name: str, **kwargs: Any
+        self,
+        adapters: list[str],
+        weights: list[float],
+        adapter_name: str,
+        combination_type: str = "svd",
+        **kwargs: Any,
     ) -> None:
-        """Refused: PEFT combines A and B and knows nothing of alpha.
+        r"""Add an adapter whose change to the weight is the weighted sum of the given ones'.
+
+        .. math:: \alpha - 1 = \sum_i w_i\, (\alpha_i - 1), \qquad BA = \sum_i w_i\, B_i A_i ,
+
+        the second as far as PEFT's combination goes: "cat" is exact, "svd" is so if ``svd_rank`` is at least
+        the sum of the ranks, and "linear" is PEFT's rough one.
 
         Raises
         ------
-        NotImplementedError
-            Always.
+        ValueError
+            Another combination (they prune or vote on entries of A and B, which has no counterpart for
+            alpha), adapters whose alphas are of different kinds, or a name that is taken.
         """
-        raise NotImplementedError(
-            "add_weighted_adapter would combine the low-rank updates and drop alpha; activate the adapters "
-            "together (model.base_model.set_adapter([...]), composed in that order), or merge them one "
-            "after the other"
-        )
+        check_combination(self.peft_config, adapters, combination_type)
+        if adapter_name in self.peft_config:
+            raise ValueError(
+                f"there already is an adapter {adapter_name!r}: delete it, or choose another name"
+            )
+        layers = [module for module in self.model.modules() if isinstance(module, AlphaLayer)]
+        scaled = any(layer.scaling.get(name, 1) != 1 for layer in layers for name in adapters)
+        if combination_type == "svd" and scaled and peft_version() < (0, 21):
+            raise ValueError("combination_type='svd' needs peft 0.21: older releases scale the update twice")
+        for layer in layers:
+            layer.delta_is_low_rank = True
+        try:
+            super().add_weighted_adapter(
+                adapters, weights, adapter_name, combination_type=combination_type, **kwargs
+            )
+        finally:
+            for layer in layers:
+                layer.delta_is_low_rank = False
+        with torch.no_grad():
+            for layer in layers:
+                if adapter_name in layer.lora_rescale:
+                    parts = [
+                        weight * layer.lora_rescale[name].offset
+                        for name, weight in zip(adapters, weights, strict=True)
+                        if name in layer.lora_rescale
+                    ]
+                    offset = layer.lora_rescale[adapter_name].offset
+                    offset.copy_(torch.stack(parts).sum(0))
 
     def subtract_mutated_init(self, *args: Any, **kwargs: Any) -> Any:
         """Refused: the conversion of PiSSA and its kin to LoRA has no place for alpha.
@@ -102,39 +139,17 @@ def linear_names(model: nn.Module) -> list[str]:
     return list(dict.fromkeys(name.removesuffix(".base_layer").rpartition(".")[2] for name in names))
 
 
-def _share_with_siblings(parent: nn.Module, name: str, adapter: str, config: AlphaLoraConfig) -> None:
-    layer = getattr(parent, name)
-    for group in config.share_alpha or []:
-        if name not in group:
-            continue
-        for other_name in group:
-            other = getattr(parent, other_name, None)
-            if other is layer or not isinstance(other, AlphaLayer) or adapter not in other.lora_rescale:
-                continue
-            mine, theirs = (m.lora_rescale[adapter].offset.numel() for m in (layer, other))
-            if mine != theirs:
-                raise ValueError(
-                    f"share_alpha={config.share_alpha!r}: {name!r} has {mine} rows and {other_name!r} has "
-                    f"{theirs}, so they cannot have one alpha; take them apart, or use alpha_per='layer'"
-                )
-            layer.lora_rescale[adapter] = other.lora_rescale[adapter]
-            break
-
-
-def _check_sharing(model: nn.Module, adapter: str, config: AlphaLoraConfig) -> None:
-    """Every name of every group must be an adapted module in each parent that has one of the group."""
-    for group in config.share_alpha or []:
-        found = False
-        for parent_name, parent in model.named_modules():
-            children = dict(parent.named_children())
-            adapted = [n for n in group if adapter in getattr(children.get(n), "lora_rescale", {})]
-            found = found or bool(adapted)
-            if adapted and len(adapted) < len(group):
-                missing = next(n for n in group if n not in adapted)
-                raise ValueError(
-                    f"share_alpha={config.share_alpha!r}: {missing!r} is not an adapted module of "
-                    f"{parent_name!r}, where {adapted[0]!r} is; add it to target_modules or take it out of "
-                    "the group"
-                )
-        if not found:
-            raise ValueError(f"share_alpha={config.share_alpha!r}: no adapted module is called {group[0]!r}")
+def check_combination(configs: dict[str, Any], adapters: list[str], combination_type: str) -> None:
+    """Raise ValueError unless the alphas of ``adapters`` can be combined linearly."""
+    if combination_type not in ("cat", "linear", "svd"):
+        raise ValueError(
+            f"combination_type must be 'cat', 'svd' or 'linear' for alpha-LoRA, got {combination_type!r}, "
+            "which prunes or votes on the entries of A and B and has no counterpart for alpha"
+        )
+    known = [configs[name] for name in adapters if name in configs]  # PEFT complains of the others
+    for option in ("alpha_per", "scale_bias", "share_alpha"):
+        values = [getattr(config, option) for config in known]
+        if any(value != values[0] for value in values):
+            raise ValueError(
+                f"the adapters {adapters} differ in {option}, {values}: their alphas cannot be added"
+            )
