@@ -89,26 +89,16 @@ def test_bfloat16_merge_rounds_once():
         if name.endswith(("query.weight", "value.weight")):
             error = (merged[name].double() - value).abs()
             # Half a unit in the last of 8 bits, and what float32 adds to it where a sum cancels.
-            assert bool((error <= value.abs() * 2.0**-9 * 1.001 + 1e-6).all())
+            assert bool((error <= value.abs() * 2.0**-8 * 1.001 + 1e-6).all())
 
 
 def test_disabling_a_merged_adapter_gives_the_base_model():
-    base = ROBERTA.build(dtype=torch.bfloat16)
-    model = trained(ROBERTA, base)
-    for merged in (False, True):
-        if merged:
-            model.merge_adapter()
-        with model.disable_adapter():
-            plain = {n: p for n, p in model.named_parameters() if n.endswith("base_layer.weight")}
-            layer = next(m for m in model.modules() if hasattr(m, "lora_rescale"))
-            x = torch.randn(2, 16, dtype=torch.bfloat16)
-            expected = torch.nn.functional.linear(x, layer.get_base_layer().weight, layer.get_base_layer().bias)
-            assert torch.equal(layer(x), expected)
-            original = dict(base.named_parameters())
-            for name, parameter in plain.items():
-                assert merged or torch.equal(
-                    parameter, original[name.removeprefix("base_model.model.").replace(".base_layer", "")]
-                )
+    base = KINDS[3].build(dtype=torch.bfloat16)
+    model = trained(KINDS[3], base)
+    model.merge_adapter()
+    assert not torch.equal(output(model), output(base))
+    with model.disable_adapter():
+        assert torch.equal(output(model), output(base))
 
 
 def test_disabled_adapter_is_bit_equal_to_the_base():
