@@ -48,6 +48,7 @@ ALLOWED = {
     },
     "regression": {"effective_ridge"},
     "reference_formula": {"effective_ridge"},  # its ranges of arguments
+    "lora": set(),  # networks: nothing of the theory, and an extra that the core never imports
     "sweeps": {"isotropic", "simulation"},
     "comparison": {"simulation"},  # the theory comes in with the problem
 }

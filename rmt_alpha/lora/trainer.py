@@ -171,7 +171,7 @@ class AlphaTrainer(Trainer):
         return loss
 
     def alpha_step(self) -> None:
-        """Alpha's step on its next batch, if one is due after the adapter's step just taken, at the same rate."""
+        """Alpha's step on its next batch, if one is due after the adapter's step just taken."""
         assert self.schedule is not None
         self.alpha_rate = self.optimizer.param_groups[-1]["lr"]
         scaler = getattr(self.accelerator, "scaler", None)
@@ -229,8 +229,8 @@ class AlphaTrainer(Trainer):
 class _AlphaSteps(TrainerCallback):
     """Calls the trainer at the two moments that it has no method for.
 
-    Alpha's step comes before the trainer moves the learning rates on, logs, evaluates and saves: a checkpoint holds its outcome, and the
-    state of the random numbers (dropout) after it.
+    Alpha's step comes before the trainer moves the learning rates on, logs, evaluates and saves: a checkpoint
+    holds its outcome, and the state of the random numbers (dropout) after it.
     """
 
     def __init__(self, trainer: AlphaTrainer) -> None:

@@ -1,4 +1,4 @@
-"""The adapted layer computes diag(alpha) W0 x + (s/r) B A x + b, on every architecture and in every option."""
+"""The adapted layer computes diag(alpha) W0 x + (s/r) B A x + b, on every architecture, with every option."""
 
 from __future__ import annotations
 
@@ -127,10 +127,12 @@ def test_peft_options_keep_working():
     base = ROBERTA.build()
     options = {
         "r": 2, "lora_alpha": 4, "use_rslora": True, "rank_pattern": {"value": 4}, "lora_dropout": 0.5,
-        "layers_to_transform": [1], "modules_to_save": ["pooler"], "lora_bias": True, "exclude_modules": ["dense"],
+        "layers_to_transform": [1], "modules_to_save": ["pooler"], "lora_bias": True,
+        "exclude_modules": ["dense"],
     }  # fmt: skip
     model = get_peft_model(
-        copy.deepcopy(base), AlphaLoraConfig(target_modules=["query", "value"], task_type="SEQ_CLS", **options)
+        copy.deepcopy(base),
+        AlphaLoraConfig(target_modules=["query", "value"], task_type="SEQ_CLS", **options),
     )
     assert set(alphas(model)) == {f"roberta.encoder.layer.1.attention.self.{n}" for n in ("query", "value")}
     layers = {n.rpartition(".")[2]: m for n, m in model.named_modules() if hasattr(m, "lora_rescale")}
@@ -144,11 +146,15 @@ def test_peft_options_keep_working():
 
 def test_bfloat16_model_keeps_a_precise_alpha():
     base = ROBERTA.build(dtype=torch.bfloat16)
-    model = adapted(ROBERTA, base, alpha_init=1.001)  # 1.001 is not a bfloat16, nor is anything within 0.4 % of it
+    model = adapted(
+        ROBERTA, base, alpha_init=1.001
+    )  # 1.001 is not a bfloat16, nor is anything within 0.4 % of it
     assert all(torch.equal(a, torch.full_like(a, 1.001)) for a in alphas(model).values())
     assert output(model).dtype == torch.bfloat16
     model.to(torch.bfloat16)
-    assert all(a.dtype == torch.float32 and torch.equal(a, torch.full_like(a, 1.001)) for a in alphas(model).values())
+    assert all(
+        a.dtype == torch.float32 and torch.equal(a, torch.full_like(a, 1.001)) for a in alphas(model).values()
+    )
 
 
 def test_autocast_keeps_the_type_of_the_layer():
