@@ -17,9 +17,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-ROWS, TOKENS, EVERY = 16, 64, 10
+ROWS, TOKENS, EVERY = 8, 64, 10
 TARGETS = {"query, value": ["query", "value"], "every linear layer": ["query", "key", "value", "dense"]}
-PAIRS = 60
+PAIRS = 40
 
 
 def encoder() -> Any:
