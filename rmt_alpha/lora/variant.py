@@ -82,8 +82,8 @@ class LowPrecisionSum(torch.autograd.Function):
     """alpha * result + s * update + shift in a layer that computes in bfloat16 or float16, as under autocast.
 
     The sum is formed in float32 and rounded once: in the type of the layer alpha itself would lose its small
-    changes, and so would a sum of rounded terms.  PyTorch would then go backward in float32 too, at three times
-    LoRA's cost; alphas in the type of the layer are good enough for gradients.
+    changes, and so would a sum of rounded terms.  PyTorch would then go backward in float32 too, at three
+    times LoRA's cost; alphas in the type of the layer are good enough for gradients.
     """
 
     @staticmethod

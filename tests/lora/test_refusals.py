@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from peft import LoraConfig, PeftMixedModel, get_peft_model
+from peft.utils.hotswap import hotswap_adapter
 from tiny_transformers import KINDS, ROBERTA
 from torch import nn
 
@@ -102,6 +103,13 @@ def test_conversion_to_plain_lora(tmp_path):
 def test_mixed_models():
     with pytest.raises(ValueError, match="ALPHA_LORA"):
         PeftMixedModel(KINDS[3].build(), AlphaLoraConfig(target_modules=["q_proj"]))
+
+
+def test_hot_swapping(tmp_path):
+    model = get_peft_model(KINDS[3].build(), AlphaLoraConfig(target_modules=["q_proj"]))
+    model.save_pretrained(tmp_path)
+    with pytest.raises(NotImplementedError, match="ALPHA_LORA"):
+        hotswap_adapter(model, str(tmp_path), "default")
 
 
 def test_tensor_parallel_models():
