@@ -106,6 +106,19 @@ def test_adapter_and_alpha_alternate(tmp_path):
     assert then == [{"alpha"} if step % 3 == 0 else set() for step in range(1, 10)]
 
 
+def test_they_alternate_even_if_alpha_is_made_trainable_in_between(tmp_path):
+    class Meddling(TrainerCallback):
+        def on_step_begin(self, args, state, control, model, **kwargs):
+            model.set_adapter(
+                "default"
+            )  # PEFT: everything of the adapter is trainable; disable_adapter() ends so
+
+    watch = Watch()
+    run = trainer(tmp_path, callbacks=[Meddling(), watch], gradient_accumulation_steps=2)
+    run.train()
+    assert [changed for kind, changed in watch.moves if kind == "adapter's step"] == [{"adapter"}] * 9
+
+
 def test_the_adapter_never_sees_alphas_rows(tmp_path):
     whole = rows()
     run = trainer(tmp_path, train_dataset=whole, alpha_split=0.25)
@@ -251,6 +264,22 @@ def test_alpha_dataset_of_ones_own(tmp_path):
     assert len(run.train_dataset) == 40
     run.train()
     assert float(torch.cat(list(alphas(run.model).values())).std()) > 0
+
+
+class Stream(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        return iter(rows())
+
+
+def test_the_adapter_may_train_on_a_stream(tmp_path):
+    run = trainer(tmp_path, train_dataset=Stream(), alpha_dataset=rows(6, seed=9))
+    run.train()
+    assert float(torch.cat(list(alphas(run.model).values())).std()) > 0
+    run = trainer(
+        tmp_path, adapter(scale_bias=True), Stream(), paper_mode=True, alpha_dataset=rows(6, seed=9)
+    )
+    with pytest.raises(ValueError, match="counts steps within epochs"):
+        run.train()
 
 
 def test_lists_and_collators_work_too(tmp_path):
