@@ -234,7 +234,8 @@ class AlphaTrainer(Trainer):
                 "paper_mode=True counts steps within epochs, which a stream does not have: pass a "
                 "train_dataset with len()"
             ) from None
-        return math.ceil(batches / self.args.gradient_accumulation_steps)
+        accumulated: int = self.args.gradient_accumulation_steps
+        return math.ceil(batches / accumulated)
 
 
 class _AlphaSteps(TrainerCallback):

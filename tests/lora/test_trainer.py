@@ -221,6 +221,18 @@ def test_log_tells_of_alpha(tmp_path):
     )  # linear, as the adapter's
 
 
+def test_the_logged_loss_is_that_of_the_held_out_rows(tmp_path):
+    # Nothing moves but by 1e-12, and B = 0 keeps dropout without effect: the loss is that of the base model.
+    run = trainer(
+        tmp_path, alpha_split=4, alpha_every=1, alpha_learning_rate=1e-12, learning_rate=1e-12, max_steps=2
+    )
+    ids = torch.tensor(run.alpha_dataset["input_ids"])
+    expected = run.model(ids, labels=torch.tensor(run.alpha_dataset["labels"])).loss.item()
+    run.train()
+    losses = [entry["alpha_loss"] for entry in run.state.log_history if "alpha_loss" in entry]
+    assert losses == pytest.approx([expected] * 2, rel=1e-5)
+
+
 def test_afterwards_alpha_is_an_ordinary_parameter(tmp_path):
     run = trainer(tmp_path)
 
