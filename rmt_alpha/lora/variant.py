@@ -84,8 +84,8 @@ class LowPrecisionSum(torch.autograd.Function):
     """alpha * result + update + shift in a layer that computes in bfloat16 or float16, as under autocast.
 
     It stays in that type, as LoRA does, because a sum in float32 would cost more than all the rest.  It is
-    formed as result + (update + shift + (alpha - 1) result): rounded to 8 bits, alpha = 1.001 is 1, but alpha - 1
-    keeps its digits, and the bracket is small.  For gradients, rounded alphas are good enough.
+    formed as result + (update + shift + (alpha - 1) result): rounded to 8 bits, alpha = 1.001 is 1, but
+    alpha - 1 keeps its digits, and the bracket is small.  For gradients, rounded alphas are good enough.
     """
 
     @staticmethod
