@@ -1,0 +1,61 @@
+r"""Empirical Bayes: the evidence that labels and source scores give for alpha and the ridge.
+
+With a Gaussian prior around alpha times the source, the labels are
+
+    y ~ N( b + sum_k alpha_k s_k,  sigma^2 (I + X X^T / (n gamma)) ),
+
+whose inverse covariance is (I - H)/sigma^2, with the flat prior of the intercept integrated out.  Alpha is
+generalised least squares, sigma^2 the mean of the residuals, and the evidence follows in closed form.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rmt_alpha.from_data.criteria.base import Criterion
+from rmt_alpha.from_data.criteria.least_squares import least_squares
+from rmt_alpha.from_data.design import Array
+from rmt_alpha.from_data.ridge_path import RidgeFit
+
+
+class Evidence(Criterion):
+    """Largest marginal likelihood."""
+
+    name = "evidence"
+    for_regression = True
+
+    def best(self, fit: RidgeFit) -> Array:
+        """Generalised least squares."""
+        return least_squares(fit.gram)
+
+    def score(self, fit: RidgeFit, point: Array) -> float:
+        """Logarithm of the marginal likelihood, sigma^2 at its best value."""
+        if point[0] == 0:
+            return -np.inf
+        mix = np.concatenate([point[:1], -point[1:]])
+        return float(log_evidence(fit, np.asarray(mix @ fit.gram @ mix)))
+
+    def replicates(self, fit: RidgeFit) -> Array:
+        """Exact: without a sample, I - H loses r r^T / r_i, with r its column for that sample."""
+        return least_squares(self.grams_without(fit))
+
+    @staticmethod
+    def grams_without(fit: RidgeFit) -> Array:
+        """`RidgeFit.gram` without one sample each, (n, 1 + k, 1 + k)."""
+        missed = fit.residuals / np.sqrt(fit.path.design.total * fit.left_out_freedom)[:, None, None]
+        return np.asarray(fit.gram - np.einsum("iak,ibk->iab", missed, missed))
+
+
+def log_evidence(fit: RidgeFit, left: Array) -> Array:
+    """Logarithm of the marginal likelihood at one ridge, sigma^2 at its best value.
+
+    ``left`` holds mean squares V^T (I - H) V of the labels minus alpha times the source's scores, any shape.
+    """
+    design, outputs = fit.path.design, fit.path.outputs
+    freedom = design.total - design.fit_intercept
+    # A perfect fit is infinitely likely: as good as it gets.
+    sigma2 = np.maximum(design.total * left / (outputs * freedom), float(np.finfo(float).tiny))
+    volume = float(np.log1p(design.eigenvalues / fit.gamma).sum())
+    return np.asarray(-0.5 * outputs * (freedom * (np.log(2 * math.pi * sigma2) + 1.0) + volume))
