@@ -4,16 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
-from rmt_alpha.from_data.criteria import Choice, Criterion
+from rmt_alpha.from_data.criteria import Choice
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.points import as_alpha, as_point
-from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
 EQUAL = 1e-12
 """Scores that differ by less, relatively, count as equal: they differ by rounding."""
+
+
+class Fit(Protocol):
+    """Fits at one ridge, for any alpha; squared loss or another."""
+
+    def correction(self, point: Array) -> tuple[Array, Array]:
+        """Weights (K, p) and intercept (K,) that are trained on top of the source."""
+
+    def left_out(self, point: Array) -> Array:
+        """Score of each sample by the fit without it, (n, K)."""
+
+
+class Path(Protocol):
+    """Fits at any ridge."""
+
+    @property
+    def sources(self) -> int:
+        """Number of sources, k."""
+
+    def at(self, gamma: float) -> Fit:
+        """The fits at one ridge."""
+
+
+class Chooser(Protocol):
+    """A criterion, for the fits of some path."""
+
+    def choose(self, fit: Any, point: Array | None = None) -> Choice:
+        """The choice at one ridge; with ``point`` that alpha is held."""
+
+    def covariance(self, fit: Any, point: Array) -> Array:
+        """Covariance (k, k) of the chosen alpha at a fixed ridge."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +57,7 @@ class Selection:
         One for each ridge.
     index : int
         The best of them.
-    fit : RidgeFit
+    fit : Fit
         The fit at the chosen ridge.
     covariance : ndarray of shape (k, k)
         Of alpha at that ridge; 0 if alpha was given.
@@ -34,7 +65,7 @@ class Selection:
 
     choices: list[Choice]
     index: int
-    fit: RidgeFit
+    fit: Fit
     covariance: Array
 
     @property
@@ -48,9 +79,7 @@ class Selection:
         return as_alpha(self.best.point)
 
 
-def select(
-    criterion: Criterion, path: RidgePath, gammas: Sequence[float], alpha: Array | None = None
-) -> Selection:
+def select(criterion: Chooser, path: Path, gammas: Sequence[float], alpha: Array | None = None) -> Selection:
     """Choose the ridge and alpha together; with ``alpha`` given, the ridge alone.
 
     Of ridges that score the same, the largest is taken: it is the closest to the source.
