@@ -29,8 +29,9 @@ class AlphaRidgeBase(BaseEstimator):  # type: ignore[misc]
         """The ridges to choose from."""
         raise NotImplementedError
 
-    def _path(self, design: Design, labels: Array, scores: Array) -> Any:
+    def _path(self, design: Design, labels: Array, features: Array, source: SourceModel) -> Any:
         """The fits at every ridge."""
+        scores = source.scores(features, intercept=not self.fit_intercept)
         return RidgePath.from_scores(design, labels, scores)
 
     def _chooser(self, path: Any, features: Array, source: SourceModel) -> Chooser:
@@ -59,8 +60,7 @@ class AlphaRidgeBase(BaseEstimator):  # type: ignore[misc]
         there = counts > 0
         kept = features if there.all() else features[there]
         design = Design.from_features(kept, counts[there], fit_intercept=self.fit_intercept)
-        scores = source.scores(kept, intercept=not self.fit_intercept)
-        path = self._path(design, labels[there], scores)
+        path = self._path(design, labels[there], kept, source)
         alpha = check_alpha(self.alpha, source.count)
         if not source.weights.any():
             alpha = np.zeros(source.count)  # there is nothing to be scaled

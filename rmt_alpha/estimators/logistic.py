@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from rmt_alpha.estimators.logistic_base import AlphaLogisticBase
 from rmt_alpha.estimators.validation import check_gamma
+from rmt_alpha.from_data.convex.criteria import DEFAULT
 from rmt_alpha.from_data.design import Design
 
 
@@ -22,8 +23,8 @@ class AlphaLogisticRegression(AlphaLogisticBase):
     Parameters
     ----------
     gamma : float, default=1.0
-        Ridge **per sample**, positive; scikit-learn's ``C`` is ``1 / (n * gamma)``.  ``inf`` trains nothing but
-        the intercept.
+        Ridge **per sample**, positive; scikit-learn's ``C`` is ``1 / (n * gamma)``.  ``inf`` trains nothing
+        but the intercept.
     alpha : "auto", float or array_like of shape (k,), default="auto"
         How much of the source to keep, finite.  "auto" asks ``criterion``.  Of a source that was trained by
         another loss, 1 means little: scores of a ridge classifier are shorter than log-odds.
@@ -37,7 +38,7 @@ class AlphaLogisticRegression(AlphaLogisticBase):
         difference, because the intercept is trained without penalty.
     fit_intercept : bool, default=True
         Whether to fit an unpenalised intercept; else it is alpha times that of the source.
-    criterion : str, default=DEFAULTNAME
+    criterion : str, default="evidence"
         How alpha is chosen, as in `AlphaLogisticRegressionCV`.
 
     Attributes
@@ -103,7 +104,7 @@ class AlphaLogisticRegression(AlphaLogisticBase):
         intercept_source: Any = 0.0,
         fit_intercept: bool = True,
         *,
-        criterion: str = "loo_log_loss",
+        criterion: str = DEFAULT,
     ) -> None:
         self.gamma = gamma
         self.alpha = alpha

@@ -7,6 +7,7 @@ from typing import Any, Self
 from rmt_alpha.estimators.logistic_base import AlphaLogisticBase
 from rmt_alpha.estimators.ridge_classifier_cv import cv_results
 from rmt_alpha.estimators.validation import GAMMAS, check_gammas
+from rmt_alpha.from_data.convex.criteria import DEFAULT
 from rmt_alpha.from_data.design import Design
 
 
@@ -28,18 +29,18 @@ class AlphaLogisticRegressionCV(AlphaLogisticBase):
     ----------
     gammas : array_like of shape (g,), optional
         Ridges **per sample** to choose from (scikit-learn's ``C`` is ``1 / (n * gamma)``), positive; ``inf``
-        keeps to alpha times the source and trains nothing but the intercept.  By default 17 over eight decades
-        around the mean positive eigenvalue of the sample covariance, and ``inf``.
-    criterion : str, default=DEFAULTNAME
+        keeps to alpha times the source and trains nothing but the intercept.  By default 17 over eight
+        decades around the mean positive eigenvalue of the sample covariance, and ``inf``.
+    criterion : str, default="evidence"
         How to choose alpha and the ridge.
 
         - ``"evidence"``: largest marginal likelihood, by Laplace's approximation.  Few samples.
         - ``"loo_log_loss"``: least approximate leave-one-out log-loss.  From some hundred samples on.
-        - ``"loo_accuracy"``: largest approximate leave-one-out accuracy along the line of alphas from 0 through
-          that of least log-loss.  Many samples.
+        - ``"loo_accuracy"``: largest approximate leave-one-out accuracy along the line of alphas from 0
+          through that of least log-loss.  Many samples.
 
-        All are pulled to alpha = 0 by what one sample would say: that is the answer where the data are silent,
-        and where the source separates them, so that no finite alpha is best.
+        All are pulled to alpha = 0 by what one sample would say: that is the answer where the data are
+        silent, and where the source separates them, so that no finite alpha is best.
     coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
         Source weights: shape (p,) for two classes, (K, p) for more; for k sources (k, p) or (k, K, p), which
         make alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
@@ -120,7 +121,7 @@ class AlphaLogisticRegressionCV(AlphaLogisticBase):
     def __init__(
         self,
         gammas: Any = None,
-        criterion: str = "loo_log_loss",
+        criterion: str = DEFAULT,
         coef_source: Any = None,
         intercept_source: Any = 0.0,
         fit_intercept: bool = True,

@@ -193,8 +193,9 @@ class LooAccuracy(LooLogLoss):
 
 
 CRITERIA: dict[str, type[ConvexCriterion]] = {
-    kind.name: kind for kind in (LooLogLoss, LooAccuracy, LaplaceEvidence)
+    kind.name: kind for kind in (LaplaceEvidence, LooLogLoss, LooAccuracy)
 }
+DEFAULT = LaplaceEvidence.name
 
 
 def find_convex_criterion(name: object) -> ConvexCriterion:

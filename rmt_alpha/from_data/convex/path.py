@@ -1,9 +1,10 @@
-"""`ConvexPath`: fine-tuning by a convex loss for any ridge and alpha, from one decomposition of the features."""
+"""`ConvexPath`: fine-tuning by a convex loss for any ridge and alpha, from one decomposition."""
 
 from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +16,12 @@ from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 
 class ConvexPath:
-    r"""The objective
+    r"""Fits of one problem.
 
     .. math:: \frac1n \sum_i \ell(y_i, w^\top x_i + b)
         + \frac\gamma2 \Big\lVert w - \sum_k \alpha_k \tilde w_k \Big\rVert^2
 
-    in the coordinates of a `Design`: what is trained lies in the span of the (centred) samples.
+    is minimised in the coordinates of a `Design`: what is trained lies in the span of the (centred) samples.
 
     Parameters
     ----------
@@ -30,9 +31,11 @@ class ConvexPath:
         The loss, with the labels.
     scores : ndarray of shape (k, n, K)
         Scores of the sources.
+    rounding : float or ndarray of shape (k, n, K)
+        What of them may be rounding.
     """
 
-    def __init__(self, design: Design, loss: LabelLoss, scores: Array) -> None:
+    def __init__(self, design: Design, loss: LabelLoss, scores: Array, rounding: Any = 0.0) -> None:
         self.design, self.loss = design, loss
         self.weights = design.root**2
         self.share = np.minimum(design.counts, 1.0) / design.total
@@ -41,6 +44,11 @@ class ConvexPath:
         means = np.einsum("i,kim->km", self.weights, outputs)
         self.means = means if design.fit_intercept else np.zeros_like(means)
         self.scores = outputs - self.means[:, None, :]
+        # A source that says nothing about these samples must be silent, or alpha would amplify rounding.
+        noise = np.broadcast_to(rounding, scores.shape).max(axis=2, initial=0.0)
+        silent = (abs(self.scores).max(axis=2, initial=0.0) <= noise).all(axis=1)
+        self.scores[silent] = 0.0
+        self.unseen = scores - loss.outer(outputs)  # what the loss does not depend on, and no fit changes
         self.used = design.singular > 0
         self.start: Array | None = None  # coefficients of the last fit, of features not divided by its ridge
         self.alpha = np.zeros(len(scores))  # where a search for alpha starts
@@ -97,7 +105,8 @@ class ConvexFit:
     def solve(self, alpha: Array) -> Solution:
         """The fit at one alpha, (k,).
 
-        Newton's method starts from the last fit, moved along its tangent; where it ends does not depend on it.
+        Newton's method starts from the last fit, moved along its tangent; where it ends does
+        not depend on it.
         """
         path, last = self.path, self._last
         if last is not None and np.array_equal(last.alpha, alpha):
@@ -129,8 +138,8 @@ class ConvexFit:
 
     def left_out(self, point: Array) -> Array:
         """Score of each sample by the fit without it, (n, K)."""
-        solution = self.solve(point[1:])
-        return self.path.loss.outer(solution.left_out)
+        seen = self.path.loss.outer(self.solve(point[1:]).left_out)
+        return np.asarray(seen + np.tensordot(point[1:], self.path.unseen, 1))
 
     def leave_one_out(self, alpha: Array) -> LeaveOneOut:
         """The leave-one-out scores as lines in alpha that touch the true curves at this one."""

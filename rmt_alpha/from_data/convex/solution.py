@@ -1,7 +1,7 @@
-r"""`Solution`: a convex fit at one ridge and one alpha, its leave-one-out outputs, and how they move with alpha.
+r"""`Solution`: a convex fit at one ridge and alpha, its leave-one-out outputs, and how they move with alpha.
 
-Leaving out one of the copies of sample i takes :math:`\ell_i / n` from the objective; one Newton step from the
-fit to all samples gives (Rad and Maleki, arXiv 1801.10243; Beirami et al., arXiv 1711.05420)
+Leaving out one of the copies of sample i takes :math:`\ell_i / n` from the objective; one Newton step from
+the fit to all samples gives (Rad and Maleki, arXiv 1801.10243)
 
 .. math:: z_{-i} = z_i + (1 - h_i \ell''_i)^{-1} h_i \ell'_i, \qquad
     h_i = \frac1n x_i^\top \Big(\frac1n X^\top \mathrm{diag}(\ell'') X + \gamma\Big)^{-1} x_i ,

@@ -8,7 +8,7 @@ from rmt_alpha.from_data.design import Array
 
 
 def least_squares(gram: Array) -> Array:
-    """(1, alpha) that minimises (1, -alpha) gram (1, -alpha)^T; shape (..., 1 + k) for (..., 1 + k, 1 + k)."""
+    """(1, alpha) that minimises (1, -alpha) gram (1, -alpha)^T; (..., 1 + k) for (..., 1 + k, 1 + k)."""
     alpha = solve_scaled(gram[..., 1:, 1:], gram[..., 1:, 0])
     return np.concatenate([np.ones((*alpha.shape[:-1], 1)), alpha], axis=-1)
 
