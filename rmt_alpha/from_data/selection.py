@@ -12,9 +12,6 @@ from rmt_alpha.from_data.criteria import Choice
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.points import as_alpha, as_point
 
-EQUAL = 1e-12
-"""Scores that differ by less, relatively, count as equal: they differ by rounding."""
-
 
 class Fit(Protocol):
     """Fits at one ridge, for any alpha; squared loss or another."""
@@ -40,8 +37,10 @@ class Path(Protocol):
 class Chooser(Protocol):
     """A criterion, for the fits of some path."""
 
-    def choose(self, fit: Any, point: Array | None = None) -> Choice:
-        """The choice at one ridge; with ``point`` that alpha is held."""
+    def decide(
+        self, path: Any, gammas: Sequence[float], point: Array | None = None
+    ) -> tuple[list[Choice], int]:
+        """The choice at every ridge, and which of them is best; with ``point`` that alpha is held."""
 
     def covariance(self, fit: Any, point: Array) -> Array:
         """Covariance (k, k) of the chosen alpha at a fixed ridge."""
@@ -80,15 +79,9 @@ class Selection:
 
 
 def select(criterion: Chooser, path: Path, gammas: Sequence[float], alpha: Array | None = None) -> Selection:
-    """Choose the ridge and alpha together; with ``alpha`` given, the ridge alone.
-
-    Of ridges that score the same, the largest is taken: it is the closest to the source.
-    """
+    """Choose the ridge and alpha together; with ``alpha`` given, the ridge alone."""
     point = None if alpha is None else as_point(alpha)
-    choices = [criterion.choose(path.at(gamma), point) for gamma in gammas]
-    top = max(choice.score for choice in choices)
-    near = [i for i, one in enumerate(choices) if one.score == top or one.score >= top - EQUAL * abs(top)]
-    index = max(near, key=lambda i: (choices[i].tie, choices[i].gamma))
+    choices, index = criterion.decide(path, gammas, point)
     fit = path.at(gammas[index])
     if point is None and path.sources:
         covariance = criterion.covariance(fit, choices[index].point)

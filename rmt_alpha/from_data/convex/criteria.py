@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from rmt_alpha._checks import check_choice
-from rmt_alpha.from_data.convex.path import ConvexFit
+from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
 from rmt_alpha.from_data.convex.solution import Solution
-from rmt_alpha.from_data.criteria.base import Choice
+from rmt_alpha.from_data.criteria.base import Choice, index_of_best
 from rmt_alpha.from_data.criteria.least_squares import solve_scaled
 from rmt_alpha.from_data.criteria.zero_one import half_width, nearest_best
 from rmt_alpha.from_data.design import EPS, Array
@@ -64,6 +65,13 @@ class ConvexCriterion(ABC):
         """The choice at one ridge; with ``point`` = (1, alpha) that alpha is held."""
         alpha = self.search(fit) if point is None else point[1:]
         return Choice(fit.gamma, as_point(alpha), self.score(fit, fit.solve(alpha)), 0.0)
+
+    def decide(
+        self, path: ConvexPath, gammas: Sequence[float], point: Array | None = None
+    ) -> tuple[list[Choice], int]:
+        """The choice at every ridge, and which of them is best; with ``point`` that alpha is held."""
+        choices = [self.choose(path.at(gamma), point) for gamma in gammas]
+        return choices, index_of_best(choices)
 
     def search(self, fit: ConvexFit) -> Array:
         """The alpha that minimises the criterion and the prior, from where the last search ended."""
