@@ -38,7 +38,7 @@ class AlphaLogisticRegression(AlphaLogisticBase):
         difference, because the intercept is trained without penalty.
     fit_intercept : bool, default=True
         Whether to fit an unpenalised intercept; else it is alpha times that of the source.
-    criterion : str, default="evidence"
+    criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaLogisticRegressionCV`.
 
     Attributes
@@ -91,9 +91,10 @@ class AlphaLogisticRegression(AlphaLogisticBase):
     ... )
     >>> model = AlphaLogisticRegression(gamma=1.0, coef_source=source).fit(X, y)
     >>> print(f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f}")
-    TODO
+    alpha = 2.70 +- 0.36
     >>> model.predict_proba(X[:2]).round(2)
-    TODO
+    array([[0.84, 0.16],
+           [1.  , 0.  ]])
     """
 
     def __init__(

@@ -316,7 +316,10 @@ SAMPLE = draw("n < p")
     [
         ({"alpha": np.inf}, r"alpha must be finite, got inf"),
         ({"alpha": "best"}, "alpha must be 'auto', a number"),
-        ({"criterion": "loo_mse"}, "criterion must be one of 'evidence', 'loo_log_loss', 'loo_accuracy'"),
+        (
+            {"criterion": "loo_mse"},
+            "criterion must be one of 'consensus', 'evidence', 'loo_log_loss', 'loo_accuracy'",
+        ),
         ({"coef_source": np.ones(3)}, "one entry per feature, 40"),
         ({"coef_source": LogisticRegression()}, "not fitted.*FrozenEstimator"),
     ],

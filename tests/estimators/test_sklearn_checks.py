@@ -59,7 +59,7 @@ ESTIMATORS = [
     AlphaLogisticRegression(),
     AlphaLogisticRegressionCV(FEW),
     SourcedLogistic(0.01, fit_intercept=False),
-    SourcedLogisticCV(FEW, criterion="evidence"),
+    SourcedLogisticCV(FEW),
     SourcedLogisticCV(FEW, criterion="loo_accuracy"),
 ]
 

@@ -164,6 +164,32 @@ class LaplaceEvidence(ConvexCriterion):
         return slopes, np.einsum("jia,iab,kib->ijk", moved, inner, moved)
 
 
+class Consensus(ConvexCriterion):
+    """Least mean of minus the log evidence and the sum of leave-one-out log-losses.
+
+    Both are log-losses of predicting the n labels: the evidence of predicting each from those before it, none
+    at first; leaving one out, each from all the others.
+    """
+
+    name = "consensus"
+    parts = (LaplaceEvidence(), LooLogLoss())
+
+    def local(self, fit: ConvexFit, solution: Solution) -> Local:
+        """The mean, its slope, and the mean curvature."""
+        one, two = (part.local(fit, solution) for part in self.parts)
+        slope, curvature = (one.slope + two.slope) / 2, (one.curvature + two.curvature) / 2
+        return Local((one.value + two.value) / 2, slope, curvature)
+
+    def value(self, fit: ConvexFit, solution: Solution) -> float:
+        """The mean."""
+        return sum(part.value(fit, solution) for part in self.parts) / 2
+
+    def pulls(self, fit: ConvexFit, solution: Solution) -> tuple[Array, Array]:
+        """Means of those of the parts."""
+        (slopes, bends), (others, more) = (part.pulls(fit, solution) for part in self.parts)
+        return (slopes + others) / 2, (bends + more) / 2
+
+
 class LooAccuracy(LooLogLoss):
     """Largest leave-one-out accuracy.
 
@@ -201,9 +227,9 @@ class LooAccuracy(LooLogLoss):
 
 
 CRITERIA: dict[str, type[ConvexCriterion]] = {
-    kind.name: kind for kind in (LaplaceEvidence, LooLogLoss, LooAccuracy)
+    kind.name: kind for kind in (Consensus, LaplaceEvidence, LooLogLoss, LooAccuracy)
 }
-DEFAULT = LaplaceEvidence.name
+DEFAULT = Consensus.name
 
 
 def find_convex_criterion(name: object) -> ConvexCriterion:

@@ -40,7 +40,7 @@ EQUAL = 1e-12
 
 
 def index_of_best(choices: Sequence[Choice]) -> int:
-    """Which choice scores highest; of ridges that score the same, the largest: it is closest to the source."""
+    """Which choice scores highest; of equal ones that of the largest ridge, closest to the source."""
     top = max(choice.score for choice in choices)
     near = [i for i, one in enumerate(choices) if one.score == top or one.score >= top - EQUAL * abs(top)]
     return max(near, key=lambda i: (choices[i].tie, choices[i].gamma))
