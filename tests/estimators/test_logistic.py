@@ -231,7 +231,7 @@ def test_scores_are_what_they_are_said_to_be():
     assert held.coef_ == pytest.approx(loss.coef_, abs=1e-8)
 
 
-@pytest.mark.parametrize("criterion", ["loo_log_loss", "evidence"])
+@pytest.mark.parametrize("criterion", ["consensus", "evidence", "loo_log_loss"])
 def test_standard_error_against_the_spread_of_alpha(criterion):
     rng = np.random.default_rng(5)
     p, n, draws = 15, 60, 120

@@ -152,7 +152,7 @@ def test_leaving_out_a_little_is_exact_to_first_order(kind, intercept):
     assert errors[2] < 0.02 * shifts[2]
 
 
-@pytest.mark.parametrize("criterion", ["loo_log_loss", "evidence"])
+@pytest.mark.parametrize("criterion", ["consensus", "evidence", "loo_log_loss"])
 @pytest.mark.parametrize("kind", [LogisticLoss, SoftmaxLoss])
 def test_no_alpha_near_by_is_better(criterion, kind):
     _, path, _, _ = problem("n > p", kind)
