@@ -15,15 +15,31 @@ from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import Chooser, Selection, select
 
 
-class AlphaRidgeBase(BaseEstimator):  # type: ignore[misc]
-    """Fine-tuning from a rescaled source, by squared loss; subclasses know labels and ridges."""
+class SourcedEstimator(BaseEstimator):  # type: ignore[misc]
+    """An estimator with a source model: ``coef_source`` and ``intercept_source``."""
 
     coef_source: Any
     intercept_source: Any
+    n_features_in_: int
+
+    def _source(self, outputs: int, classes: Any = None) -> SourceModel:
+        """The source model in the shape of the target problem."""
+        return resolve_source(
+            self.coef_source,
+            self.intercept_source,
+            outputs=outputs,
+            features=self.n_features_in_,
+            names=getattr(self, "feature_names_in_", None),
+            classes=classes,
+        )
+
+
+class AlphaRidgeBase(SourcedEstimator):
+    """Fine-tuning from a rescaled source, by squared loss; subclasses know labels and ridges."""
+
     fit_intercept: bool
     alpha: Any
     criterion: str
-    n_features_in_: int
 
     def _ridges(self, design: Design) -> Any:
         """The ridges to choose from."""
@@ -39,17 +55,6 @@ class AlphaRidgeBase(BaseEstimator):  # type: ignore[misc]
         criterion = find_criterion(self.criterion, regression=not isinstance(self, ClassifierMixin))
         return criterion.prepared(path, features, source.weights)
 
-    def _source(self, outputs: int, classes: Any = None) -> SourceModel:
-        """The source model in the shape of the target problem."""
-        return resolve_source(
-            self.coef_source,
-            self.intercept_source,
-            outputs=outputs,
-            features=self.n_features_in_,
-            names=getattr(self, "feature_names_in_", None),
-            classes=classes,
-        )
-
     def _fit(
         self, features: Array, labels: Array, counts: Array, source: SourceModel
     ) -> tuple[Selection, Array, Array, Array]:
@@ -64,8 +69,7 @@ class AlphaRidgeBase(BaseEstimator):  # type: ignore[misc]
         alpha = check_alpha(self.alpha, source.count)
         if not source.weights.any():
             alpha = np.zeros(source.count)  # there is nothing to be scaled
-        chooser = self._chooser(path, kept, source)
-        selection = select(chooser, path, self._ridges(design), alpha)
+        selection = select(self._chooser(path, kept, source), path, self._ridges(design), alpha)
         point = selection.best.point
         correction, center = selection.fit.correction(point)
         weights, biases = source.mixed(point[1:])

@@ -34,7 +34,7 @@ RATIOS = {"consensus": (0.75, 1.5), "evidence": (0.85, 1.5), "loo_mse": (0.75, 2
 
 
 @pytest.mark.parametrize("criterion", RATIOS)
-@pytest.mark.parametrize("n", [40, 150])
+@pytest.mark.parametrize("n", [40, pytest.param(150, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("gamma", [0.3, pytest.param(3.0, marks=pytest.mark.slow)])
 def test_standard_error_of_alpha(criterion, n, gamma):
     spectrum, mean, source, rng = world(80)
@@ -48,7 +48,7 @@ def test_standard_error_of_alpha(criterion, n, gamma):
     assert low < np.median([fit.alpha_stderr_ for fit in fits]) / spread < high
 
 
-@pytest.mark.parametrize("criterion", ["loo_accuracy", "loo_snr"])
+@pytest.mark.parametrize("criterion", ["loo_accuracy", pytest.param("loo_snr", marks=pytest.mark.slow)])
 def test_standard_error_of_heavy_tailed_alphas(criterion):
     # These alphas have no variance to speak of: what counts is how often the middle lies within one error.
     spectrum, mean, source, rng = world(80)
@@ -151,7 +151,7 @@ def test_predicted_accuracy_against_simulation():
     spectrum, mean, source, rng = world(200)
     n, gamma, alphas = 100, 0.5, np.array([0.0, 0.3, 1.0])
     predicted, reached = [], []
-    for X, y in samples(n, spectrum, mean, rng, count=60):
+    for X, y in samples(n, spectrum, mean, rng, count=40):
         predicted.append(estimate_problem(X, y, source, fit_intercept=False).curve(gamma).accuracy(alphas))
         row = []
         for alpha in alphas:
@@ -159,6 +159,6 @@ def test_predicted_accuracy_against_simulation():
             row.append(ndtr(w @ mean / np.sqrt(w @ (spectrum * w))))
         reached.append(row)
     predicted, reached = np.array(predicted), np.array(reached)
-    error = np.std(predicted - reached, axis=0) / np.sqrt(60)
+    error = np.std(predicted - reached, axis=0) / np.sqrt(40)
     # 4 standard errors, and 1 % for |mu|^2 being raised to what the overlap requires, and for 1/n.
     assert np.all(np.abs((predicted - reached).mean(axis=0)) < 4 * error + 0.01)
