@@ -14,7 +14,11 @@ from threadpoolctl import threadpool_limits
 
 import rmt_alpha as ra
 
-SHAPES = {"n = 1000, p = 100": (1000, 100), "n = 200, p = 400": (200, 400), "n = 40, p = 20,000": (40, 20_000)}
+SHAPES = {
+    "n = 1000, p = 100": (1000, 100),
+    "n = 200, p = 400": (200, 400),
+    "n = 40, p = 20,000": (40, 20_000),
+}
 CRITERIA = ("consensus", "evidence", "loo_log_loss", "loo_accuracy")
 
 

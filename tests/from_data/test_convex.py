@@ -11,6 +11,8 @@ from rmt_alpha.from_data.convex import newton
 from rmt_alpha.from_data.convex.criteria import CRITERIA, LaplaceEvidence, LooLogLoss
 from rmt_alpha.from_data.convex.label_loss import LogisticLoss, SoftmaxLoss, SquaredLoss, cross_entropy
 from rmt_alpha.from_data.convex.path import ConvexPath
+from rmt_alpha.from_data.criteria.evidence import Evidence
+from rmt_alpha.from_data.criteria.squared_error import LooMse
 from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.ridge_path import RidgePath
 
@@ -87,6 +89,22 @@ def test_squared_loss_is_ridge_exactly(shape, intercept):
         assert slopes == pytest.approx(expected.leave_one_out.lines[:, 1:], rel=1e-8, abs=1e-9)
         for one, two in zip(fit.correction(point), expected.correction(point), strict=True):
             assert one == pytest.approx(two, rel=1e-9, abs=1e-11)
+
+
+@intercepts
+@pytest.mark.parametrize(
+    ("criterion", "exact"), [("evidence", Evidence()), ("loo_log_loss", LooMse())], ids=["evidence", "loo"]
+)
+def test_squared_loss_has_the_replicates_of_ridge(criterion, exact, intercept):
+    _, path, labels, scores = problem("n > p", SquaredLoss, intercept=intercept)
+    ridge = RidgePath.from_scores(path.design, labels, scores).at(0.3)
+    alpha = exact.best(ridge)[1:]
+    rule, fit = CRITERIA[criterion](), path.at(0.3)
+    solution = fit.solve(alpha)
+    here, (pulls, bends) = rule.local(fit, solution), rule.pulls(fit, solution)
+    assert here.slope == pytest.approx(np.zeros(2), abs=1e-9)
+    moved = np.linalg.solve(here.curvature - bends, pulls[..., None])[..., 0]
+    assert alpha + moved == pytest.approx(exact.replicates(ridge)[:, 1:], rel=1e-7)
 
 
 def test_squared_loss_has_the_gaussian_evidence():
