@@ -91,10 +91,10 @@ class AlphaLogisticRegression(AlphaLogisticBase):
     ... )
     >>> model = AlphaLogisticRegression(gamma=1.0, coef_source=source).fit(X, y)
     >>> print(f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f}")
-    alpha = 2.70 +- 0.36
+    alpha = 2.32 +- 0.23
     >>> model.predict_proba(X[:2]).round(2)
-    array([[0.84, 0.16],
-           [1.  , 0.  ]])
+    array([[0.83, 0.17],
+           [0.99, 0.01]])
     """
 
     def __init__(

@@ -38,10 +38,11 @@ class AlphaLogisticRegressionCV(AlphaLogisticBase):
         - ``"evidence"``: largest marginal likelihood, by Laplace's approximation.  Few samples.
         - ``"loo_log_loss"``: least approximate leave-one-out log-loss.  Hundreds of samples.
         - ``"loo_accuracy"``: largest approximate leave-one-out accuracy along the line of alphas from 0
-          through that of least log-loss.  Thousands of samples.
+          through that of least log-loss.  Many samples.
 
-        All are pulled to alpha = 0 by what one sample would say: that is the answer where the data are
-        silent, and where the source separates them, so that no finite alpha is best.
+        The search has a weak prior of alpha, by which the scores of the source are log-odds of size 2.5.  It
+        pulls alpha to 0, which is the answer where the data are silent, and keeps it finite where the source
+        separates them.
     coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
         Source weights: shape (p,) for two classes, (K, p) for more; for k sources (k, p) or (k, K, p), which
         make alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
@@ -112,11 +113,11 @@ class AlphaLogisticRegressionCV(AlphaLogisticBase):
     >>> print(
     ...     f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f} at gamma = {model.gamma_:.2g}"
     ... )
-    alpha = 1.30 +- 0.34 at gamma = 1.6
+    alpha = 1.19 +- 0.29 at gamma = 5.1
     >>> print(
     ...     f"leave-one-out accuracy {np.mean((model.loo_decision_function_ > 0) == y):.3f}"
     ... )
-    leave-one-out accuracy 0.900
+    leave-one-out accuracy 0.875
     """
 
     def __init__(

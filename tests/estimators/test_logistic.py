@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_digits, load_iris
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -272,6 +272,17 @@ def test_a_source_that_separates_gets_a_finite_alpha(criterion):
         model = AlphaLogisticRegression(gamma, coef_source=[1.0, 0.0, 0.0], criterion=criterion).fit(X, y)
         assert 0 < model.alpha_ < 30
         assert model.score(X, y) == 1.0
+
+
+def test_many_classes_far_out():
+    # Log-odds of 250: of a loss of 1e-8, rounding of the scores leaves no more than a few digits.
+    X, y = load_digits(return_X_y=True)
+    source = RidgeClassifier(10).fit(X[:900], y[:900]).coef_
+    few = np.random.default_rng(1).permutation(np.arange(900, 1797))[:60]
+    for alpha in (30.0, 60.0, 120.0):
+        model = AlphaLogisticRegression(0.01, alpha, source).fit(X[few], y[few])
+        assert model.score(X[few], y[few]) == 1.0
+        assert np.isfinite(model.loo_decision_function_).all()
 
 
 def test_probabilities():

@@ -1,9 +1,9 @@
 r"""Choosing alpha and the ridge of a convex fit: a smooth function of alpha, a Newton search, and its errors.
 
 Each criterion is a sum over samples that is minimised in alpha.  Where the samples say little, or nothing
-finite is best (a source that separates them), a prior decides: half a sample of either class at the root
-mean square :math:`t = \sqrt{\alpha^\top S \alpha}` of the source's scores, which adds
-:math:`\frac12 \log(1 + e^t) + \frac12 \log(1 + e^{-t})` and so pulls alpha to 0, by one sample's worth.
+finite is best (a source that separates them), a prior decides: the scores of the source have the root mean
+square :math:`t = \sqrt{\alpha^\top S \alpha}`, a log-odds, and t is Gaussian of size `SCALE`: weakly
+informative, in the sense of Gelman et al. (Annals of Applied Statistics 2, 2008).
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from rmt_alpha.from_data.zero_one import StepFunction, zero_one_path
 
 PRECISION = 1e-10
 """A search ends when a sum over samples of log-losses would fall by less than this."""
+SCALE = 2.5
+"""Size of the log-odds that a source is expected to give."""
 STEPS = 50
 LEAP = 4.0
 """Largest change of the root mean square score of the sources in one step."""
@@ -59,7 +61,7 @@ class ConvexCriterion(ABC):
 
     def score(self, fit: ConvexFit, solution: Solution) -> float:
         """How good a solution is; larger is better, and comparable between ridges."""
-        return -self.value(fit, solution)
+        return -self.value(fit, solution) - _prior(fit.path.spread, solution.alpha)
 
     def choose(self, fit: ConvexFit, point: Array | None = None) -> Choice:
         """The choice at one ridge; with ``point`` = (1, alpha) that alpha is held."""
@@ -88,7 +90,7 @@ class ConvexCriterion(ABC):
             length = min(1.0, LEAP / max(math.sqrt(max(float(step @ path.spread @ step), 0.0)), EPS))
             while length > EPS:
                 trial = fit.solve(alpha + length * step)
-                found = self.value(fit, trial) + _prior(path.spread, trial.alpha)[0]
+                found = self.value(fit, trial) + _prior(path.spread, trial.alpha)
                 if found <= here.value - 1e-4 * length * gain:
                     break
                 length /= 2
@@ -237,20 +239,14 @@ def find_convex_criterion(name: object) -> ConvexCriterion:
     return CRITERIA[check_choice("criterion", name, tuple(CRITERIA))]()
 
 
-def _prior(spread: Array, alpha: Array) -> tuple[float, float]:
-    """The prior's term, and tanh(t/2) / (2 t): its slope is that times S alpha."""
-    t = math.sqrt(max(float(alpha @ spread @ alpha), 0.0))
-    return float(np.logaddexp(0, t) + np.logaddexp(0, -t)) / 2, 0.25 if t < 1e-8 else float(
-        np.tanh(t / 2) / (2 * t)
-    )
+def _prior(spread: Array, alpha: Array) -> float:
+    """Minus the logarithm of the prior, up to a constant."""
+    return float(alpha @ spread @ alpha) / (2 * SCALE**2)
 
 
 def _with_prior(local: Local, spread: Array, alpha: Array) -> Local:
-    """The prior is concave in t^2, so that its tangent there is a parabola in alpha that lies above it."""
-    value, weight = _prior(spread, alpha)
-    return Local(
-        local.value + value, local.slope + weight * (spread @ alpha), local.curvature + weight * spread
-    )
+    weight = spread / SCALE**2
+    return Local(local.value + _prior(spread, alpha), local.slope + weight @ alpha, local.curvature + weight)
 
 
 def _between(path: StepFunction, low: float, high: float) -> StepFunction:

@@ -13,6 +13,8 @@ from rmt_alpha.from_data.design import EPS, Array
 
 DECREMENT = 1e-24
 """Newton stops when the excess that it expects is this fraction of the objective."""
+ROUNDING = 1e-10
+"""Below this fraction of the objective, an excess that stops shrinking is due to rounding."""
 STEPS = 200
 REACH = 10.0
 """No output moves by more than this plus its largest size in one step: beyond, a quadratic model is blind."""
@@ -100,9 +102,10 @@ def minimise(
         factor = _factor(rows, penalty, weights, blocks)
         move = -solve(factor, gradient)
         decrement = -float(np.vdot(gradient, move))
-        # Rounding ends it, too: far below what matters, and no longer shrinking.
-        rounding = decrement <= 1e10 * DECREMENT * max(value, EPS) and decrement > 0.1 * last
-        if rounding or decrement <= max(DECREMENT * value, np.finfo(float).tiny):
+        # Rounding ends it, too: convergence is quadratic here, unless nothing is left but rounding.
+        noise = 8 * EPS * (1 + abs(z).max())  # of a log-loss, by that of its outputs
+        small = decrement <= max(ROUNDING * value, noise)
+        if (small and decrement > 0.1 * last) or decrement <= max(DECREMENT * value, np.finfo(float).tiny):
             return Minimum(theta, z, value, slope, blocks, factor, decrement / 2, steps)
         last = decrement
         change = rows @ move
@@ -110,11 +113,13 @@ def minimise(
         while True:
             trial, outputs = theta + length * move, z + length * change
             found = _objective(trial, outputs, penalty, weights, loss)
-            if found <= value - ARMIJO * length * decrement + 8 * EPS * value:
+            if found <= value - ARMIJO * length * decrement + noise:
                 break
             length /= 2
             if length < EPS:
                 minimum = Minimum(theta, z, value, slope, blocks, factor, decrement / 2, steps)
+                if small:
+                    return minimum
                 raise NewtonError(f"Newton's method found no descent after {steps} steps", minimum)
         theta, value = trial, found
         z = offset + rows @ theta
