@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rmt_alpha.comparison import Comparison, compare
     from rmt_alpha.estimators.alpha_path import alpha_path
     from rmt_alpha.estimators.estimate_problem import estimate_problem
+    from rmt_alpha.estimators.logistic import AlphaLogisticRegression
+    from rmt_alpha.estimators.logistic_cv import AlphaLogisticRegressionCV
     from rmt_alpha.estimators.ridge import AlphaRidge
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier
     from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "AlphaLogisticRegression": "estimators.logistic",
+    "AlphaLogisticRegressionCV": "estimators.logistic_cv",
     "AlphaPath": "from_data.alpha_path",
     "AlphaRidge": "estimators.ridge",
     "AlphaRidgeClassifier": "estimators.ridge_classifier",
@@ -67,6 +71,8 @@ _LAZY = {
 
 __all__ = [
     "AlphaCurve",
+    "AlphaLogisticRegression",
+    "AlphaLogisticRegressionCV",
     "AlphaPath",
     "AlphaRidge",
     "AlphaRidgeClassifier",
