@@ -82,7 +82,7 @@ def compute(quick: bool = False, data: Any = None) -> Calibration:
     data
         Not used: no data files are needed.
     """
-    alpha, draws = np.linspace(-1.0, 4.0, 13 if quick else 61), 10 if quick else 300
+    alpha, draws = np.linspace(-1.0, 4.0, 26 if quick else 61), 10 if quick else 300
     points = np.array([0.0, 1.0, 2.0, 3.0])
     curves = [problem(gamma).curve() for gamma in RIDGES]
     theory, simulated, stderr = np.empty((3, 2, len(RIDGES), len(points)))

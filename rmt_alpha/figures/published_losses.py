@@ -100,7 +100,7 @@ def compute(quick: bool = False, data: Any = None) -> Published:
     data
         Not used: no data files are needed.
     """
-    ratio, draws = np.linspace(0.5, 10.0, 9 if quick else 40), 6 if quick else 100
+    ratio, draws = np.linspace(0.5, 10.0, 20 if quick else 39), 6 if quick else 100
     points = np.array([1.0, 2.0, 4.0] if quick else [1.0, 2.0, 3.0, 4.0, 6.0, 8.0])
 
     def errors(value: float) -> tuple[float, float]:
