@@ -124,11 +124,12 @@ class Consensus(Criterion):
         rows = dict(zip(finite, table, strict=True))
         for i, gamma in enumerate(gammas):
             if i in rows:
-                point, score = line.point(unit * _mean_kappa(rows[i]) / gamma), float(logsumexp(rows[i]))
+                alpha, score = unit * float(_mean_kappa(rows[i])) / gamma, float(logsumexp(rows[i]))
+                point = line.point(alpha)
             else:  # an infinite ridge has no prior weight
                 point, score = Evidence().choose(path.at(gamma)).point, -math.inf
             choices.append(Choice(gamma, point, score, 0.0))
-        kappa = _mean_kappa(logsumexp(table, axis=0))
+        kappa = float(_mean_kappa(logsumexp(table, axis=0)))
         same = _shares(logsumexp(table[:, np.sign(KAPPAS) == np.sign(kappa)], axis=1))
         nearest = int(np.abs(logs - same @ logs).argmin())
         index = finite[nearest]
@@ -166,8 +167,7 @@ class Consensus(Criterion):
             line.log_evidence(fit, alphas, Evidence.grams_without(fit))
             + _log_margins(fit.path.design.total - 1.0, line, alphas, means, grams)
         )
-        kappas = np.array([_mean_kappa(row) for row in table])
-        alpha = line.alpha_unit * line.gamma_unit * kappas / fit.gamma
+        alpha = line.alpha_unit * line.gamma_unit * _mean_kappa(table) / fit.gamma
         return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
 
 
@@ -209,11 +209,14 @@ def _quadratic(gram: Array, alphas: Array) -> Array:
 
 
 def _shares(logarithms: Array) -> Array:
-    return np.asarray(np.exp(logarithms - logsumexp(logarithms)))
+    weights = np.exp(logarithms - logarithms.max(axis=-1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
-def _mean_kappa(weights: Array) -> float:
-    """Geometric mean of kappa for the sign that has more weight, in its unit."""
-    positive, negative = np.split(weights, 2)
-    sign, side = (1.0, positive) if logsumexp(positive) >= logsumexp(negative) else (-1.0, negative)
-    return sign * float(np.exp(_shares(side) @ np.log(_SIZES)))
+def _mean_kappa(weights: Array) -> Array:
+    """Geometric mean of kappa for the sign that has more weight, in its unit; over the last axis."""
+    sides = _shares(weights).reshape(*weights.shape[:-1], 2, _SIZES.size)  # positive, negative
+    sizes = sides.sum(axis=-1)
+    positive = sizes[..., 0] >= sizes[..., 1]
+    means = np.where(positive, sides[..., 0, :] @ np.log(_SIZES), sides[..., 1, :] @ np.log(_SIZES))
+    return np.asarray(np.where(positive, 1.0, -1.0) * np.exp(means / sizes.max(axis=-1)))
