@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +31,22 @@ METHODS = ("source", *FIXED, *CRITERIA, f"{DEFAULT}_intercept", *BASELINES)
 GAMMA = 1.0
 PENALTIES = np.logspace(-1, 5, 19)
 """Ridge penalties for scikit-learn (not per sample)."""
-STRENGTHS = np.logspace(-4, 0, 5)
+STRENGTHS = np.logspace(-4, -1, 4)
 """Inverse penalties C of the logistic regressions."""
 
 
-def accuracies(
-    split: Split, source: Array, alpha: float, pooled: tuple[Array, Array] | None = None
-) -> dict[str, float]:
-    """Test accuracy of every method on one split, as fractions.
+class _Remembering(RidgePath):
+    """A path whose fits, and what is derived from them, are shared by all criteria."""
+
+    def at(self, gamma: float) -> RidgeFit:
+        fits: dict[float, RidgeFit] = self.__dict__.setdefault("_fits", {})
+        if gamma not in fits:
+            fits[gamma] = super().at(gamma)
+        return fits[gamma]
+
+
+def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
+    """Test accuracy, as a fraction, of the source, the fixed choices and every criterion, on one split.
 
     Parameters
     ----------
@@ -46,37 +55,64 @@ def accuracies(
         Weights of the source classifier.
     alpha : float
         The oracle's.
-    pooled : (features, labels) of the source, optional
-        With it the baselines run as well, which take most of the time.
     """
+    return _scored(split, _choices(split, source, alpha))
+
+
+def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]) -> dict[str, float]:
+    """The same of scikit-learn's baselines, and of the default with an intercept.
+
+    Parameters
+    ----------
+    split : Split
+    source : ndarray of shape (p,)
+    pooled : (features, labels)
+        Of the source.
+    """
+    return _scored(split, _baselines(split, source, pooled))
+
+
+def _scored(split: Split, scores: Iterator[tuple[str, Array]]) -> dict[str, float]:
     right = split.test_labels > 0
-    return {
-        name: float(np.mean((scores > 0) == right)) for name, scores in _scores(split, source, alpha, pooled)
-    }
+    return {name: float(np.mean((values > 0) == right)) for name, values in scores}
 
 
-def _scores(
-    split: Split, source: Array, alpha: float, pooled: tuple[Array, Array] | None
-) -> Iterator[tuple[str, Array]]:
-    own = split.train @ source
-    test_own = split.test @ source
-    yield "source", test_own
-    for intercept in (False, True):
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Fits of one split, and what they predict for its test rows."""
+
+    split: Split
+    source: Array
+    path: RidgePath
+    projected: Array
+    """Coordinates of the test rows on the right vectors of the training rows."""
+
+    @classmethod
+    def of(cls, split: Split, source: Array, *, intercept: bool) -> _Problem:
         design = Design.from_features(split.train, fit_intercept=intercept)
-        path = RidgePath.from_scores(design, split.labels[:, None], own[None, :, None])
-        projected = split.test @ design.right.T
-        if not intercept:
-            for name, value in FIXED.items():
-                fixed = alpha if name == "oracle" else value
-                yield name, _predict(path.at(GAMMA), as_point(np.array(fixed)), projected, test_own)
-        for name in (DEFAULT,) if intercept else CRITERIA:
-            criterion = find_criterion(name).prepared(path, split.train, source[None, None])
-            choices, index = criterion.decide(path, default_gammas(design))
-            best = choices[index]
-            label = f"{name}_intercept" if intercept else name
-            yield label, _predict(path.at(best.gamma), best.point, projected, test_own)
-    if pooled is not None:
-        yield from _scikit_learn(split, own, test_own, pooled)
+        scores = split.train @ source
+        path = _Remembering.from_scores(design, split.labels[:, None], scores[None, :, None])
+        return cls(split, source, path, split.test @ design.right.T)
+
+    def fixed(self, gamma: float, point: Array) -> Array:
+        fit = self.path.at(gamma)
+        weights, intercept = fit.correction(point)
+        learned = self.projected @ (fit.path.design.right @ weights[0])
+        return np.asarray(learned + intercept[0] + point[1] * (self.split.test @ self.source))
+
+    def chosen(self, name: str) -> Array:
+        criterion = find_criterion(name).prepared(self.path, self.split.train, self.source[None, None])
+        choices, index = criterion.decide(self.path, default_gammas(self.path.design))
+        return self.fixed(choices[index].gamma, choices[index].point)
+
+
+def _choices(split: Split, source: Array, alpha: float) -> Iterator[tuple[str, Array]]:
+    yield "source", split.test @ source
+    problem = _Problem.of(split, source, intercept=False)
+    for name, value in FIXED.items():
+        yield name, problem.fixed(GAMMA, as_point(np.array(alpha if name == "oracle" else value)))
+    for name in CRITERIA:
+        yield name, problem.chosen(name)
 
 
 def default_gammas(design: Design) -> list[float]:
@@ -86,16 +122,7 @@ def default_gammas(design: Design) -> list[float]:
     return list(check_gammas(None, design))
 
 
-def _predict(fit: RidgeFit, point: Array, projected: Array, test_own: Array) -> Array:
-    """Scores of the test rows, their coordinates ``projected`` on the right vectors of the training rows."""
-    weights, intercept = fit.correction(point)
-    learned = projected @ (fit.path.design.right @ weights[0])
-    return np.asarray(learned + intercept[0] + point[1] * test_own)
-
-
-def _scikit_learn(
-    split: Split, own: Array, test_own: Array, pooled: tuple[Array, Array]
-) -> Iterator[tuple[str, Array]]:
+def _baselines(split: Split, source: Array, pooled: tuple[Array, Array]) -> Iterator[tuple[str, Array]]:
     from sklearn.linear_model import LogisticRegressionCV, RidgeClassifierCV
     from sklearn.model_selection import StratifiedKFold
 
@@ -118,6 +145,8 @@ def _scikit_learn(
         ).fit(features, labels)
         return np.asarray(model.decision_function(test))
 
+    yield f"{DEFAULT}_intercept", _Problem.of(split, source, intercept=True).chosen(DEFAULT)
+    own, test_own = split.train @ source, split.test @ source
     extended, test_extended = np.column_stack([split.train, own]), np.column_stack([split.test, test_own])
     both = np.concatenate([pooled[0], split.train]), np.concatenate([pooled[1], split.labels])
     for name, train in (("ridge", ridge), ("logistic", logistic)):

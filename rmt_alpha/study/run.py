@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,15 +16,17 @@ from tqdm import tqdm
 from rmt_alpha.datasets import LabelledData
 from rmt_alpha.figures.amazon_task import MeanEstimate, draw_splits, ridge
 from rmt_alpha.reference_formula import reference_optimal_alpha
-from rmt_alpha.study.methods import accuracies
+from rmt_alpha.study.methods import accuracies, baseline_accuracies
 from rmt_alpha.study.protocols import PROTOCOLS, Array, Transfer
 from rmt_alpha.study.store import Block, Record, Results
 from rmt_alpha.study.tasks import find_study
 
 SEEDS = (1, 123, 404)
 SPLITS = 20
+BASELINES = 2
+"""The first splits of each seed, on which the baselines run: they take most of the time."""
 BLOCK = 10
-"""Splits of a block; the baselines run on its first one."""
+"""Splits of a block."""
 GAMMA_SOURCE = 1.0
 
 
@@ -34,18 +37,21 @@ def plan(
     sizes: Sequence[int] | None = None,
     seeds: Sequence[int] = SEEDS,
     splits: int = SPLITS,
+    baselines: int = BASELINES,
     protocols: Sequence[str] = PROTOCOLS,
 ) -> list[Block]:
     """The blocks of a study, in an order in which an interrupted run has a bit of everything."""
     study = find_study(name)
-    return [
-        Block(name, pair, n, protocol, seed, start, min(BLOCK, splits - start))
-        for start in range(0, splits, BLOCK)
-        for seed in seeds
-        for protocol in protocols
-        for n in (sizes or study.sizes)
-        for pair in (pairs or study.pairs)
-    ]
+    seeds, sizes, pairs = list(seeds), list(sizes or study.sizes), list(pairs or study.pairs)
+    cells = list(itertools.product(sizes, pairs))
+    blocks = []
+    for protocol in protocols:
+        for start, seed in itertools.product(range(0, splits, BLOCK), seeds):
+            size = min(BLOCK, splits - start)
+            blocks += [Block(name, pair, n, protocol, "choices", seed, start, size) for n, pair in cells]
+        for start, seed in itertools.product(range(min(baselines, splits)), seeds):
+            blocks += [Block(name, pair, n, protocol, "baselines", seed, start, 1) for n, pair in cells]
+    return blocks
 
 
 def run_study(
@@ -104,8 +110,12 @@ def compute(block: Block, data: str | None) -> tuple[Block, Results]:
         for i, (train, test) in enumerate(drawn):
             if i < block.start:
                 continue
-            pooled = (transfer.source_features, transfer.source_labels) if i == block.start else None
-            results.append(accuracies(transfer.split(train, test), weights, alpha, pooled))
+            split = transfer.split(train, test)
+            if block.part == "choices":
+                results.append(accuracies(split, weights, alpha))
+            else:
+                pooled = (transfer.source_features, transfer.source_labels)
+                results.append(baseline_accuracies(split, weights, pooled))
     return block, results
 
 

@@ -21,6 +21,7 @@ class Block(NamedTuple):
     pair: str
     n: int
     protocol: str
+    part: str
     seed: int
     start: int
     splits: int

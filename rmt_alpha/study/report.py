@@ -1,0 +1,39 @@
+"""Files and bars from the results of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rmt_alpha.reproduce import csv_text
+from rmt_alpha.study.drawing import draw
+from rmt_alpha.study.store import Block, Results
+from rmt_alpha.study.summary import FLOORS, Bar, check_bars, gather, tables
+from rmt_alpha.study.tasks import Study
+
+
+def report(study: Study, results: Sequence[tuple[Block, Results]], out: Path) -> tuple[list[Path], list[Bar]]:
+    """Write ``NAME_summary.csv``, ``NAME_pairs.csv`` and ``NAME.png``, and check the bars.
+
+    Parameters
+    ----------
+    study : Study
+    results : list of (Block, results)
+        As `run_study` returns them.
+    out : Path
+        Folder, which exists.
+
+    Returns
+    -------
+    files : list of Path
+    bars : list of Bar
+        Under the paper's protocol; the accuracies to be reached are those of the Amazon reviews.
+    """
+    cells = gather(results)
+    files = []
+    for stem, (header, rows) in tables(cells).items():
+        files.append(out / f"{study.name}_{stem}.csv")
+        files[-1].write_text(csv_text(header, rows), encoding="utf-8")
+    files.append(out / f"{study.name}.png")
+    draw(cells, study.name).savefig(files[-1], dpi=150)
+    return files, check_bars(cells, FLOORS if study.name == "amazon" else {})
