@@ -36,7 +36,7 @@ class AlphaRidgeClassifierCV(AlphaClassifierMixin, AlphaRidgeBase):
           that keeps to the source where the data are silent.  Good from few samples to many.
         - ``"evidence"``: largest marginal likelihood; alpha by generalised least squares.  Precise for few
           samples, and hardly ever far off.
-        - ``"loo_mse"``: least leave-one-out squared error.  Good from about a hundred samples on.
+        - ``"loo_mse"``: least leave-one-out squared error.  Good from a few hundred samples on.
         - ``"loo_accuracy"``: largest exact leave-one-out accuracy over all real alpha.  The thing itself,
           but a
           step function: for many samples.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rmt_alpha.figures import style
+from rmt_alpha.from_data.criteria import DEFAULT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ def plot_alpha_path(
     alpha: Any = None,
     *,
     estimate: ProblemEstimate | None = None,
-    criterion: str = "evidence",
+    criterion: str = DEFAULT,
 ) -> Figure:
     """Draw leave-one-out accuracy and risk against alpha.
 
@@ -36,7 +37,7 @@ def plot_alpha_path(
     estimate : ProblemEstimate, optional
         From `estimate_problem` on the same data: the accuracy that theory predicts is laid over the measured
         one.
-    criterion : str, default="evidence"
+    criterion : str, default="consensus"
         Whose alpha is marked, with its standard error.
 
     Returns

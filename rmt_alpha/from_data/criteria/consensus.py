@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 from rmt_alpha.from_data.criteria.base import Choice, Criterion
 from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence
@@ -114,7 +114,7 @@ class Consensus(Criterion):
         if line is None:
             point = np.ones(1) if point is None else point
             weights = np.array([self.score(fit, point) for fit in fits])
-            best = finite[int(np.abs(logs - _shares(weights) @ logs).argmin())]
+            best = finite[int(np.abs(logs - softmax(weights) @ logs).argmin())]
             scores = dict(zip(finite, weights.tolist(), strict=True))
             return [Choice(g, point, scores.get(i, -math.inf), 0.0) for i, g in enumerate(gammas)], best
         posterior = np.array([line.log_posterior(fit) for fit in fits])
@@ -124,13 +124,15 @@ class Consensus(Criterion):
         rows = dict(zip(finite, table, strict=True))
         for i, gamma in enumerate(gammas):
             if i in rows:
-                alpha, score = unit * float(_mean_kappa(rows[i])) / gamma, float(logsumexp(rows[i]))
-                point = line.point(alpha)
+                point, score = (
+                    line.point(unit * float(_mean_kappa(rows[i])) / gamma),
+                    float(logsumexp(rows[i])),
+                )
             else:  # an infinite ridge has no prior weight
                 point, score = Evidence().choose(path.at(gamma)).point, -math.inf
             choices.append(Choice(gamma, point, score, 0.0))
         kappa = float(_mean_kappa(logsumexp(table, axis=0)))
-        same = _shares(logsumexp(table[:, np.sign(KAPPAS) == np.sign(kappa)], axis=1))
+        same = softmax(logsumexp(table[:, np.sign(KAPPAS) == np.sign(kappa)], axis=1))
         nearest = int(np.abs(logs - same @ logs).argmin())
         index = finite[nearest]
         gamma = gammas[index]
@@ -167,7 +169,8 @@ class Consensus(Criterion):
             line.log_evidence(fit, alphas, Evidence.grams_without(fit))
             + _log_margins(fit.path.design.total - 1.0, line, alphas, means, grams)
         )
-        alpha = line.alpha_unit * line.gamma_unit * _mean_kappa(table) / fit.gamma
+        kappas = _mean_kappa(table)
+        alpha = line.alpha_unit * line.gamma_unit * kappas / fit.gamma
         return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
 
 
@@ -208,15 +211,9 @@ def _quadratic(gram: Array, alphas: Array) -> Array:
     return np.asarray(gram[..., 0, 0, :] + 2 * alphas * gram[..., 0, 1, :] + alphas**2 * gram[..., 1, 1, :])
 
 
-def _shares(logarithms: Array) -> Array:
-    weights = np.exp(logarithms - logarithms.max(axis=-1, keepdims=True))
-    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
-
-
 def _mean_kappa(weights: Array) -> Array:
-    """Geometric mean of kappa for the sign that has more weight, in its unit; over the last axis."""
-    sides = _shares(weights).reshape(*weights.shape[:-1], 2, _SIZES.size)  # positive, negative
-    sizes = sides.sum(axis=-1)
-    positive = sizes[..., 0] >= sizes[..., 1]
-    means = np.where(positive, sides[..., 0, :] @ np.log(_SIZES), sides[..., 1, :] @ np.log(_SIZES))
-    return np.asarray(np.where(positive, 1.0, -1.0) * np.exp(means / sizes.max(axis=-1)))
+    """Geometric mean of kappa for the sign that has more weight, in its unit; rows at once."""
+    positive, negative = np.split(weights, 2, axis=-1)
+    first = logsumexp(positive, axis=-1) >= logsumexp(negative, axis=-1)
+    side = np.where(np.expand_dims(first, -1), positive, negative)
+    return np.asarray(np.where(first, 1.0, -1.0) * np.exp(softmax(side, axis=-1) @ np.log(_SIZES)))
