@@ -54,7 +54,7 @@ def load_digit_pair(positive: int, negative: int, data: str | os.PathLike[str] |
     ((1916, 784), [1.0, -1.0, 1.0, -1.0])
     """
     for name, digit in (("positive", positive), ("negative", negative)):
-        if not (isinstance(digit, int | np.integer) and 0 <= digit <= 9):
+        if digit not in range(10):
             raise ValueError(f"{name} must be a digit from 0 to 9, got {digit!r}")
     if positive == negative:
         raise ValueError(f"positive and negative must be different digits, got {positive} twice")

@@ -12,7 +12,7 @@ import hashlib
 import importlib.util
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -123,18 +123,26 @@ def disjoint_sentences(
         In random order, the same at every call.
     """
     check_choice("collection", collection, COLLECTIONS)
-    used = [(text, label) for text, label in load_rt_polarity(data) if _in_half(text)]
-    if collection == "sst2":
-        used = without_phrases_of([text for text, _ in used], load_sst2(data))
+    half = [(text, label) for text, label in load_rt_polarity(data) if _in_half(text)]
     rng = np.random.default_rng(0)
-    shuffled = [used[i] for i in rng.permutation(len(used))]
-    kept = [[one for one in shuffled if one[1] == label][:per_class] for label in (1.0, -1.0)]
-    size = min(map(len, kept))
-    both = [*kept[0][:size], *kept[1][:size]]
+    everything = half if collection == "rt" else load_sst2(data)
+    used: Iterable[tuple[str, float]] = (everything[i] for i in rng.permutation(len(everything)))
+    if collection == "sst2":
+        used = without_phrases_of([text for text, _ in half], used)
+    kept: dict[float, Texts] = {1.0: [], -1.0: []}
+    for text, label in used:
+        if len(kept[label]) < per_class:
+            kept[label].append((text, label))
+        if all(len(rows) >= per_class for rows in kept.values()):
+            break  # the search for phrases takes its time
+    size = min(map(len, kept.values()))
+    both = [one for rows in kept.values() for one in rows[:size]]
     return [both[i] for i in rng.permutation(len(both))]
 
 
-def without_phrases_of(sentences: Sequence[str], phrases: Texts) -> Texts:
+def without_phrases_of(
+    sentences: Sequence[str], phrases: Iterable[tuple[str, float]]
+) -> Iterator[tuple[str, float]]:
     """The phrases that are part of none of the sentences, whatever the spacing and punctuation.
 
     Parameters
@@ -154,7 +162,10 @@ def without_phrases_of(sentences: Sequence[str], phrases: Texts) -> Texts:
     [('greatness', 1.0)]
     """
     everything = "\n".join(_plain(sentence) for sentence in sentences)
-    return [(text, label) for text, label in phrases if _plain(text) and _plain(text) not in everything]
+    for text, label in phrases:
+        plain = _plain(text)
+        if plain and plain not in everything:
+            yield text, label
 
 
 def _plain(text: str) -> str:

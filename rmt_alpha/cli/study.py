@@ -23,7 +23,7 @@ examples:
   rmt-alpha study amazon --jobs 2                    everything (about 45 minutes of one core)
   rmt-alpha study amazon --protocol paper --n 20 40  part of it, into the same record"""
 
-QUICK = {"seeds": (1,), "splits": 2, "sizes": (20, 100)}
+QUICK_SEEDS, QUICK_SPLITS, QUICK_SIZES = (1,), 2, (20, 100)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -81,9 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
     blocks = plan(
         study.name,
         pairs=arguments.pairs,
-        sizes=arguments.n or (QUICK["sizes"] if arguments.quick else None),
-        seeds=QUICK["seeds"] if arguments.quick else SEEDS,
-        splits=QUICK["splits"] if arguments.quick else arguments.splits,
+        sizes=arguments.n or (QUICK_SIZES if arguments.quick else None),
+        seeds=QUICK_SEEDS if arguments.quick else SEEDS,
+        splits=QUICK_SPLITS if arguments.quick else arguments.splits,
         baselines=1 if arguments.quick else arguments.baselines,
         protocols=arguments.protocol or ("paper", "inductive"),
     )

@@ -46,8 +46,8 @@ def _amazon(pair: str, data: Folder) -> tuple[LabelledData, LabelledData]:
 def _mnist(pair: str, data: Folder) -> tuple[LabelledData, LabelledData]:
     from rmt_alpha.digits import load_digit_pair
 
-    source, target = (tuple(map(int, digits.split("/"))) for digits in pair.split("->"))
-    return load_digit_pair(*source, data=data), load_digit_pair(*target, data=data)
+    source, target = (load_digit_pair(int(digits[0]), int(digits[2]), data) for digits in pair.split("->"))
+    return source, target
 
 
 def _embeddings(pair: str, data: Folder) -> tuple[LabelledData, LabelledData]:
