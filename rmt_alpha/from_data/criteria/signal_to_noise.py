@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from rmt_alpha.from_data.criteria.base import Criterion
-from rmt_alpha.from_data.design import EPS, Array
+from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.ridge_path import RidgeFit
+from rmt_alpha.from_data.score_moments import ScoreMoments
 
 
 class LooSnr(Criterion):
@@ -27,10 +28,7 @@ class LooSnr(Criterion):
 
     def replicates(self, fit: RidgeFit) -> Array:
         """Moments without the line of one sample; the other lines are kept as they are."""
-        means, grams = moments_without(fit)
-        # Sources without scores leave a singular matrix; a ridge of rounding size gives them 0.
-        ridge = EPS * np.trace(fit.leave_one_out.moments.gram) * np.eye(means.shape[1])
-        return np.asarray(np.linalg.solve(grams + ridge, means[..., None])[..., 0])
+        return ScoreMoments(*moments_without(fit)).best_direction()
 
 
 def moments_without(fit: RidgeFit) -> tuple[Array, Array]:
