@@ -26,7 +26,7 @@ FLOOR = -6.0
 def draw(cells: Cells, title: str) -> Figure:
     """One panel for each protocol; bars are one standard error of the paired difference."""
     protocols = list(dict.fromkeys(protocol for protocol, _ in cells.values))
-    figure = Figure(figsize=(5.2 * len(protocols), 4.4), layout="constrained")
+    figure = Figure(figsize=(max(8.0, 5.2 * len(protocols)), 4.6), layout="constrained")
     panels = figure.subplots(1, len(protocols), sharey=True, squeeze=False)[0]
     top = 1.0
     for axes, protocol in zip(panels, protocols, strict=True):

@@ -13,7 +13,7 @@ from rmt_alpha.study.tasks import Study
 
 
 def report(study: Study, results: Sequence[tuple[Block, Results]], out: Path) -> tuple[list[Path], list[Bar]]:
-    """Write ``NAME_summary.csv``, ``NAME_pairs.csv`` and ``NAME.png``, and check the bars.
+    """Write the tables as ``NAME_*.csv``, the bars as ``NAME_bars.txt``, and the picture ``NAME.png``.
 
     Parameters
     ----------
@@ -36,4 +36,7 @@ def report(study: Study, results: Sequence[tuple[Block, Results]], out: Path) ->
         files[-1].write_text(csv_text(header, rows), encoding="utf-8")
     files.append(out / f"{study.name}.png")
     draw(cells, study.name).savefig(files[-1], dpi=150)
-    return files, check_bars(cells, FLOORS if study.name == "amazon" else {})
+    bars = check_bars(cells, FLOORS if study.name == "amazon" else {})
+    files.append(out / f"{study.name}_bars.txt")
+    files[-1].write_text("".join(f"{bar}\n" for bar in bars), encoding="utf-8")
+    return files, bars

@@ -87,7 +87,10 @@ def gather(results: Iterable[tuple[Block, Results]]) -> Cells:
 
 
 def tables(cells: Cells) -> dict[str, Table]:
-    """``summary``: means over pairs, beside the default; ``pairs``: every pair, default against source."""
+    """``summary``: means over pairs, beside the default; ``pairs``: every pair, default against its rivals.
+
+    And for each protocol an overview, one row for each method.
+    """
     header = ["protocol", "n", "method", "accuracy", "default_minus_method", "standard_error", "splits"]
     rows: list[list[Any]] = []
     each: list[list[Any]] = []
@@ -101,7 +104,25 @@ def tables(cells: Cells) -> dict[str, Table]:
         columns = [cells.of(protocol, n, method).mean(axis=1) for method in (*RIVALS, DEFAULT)]
         for pair, *numbers in zip(cells.pairs, *columns, strict=True):
             each.append([protocol, n, pair, *(round(float(x), 3) for x in numbers)])
-    return {"summary": (header, rows), "pairs": (["protocol", "n", "pair", *RIVALS, DEFAULT], each)}
+    by_pair = (["protocol", "n", "pair", *RIVALS, DEFAULT], each)
+    return {"summary": (header, rows), "pairs": by_pair, **_overviews(cells)}
+
+
+def _overviews(cells: Cells) -> dict[str, Table]:
+    """For people: mean accuracies in %, one table for each protocol, a column for each n."""
+    found: dict[str, Table] = {}
+    for protocol in dict.fromkeys(protocol for protocol, _ in cells.values):
+        sizes = sorted(n for key, n in cells.values if key == protocol)
+        rows: list[list[Any]] = []
+        for method in (DEFAULT, *(name for name in cells.methods if name != DEFAULT)):
+            accuracy = [cells.of(protocol, n, method) for n in sizes]
+            if any(values.size for values in accuracy):
+                shown = [f"{values.mean():.1f}" if values.size else "" for values in accuracy]
+                rows.append([method.replace("_", " "), *shown])
+        splits = [cells.of(protocol, n, DEFAULT).shape[1] for n in sizes]
+        rows.append(["splits of each pair", *map(str, splits)])
+        found[protocol] = (["n", *map(str, sizes)], rows)
+    return found
 
 
 @dataclass(frozen=True)
@@ -143,6 +164,8 @@ def check_bars(cells: Cells, floors: dict[int, float], protocol: str = "paper") 
             )
         *_, pairs = cells.difference(protocol, n, DEFAULT, "source")
         worst = int(pairs.argmin())
+        each = cells.of(protocol, n, DEFAULT)[worst] - cells.of(protocol, n, "source")[worst]
+        spread = float(each.std(ddof=1) / np.sqrt(each.size)) if each.size > 1 else float("nan")
         text = f"n = {n}: worst pair ({cells.pairs[worst]}) against source at least -{TOLERATED:g}"
-        bars.append(Bar(text, float(pairs[worst]), float("nan"), bool(pairs[worst] >= -TOLERATED)))
+        bars.append(Bar(text, float(pairs[worst]), spread, bool(pairs[worst] >= -TOLERATED)))
     return bars
