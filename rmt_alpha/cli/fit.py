@@ -21,7 +21,8 @@ Fine-tune a ridge classifier from a source model on few target samples: alpha an
 the samples themselves. Needs the extra [sklearn].
 
 The samples are in
-  an .npz file  with arrays X (n x p), y (n) and coef_source (p, or one row per class), maybe intercept_source;
+  an .npz file  with arrays X (n x p), y (n) and coef_source (p, or one row per class), and maybe
+                intercept_source;
   a .csv file   with a header, one column of labels and one per feature. The source is then in a .csv file
                 with the same names (and maybe one more, intercept) and one row of numbers.
 
@@ -151,7 +152,8 @@ def _plot(model: AlphaRidgeClassifierCV, X: Any, y: Any, file: Path) -> None:
     estimate = None
     if len(model.classes_) == 2 and min(np.unique(y, return_counts=True)[1]) > 1:
         estimate = estimate_problem(X, y, model.coef_source, fit_intercept=model.fit_intercept)
-    plot_alpha_path(path, estimate=estimate, criterion=model.criterion).savefig(file)
+    chosen = model.alpha_, model.alpha_stderr_
+    plot_alpha_path(path, estimate=estimate, criterion=model.criterion, chosen=chosen).savefig(file)
 
 
 def _finite(value: Any) -> bool:

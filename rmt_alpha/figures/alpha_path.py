@@ -25,6 +25,7 @@ def plot_alpha_path(
     *,
     estimate: ProblemEstimate | None = None,
     criterion: str = DEFAULT,
+    chosen: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw leave-one-out accuracy and risk against alpha.
 
@@ -38,7 +39,10 @@ def plot_alpha_path(
         From `estimate_problem` on the same data: the accuracy that theory predicts is laid over the measured
         one.
     criterion : str, default="consensus"
-        Whose alpha is marked, with its standard error.
+        Whose alpha at this ridge is marked, with its standard error.
+    chosen : (float, float), optional
+        An alpha and its standard error to mark instead, such as ``alpha_`` and ``alpha_stderr_`` of an
+        `AlphaRidgeClassifierCV`, which has weighed other ridges too.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def plot_alpha_path(
     >>> len(figure.axes)
     2
     """
-    best, stderr = path.best_alpha(criterion)
+    best, stderr = path.best_alpha(criterion) if chosen is None else chosen
     if alpha is None:
         ends = [
             0.0,

@@ -183,3 +183,14 @@ def test_lazy_names():
     import rmt_alpha
 
     assert rmt_alpha.AlphaRidgeClassifierCV is AlphaRidgeClassifierCV
+
+
+def test_without_scikit_learn(monkeypatch):
+    import importlib
+    import importlib.util
+
+    import rmt_alpha.estimators
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'rmt-alpha\[sklearn\]'"):
+        importlib.reload(rmt_alpha.estimators)
