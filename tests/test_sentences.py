@@ -98,6 +98,7 @@ def test_missing_extra(monkeypatch, tmp_path):
         sentences._encode(["a"], tmp_path)
 
 
+@pytest.mark.slow
 def test_a_tiny_encoder(tmp_path):
     pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
