@@ -35,6 +35,8 @@ ALLOWED = {
     "one_line": {"isotropic", "curve", "_evaluation"},
     "simulation": set(),  # the judge shares nothing with the theory, not even kappa
     "datasets": set(),
+    "digits": {"datasets"},
+    "sentences": {"datasets"},
     "fixed_point": {"small_linear"},
     "small_linear": set(),
     "losses": set(),
