@@ -1,0 +1,3 @@
+"""placeholder"""
+from typing import Any
+def alpha_map(*a: Any, **k: Any) -> None: ...
