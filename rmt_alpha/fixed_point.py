@@ -178,7 +178,7 @@ def solve(
     epsilon : float or mpf
         Unit roundoff of the numbers.
     step : float
-        Relative error of ``start``, if something is known of it.
+        Something whose square is about the relative error of ``start``, if that is known.
     exact_below : float
         Tangents are exact after steps up to this size; bounds and answers are taken from exact ones only.
     max_iter : int

@@ -1,7 +1,7 @@
-r"""Covariances that do not commute: a Cholesky factorisation for every evaluation.
+"""Covariances that do not commute: a factorisation for every evaluation of the fixed-point map.
 
-One evaluation of T_g = (1/n) tr C_g R, R = (sum_g pi_g C_g / kappa_g + I)^-1, takes a factorisation, an
-inverse from it and G - 1 matrix products: tr C_g R C_h R and tr C_g R^2 are then sums over entries.
+A Cholesky factorisation (`dense_resolvent`); where that would cost digits, square roots of the covariances
+are factorised instead (`graded_resolvent`).
 """
 
 from __future__ import annotations
@@ -13,16 +13,11 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
-from rmt_alpha.fixed_point import Tangent
-from rmt_alpha.mixtures.basis import STANDARD, Basis, Operator
-from rmt_alpha.mixtures.spectrum import exact_deficit
+from rmt_alpha.mixtures.basis import STANDARD, Basis
+from rmt_alpha.mixtures.dense_resolvent import DenseResolvent
+from rmt_alpha.mixtures.graded_resolvent import GradedResolvent
 
 Array = np.ndarray[Any, Any]
-
-SPREAD = 1e12
-"""Largest ratio of effective ridges at which the sum of covariances is still meaningful in float64."""
-DOMINANT = 0.1
-"""Share of tr(I - R) above which a product may be had by subtraction from I without loss of digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +50,9 @@ class DenseCovariances:
     def from_matrices(cls, matrices: Array, priors: Array) -> DenseCovariances:
         """Split off directions in which no class varies, where a tiny ridge would amplify rounding errors."""
         p = matrices.shape[-1]
-        pooled = np.tensordot(priors, matrices, axes=1)
+        # Each in its own unit: a class may vary a million times less than another and still vary.
+        traces = np.trace(matrices, axis1=1, axis2=2)
+        pooled = np.tensordot(1 / np.where(traces > 0, traces, 1.0), matrices, axes=1)
         factor, failure = lapack.dpotrf(pooled.T, lower=1)
         pivots = np.diagonal(factor) ** 2
         threshold = 8 * p * np.finfo(float).eps
@@ -83,111 +80,23 @@ class DenseCovariances:
         """The same matrices in float32."""
         return DenseCovariances(self.basis, self.matrices.astype(np.float32), self.priors, self.p)
 
-    def resolvent(self, kappa: Array, n: Any, coarse: bool = False) -> DenseResolvent:
+    @cached_property
+    def roots(self) -> list[Array]:
+        """F_g of shape (r_g, rank) with F_g^T F_g = C_g, r_g the rank of C_g."""
+        found = []
+        for matrix in self.matrices:
+            values, vectors = np.linalg.eigh(matrix)
+            keep = values > len(values) * np.finfo(float).eps * values[-1]  # the rest is rounding
+            found.append(np.sqrt(values[keep])[:, None] * vectors[:, keep].T)
+        return found
+
+    def resolvent(self, kappa: Array, n: Any, coarse: bool = False) -> DenseResolvent | GradedResolvent:
         """R at the given effective ridges, for n samples; ``coarse``: derivatives in single precision."""
-        return DenseResolvent(self, kappa, n, coarse)
+        return self.quick_resolvent(kappa, n, coarse) or GradedResolvent(
+            self.basis, self.roots, self.priors, self.p, kappa, n
+        )
 
-
-class DenseResolvent:
-    """R = (sum_g pi_g C_g / kappa_g + I)^-1 as strength * ``inverse``, and the products inverse C_g."""
-
-    def __init__(self, model: DenseCovariances, kappa: Array, n: Any, coarse: bool = False) -> None:
-        self.model, self.priors, self.kappa, self.n, self.coarse = model, model.priors, kappa, n, coarse
-        self.strength = float(np.max(kappa))
-        self.weights = self.priors * (self.strength / kappa)
-        if np.max(kappa) > SPREAD * np.min(kappa):
-            raise ValueError(
-                f"the effective ridges {kappa} of the classes differ too much for float64; gamma = 0 with a "
-                "class covariance of lower rank than the class has samples does this: choose gamma > 0"
-            )
-
-    @cached_property
-    def inverse(self) -> Array:
-        """(sum_g (pi_g strength / kappa_g) C_g + strength I)^-1."""
-        matrices = self.model.matrices
-        total = np.tensordot(self.weights.astype(matrices.dtype), matrices, axes=1)
-        total.flat[:: total.shape[0] + 1] += self.strength
-        factorise, invert = lapack.get_lapack_funcs(("potrf", "potri"), (total,))
-        # The transpose of a symmetric C-ordered array is the same matrix in Fortran order: no copy.
-        factor, failure = factorise(total.T, lower=0, clean=0, overwrite_a=1)
-        if failure:
-            raise np.linalg.LinAlgError(
-                "the covariances are too ill-conditioned for a Cholesky factorisation at this ridge: "
-                "choose a larger gamma"
-            )
-        upper, _ = invert(factor, lower=0, overwrite_c=1)
-        return _mirrored(upper.T)
-
-    @cached_property
-    def _traces(self) -> Array:
-        """tr C_g inverse."""
-        return np.array([np.vdot(c, self.inverse) for c in self.model.matrices], float)
-
-    @cached_property
-    def products(self) -> list[Array]:
-        """inverse @ C_g for every g, in single precision if ``coarse``."""
-        model, inverse = self.model, self.inverse
-        if self.coarse:
-            model, inverse = model.in_single_precision, inverse.astype(np.float32)
-        shares = self.weights * self._traces
-        largest = int(np.argmax(shares))
-        if len(shares) == 1 or shares[largest] < DOMINANT * model.rank:
-            return [inverse @ c for c in model.matrices]
-        products = [inverse if g == largest else inverse @ c for g, c in enumerate(model.matrices)]
-        # sum_g weight_g inverse C_g + strength inverse = I saves one product.
-        scale = self.weights[largest]
-        rest = inverse * inverse.dtype.type(-self.strength / scale)
-        for g, product in enumerate(products):
-            if g != largest:
-                rest -= product * product.dtype.type(self.weights[g] / scale)
-        rest.flat[:: len(rest) + 1] += 1 / scale
-        products[largest] = rest
-        return products
-
-    def tangent(self) -> Tangent:
-        """The fixed-point map T_g = (1/n) tr C_g R and its derivative."""
-        kappa, n, k = self.kappa, self.n, self.strength
-        products, total = self.products, self._traces
-        inverse = self.inverse.astype(products[0].dtype, copy=False)
-        squares = np.array([np.vdot(b, inverse) for b in products], float)
-        pairs = np.empty((len(products),) * 2)
-        for g, left in enumerate(products):
-            for h in range(g, len(products)):
-                pairs[g, h] = pairs[h, g] = np.einsum("ij,ji->", left, products[h])
-        value = k * total / n
-        safe = np.where(total > 0, total, 1.0)
-        share = pairs * self.weights / safe[:, None]
-        slack = np.where(total > 0, k * squares / safe, 1.0)
-        trace = k * float(np.trace(self.inverse))
-        deficit = exact_deficit(kappa, value, self.priors, n, self.model.rank, trace)
-        return Tangent(value, share, slack, deficit)
-
-    def apply(self, rows: Array) -> Array:
-        """R / strength times each row."""
-        rank = self.model.rank
-        inside = rows[..., :rank] @ self.inverse
-        if rank == self.model.p:
-            return np.asarray(inside)
-        return np.concatenate([inside, rows[..., rank:] / self.strength], axis=-1)
-
-    def form(self, rows: Array, group: int) -> Array:
-        """rows C_g rows^T."""
-        inside = rows[..., : self.model.rank]
-        return np.asarray(inside @ self.model.matrices[group] @ inside.T)
-
-    def sandwich(self, group: int) -> Operator:
-        """R C_g R / strength^2."""
-        rank, p = self.model.rank, self.model.p
-        entries = np.zeros((p, p))
-        entries[:rank, :rank] = self.products[group] @ self.inverse
-        return Operator(self.model.basis, entries)
-
-
-def _mirrored(lower: Array, block: int = 64) -> Array:
-    """The symmetric matrix with this lower triangle, made in place, block by block for the cache."""
-    for i in range(0, len(lower), block):
-        j = i + block
-        lower[i:j, j:] = lower[j:, i:j].T
-        corner = np.tril(lower[i:j, i:j])
-        lower[i:j, i:j] = corner + np.tril(corner, -1).T
-    return lower
+    def quick_resolvent(self, kappa: Array, n: Any, coarse: bool = False) -> DenseResolvent | None:
+        """The same by a Cholesky factorisation, None if that is not accurate."""
+        found = DenseResolvent(self, kappa, n, coarse)
+        return found if found.reliable(self.matrices.dtype.char) else None

@@ -21,6 +21,8 @@ ROUNDING = 1e-14
 """Error of the closed forms in one and two dimensions."""
 NODES = {1: 96, 2: 48, 3: 20}
 """Gauss-Legendre nodes per integrated coordinate; the error is estimated from three quarters of them."""
+PRECISION = 1e-9
+"""Error above which the nodes are doubled, as long as there are fewer than `BLOCK` points."""
 BLOCK = 1 << 18
 """Points times cases that are integrated at once."""
 FAR = 9.0
@@ -86,7 +88,8 @@ def bivariate(h: Array, k: Array, rho: Array) -> Array:
         # k -> 0+.
         a_h = np.where((h0 == 0) & (k0 == 0), (1 - rho) / root, (k0 - rho * h0) / (h0 * root))
         a_k = np.where((h0 == 0) & (k0 == 0), (1 - rho) / root, (h0 - rho * k0) / (k0 * root))
-    opposite = (h0 * k0 < 0) | ((h0 * k0 == 0) & (h0 + k0 < 0))
+    signs = np.sign(h0) * np.sign(k0)  # the product of the numbers themselves may underflow
+    opposite = (signs < 0) | ((signs == 0) & (h0 + k0 < 0))
     value = (special.ndtr(h0) + special.ndtr(k0) - opposite) / 2
     value = value - special.owens_t(h0, np.nan_to_num(a_h)) - special.owens_t(k0, np.nan_to_num(a_k))
     line = np.where(rho > 0, special.ndtr(np.minimum(h, k)), special.ndtr(h) - special.ndtr(-k))
@@ -106,8 +109,15 @@ def _integrals(h: Array, correlation: Array) -> tuple[Array, Array]:
     """Probabilities in three or more dimensions, with their errors."""
     outer = h.shape[1] - 2
     if outer in NODES:
-        fine, coarse = (_quadrature(h, correlation, nodes) for nodes in (NODES[outer], 3 * NODES[outer] // 4))
-        return fine, abs(fine - coarse) + ROUNDING
+        nodes = NODES[outer]
+        value = _quadrature(h, correlation, nodes)
+        error = abs(value - _quadrature(h, correlation, 3 * nodes // 4))
+        while (hard := error > PRECISION).any() and (2 * nodes) ** outer <= BLOCK:
+            # Strong correlations make the integrand steep: more nodes for these cases alone.
+            nodes *= 2
+            finer = _quadrature(h[hard], correlation[hard], nodes)
+            value[hard], error[hard] = finer, abs(finer - value[hard])
+        return value, error + ROUNDING
     rng = np.random.default_rng(SEED)
     means = []
     for _ in range(REPEATS):

@@ -9,7 +9,6 @@ gamma (1 + delta_a), and R / gamma is the deterministic equivalent of (X X^T / n
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +17,10 @@ import mpmath
 import numpy as np
 
 from rmt_alpha.fixed_point import FixedPoint, Tangent, harmonic_root, solve
-from rmt_alpha.mixtures.dense_covariances import DenseCovariances, DenseResolvent
+from rmt_alpha.mixtures.dense_covariances import DenseCovariances
+from rmt_alpha.mixtures.dense_resolvent import DenseResolvent
+from rmt_alpha.mixtures.graded_resolvent import GradedResolvent
+from rmt_alpha.mixtures.probed_tangent import probed_tangent
 from rmt_alpha.mixtures.spectrum import DiagonalResolvent, Spectrum
 from rmt_alpha.small_linear import dominant_solve
 
@@ -27,10 +29,12 @@ Array = np.ndarray[Any, Any]
 EPSILON = float(np.finfo(float).eps)
 DENSE_TOLERANCE = 1e-10
 """Relative step at which factorising once more is not worth it; the error left is about its square."""
-ROUGH_ABOVE, EXACT_BELOW = 0.05, 1e-4
+PROBED_ABOVE = 0.3
+"""Relative step above which a few random vectors, their error 1e-2 or so, will do."""
+ROUGH_ABOVE, EXACT_BELOW = 0.03, 4e-5
 """Relative steps above which single precision, its error 1e-6 or so, will do: for all, for derivatives."""
 ROUGH_LIMIT = 3
-"""Evaluations in single precision at most: ill-conditioned matrices gain nothing from more."""
+"""Rough evaluations at most: ill-conditioned matrices gain nothing from more."""
 RIDGELESS = 1e-30
 """gamma = 0 is a gamma this small relative to the variance: the limit, to all digits of float64."""
 
@@ -47,7 +51,7 @@ class MixtureRidge:
         The ridge; a tiny positive number in the ridgeless limit.
     solution : FixedPoint
         kappa of every distinct covariance, its bracket, the residual and the number of iterations.
-    resolvent : DiagonalResolvent or DenseResolvent
+    resolvent : DiagonalResolvent, DenseResolvent or GradedResolvent
         R / strength.
     forecast : ndarray of shape (G,) or None
         What the solution before it on a path said that kappa would be.
@@ -56,7 +60,7 @@ class MixtureRidge:
     n: Any
     gamma: Any
     solution: FixedPoint
-    resolvent: DiagonalResolvent | DenseResolvent
+    resolvent: DiagonalResolvent | DenseResolvent | GradedResolvent
     forecast: Array | None
 
     @property
@@ -121,12 +125,13 @@ def fit_ridge(
     epsilon = mpmath.mp.eps if precise else EPSILON
     upper = gamma + traces / n
     at = _at_infinity(gamma, upper, traces, pairs, model.priors, n)
-    start, error, forecast = harmonic_root(upper, gamma, at, upper, epsilon), np.inf, None
+    start, forecast = harmonic_root(upper, gamma, at, upper, epsilon), None
+    step = float(np.max(upper / start - 1))
     if previous is not None:
         forecast = _forecast(previous, n, gamma, upper, epsilon)
-        start, error = _corrected(previous, forecast)
+        start, step = _corrected(previous, forecast)
     if isinstance(model, DenseCovariances):
-        solution, resolvent = _solve_dense(model, n, gamma, start, upper, error)
+        solution, resolvent = _solve_dense(model, n, gamma, start, upper, step)
         return MixtureRidge(n, gamma, solution, resolvent, forecast)
     last: list[DiagonalResolvent] = []
 
@@ -147,37 +152,37 @@ def _forecast(previous: MixtureRidge, n: Any, gamma: Any, upper: Array, epsilon:
 
 
 def _corrected(previous: MixtureRidge, forecast: Array) -> tuple[Array, float]:
-    """The forecast times the factor that the last one missed by, and an estimate of its error."""
+    """The forecast times the factor that the last one missed by, and a step whose square is its error."""
     way = min(float(np.max(abs(forecast / previous.kappa - 1))), 1.0)
     if previous.forecast is None:
-        return forecast, way**2
+        return forecast, way
     surprise = previous.kappa / previous.forecast
-    return forecast * surprise, way * float(np.max(abs(surprise - 1)))
+    return forecast * surprise, float(np.sqrt(way * np.max(abs(surprise - 1))))
 
 
 def _solve_dense(
-    model: DenseCovariances, n: Any, gamma: float, start: Array, upper: Array, error: float
-) -> tuple[FixedPoint, DenseResolvent]:
+    model: DenseCovariances, n: Any, gamma: float, start: Array, upper: Array, step: float
+) -> tuple[FixedPoint, DenseResolvent | GradedResolvent]:
     """The same with factorisations, the first of which need not be precise: single precision costs half.
 
     An evaluation at distance e of the solution leaves an error of about e^2, if T is right to e^2 and its
-    derivative to e.  So far away all is done in single precision, then the derivative only, and in the end
-    nothing.
+    derivative to e.  So from afar a few random vectors do, then all is done in single precision, then the
+    derivative only, and in the end nothing.
     """
-    last: list[DenseResolvent] = []
-    rough: list[Array] = []
+    last: list[DenseResolvent | GradedResolvent] = []
+    tried: list[Array] = []
 
     def tangent_at(kappa: Array, step: float) -> Tangent:
-        if step > ROUGH_ABOVE and len(rough) < ROUGH_LIMIT:
-            rough.append(kappa)
-            with contextlib.suppress(np.linalg.LinAlgError):
-                at = model.in_single_precision.resolvent(kappa, n).tangent()
-                if (
-                    all(np.all(np.isfinite(part)) for part in at)
-                    and np.all(at.value > 0)
-                    and np.all(at.slack > 0)
-                ):
-                    return at
+        if step > PROBED_ABOVE and not tried:
+            tried.append(kappa)
+            estimate = probed_tangent(model, kappa, n)
+            if estimate is not None:
+                return estimate
+        if step > ROUGH_ABOVE and len(tried) <= ROUGH_LIMIT:
+            tried.append(kappa)
+            quick = model.in_single_precision.quick_resolvent(kappa, n)
+            if quick is not None:
+                return quick.tangent()
         last[:] = [model.resolvent(kappa, n, coarse=step > EXACT_BELOW)]
         return last[0].tangent()
 
@@ -188,7 +193,7 @@ def _solve_dense(
         upper,
         tolerance=DENSE_TOLERANCE,
         epsilon=EPSILON,
-        step=error,
+        step=step,
         exact_below=EXACT_BELOW,
     )
     return solution, last[0]

@@ -1,0 +1,259 @@
+"""`AlphaTrainer`: transformers' Trainer with alpha's steps on held-out rows in between."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from rmt_alpha.lora.alphas import count_parameters
+from rmt_alpha.lora.held_out import divide
+from rmt_alpha.lora.layers import AlphaLayer
+from rmt_alpha.lora.schedule import AlphaSchedule, check_count, hold, trainable_alphas
+
+logger = logging.getLogger(__name__)
+
+PAPER_BETAS = (0.9, 0.99)
+"""AdamW's betas for the adapter in the reference code; alpha has the usual (0.9, 0.999)."""
+
+
+class AlphaTrainer(Trainer):
+    r"""Train an alpha-LoRA adapter: A and B on training batches, alpha on rows that they never see.
+
+    After every ``alpha_every``-th optimizer step, alpha takes one step of its own, on as many held-out rows
+    as a training step uses, with the gradients of everything else switched off.  In between, alpha is
+    constant and costs nothing.  All else is `transformers.Trainer`: gradient accumulation, mixed precision,
+    several processes, evaluation, checkpoints; a resumed run continues bit for bit.
+
+    Parameters
+    ----------
+    model, args, train_dataset, ...
+        As for `transformers.Trainer`.  The model carries an `AlphaLoraConfig` adapter whose alpha is
+        trainable.
+    alpha_every : int
+        T, at least 1.
+    alpha_learning_rate : float
+        Learning rate of alpha, positive; it follows the scheduler of ``args``.
+    alpha_weight_decay : float
+        Decay of alpha towards 1, non-negative.
+    alpha_dataset : dataset or None
+        Rows for alpha, with ``len`` and row numbers, in the form of ``train_dataset``.  None: they are taken
+        out of ``train_dataset``.
+    alpha_split : float, int or None
+        Share (float) or number (int) of the training rows to take out, by default a tenth; drawn with
+        ``args.data_seed`` (or ``args.seed``).
+    paper_mode : bool
+        Reproduce the reference code: alpha's batches are drawn from the full training set (nothing is held
+        out), alpha moves after the first step of each epoch and every T-th from there, its learning rate is
+        constant, and the adapter's AdamW has betas (0.9, 0.99).  It needs an adapter with
+        ``scale_bias=True``, as that code scales the bias.
+
+    Attributes
+    ----------
+    alpha_dataset : dataset
+        What alpha learns from.
+    train_dataset : dataset
+        What the adapter learns from, without alpha's rows.
+
+    Raises
+    ------
+    ValueError
+        Numbers out of range; an empty ``alpha_dataset``; one that shares rows with ``train_dataset``; no
+        trainable alpha; DeepSpeed or FSDP, which scatter the parameters that alpha's step needs.
+
+    Notes
+    -----
+    The log carries ``alpha_mean``, ``alpha_std``, ``alpha_min``, ``alpha_max``, ``alpha_learning_rate`` and
+    ``alpha_loss``, the held-out loss before the last alpha step.
+    """
+
+    train_dataset: Any
+
+    def __init__(
+        self,
+        model: nn.Module | None = None,
+        args: TrainingArguments | None = None,
+        *positional: Any,
+        alpha_every: int = 10,
+        alpha_learning_rate: float = 5e-3,
+        alpha_weight_decay: float = 0.0,
+        alpha_dataset: Any = None,
+        alpha_split: float | None = None,
+        paper_mode: bool = False,
+        **options: Any,
+    ) -> None:
+        self.alpha_every = check_count("alpha_every", alpha_every)
+        self.alpha_learning_rate = _checked("alpha_learning_rate", alpha_learning_rate, positive=True)
+        self.alpha_weight_decay = _checked("alpha_weight_decay", alpha_weight_decay, positive=False)
+        self.paper_mode = paper_mode
+        self.alpha_loss: float | None = None
+        self.schedule: AlphaSchedule | None = None
+        super().__init__(model, args, *positional, **options)
+        if self.is_deepspeed_enabled or self.is_fsdp_enabled:
+            raise ValueError(
+                "AlphaTrainer does not support DeepSpeed or FSDP, which scatter the parameters that alpha's "
+                "own step needs whole; use DistributedDataParallel (torchrun), or a loop of your own with "
+                "AlphaSchedule"
+            )
+        if self.optimizer is not None:
+            raise ValueError(
+                "AlphaTrainer makes its own optimizer, with alpha as a group; instead of optimizers=, pass "
+                "optimizer_cls_and_kwargs= or args.optim"
+            )
+        trainable_alphas(self.model)  # or an error now, not after the data have been prepared
+        if paper_mode and not _scales_bias(self.model):
+            raise ValueError(
+                "paper_mode=True reproduces the reference code, which rescales the bias with the weight: "
+                "make the adapter with AlphaLoraConfig(scale_bias=True)"
+            )
+        self.train_dataset, self.alpha_dataset = divide(
+            self.train_dataset,
+            alpha_dataset,
+            alpha_split,
+            self.args.seed if self.args.data_seed is None else self.args.data_seed,
+            paper_mode,
+        )
+        self.add_callback(_AlphaSteps(self))
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
+        """One optimizer; alpha is its last group, with its own rate, and moves only in `alpha_step`."""
+        if self.optimizer is None:
+            alphas = trainable_alphas(self.model)
+            hold(alphas)  # so that no other group takes it up
+            optimizer = super().create_optimizer(*args, **kwargs)
+            if self.paper_mode and "betas" in optimizer.defaults:
+                for group in optimizer.param_groups:
+                    group["betas"] = PAPER_BETAS
+            optimizer.add_param_group(
+                {"params": alphas, "lr": self.alpha_learning_rate, "weight_decay": self.alpha_weight_decay}
+            )
+        return self.optimizer
+
+    def create_scheduler(self, *args: Any, **kwargs: Any) -> Any:
+        """The scheduler of ``args``; in paper mode it leaves alpha's rate alone."""
+        fresh = self.lr_scheduler is None
+        scheduler = super().create_scheduler(*args, **kwargs)
+        if fresh and self.paper_mode:
+            if not hasattr(scheduler, "lr_lambdas"):
+                raise ValueError(
+                    "paper_mode=True keeps alpha's learning rate constant, which "
+                    f"lr_scheduler_type={self.args.lr_scheduler_type!r} cannot do; use 'linear', as the "
+                    "reference code does"
+                )
+            scheduler.lr_lambdas[-1] = _constant
+            scheduler.optimizer.param_groups[-1]["lr"] = self.alpha_learning_rate
+        return scheduler
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Train; afterwards, or after an interruption, alpha is an ordinary trainable parameter again."""
+        if self.train_dataset is not None and self.alpha_dataset is None:
+            raise ValueError(
+                "alpha has no rows to learn from: pass train_dataset to AlphaTrainer, or alpha_dataset"
+            )
+        logger.info("%s", count_parameters(self.model))
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            if self.schedule is not None:
+                self.schedule.release()
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """One backward of the adapter's loss, which says nothing to alpha."""
+        loss = super().training_step(*args, **kwargs)
+        if self.schedule is not None:
+            self.schedule.drop_alpha_gradients()
+        return loss
+
+    def alpha_step(self) -> None:
+        """Alpha's step on its next batch, if one is due after the adapter's step just taken."""
+        assert self.schedule is not None
+        scaler = getattr(self.accelerator, "scaler", None)
+        self.model.train()
+        loss = self.schedule.update_alpha(
+            getattr(self.optimizer, "optimizer", self.optimizer),
+            self.state.global_step,
+            self._held_out_loss,
+            micro_batches=self.args.gradient_accumulation_steps,
+            loss_scale=scaler.get_scale() if scaler is not None else 1.0,
+        )
+        self.alpha_loss = loss if loss is not None else self.alpha_loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Add what is known of alpha to the training log."""
+        if "loss" in logs and self.schedule is not None:
+            values = torch.cat([1.0 + alpha.detach().flatten() for alpha in self.schedule.alphas])
+            logs["alpha_mean"] = values.mean().item()
+            logs["alpha_std"] = values.std(correction=0).item()
+            logs["alpha_min"], logs["alpha_max"] = (v.item() for v in values.aminmax())
+            logs["alpha_learning_rate"] = self.optimizer.param_groups[-1]["lr"]
+            if self.alpha_loss is not None:
+                logs["alpha_loss"] = self.alpha_loss
+        super().log(logs, *args, **kwargs)
+
+    def _held_out_loss(self, rows: list[int]) -> torch.Tensor:
+        dataset, collate = self.alpha_dataset, self.data_collator
+        if hasattr(dataset, "column_names"):
+            dataset = self._remove_unused_columns(dataset, description="training")
+        else:
+            collate = self._get_collator_with_removed_columns(collate, description="training")
+        inputs = self._prepare_inputs(collate([dataset[row] for row in rows]))
+        with self.compute_loss_context_manager():
+            # self.model, not its wrapper: DistributedDataParallel would wait for gradients that are switched
+            # off.
+            return self.compute_loss(self.model, inputs)
+
+    def _start_schedule(self) -> None:
+        batches = len(self.callback_handler.train_dataloader)
+        accumulated = self.args.gradient_accumulation_steps
+        self.schedule = AlphaSchedule(
+            self.model,
+            len(self.alpha_dataset),
+            every=self.alpha_every,
+            batch_size=self.args.per_device_train_batch_size * accumulated,
+            seed=self.args.seed if self.args.data_seed is None else self.args.data_seed,
+            paper_steps_per_epoch=math.ceil(batches / accumulated) if self.paper_mode else None,
+            rank=self.accelerator.process_index,
+            world_size=self.accelerator.num_processes,
+        )
+
+
+class _AlphaSteps(TrainerCallback):
+    """Calls the trainer at the two moments that it has no method for.
+
+    Alpha's step comes before the trainer logs, evaluates and saves: a checkpoint holds its outcome, and the
+    state of the random numbers (dropout) after it.
+    """
+
+    def __init__(self, trainer: AlphaTrainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+        self.trainer._start_schedule()
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        self.trainer.alpha_step()
+
+
+def _constant(step: int) -> float:
+    return 1.0
+
+
+def _checked(name: str, value: Any, positive: bool) -> float:
+    number = (
+        isinstance(value, int | float | np.floating) and not isinstance(value, bool) and math.isfinite(value)
+    )
+    if not number or value < 0 or (positive and value == 0):
+        raise ValueError(
+            f"{name} must be {'positive' if positive else 'non-negative'} and finite, got {value!r}"
+        )
+    return float(value)
+
+
+def _scales_bias(model: nn.Module) -> bool:
+    layers = [module for module in model.modules() if isinstance(module, AlphaLayer)]
+    return all(layer.scale_bias.get(name, True) for layer in layers for name in layer.active_adapters)

@@ -1,0 +1,116 @@
+"""The arithmetic of an alpha-LoRA layer: forward, merging, and what happens to the bias.
+
+Adapters compose in the order in which they would be merged.  With one adapter, the layer computes
+
+    diag(alpha) W0 x + (s/r) B A x + b        (b is multiplied by alpha too if scale_bias)
+
+and with a second, its alpha multiplies the weight that the first one made: alpha2 (alpha1 W0 + D1) + D2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from peft.tuners.lora.layer import LoraVariant
+
+from rmt_alpha.lora.row_scale import RowScale
+
+if TYPE_CHECKING:
+    from rmt_alpha.lora.config import AlphaLoraConfig
+    from rmt_alpha.lora.layers import AlphaLayer
+
+
+class AlphaVariant(LoraVariant):
+    """What PEFT's own LoRA layers call at the points where alpha matters."""
+
+    def supports_lora_conversion(self) -> bool:
+        """No: a low-rank update cannot hold (alpha - 1) W0."""
+        return False
+
+    @staticmethod
+    def init(module: AlphaLayer, adapter_name: str, config: AlphaLoraConfig, **kwargs: Any) -> None:
+        """Give the layer its alpha for one more adapter."""
+        rows = module.out_features if config.alpha_per == "row" else 1
+        device = module.get_base_layer().weight.device
+        module.lora_rescale[adapter_name] = RowScale(rows, config.alpha_init, device)
+        module.scale_bias[adapter_name] = config.scale_bias
+        module.train_alpha[adapter_name] = config.train_alpha
+
+    @staticmethod
+    def forward(
+        module: AlphaLayer, active_adapter: str, x: torch.Tensor, result: torch.Tensor, **kwargs: Any
+    ) -> torch.Tensor:
+        """alpha * result + update, in as many passes over the output as LoRA makes without alpha.
+
+        ``result`` is the output so far, bias included; where the bias is not rescaled, alpha * result holds
+        (alpha - 1) b too much, a vector that is subtracted from the update.
+        """
+        alpha = module.lora_rescale[active_adapter].alpha()
+        dropped = module.lora_dropout[active_adapter](x)
+        update = module.lora_B[active_adapter](module.lora_A[active_adapter](dropped))
+        scaling = module.scaling[active_adapter]
+        bias = None if module.scale_bias[active_adapter] else bias_before(module, active_adapter)
+        shift = None if bias is None else (1.0 - alpha) * bias
+        scaled = update * scaling if shift is None else torch.add(shift, update, alpha=scaling)
+        return torch.addcmul(scaled, result, alpha)
+
+    @staticmethod
+    def merge_safe(module: AlphaLayer, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
+        """The merged weight, a new tensor; the bias is rescaled in place."""
+        merged = merged_weight(module, active_adapter, orig_weight)
+        rescale_bias(module, active_adapter)
+        return merged
+
+    @staticmethod
+    def merge_unsafe(module: AlphaLayer, active_adapter: str, orig_weight: torch.Tensor) -> None:
+        """Merge into the weight in place."""
+        orig_weight.data.copy_(merged_weight(module, active_adapter, orig_weight.data))
+        rescale_bias(module, active_adapter)
+
+    @staticmethod
+    def unmerge(module: AlphaLayer, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
+        """Never reached: `AlphaLayer.unmerge` puts the kept weight back."""
+        raise AssertionError("alpha-LoRA layers unmerge from a copy, not by arithmetic")
+
+
+def bias_before(module: AlphaLayer, adapter: str) -> torch.Tensor | None:
+    """The bias in what ``adapter`` receives: that of the base, as changed by the adapters before it."""
+    bias = getattr(module.get_base_layer(), "bias", None)
+    if module.one_adapter_per_sample:
+        return bias
+    for earlier in module.active_adapters:
+        if earlier == adapter:
+            break
+        if earlier not in module.lora_A:
+            continue
+        if bias is not None and module.scale_bias.get(earlier):
+            bias = bias * module.lora_rescale[earlier].alpha()
+        if module.lora_bias[earlier]:
+            added = module.lora_B[earlier].bias * module.scaling[earlier]
+            bias = added if bias is None else bias + added
+    return bias
+
+
+def along_rows(module: AlphaLayer, adapter: str) -> torch.Tensor:
+    """alpha, shaped to multiply the rows of the weight as it is stored (Conv1D stores it transposed)."""
+    alpha = module.lora_rescale[adapter].alpha().detach()
+    return alpha if module.fan_in_fan_out else alpha[:, None]
+
+
+def merged_weight(module: AlphaLayer, adapter: str, weight: torch.Tensor) -> torch.Tensor:
+    """diag(alpha) W + (s/r) B A, computed in float32 or better and rounded once."""
+    precise = torch.promote_types(weight.dtype, torch.float32)
+    update = module.low_rank_update(adapter).detach()
+    alpha = along_rows(module, adapter)
+    # The adapter may have been left on another device than a weight that was loaded for merging.
+    update, alpha = update.to(weight.device, precise), alpha.to(weight.device, precise)
+    return torch.addcmul(update, weight.to(precise), alpha).to(weight.dtype)
+
+
+def rescale_bias(module: AlphaLayer, adapter: str) -> None:
+    """Multiply the base layer's bias by alpha, if the adapter is to do so and there is one."""
+    bias = getattr(module.get_base_layer(), "bias", None)
+    if bias is not None and module.scale_bias[adapter]:
+        alpha = module.lora_rescale[adapter].alpha().detach().to(bias.device)
+        bias.data.copy_(bias.data * alpha)

@@ -1,0 +1,180 @@
+"""Every bad description of data, source or problem is refused by name, with the remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import rmt_alpha as ra
+
+MEANS = np.array([[-1.0, 0.0], [1.0, 0.5]])
+MIXTURE = ra.GaussianMixture(MEANS)
+THREE = ra.GaussianMixture(np.eye(3))
+SOURCE = ra.FixedSource([1.0, 0.0])
+SINGULAR = np.array([[1.0, 1.0], [1.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (([[1.0, 2.0]],), ValueError, "means must have shape .K, p. with K >= 2"),
+        (([1.0, 2.0],), ValueError, "means must be a matrix with one row per class"),
+        (
+            ([[1.0, np.nan], [0.0, 1.0]],),
+            ValueError,
+            r"means must have finite entries, got nan at index \(0, 1\)",
+        ),
+        (([["a", "b"], ["c", "d"]],), TypeError, "means"),
+        ((MEANS, [1.0, 2.0, 3.0]), ValueError, "covariances must be"),
+        ((MEANS, np.ones((3, 3))), ValueError, r"for 2 classes in dimension 2 got shape \(3, 3\)"),
+        ((MEANS, -1.0), ValueError, "covariances must be positive semi-definite, but got -1"),
+        ((MEANS, np.array([1.0, -2.0])), ValueError, "but entry 1 is -2: variances must be >= 0"),
+        ((MEANS, [1.0, np.array([1.0, np.inf])]), ValueError, r"covariances\[1\] must have finite entries"),
+        (
+            (MEANS, np.array([[1.0, 0.2], [0.3, 1.0]])),
+            ValueError,
+            r"must be symmetric, but entry \(0, 1\) is 0.2",
+        ),
+        (
+            (MEANS, [None, np.array([[1.0, 2.0], [2.0, 1.0]])]),
+            ValueError,
+            r"covariances\[1\].* eigenvalue is -1",
+        ),
+        ((MEANS, np.ma.masked_array(np.eye(2), np.eye(2))), TypeError, "masked"),
+        ((MEANS, None, [0.5, 0.6]), ValueError, "priors must sum to 1, got the sum 1.1"),
+        ((MEANS, None, [1.0, 0.0]), ValueError, "priors must be positive, got 0.0 at index 1; leave empty"),
+        ((MEANS, None, [1.0]), ValueError, r"priors must have shape \(2,\), one per class"),
+    ],
+)
+def test_mixtures(arguments, error, message):
+    with pytest.raises(error, match=message):
+        ra.GaussianMixture(*arguments)
+
+
+def test_a_symmetric_mixture_has_one_mean():
+    with pytest.raises(ValueError, match=r"mean must be a vector of shape \(p,\), got shape \(1, 2\)"):
+        ra.GaussianMixture.symmetric([[1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("weights", "outputs", "error", "message"),
+    [
+        (1.0, 1, ValueError, r"weights must have shape \(p,\) or \(k, p\) for outputs=1"),
+        (np.ones((2, 2, 2)), 1, ValueError, "weights must have shape"),
+        (np.ones((2, 4)), 3, ValueError, r"one row per output, \(..., 3, p\), got shape \(2, 4\)"),
+        ([1.0, np.inf], 1, ValueError, "weights must have finite entries, got inf at index"),
+        ([1.0], 0, ValueError, "outputs must be 1 or the number of classes, got 0"),
+        ([1.0], True, ValueError, "outputs must be 1 or the number of classes"),
+        ([1j], 1, TypeError, "weights"),
+    ],
+)
+def test_fixed_sources(weights, outputs, error, message):
+    with pytest.raises(error, match=message):
+        ra.FixedSource(weights, outputs=outputs)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"mixture": "data"}, TypeError, "mixture must be a GaussianMixture, got str"),
+        ({"n": 0}, ValueError, "n must be"),
+        (
+            {"n": [3, 4]},
+            TypeError,
+            "n must be one number here, got an array of shape .2,.; loop over its values",
+        ),
+        ({"gamma": -1.0}, ValueError, "gamma must be"),
+        ({"label_noise": 1.5}, ValueError, r"label_noise must be .*\[0, 1\]"),
+        ({"label_noise": [0.1, 0.2, 0.3]}, ValueError, r"have shape \(2,\), one per class"),
+        ({"outputs": 3}, ValueError, "outputs must be 1 .labels -1 and .1. or 2"),
+    ],
+)
+def test_ridge_sources(change, error, message):
+    with pytest.raises(error, match=message):
+        ra.RidgeSource(**{"mixture": MIXTURE, "n": 5, "gamma": 0.1} | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"target": 3}, TypeError, "target must be a GaussianMixture, got int"),
+        ({"source": np.ones(2)}, TypeError, "source must be a FixedSource, a RidgeSource or a list of them"),
+        ({"source": []}, TypeError, "source must be a FixedSource, a RidgeSource or a list"),
+        ({"source": ra.FixedSource([1.0])}, ValueError, "source has dimension 1, target has dimension 2"),
+        (
+            {"target": THREE, "source": ra.FixedSource([1.0, 0, 0])},
+            ValueError,
+            "outputs must be 3, one for each",
+        ),
+        (
+            {"source": [SOURCE, ra.FixedSource(np.eye(2), outputs=2)]},
+            ValueError,
+            "all sources must have the same number of outputs",
+        ),
+        ({"n": -3}, ValueError, "n must be"),
+        ({"n": np.nan}, ValueError, "n must be"),
+        ({"gamma": np.inf}, ValueError, "gamma must be"),
+        ({"intercept": "yes"}, TypeError, "intercept must be True or False, got 'yes'"),
+        ({"label_noise": -0.1}, ValueError, "label_noise must be"),
+    ],
+)
+def test_problems(change, error, message):
+    with pytest.raises(error, match=message):
+        ra.FineTuning(**{"target": MIXTURE, "source": SOURCE, "n": 5, "gamma": 0.1} | change)
+
+
+def test_without_ridge_the_peak_and_exact_separation_are_refused():
+    with pytest.raises(ValueError, match=r"infinite variance .the double-descent peak.: choose gamma > 0"):
+        ra.FineTuning(MIXTURE, SOURCE, n=2, gamma=0).curve()
+    apart = ra.GaussianMixture([[-1.0, -1.0], [1.0, 1.0]], np.array([1.0, 0.0]))
+    with pytest.raises(ValueError, match="separated exactly; choose gamma > 0"):
+        ra.FineTuning(apart, SOURCE, n=5, gamma=0).curve()
+    assert ra.FineTuning(apart, SOURCE, n=5, gamma=1e-9).curve().accuracy(1.0) == pytest.approx(1.0)
+
+
+def test_high_precision_is_refused_where_there_is_none():
+    turned = ra.GaussianMixture(MEANS, np.array([[1.0, 0.3], [0.3, 1.0]]))
+    with pytest.raises(ValueError, match="dps needs scalar or diagonal covariances: an eigendecomposition"):
+        ra.FineTuning(turned, SOURCE, n=5, gamma=0.1).curve(dps=30)
+    two = ra.GaussianMixture(MEANS, [np.array([[1.0, 0.3], [0.3, 1.0]]), np.array([1.0, 2.0])])
+    with pytest.raises(
+        ValueError, match="dps needs scalar or diagonal covariances, got matrices that do not comm"
+    ):
+        ra.FineTuning(two, SOURCE, n=5, gamma=0.1).curve(dps=30)
+    many = ra.FineTuning(THREE, ra.FixedSource(np.eye(3), outputs=3), n=5, gamma=0.1)
+    with pytest.raises(ValueError, match="dps needs one output"):
+        many.curve(dps=30)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"coef_target": [1.0]}, ValueError, "must have the same shape, got .1,. and .2,."),
+        ({"coef_source": np.ones((1, 1, 2))}, ValueError, r"coef_source must have shape \(p,\) or \(d, p\)"),
+        (
+            {"coef_source": [1.0, np.nan]},
+            ValueError,
+            "coef_source must have finite entries, got nan at index",
+        ),
+        ({"noise": -1.0}, ValueError, "noise must be"),
+        ({"noise": [1.0, 2.0]}, ValueError, r"noise must be a number or have shape \(1,\)"),
+        ({"covariance": -SINGULAR}, ValueError, "covariance must be positive semi-definite"),
+        ({"n": 0}, ValueError, "n must be"),
+        ({"gamma": -1}, ValueError, "gamma must be"),
+    ],
+)
+def test_regression(change, error, message):
+    good = {"covariance": SINGULAR, "coef_target": [1.0, 0.0], "coef_source": [1.0, 1.0], "noise": 1.0}
+    with pytest.raises(error, match=message):
+        ra.RidgeRegressionTransfer(**good | {"n": 5, "gamma": 0.1} | change)
+    assert np.isfinite(ra.RidgeRegressionTransfer(**good, n=5, gamma=0.1).risk(1.0))
+
+
+def test_alphas_of_several_sources():
+    curve = ra.FineTuning(MIXTURE, ra.FixedSource(np.eye(2)), n=5, gamma=0.1).curve()
+    with pytest.raises(ValueError, match=r"alpha must have shape \(..., 2\), one component per source"):
+        curve.accuracy([1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match=r"finite with several sources; use along\(direction\)"):
+        curve.accuracy([np.inf, 0.0])
+    with pytest.raises(ValueError, match=r"direction must have shape \(2,\)"):
+        curve.along([1.0])
