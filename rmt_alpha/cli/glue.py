@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 DESCRIPTION = """\
-Fine-tune a pretrained encoder on GLUE with LoRA, alpha-LoRA and their relatives: the same training rows, steps
-and number of tuning trials for every method. The learning rate (three trials) and the checkpoint are chosen on
-rows cut from the training file; the development file is the test, looked at once per run.
+Fine-tune a pretrained encoder on GLUE with LoRA, alpha-LoRA and their relatives: the same
+training rows, steps and number of tuning trials for every method. The learning rate (three trials) and the
+checkpoint are chosen on rows cut from the training file; the development file is the test, looked at once per
+run.
 
-Every finished run is one line of the record, written at once. The same command, after whatever stopped it, does
-only what is missing. The last thing it prints is the report; --report prints it without training.
+Every finished run is one line of the record, written at once. The same command, after whatever stopped it,
+does only what is missing. The last thing it prints is the report; --report prints it without training.
 
 example, without a network when both are folders:
   rmt-alpha glue --model path/to/encoder --data path/to/data --task rte --size 100 full \\
@@ -37,7 +38,9 @@ def add_parser(subparsers: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", metavar="NAME_OR_FOLDER", help="pretrained encoder: on the hub, or a folder")
+    parser.add_argument(
+        "--model", metavar="NAME_OR_FOLDER", help="pretrained encoder: on the hub, or a folder"
+    )
     parser.add_argument("--task", nargs="+", choices=TASKS, metavar="TASK", help=", ".join(TASKS))
     parser.add_argument("--method", nargs="+", choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="S", help="default 1 2 3")
@@ -49,14 +52,22 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="training rows, or full: all but the validation rows (default)",
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with GLUE's tsv files (default: see docs)")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, metavar="FILE", help=f"record ({DEFAULT_OUT})")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder with GLUE's tsv files (default: see docs)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=DEFAULT_OUT, metavar="FILE", help=f"record ({DEFAULT_OUT})"
+    )
     for flag, kind, text in (
-        ("--steps", int, "adapter steps (default: 100 up to 100 rows, 150 up to 400, 200 up to 1600, 300 above)"),
+        (
+            "--steps",
+            int,
+            "adapter steps (default: 60 up to 100 rows, 100 up to 400, 200 up to 1600, 300 above)",
+        ),
         ("--batch-size", int, "rows per step (16)"),
         ("--max-length", int, "tokens per row (128)"),
         ("--validation-rows", int, "rows cut from the training file for tuning and checkpoints (300)"),
-        ("--evaluations", int, "validations per run (4)"),
+        ("--evaluations", int, "validations per run (3)"),
         ("--rank", int, "rank of LoRA (8)"),
         ("--dropout", float, "dropout of the encoder (0)"),
         ("--alpha-every", int, "adapter steps per step on alpha (5)"),
@@ -73,8 +84,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--alpha-map",
         action="store_true",
-        help="instead of the report's runs: train alpha-lora with the first seed, then record its accuracy with alpha "
-        "replaced by a * alpha + b",
+        help="instead: train alpha-lora with the first seed, then record its accuracy with alpha replaced by "
+        "a * alpha + b",
     )
     parser.set_defaults(run=run)
 
@@ -172,7 +183,7 @@ def short_name(model: str) -> str:
 
 
 def command(arguments: argparse.Namespace, *, short: bool = False) -> str:
-    """The command that goes on with these runs; ``short``: for the record, without the folders of a machine."""
+    """The command that goes on with these runs; ``short``: for the record, without a machine's folders."""
     words = ["rmt-alpha", "glue", "--model", short_name(arguments.model) if short else str(arguments.model)]
     if arguments.data is not None and not short:
         words += ["--data", str(arguments.data)]

@@ -1,7 +1,8 @@
 """The comparison: tune the learning rate of every method on validation rows, then run every seed with it.
 
-Tuning: each method tries three learning rates with seed 0 at the tuning sizes (400 and 1600 rows), and keeps the one with the highest mean validation accuracy (ties: the lower mean validation
-loss).  One rate per method and task serves all sizes.  The development rows are never looked at while tuning.
+Tuning: each method tries three learning rates with seed 0 at the tuning sizes (400 and 1600 rows), and keeps
+the one with the highest mean validation accuracy (ties: the lower mean validation loss).  One rate per method
+and task serves all sizes.  The development rows are never looked at while tuning.
 """
 
 from __future__ import annotations
@@ -72,6 +73,16 @@ class Workbench:
     def largest(self) -> int:
         """Training rows that are left beside the validation rows."""
         return len(validation_split(len(self.train), self.settings.validation_rows)[0])
+
+    def facts(self) -> dict[str, Any]:
+        """Numbers of rows, the share of the largest class among the test rows, and where they are from."""
+        majority = float(np.bincount(self.dev.labels).max() / len(self.dev))
+        return {
+            "train": len(self.train),
+            "dev": len(self.dev),
+            "majority": round(majority, 5),
+            "origin": self.data.origin,
+        }
 
     def run(
         self,
@@ -164,7 +175,12 @@ def chosen_rate(record: Record, settings: str, job: Job) -> float:
     """
     scores: dict[float, list[tuple[float, float]]] = {}
     for key, run in record.runs.items():
-        same = (key.settings, key.task, key.method, key.seed) == (settings, job.task, job.method.name, TUNING_SEED)
+        same = (key.settings, key.task, key.method, key.seed) == (
+            settings,
+            job.task,
+            job.method.name,
+            TUNING_SEED,
+        )
         if same and run.get("tuning"):
             scores.setdefault(key.rate, []).append((run["validation"], run["validation_loss"]))
     if not scores:
@@ -217,6 +233,7 @@ def run_experiment(
     _check(sizes, seeds, bench.largest)
     settings, task = bench.settings, bench.data.task.name
     record.add_settings(settings)
+    record.add_task(task, bench.facts())
     jobs = plan(task, sizes, methods, seeds, [min(size, bench.largest) for size in settings.tuning_sizes])
     todo = [job for job in jobs if not _is_done(record, settings.id, job)]
     announce(f"{task}: {len(jobs)} runs, {len(jobs) - len(todo)} of them recorded already")
@@ -234,7 +251,9 @@ def run_experiment(
 def _check(sizes: Iterable[int], seeds: Iterable[int], largest: int) -> None:
     for size in sizes:
         if not 2 <= size <= largest:
-            raise ValueError(f"size must be between 2 and {largest} (training rows less validation), got {size}")
+            raise ValueError(
+                f"size must be between 2 and {largest} (training rows less validation), got {size}"
+            )
     for seed in seeds:
         if seed < 1:
             raise ValueError(f"seeds must be at least 1 (0 is the seed of the tuning runs), got {seed}")
@@ -266,12 +285,12 @@ def _do(
             raise
         values |= {"validation": 0.0, "validation_loss": 1e9, "failed": str(error)}
     else:
-        values |= _values(outcome)
+        values |= _values(outcome, job)
     record.add_run(key, values)
     return key, values
 
 
-def _values(outcome: Outcome) -> dict[str, Any]:
+def _values(outcome: Outcome, job: Job) -> dict[str, Any]:
     values: dict[str, Any] = {
         "validation": round(outcome.validation.accuracy, 5),
         "validation_loss": round(outcome.validation.loss, 5),
@@ -284,8 +303,8 @@ def _values(outcome: Outcome) -> dict[str, Any]:
         if outcome.dev.f1 is not None:
             values["dev_f1"] = round(outcome.dev.f1, 5)
         values["curve"] = [[step, round(score.accuracy, 4)] for step, score in outcome.curve]
-        if quantiles := alpha_quantiles(outcome.model):
-            values["alpha"] = quantiles
+        if job.method.alpha:
+            values["alpha"] = alpha_quantiles(outcome.model)
     return values
 
 

@@ -64,6 +64,7 @@ class Record:
         self.path = Path(path)
         self.settings: dict[str, dict[str, Any]] = {}
         self.commands: list[str] = []
+        self.tasks: dict[str, dict[str, Any]] = {}
         self.maps: list[dict[str, Any]] = []
         self.runs: dict[RunKey, dict[str, Any]] = {}
         self.reload()
@@ -80,17 +81,27 @@ class Record:
                 if line.endswith("}"):
                     raise self._refused(number) from None
                 continue  # a writer was killed in the middle of this line
-            if not isinstance(entry, dict) or entry.get("kind") not in {"settings", "run", "map", "command"}:
+            if not isinstance(entry, dict) or entry.get("kind") not in {
+                "settings",
+                "task",
+                "run",
+                "map",
+                "command",
+            }:
                 raise self._refused(number)
             self._add(entry)
 
     def _refused(self, number: int) -> RecordError:
-        return RecordError(f"{self.path}, line {number}: not a line of a record of runs; name another file with --out")
+        return RecordError(
+            f"{self.path}, line {number}: not a line of a record of runs; name another file with --out"
+        )
 
     def _add(self, entry: dict[str, Any]) -> None:
         match entry["kind"]:
             case "settings":
                 self.settings[entry["id"]] = entry["settings"]
+            case "task":
+                self.tasks[entry["task"]] = entry
             case "command":
                 if entry["command"] not in self.commands:
                     self.commands.append(entry["command"])
@@ -103,6 +114,11 @@ class Record:
         """Record the settings, once."""
         if settings.id not in self.settings:
             self._write({"kind": "settings", "id": settings.id, "settings": settings.as_dict()})
+
+    def add_task(self, task: str, values: dict[str, Any]) -> None:
+        """Record what is known of the rows of a task, once."""
+        if task not in self.tasks:
+            self._write({"kind": "task", "task": task, **values})
 
     def add_command(self, command: str) -> None:
         """Record a command that adds runs, once."""

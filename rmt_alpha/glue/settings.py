@@ -11,7 +11,7 @@ from typing import Any
 from rmt_alpha._checks import check_choice
 
 PRECISIONS = ("fp32", "bf16")
-STEPS = ((100, 100), (400, 150), (1600, 200))
+STEPS = ((100, 60), (400, 100), (1600, 200))
 """Training steps up to this many rows; more rows get `MOST_STEPS`."""
 MOST_STEPS = 300
 
@@ -25,7 +25,7 @@ class Settings:
     model : str
         The pretrained encoder's name: the hub's, or the last folders of a path.
     steps : int or None
-        Adapter steps of a run; None: 100 up to 100 rows, 150 up to 400, 200 up to 1600, 300 above.
+        Adapter steps of a run; None: 60 up to 100 rows, 100 up to 400, 200 up to 1600, 300 above.
     batch_size : int
     max_length : int
         Tokens a row is cut to.
@@ -59,7 +59,7 @@ class Settings:
     batch_size: int = 16
     max_length: int = 128
     validation_rows: int = 300
-    evaluations: int = 4
+    evaluations: int = 3
     warmup: float = 0.1
     rank: int = 8
     dropout: float = 0.0
@@ -78,9 +78,7 @@ class Settings:
         if self.steps is not None:
             _at_least_one("steps", self.steps)
             if self.steps < self.evaluations:
-                raise ValueError(
-                    f"evaluations must be at most steps = {self.steps}, got {self.evaluations}; take more steps"
-                )
+                raise ValueError(f"evaluations must be at most steps = {self.steps}, got {self.evaluations}")
         for name in ("warmup", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")

@@ -54,12 +54,16 @@ def validation_split(n_rows: int, validation_rows: int) -> tuple[Indices, Indice
     Examples
     --------
     >>> rest, validation = validation_split(10, 4)
-    >>> sorted([*rest.tolist(), *validation.tolist()]) == list(range(10)), len(validation)
+    >>> (
+    ...     sorted([*rest.tolist(), *validation.tolist()]) == list(range(10)),
+    ...     len(validation),
+    ... )
     (True, 4)
     """
     if n_rows < validation_rows + 2:
         raise ValueError(
-            f"validation_rows must be at most {n_rows - 2} for a training file of {n_rows} rows, got {validation_rows}"
+            f"validation_rows must be at most {n_rows - 2} for a training file of {n_rows} rows, got "
+            f"{validation_rows}"
         )
     order = np.random.default_rng(_VALIDATION_SEED).permutation(n_rows)
     return np.sort(order[validation_rows:]), np.sort(order[:validation_rows])
@@ -99,8 +103,8 @@ def split(n_rows: int, validation_rows: int, size: int, seed: int, holdout: floa
     rest, validation = validation_split(n_rows, validation_rows)
     if not 2 <= size <= len(rest):
         raise ValueError(
-            f"size must be between 2 and {len(rest)} ({n_rows} training rows less {validation_rows} for validation), "
-            f"got {size}"
+            f"size must be between 2 and {len(rest)} ({n_rows} training rows less {validation_rows} for "
+            f"validation), got {size}"
         )
     drawn = rest[np.random.default_rng([seed, 0]).permutation(len(rest))[:size]]
     if holdout == 0:

@@ -1,8 +1,8 @@
 """GLUE tasks: their columns and labels, read from local tsv files or from the hub, the same rows either way.
 
-A tsv file of GLUE is plain tab-separated text in which a quotation mark is a character like any other, so it is
-parsed with quoting off.  With quoting on, a sentence that begins with a quotation mark swallows the lines after
-it, silently.  MRPC's files begin with a byte order mark.
+A tsv file of GLUE is plain tab-separated text in which a quotation mark is a character like any other, so it
+is parsed with quoting off.  With quoting on, a sentence that begins with a quotation mark swallows the lines
+after it, silently.  MRPC's files begin with a byte order mark.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ TASKS = {
         GlueTask("mrpc", "MRPC", ("#1 String", "#2 String"), _PAIR, "Quality", ("0", "1")),
         GlueTask("rte", "RTE", _PAIR, _PAIR, "label", _ENTAILMENT),
         GlueTask("sst2", "SST-2", ("sentence",), ("sentence",), "label", ("0", "1")),
-        GlueTask("qqp", "QQP", ("question1", "question2"), ("question1", "question2"), "is_duplicate", ("0", "1")),
+        GlueTask(
+            "qqp", "QQP", ("question1", "question2"), ("question1", "question2"), "is_duplicate", ("0", "1")
+        ),
     )
 }
 """The tasks by name."""
@@ -131,9 +133,9 @@ def load_glue(task: str, data: str | os.PathLike[str] | None = None) -> GlueData
     """Training and development rows of a GLUE task.
 
     The tsv files are looked for in the sub-folder ``glue`` of the data folder, or in that folder itself
-    (``RTE/train.tsv`` and so on).  Without them, and without an explicit ``data``, the rows come from the hub.
-    A folder with a development file alone gives that file split in two halves at random (seed 0), the first to
-    train on; ``origin`` says so.
+    (``RTE/train.tsv`` and so on).  Without them, and without an explicit ``data``, the rows come from the
+    hub. A folder with a development file alone gives that file split in two halves at random (seed 0), the
+    first to train on; ``origin`` says so.
 
     Parameters
     ----------
@@ -172,8 +174,8 @@ def load_glue(task: str, data: str | os.PathLike[str] | None = None) -> GlueData
     if data is not None:
         wanted = Path(data).expanduser() / "glue" / found.folder / found.dev_file
         raise DatasetUnavailable(
-            f"there is no {found.folder}/{found.dev_file} in {Path(data).expanduser()}: save the files of GLUE's "
-            f"{found.folder} as {wanted} and train.tsv beside it, or leave out --data to use the hub"
+            f"there is no {found.folder}/{found.dev_file} in {Path(data).expanduser()}: save the files of "
+            f"GLUE's {found.folder} as {wanted} and train.tsv beside it, or leave out --data to use the hub"
         )
     return _from_hub(found)
 
@@ -214,7 +216,7 @@ def _from_folder(task: GlueTask, folder: Path) -> GlueData:
         task,
         dev.take(np.sort(order[:half])),
         dev.take(np.sort(order[half:])),
-        f"tsv files; no train.tsv, so {task.dev_file} was split at random into halves for training and testing",
+        f"tsv files; no train.tsv, so {task.dev_file} was split at random in halves to train and to test",
     )
 
 
@@ -246,8 +248,8 @@ def read_tsv(path: Path, task: GlueTask) -> Rows:
         missing = [c for c in (*task.text, task.label) if c not in (reader.fieldnames or ())]
         if missing:
             raise DatasetCorrupted(
-                f"{path} has no column {missing[0]!r}, only {list(reader.fieldnames or ())}: it is not a labelled "
-                f"file of GLUE's {task.folder}"
+                f"{path} has no column {missing[0]!r}, only {list(reader.fieldnames or ())}: it is not a "
+                f"labelled file of GLUE's {task.folder}"
             )
         return _collect(_complete(reader, path, task), path, task)
 
@@ -258,13 +260,13 @@ def _complete(rows: Iterable[Mapping[str, Any]], path: Path, task: GlueTask) -> 
             yield row
         elif task.name != "qqp":
             raise DatasetCorrupted(
-                f"{path}, line {line}: the row is cut short; parse the file with quoting off, get it again, or "
-                "remove the line"
+                f"{path}, line {line}: the row is cut short; get the file again, or remove the line"
             )
 
 
 def _collect(rows: Iterable[Mapping[str, Any]], path: Path, task: GlueTask) -> Rows:
-    texts, labels = [], []
+    texts: list[tuple[str, ...]] = []
+    labels: list[int] = []
     number = {label: i for i, label in enumerate(task.labels)}
     for row in rows:
         label = row[task.label].strip()
@@ -282,13 +284,15 @@ def _collect(rows: Iterable[Mapping[str, Any]], path: Path, task: GlueTask) -> R
 def _from_hub(task: GlueTask) -> GlueData:
     datasets = _datasets()
     try:
-        splits = {name: datasets.load_dataset(HUB_NAME, task.name, split=name) for name in ("train", task.hub_dev)}
+        splits = {
+            name: datasets.load_dataset(HUB_NAME, task.name, split=name) for name in ("train", task.hub_dev)
+        }
     except Exception as error:  # the hub's client raises whatever its HTTP library does
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DatasetUnavailable(
             f"GLUE's {task.folder} is neither in the data folder {data_folder()} nor obtainable from the hub "
-            f"({reason}): save its tsv files as {data_folder() / 'glue' / task.folder}, or name a folder that holds "
-            "them with --data"
+            f"({reason}): save its tsv files as {data_folder() / 'glue' / task.folder}, or name a folder "
+            "that holds them with --data"
         ) from error
     train, dev = (from_hub_columns(splits[name], task) for name in ("train", task.hub_dev))
     return GlueData(task, train, dev, f"hub, {HUB_NAME}")
@@ -327,7 +331,7 @@ def _datasets() -> Any:
         import datasets
     except ImportError as error:
         raise ImportError(
-            "GLUE from the hub needs the package datasets: pip install 'rmt-alpha[peft]', or name a folder of tsv "
-            "files with --data"
+            "GLUE from the hub needs the package datasets: pip install 'rmt-alpha[peft]', or name a folder "
+            "of tsv files with --data"
         ) from error
     return datasets

@@ -78,9 +78,9 @@ def tokenise(rows: Rows, tokenizer: Any, max_length: int) -> Tokens:
 
 
 def training_batches(
-    tokens: Tokens, rows: NDArray[np.int64], batch_size: int, seed: int, stream: int = 0
-) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Endless batches ``(epoch, rows)``; every epoch is a fresh random order, a function of seed and stream.
+    tokens: Tokens, rows: NDArray[np.int64], batch_size: int, seed: int
+) -> Iterator[NDArray[np.int64]]:
+    """Endless batches; every epoch is a fresh random order, a function of the seed.
 
     Rows are shuffled, cut into pools of eight batches, sorted by length inside a pool, and the batches are
     shuffled again.
@@ -92,12 +92,11 @@ def training_batches(
         The rows to draw from.
     batch_size : int
         The last batch of an epoch may be smaller.
-    seed, stream : int
-        Another stream with the same seed is independent: alpha's batches.
+    seed : int
 
     Yields
     ------
-    tuple of int and ndarray
+    ndarray of int
 
     Examples
     --------
@@ -107,7 +106,7 @@ def training_batches(
         raise ValueError("rows must not be empty: there is nothing to draw batches from")
     epoch = 0
     while True:
-        rng = np.random.default_rng([seed, 2 + stream, epoch])
+        rng = np.random.default_rng([seed, 2, epoch])
         order = rows[rng.permutation(len(rows))]
         batches: list[NDArray[np.int64]] = []
         for start in range(0, len(order), _POOL * batch_size):
@@ -115,7 +114,7 @@ def training_batches(
             pool = pool[np.argsort(tokens.lengths[pool], kind="stable")]
             batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
         for i in rng.permutation(len(batches)):
-            yield epoch, batches[i]
+            yield batches[i]
         epoch += 1
 
 
@@ -136,7 +135,9 @@ def evaluation_batches(
 
     Examples
     --------
-    >>> sum(map(len, evaluation_batches(tokens, rows, 32))) == len(rows)  # doctest: +SKIP
+    >>> sum(map(len, evaluation_batches(tokens, rows, 32))) == len(
+    ...     rows
+    ... )  # doctest: +SKIP
     True
     """
     order = rows[np.argsort(tokens.lengths[rows], kind="stable")]

@@ -1,12 +1,12 @@
 """One training run: the same loop, the same order of the data and the same rules for every method.
 
-AdamW without weight decay; the learning rate rises over the first steps and falls linearly to 0; gradients are
-clipped to norm 1.  The checkpoint with the highest accuracy on the validation rows is kept (ties: the lower
-validation loss), and only that one is tested, once, on the development rows.
+AdamW without weight decay; the learning rate rises over the first steps and falls linearly to 0; gradients
+are clipped to norm 1.  The checkpoint with the highest accuracy on the validation rows is kept (ties: the
+lower validation loss), and only that one is tested, once, on the development rows.
 
-alpha-LoRA takes one step on alpha alone after every T steps on the adapter, with an AdamW of its own whose
-learning rate follows the same schedule.  Its batches come from rows that the adapter does not see, or, in paper
-mode, from all training rows, at the first step of every epoch and every T steps after it.
+alpha-LoRA takes one step on alpha alone after every T steps on the adapter (`rmt_alpha.lora.AlphaSchedule`),
+its learning rate following the same schedule.  Its batches come from rows that the adapter does not see, or,
+in paper mode, from all training rows, after the first step of every epoch and every T steps from there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from rmt_alpha.glue.tokens import Tokens, evaluation_batches, training_batches
 
 _EVALUATION_BATCH = 64
 _CLIP = 1.0
-_HELD_OUT_STREAM = 1
 
 Say = Callable[[int, int], None]
 
@@ -101,11 +100,17 @@ def load_model(model: str, n_labels: int, seed: int, settings: Settings, device:
 
     torch.manual_seed(seed)
     config = AutoConfig.from_pretrained(model, num_labels=n_labels)
-    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "attn_pdrop", "resid_pdrop", "embd_pdrop"):
+    for name in (
+        "hidden_dropout_prob",
+        "attention_probs_dropout_prob",
+        "attn_pdrop",
+        "resid_pdrop",
+        "embd_pdrop",
+    ):
         if hasattr(config, name):
             setattr(config, name, settings.dropout)
-    # On CPUs the backward pass of PyTorch's fused attention is the slowest part of a training step: short rows
-    # train twice as fast without it (MiniLM-L6, 16 rows of 50 tokens).
+    # On CPUs the backward pass of PyTorch's fused attention is the slowest part of a training step: short
+    # rows train twice as fast without it (MiniLM-L6, 16 rows of 50 tokens).
     attention = {"attn_implementation": "eager"} if device.type == "cpu" else {}
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # that the head is new is no news
@@ -119,7 +124,7 @@ def load_model(model: str, n_labels: int, seed: int, settings: Settings, device:
         logging.enable_progress_bar()
     if made.config.pad_token_id is None:
         made.config.pad_token_id = made.config.eos_token_id or 0
-    return made.to(device)  # type: ignore[no-any-return]
+    return made.to(device)
 
 
 def store_frozen_in_bf16(model: nn.Module) -> None:
@@ -141,11 +146,6 @@ def store_frozen_in_bf16(model: nn.Module) -> None:
             for parameter in module.parameters(recurse=False):
                 if not parameter.requires_grad:
                     parameter.data = parameter.data.to(torch.bfloat16)
-
-
-def is_alpha(name: str) -> bool:
-    """Whether this is the name of a parameter that rescales frozen weights in alpha-LoRA."""
-    return ".lora_rescale." in name
 
 
 def train(
@@ -194,61 +194,41 @@ def train(
 
     Examples
     --------
-    >>> train(model, method("lora"), tokens, dev, rows, settings, 1e-3, 1, device=cpu)  # doctest: +SKIP
+    >>> train(
+    ...     model, method("lora"), tokens, dev, rows, settings, 1e-3, 1, device=cpu
+    ... )  # doctest: +SKIP
     """
     start = time.perf_counter()
     torch.manual_seed(seed)
     size = len(rows.train) + len(rows.alpha)
     steps = settings.steps_for(size)
-    alphas = [p for n, p in model.named_parameters() if p.requires_grad and is_alpha(n)]
-    rest = [p for n, p in model.named_parameters() if p.requires_grad and not is_alpha(n)]
-    if method.alpha and not alphas:
-        raise ValueError(f"{method.name} found no alpha to train in the model; is it wrapped?")
     if settings.precision == "bf16":
         store_frozen_in_bf16(model)
-
-    warm = math.ceil(settings.warmup * steps)
-
-    def factor(step: int) -> float:
-        return (step + 1) / warm if step < warm else (steps - step) / max(1, steps - warm)
-
-    optimizer = torch.optim.AdamW(rest, lr=rate, weight_decay=0.0)
-    alpha_optimizer = torch.optim.AdamW(alphas, lr=rate, weight_decay=0.0) if alphas else None
+    players = _Players(model, method, tokens, rows, settings, rate, seed, device)
     batches = training_batches(tokens, rows.train, settings.batch_size, seed)
-    held = rows.train if method.alpha == "paper" else rows.alpha
-    alpha_batches = (
-        training_batches(tokens, held, settings.batch_size, seed, _HELD_OUT_STREAM) if alphas else iter(())
-    )
     checkpoints = {round(steps * (k + 1) / settings.evaluations) for k in range(settings.evaluations)}
     curve: list[tuple[int, Score]] = []
     best: tuple[float, float] | None = None
-    kept: dict[str, torch.Tensor] = {}
-    best_step, epoch, in_epoch = 0, 0, 0
+    kept: list[torch.Tensor] = []
+    best_step = 0
 
     for step in range(steps):
-        now, chosen = next(batches)
-        if now != epoch:
-            epoch, in_epoch = now, 0
-        if alpha_optimizer is not None and _alpha_is_due(method, step, in_epoch, settings.alpha_every):
-            _, held_rows = next(alpha_batches)
-            _set_rate(alpha_optimizer, settings.alpha_ratio * rate * factor(step))
-            _step(model, tokens.batch(held_rows, device), alphas, alpha_optimizer, settings, device)
-        in_epoch += 1
         model.train()
-        _set_rate(optimizer, rate * factor(step))
-        _step(model, tokens.batch(chosen, device), rest, optimizer, settings, device)
+        players.set_rates(schedule(step, steps, settings.warmup))
+        players.step(tokens.batch(next(batches), device))
+        players.alpha_step(step + 1)
         if step + 1 in checkpoints:
             score = evaluate(model, tokens, rows.validation, settings, device)
             curve.append((step + 1, score))
             if best is None or (score.accuracy, -score.loss) > best:
                 best, best_step = (score.accuracy, -score.loss), step + 1
-                kept = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+                kept = [p.detach().clone() for p in players.parameters]
         if say is not None:
             say(step + 1, steps)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name in kept:
-                parameter.copy_(kept[name])
+        for parameter, value in zip(players.parameters, kept, strict=True):
+            parameter.copy_(value)
+    players.release()
     tested = None if dev is None else evaluate(model, dev, np.arange(len(dev)), settings, device)
     return Outcome(
         curve,
@@ -256,42 +236,106 @@ def train(
         dict(curve)[best_step],
         tested,
         model,
-        sum(p.numel() for p in alphas + rest),
+        sum(p.numel() for p in players.parameters),
         time.perf_counter() - start,
     )
 
 
-def _alpha_is_due(method: Method, step: int, in_epoch: int, every: int) -> bool:
-    if method.alpha == "paper":  # at step 0, and the count starts again with every epoch
-        return in_epoch % every == 0
-    return step > 0 and step % every == 0
+def schedule(step: int, steps: int, warmup: float) -> float:
+    """Factor of the learning rates at this step, the first being 0: rises to 1, then falls linearly to 0.
+
+    Parameters
+    ----------
+    step, steps : int
+    warmup : float
+        Share of the steps in which it rises.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> [schedule(step, 5, 0.2) for step in range(5)]
+    [1.0, 1.0, 0.75, 0.5, 0.25]
+    """
+    warm = math.ceil(warmup * steps)
+    return (step + 1) / warm if step < warm else (steps - step) / max(1, steps - warm)
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+class _Players:
+    """The adapter, and alpha if there is one, each moving on batches of its own."""
 
+    def __init__(
+        self,
+        model: nn.Module,
+        method: Method,
+        tokens: Tokens,
+        rows: Split,
+        settings: Settings,
+        rate: float,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.model, self.settings, self.device, self.tokens = model, settings, device, tokens
+        self.rates = [rate]
+        self.adapter = [p for p in model.parameters() if p.requires_grad]
+        groups: list[dict[str, Any]] = [{"params": self.adapter, "weight_decay": 0.0}]
+        self.held = rows.train if method.alpha == "paper" else rows.alpha
+        self.alpha: Any = None
+        if method.alpha:
+            from rmt_alpha.lora import AlphaSchedule
 
-def _step(
-    model: nn.Module,
-    batch: dict[str, torch.Tensor],
-    parameters: list[nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    settings: Settings,
-    device: torch.device,
-) -> None:
-    """One step on these parameters alone."""
-    with autocast(settings, device):
-        loss = model(**batch).loss
-    if not torch.isfinite(loss):
-        raise Diverged(f"the training loss became {loss.item()}; a lower learning rate would keep it finite")
-    gradients = torch.autograd.grad(loss.float(), parameters, allow_unused=True)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
-    torch.nn.utils.clip_grad_norm_(parameters, _CLIP)
-    optimizer.step()
-    for parameter in parameters:
-        parameter.grad = None
+            self.alpha = AlphaSchedule(
+                model,
+                len(self.held),
+                every=settings.alpha_every,
+                batch_size=settings.batch_size,
+                seed=seed,
+                paper_steps_per_epoch=-(-len(rows.train) // settings.batch_size)
+                if method.alpha == "paper"
+                else None,
+            )
+            self.rates.append(settings.alpha_ratio * rate)
+            groups = self.alpha.parameter_groups(*self.rates)
+            self.adapter = groups[0]["params"]
+        self.parameters = [p for group in groups for p in group["params"]]
+        self.optimizer = torch.optim.AdamW(groups)
+
+    def set_rates(self, factor: float) -> None:
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+
+    def step(self, batch: dict[str, torch.Tensor]) -> None:
+        """One step of the adapter."""
+        self._loss(batch).backward()
+        torch.nn.utils.clip_grad_norm_(self.adapter, _CLIP)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def alpha_step(self, taken: int) -> None:
+        """One step of alpha, if it is due after this many steps of the adapter."""
+        if self.alpha is not None:
+            self.alpha.update_alpha(
+                self.optimizer, taken, lambda chosen: self._loss(self._held_batch(chosen))
+            )
+
+    def release(self) -> None:
+        """Leave the model's parameters as they were found."""
+        if self.alpha is not None:
+            self.alpha.release()
+
+    def _held_batch(self, chosen: list[int]) -> dict[str, torch.Tensor]:
+        return self.tokens.batch(self.held[chosen], self.device)
+
+    def _loss(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        with autocast(self.settings, self.device):
+            loss: torch.Tensor = self.model(**batch).loss
+        if not torch.isfinite(loss):
+            raise Diverged(
+                f"the training loss became {loss.item()}; a lower learning rate would keep it finite"
+            )
+        return loss
 
 
 @contextlib.contextmanager
@@ -301,7 +345,6 @@ def autocast(settings: Settings, device: torch.device) -> Iterator[None]:
         yield
 
 
-@torch.no_grad()
 def evaluate(
     model: nn.Module, tokens: Tokens, rows: NDArray[np.int64], settings: Settings, device: torch.device
 ) -> Score:
@@ -321,14 +364,16 @@ def evaluate(
 
     Examples
     --------
-    >>> evaluate(model, dev, np.arange(len(dev)), settings, cpu).accuracy  # doctest: +SKIP
+    >>> evaluate(
+    ...     model, dev, np.arange(len(dev)), settings, cpu
+    ... ).accuracy  # doctest: +SKIP
     """
     model.eval()
     loss, guesses, truths = 0.0, [], []
     for chosen in evaluation_batches(tokens, rows, _EVALUATION_BATCH):
         batch = tokens.batch(chosen, device)
         labels = batch.pop("labels")
-        with autocast(settings, device):
+        with torch.no_grad(), autocast(settings, device):
             logits = model(**batch).logits
         logits = logits.float()
         loss += float(nn.functional.cross_entropy(logits, labels, reduction="sum"))
