@@ -16,6 +16,10 @@ from rmt_alpha.lora.layers import AlphaLayer, with_alpha
 from rmt_alpha.lora.sharing import check_sharing, share_with_siblings
 
 
+NOTHING_MATCHED = ("not found in the base model", "No modules were targeted")
+"""How PEFT says so; its error has a class of its own only since 0.21."""
+
+
 class AlphaLoraModel(LoraModel):
     """Made by `peft.get_peft_model` for an `AlphaLoraConfig`; its methods are those of `peft.LoraModel`."""
 
@@ -29,7 +33,7 @@ class AlphaLoraModel(LoraModel):
         try:
             super().inject_adapter(model, adapter_name, *args, **kwargs)
         except ValueError as error:
-            if "not found in the base model" not in str(error):
+            if not any(words in str(error) for words in NOTHING_MATCHED):
                 raise
             raise type(error)(f"{error} Linear layers of this model: {', '.join(names)}.") from None
         check_sharing(model, adapter_name, self.peft_config[adapter_name])

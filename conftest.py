@@ -1,0 +1,9 @@
+"""What pytest leaves out where an extra is not installed; the settings of the tests are in tests/conftest.py."""
+
+from __future__ import annotations
+
+import importlib.util
+
+# The docstrings and tests of the extra `peft`. One test stays, to say so: tests/lora/test_extra.py.
+if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers", "peft", "accelerate")):
+    collect_ignore_glob = ["rmt_alpha/lora/*", "tests/lora/test_[!e]*"]

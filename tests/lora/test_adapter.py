@@ -1,0 +1,174 @@
+"""The adapted layer computes diag(alpha) W0 x + (s/r) B A x + b, on every architecture and in every option."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from tiny_transformers import KINDS, ROBERTA, merged_by_hand, output, randomise
+
+from rmt_alpha.lora import AlphaLoraConfig, alphas
+
+ULPS = 200 * torch.finfo(torch.float64).eps  # of sums of at most 50 terms of order 1, four layers deep
+
+
+def adapted(kind, base, **options):
+    config = AlphaLoraConfig(
+        r=3, lora_alpha=5, target_modules=list(kind.targets), task_type=kind.task, **options
+    )
+    return get_peft_model(copy.deepcopy(base), config).eval()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("per", ["row", "layer"])
+@pytest.mark.parametrize("scale_bias", [False, True])
+def test_output_is_that_of_the_formula(kind, per, scale_bias):
+    base = kind.build(dtype=torch.float64)
+    model = adapted(kind, base, alpha_per=per, scale_bias=scale_bias)
+    randomise(model)
+    by_hand = merged_by_hand(
+        kind, base, model, [{"name": "default", "scale": 5 / 3, "scale_bias": scale_bias}]
+    )
+    assert (output(model) - output(by_hand)).abs().max() < ULPS * output(by_hand).abs().max()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_wrong_formula_would_be_seen(kind):
+    # The judge itself: without alpha, or with the bias treated the other way, it disagrees by much.
+    base = kind.build(dtype=torch.float64)
+    model = adapted(kind, base)
+    randomise(model)
+    right = output(model)
+    wrong_scale = merged_by_hand(kind, base, model, [{"name": "default", "scale": 1.0, "scale_bias": False}])
+    assert (output(wrong_scale) - right).abs().max() > 1e-3
+    if kind.name != "llama":  # which has no biases
+        wrong = merged_by_hand(kind, base, model, [{"name": "default", "scale": 5 / 3, "scale_bias": True}])
+        assert (output(wrong) - right).abs().max() > 1e-3
+    for name, parameter in model.named_parameters():
+        if "rescale" in name:
+            parameter.data.zero_()
+    assert (output(model) - right).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_fresh_adapter_changes_nothing(kind):
+    base = kind.build()
+    assert torch.equal(output(adapted(kind, base)), output(base))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_alpha_of_one_is_lora_to_the_last_bit(kind):
+    base = kind.build()
+    ours = adapted(kind, base, train_alpha=False)
+    options = {"r": 3, "lora_alpha": 5, "target_modules": list(kind.targets), "task_type": kind.task}
+    lora = get_peft_model(copy.deepcopy(base), LoraConfig(**options)).eval()
+    weights = {name: value for name, value in ours.state_dict().items() if "rescale" not in name}
+    randomise(lora)
+    lora_weights = lora.state_dict()
+    assert weights.keys() == lora_weights.keys()
+    ours.load_state_dict({**ours.state_dict(), **lora_weights})
+    assert torch.equal(output(ours), output(lora))
+
+
+def test_alpha_init_is_exact_and_scales_the_source():
+    base = ROBERTA.build(dtype=torch.float64)
+    model = adapted(ROBERTA, base, alpha_init=0.75)
+    assert all(bool((alpha == 0.75).all()) for alpha in alphas(model).values())
+    by_hand = copy.deepcopy(base)
+    for name, module in by_hand.named_modules():
+        if name.endswith(("query", "value")):
+            module.weight.data *= 0.75
+    assert (output(model) - output(by_hand)).abs().max() < ULPS * output(by_hand).abs().max()
+
+
+def test_one_alpha_per_row_or_per_layer():
+    base = ROBERTA.build()
+    assert {tuple(a.shape) for a in alphas(adapted(ROBERTA, base)).values()} == {(16,)}
+    assert {tuple(a.shape) for a in alphas(adapted(ROBERTA, base, alpha_per="layer")).values()} == {(1,)}
+
+
+def test_only_adapter_and_head_are_trained_and_a_frozen_alpha_is_not():
+    base = ROBERTA.build()
+    trained = {n for n, p in adapted(ROBERTA, base).named_parameters() if p.requires_grad}
+    assert all("lora_" in name or "modules_to_save" in name for name in trained)
+    assert sum("rescale" in name for name in trained) == 4
+    model = adapted(ROBERTA, base, train_alpha=False)
+    frozen = {n for n, p in model.named_parameters() if "rescale" in n and not p.requires_grad}
+    assert len(frozen) == 4
+    model.base_model.disable_adapter_layers()
+    model.base_model.enable_adapter_layers()
+    model.set_adapter("default")
+    assert not any(p.requires_grad for n, p in model.named_parameters() if n in frozen)
+
+
+@pytest.mark.parametrize("scale_bias", [False, True])
+def test_gradient_of_alpha_is_the_derivative_of_the_loss(scale_bias):
+    model = adapted(ROBERTA, ROBERTA.build(dtype=torch.float64), scale_bias=scale_bias)
+    randomise(model)
+    name, offset = next((n, p) for n, p in model.named_parameters() if "value.lora_rescale" in n)
+    assert "layer.0" in name
+    ids = torch.arange(3, 9)[None]
+    model(ids).logits.square().sum().backward()
+    step = 2.0**-10  # in float32, as alpha is; the error of the central difference is of order step^2
+    derivative = []
+    for sign in (1, -1):
+        with torch.no_grad():
+            offset[3] += sign * step
+            derivative.append(sign * float(model(ids).logits.square().sum()))
+            offset[3] -= sign * step
+    numeric = sum(derivative) / (2 * step)
+    assert abs(numeric) > 1e-3
+    assert offset.grad[3].item() == pytest.approx(numeric, rel=1e-3)
+
+
+def test_peft_options_keep_working():
+    base = ROBERTA.build()
+    options = {
+        "r": 2, "lora_alpha": 4, "use_rslora": True, "rank_pattern": {"value": 4}, "lora_dropout": 0.5,
+        "layers_to_transform": [1], "modules_to_save": ["pooler"], "lora_bias": True, "exclude_modules": ["dense"],
+    }  # fmt: skip
+    model = get_peft_model(
+        copy.deepcopy(base), AlphaLoraConfig(target_modules=["query", "value"], task_type="SEQ_CLS", **options)
+    )
+    assert set(alphas(model)) == {f"roberta.encoder.layer.1.attention.self.{n}" for n in ("query", "value")}
+    layers = {n.rpartition(".")[2]: m for n, m in model.named_modules() if hasattr(m, "lora_rescale")}
+    assert layers["query"].scaling["default"] == 4 / 2**0.5
+    assert layers["value"].r["default"] == 4
+    torch.manual_seed(0)
+    randomise(model)
+    first, second = (model.train()(torch.arange(3, 9)[None]).logits for _ in range(2))
+    assert not torch.equal(first, second)  # dropout
+
+
+def test_bfloat16_model_keeps_a_precise_alpha():
+    base = ROBERTA.build(dtype=torch.bfloat16)
+    model = adapted(ROBERTA, base, alpha_init=1.001)  # 1.001 is not a bfloat16, nor is anything within 0.4 % of it
+    assert all(torch.equal(a, torch.full_like(a, 1.001)) for a in alphas(model).values())
+    assert output(model).dtype == torch.bfloat16
+    model.to(torch.bfloat16)
+    assert all(a.dtype == torch.float32 and torch.equal(a, torch.full_like(a, 1.001)) for a in alphas(model).values())
+
+
+def test_autocast_keeps_the_type_of_the_layer():
+    model = adapted(ROBERTA, ROBERTA.build())
+    randomise(model)
+    layer = next(m for m in model.modules() if hasattr(m, "lora_rescale"))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(torch.randn(2, 16)).dtype == torch.bfloat16
+
+
+def test_gradient_checkpointing_gives_the_same_gradients():
+    gradients = []
+    for checkpointing in (False, True):
+        model = adapted(ROBERTA, ROBERTA.build())
+        randomise(model)
+        if checkpointing:
+            base = model.get_base_model()
+            enable = getattr(base, "activation_checkpointing_enable", base.gradient_checkpointing_enable)
+            enable({"use_reentrant": False})
+        model.train()(torch.arange(3, 9)[None]).logits.square().sum().backward()
+        gradients.append({n: p.grad for n, p in model.named_parameters() if p.requires_grad})
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name])
