@@ -87,6 +87,14 @@ def add_parser(subparsers: Any) -> None:
         help="instead: train alpha-lora with the first seed, then record its accuracy with alpha replaced by "
         "a * alpha + b",
     )
+    parser.add_argument(
+        "--curves",
+        action="store_true",
+        help="instead: the first size again, with its tuned rates; record the validation accuracy at 20 steps",
+    )
+    parser.add_argument(
+        "--figures", type=Path, metavar="DIR", help="with --report: draw its figures into DIR"
+    )
     parser.set_defaults(run=run)
 
 
@@ -103,7 +111,13 @@ def run(arguments: argparse.Namespace) -> int:
 
         if not arguments.out.exists():
             raise FileNotFoundError(f"there is no record {arguments.out}: name one with --out")
-        print(report(Record(arguments.out)))
+        record = Record(arguments.out)
+        print(report(record))
+        if arguments.figures is not None:
+            from rmt_alpha.glue.drawing import draw_all
+
+            for path in draw_all(record, arguments.figures):
+                _say(f"wrote {path}")
         return 0
     for name in ("model", "task", "method"):
         if not getattr(arguments, name):
@@ -117,6 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     from rmt_alpha.glue.alpha_map import alpha_map
+    from rmt_alpha.glue.curves import accuracy_curves
     from rmt_alpha.glue.experiment import Workbench, run_experiment
     from rmt_alpha.glue.record import Record
     from rmt_alpha.glue.report import report
@@ -139,6 +154,9 @@ def _train(arguments: argparse.Namespace) -> int:
         sizes = [bench.largest if size == "full" else size for size in arguments.size]
         if arguments.alpha_map:
             alpha_map(bench, record, sizes[0], arguments.seeds[0], announce=_say)
+            continue
+        if arguments.curves:
+            accuracy_curves(bench, record, sizes[0], arguments.method, arguments.seeds, announce=_say)
             continue
         bar = _Bar()
         run_experiment(
@@ -193,7 +211,7 @@ def command(arguments: argparse.Namespace, *, short: bool = False) -> str:
         words += _flag(arguments, name)
     for name in ("alpha_every", "alpha_ratio", "alpha_holdout", "tuning_sizes", "precision", "device"):
         words += _flag(arguments, name)
-    words += ["--alpha-map"] if arguments.alpha_map else []
+    words += [f"--{name.replace('_', '-')}" for name in ("alpha_map", "curves") if getattr(arguments, name)]
     return shlex.join([*words, "--out", arguments.out.name if short else str(arguments.out)])
 
 

@@ -61,10 +61,9 @@ def alpha_map(
 
     settings, task = bench.settings, bench.data.task.name
     same = {"settings": settings.id, "task": task, "size": size, "seed": seed}
-    for entry in record.maps:
-        if all(entry[name] == value for name, value in same.items()):
-            announce(f"the map of {task} {size} seed {seed} is recorded already")
-            return entry
+    if (found := record.find("map", same)) is not None:
+        announce(f"the map of {task} {size} seed {seed} is recorded already")
+        return found
     job = Job(task, size, method(METHOD), seed, None)
     rate = chosen_rate(record, settings.id, job)
     announce(f"{task} {size}: training {METHOD}, then {len(SCALES) * len(SHIFTS)} tests of it")
@@ -76,6 +75,5 @@ def alpha_map(
             score = evaluate(model, bench.dev, rows, settings, bench.device)
         accuracy[i].append(round(score.accuracy, 5))
     values = {**same, "rate": rate, "scales": list(SCALES), "shifts": list(SHIFTS), "accuracy": accuracy}
-    record.add_map(values)
     announce(f"{task} {size}: as trained {accuracy[SHIFTS.index(0.0)][SCALES.index(1.0)]:.4f}")
-    return values
+    return record.add("map", values)

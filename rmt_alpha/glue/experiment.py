@@ -7,6 +7,7 @@ and task serves all sizes.  The development rows are never looked at while tunin
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,12 @@ class Workbench:
     def largest(self) -> int:
         """Training rows that are left beside the validation rows."""
         return len(validation_split(len(self.train), self.settings.validation_rows)[0])
+
+    def with_settings(self, settings: Settings) -> Workbench:
+        """The same rows and model under other settings; tokens are shared, so keep ``max_length``."""
+        other = copy.copy(self)
+        other.settings = settings
+        return other
 
     def facts(self) -> dict[str, Any]:
         """Numbers of rows, the share of the largest class among the test rows, and where they are from."""

@@ -16,6 +16,9 @@ from typing import Any
 
 from rmt_alpha.glue.settings import Settings
 
+KINDS = ("settings", "task", "command", "run", "map", "curve")
+"""Kinds of lines."""
+
 
 class RecordError(ValueError):
     """A file that is no record; it was left as it is."""
@@ -65,7 +68,7 @@ class Record:
         self.settings: dict[str, dict[str, Any]] = {}
         self.commands: list[str] = []
         self.tasks: dict[str, dict[str, Any]] = {}
-        self.maps: list[dict[str, Any]] = []
+        self.extras: list[dict[str, Any]] = []
         self.runs: dict[RunKey, dict[str, Any]] = {}
         self.reload()
 
@@ -81,13 +84,7 @@ class Record:
                 if line.endswith("}"):
                     raise self._refused(number) from None
                 continue  # a writer was killed in the middle of this line
-            if not isinstance(entry, dict) or entry.get("kind") not in {
-                "settings",
-                "task",
-                "run",
-                "map",
-                "command",
-            }:
+            if not isinstance(entry, dict) or entry.get("kind") not in KINDS:
                 raise self._refused(number)
             self._add(entry)
 
@@ -105,8 +102,8 @@ class Record:
             case "command":
                 if entry["command"] not in self.commands:
                     self.commands.append(entry["command"])
-            case "map":
-                self.maps.append(entry)
+            case "map" | "curve":
+                self.extras.append(entry)
             case _:
                 self.runs[RunKey(*(entry[name] for name in RunKey.__dataclass_fields__))] = entry
 
@@ -129,9 +126,21 @@ class Record:
         """Record a finished run."""
         self._write({"kind": "run", **{n: getattr(key, n) for n in RunKey.__dataclass_fields__}, **values})
 
-    def add_map(self, values: dict[str, Any]) -> None:
-        """Record accuracies under changed alpha."""
-        self._write({"kind": "map", **values})
+    def add(self, kind: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Record something beside the runs, of the kind "map" or "curve"; returns the entry."""
+        self._write({"kind": kind, **values})
+        return self.extras[-1]
+
+    def find(self, kind: str, values: dict[str, Any]) -> dict[str, Any] | None:
+        """The first entry of this kind with these values, or None."""
+        return next(
+            (
+                entry
+                for entry in self.extras
+                if entry["kind"] == kind and all(entry.get(name) == value for name, value in values.items())
+            ),
+            None,
+        )
 
     def _write(self, entry: dict[str, Any]) -> None:
         line = json.dumps(entry, separators=(",", ":"), allow_nan=False) + "\n"
