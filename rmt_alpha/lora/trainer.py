@@ -69,7 +69,7 @@ class AlphaTrainer(Trainer):
     Notes
     -----
     The log carries ``alpha_mean``, ``alpha_std``, ``alpha_min``, ``alpha_max``, ``alpha_learning_rate`` and
-    ``alpha_loss``, the held-out loss before the last alpha step.
+    ``alpha_loss``, the mean held-out loss before alpha's steps since the last log, if there were any.
     """
 
     train_dataset: Any
@@ -91,7 +91,8 @@ class AlphaTrainer(Trainer):
         self.alpha_learning_rate = _checked("alpha_learning_rate", alpha_learning_rate, positive=True)
         self.alpha_weight_decay = _checked("alpha_weight_decay", alpha_weight_decay, positive=False)
         self.paper_mode = paper_mode
-        self.alpha_loss: float | None = None
+        self.alpha_losses: list[float] = []  # since the last log
+        self.alpha_rate = self.alpha_learning_rate  # now, as the scheduler has it
         self.schedule: AlphaSchedule | None = None
         super().__init__(model, args, *positional, **options)
         if self.is_deepspeed_enabled or self.is_fsdp_enabled:
@@ -170,18 +171,20 @@ class AlphaTrainer(Trainer):
         return loss
 
     def alpha_step(self) -> None:
-        """Alpha's step on its next batch, if one is due after the adapter's step just taken."""
+        """Alpha's step on its next batch, if one is due after the adapter's step just taken, at the same rate."""
         assert self.schedule is not None
+        self.alpha_rate = self.optimizer.param_groups[-1]["lr"]
         scaler = getattr(self.accelerator, "scaler", None)
         self.model.train()
         loss = self.schedule.update_alpha(
             getattr(self.optimizer, "optimizer", self.optimizer),
-            self.state.global_step,
+            self.state.global_step + 1,  # the trainer counts the step when all of it is over
             self._held_out_loss,
             micro_batches=self.args.gradient_accumulation_steps,
             loss_scale=scaler.get_scale() if scaler is not None else 1.0,
         )
-        self.alpha_loss = loss if loss is not None else self.alpha_loss
+        if loss is not None:
+            self.alpha_losses.append(loss)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Add what is known of alpha to the training log."""
@@ -190,9 +193,10 @@ class AlphaTrainer(Trainer):
             logs["alpha_mean"] = values.mean().item()
             logs["alpha_std"] = values.std(correction=0).item()
             logs["alpha_min"], logs["alpha_max"] = (v.item() for v in values.aminmax())
-            logs["alpha_learning_rate"] = self.optimizer.param_groups[-1]["lr"]
-            if self.alpha_loss is not None:
-                logs["alpha_loss"] = self.alpha_loss
+            logs["alpha_learning_rate"] = self.alpha_rate
+            if self.alpha_losses:
+                logs["alpha_loss"] = float(np.mean(self.alpha_losses))
+                self.alpha_losses.clear()
         super().log(logs, *args, **kwargs)
 
     def _held_out_loss(self, rows: list[int]) -> torch.Tensor:
@@ -225,7 +229,7 @@ class AlphaTrainer(Trainer):
 class _AlphaSteps(TrainerCallback):
     """Calls the trainer at the two moments that it has no method for.
 
-    Alpha's step comes before the trainer logs, evaluates and saves: a checkpoint holds its outcome, and the
+    Alpha's step comes before the trainer moves the learning rates on, logs, evaluates and saves: a checkpoint holds its outcome, and the
     state of the random numbers (dropout) after it.
     """
 
@@ -235,7 +239,7 @@ class _AlphaSteps(TrainerCallback):
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         self.trainer._start_schedule()
 
-    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+    def on_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         self.trainer.alpha_step()
 
 
