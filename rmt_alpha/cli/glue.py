@@ -61,8 +61,8 @@ def add_parser(subparsers: Any) -> None:
     for flag, kind, text in (
         (
             "--steps",
-            int,
-            "adapter steps (default: 60 up to 100 rows, 100 up to 400, 200 up to 1600, 300 above)",
+            str,
+            "adapter steps, or steps by rows (100:60,400:100,1600:150,240: 60 up to 100 rows, ...)",
         ),
         ("--batch-size", int, "rows per step (16)"),
         ("--max-length", int, "tokens per row (128)"),
@@ -74,7 +74,7 @@ def add_parser(subparsers: Any) -> None:
         ("--alpha-ratio", float, "learning rate of alpha over that of the adapter (10)"),
         ("--alpha-holdout", float, "share of the training rows held out for alpha (0.2)"),
     ):
-        parser.add_argument(flag, type=kind, metavar="X" if kind is float else "N", help=text)
+        parser.add_argument(flag, type=kind, metavar="N" if kind is int else "X", help=text)
     parser.add_argument(
         "--tuning-sizes", nargs="+", type=int, metavar="N", help="training rows of the tuning runs (400 1600)"
     )
@@ -90,7 +90,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--curves",
         action="store_true",
-        help="instead: the first size again, with its tuned rates; record the validation accuracy at 20 steps",
+        help="instead: the first size again, with its tuned rates; record validation accuracy at 20 steps",
     )
     parser.add_argument(
         "--figures", type=Path, metavar="DIR", help="with --report: draw its figures into DIR"

@@ -73,7 +73,9 @@ def head_modules(model: Any) -> list[str]:
 def _peft(config: Any, model: nn.Module) -> nn.Module:
     from peft import get_peft_model
 
-    wrapped: nn.Module = get_peft_model(model, config)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")  # PEFT asks by an old name
+        wrapped: nn.Module = get_peft_model(model, config)
     return wrapped
 
 

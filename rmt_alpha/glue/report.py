@@ -335,11 +335,11 @@ def describe(settings: dict[str, Any]) -> str:
 
     Examples
     --------
-    >>> describe({"model": "m", "steps": None, "tuning_sizes": [400, 1600]})
-    'model m, steps by size, tuning_sizes 400 1600'
+    >>> describe({"model": "m", "steps": "240", "tuning_sizes": [400, 1600]})
+    'model m, steps 240, tuning_sizes 400 1600'
     """
     parts = []
     for name, value in settings.items():
         shown = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        parts.append(f"{name} {'by size' if value is None else shown}")
+        parts.append(f"{name} {shown}")
     return ", ".join(parts)

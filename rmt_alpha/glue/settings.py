@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from rmt_alpha._checks import check_choice
 
 PRECISIONS = ("fp32", "bf16")
-STEPS = ((100, 60), (400, 100), (1600, 200))
-"""Training steps up to this many rows; more rows get `MOST_STEPS`."""
-MOST_STEPS = 300
+STEPS = "100:60,400:100,1600:150,240"
+"""Adapter steps by training rows: 60 up to 100 rows, 100 up to 400, 150 up to 1600, 240 above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Settings:
     ----------
     model : str
         The pretrained encoder's name: the hub's, or the last folders of a path.
-    steps : int or None
-        Adapter steps of a run; None: 60 up to 100 rows, 100 up to 400, 200 up to 1600, 300 above.
+    steps : str
+        Adapter steps of a run: a number, or numbers by training rows such as `STEPS`.
     batch_size : int
     max_length : int
         Tokens a row is cut to.
@@ -55,7 +55,7 @@ class Settings:
     """
 
     model: str
-    steps: int | None = None
+    steps: str = STEPS
     batch_size: int = 16
     max_length: int = 128
     validation_rows: int = 300
@@ -75,10 +75,8 @@ class Settings:
             _at_least_one(name, getattr(self, name))
         if not self.tuning_sizes or min(self.tuning_sizes) < 2:
             raise ValueError(f"tuning_sizes must name sizes of at least 2 rows, got {self.tuning_sizes}")
-        if self.steps is not None:
-            _at_least_one("steps", self.steps)
-            if self.steps < self.evaluations:
-                raise ValueError(f"evaluations must be at most steps = {self.steps}, got {self.evaluations}")
+        if (fewest := min(steps for _, steps in parse_steps(self.steps))) < self.evaluations:
+            raise ValueError(f"evaluations must be at most steps = {fewest}, got {self.evaluations}")
         for name in ("warmup", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
@@ -90,9 +88,7 @@ class Settings:
 
     def steps_for(self, size: int) -> int:
         """Adapter steps for this many training rows."""
-        if self.steps is not None:
-            return self.steps
-        return next((steps for rows, steps in STEPS if size <= rows), MOST_STEPS)
+        return next(steps for rows, steps in parse_steps(self.steps) if size <= rows)
 
     def as_dict(self) -> dict[str, Any]:
         """The fields, for the record."""
@@ -103,6 +99,41 @@ class Settings:
         """Eight hexadecimal digits that change with any field."""
         text = json.dumps(self.as_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def parse_steps(text: str) -> list[tuple[float, int]]:
+    """Rows up to which, and steps; the last entry holds for any number of rows.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of (float, int)
+
+    Raises
+    ------
+    ValueError
+        If the text has another form, or a number below 1.
+
+    Examples
+    --------
+    >>> parse_steps("100:60,400:100,240")
+    [(100.0, 60), (400.0, 100), (inf, 240)]
+    """
+    *by_rows, last = str(text).split(",")
+    try:
+        table = [(float(int(rows)), int(steps)) for rows, steps in (part.split(":") for part in by_rows)]
+        table.append((math.inf, int(last)))
+    except ValueError:
+        table = []
+    limits = [rows for rows, _ in table]
+    if not table or min(steps for _, steps in table) < 1 or limits != sorted(set(limits)):
+        raise ValueError(
+            f"steps must be a number of at least 1, or numbers by rows such as {STEPS!r}, got {text!r}"
+        )
+    return table
 
 
 def _at_least_one(name: str, value: Any) -> None:
