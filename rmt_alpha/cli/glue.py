@@ -130,6 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    import rmt_alpha.lora  # noqa: F401 - says what to install, if it has to
     from rmt_alpha.glue.alpha_map import alpha_map
     from rmt_alpha.glue.curves import accuracy_curves
     from rmt_alpha.glue.experiment import Workbench, run_experiment
