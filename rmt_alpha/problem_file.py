@@ -21,9 +21,11 @@ def load_problem(path: str | Path) -> Any:
     A file with ``beta`` describes a `TransferProblem` by its fields.  A file with a table ``[target]``
     describes a `FineTuning` problem: ``n``, ``gamma``, ``intercept`` and ``label_noise`` at the top; in
     ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row per
-    class), ``covariance`` or ``covariances``, and ``priors``; in ``[source]`` either ``weights``, or ``n``
-    and ``gamma`` and the keys of a mixture, for a source trained by ridge.  Wherever an array is expected,
-    the text ``"file.npz:name"`` stands for the array ``name`` in a file beside the TOML file.
+    class), ``covariance`` or ``covariances``, and ``priors``; in ``[source]`` either ``weights``, or ``n``,
+    ``gamma``, the keys of a mixture, and if wanted ``intercept`` and ``label_noise``, for a source trained by
+    ridge; ``outputs`` as in these classes.  Several sources are several tables ``[[source]]``.  Wherever an
+    array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside the TOML
+    file.
 
     Parameters
     ----------
@@ -73,7 +75,8 @@ def _problem(values: dict[str, Any], folder: Path) -> Any:
     _require(values, ("n", "gamma", "source"), "a FineTuning file")
     options = {name: values[name] for name in ("intercept", "label_noise") if name in values}
     target = _mixture(_table(values, "target"), "[target]", folder)
-    return FineTuning(target, _source(values["source"], folder), values["n"], values["gamma"], **options)
+    source = _sources(values["source"], target, folder)
+    return FineTuning(target, source, values["n"], values["gamma"], **options)
 
 
 def _mixture(table: dict[str, Any], where: str, folder: Path) -> Any:
@@ -92,17 +95,26 @@ def _mixture(table: dict[str, Any], where: str, folder: Path) -> Any:
     return GaussianMixture(_array(table["means"], folder), covariance, _array(table.get("priors"), folder))
 
 
-def _source(table: Any, folder: Path) -> Any:
+def _sources(value: Any, target: Any, folder: Path) -> Any:
+    """One source from a table ``[source]``, several from tables ``[[source]]``."""
+    if isinstance(value, list):
+        return [_source(table, target, folder) for table in value]
+    return _source(value, target, folder)
+
+
+def _source(table: Any, target: Any, folder: Path) -> Any:
     from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
 
     if not isinstance(table, Mapping):
         raise TypeError(f"source must be a table [source], got {type(table).__name__}")
     if "weights" in table:
-        _check_keys(table, ("weights",), "[source] with weights")
-        return FixedSource(_array(table["weights"], folder))
+        _check_keys(table, ("weights", "outputs"), "[source] with weights")
+        outputs = table.get("outputs", 1 if target.classes == 2 else target.classes)
+        return FixedSource(_array(table["weights"], folder), outputs=outputs)
     _require(table, ("n", "gamma"), "[source] without weights")
-    rest = {name: value for name, value in table.items() if name not in ("n", "gamma")}
-    return RidgeSource(_mixture(rest, "[source]", folder), table["n"], table["gamma"])
+    options = {name: table[name] for name in ("intercept", "label_noise", "outputs") if name in table}
+    rest = {name: value for name, value in table.items() if name not in ("n", "gamma", *options)}
+    return RidgeSource(_mixture(rest, "[source]", folder), table["n"], table["gamma"], **options)
 
 
 def _array(value: Any, folder: Path) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -85,6 +86,73 @@ def test_the_command_line_reads_it(write, capsys):
     assert "agree" in capsys.readouterr().out
 
 
+def table(output: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(output)))
+
+
+def test_the_command_line_shows_the_accuracy_of_every_class(write, capsys, tmp_path):
+    picture = tmp_path / "curve.png"
+    assert main(["curve", "--problem", str(write(GENERAL)), "--plot", str(picture)]) == 0
+    rows = table(capsys.readouterr().out)
+    curve = load_problem(tmp_path / "problem.toml").curve()
+    for row in rows:
+        each = [float(row[f"class_accuracy[{c}]"]) for c in range(2)]
+        assert float(row["accuracy"]) == pytest.approx(0.3 * each[0] + 0.7 * each[1], rel=1e-12)
+    best = max(rows, key=lambda row: float(row["accuracy"]))
+    assert float(best["accuracy"]) <= curve.accuracy(curve.optimal_alpha())
+    assert picture.stat().st_size > 1000
+    assert main(["curve", "--problem", str(tmp_path / "problem.toml"), "--band"]) == 2
+    assert "--band is known for the isotropic model only" in capsys.readouterr().err
+
+
+def test_many_classes(write, capsys):
+    path = write(
+        "n = 20\ngamma = 0.1\n[target]\nmeans = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\n"
+        "[source]\nweights = [[1, 0, 0], [0, 1, 0], [0.2, 0, 1]]\n"
+    )
+    assert load_problem(path).source.outputs == 3
+    assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0
+    rows = table(capsys.readouterr().out)
+    assert list(rows[0]) == ["alpha", "accuracy", "risk", *(f"class_accuracy[{c}]" for c in range(3))]
+    assert main(["compare", "--problem", str(path), "--alpha", "0,1", "--replicates", "200"]) == 0
+
+
+def test_several_sources(write, capsys):
+    path = write(
+        "n = 20\ngamma = 0.1\n[target]\nmean = [1.0, 0.5, 0.0]\n"
+        "[[source]]\nweights = [1.0, 0.0, 0.0]\n"
+        "[[source]]\nmean = [0.0, 1.0, 0.3]\nn = 50\ngamma = 0.5\nlabel_noise = 0.1\nintercept = true\n"
+    )
+    problem = load_problem(path)
+    assert problem.sources[1].intercept
+    assert problem.sources[1].label_noise.tolist() == [0.1, 0.1]
+    best = problem.curve().optimal_alpha()
+    assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0
+    shown = capsys.readouterr()
+    assert f"alpha multiplies ({best[0]:.6g}, {best[1]:.6g})" in shown.err
+    assert float(table(shown.out)[1]["accuracy"]) == pytest.approx(problem.curve().accuracy(best), rel=1e-12)
+
+
+def test_the_best_alpha_of_a_file(write, capsys, tmp_path):
+    path = write(GENERAL)
+    curve = load_problem(path).curve()
+    assert main(["optimal", "--problem", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert f"alpha* = {curve.optimal_alpha():.6g}" in shown
+    assert f"accuracy {curve.accuracy(curve.optimal_alpha()):.6g}" in shown
+    assert "by class" in shown
+    assert main(["optimal", "--problem", str(path), "--criterion", "risk", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["optimal_alpha"] == curve.optimal_alpha("risk")
+    assert values["class_accuracy"]["1"] == curve.class_accuracy(1).tolist()
+    # A source that only helps more the stronger it is: the data alone are worse than nothing.
+    path = write(
+        "n = 3\ngamma = 0.5\n[target]\nmean = [1.0, 0.0]\n[source]\nweights = [[1.0, 0.0], [2.0, 0.0]]\n"
+    )
+    assert main(["optimal", "--problem", str(path)]) == 0
+    assert "alpha* = (" in capsys.readouterr().out
+
+
 BAD = [
     ("beta = ", "no valid TOML"),
     ("beta = 0.5\np = 10\n", "needs 'n'"),
@@ -116,6 +184,12 @@ def test_bad_files_are_explained(text, message, write, capsys):
     assert "problem.toml" in str(caught.value)
     assert main(["curve", "--problem", str(path)]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("verb", ["optimal", "curve", "compare"])
+def test_a_problem_is_needed(verb, capsys):
+    assert main([verb]) == 2
+    assert "needs --beta, or a file with --problem" in capsys.readouterr().err
 
 
 def test_options_cannot_contradict_the_file(write, capsys):

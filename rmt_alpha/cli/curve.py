@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
+from rmt_alpha.landmarks import landmarks
 
 COLUMNS = ("alpha", "mean", "variance", "accuracy", "risk")
 DESCRIPTION = """\
@@ -56,9 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the table, draw the picture."""
     problem = problem_from(arguments)
     curve = problem.curve()
+    if isinstance(curve.optimal_alpha(), np.ndarray):
+        curve = along_the_best(curve)
     alpha = arguments.alpha if arguments.alpha is not None else default_alphas(curve)
-    columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in COLUMNS[1:]}
+    columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in names_for(curve)}
+    if hasattr(curve, "class_accuracy"):
+        each = curve.class_accuracy(alpha)
+        columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
     if arguments.band:
+        if not hasattr(curve, "accuracy_std"):
+            raise ValueError(
+                "--band is known for the isotropic model only; leave it out for a general mixture"
+            )
         columns["accuracy_std"] = curve.accuracy_std(alpha)
     text = _csv(columns) if arguments.format == "csv" else _json(columns)
     if arguments.out is None:
@@ -72,9 +82,26 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def names_for(curve: Any) -> tuple[str, ...]:
+    """The columns that a curve has: a label times a score is for two classes with one score."""
+    one_score = not hasattr(curve, "center") or curve.center.shape[1] == 1
+    return COLUMNS[1:] if one_score else ("accuracy", "risk")
+
+
+def along_the_best(curve: Any) -> Any:
+    """The curve of several sources along its best alphas, which are told on standard error."""
+    best = curve.optimum()
+    direction = np.asarray(best.alpha if best.finite else best.direction, dtype=float)
+    if not direction.any():
+        direction = np.ones(len(direction))
+    numbers = ", ".join(f"{x:.6g}" for x in direction)
+    print(f"several sources: alpha multiplies ({numbers})", file=sys.stderr)
+    return curve.along(direction)
+
+
 def default_alphas(curve: Any) -> np.ndarray[Any, Any]:
     """61 alphas that show 0, 1, alpha* and the neutral alpha, if they are of that size."""
-    wanted = [x for x in (0.0, 1.0, curve.optimal_alpha(), curve.neutral_alpha) if abs(x) < 50]
+    wanted = [x for x in landmarks(curve).values() if abs(x) < 50]
     low, high = min(wanted), max(wanted)
     margin = 0.35 * (high - low)
     grid = 10.0 ** np.floor(np.log10(high - low)) / 2  # round numbers at both ends

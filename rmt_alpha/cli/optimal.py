@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mpmath
+import numpy as np
 
 from rmt_alpha._checks import check_dps
 from rmt_alpha.cli.problem import FIELDS, add_problem_options, problem_from
-from rmt_alpha.curve import CRITERIA, AlphaCurve
+from rmt_alpha.curve import CRITERIA
+from rmt_alpha.isotropic import TransferProblem
+
+if TYPE_CHECKING:
+    from rmt_alpha.mixtures.curve import MixtureCurve
 
 DESCRIPTION = """\
 The factor alpha* by which to multiply the frozen source weights, what accuracy it gives, and how precise it
@@ -29,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_problem_options(parser)
+    add_problem_options(parser, file=True)
     parser.add_argument(
         "--criterion",
         choices=CRITERIA,
@@ -47,46 +52,79 @@ def run(arguments: argparse.Namespace) -> int:
     problem = problem_from(arguments, dps)
     curve = problem.curve(dps)
     best = curve.optimal_alpha(arguments.criterion)
-    values: dict[str, Any] = {
-        "optimal_alpha": best,
-        "criterion": arguments.criterion,
-        "accuracy": {"optimal": curve.accuracy(best), "0": curve.accuracy(0), "1": curve.accuracy(1)},
-        "risk": {"optimal": curve.risk(best), "0": curve.risk(0), "1": curve.risk(1)},
-        "neutral_alpha": curve.neutral_alpha,
-        "transfer_interval": list(curve.transfer_interval),
-        "within_one_point": list(curve.tolerance_interval(0.01)),
-        "equivalent_samples": problem.equivalent_samples(),
-        "problem": {name: getattr(problem, name) for name in FIELDS},
-    }
+    values: dict[str, Any] = {"optimal_alpha": best, "criterion": arguments.criterion}
+    if not isinstance(problem, TransferProblem):
+        values |= _of_a_mixture(curve, arguments.criterion)
+    else:
+        values |= {
+            "accuracy": {"optimal": curve.accuracy(best), "0": curve.accuracy(0), "1": curve.accuracy(1)},
+            "risk": {"optimal": curve.risk(best), "0": curve.risk(0), "1": curve.risk(1)},
+            "neutral_alpha": curve.neutral_alpha,
+            "transfer_interval": list(curve.transfer_interval),
+            "within_one_point": list(curve.tolerance_interval(0.01)),
+            "equivalent_samples": problem.equivalent_samples(),
+            "problem": {name: getattr(problem, name) for name in FIELDS},
+        }
     if arguments.json:
         print(json.dumps(_plain(values, dps), indent=2))
     else:
-        print(_sentence(values, curve, dps))
+        print(_sentence(values, dps))
     return 0
 
 
-def _sentence(values: dict[str, Any], curve: AlphaCurve, dps: int | None) -> str:
+def _of_a_mixture(curve: MixtureCurve, criterion: str) -> dict[str, Any]:
+    """The same for a general problem, whose best alpha may be a vector, or a direction."""
+    best = curve.optimum(criterion)
+    several = isinstance(best.alpha, np.ndarray)
+    values: dict[str, Any] = {"accuracy": {}, "risk": {}, "class_accuracy": {}}
+    for name, alpha in (("optimal", best.alpha), ("0", 0), ("1", 1)):
+        if best.finite or name != "optimal":
+            values["risk"][name] = curve.risk(alpha)
+        if best.finite or name != "optimal" or not several:
+            values["accuracy"][name] = curve.accuracy(alpha)
+            values["class_accuracy"][name] = list(curve.class_accuracy(alpha))
+    values["accuracy"].setdefault("optimal", best.value)
+    if best.direction is not None:
+        values["direction"] = list(best.direction)
+    if not several:
+        values["transfer_interval"] = list(curve.transfer_interval)
+        values["within_one_point"] = list(curve.tolerance_interval(0.01))
+    return values
+
+
+def _sentence(values: dict[str, Any], dps: int | None) -> str:
     def shown(value: Any) -> str:
         return f"{value:.6g}" if dps is None else mpmath.nstr(value, dps)
 
     def span(pair: list[Any]) -> str:
         return f"({float(pair[0]):.4g}, {float(pair[1]):.4g})"
 
-    accuracy = values["accuracy"]
-    helps = values["transfer_interval"]
+    accuracy, best = values["accuracy"], values["optimal_alpha"]
+    several = isinstance(best, np.ndarray)
     others = f"(alpha = 1: {shown(accuracy['1'])}, alpha = 0, no source: {shown(accuracy['0'])})"
     lines = [
-        f"alpha* = {shown(values['optimal_alpha'])}",
+        f"alpha* = ({', '.join(map(shown, best))})" if several else f"alpha* = {shown(best)}",
         f"accuracy {shown(accuracy['optimal'])}  {others}",
-        f"within one point of the best accuracy for alpha in {span(values['within_one_point'])}",
-        f"the source helps for alpha in {span(helps)}"
-        if helps[0] != helps[1]
-        else "the source does not help",
-        f"worth {values['equivalent_samples']:.4g} more target samples",
     ]
+    if several and "direction" in values:
+        lines.append(
+            f"no finite alpha is best: go to infinity along ({', '.join(map(shown, values['direction']))})"
+        )
+    if "optimal" in values.get("class_accuracy", ()):
+        lines.append(f"by class {' '.join(map(shown, values['class_accuracy']['optimal']))}")
     if values["criterion"] == "risk":
-        lines[2] = f"risk {shown(values['risk']['optimal'])}, the least of all alpha"
-        lines.pop()
+        return "\n".join([*lines, f"risk {shown(values['risk']['optimal'])}, the least of all alpha"])
+    if not several:
+        helps = values["transfer_interval"]
+        within = span(values["within_one_point"])
+        lines += [
+            f"within one point of the best accuracy for alpha in {within}",
+            f"the source helps for alpha in {span(helps)}"
+            if helps[0] != helps[1]
+            else "the source does not help",
+        ]
+    if "equivalent_samples" in values:
+        lines.append(f"worth {values['equivalent_samples']:.4g} more target samples")
     return "\n".join(lines)
 
 
@@ -94,7 +132,7 @@ def _plain(value: Any, dps: int | None) -> Any:
     """JSON has no infinity and no mpf: both become strings."""
     if isinstance(value, dict):
         return {key: _plain(entry, dps) for key, entry in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | np.ndarray):
         return [_plain(entry, dps) for entry in value]
     if isinstance(value, mpmath.mpf):
         return mpmath.nstr(value, dps)

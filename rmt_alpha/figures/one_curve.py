@@ -6,41 +6,45 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rmt_alpha.curve import AlphaCurve
 from rmt_alpha.figures import style
+from rmt_alpha.landmarks import landmarks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rmt_alpha.comparison import Comparison
-    from rmt_alpha.curve import AlphaCurve
+    from rmt_alpha.mixtures.curve import MixtureCurve
 
 
 @style.styled
-def draw_curve(curve: AlphaCurve, alpha: np.ndarray[Any, Any], *, band: bool = False) -> Figure:
+def draw_curve(
+    curve: AlphaCurve | MixtureCurve, alpha: np.ndarray[Any, Any], *, band: bool = False
+) -> Figure:
     """Accuracy against alpha for a scalar curve.
 
     Parameters
     ----------
-    curve : AlphaCurve
-        From ``TransferProblem.curve()``.
+    curve : AlphaCurve or MixtureCurve
+        With a scalar alpha.
     alpha : array of shape (k,)
         Where to draw it; special alphas outside this range are not marked.
     band : bool
-        Shade one standard deviation over draws of the training data.
+        Shade one standard deviation over draws of the training data, which an `AlphaCurve` knows.
     """
     figure, axes = style.panels(1, size=(5.2, 3.4))
     (axis,) = axes.flat
     fine = np.linspace(alpha.min(), alpha.max(), 601)
     axis.plot(fine, curve.accuracy(fine), color=style.BLUE, label="accuracy")
-    if band:
+    if band and isinstance(curve, AlphaCurve):
         middle, std = curve.accuracy(fine), curve.accuracy_std(fine)
         label = "one standard deviation of a single run"
         axis.fill_between(
             fine, middle - std, middle + std, color=style.SKY, alpha=0.35, linewidth=0, label=label
         )
-    axis.axhline(0.5, color=style.GREY, linewidth=0.8)
-    special = {"zero": 0.0, "one": 1.0, "best": curve.optimal_alpha(), "neutral": curve.neutral_alpha}
-    for kind, value in special.items():
+    if isinstance(curve, AlphaCurve) or len(curve.priors) == 2:
+        axis.axhline(0.5, color=style.GREY, linewidth=0.8)
+    for kind, value in landmarks(curve).items():
         if alpha.min() <= value <= alpha.max():
             style.mark(axis, kind, value, curve.accuracy(value))
     axis.set(xlabel=r"$\alpha$", ylabel="test accuracy", xlim=(alpha.min(), alpha.max()))

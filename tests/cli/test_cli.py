@@ -150,7 +150,6 @@ def test_bad_input_is_one_line_and_exit_2(arguments, message, capsys, tmp_path, 
     ("arguments", "message"),
     [
         ([], "required: VERB"),
-        (["optimal"], "--beta"),
         (["optimal", "--beta", "x", "--p", "4", "--n", "4"], "must be a number, got 'x'"),
         (["curve", *PROBLEM, "--alpha", "1:2"], "must be LOW:HIGH:COUNT"),
         (["curve", *PROBLEM, "--alpha", "1:2:1"], "at least 2 values"),

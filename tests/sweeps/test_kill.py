@@ -23,7 +23,7 @@ p = 400
 n = 40
 N = ["none", 2000]
 alpha = [0, 1, "optimal"]
-replicates = 1000   # some 30 ms a cell
+replicates = 3000   # some 90 ms a cell: time enough to interrupt it on a busy machine
 """
 COMMAND = "import sys; from rmt_alpha.cli import main; sys.exit(main())"
 
