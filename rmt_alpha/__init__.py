@@ -18,6 +18,14 @@ from rmt_alpha.one_line import accuracy, neutral_alpha, optimal_alpha, risk
 
 if TYPE_CHECKING:
     from rmt_alpha.comparison import Comparison, compare
+    from rmt_alpha.estimators.alpha_path import alpha_path
+    from rmt_alpha.estimators.estimate_problem import estimate_problem
+    from rmt_alpha.estimators.ridge import AlphaRidge
+    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier
+    from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
+    from rmt_alpha.figures.alpha_path import plot_alpha_path
+    from rmt_alpha.from_data.alpha_path import AlphaPath
+    from rmt_alpha.from_data.estimate import ProblemEstimate
     from rmt_alpha.mixtures.curve import MixtureCurve
     from rmt_alpha.mixtures.finetuning import FineTuning
     from rmt_alpha.mixtures.mixture import GaussianMixture
@@ -29,17 +37,25 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "AlphaPath": "from_data.alpha_path",
+    "AlphaRidge": "estimators.ridge",
+    "AlphaRidgeClassifier": "estimators.ridge_classifier",
+    "AlphaRidgeClassifierCV": "estimators.ridge_classifier_cv",
     "Comparison": "comparison",
     "FineTuning": "mixtures.finetuning",
     "FixedSource": "mixtures.sources",
     "GaussianMixture": "mixtures.mixture",
     "MixtureCurve": "mixtures.curve",
+    "ProblemEstimate": "from_data.estimate",
     "RidgeRegressionTransfer": "mixtures.regression_transfer",
     "RidgeSource": "mixtures.sources",
     "Simulation": "simulation",
     "compare": "comparison",
     "SweepResult": "sweeps",
+    "alpha_path": "estimators.alpha_path",
+    "estimate_problem": "estimators.estimate_problem",
     "heatmap": "sweeps",
+    "plot_alpha_path": "figures.alpha_path",
     "simulate": "simulation",
     "sweep": "sweeps",
 }
@@ -47,23 +63,31 @@ _LAZY = {
 
 __all__ = [
     "AlphaCurve",
+    "AlphaPath",
+    "AlphaRidge",
+    "AlphaRidgeClassifier",
+    "AlphaRidgeClassifierCV",
     "Comparison",
     "EffectiveRidge",
     "FineTuning",
     "FixedSource",
     "GaussianMixture",
     "MixtureCurve",
+    "ProblemEstimate",
     "RidgeRegressionTransfer",
     "RidgeSource",
     "Simulation",
     "SweepResult",
     "TransferProblem",
     "accuracy",
+    "alpha_path",
     "compare",
     "effective_ridge",
+    "estimate_problem",
     "heatmap",
     "neutral_alpha",
     "optimal_alpha",
+    "plot_alpha_path",
     "risk",
     "simulate",
     "sweep",

@@ -47,6 +47,8 @@ ALLOWED = {
         "small_linear",
     },
     "regression": {"effective_ridge"},
+    "from_data": {"curve", "effective_ridge", "mixtures"},
+    "estimators": {"from_data"},
     "reference_formula": {"effective_ridge"},  # its ranges of arguments
     "sweeps": {"isotropic", "simulation"},
     "comparison": {"simulation"},  # the theory comes in with the problem

@@ -1,0 +1,159 @@
+"""``rmt-alpha fit``: alpha and the ridge from target samples in a file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rmt_alpha.cli.sample_file import read_sample
+from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT
+
+if TYPE_CHECKING:
+    from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
+
+DESCRIPTION = """\
+Fine-tune a ridge classifier from a source model on few target samples: alpha and the ridge are chosen from
+the samples themselves. Needs the extra [sklearn].
+
+The samples are in
+  an .npz file  with arrays X (n x p), y (n) and coef_source (p, or one row per class); intercept_source
+  optional a .csv file   with a header, one column of labels and one per feature; the source in a .csv file
+  with the same
+                names of features (and maybe one named intercept), one row of numbers
+
+examples:
+  rmt-alpha fit target.npz --plot path.png
+  rmt-alpha fit target.csv --source source.csv --label sentiment --out tuned.npz"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "fit",
+        help="choose alpha and the ridge from target samples, and fine-tune",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("samples", type=Path, metavar="FILE", help="target samples (.npz or .csv)")
+    parser.add_argument(
+        "--source", type=Path, metavar="FILE", help="source weights, for samples in a .csv file"
+    )
+    parser.add_argument("--label", default="y", metavar="NAME", help="name of the column of labels (y)")
+    parser.add_argument(
+        "--criterion", choices=tuple(CRITERIA), default=DEFAULT, help=f"how to choose ({DEFAULT})"
+    )
+    parser.add_argument(
+        "--gamma", type=float, metavar="G", help="keep to this ridge, per sample (default: choose it)"
+    )
+    parser.add_argument("--alpha", type=float, metavar="A", help="keep to this alpha (default: choose it)")
+    parser.add_argument(
+        "--no-intercept", action="store_true", help="train no intercept: alpha times that of the source"
+    )
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the fine-tuned model here (.npz)")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the leave-one-out path (png, pdf, svg)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what was chosen, write the model, draw the path."""
+    from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
+
+    sample = read_sample(arguments.samples, arguments.source, arguments.label)
+    model = AlphaRidgeClassifierCV(
+        None if arguments.gamma is None else [arguments.gamma],
+        arguments.criterion,
+        sample.coef_source,
+        sample.intercept_source,
+        not arguments.no_intercept,
+        alpha="auto" if arguments.alpha is None else arguments.alpha,
+    ).fit(sample.X, sample.y)
+    numbers = report(model, sample.X, sample.y)
+    if arguments.json:
+        print(json.dumps({k: v if _finite(v) else str(v) for k, v in numbers.items()}, indent=1))
+    else:
+        print("\n".join(_table(numbers)))
+    if arguments.out is not None:
+        names = ("coef_", "intercept_", "classes_", "alpha_", "alpha_stderr_", "gamma_")
+        np.savez(arguments.out, **{name.rstrip("_"): getattr(model, name) for name in names})
+    if arguments.plot is not None:
+        _plot(model, sample.X, sample.y, arguments.plot)
+    return 0
+
+
+def report(model: AlphaRidgeClassifierCV, X: Any, y: Any) -> dict[str, Any]:
+    """What a fitted classifier says about itself, and about ignoring the source or keeping to it."""
+    from rmt_alpha.estimators.alpha_path import alpha_path
+    from rmt_alpha.estimators.estimate_problem import estimate_problem
+
+    n, classes = len(y), len(model.classes_)
+    options = {"intercept_source": model.intercept_source, "fit_intercept": model.fit_intercept}
+    path = alpha_path(X, y, model.coef_source, model.gamma_, **options)
+    accuracy = path.loo_accuracy(model.alpha_)
+    numbers = {
+        "samples": n,
+        "features": int(model.n_features_in_),
+        "classes": classes,
+        "criterion": model.criterion,
+        "alpha": model.alpha_,
+        "alpha_stderr": model.alpha_stderr_,
+        "gamma": model.gamma_,
+        "sklearn_penalty": n * model.gamma_,
+        "loo_accuracy": accuracy,
+        "loo_accuracy_stderr": math.sqrt(accuracy * (1 - accuracy) / n),
+        "gaussian_accuracy": path.gaussian_accuracy(model.alpha_),
+        "loo_accuracy_alpha_0": path.loo_accuracy(0.0),
+        "loo_accuracy_alpha_1": path.loo_accuracy(1.0),
+        "loo_accuracy_source_only": alpha_path(X, y, model.coef_source, math.inf, **options).loo_accuracy(
+            1.0
+        ),
+    }
+    if classes == 2 and min(np.unique(y, return_counts=True)[1]) > 1 and math.isfinite(model.gamma_):
+        estimate = estimate_problem(X, y, model.coef_source, fit_intercept=model.fit_intercept)
+        numbers["theory_accuracy"] = estimate.curve(model.gamma_).accuracy(model.alpha_)
+    return numbers
+
+
+def _table(numbers: dict[str, Any]) -> list[str]:
+    penalty = f"per sample; scikit-learn's penalty {numbers['sklearn_penalty']:.4g}"
+    rows = [
+        ("data", "{samples} samples, {features} features, {classes} classes"),
+        ("criterion", "{criterion}"),
+        ("alpha", "{alpha:.4g} +- {alpha_stderr:.2g}"),
+        ("gamma", "{gamma:.4g} (" + penalty + ")"),
+        ("accuracy, leave-one-out", "{loo_accuracy:.4f} +- {loo_accuracy_stderr:.4f}"),
+        ("  of Gaussian scores", "{gaussian_accuracy:.4f}"),
+    ]
+    if "theory_accuracy" in numbers:
+        rows.append(("  of random matrix theory", "{theory_accuracy:.4f}"))
+    rows += [
+        ("  ignoring the source", "{loo_accuracy_alpha_0:.4f} (alpha = 0)"),
+        ("  standard fine-tuning", "{loo_accuracy_alpha_1:.4f} (alpha = 1)"),
+        ("  the source as it is", "{loo_accuracy_source_only:.4f}"),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}}  {text.format(**numbers)}" for name, text in rows]
+
+
+def _plot(model: AlphaRidgeClassifierCV, X: Any, y: Any, file: Path) -> None:
+    from rmt_alpha.estimators.alpha_path import alpha_path
+    from rmt_alpha.estimators.estimate_problem import estimate_problem
+    from rmt_alpha.figures.alpha_path import plot_alpha_path
+
+    options = {"intercept_source": model.intercept_source, "fit_intercept": model.fit_intercept}
+    path = alpha_path(X, y, model.coef_source, model.gamma_, **options)
+    estimate = None
+    if len(model.classes_) == 2 and min(np.unique(y, return_counts=True)[1]) > 1:
+        estimate = estimate_problem(X, y, model.coef_source, fit_intercept=model.fit_intercept)
+    plot_alpha_path(path, estimate=estimate, criterion=model.criterion).savefig(file)
+
+
+def _finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)

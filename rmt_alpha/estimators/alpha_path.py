@@ -1,0 +1,114 @@
+"""`alpha_path`: the whole leave-one-out curve of one problem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_X_y
+
+from rmt_alpha.estimators.source import SourceModel, resolve_source
+from rmt_alpha.estimators.validation import check_gamma, encode_labels, sample_counts
+from rmt_alpha.from_data.alpha_path import AlphaPath
+from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.ridge_path import RidgePath
+
+
+def alpha_path(
+    X: Any,
+    y: Any,
+    coef_source: Any,
+    gamma: float,
+    *,
+    intercept_source: Any = 0.0,
+    fit_intercept: bool = True,
+    sample_weight: Any = None,
+    direction: Any = None,
+) -> AlphaPath:
+    r"""Leave-one-out accuracy, risk and Gaussian accuracy for every alpha, from one decomposition.
+
+    .. math:: f_{-i}(x_i) = A_i + \alpha B_i
+
+    The score of sample i by the classifier that was fine-tuned without it is affine in alpha.  So the exact
+    leave-one-out accuracy is a step function of alpha whose breakpoints are known, and the risk a parabola.
+
+    Parameters
+    ----------
+    X : array_like of shape (n_samples, n_features)
+        Target samples.
+    y : array_like of shape (n_samples,)
+        Their classes, two or more.
+    coef_source : array_like, fitted estimator, or list of them
+        The source, or several, as in `AlphaRidgeClassifier`.
+    gamma : float
+        Ridge per sample, positive: scikit-learn's penalty is ``n_samples * gamma``, and stays so when a
+        sample is left out.
+    intercept_source : float or array_like
+        Intercept of the source, used without ``fit_intercept``.
+    fit_intercept : bool
+        Whether to fit an unpenalised intercept.
+    sample_weight : array_like of shape (n_samples,), optional
+        How many samples each row stands for.
+    direction : array_like of shape (k,), optional
+        With several sources, the proportions in which they are mixed; the path is along alpha times it.
+
+    Returns
+    -------
+    AlphaPath
+        Callable curves, breakpoints, and the best alpha by every criterion.
+
+    Raises
+    ------
+    ValueError
+        If the data are refused, as by `AlphaRidgeClassifier`, or several sources have no direction.
+
+    See Also
+    --------
+    plot_alpha_path : Draws it.
+    estimate_problem : What the theory predicts for the same data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> mean = np.ones(100) / 8
+    >>> y = np.repeat(["cat", "dog"], 20)
+    >>> X = np.where(y == "dog", 1, -1)[:, None] * mean + rng.standard_normal((40, 100))
+    >>> path = alpha_path(X, y, mean, gamma=1.0)
+    >>> print(path.loo_accuracy(0), path.loo_accuracy(1))
+    0.825 0.9
+    >>> alpha, stderr = path.best_alpha("evidence")
+    >>> print(f"{alpha:.2f} +- {stderr:.2f}, accuracy {path.loo_accuracy(alpha):.3f}")
+    0.38 +- 0.05, accuracy 0.875
+    """
+    gamma = check_gamma("gamma", gamma)
+    X, y = check_X_y(X, y, dtype=np.float64, ensure_min_samples=2)
+    counts = sample_counts(sample_weight, X)
+    classes, labels = encode_labels(y, counts, "alpha_path")
+    there = counts > 0
+    X, labels, counts = X[there], labels[there], counts[there]
+    source = resolve_source(
+        coef_source, intercept_source, outputs=labels.shape[1], features=X.shape[1], classes=classes
+    )
+    source = _one_source(source, direction)
+    design = Design.from_features(X, counts, fit_intercept=fit_intercept)
+    path = RidgePath.from_scores(design, labels, source.scores(X, intercept=not fit_intercept))
+    return AlphaPath(path.at(gamma), X, source.weights)
+
+
+def _one_source(source: SourceModel, direction: Any) -> SourceModel:
+    """The source, or the sources in the given proportions."""
+    if source.count == 0:
+        raise ValueError("coef_source must be given: without a source there is no alpha")
+    if direction is None:
+        if source.count > 1:
+            raise ValueError(
+                f"coef_source holds {source.count} sources: give the direction in which to mix them, such as "
+                "the alpha_ of a fitted AlphaRidgeClassifierCV"
+            )
+        return source
+    vector = np.asarray(direction, dtype=np.float64)
+    if vector.shape != (source.count,) or not np.isfinite(vector).all():
+        raise ValueError(f"direction must hold {source.count} finite numbers, got {direction!r}")
+    weights, intercepts = source.mixed(vector)
+    return SourceModel(weights[None], intercepts[None], True)

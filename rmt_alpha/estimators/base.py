@@ -1,0 +1,78 @@
+"""What all estimators of this room share: the fit itself, and what it leaves behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from rmt_alpha.estimators.source import SourceModel, resolve_source
+from rmt_alpha.estimators.validation import check_alpha
+from rmt_alpha.from_data.criteria import find_criterion
+from rmt_alpha.from_data.design import Array, Design
+from rmt_alpha.from_data.ridge_path import RidgePath
+from rmt_alpha.from_data.selection import Selection, select
+
+
+class AlphaRidgeBase(BaseEstimator):  # type: ignore[misc]
+    """Ridge fine-tuning from a rescaled source; subclasses know the labels and the ridges to try."""
+
+    coef_source: Any
+    intercept_source: Any
+    fit_intercept: bool
+    alpha: Any
+    criterion: str
+    n_features_in_: int
+
+    def _ridges(self, design: Design) -> Any:
+        """The ridges to choose from."""
+        raise NotImplementedError
+
+    def _source(self, outputs: int, classes: Any = None) -> SourceModel:
+        """The source model in the shape of the target problem."""
+        return resolve_source(
+            self.coef_source,
+            self.intercept_source,
+            outputs=outputs,
+            features=self.n_features_in_,
+            names=getattr(self, "feature_names_in_", None),
+            classes=classes,
+        )
+
+    def _fit(
+        self, features: Array, labels: Array, counts: Array, source: SourceModel
+    ) -> tuple[Selection, Array, Array, Array]:
+        """Choose ridge and alpha for labels (n, K), and set what is said about them.
+
+        Returns the selection, weights (K, p), intercepts (K,) and leave-one-out scores (n, K).
+        """
+        there = counts > 0
+        kept = features if there.all() else features[there]
+        design = Design.from_features(kept, counts[there], fit_intercept=self.fit_intercept)
+        scores = source.scores(kept, intercept=not self.fit_intercept)
+        path = RidgePath.from_scores(design, labels[there], scores)
+        alpha = check_alpha(self.alpha, source.count)
+        if not source.weights.any():
+            alpha = np.zeros(source.count)  # there is nothing to be scaled
+        criterion = find_criterion(self.criterion, regression=not isinstance(self, ClassifierMixin))
+        selection = select(criterion.prepared(path, kept, source.weights), path, self._ridges(design), alpha)
+        point = selection.best.point
+        correction, center = selection.fit.correction(point)
+        weights, biases = source.mixed(point[1:])
+        weights = weights + correction
+        intercept = center if self.fit_intercept else biases
+        left_out = selection.fit.leave_one_out.scores(point)
+        if not there.all():  # a row of weight 0 is left out by every fit
+            everywhere = features @ weights.T + intercept
+            everywhere[there] = left_out
+            left_out = everywhere
+        self.gamma_ = selection.best.gamma
+        stderr = np.sqrt(np.diagonal(selection.covariance))
+        self.alpha_: Any = selection.alpha
+        self.alpha_stderr_: Any = stderr
+        if source.single:
+            self.alpha_ = float(self.alpha_[0]) if source.count else 0.0
+            self.alpha_stderr_ = float(stderr[0]) if source.count else 0.0
+        self.best_score_ = selection.best.score
+        return selection, weights, intercept, left_out

@@ -1,0 +1,150 @@
+"""`AlphaRidge`: ridge regression fine-tuned from a rescaled source."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from rmt_alpha.estimators.base import AlphaRidgeBase
+from rmt_alpha.estimators.validation import check_gamma, sample_counts
+from rmt_alpha.from_data.criteria import DEFAULT
+from rmt_alpha.from_data.design import Array, Design
+
+
+class AlphaRidge(MultiOutputMixin, RegressorMixin, AlphaRidgeBase):  # type: ignore[misc]
+    r"""Ridge regression fine-tuned from alpha times a source, with alpha given or chosen from the data.
+
+    .. math:: W, b = \arg\min_{W, b} \frac1n \sum_i \lVert y_i - W x_i - b \rVert^2
+        + \gamma \Big\lVert W - \sum_k \alpha_k \tilde W_k \Big\rVert_F^2
+
+    alpha = 0 is scikit-learn's ``Ridge(alpha=n * gamma)``; alpha = 1 is ridge on the residuals of the source.
+
+    Parameters
+    ----------
+    gamma : float, default=1.0
+        Ridge **per sample**, positive; scikit-learn's penalty is ``n * gamma``.  ``inf`` trains nothing
+        but the intercept.
+    alpha : "auto", float or array_like of shape (k,), default="auto"
+        How much of the source to keep, the same for all outputs.  "auto" asks ``criterion``.
+    coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
+        Source weights: shape (p,), or (d, p) for d outputs; for k sources (k, p) or (k, d, p), which make
+        alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
+        ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned.  None is no source.
+    intercept_source : float or array_like, default=0.0
+        Intercepts of a source given as an array, used without ``fit_intercept``; alpha scales them too.
+    fit_intercept : bool, default=True
+        Whether to fit an unpenalised intercept; else it is alpha times that of the source.
+    criterion : {"evidence", "loo_mse"}, default="evidence"
+        How alpha is chosen, as in `AlphaRidgeClassifierCV`.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (p,) or (d, p)
+        Fine-tuned weights.
+    intercept_ : float or ndarray of shape (d,)
+        Intercept.
+    alpha_ : float or ndarray of shape (k,)
+        The alpha used; 0 without a source.
+    alpha_stderr_ : float or ndarray of shape (k,)
+        Its standard error over draws of the data at this ridge; 0 if alpha was given.
+    gamma_ : float
+        The ridge, ``gamma``.
+    best_score_ : float
+        Value of the criterion.
+    loo_prediction_ : ndarray of shape (n,) or (n, d)
+        Predictions for the training samples, each by the regression without it, alpha and the penalty
+        ``n * gamma`` being the same.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Names of the features, if X had any.
+
+    See Also
+    --------
+    AlphaRidgeClassifier : For class labels.
+    RidgeRegressionTransfer : The theory.
+
+    Notes
+    -----
+    ``sample_weight`` counts, as in `AlphaRidgeClassifier`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> truth, X = rng.standard_normal((2, 50)), rng.standard_normal((30, 50))
+    >>> y = X @ truth.T + rng.standard_normal((30, 2))
+    >>> model = AlphaRidge(gamma=1.0, coef_source=0.5 * truth).fit(X, y)
+    >>> print(f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f}")
+    alpha = 1.99 +- 0.05
+    """
+
+    def __init__(
+        self,
+        gamma: float = 1.0,
+        alpha: Any = "auto",
+        coef_source: Any = None,
+        intercept_source: Any = 0.0,
+        fit_intercept: bool = True,
+        *,
+        criterion: str = DEFAULT,
+    ) -> None:
+        self.gamma = gamma
+        self.alpha = alpha
+        self.coef_source = coef_source
+        self.intercept_source = intercept_source
+        self.fit_intercept = fit_intercept
+        self.criterion = criterion
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fine-tune on target samples.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Target samples.
+        y : array_like of shape (n_samples,) or (n_samples, d)
+            Their targets.
+        sample_weight : array_like of shape (n_samples,), optional
+            How many samples each row stands for.
+
+        Returns
+        -------
+        self : AlphaRidge
+            Fitted.
+        """
+        X, y = validate_data(
+            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2
+        )
+        targets = np.asarray(y, dtype=np.float64)
+        flat = targets.ndim == 1
+        targets = targets[:, None] if flat else targets
+        source = self._source(targets.shape[1])
+        _, weights, intercept, left_out = self._fit(X, targets, sample_counts(sample_weight, X), source)
+        self.coef_ = weights[0] if flat else weights
+        self.intercept_ = float(intercept[0]) if flat else intercept
+        self.loo_prediction_ = left_out[:, 0] if flat else left_out
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Predicted targets.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, d)
+            Predictions.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return np.asarray(X @ self.coef_.T + self.intercept_)
+
+    def _ridges(self, design: Design) -> list[float]:
+        return [check_gamma("gamma", self.gamma)]

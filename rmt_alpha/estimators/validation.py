@@ -1,0 +1,80 @@
+"""Checks of arguments that all estimators and functions of this room share, in scikit-learn's manner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight
+
+from rmt_alpha.from_data.design import Array, Design
+
+GAMMAS = np.logspace(-4, 4, 33)
+"""The default ridges, in units of the mean positive eigenvalue of the sample covariance."""
+
+
+def sample_counts(sample_weight: Any, features: Array) -> Array:
+    """How many samples each row stands for, (n,).
+
+    Weights are counts: 2 is a row that is there twice, 0 one that is not there.  Weights whose mean over the
+    positive ones is below 1 are scaled up to mean 1, because data are no fewer than their rows.
+    """
+    if sample_weight is None:
+        return np.ones(len(features))
+    weights = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
+    total = float(weights.sum())
+    if not total > 0:
+        raise ValueError("sample_weight must have a positive entry: all samples have zero weight")
+    return np.asarray(weights * max(1.0, np.count_nonzero(weights) / total))
+
+
+def encode_labels(y: Any, counts: Array, who: str) -> tuple[Any, Array]:
+    """The classes that occur, sorted, and labels -1 and +1: (n, 1) for two classes, (n, K) for more."""
+    check_classification_targets(y)
+    there = counts > 0
+    binarizer = LabelBinarizer(neg_label=-1, pos_label=1).fit(y[there])
+    classes = binarizer.classes_
+    if len(classes) < 2:
+        raise ValueError(f"{who} needs samples of at least 2 classes, got one class: {classes.tolist()[0]!r}")
+    labels = np.full((len(y), 1 if len(classes) == 2 else len(classes)), -1.0)
+    labels[there] = binarizer.transform(y[there])
+    return classes, labels
+
+
+def check_gamma(name: str, value: Any) -> float:
+    """A ridge: positive; ``inf`` trains nothing but the intercept."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) > 0:
+        raise ValueError(
+            f"{name} must be a number > 0 (inf trains nothing but the intercept), got {value!r}. It is the "
+            "penalty per sample: scikit-learn's, divided by the number of samples"
+        )
+    return float(value)
+
+
+def check_gammas(value: Any, design: Design) -> Sequence[float]:
+    """A grid of ridges; by default 33 over eight decades around the mean positive eigenvalue, and ``inf``."""
+    if value is None:
+        positive = design.eigenvalues[design.eigenvalues > 0]
+        scale = float(positive.mean()) if positive.size else 1.0
+        return [*(scale * GAMMAS).tolist(), math.inf]
+    gammas = [check_gamma(f"gammas[{i}]", one) for i, one in enumerate(np.ravel(value).tolist())]
+    if not gammas:
+        raise ValueError("gammas must hold at least one ridge, got none")
+    return gammas
+
+
+def check_alpha(value: Any, sources: int) -> Array | None:
+    """alpha of shape (k,), None for "auto"."""
+    if isinstance(value, str) and value == "auto":
+        return None
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf" or array.ndim > 1 or np.isnan(array).any():
+        raise ValueError(f"alpha must be 'auto', a number, or one number per source, got {value!r}")
+    if array.ndim and array.size != sources:
+        raise ValueError(f"alpha must be a number or have one entry per source, {sources}, got {array.size}")
+    return np.array(np.broadcast_to(array.astype(np.float64), (sources,)))

@@ -1,0 +1,26 @@
+"""The ways to choose alpha and the ridge from data; a further one is one more entry of `CRITERIA`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rmt_alpha._checks import check_choice
+from rmt_alpha.from_data.criteria.base import Choice, Criterion
+from rmt_alpha.from_data.criteria.evidence import Evidence
+from rmt_alpha.from_data.criteria.signal_to_noise import LooSnr
+from rmt_alpha.from_data.criteria.squared_error import LooMse
+from rmt_alpha.from_data.criteria.theory import Theory
+from rmt_alpha.from_data.criteria.zero_one import LooAccuracy
+
+__all__ = ["CRITERIA", "DEFAULT", "Choice", "Criterion", "find_criterion"]
+
+CRITERIA: dict[str, type[Criterion]] = {
+    kind.name: kind for kind in (Evidence, LooMse, LooAccuracy, LooSnr, Theory)
+}
+DEFAULT = Evidence.name
+
+
+def find_criterion(name: Any, *, regression: bool = False) -> Criterion:
+    """The criterion of that name; for regression only those that make sense there."""
+    names = tuple(key for key, kind in CRITERIA.items() if kind.for_regression or not regression)
+    return CRITERIA[check_choice("criterion", name, names)]()

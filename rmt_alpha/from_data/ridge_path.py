@@ -1,0 +1,140 @@
+"""`RidgePath`: ridge fits of labels and source scores for any number of ridges, from one decomposition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from rmt_alpha.from_data.design import Array, Design
+from rmt_alpha.from_data.leave_one_out import LeaveOneOut
+
+
+@dataclass(frozen=True, eq=False)
+class RidgeFit:
+    r"""Residuals of the ridge fits of labels and source scores at one ridge.
+
+    Attributes
+    ----------
+    path : RidgePath
+        Where it comes from.
+    gamma : float
+        The ridge, per sample; ``inf`` trains nothing but the intercept.
+    keep : ndarray of shape (r,)
+        gamma / (eigenvalue + gamma), what a direction keeps of its residual.
+    """
+
+    path: RidgePath
+    gamma: float
+    keep: Array
+
+    @cached_property
+    def freedom(self) -> Array:
+        """1 - H_ii for each sample, a sum of positive parts, shape (n,)."""
+        design = self.path.design
+        return np.asarray(design.outside_diagonal + design.left_squared @ self.keep)
+
+    @cached_property
+    def left_out_freedom(self) -> Array:
+        """1 - (leverage of the part that is left out), shape (n,).
+
+        A row that stands for c samples loses one of them (or all of it, if c < 1), not all c.
+        """
+        share = 1.0 / np.maximum(self.path.design.counts, 1.0)
+        return np.asarray((1.0 - share) + share * self.freedom)
+
+    @cached_property
+    def residuals(self) -> Array:
+        """(I - H) applied to labels and source scores, shape (n, 1 + k, K)."""
+        path = self.path
+        scaled = path.outside + path.design.left @ (self.keep[:, None] * path.coordinates)
+        return np.asarray(scaled / path.design.root[:, None]).reshape(path.columns.shape)
+
+    @cached_property
+    def gram(self) -> Array:
+        """Mean products V^T (I - H) V of labels and source scores, summed over outputs, (1 + k, 1 + k)."""
+        path = self.path
+        size, outputs = path.columns.shape[1:]
+        inside = (np.sqrt(self.keep)[:, None] * path.coordinates).reshape(-1, size, outputs)
+        outer = path.outside.reshape(-1, size, outputs)
+        return np.asarray(np.einsum("iaj,ibj->ab", inside, inside) + np.einsum("iaj,ibj->ab", outer, outer))
+
+    @cached_property
+    def leave_one_out(self) -> LeaveOneOut:
+        """What the fits without a sample predict for it, as affine functions of alpha."""
+        path = self.path
+        missed = self.residuals / self.left_out_freedom[:, None, None]
+        lines = np.concatenate([path.columns[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
+        return LeaveOneOut(lines, path.columns[:, 0], path.design.counts)
+
+    def correction(self, point: Array) -> tuple[Array, Array]:
+        r"""Weights (K, p) and intercept (K,) that are trained on top of the source.
+
+        .. math:: \Big(\tfrac1n X^\top X + \gamma\Big)^{-1} \tfrac1n X^\top (z_0\, y - z_1 s_1 - \dots)
+
+        at the point z = (1, alpha), or at a direction (0, d).
+        """
+        path, design = self.path, self.path.design
+        mix = np.concatenate([point[:1], -point[1:]])
+        target = path.coordinates.reshape(-1, *path.columns.shape[1:])
+        used = len(design.right)
+        singular = design.singular[:used]
+        gain = singular / self.gamma / (1.0 + singular**2 / self.gamma)
+        inside = gain[:, None] * np.einsum("rak,a->rk", target[:used], mix)
+        weights = np.asarray(inside.T @ design.right)
+        if not design.fit_intercept:
+            return weights, np.zeros(path.outputs)
+        mean = np.einsum("i,iak,a->k", design.root**2, path.columns, mix)
+        return weights, np.asarray(mean - weights @ design.mean)
+
+
+@dataclass(frozen=True, eq=False)
+class RidgePath:
+    """Labels and source scores in the coordinates of a `Design`.
+
+    Attributes
+    ----------
+    design : Design
+        The features.
+    columns : ndarray of shape (n, 1 + k, K)
+        Labels, then the scores of each of k sources, for K outputs.
+    """
+
+    design: Design
+    columns: Array
+
+    @classmethod
+    def from_scores(cls, design: Design, labels: Array, scores: Array) -> RidgePath:
+        """Labels (n, K) and source scores (k, n, K)."""
+        return cls(design, np.concatenate([labels[:, None], np.moveaxis(scores, 0, 1)], axis=1))
+
+    @property
+    def sources(self) -> int:
+        """Number of sources, k."""
+        return int(self.columns.shape[1]) - 1
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs, K."""
+        return int(self.columns.shape[2])
+
+    @cached_property
+    def _flat(self) -> Array:
+        flat = self.columns.reshape(len(self.columns), -1)
+        return np.asarray(self.design.root[:, None] * flat)
+
+    @cached_property
+    def coordinates(self) -> Array:
+        """U^T of the weighted columns, (r, (1 + k) K)."""
+        return np.asarray(self.design.left.T @ self._flat)
+
+    @cached_property
+    def outside(self) -> Array:
+        """The part of the weighted columns that no fit reaches, (n, (1 + k) K)."""
+        return self.design.outside(self._flat)
+
+    def at(self, gamma: float) -> RidgeFit:
+        """The fits at one ridge, positive or ``inf``."""
+        keep = 1.0 / (1.0 + self.design.eigenvalues / gamma)
+        return RidgeFit(self, float(gamma), keep)

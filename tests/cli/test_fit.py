@@ -1,0 +1,120 @@
+"""The verb ``fit``: what it prints is what the estimator says."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from small_samples import draw
+
+from rmt_alpha import AlphaRidgeClassifierCV
+from rmt_alpha.cli import main
+
+
+@pytest.fixture
+def sample():
+    return draw("n < p")
+
+
+@pytest.fixture
+def npz(tmp_path, sample):
+    file = tmp_path / "target.npz"
+    np.savez(file, X=sample.X, y=sample.y, coef_source=sample.source, intercept_source=sample.bias)
+    return file
+
+
+def write_csv(file, header, rows):
+    with file.open("w", newline="") as lines:
+        csv.writer(lines).writerows([header, *rows])
+
+
+def test_numbers_are_those_of_the_estimator(npz, sample, capsys):
+    assert main(["fit", str(npz), "--json", "--no-intercept"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    model = AlphaRidgeClassifierCV(
+        coef_source=sample.source, intercept_source=sample.bias, fit_intercept=False
+    ).fit(sample.X, sample.y)
+    expected = {"alpha": model.alpha_, "alpha_stderr": model.alpha_stderr_, "gamma": model.gamma_}
+    assert {name: float(found[name]) for name in expected} == pytest.approx(expected)
+    right = (model.loo_decision_function_ > 0) == (sample.y > 0)
+    assert found["loo_accuracy"] == pytest.approx(right.mean())
+    source = (sample.X @ sample.source + sample.bias > 0) == (sample.y > 0)
+    assert found["loo_accuracy_source_only"] == pytest.approx(source.mean())
+
+
+def test_model_and_picture_are_written(npz, tmp_path, sample, capsys):
+    model, picture = tmp_path / "tuned.npz", tmp_path / "path.png"
+    assert main(["fit", str(npz), "--gamma", "0.5", "--out", str(model), "--plot", str(picture)]) == 0
+    text = capsys.readouterr().out
+    assert "gamma" in text
+    assert "+-" in text
+    assert "random matrix theory" in text
+    fitted = AlphaRidgeClassifierCV([0.5], coef_source=sample.source).fit(sample.X, sample.y)
+    with np.load(model) as arrays:
+        assert arrays["coef"] == pytest.approx(fitted.coef_)
+        assert arrays["classes"].tolist() == [-1, 1]
+        assert arrays["alpha"] == pytest.approx(fitted.alpha_)
+    assert picture.stat().st_size > 10_000
+
+
+def test_tables(tmp_path, sample, capsys):
+    names = [f"f{i}" for i in range(40)]
+    labels = np.where(sample.y > 0, "yes", "no")
+    target, source = tmp_path / "target.csv", tmp_path / "source.csv"
+    write_csv(
+        target, ["answer", *names], [[label, *row] for label, row in zip(labels, sample.X, strict=True)]
+    )
+    write_csv(source, [*names[::-1], "intercept"], [[*sample.source[::-1], 0.2]])
+    arguments = ["fit", str(target), "--source", str(source), "--label", "answer", "--json", "--alpha", "1"]
+    assert main(arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    model = AlphaRidgeClassifierCV(coef_source=sample.source, alpha=1.0).fit(sample.X, sample.y)
+    assert found["gamma"] == pytest.approx(model.gamma_)
+    assert found["alpha"] == 1
+
+
+def test_three_classes(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    file = tmp_path / "three.npz"
+    np.savez(
+        file, X=rng.standard_normal((30, 4)), y=np.arange(30) % 3, coef_source=rng.standard_normal((3, 4))
+    )
+    assert main(["fit", str(file)]) == 0
+    assert "3 classes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "y,a\n1,2\n",
+            "source.csv must hold one row with a weight for every feature of target.csv; it lacks 'a'",
+        ),
+        ("label,b\n1,2\n", "target.csv has no column 'y'"),
+        ("y,b\n", "target.csv holds no rows"),
+        ("y,b\n1,two\n", "target.csv, line 2: b must be a number, got 'two'"),
+    ],
+)
+def test_bad_tables(tmp_path, capsys, content, message):
+    target, source = tmp_path / "target.csv", tmp_path / "source.csv"
+    target.write_text(content)
+    source.write_text("b\n1\n")
+    assert main(["fit", str(target), "--source", str(source)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_bad_files(tmp_path, capsys, npz):
+    lacking = tmp_path / "lacking.npz"
+    np.savez(lacking, X=np.ones((3, 2)))
+    for arguments, message in (
+        ([str(lacking)], "lacks y, coef_source"),
+        ([str(npz), "--source", "x.csv"], "--source is for .csv files"),
+        ([str(tmp_path / "a.csv")], "give the source weights"),
+        ([str(tmp_path / "a.txt")], "must end in .npz or .csv"),
+        ([str(tmp_path / "none.npz")], "No such file"),
+        ([str(npz), "--gamma", "-1"], "must be a number > 0"),
+    ):
+        assert main(["fit", *arguments]) == 2
+        assert message in capsys.readouterr().err

@@ -1,0 +1,48 @@
+"""scikit-learn's own checks of an estimator: without a source, and with one."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from rmt_alpha import AlphaRidge, AlphaRidgeClassifier, AlphaRidgeClassifierCV
+from rmt_alpha.estimators.source import SourceModel
+
+
+class _WithSource:
+    """An estimator whose source fits any data: the checks draw data of many shapes."""
+
+    def _source(self, outputs, classes=None):
+        weights = np.ones((1, outputs, self.n_features_in_))
+        weights[0, 0] = np.arange(self.n_features_in_) - 1.3
+        return SourceModel(weights, np.zeros((1, outputs)), True)
+
+
+class SourcedRidge(_WithSource, AlphaRidge):
+    pass
+
+
+class SourcedClassifier(_WithSource, AlphaRidgeClassifier):
+    pass
+
+
+class SourcedClassifierCV(_WithSource, AlphaRidgeClassifierCV):
+    pass
+
+
+ESTIMATORS = [
+    AlphaRidge(),
+    AlphaRidgeClassifier(),
+    AlphaRidgeClassifierCV(),
+    SourcedRidge(criterion="loo_mse"),
+    SourcedClassifier(fit_intercept=False),
+    SourcedClassifierCV(),
+    SourcedClassifierCV(criterion="loo_mse"),
+    SourcedClassifierCV(criterion="loo_accuracy"),
+    SourcedClassifierCV(criterion="loo_snr"),
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
