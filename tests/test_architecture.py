@@ -51,6 +51,7 @@ ALLOWED = {
     "estimators": {"from_data"},
     "reference_formula": {"effective_ridge"},  # its ranges of arguments
     "sweeps": {"isotropic", "simulation"},
+    "glue": {"datasets", "figures", "lora"},
     "comparison": {"simulation"},  # the theory comes in with the problem
 }
 
