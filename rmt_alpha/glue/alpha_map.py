@@ -17,8 +17,8 @@ from rmt_alpha.glue.methods import method
 from rmt_alpha.glue.record import Record
 from rmt_alpha.glue.training import evaluate
 
-SCALES = (-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5)
-SHIFTS = (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
+SCALES = (-1.0, -0.5, 0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+SHIFTS = (-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0)
 METHOD = "alpha-lora"
 
 

@@ -247,6 +247,8 @@ def run_experiment(
     clock = _Clock(todo, settings)
     keys = []
     for job in jobs:
+        if job in todo:
+            record.reload()  # another process may have done it meanwhile
         if job in todo and not _is_done(record, settings.id, job):
             key, run = _do(bench, record, job, progress)
             announce(f"{_line(key, run)}, {clock.after(job)}")

@@ -74,6 +74,7 @@ class Record:
 
     def reload(self) -> None:
         """Read what is in the file now."""
+        self.extras.clear()  # runs are replaced by key
         if not self.path.exists():
             return
         lines = self.path.read_text(encoding="utf-8").splitlines()

@@ -35,10 +35,11 @@ def test_the_record_is_small_and_names_no_folders_of_a_machine():
 def test_every_tested_run_was_tuned_by_three_trials():
     record = Record(RECORD)
     for row in summarise(record):
+        place = (row.settings, row.task, row.method)
         tried = {
             key.rate
             for key, run in record.runs.items()
-            if run.get("tuning") and (key.settings, key.task, key.method) == (row.settings, row.task, row.method)
+            if run.get("tuning") and (key.settings, key.task, key.method) == place
         }
         assert len(tried) == 3
         assert row.rate in tried

@@ -58,6 +58,16 @@ def test_another_file_is_refused_and_left_alone(text, tmp_path):
     assert path.read_text(encoding="utf-8") == text
 
 
+def test_a_reader_catches_up_with_a_writer(tmp_path):
+    reader, writer = Record(tmp_path / "runs.jsonl"), Record(tmp_path / "runs.jsonl")
+    writer.add_run(key(1), {"dev": 0.5})
+    writer.add("map", {"task": "sst2"})
+    assert (len(reader.runs), len(reader.extras)) == (0, 0)
+    for _ in range(2):
+        reader.reload()
+        assert (list(reader.runs), len(reader.extras)) == ([key(1)], 1)
+
+
 def test_two_processes_write_to_one_file(tmp_path):
     path = tmp_path / "runs.jsonl"
     program = (

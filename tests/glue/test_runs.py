@@ -184,7 +184,7 @@ def test_the_checkpoint_is_the_best_on_validation_rows(bench, monkeypatch):
 
 def test_tuning_never_sees_the_dev_rows(bench, tmp_path, monkeypatch):
     blind = copy.copy(bench)
-    blind.dev = None  # nothing to be looked at
+    blind.dev = object()  # nothing that could be looked at
     record = Record(tmp_path / "runs.jsonl")
     record.add_task("sst2", {})
     monkeypatch.setattr(Workbench, "facts", lambda self: {})
