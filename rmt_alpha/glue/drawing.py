@@ -18,6 +18,8 @@ from rmt_alpha.glue.report import TITLES, mean_and_error, summarise, tested_runs
 
 _LOOKS = dict(zip(TITLES, zip((*style.SERIES, style.GREY), "sovD^<>X", strict=True), strict=True))
 """Colour and marker of every method."""
+_STEPPED = ("lora", "alpha-lora", "alpha-lora-paper")
+"""Methods whose few evaluations are drawn against the step."""
 
 
 def draw_all(record: Record, folder: str | os.PathLike[str]) -> list[Path]:
@@ -50,8 +52,7 @@ def draw_all(record: Record, folder: str | os.PathLike[str]) -> list[Path]:
 def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
     if record.runs and tested_runs(record):
         yield "glue_rows", draw_rows(record)
-    curves = [entry for entry in record.extras if entry["kind"] == "curve"]
-    if curves:
+    if curves := _curves(record):
         yield "glue_steps", draw_steps(curves)
     if any("alpha" in run for run in record.runs.values()):
         yield "glue_alphas", draw_alphas(record)
@@ -60,13 +61,27 @@ def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
             yield f"glue_alpha_map_{entry['task']}_{entry['size']}", draw_map(entry)
 
 
+def _curves(record: Record) -> list[dict[str, Any]]:
+    """The accuracy curves of the record; without any, the few evaluations of the runs themselves."""
+    dedicated = [entry for entry in record.extras if entry["kind"] == "curve"]
+    if dedicated:
+        return dedicated
+    return [
+        {"task": task, "size": size, "method": method, "points": run["curve"]}
+        for (_, task, size, method), by_seed in tested_runs(record).items()
+        for _, run in by_seed.values()
+        if "curve" in run and method in _STEPPED
+    ]
+
+
 @style.styled
 def draw_rows(record: Record) -> Figure:
     """Accuracy on the dev rows against training rows, one panel per task, with standard errors."""
     rows = summarise(record)
     tasks = sorted({row.task for row in rows}, key=lambda task: task != "sst2")
     figure: Figure
-    figure, grid = style.panels(len(tasks), size=(3.4, 3.2))
+    alone = len(tasks) == 1  # the legend needs some room
+    figure, grid = style.panels(len(tasks), size=(5.6 if alone else 3.4, 3.4))
     for axes, task in zip(grid[0], tasks, strict=True):
         if task in record.tasks:
             share = 100 * record.tasks[task]["majority"]
@@ -88,7 +103,7 @@ def draw_rows(record: Record) -> Figure:
         axes.minorticks_off()
         axes.set(title=task, xlabel="training rows")
     grid[0][0].set_ylabel("dev accuracy (%)")
-    style.legend(figure, grid[0], columns=4)
+    style.legend(figure, grid[0], columns=3 if alone else 4)
     return figure
 
 
@@ -97,9 +112,10 @@ def draw_steps(curves: list[dict[str, Any]]) -> Figure:
     """Validation accuracy against training step, mean and standard error over the seeds."""
     figure: Figure
     places = sorted({(entry["task"], entry["size"]) for entry in curves})
-    figure, grid = style.panels(len(places), size=(4.2, 3.1))
-    for axes, (task, size) in zip(grid[0], places, strict=True):
-        here = [entry for entry in curves if (entry["task"], entry["size"]) == (task, size)]
+    size = (5.6 if len(places) == 1 else 3.2, 3.1)
+    figure, grid = style.panels(len(places), size=size, sharey=True)
+    for axes, (task, rows) in zip(grid[0], places, strict=True):
+        here = [entry for entry in curves if (entry["task"], entry["size"]) == (task, rows)]
         for method in (name for name in TITLES if any(entry["method"] == name for entry in here)):
             points = [entry["points"] for entry in here if entry["method"] == method]
             steps = [step for step, _ in points[0]]
@@ -108,7 +124,7 @@ def draw_steps(curves: list[dict[str, Any]]) -> Figure:
             colour, marker = _LOOKS[method]
             axes.plot(steps, mean, color=colour, marker=marker, markersize=3.5, label=TITLES[method])
             axes.fill_between(steps, mean - error, mean + error, color=colour, alpha=0.15, linewidth=0)
-        axes.set(title=f"{task}, {size} rows", xlabel="adapter steps")
+        axes.set(title=f"{task}, {rows} rows", xlabel="adapter steps")
     grid[0][0].set_ylabel("validation accuracy (%)")
     style.legend(figure, grid[0], columns=3)
     return figure
@@ -136,17 +152,16 @@ def draw_alphas(record: Record) -> Figure:
 
 
 def _most_alphas(record: Record) -> tuple[str, int, list[str]]:
-    """The task and size at which alphas moved the most: by the spread of the middle 90 %."""
+    """Task and size at which alphas moved most, by the spread of the middle 90 %, and the methods there."""
     spread: dict[tuple[str, int], list[float]] = {}
-    methods = set()
+    methods: dict[tuple[str, int], set[str]] = {}
     for key, run in record.runs.items():
         if "alpha" in run:
-            methods.add(key.method)
-            spread.setdefault((key.task, key.size), []).append(
-                float(np.mean([q[5] - q[1] for q in run["alpha"].values()]))
-            )
+            place = (key.task, key.size)
+            methods.setdefault(place, set()).add(key.method)
+            spread.setdefault(place, []).extend(q[5] - q[1] for q in run["alpha"].values())
     task, size = max(spread, key=lambda place: float(np.mean(spread[place])))
-    return task, size, [method for method in TITLES if method in methods]
+    return task, size, [method for method in TITLES if method in methods[task, size]]
 
 
 def _alpha_quantiles(
@@ -188,7 +203,7 @@ def draw_map(entry: dict[str, Any]) -> Figure:
     across.plot(shifts, accuracy[:, at_one], color=style.BLUE, marker=".")
     across.plot(0, accuracy[at_zero, at_one], **_TRAINED)
     across.set(xlabel="b, with a = 1")
-    figure.suptitle(f"{entry['task']}, {entry['size']} rows, seed {entry['seed']}", fontsize=9.5)
+    along.set_title(f"{entry['task']}, {entry['size']} rows, seed {entry['seed']}")
     style.legend(figure, [heat], columns=2)
     return figure
 

@@ -64,13 +64,13 @@ def test_it_trains_records_and_reports(encoder, data_folder, tmp_path, capsys):
     assert main(["glue", "--report", "--out", str(out), "--figures", str(figures)]) == 0
     assert capsys.readouterr().out == printed
     names = {path.name for path in figures.iterdir()}
-    assert names == {"glue_rows.png", "glue_alphas.png"}
+    assert names == {"glue_rows.png", "glue_alphas.png", "glue_steps.png"}
 
     extra = ["--task", "sst2", "--method", "lora", "alpha-lora", "--seeds", "1", "--size", "8"]
     for flag in ("--curves", "--alpha-map"):
         assert main(arguments(encoder, data_folder, out, *extra, flag)) == 0
     assert main(["glue", "--report", "--out", str(out), "--figures", str(figures)]) == 0
-    assert {"glue_steps.png", "glue_alpha_map_sst2_8.png"} < {path.name for path in figures.iterdir()}
+    assert "glue_alpha_map_sst2_8.png" in {path.name for path in figures.iterdir()}
 
 
 def test_ctrl_c_names_the_command_that_goes_on(encoder, data_folder, tmp_path, capsys, monkeypatch):
