@@ -1,11 +1,11 @@
-"""Cost of alpha-LoRA in units of PEFT's LoRA: a training step, a whole cycle with alpha's own step, a merged forward.
+"""Cost of alpha-LoRA in units of PEFT's LoRA: a training step, alpha's own step, and a merged forward.
 
 Run ``OMP_NUM_THREADS=1 python benchmarks/bench_lora.py`` for the ratios (it needs the extra ``peft``), or
 ``poe bench`` for asv.
 
-Both models are the same encoder (six layers of width 384, as MiniLM-L6, random weights), the same batch, the same
-AdamW. Steps are taken in turn, and each ratio is the median over pairs of neighbouring steps, so that what else the
-machine does falls on both sides.
+Both models are the same encoder (six layers of width 384, as MiniLM-L6, random weights), with the same batch
+and AdamW. Steps are taken in turn, their processor time is taken, and each ratio is the median over pairs of
+neighbouring steps: what else the machine does falls on both sides.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-ROWS, TOKENS, EVERY = 16, 64, 10
+ROWS, TOKENS, EVERY = 8, 64, 10
 TARGETS = {"query, value": ["query", "value"], "every linear layer": ["query", "key", "value", "dense"]}
-PAIRS = 60
+PAIRS = 40
 
 
 def encoder() -> Any:
@@ -40,9 +40,11 @@ def batch() -> dict[str, Any]:
 
 
 class Run:
-    """One adapter in training: `step` is an adapter step, `cycle` ends with alpha's step where there is an alpha."""
+    """One adapter in training."""
 
-    def __init__(self, targets: list[str], alpha: bool, bfloat16: bool = False, scale_bias: bool = False) -> None:
+    def __init__(
+        self, targets: list[str], alpha: bool, bfloat16: bool = False, scale_bias: bool = False
+    ) -> None:
         import torch
         from peft import LoraConfig, get_peft_model
 
@@ -88,7 +90,7 @@ def seconds(task: Callable[[], None]) -> float:
 
 
 def ratio(ours: Callable[[], None], theirs: Callable[[], None], pairs: int = PAIRS) -> float:
-    """Median over neighbouring calls of the time of ``ours`` over that of ``theirs``, each first every other time."""
+    """Median over pairs of calls of the time of ``ours`` over that of ``theirs``, which go first in turn."""
     for task in (ours, theirs):
         task()
     quotients = []
@@ -102,8 +104,8 @@ def ratio(ours: Callable[[], None], theirs: Callable[[], None], pairs: int = PAI
 class Lora:
     """Timed by asv."""
 
-    params = list(TARGETS)
-    param_names = ["targets"]
+    params = tuple(TARGETS)
+    param_names = ("targets",)
     timeout = 600
 
     def setup(self, targets: str) -> None:
@@ -155,10 +157,15 @@ def main() -> None:
             step = ratio(ours.step, theirs.step)
             print(f"{name}: {label}: adapter step {step:.3f} of LoRA's")
         alone = ratio(ours.alpha_step, theirs.step, PAIRS // 2)
-        print(f"{name}: alpha's own step {alone:.2f} of LoRA's step; every {EVERY}: {step + alone / EVERY:.3f}")
+        print(
+            f"{name}: alpha's own step {alone:.2f} of LoRA's step; every {EVERY}: {step + alone / EVERY:.3f}"
+        )
         low, plain = Run(targets, True, bfloat16=True), Run(targets, False, bfloat16=True)
         print(f"{name}: bfloat16 autocast: adapter step {ratio(low.step, plain.step, PAIRS // 2):.3f}")
-        print(f"{name}: merged forward {merged_ratio(ours.model.merge_and_unload(), encoder()):.3f} of the base's")
+        print(
+            f"{name}: merged forward {merged_ratio(ours.model.merge_and_unload(), encoder()):.3f} of the "
+            "base model's"
+        )
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ ALLOWED = {
     "from_data": {"curve", "effective_ridge", "mixtures"},
     "estimators": {"from_data"},
     "reference_formula": {"effective_ridge"},  # its ranges of arguments
+    "lora": set(),  # networks: nothing of the theory, and an extra that the core never imports
     "sweeps": {"isotropic", "simulation"},
     "glue": {"datasets", "figures", "lora"},
     "comparison": {"simulation"},  # the theory comes in with the problem

@@ -1,4 +1,4 @@
-"""Tiny, randomly initialised transformers for the tests of alpha-LoRA, and weights merged by hand to judge them.
+"""Tiny, randomly initialised transformers for the tests of alpha-LoRA, and the judge that merges by hand.
 
 Nothing here uses the package: the judge computes diag(alpha) W0 + (s/r) B A from the tensors alone.
 """
@@ -53,7 +53,13 @@ ENCODER = {
 }  # fmt: skip
 KINDS = [
     Kind("bert", BertForSequenceClassification, BertConfig(**ENCODER), ("query", "dense"), "SEQ_CLS"),
-    Kind("roberta", RobertaForSequenceClassification, RobertaConfig(**ENCODER), ("query", "value"), "SEQ_CLS"),
+    Kind(
+        "roberta",
+        RobertaForSequenceClassification,
+        RobertaConfig(**ENCODER),
+        ("query", "value"),
+        "SEQ_CLS",
+    ),
     Kind(
         "gpt2",
         GPT2LMHeadModel,
@@ -97,7 +103,9 @@ def randomise(model: nn.Module, seed: int = 2, adapter: str = "default") -> None
                     parameter[0] = -1.0  # alpha = 0: nothing of the source is left in this row
 
 
-def merged_by_hand(kind: Kind, base: nn.Module, model: nn.Module, adapters: list[dict[str, Any]]) -> nn.Module:
+def merged_by_hand(
+    kind: Kind, base: nn.Module, model: nn.Module, adapters: list[dict[str, Any]]
+) -> nn.Module:
     """A copy of ``base`` whose weights are those of the adapters, applied one after the other, in float64.
 
     ``adapters``: name, scale (s/r) and whether the bias is rescaled.

@@ -11,6 +11,7 @@ import copy
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -239,7 +240,7 @@ def run_experiment(
     """
     _check(sizes, seeds, bench.largest)
     settings, task = bench.settings, bench.data.task.name
-    record.add_settings(settings)
+    record.add_settings(settings, {name: version(name) for name in ("torch", "transformers", "peft")})
     record.add_task(task, bench.facts())
     jobs = plan(task, sizes, methods, seeds, [min(size, bench.largest) for size in settings.tuning_sizes])
     todo = [job for job in jobs if not _is_done(record, settings.id, job)]

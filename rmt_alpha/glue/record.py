@@ -108,10 +108,11 @@ class Record:
             case _:
                 self.runs[RunKey(*(entry[name] for name in RunKey.__dataclass_fields__))] = entry
 
-    def add_settings(self, settings: Settings) -> None:
-        """Record the settings, once."""
+    def add_settings(self, settings: Settings, versions: dict[str, str] | None = None) -> None:
+        """Record the settings, once, with the versions of the libraries that compute."""
         if settings.id not in self.settings:
-            self._write({"kind": "settings", "id": settings.id, "settings": settings.as_dict()})
+            entry = {"kind": "settings", "id": settings.id, "settings": settings.as_dict()}
+            self._write(entry | {"versions": versions or {}})
 
     def add_task(self, task: str, values: dict[str, Any]) -> None:
         """Record what is known of the rows of a task, once."""

@@ -15,7 +15,6 @@ from rmt_alpha.lora.config import AlphaLoraConfig
 from rmt_alpha.lora.layers import AlphaLayer, with_alpha
 from rmt_alpha.lora.sharing import check_sharing, share_with_siblings
 
-
 NOTHING_MATCHED = ("not found in the base model", "No modules were targeted")
 """How PEFT says so; its error has a class of its own only since 0.21."""
 

@@ -94,6 +94,7 @@ class AlphaTrainer(Trainer):
         self.alpha_losses: list[float] = []  # since the last log
         self.alpha_rate = self.alpha_learning_rate  # now, as the scheduler has it
         self.schedule: AlphaSchedule | None = None
+        self.held_out: tuple[Any, Any]  # rows as the model takes them, and what makes a batch of them
         super().__init__(model, args, *positional, **options)
         if self.is_deepspeed_enabled or self.is_fsdp_enabled:
             raise ValueError(
@@ -123,9 +124,9 @@ class AlphaTrainer(Trainer):
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         """One optimizer; alpha is its last group, with its own rate, and moves only in `alpha_step`."""
+        alphas = trainable_alphas(self.model)
+        hold(alphas)  # so that no other group takes it up, and DistributedDataParallel does not wait for it
         if self.optimizer is None:
-            alphas = trainable_alphas(self.model)
-            hold(alphas)  # so that no other group takes it up
             optimizer = super().create_optimizer(*args, **kwargs)
             if self.paper_mode and "betas" in optimizer.defaults:
                 for group in optimizer.param_groups:
@@ -171,7 +172,7 @@ class AlphaTrainer(Trainer):
         return loss
 
     def alpha_step(self) -> None:
-        """Alpha's step on its next batch, if one is due after the adapter's step just taken, at the same rate."""
+        """Alpha's step on its next batch, if one is due after the adapter's step just taken."""
         assert self.schedule is not None
         self.alpha_rate = self.optimizer.param_groups[-1]["lr"]
         scaler = getattr(self.accelerator, "scaler", None)
@@ -200,11 +201,7 @@ class AlphaTrainer(Trainer):
         super().log(logs, *args, **kwargs)
 
     def _held_out_loss(self, rows: list[int]) -> torch.Tensor:
-        dataset, collate = self.alpha_dataset, self.data_collator
-        if hasattr(dataset, "column_names"):
-            dataset = self._remove_unused_columns(dataset, description="training")
-        else:
-            collate = self._get_collator_with_removed_columns(collate, description="training")
+        dataset, collate = self.held_out
         inputs = self._prepare_inputs(collate([dataset[row] for row in rows]))
         with self.compute_loss_context_manager():
             # self.model, not its wrapper: DistributedDataParallel would wait for gradients that are switched
@@ -212,6 +209,12 @@ class AlphaTrainer(Trainer):
             return self.compute_loss(self.model, inputs)
 
     def _start_schedule(self) -> None:
+        dataset, collate = self.alpha_dataset, self.data_collator
+        if hasattr(dataset, "column_names"):
+            dataset = self._remove_unused_columns(dataset, description="training")
+        else:
+            collate = self._get_collator_with_removed_columns(collate, description="training")
+        self.held_out = dataset, collate
         batches = len(self.callback_handler.train_dataloader)
         accumulated = self.args.gradient_accumulation_steps
         self.schedule = AlphaSchedule(
@@ -229,8 +232,8 @@ class AlphaTrainer(Trainer):
 class _AlphaSteps(TrainerCallback):
     """Calls the trainer at the two moments that it has no method for.
 
-    Alpha's step comes before the trainer moves the learning rates on, logs, evaluates and saves: a checkpoint holds its outcome, and the
-    state of the random numbers (dropout) after it.
+    Alpha's step comes before the trainer moves the learning rates on, logs, evaluates and saves: a checkpoint
+    holds its outcome, and the state of the random numbers (dropout) after it.
     """
 
     def __init__(self, trainer: AlphaTrainer) -> None:

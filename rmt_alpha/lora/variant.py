@@ -46,12 +46,16 @@ class AlphaVariant(LoraVariant):
         ``result`` is the output so far, bias included; where the bias is not rescaled, alpha * result holds
         (alpha - 1) b too much, a vector that is subtracted from the update.
         """
-        alpha = module.lora_rescale[active_adapter].alpha()
+        scale = module.lora_rescale[active_adapter]
         dropped = module.lora_dropout[active_adapter](x)
         update = module.lora_B[active_adapter](module.lora_A[active_adapter](dropped))
         scaling = module.scaling[active_adapter]
         bias = None if module.scale_bias[active_adapter] else bias_before(module, active_adapter)
+        alpha = scale.alpha()
         shift = None if bias is None else (1.0 - alpha) * bias
+        if update.dtype == result.dtype and result.dtype in (torch.bfloat16, torch.float16):
+            combined: torch.Tensor = LowPrecisionSum.apply(result, update, alpha, shift, scaling)
+            return combined
         scaled = update * scaling if shift is None else torch.add(shift, update, alpha=scaling)
         return torch.addcmul(scaled, result, alpha)
 
@@ -72,6 +76,46 @@ class AlphaVariant(LoraVariant):
     def unmerge(module: AlphaLayer, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
         """Never reached: `AlphaLayer.unmerge` puts the kept weight back."""
         raise AssertionError("alpha-LoRA layers unmerge from a copy, not by arithmetic")
+
+
+class LowPrecisionSum(torch.autograd.Function):
+    """alpha * result + s * update + shift in a layer that computes in bfloat16 or float16, as under autocast.
+
+    The sum is formed in float32 and rounded once: in the type of the layer alpha itself would lose its small
+    changes, and so would a sum of rounded terms.  PyTorch would then go backward in float32 too, at three
+    times LoRA's cost; alphas in the type of the layer are good enough for gradients.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        result: torch.Tensor,
+        update: torch.Tensor,
+        alpha: torch.Tensor,
+        shift: torch.Tensor | None,
+        scaling: float,
+    ) -> torch.Tensor:
+        """Shapes (..., rows), (..., rows), (rows,) or (1,), (rows,) or None."""
+        ctx.scaling = scaling
+        ctx.save_for_backward(alpha, result if alpha.requires_grad else None)
+        total = result.float().mul_(alpha).add_(update, alpha=scaling)
+        if shift is not None:
+            total.add_(shift)
+        return total.to(result.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        """Of result and update in their own type, of alpha and shift in float32."""
+        (gradient,) = gradients
+        alpha, result = ctx.saved_tensors
+        of_result = gradient * alpha.to(gradient.dtype) if ctx.needs_input_grad[0] else None
+        of_update = gradient * ctx.scaling if ctx.needs_input_grad[1] else None
+        of_alpha = of_shift = None
+        if ctx.needs_input_grad[2]:
+            of_alpha = (gradient.float() * result).sum_to_size(alpha.shape)
+        if ctx.needs_input_grad[3]:
+            of_shift = gradient.float().sum_to_size(gradient.shape[-1:])
+        return of_result, of_update, of_alpha, of_shift, None
 
 
 def bias_before(module: AlphaLayer, adapter: str) -> torch.Tensor | None:

@@ -9,7 +9,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-# Warnings are errors, except these, which the libraries give each other, or which say what PEFT does on its own.
+# Warnings are errors, except these: the libraries give them to each other, or say what PEFT does on its own.
 FOREIGN = (
     "ignore:.*is_gradient_checkpointing:FutureWarning",  # PEFT asks transformers by an old name
     "ignore:.*gradient_checkpointing_enable:FutureWarning",

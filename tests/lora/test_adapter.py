@@ -1,4 +1,4 @@
-"""The adapted layer computes diag(alpha) W0 x + (s/r) B A x + b, on every architecture and in every option."""
+"""The adapted layer computes diag(alpha) W0 x + (s/r) B A x + b, on every architecture, with every option."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from peft import LoraConfig, get_peft_model
 from tiny_transformers import KINDS, ROBERTA, merged_by_hand, output, randomise
 
 from rmt_alpha.lora import AlphaLoraConfig, alphas
+from rmt_alpha.lora.variant import LowPrecisionSum
 
 ULPS = 200 * torch.finfo(torch.float64).eps  # of sums of at most 50 terms of order 1, four layers deep
 
@@ -127,10 +128,12 @@ def test_peft_options_keep_working():
     base = ROBERTA.build()
     options = {
         "r": 2, "lora_alpha": 4, "use_rslora": True, "rank_pattern": {"value": 4}, "lora_dropout": 0.5,
-        "layers_to_transform": [1], "modules_to_save": ["pooler"], "lora_bias": True, "exclude_modules": ["dense"],
+        "layers_to_transform": [1], "modules_to_save": ["pooler"], "lora_bias": True,
+        "exclude_modules": ["dense"],
     }  # fmt: skip
     model = get_peft_model(
-        copy.deepcopy(base), AlphaLoraConfig(target_modules=["query", "value"], task_type="SEQ_CLS", **options)
+        copy.deepcopy(base),
+        AlphaLoraConfig(target_modules=["query", "value"], task_type="SEQ_CLS", **options),
     )
     assert set(alphas(model)) == {f"roberta.encoder.layer.1.attention.self.{n}" for n in ("query", "value")}
     layers = {n.rpartition(".")[2]: m for n, m in model.named_modules() if hasattr(m, "lora_rescale")}
@@ -144,19 +147,82 @@ def test_peft_options_keep_working():
 
 def test_bfloat16_model_keeps_a_precise_alpha():
     base = ROBERTA.build(dtype=torch.bfloat16)
-    model = adapted(ROBERTA, base, alpha_init=1.001)  # 1.001 is not a bfloat16, nor is anything within 0.4 % of it
+    model = adapted(
+        ROBERTA, base, alpha_init=1.001
+    )  # 1.001 is not a bfloat16, nor is anything within 0.4 % of it
     assert all(torch.equal(a, torch.full_like(a, 1.001)) for a in alphas(model).values())
     assert output(model).dtype == torch.bfloat16
     model.to(torch.bfloat16)
-    assert all(a.dtype == torch.float32 and torch.equal(a, torch.full_like(a, 1.001)) for a in alphas(model).values())
+    assert all(
+        a.dtype == torch.float32 and torch.equal(a, torch.full_like(a, 1.001)) for a in alphas(model).values()
+    )
 
 
-def test_autocast_keeps_the_type_of_the_layer():
-    model = adapted(ROBERTA, ROBERTA.build())
+@pytest.mark.parametrize("scale_bias", [False, True])
+def test_autocast_computes_the_formula_in_the_type_of_the_layer(scale_bias):
+    model = adapted(ROBERTA, ROBERTA.build(), scale_bias=scale_bias)
     randomise(model)
     layer = next(m for m in model.modules() if hasattr(m, "lora_rescale"))
+    x = torch.randn(50, 16, generator=torch.Generator().manual_seed(0))
+    precise = layer(x)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert layer(torch.randn(2, 16)).dtype == torch.bfloat16
+        rounded = layer(x)
+    assert rounded.dtype == torch.bfloat16
+    # Roundings to 8 bits of weights, inputs and a handful of intermediate results, each of which is at most
+    # the sum of the magnitudes of the terms, of order 4 here.
+    assert (rounded - precise).abs().max() < 8 * 2.0**-8 * 4
+
+
+def test_small_changes_of_alpha_count_under_autocast():
+    # 1.001 is 1 in bfloat16; its effect on the output must not be rounded away with it.
+    model = adapted(ROBERTA, ROBERTA.build(), alpha_init=1.001)
+    layer = next(m for m in model.modules() if hasattr(m, "lora_rescale"))
+    x = torch.randn(4000, 16, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+        torch.nn.init.normal_(layer.lora_B["default"].weight)
+        source = layer.get_base_layer()(x).float() - layer.get_base_layer().bias
+        with_change = layer(x).float()
+        layer.lora_rescale["default"].offset.zero_()
+        change = with_change - layer(x).float()
+    # An entry is rounded by up to 2^-9 of its size (of order 4), more than the change, but a regression over
+    # 64,000 of them finds its slope, with a standard error of about 4 * 2^-9 / sqrt(64000) = 3e-5.
+    slope = (source * change).sum() / source.square().sum()
+    assert slope.item() == pytest.approx(0.001, abs=1.2e-4)
+
+
+def test_gradients_under_autocast_are_those_without():
+    gradients = []
+    for low in (False, True):
+        model = adapted(ROBERTA, ROBERTA.build())
+        randomise(model)
+        layer = next(m for m in model.modules() if hasattr(m, "lora_rescale"))
+        x = torch.randn(300, 16, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=low):
+            layer(x).float().square().sum().backward()
+        gradients.append({n: p.grad for n, p in layer.named_parameters() if p.requires_grad} | {"x": x.grad})
+    assert {name.partition(".")[0] for name in gradients[0]} == {"lora_A", "lora_B", "lora_rescale", "x"}
+    for name, gradient in gradients[0].items():
+        # A few roundings of 2^-8 each, relative to the size of the whole.
+        assert (gradients[1][name] - gradient).norm() < 4 * 2.0**-8 * gradient.norm(), name
+
+
+@pytest.mark.parametrize("rows", [5, 1])
+@pytest.mark.parametrize("with_shift", [False, True])
+def test_sum_in_low_precision_and_its_gradients(rows, with_shift):
+    generator = torch.Generator().manual_seed(0)
+    result, update = (torch.randn(7, 3, 5, generator=generator).bfloat16().requires_grad_() for _ in range(2))
+    alpha, shift = (torch.randn(n, generator=generator).requires_grad_() for n in (rows, 5))
+    parts = [result, update, alpha, *([shift] if with_shift else [])]
+    outcome = LowPrecisionSum.apply(result, update, alpha, shift if with_shift else None, 2.5)
+    precise = alpha * result.float() + 2.5 * update.float() + (shift if with_shift else 0.0)
+    assert torch.equal(outcome, precise.bfloat16())  # rounded once
+    weights = torch.randn(7, 3, 5, generator=generator).bfloat16()
+    ours = torch.autograd.grad((outcome * weights).sum(), parts)
+    theirs = torch.autograd.grad((precise * weights.float()).sum(), parts)
+    for mine, exact in zip(ours[:2], theirs[:2], strict=True):
+        torch.testing.assert_close(mine.float(), exact.float(), rtol=2.0**-7, atol=0)  # two roundings
+    for mine, exact in zip(ours[2:], theirs[2:], strict=True):
+        torch.testing.assert_close(mine, exact)  # in float32
 
 
 def test_gradient_checkpointing_gives_the_same_gradients():

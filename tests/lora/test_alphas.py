@@ -20,7 +20,7 @@ def model():
 
 
 def test_names_are_those_of_the_base_model(model):
-    assert list(alphas(model))[0] == "roberta.encoder.layer.0.attention.self.query"
+    assert next(iter(alphas(model))) == "roberta.encoder.layer.0.attention.self.query"
     assert set(alphas(model)) <= {name for name, _ in ROBERTA.build().named_modules()}
 
 
@@ -40,7 +40,9 @@ def test_replaced_within_the_block_and_restored_after(model, a, b):
 
 
 def test_zero_and_one_is_lora(model):
-    lora = get_peft_model(ROBERTA.build(), LoraConfig(r=3, target_modules=["query", "value"], task_type="SEQ_CLS"))
+    lora = get_peft_model(
+        ROBERTA.build(), LoraConfig(r=3, target_modules=["query", "value"], task_type="SEQ_CLS")
+    )
     lora.load_state_dict({k: v for k, v in model.state_dict().items() if "rescale" not in k})
     with replaced_alpha(model, 0.0, 1.0):
         assert torch.equal(output(model), output(lora.eval()))
@@ -54,7 +56,9 @@ def test_restored_after_an_error_too(model):
 
 
 def test_a_shared_alpha_is_replaced_once():
-    config = AlphaLoraConfig(target_modules=["query", "value"], share_alpha=[["query", "value"]], alpha_init=3.0)
+    config = AlphaLoraConfig(
+        target_modules=["query", "value"], share_alpha=[["query", "value"]], alpha_init=3.0
+    )
     model = get_peft_model(ROBERTA.build(), config)
     with replaced_alpha(model, 2.0):
         assert all(bool((alpha == 6.0).all()) for alpha in alphas(model).values())

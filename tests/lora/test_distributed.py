@@ -38,7 +38,9 @@ def outcome(tmp_path_factory):
         for process in started:
             process.kill()
     assert all(process.returncode == 0 for process in started), "\n".join(shown)
-    return {kind: [torch.load(folder / f"{kind}-{r}.pt") for r in range(2)] for kind in ("schedule", "trainer")}
+    return {
+        kind: [torch.load(folder / f"{kind}-{r}.pt") for r in range(2)] for kind in ("schedule", "trainer")
+    }
 
 
 def test_two_processes_with_half_the_rows_each_are_one_with_all(outcome):

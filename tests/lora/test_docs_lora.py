@@ -35,9 +35,10 @@ def test_programs_run(tmp_path, monkeypatch, capsys):
         "collate": collate,
     }
     assert len(PROGRAMS) == 5
-    for program in PROGRAMS:
-        program = program.replace('"roberta-base"', repr(str(tmp_path / "roberta-base")))
-        program = program.replace('TrainingArguments("out", ', 'TrainingArguments("out", use_cpu=True, report_to=[], ')
+    arguments = 'TrainingArguments("out", '
+    for written in PROGRAMS:
+        program = written.replace('"roberta-base"', repr(str(tmp_path / "roberta-base")))
+        program = program.replace(arguments, arguments + "use_cpu=True, report_to=[], ")
         exec(compile(program, "docs/lora.md", "exec"), names)
     shown = capsys.readouterr().out
     assert re.search(r"alpha: 64 parameters in 4 layers, .*% of the base model's", shown)
@@ -48,11 +49,17 @@ def test_programs_run(tmp_path, monkeypatch, capsys):
 def test_options_and_defaults_are_those_of_the_class():
     table = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", PAGE, flags=re.MULTILINE))
     fields = room.AlphaLoraConfig.__dataclass_fields__
-    own = {name: fields[name].default for name in fields if name not in room.AlphaLoraConfig.__base__.__dataclass_fields__}
+    own = {
+        name: fields[name].default
+        for name in fields
+        if name not in room.AlphaLoraConfig.__base__.__dataclass_fields__
+    }
     assert {name: eval(value) for name, value in table.items()} == own
 
 
-@pytest.mark.parametrize("name", ["AlphaTrainer", "AlphaSchedule", "alphas", "replaced_alpha", "count_parameters"])
+@pytest.mark.parametrize(
+    "name", ["AlphaTrainer", "AlphaSchedule", "alphas", "replaced_alpha", "count_parameters"]
+)
 def test_signatures_are_those_of_the_code(name):
     (listed,) = re.findall(rf"`{name}\(([^`]*)\)`", PAGE)
     names = [part.strip() for part in listed.split(",") if part.strip() != "*"]

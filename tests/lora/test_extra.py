@@ -16,7 +16,7 @@ def test_the_extra_is_installed():
     if missing:
         pytest.skip(
             f"tests of alpha-LoRA need {', '.join(missing)}: "
-            "pip install torch==2.13.0, then pip install -e '.[test,peft]'"
+            "pip install torch==2.13.0, then pip install -e '.[test-peft]'"
         )
 
 

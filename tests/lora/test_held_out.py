@@ -1,4 +1,4 @@
-"""Held-out rows: taken off the training set at random, and rows in both sets are found by where they come from."""
+"""Held-out rows: taken off the training set at random; rows in both sets are found by where they lie."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def test_split_is_a_partition_and_both_get_rows(n, part, seed):
     training, held_out = split_rows(n, part, seed)
     assert sorted([*training, *held_out]) == list(range(n))
     assert len(held_out) == min(max(1, round(part * n)), n - 1)
-    assert all(np.array_equal(a, b) for a, b in zip((training, held_out), split_rows(n, part, seed), strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip((training, held_out), split_rows(n, part, seed), strict=True)
+    )
 
 
 def test_split_by_number_and_by_seed():
@@ -49,7 +51,9 @@ def tensors(n=20):
 
 
 def table(n=20):
-    return datasets.Dataset.from_dict({"text": [f"row {i}" for i in range(n)], "label": [i % 2 for i in range(n)]})
+    return datasets.Dataset.from_dict(
+        {"text": [f"row {i}" for i in range(n)], "label": [i % 2 for i in range(n)]}
+    )
 
 
 @pytest.mark.parametrize("whole", [tensors(), table(), list(range(20))], ids=["tensors", "table", "list"])
@@ -64,7 +68,9 @@ def test_taken_rows_are_those_asked_for(whole):
 @given(data=st.data(), kind=st.sampled_from(["subset", "nested", "select", "shuffled"]))
 def test_shared_rows_are_counted(data, kind):
     n = 20
-    first, second = (data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=n, unique=True)) for _ in "ab")
+    first, second = (
+        data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=n, unique=True)) for _ in "ab"
+    )
     expected = len(set(first) & set(second))
     if kind == "subset":
         whole = tensors(n)
@@ -83,7 +89,9 @@ def test_shared_rows_are_counted(data, kind):
 
 def test_windows_into_one_table():
     whole = table(20)
-    assert shared_rows(whole.select(range(12)), whole.select(range(10, 20))) == 2  # contiguous: a slice, no list
+    assert (
+        shared_rows(whole.select(range(12)), whole.select(range(10, 20))) == 2
+    )  # contiguous: a slice, no list
     parts = whole.train_test_split(test_size=0.3, seed=0)
     assert shared_rows(parts["train"], parts["test"]) == 0
     assert shared_rows(whole, parts["test"]) == 6

@@ -15,7 +15,9 @@ TYPES = [torch.float64, torch.float32, torch.bfloat16]
 
 
 def trained(kind, base, **options):
-    config = AlphaLoraConfig(r=3, lora_alpha=5, target_modules=list(kind.targets), task_type=kind.task, **options)
+    config = AlphaLoraConfig(
+        r=3, lora_alpha=5, target_modules=list(kind.targets), task_type=kind.task, **options
+    )
     model = get_peft_model(copy.deepcopy(base), config).eval()
     randomise(model)
     return model

@@ -1,4 +1,4 @@
-"""8-bit and 4-bit bases of bitsandbytes, on the CPU: alpha is there, and unmerging gives back the very codes."""
+"""8-bit and 4-bit bases of bitsandbytes, on the CPU: alpha is there, and unmerging gives back the codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from transformers import BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
 from rmt_alpha.lora import AlphaLoraConfig, alphas, count_parameters
 from rmt_alpha.lora.layers import AlphaLayer
 
-pytest.importorskip("bitsandbytes", reason="8-bit and 4-bit bases need bitsandbytes: pip install bitsandbytes")
+pytest.importorskip(
+    "bitsandbytes", reason="8-bit and 4-bit bases need bitsandbytes: pip install bitsandbytes"
+)
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*inputs will be cast"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -22,9 +24,7 @@ pytestmark = [
 TARGETS = ["q_proj", "v_proj", "down_proj"]
 BITS = {
     8: BitsAndBytesConfig(load_in_8bit=True),
-    4: BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.float32
-    ),
+    4: BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.float32),
 }
 
 
@@ -47,14 +47,16 @@ def folder(tmp_path_factory):
 
 
 def base(folder, bits):
-    # Training mode: at inference on some CPUs bitsandbytes packs 4-bit weights for another kernel, which rounds.
+    # Training mode: at inference on some CPUs bitsandbytes packs 4-bit weights for a kernel that rounds.
     return LlamaForCausalLM.from_pretrained(
         folder, quantization_config=BITS[bits], device_map={"": "cpu"}, dtype=torch.float32
     ).train()
 
 
 def trained(folder, bits, config=AlphaLoraConfig, **options):
-    model = get_peft_model(base(folder, bits), config(r=4, target_modules=TARGETS, task_type="CAUSAL_LM", **options))
+    model = get_peft_model(
+        base(folder, bits), config(r=4, target_modules=TARGETS, task_type="CAUSAL_LM", **options)
+    )
     randomise(model)
     return model.train()
 
@@ -78,7 +80,9 @@ def test_layer_computes_the_formula(folder, bits, scale_bias):
     x = torch.randn(5, 64)
     source = layer.get_base_layer()(x)
     alpha = layer.lora_rescale["default"].alpha()
-    update = x @ layer.lora_A["default"].weight.T @ layer.lora_B["default"].weight.T * layer.scaling["default"]
+    update = (
+        x @ layer.lora_A["default"].weight.T @ layer.lora_B["default"].weight.T * layer.scaling["default"]
+    )
     torch.testing.assert_close(layer(x), alpha * source + update, atol=1e-5, rtol=1e-5)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from peft import LoraConfig, PeftMixedModel, get_peft_model
+from peft.utils.hotswap import hotswap_adapter
 from tiny_transformers import KINDS, ROBERTA
 from torch import nn
 
@@ -21,7 +22,11 @@ from rmt_alpha.lora import AlphaLoraConfig
         ({"scale_bias": None}, TypeError, "scale_bias must be True or False"),
         ({"use_dora": True}, ValueError, "use_dora=True cannot be combined with alpha-LoRA"),
         ({"use_qalora": True}, ValueError, "use_qalora=True cannot be combined"),
-        ({"alora_invocation_tokens": [1, 2], "task_type": "CAUSAL_LM"}, ValueError, "alora_invocation_tokens"),
+        (
+            {"alora_invocation_tokens": [1, 2], "task_type": "CAUSAL_LM"},
+            ValueError,
+            "alora_invocation_tokens",
+        ),
         ({"target_parameters": ["weight"]}, ValueError, "target_parameters"),
         ({"init_lora_weights": "mica"}, ValueError, "init_lora_weights='mica' cannot be combined"),
     ],
@@ -34,15 +39,21 @@ def test_configuration(options, error, message):
 
 def test_every_variant_that_peft_knows_is_refused():
     # A variant of a future PEFT is refused too: the list is PEFT's own.
-    marked = {name for name, f in LoraConfig.__dataclass_fields__.items() if f.metadata.get("is_lora_variant")}
+    marked = {
+        name for name, f in LoraConfig.__dataclass_fields__.items() if f.metadata.get("is_lora_variant")
+    }
     assert {"use_dora", "arrow_config", "alora_invocation_tokens", "use_bdlora"} <= marked
 
 
 def test_targets_that_match_nothing_name_what_there_is():
-    with pytest.raises(ValueError, match=r"querry.*not found.*Linear layers of this model: query, key, value"):
-        get_peft_model(ROBERTA.build(), AlphaLoraConfig(target_modules=["querry"]))
-    with pytest.raises(ValueError, match=r"No modules were targeted.*Linear layers of this model: query, key"):
-        get_peft_model(ROBERTA.build(), AlphaLoraConfig(target_modules=["querry"], task_type="SEQ_CLS"))
+    with pytest.raises(
+        ValueError, match=r"quarry.*not found.*Linear layers of this model: query, key, value"
+    ):
+        get_peft_model(ROBERTA.build(), AlphaLoraConfig(target_modules=["quarry"]))
+    with pytest.raises(
+        ValueError, match=r"No modules were targeted.*Linear layers of this model: query, key"
+    ):
+        get_peft_model(ROBERTA.build(), AlphaLoraConfig(target_modules=["quarry"], task_type="SEQ_CLS"))
 
 
 def test_a_model_without_linear_layers():
@@ -62,7 +73,9 @@ def test_a_model_without_linear_layers():
 )
 def test_layers_without_rows_to_rescale(layer, name):
     net = nn.ModuleDict({"adapted": layer, "other": nn.Linear(4, 4)})
-    with pytest.raises(ValueError, match=rf"alpha-LoRA cannot adapt 'adapted' \(torch.nn.*{name}.*leave the module out"):
+    with pytest.raises(
+        ValueError, match=rf"alpha-LoRA cannot adapt 'adapted' \(torch.nn.*{name}.*leave the module out"
+    ):
         get_peft_model(net, AlphaLoraConfig(target_modules=["adapted"]))
     assert type(net["adapted"]) is type(layer)  # untouched
 
@@ -82,12 +95,21 @@ def test_conversion_to_plain_lora(tmp_path):
     model.peft_config["default"].init_lora_weights = True
     model.save_pretrained(tmp_path / "init")
     with pytest.raises(ValueError, match="plain LoRA, which cannot hold alpha"):
-        model.save_pretrained(tmp_path / "out", path_initial_model_for_weight_conversion=str(tmp_path / "init"))
+        model.save_pretrained(
+            tmp_path / "out", path_initial_model_for_weight_conversion=str(tmp_path / "init")
+        )
 
 
 def test_mixed_models():
     with pytest.raises(ValueError, match="ALPHA_LORA"):
         PeftMixedModel(KINDS[3].build(), AlphaLoraConfig(target_modules=["q_proj"]))
+
+
+def test_hot_swapping(tmp_path):
+    model = get_peft_model(KINDS[3].build(), AlphaLoraConfig(target_modules=["q_proj"]))
+    model.save_pretrained(tmp_path)
+    with pytest.raises(NotImplementedError, match="ALPHA_LORA"):
+        hotswap_adapter(model, str(tmp_path), "default")
 
 
 def test_tensor_parallel_models():

@@ -56,7 +56,7 @@ def test_rows_of_all_processes_are_those_of_one(n, batch, world, seed):
     for step in (1, 2, 5, 17):
         rows = [share.rows(step) for share in shares]
         assert {len(part) for part in rows} == {size}
-        assert sorted(sum(rows, [])) == sorted(alone.rows(step))
+        assert sorted(row for part in rows for row in part) == sorted(alone.rows(step))
         assert len(set(alone.rows(step))) == size * world  # no row twice in a batch
 
 
@@ -84,7 +84,9 @@ def test_paper_batches_are_drawn_afresh():
     assert first & second  # two fresh draws of 6 out of 10 must overlap; a pass would not
 
 
-X, Y = (torch.randn(30, size, generator=torch.Generator().manual_seed(4), dtype=torch.float64) for size in (6, 3))
+X, Y = (
+    torch.randn(30, size, generator=torch.Generator().manual_seed(4), dtype=torch.float64) for size in (6, 3)
+)
 
 
 def run(model, steps, every=2, drop=True, **options):
@@ -151,7 +153,10 @@ def test_in_portions_it_is_the_same_step():
         plan = AlphaSchedule(model, 10, every=1, batch_size=10, seed=3)
         optimizer = torch.optim.SGD(plan.parameter_groups(lr=0.0, alpha_lr=0.5))
         value = plan.update_alpha(
-            optimizer, 1, lambda rows, net=model: (net(X[rows]) - Y[rows]).square().mean(), micro_batches=portions
+            optimizer,
+            1,
+            lambda rows, net=model: (net(X[rows]) - Y[rows]).square().mean(),
+            micro_batches=portions,
         )
         results.append([*(a.detach() for a in plan.alphas), torch.tensor(value)])
     for one, three in zip(*results, strict=True):
@@ -206,7 +211,9 @@ def test_a_scaled_loss_gives_the_same_step_and_an_overflow_none():
         model = small()
         plan = AlphaSchedule(model, 10, every=1, batch_size=10)
         optimizer = torch.optim.SGD(plan.parameter_groups(lr=0.0, alpha_lr=0.5))
-        plan.update_alpha(optimizer, 1, lambda rows, net=model: net(X[rows]).square().mean(), loss_scale=scale)
+        plan.update_alpha(
+            optimizer, 1, lambda rows, net=model: net(X[rows]).square().mean(), loss_scale=scale
+        )
         results.append([alpha.detach() for alpha in plan.alphas])
     for plain, scaled in zip(*results, strict=True):
         assert torch.equal(plain, scaled)  # by a power of two: exactly

@@ -14,9 +14,7 @@ from rmt_alpha.lora._extra import peft_version
 
 
 def config(kind, r=3, s=3, **options):
-    return AlphaLoraConfig(
-        r=r, lora_alpha=s, target_modules=list(kind.targets), **options
-    )
+    return AlphaLoraConfig(r=r, lora_alpha=s, target_modules=list(kind.targets), **options)
 
 
 def with_two(kind, base, first=None, second=None):

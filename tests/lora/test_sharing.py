@@ -1,4 +1,4 @@
-"""One alpha for query and value: it is one parameter, through training, saving, loading, merging and deleting."""
+"""One alpha for query and value: one parameter, through training, saving, loading, merging and deleting."""
 
 from __future__ import annotations
 

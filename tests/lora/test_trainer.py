@@ -23,21 +23,29 @@ def rows(n=40, seed=1):
 
 
 def adapter(dtype=torch.float32, **options):
-    config = AlphaLoraConfig(r=2, target_modules=["query", "value"], task_type="SEQ_CLS", lora_dropout=0.1, **options)
+    config = AlphaLoraConfig(
+        r=2, target_modules=["query", "value"], task_type="SEQ_CLS", lora_dropout=0.1, **options
+    )
     torch.manual_seed(7)
     return get_peft_model(ROBERTA.build(dtype=dtype), config)
 
 
 def arguments(folder, **options):
     defaults = {
-        "per_device_train_batch_size": 4, "max_steps": 9, "learning_rate": 1e-2, "logging_steps": 1, "report_to": [],
-        "disable_tqdm": True, "use_cpu": True, "save_strategy": "no", "seed": 3,
+        "per_device_train_batch_size": 4, "max_steps": 9, "learning_rate": 1e-2, "logging_steps": 1,
+        "report_to": [], "disable_tqdm": True, "use_cpu": True, "save_strategy": "no", "seed": 3,
     }  # fmt: skip
     return TrainingArguments(output_dir=str(folder), **{**defaults, **options})
 
 
 def trainer(
-    folder, model=None, train_dataset=None, callbacks=None, optimizers=(None, None), eval_dataset=None, **options
+    folder,
+    model=None,
+    train_dataset=None,
+    callbacks=None,
+    optimizers=(None, None),
+    eval_dataset=None,
+    **options,
 ):
     ours = {name: options.pop(name) for name in list(options) if name.startswith(("alpha_", "paper"))}
     ours = {"alpha_every": 3, "alpha_learning_rate": 5e-2, **ours}
@@ -53,7 +61,9 @@ def trainer(
 
 
 def trained(model):
-    return {n: p.detach().clone() for n, p in model.named_parameters() if "lora_" in n or "modules_to_save" in n}
+    return {
+        n: p.detach().clone() for n, p in model.named_parameters() if "lora_" in n or "modules_to_save" in n
+    }
 
 
 class Watch(TrainerCallback):
@@ -69,7 +79,9 @@ class Watch(TrainerCallback):
         now = trained(model)
         if kind != "begin":
             changed = {
-                "alpha" if "rescale" in n else "adapter" for n, p in now.items() if not torch.equal(p, self.last[n])
+                "alpha" if "rescale" in n else "adapter"
+                for n, p in now.items()
+                if not torch.equal(p, self.last[n])
             }
             self.moves.append((kind, changed))
         self.last = now
@@ -134,7 +146,10 @@ def test_resuming_is_bit_identical(tmp_path, paper, stop):
     first, second = trained(through.model), trained(again.model)
     assert all(torch.equal(value, second[name]) for name, value in first.items())
     assert any(float(alpha.std()) > 0 for alpha in alphas(through.model).values())
-    logs = [[e for e in run.state.log_history if "alpha_loss" in e and e["step"] > stop] for run in (through, again)]
+    logs = [
+        [e for e in run.state.log_history if "alpha_loss" in e and e["step"] > stop]
+        for run in (through, again)
+    ]
     assert [(e["loss"], e["alpha_loss"], e["alpha_std"]) for e in logs[0]] == [
         (e["loss"], e["alpha_loss"], e["alpha_std"]) for e in logs[1]
     ]
@@ -188,7 +203,9 @@ def test_log_tells_of_alpha(tmp_path):
     assert (last["alpha_min"], last["alpha_max"]) == (values.min().item(), values.max().item())
     assert entries[0]["alpha_std"] == 0
     rates = [entry["alpha_learning_rate"] for entry in entries]
-    assert rates == pytest.approx([5e-2 * (10 - step) / 9 for step in range(1, 10)])  # linear, as the adapter's
+    assert rates == pytest.approx(
+        [5e-2 * (10 - step) / 9 for step in range(1, 10)]
+    )  # linear, as the adapter's
 
 
 def test_afterwards_alpha_is_an_ordinary_parameter(tmp_path):
@@ -216,7 +233,8 @@ def test_with_a_frozen_pace_it_is_lora(tmp_path):
     # alpha never moves (T beyond the end): bit for bit what Trainer does with a plain LoRA adapter.
     model = adapter()
     theirs = get_peft_model(
-        ROBERTA.build(), LoraConfig(r=2, target_modules=["query", "value"], task_type="SEQ_CLS", lora_dropout=0.1)
+        ROBERTA.build(),
+        LoraConfig(r=2, target_modules=["query", "value"], task_type="SEQ_CLS", lora_dropout=0.1),
     )
     theirs.load_state_dict({k: v for k, v in model.state_dict().items() if "rescale" not in k})
     ours = trainer(tmp_path, model, alpha_every=1000)  # which sets the seed
@@ -246,14 +264,23 @@ def test_paper_mode_does_what_the_reference_code_does(tmp_path):
     watch = Watch()
     whole = rows(24)
     run = trainer(
-        tmp_path, adapter(scale_bias=True), whole, [watch], paper_mode=True, alpha_every=4, max_steps=18, logging_steps=6
+        tmp_path,
+        adapter(scale_bias=True),
+        whole,
+        [watch],
+        paper_mode=True,
+        alpha_every=4,
+        max_steps=18,
+        logging_steps=6,
     )
     assert run.train_dataset is run.alpha_dataset is whole  # nothing is held out
     run.train()
     then = [changed for kind, changed in watch.moves if kind == "then"]
     # Six steps an epoch: alpha moves after the first and the fifth of each.
     assert [step for step, changed in enumerate(then, 1) if changed] == [1, 5, 7, 11, 13, 17]
-    rates = [entry["alpha_learning_rate"] for entry in run.state.log_history if "alpha_learning_rate" in entry]
+    rates = [
+        entry["alpha_learning_rate"] for entry in run.state.log_history if "alpha_learning_rate" in entry
+    ]
     assert rates == [5e-2] * 3  # constant
     groups = run.optimizer.param_groups
     assert [tuple(group["betas"]) for group in groups] == [(0.9, 0.99)] * (len(groups) - 1) + [(0.9, 0.999)]
@@ -270,7 +297,7 @@ def test_best_checkpoint_can_be_loaded_at_the_end(tmp_path):
 
 
 def test_training_recovers_the_scale_of_a_damped_source(tmp_path):
-    # The base model is the teacher with one block's values halved; alpha = 2 there undoes it, and alpha alone can.
+    # The base model is the teacher with one block's values halved; alpha = 2 there undoes it.
     teacher = ROBERTA.build()
     base = copy.deepcopy(teacher)
     value = base.roberta.encoder.layer[0].attention.self.value
@@ -320,7 +347,18 @@ def test_training_recovers_the_scale_of_a_damped_source(tmp_path):
         ({"model": {"train_alpha": False}}, "no active adapter has a trainable alpha"),
         ({"optimizers": (torch.optim.SGD([torch.zeros(1)]), None)}, "makes its own optimizer"),
     ],
-    ids=["zero", "negative", "no rate", "endless rate", "decay", "split", "empty", "paper", "frozen", "optimizer"],
+    ids=[
+        "zero",
+        "negative",
+        "no rate",
+        "endless rate",
+        "decay",
+        "split",
+        "empty",
+        "paper",
+        "frozen",
+        "optimizer",
+    ],
 )
 def test_bad_input(tmp_path, options, message):
     if "model" in options:
