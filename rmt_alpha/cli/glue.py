@@ -26,7 +26,9 @@ needs pip install 'rmt-alpha[peft]' (not --report); with HF_HUB_OFFLINE=1 the hu
 exit status: 0 done, 2 bad input, 130 interrupted"""
 
 TASKS = ("mnli", "qnli", "mrpc", "rte", "sst2", "qqp")
-METHODS = ("head", "lora", "alpha-lora", "alpha-lora-paper", "ia3+lora", "ia3", "dora", "full")
+METHODS = (
+    "head", "lora", "lora-fewer-rows", "alpha-lora", "alpha-lora-paper", "ia3+lora", "ia3", "dora", "full"
+)  # fmt: skip
 DEFAULT_OUT = Path("glue.jsonl")
 
 

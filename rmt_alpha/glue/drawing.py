@@ -16,7 +16,13 @@ from rmt_alpha.figures import style
 from rmt_alpha.glue.record import Record
 from rmt_alpha.glue.report import TITLES, mean_and_error, summarise, tested_runs
 
-_LOOKS = dict(zip(TITLES, zip((*style.SERIES, style.GREY), "sovD^<>X", strict=True), strict=True))
+_LOOKS = dict(
+    zip(
+        TITLES,
+        zip((*style.SERIES[:2], style.GREY, *style.SERIES[2:], style.YELLOW), "sopvD^<>X", strict=True),
+        strict=True,
+    )
+)
 """Colour and marker of every method."""
 _STEPPED = ("lora", "alpha-lora", "alpha-lora-paper")
 """Methods whose few evaluations are drawn against the step."""

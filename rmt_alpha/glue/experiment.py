@@ -102,7 +102,7 @@ class Workbench:
     ) -> Outcome:
         """Train one model from scratch."""
         settings = self.settings
-        holdout = settings.alpha_holdout if job.method.alpha == "held-out" else 0.0
+        holdout = settings.alpha_holdout if job.method.holdout else 0.0
         rows = split(len(self.train), settings.validation_rows, job.size, job.seed, holdout)
         model = load_model(self.model, len(self.data.task.labels), job.seed, settings, self.device)
         model = job.method.wrap(model, settings, head_modules(model)).to(self.device)

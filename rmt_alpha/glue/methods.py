@@ -34,12 +34,16 @@ class Method:
         Learning rates that are tried: the same number for every method.
     alpha : {None, "held-out", "paper"}
         How alpha is trained, if there is one: on rows of its own, or as the reference implementation does.
+    holdout : bool
+        Whether the adapter goes without alpha's rows.  A method without alpha that does is the control of
+        alpha-LoRA: what the missing rows do by themselves.
     """
 
     name: str
     wrap: Wrap
     rates: tuple[float, float, float]
     alpha: str | None = None
+    holdout: bool = False
 
 
 def head_modules(model: Any) -> list[str]:
@@ -148,7 +152,8 @@ METHODS = {
     for method in (
         Method("head", _head, (1e-3, 3e-3, 1e-2)),
         Method("lora", _lora, _RATES),
-        Method("alpha-lora", _alpha_lora, _RATES, alpha="held-out"),
+        Method("lora-fewer-rows", _lora, _RATES, holdout=True),
+        Method("alpha-lora", _alpha_lora, _RATES, alpha="held-out", holdout=True),
         Method("alpha-lora-paper", _alpha_lora_paper, _RATES, alpha="paper"),
         Method("ia3+lora", _ia3_lora, _RATES),
         # IA3's vectors are few and start from 1: they want, and stand, larger steps.

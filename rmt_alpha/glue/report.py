@@ -23,6 +23,7 @@ LEVEL = 0.05
 TITLES = {
     "head": "head only",
     "lora": "LoRA",
+    "lora-fewer-rows": "LoRA, without alpha's rows",
     "alpha-lora": "alpha-LoRA, held-out",
     "alpha-lora-paper": "alpha-LoRA, paper mode",
     "ia3+lora": "IA3+LoRA",

@@ -35,6 +35,7 @@ HEAD = ("pooler", "classifier")
 TRAINED = {
     "head": (),
     "lora": ("lora_A", "lora_B"),
+    "lora-fewer-rows": ("lora_A", "lora_B"),
     "alpha-lora": ("lora_A", "lora_B", "lora_rescale"),
     "alpha-lora-paper": ("lora_A", "lora_B", "lora_rescale"),
     "ia3+lora": ("lora_A", "lora_B", "ia3_l"),
@@ -150,6 +151,13 @@ def test_held_out_rows_are_for_alpha_alone(bench, monkeypatch):
     assert set(seen["adapter"]) == set(rows.train)
     assert set(seen["alpha"]) <= set(rows.alpha)
     assert (len(batches["adapter"]), len(batches["alpha"])) == (6, 3)
+
+
+def test_the_control_goes_without_the_same_rows(bench, monkeypatch):
+    rows = split(60, 12, 16, 1, SETTINGS.alpha_holdout)
+    seen, _ = rows_seen(monkeypatch, bench, "lora-fewer-rows")
+    assert set(seen["adapter"]) == set(rows.train)
+    assert not seen["alpha"]
 
 
 def test_paper_mode_draws_alpha_s_batches_from_all_rows(bench, monkeypatch):
