@@ -20,6 +20,9 @@ from rmt_alpha.glue.record import Record, RunKey
 REFERENCE = "lora"
 LEVEL = 0.05
 
+CONTESTS = (("alpha-lora", "lora"), ("alpha-lora-paper", "lora"), ("alpha-lora", "lora-fewer-rows"))
+"""Who is compared with whom in words.  The last is alpha's own effect: both adapters see the same rows."""
+
 TITLES = {
     "head": "head only",
     "lora": "LoRA",
@@ -54,8 +57,8 @@ class Row:
     accuracy_se : float
         Its standard error; NaN for a single seed.
     difference, difference_se, p : float
-        Mean paired difference to LoRA, its standard error, and the p value of the paired t test; NaN where
-        there are fewer than two pairs.
+        Mean paired difference to the reference, its standard error, and the p value of the paired t test; NaN
+        where there are fewer than two pairs.
     pairs : int
     """
 
@@ -75,7 +78,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """The word for the test against LoRA: wins, loses or ties; empty where there is no test."""
+        """The word for the test: wins, loses or ties; empty where there is no test."""
         if math.isnan(self.p):
             return ""
         if self.p >= LEVEL:
@@ -106,12 +109,14 @@ def tested_runs(record: Record) -> dict[tuple[str, str, int, str], dict[int, tup
     return found
 
 
-def summarise(record: Record) -> list[Row]:
+def summarise(record: Record, reference: str = REFERENCE) -> list[Row]:
     """One row per method, task and size, in the order of tables.
 
     Parameters
     ----------
     record : Record
+    reference : str
+        The method that the others are compared with.
 
     Returns
     -------
@@ -125,10 +130,10 @@ def summarise(record: Record) -> list[Row]:
     runs = tested_runs(record)
     rows = []
     for (settings, task, size, method), by_seed in runs.items():
-        reference = runs.get((settings, task, size, REFERENCE), {})
+        opponent = runs.get((settings, task, size, reference), {})
         dev = {seed: run["dev"] for seed, (_, run) in by_seed.items()}
-        pairs = sorted(set(dev) & set(reference)) if method != REFERENCE else []
-        differences = np.array([dev[seed] - reference[seed][1]["dev"] for seed in pairs])
+        pairs = sorted(set(dev) & set(opponent)) if method != reference else []
+        differences = np.array([dev[seed] - opponent[seed][1]["dev"] for seed in pairs])
         (key, run), *_ = by_seed.values()
         mean, se = mean_and_error(list(dev.values()))
         difference, difference_se = mean_and_error(differences)
@@ -288,15 +293,15 @@ def report(record: Record) -> str:
         for task, values in sorted(record.tasks.items())
     ]
     settings = [f"settings {name}: {describe(values)}" for name, values in record.settings.items()]
-    return "\n".join([table(rows), "", *verdicts(rows), "", *tasks, *settings])
+    return "\n".join([table(rows), "", *verdicts(record), "", *tasks, *settings])
 
 
-def verdicts(rows: Iterable[Row]) -> list[str]:
-    """One line per variant of alpha-LoRA: where it wins, ties and loses against LoRA.
+def verdicts(record: Record) -> list[str]:
+    """Where alpha-LoRA wins, ties and loses: one line per variant and opponent (`CONTESTS`).
 
     Parameters
     ----------
-    rows : iterable of Row
+    record : Record
 
     Returns
     -------
@@ -304,22 +309,19 @@ def verdicts(rows: Iterable[Row]) -> list[str]:
 
     Examples
     --------
-    >>> verdicts([])
+    >>> verdicts(Record("no_such_file.jsonl"))
     []
     """
-    lines, rows = [], list(rows)
-    for method in ("alpha-lora", "alpha-lora-paper"):
-        mine = [row for row in rows if row.method == method and row.verdict]
-        if not mine:
-            continue
-        parts = []
-        for word in ("wins", "ties", "loses"):
-            places = [f"{row.task} {row.size}" for row in mine if row.verdict == word]
-            parts.append(f"{word} {len(places)}" + (f" ({', '.join(places)})" if places else ""))
-        mean, _ = mean_and_error([row.difference for row in mine])
-        lines.append(
-            f"{TITLES[method]} against LoRA: {'; '.join(parts)}; mean difference {100 * mean:+.2f} points"
-        )
+    lines = []
+    for method, reference in CONTESTS:
+        rows = [row for row in summarise(record, reference) if row.method == method and row.verdict]
+        if rows:
+            parts = [
+                f"{row.verdict} on {row.task} {row.size} ({percent(row.difference, row.difference_se, '+')}, "
+                f"p = {row.p:.2g}, {row.pairs} seeds)"
+                for row in rows
+            ]
+            lines.append(f"{TITLES[method]} against {TITLES[reference]}: {'; '.join(parts)}")
     return lines
 
 

@@ -62,7 +62,7 @@ def test_too_few_seeds_are_not_judged(tmp_path):
     record = filled(tmp_path, {"lora": [0.8], "alpha-lora": [0.9]})
     assert [row.verdict for row in summarise(record)] == ["", ""]
     assert "nan" not in report(record)
-    assert verdicts(summarise(record)) == []
+    assert verdicts(record) == []
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,22 @@ def test_tuning_runs_are_not_reported(tmp_path):
 
 def test_the_text_says_who_wins(tmp_path):
     text = report(filled(tmp_path, {"lora": LORA, "alpha-lora": BETTER, "alpha-lora-paper": WORSE}))
-    assert "alpha-LoRA, held-out against LoRA: wins 1 (sst2 100); ties 0; loses 0; mean difference +" in text
-    assert (
-        "alpha-LoRA, paper mode against LoRA: wins 0; ties 0; loses 1 (sst2 100); mean difference -" in text
+    assert "\nalpha-LoRA, held-out against LoRA: wins on sst2 100 (+" in text
+    assert "\nalpha-LoRA, paper mode against LoRA: loses on sst2 100 (-" in text
+
+
+def test_alpha_is_also_compared_with_its_control(tmp_path):
+    record = filled(tmp_path, {"lora": WORSE, "alpha-lora": BETTER, "lora-fewer-rows": BETTER[:4]})
+    against_lora, against_control = verdicts(record)
+    assert against_lora.startswith("alpha-LoRA, held-out against LoRA: wins")
+    assert against_control == (
+        "alpha-LoRA, held-out against LoRA, without alpha's rows: "
+        "ties on sst2 100 (+0.0 ± 0.0, p = 1, 4 seeds)"
     )
-    lines = table(summarise(filled(tmp_path / "b", {"lora": LORA}))).splitlines()
+
+
+def test_a_line_of_the_table(tmp_path):
+    lines = table(summarise(filled(tmp_path, {"lora": LORA}))).splitlines()
     assert (
         lines[2] == f"| sst2 | 100 | LoRA | 0.001 | 6 | {percent(np.mean(LORA), stats.sem(LORA))} |  |  |  |"
     )
