@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rmt_alpha.figures import style
 from rmt_alpha.glue.record import Record
-from rmt_alpha.glue.report import TITLES, mean_and_error, summarise, tested_runs
+from rmt_alpha.glue.report import TITLES, mean_and_error, summarise, dev_runs
 
 _LOOKS = dict(
     zip(
@@ -56,7 +56,7 @@ def draw_all(record: Record, folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
-    if record.runs and tested_runs(record):
+    if record.runs and dev_runs(record):
         yield "glue_rows", draw_rows(record)
     if curves := _curves(record):
         yield "glue_steps", draw_steps(curves)
@@ -74,7 +74,7 @@ def _curves(record: Record) -> list[dict[str, Any]]:
         return dedicated
     return [
         {"task": task, "size": size, "method": method, "points": run["curve"]}
-        for (_, task, size, method), by_seed in tested_runs(record).items()
+        for (_, task, size, method), by_seed in dev_runs(record).items()
         for _, run in by_seed.values()
         if "curve" in run and method in _STEPPED
     ]

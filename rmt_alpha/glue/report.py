@@ -86,7 +86,7 @@ class Row:
         return "wins" if self.difference > 0 else "loses"
 
 
-def tested_runs(record: Record) -> dict[tuple[str, str, int, str], dict[int, tuple[RunKey, dict[str, Any]]]]:
+def dev_runs(record: Record) -> dict[tuple[str, str, int, str], dict[int, tuple[RunKey, dict[str, Any]]]]:
     """Runs that were tested, by (settings, task, size, method) and seed.
 
     Parameters
@@ -99,7 +99,7 @@ def tested_runs(record: Record) -> dict[tuple[str, str, int, str], dict[int, tup
 
     Examples
     --------
-    >>> tested_runs(Record("no_such_file.jsonl"))
+    >>> dev_runs(Record("no_such_file.jsonl"))
     {}
     """
     found: dict[tuple[str, str, int, str], dict[int, tuple[RunKey, dict[str, Any]]]] = {}
@@ -127,7 +127,7 @@ def summarise(record: Record, reference: str = REFERENCE) -> list[Row]:
     >>> summarise(Record("no_such_file.jsonl"))
     []
     """
-    runs = tested_runs(record)
+    runs = dev_runs(record)
     rows = []
     for (settings, task, size, method), by_seed in runs.items():
         opponent = runs.get((settings, task, size, reference), {})
