@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rmt_alpha.figures import style
 from rmt_alpha.glue.record import Record
-from rmt_alpha.glue.report import TITLES, mean_and_error, summarise, dev_runs
+from rmt_alpha.glue.report import TITLES, dev_runs, mean_and_error, summarise
 
 _LOOKS = dict(
     zip(
