@@ -16,7 +16,7 @@ import rmt_alpha as ra
 
 TALL, WIDE = (4000, 400), (40, 100_000)
 GAMMAS = np.logspace(-3, 3, 50)
-CRITERIA = ("evidence", "loo_mse", "loo_accuracy", "loo_snr", "theory")
+CRITERIA = ("consensus", "evidence", "loo_mse", "loo_accuracy", "loo_snr", "theory")
 
 
 def sample(n: int, p: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

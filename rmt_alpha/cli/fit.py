@@ -21,10 +21,10 @@ Fine-tune a ridge classifier from a source model on few target samples: alpha an
 the samples themselves. Needs the extra [sklearn].
 
 The samples are in
-  an .npz file  with arrays X (n x p), y (n) and coef_source (p, or one row per class); intercept_source
-  optional a .csv file   with a header, one column of labels and one per feature; the source in a .csv file
-  with the same
-                names of features (and maybe one named intercept), one row of numbers
+  an .npz file  with arrays X (n x p), y (n) and coef_source (p, or one row per class), and maybe
+                intercept_source;
+  a .csv file   with a header, one column of labels and one per feature. The source is then in a .csv file
+                with the same names (and maybe one more, intercept) and one row of numbers.
 
 examples:
   rmt-alpha fit target.npz --plot path.png
@@ -134,8 +134,8 @@ def _table(numbers: dict[str, Any]) -> list[str]:
     if "theory_accuracy" in numbers:
         rows.append(("  of random matrix theory", "{theory_accuracy:.4f}"))
     rows += [
-        ("  ignoring the source", "{loo_accuracy_alpha_0:.4f} (alpha = 0)"),
-        ("  standard fine-tuning", "{loo_accuracy_alpha_1:.4f} (alpha = 1)"),
+        ("  ignoring the source", "{loo_accuracy_alpha_0:.4f} (alpha = 0, same gamma)"),
+        ("  standard fine-tuning", "{loo_accuracy_alpha_1:.4f} (alpha = 1, same gamma)"),
         ("  the source as it is", "{loo_accuracy_source_only:.4f}"),
     ]
     width = max(len(name) for name, _ in rows)
@@ -152,7 +152,8 @@ def _plot(model: AlphaRidgeClassifierCV, X: Any, y: Any, file: Path) -> None:
     estimate = None
     if len(model.classes_) == 2 and min(np.unique(y, return_counts=True)[1]) > 1:
         estimate = estimate_problem(X, y, model.coef_source, fit_intercept=model.fit_intercept)
-    plot_alpha_path(path, estimate=estimate, criterion=model.criterion).savefig(file)
+    chosen = model.alpha_, model.alpha_stderr_
+    plot_alpha_path(path, estimate=estimate, criterion=model.criterion, chosen=chosen).savefig(file)
 
 
 def _finite(value: Any) -> bool:

@@ -2,3 +2,10 @@
 
 They need the extra ``sklearn``; the package imports them when they are first used.
 """
+
+from __future__ import annotations
+
+import importlib.util
+
+if importlib.util.find_spec("sklearn") is None:
+    raise ImportError("estimators need scikit-learn: pip install 'rmt-alpha[sklearn]'")

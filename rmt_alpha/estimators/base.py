@@ -15,19 +15,12 @@ from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import Selection, select
 
 
-class AlphaRidgeBase(BaseEstimator):  # type: ignore[misc]
-    """Ridge fine-tuning from a rescaled source; subclasses know the labels and the ridges to try."""
+class SourcedEstimator(BaseEstimator):  # type: ignore[misc]
+    """An estimator with a source model: ``coef_source`` and ``intercept_source``."""
 
     coef_source: Any
     intercept_source: Any
-    fit_intercept: bool
-    alpha: Any
-    criterion: str
     n_features_in_: int
-
-    def _ridges(self, design: Design) -> Any:
-        """The ridges to choose from."""
-        raise NotImplementedError
 
     def _source(self, outputs: int, classes: Any = None) -> SourceModel:
         """The source model in the shape of the target problem."""
@@ -39,6 +32,18 @@ class AlphaRidgeBase(BaseEstimator):  # type: ignore[misc]
             names=getattr(self, "feature_names_in_", None),
             classes=classes,
         )
+
+
+class AlphaRidgeBase(SourcedEstimator):
+    """Ridge fine-tuning from a rescaled source; subclasses know the labels and the ridges to try."""
+
+    fit_intercept: bool
+    alpha: Any
+    criterion: str
+
+    def _ridges(self, design: Design) -> Any:
+        """The ridges to choose from."""
+        raise NotImplementedError
 
     def _fit(
         self, features: Array, labels: Array, counts: Array, source: SourceModel

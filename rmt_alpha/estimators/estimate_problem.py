@@ -43,15 +43,15 @@ def estimate_problem(X: Any, y: Any, coef_source: Any, *, fit_intercept: bool = 
     ValueError
         If there are more than two classes, fewer than two samples of one, several sources, or bad data.
 
+    See Also
+    --------
+    alpha_path : The leave-one-out curve of the same data, to be laid over it.
+
     Notes
     -----
     Means, overlaps and spectral moments are unbiased for any covariance that both classes share.  The curve
     also needs to know how mu lies in the spectrum, which few samples do not tell: it is assumed to lie there
     as the source does (docs/from_data.md).
-
-    See Also
-    --------
-    alpha_path : The leave-one-out curve of the same data, to be laid over it.
 
     Examples
     --------

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rmt_alpha.estimators.base import AlphaRidgeBase
 from rmt_alpha.estimators.validation import check_gamma, sample_counts
-from rmt_alpha.from_data.criteria import DEFAULT
+from rmt_alpha.from_data.criteria import DEFAULT_REGRESSION
 from rmt_alpha.from_data.design import Array, Design
 
 
@@ -90,7 +90,7 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, AlphaRidgeBase):  # type: ign
         intercept_source: Any = 0.0,
         fit_intercept: bool = True,
         *,
-        criterion: str = DEFAULT,
+        criterion: str = DEFAULT_REGRESSION,
     ) -> None:
         self.gamma = gamma
         self.alpha = alpha

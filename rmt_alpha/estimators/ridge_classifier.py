@@ -38,7 +38,7 @@ class AlphaRidgeClassifier(AlphaClassifierMixin, AlphaRidgeBase):
         difference, because the intercept is trained without penalty.
     fit_intercept : bool, default=True
         Whether to fit an unpenalised intercept; else it is alpha times that of the source.
-    criterion : str, default="evidence"
+    criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaRidgeClassifierCV`.
 
     Attributes
@@ -87,7 +87,7 @@ class AlphaRidgeClassifier(AlphaClassifierMixin, AlphaRidgeBase):
     ... )
     >>> model = AlphaRidgeClassifier(gamma=1.0, coef_source=source).fit(X, y)
     >>> print(f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f}")
-    alpha = 0.38 +- 0.05
+    alpha = 0.37 +- 0.06
     >>> model.predict(X[:2])
     array(['cat', 'cat'], dtype='<U3')
     """

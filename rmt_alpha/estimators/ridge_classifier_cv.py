@@ -29,12 +29,14 @@ class AlphaRidgeClassifierCV(AlphaClassifierMixin, AlphaRidgeBase):
         Ridges **per sample** to choose from (scikit-learn's penalty is ``n * gamma``), positive; ``inf``
         keeps to alpha times the source and trains nothing but the intercept.  By default 33 over eight
         decades around the mean positive eigenvalue of the sample covariance, and ``inf``.
-    criterion : str, default="evidence"
+    criterion : str, default="consensus"
         How to choose alpha and the ridge.
 
+        - ``"consensus"``: a mean of what evidence and leave-one-out ratio find likely, with a weak prior
+          that keeps to the source where the data are silent.  Good from few samples to many.
         - ``"evidence"``: largest marginal likelihood; alpha by generalised least squares.  Precise for few
           samples, and hardly ever far off.
-        - ``"loo_mse"``: least leave-one-out squared error.  Good from about a hundred samples on.
+        - ``"loo_mse"``: least leave-one-out squared error.  Good from a few hundred samples on.
         - ``"loo_accuracy"``: largest exact leave-one-out accuracy over all real alpha.  The thing itself,
           but a
           step function: for many samples.
@@ -107,7 +109,7 @@ class AlphaRidgeClassifierCV(AlphaClassifierMixin, AlphaRidgeBase):
     >>> print(
     ...     f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f} at gamma = {model.gamma_:.2g}"
     ... )
-    alpha = 0.28 +- 0.03 at gamma = 5.1
+    alpha = 0.38 +- 0.03 at gamma = 5.1
     >>> print(
     ...     f"leave-one-out accuracy {np.mean((model.loo_decision_function_ > 0) == y):.3f}"
     ... )

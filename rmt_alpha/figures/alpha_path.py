@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rmt_alpha.figures import style
+from rmt_alpha.from_data.criteria import DEFAULT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +24,8 @@ def plot_alpha_path(
     alpha: Any = None,
     *,
     estimate: ProblemEstimate | None = None,
-    criterion: str = "evidence",
+    criterion: str = DEFAULT,
+    chosen: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw leave-one-out accuracy and risk against alpha.
 
@@ -36,8 +38,11 @@ def plot_alpha_path(
     estimate : ProblemEstimate, optional
         From `estimate_problem` on the same data: the accuracy that theory predicts is laid over the measured
         one.
-    criterion : str, default="evidence"
-        Whose alpha is marked, with its standard error.
+    criterion : str, default="consensus"
+        Whose alpha at this ridge is marked, with its standard error.
+    chosen : (float, float), optional
+        An alpha and its standard error to mark instead, such as ``alpha_`` and ``alpha_stderr_`` of an
+        `AlphaRidgeClassifierCV`, which has weighed other ridges too.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def plot_alpha_path(
     >>> len(figure.axes)
     2
     """
-    best, stderr = path.best_alpha(criterion)
+    best, stderr = path.best_alpha(criterion) if chosen is None else chosen
     if alpha is None:
         ends = [
             0.0,

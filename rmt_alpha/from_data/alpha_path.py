@@ -10,7 +10,7 @@ import numpy as np
 
 from rmt_alpha._checks import as_real
 from rmt_alpha.from_data.class_law import ClassLaw
-from rmt_alpha.from_data.criteria import find_criterion
+from rmt_alpha.from_data.criteria import DEFAULT, find_criterion
 from rmt_alpha.from_data.criteria.base import Criterion
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.points import as_alpha
@@ -98,7 +98,7 @@ class AlphaPath:
         points = np.stack([np.where(infinite, 0.0, 1.0), slope], axis=-1)
         return _plain(ClassLaw.from_lines(self.fit.leave_one_out).accuracy(points))
 
-    def best_alpha(self, criterion: str = "evidence") -> tuple[float, float]:
+    def best_alpha(self, criterion: str = DEFAULT) -> tuple[float, float]:
         """The alpha that a criterion of `AlphaRidgeClassifierCV` takes at this ridge, and its standard error.
 
         Parameters

@@ -21,6 +21,9 @@ EPS = float(np.finfo(np.float64).eps)
 LOW_FREEDOM = 0.1
 """Below this, the diagonal of a projector is computed as a squared length and not as 1 minus a sum."""
 
+CONSTANT = 1e-13
+"""A column that varies by less, relative to its size, is constant."""
+
 
 @dataclass(frozen=True, eq=False)
 class Design:
@@ -65,8 +68,10 @@ class Design:
         counts = np.ones(rows) if counts is None else np.asarray(counts, dtype=np.float64)
         total = float(counts.sum())
         root = np.sqrt(counts / total)
-        mean = (root * root) @ features if fit_intercept else np.zeros(p)
-        scaled = root[:, None] * (features - mean if fit_intercept else features)
+        if fit_intercept:
+            scaled, mean = centred(features, root)
+        else:
+            scaled, mean = root[:, None] * features, np.zeros(p)
         mirror = None
         if fit_intercept:
             # A reflection takes root to the first axis.  The rows below it are the features in the hyperplane
@@ -121,3 +126,15 @@ class Design:
                 columns = columns - self.root[:, None] * (self.root @ columns)
             columns = columns - self.left @ (self.left.T @ columns)
         return columns
+
+
+def centred(columns: Array, root: Array) -> tuple[Array, Array]:
+    """``root`` times columns (n, m) minus their weighted means (m,), and those means.
+
+    Constant columns become exactly 0: what rounding leaves of them must not be taken for a signal.
+    """
+    mean = (root * root) @ columns
+    scaled = root[:, None] * (columns - mean)
+    spread2 = np.einsum("ij,ij->j", scaled, scaled)
+    scaled[:, spread2 <= CONSTANT**2 * (spread2 + mean * mean)] = 0.0
+    return scaled, mean

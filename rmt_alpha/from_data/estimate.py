@@ -43,6 +43,22 @@ class ProblemEstimate:
         Target samples and features.
     fit_intercept : bool
         Whether the classes may lie around any point c, or only around 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_alpha import estimate_problem
+    >>> rng = np.random.default_rng(0)
+    >>> mean, y = np.ones(100) / 8, np.repeat([-1, 1], 50)
+    >>> X = y[:, None] * mean + rng.standard_normal((100, 100))
+    >>> estimate = estimate_problem(X, y, mean)
+    >>> print(f"{estimate.overlap} (truly {mean @ mean:.3f})")
+    1.698 +- 0.14 (truly 1.562)
+    >>> curve = estimate.curve(gamma=1.0, n=400)
+    >>> print(
+    ...     f"accuracy {curve.accuracy(curve.optimal_alpha()):.3f} with four times the samples"
+    ... )
+    accuracy 0.903 with four times the samples
     """
 
     geometry: Geometry

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from rmt_alpha.from_data.design import Array, Design
+from rmt_alpha.from_data.design import Array, Design, centred
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 
@@ -122,6 +122,8 @@ class RidgePath:
     @cached_property
     def _flat(self) -> Array:
         flat = self.columns.reshape(len(self.columns), -1)
+        if self.design.fit_intercept:
+            return centred(flat, self.design.root)[0]
         return np.asarray(self.design.root[:, None] * flat)
 
     @cached_property

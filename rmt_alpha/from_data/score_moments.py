@@ -43,7 +43,7 @@ class ScoreMoments:
 
     def best_direction(self) -> Array:
         r"""The z of largest margin, :math:`H^{-1} a`; z_0 <= 0 says that no finite alpha has it."""
-        scale = np.sqrt(np.einsum("...aa->...a", self.gram))
+        scale = np.sqrt(np.maximum(np.einsum("...aa->...a", self.gram), 0.0))
         scale = np.where(scale > 0, scale, 1.0)
         unit = self.gram / (scale[..., :, None] * scale[..., None, :])
         inverse = np.linalg.pinv(unit, rcond=1e-12, hermitian=True)

@@ -12,9 +12,6 @@ from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.points import as_alpha, as_point
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
-EQUAL = 1e-12
-"""Scores that differ by less, relatively, count as equal: they differ by rounding."""
-
 
 @dataclass(frozen=True, eq=False)
 class Selection:
@@ -51,15 +48,9 @@ class Selection:
 def select(
     criterion: Criterion, path: RidgePath, gammas: Sequence[float], alpha: Array | None = None
 ) -> Selection:
-    """Choose the ridge and alpha together; with ``alpha`` given, the ridge alone.
-
-    Of ridges that score the same, the largest is taken: it is the closest to the source.
-    """
+    """Choose the ridge and alpha together; with ``alpha`` given, the ridge alone."""
     point = None if alpha is None else as_point(alpha)
-    choices = [criterion.choose(path.at(gamma), point) for gamma in gammas]
-    top = max(choice.score for choice in choices)
-    near = [i for i, one in enumerate(choices) if one.score == top or one.score >= top - EQUAL * abs(top)]
-    index = max(near, key=lambda i: (choices[i].tie, choices[i].gamma))
+    choices, index = criterion.decide(path, gammas, point)
     fit = path.at(gammas[index])
     if point is None and path.sources:
         covariance = criterion.covariance(fit, choices[index].point)

@@ -215,18 +215,27 @@ class AlphaTrainer(Trainer):
         else:
             collate = self._get_collator_with_removed_columns(collate, description="training")
         self.held_out = dataset, collate
-        batches = len(self.callback_handler.train_dataloader)
-        accumulated = self.args.gradient_accumulation_steps
         self.schedule = AlphaSchedule(
             self.model,
             len(self.alpha_dataset),
             every=self.alpha_every,
-            batch_size=self.args.per_device_train_batch_size * accumulated,
+            batch_size=self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps,
             seed=self.args.seed if self.args.data_seed is None else self.args.data_seed,
-            paper_steps_per_epoch=math.ceil(batches / accumulated) if self.paper_mode else None,
+            paper_steps_per_epoch=self._steps_per_epoch() if self.paper_mode else None,
             rank=self.accelerator.process_index,
             world_size=self.accelerator.num_processes,
         )
+
+    def _steps_per_epoch(self) -> int:
+        try:
+            batches: int = len(self.callback_handler.train_dataloader)
+        except TypeError:
+            raise ValueError(
+                "paper_mode=True counts steps within epochs, which a stream does not have: pass a "
+                "train_dataset with len()"
+            ) from None
+        accumulated: int = self.args.gradient_accumulation_steps
+        return math.ceil(batches / accumulated)
 
 
 class _AlphaSteps(TrainerCallback):

@@ -46,16 +46,18 @@ class AlphaVariant(LoraVariant):
         ``result`` is the output so far, bias included; where the bias is not rescaled, alpha * result holds
         (alpha - 1) b too much, a vector that is subtracted from the update.
         """
-        scale = module.lora_rescale[active_adapter]
-        dropped = module.lora_dropout[active_adapter](x)
-        update = module.lora_B[active_adapter](module.lora_A[active_adapter](dropped))
+        alpha = module.lora_rescale[active_adapter].alpha()
+        lora_A, lora_B = module.lora_A[active_adapter], module.lora_B[active_adapter]
         scaling = module.scaling[active_adapter]
         bias = None if module.scale_bias[active_adapter] else bias_before(module, active_adapter)
-        alpha = scale.alpha()
         shift = None if bias is None else (1.0 - alpha) * bias
-        if update.dtype == result.dtype and result.dtype in (torch.bfloat16, torch.float16):
-            combined: torch.Tensor = LowPrecisionSum.apply(result, update, alpha, shift, scaling)
-            return combined
+        inner = lora_A(module.lora_dropout[active_adapter](x))
+        if inner.dtype == result.dtype and result.dtype in (torch.bfloat16, torch.float16):
+            # s goes to the few numbers between A and B, unless B has a bias of its own.
+            update = lora_B(inner) * scaling if module.lora_bias[active_adapter] else lora_B(inner * scaling)
+            low: torch.Tensor = LowPrecisionSum.apply(result, update, alpha, shift)
+            return low
+        update = lora_B(inner)
         scaled = update * scaling if shift is None else torch.add(shift, update, alpha=scaling)
         return torch.addcmul(scaled, result, alpha)
 
@@ -79,11 +81,11 @@ class AlphaVariant(LoraVariant):
 
 
 class LowPrecisionSum(torch.autograd.Function):
-    """alpha * result + s * update + shift in a layer that computes in bfloat16 or float16, as under autocast.
+    """alpha * result + update + shift in a layer that computes in bfloat16 or float16, as under autocast.
 
-    The sum is formed in float32 and rounded once: in the type of the layer alpha itself would lose its small
-    changes, and so would a sum of rounded terms.  PyTorch would then go backward in float32 too, at three
-    times LoRA's cost; alphas in the type of the layer are good enough for gradients.
+    It stays in that type, as LoRA does, because a sum in float32 would cost more than all the rest.  It is
+    formed as result + (update + shift + (alpha - 1) result): rounded to 8 bits, alpha = 1.001 is 1, but
+    alpha - 1 keeps its digits, and the bracket is small.  For gradients, rounded alphas are good enough.
     """
 
     @staticmethod
@@ -93,15 +95,14 @@ class LowPrecisionSum(torch.autograd.Function):
         update: torch.Tensor,
         alpha: torch.Tensor,
         shift: torch.Tensor | None,
-        scaling: float,
     ) -> torch.Tensor:
         """Shapes (..., rows), (..., rows), (rows,) or (1,), (rows,) or None."""
-        ctx.scaling = scaling
         ctx.save_for_backward(alpha, result if alpha.requires_grad else None)
-        total = result.float().mul_(alpha).add_(update, alpha=scaling)
-        if shift is not None:
-            total.add_(shift)
-        return total.to(result.dtype)
+        offset = (alpha - 1.0).to(result.dtype)
+        if shift is None:
+            return torch.addcmul(update, result, offset).add_(result)
+        total = update + shift.to(result.dtype)
+        return torch.addcmul(total, result, offset, out=total).add_(result)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
@@ -109,13 +110,12 @@ class LowPrecisionSum(torch.autograd.Function):
         (gradient,) = gradients
         alpha, result = ctx.saved_tensors
         of_result = gradient * alpha.to(gradient.dtype) if ctx.needs_input_grad[0] else None
-        of_update = gradient * ctx.scaling if ctx.needs_input_grad[1] else None
         of_alpha = of_shift = None
         if ctx.needs_input_grad[2]:
             of_alpha = (gradient.float() * result).sum_to_size(alpha.shape)
         if ctx.needs_input_grad[3]:
             of_shift = gradient.float().sum_to_size(gradient.shape[-1:])
-        return of_result, of_update, of_alpha, of_shift, None
+        return of_result, gradient, of_alpha, of_shift
 
 
 def bias_before(module: AlphaLayer, adapter: str) -> torch.Tensor | None:

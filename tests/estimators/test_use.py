@@ -167,7 +167,7 @@ def test_intercept_of_the_source():
     assert np.array_equal(one.intercept_, two.intercept_)
 
 
-@pytest.mark.parametrize("criterion", ["evidence", "loo_accuracy", "theory"])
+@pytest.mark.parametrize("criterion", ["consensus", pytest.param("theory", marks=pytest.mark.slow)])
 def test_wide_data_need_no_wide_matrix(criterion):
     # 40 samples of 100,000 features are 32 MB; a matrix of features by features would be 80 GB.
     rng = np.random.default_rng(0)
@@ -183,3 +183,14 @@ def test_lazy_names():
     import rmt_alpha
 
     assert rmt_alpha.AlphaRidgeClassifierCV is AlphaRidgeClassifierCV
+
+
+def test_without_scikit_learn(monkeypatch):
+    import importlib
+    import importlib.util
+
+    import rmt_alpha.estimators
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'rmt-alpha\[sklearn\]'"):
+        importlib.reload(rmt_alpha.estimators)

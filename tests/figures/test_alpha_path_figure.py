@@ -51,3 +51,9 @@ def test_infinite_alpha_and_ridge_can_be_drawn(problem):
     _, estimate = problem
     path = alpha_path(sample.X, sample.y, sample.source, np.inf)
     assert len(plot_alpha_path(path, estimate=estimate, criterion="theory").axes) == 2
+
+
+def test_a_chosen_alpha_is_marked(problem):
+    path, _ = problem
+    left = plot_alpha_path(path, chosen=(0.75, 0.125)).axes[0]
+    assert "consensus: 0.75 $\\pm$ 0.12" in [line.get_label() for line in left.lines]

@@ -15,6 +15,7 @@ from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import select
 
 every_criterion = pytest.mark.parametrize("name", CRITERIA)
+maximising = pytest.mark.parametrize("name", [name for name in CRITERIA if not find_criterion(name).averages])
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 
 
@@ -29,7 +30,7 @@ def prepared(name, sample, *, sources=1, intercept=True, counts=None):
     return find_criterion(name).prepared(path, sample.X, vectors[:, None]), path
 
 
-@every_criterion
+@maximising
 @every_shape
 @pytest.mark.parametrize("sources", [1, 2])
 def test_the_best_alpha_is_a_maximum(name, shape, sources):
@@ -136,7 +137,7 @@ def test_evidence_without_any_noise():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((10, 3))
     X[:, 0] = y = np.where(np.arange(10) % 2, 1.0, -1.0)
-    model = AlphaRidgeClassifierCV(coef_source=[2.0, 0.0, 0.0], fit_intercept=False).fit(X, y)
+    model = AlphaRidgeClassifierCV(None, "evidence", [2.0, 0.0, 0.0], fit_intercept=False).fit(X, y)
     assert model.alpha_ == pytest.approx(0.5)
     assert np.isfinite(model.best_score_)
     assert model.score(X, y) == 1
@@ -168,9 +169,49 @@ def test_equal_scores(ties, index):
     assert select(Flat(), path, [1.0, 2.0, 7.0, 3.0]).index == index
 
 
+@every_criterion
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("sources", [0, 1, 3])
+def test_extreme_ridges_and_any_number_of_sources(name, intercept, sources):
+    sample = draw("n < p")
+    source = np.random.default_rng(0).standard_normal((sources, 40)) if sources else None
+    for gamma in (1e-12, np.inf):
+        model = AlphaRidgeClassifier(gamma, coef_source=source, fit_intercept=intercept, criterion=name).fit(
+            sample.X, sample.y
+        )
+        assert np.isfinite(model.coef_).all()
+        assert not np.isnan(model.alpha_).any()
+        assert not np.isnan(model.alpha_stderr_).any()
+
+
+@every_criterion
+def test_a_source_with_constant_scores_is_silent(name):
+    # All features constant: the scores are the intercept's, and what centring leaves of them is rounding.
+    y = np.arange(8) % 2
+    model = AlphaRidgeClassifierCV(criterion=name, coef_source=[0.1, 0.2, 0.7]).fit(np.full((8, 3), 0.3), y)
+    assert abs(model.alpha_) < 2
+    assert model.decision_function(np.full((1, 3), 0.3)) == pytest.approx(0, abs=1e-12)
+
+
+@every_criterion
+def test_data_in_other_units(name):
+    sample = draw("n < p")
+    one, small, large = (
+        AlphaRidgeClassifierCV(criterion=name, coef_source=sample.source / unit).fit(
+            unit * sample.X, sample.y
+        )
+        for unit in (1.0, 1e-8, 1e8)
+    )
+    for other, unit in ((small, 1e-8), (large, 1e8)):
+        assert other.alpha_ == pytest.approx(one.alpha_, rel=1e-9)
+        assert other.gamma_ == pytest.approx(unit**2 * one.gamma_, rel=1e-9)
+        assert other.coef_ == pytest.approx(one.coef_ / unit, rel=1e-7)
+
+
 def test_unknown_criterion_is_refused():
     sample = draw("n < p")
-    with pytest.raises(ValueError, match="criterion must be one of 'evidence'"):
+    with pytest.raises(ValueError, match="criterion must be one of 'consensus'"):
         AlphaRidgeClassifierCV(criterion="aic", coef_source=sample.source).fit(sample.X, sample.y)
 
 

@@ -30,11 +30,11 @@ def samples(n, spectrum, mean, rng, *, shift=0.0, count=REPLICATES):
 # Ratios of the median standard error to the standard deviation over draws.  The evidence jackknife is
 # exact, so its bias is that of any jackknife: upward, by less than a half here.  Those over leave-one-out
 # lines ignore that a sample also shapes the other lines.
-RATIOS = {"evidence": (0.85, 1.5), "loo_mse": (0.75, 2.0), "theory": (0.75, 1.5)}
+RATIOS = {"consensus": (0.75, 1.5), "evidence": (0.85, 1.5), "loo_mse": (0.75, 2.0), "theory": (0.75, 1.5)}
 
 
 @pytest.mark.parametrize("criterion", RATIOS)
-@pytest.mark.parametrize("n", [40, 150])
+@pytest.mark.parametrize("n", [40, pytest.param(150, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("gamma", [0.3, pytest.param(3.0, marks=pytest.mark.slow)])
 def test_standard_error_of_alpha(criterion, n, gamma):
     spectrum, mean, source, rng = world(80)
@@ -48,7 +48,7 @@ def test_standard_error_of_alpha(criterion, n, gamma):
     assert low < np.median([fit.alpha_stderr_ for fit in fits]) / spread < high
 
 
-@pytest.mark.parametrize("criterion", ["loo_accuracy", "loo_snr"])
+@pytest.mark.parametrize("criterion", ["loo_accuracy", pytest.param("loo_snr", marks=pytest.mark.slow)])
 def test_standard_error_of_heavy_tailed_alphas(criterion):
     # These alphas have no variance to speak of: what counts is how often the middle lies within one error.
     spectrum, mean, source, rng = world(80)
@@ -109,6 +109,33 @@ def test_estimates_are_unbiased_and_their_errors_right(n, p, intercept):
         covered = np.mean(np.abs(found - truth[name]) < 1.96 * errors)
         # Coverage of 95 % nominal is known to 1.3 %; skewed laws (third moment) miss on one side.
         assert 0.86 < covered < 0.99, name
+        if name in ("mean_norm2", "overlap"):  # closed forms; the spread of 300 draws is known to 4 %
+            assert np.median(errors) / found.std() == pytest.approx(1, abs=0.16), name
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_squared_length_is_the_mean_over_pairs_of_distinct_samples(intercept):
+    spectrum, mean, source, rng = world(30)
+    X, y = next(samples(12, spectrum, mean, rng))
+    X, y = X[:11], y[:11]
+    products, n = y[:, None] * y * (X @ X.T), len(y)
+    off = ~np.eye(n, dtype=bool)
+    if intercept:
+        # (1/4) (mean over pairs within + plus that within - plus twice that between, with its sign)
+        blocks = [np.outer(y == a, y == b) & off for a, b in ((1, 1), (-1, -1), (1, -1), (-1, 1))]
+        expected = sum(products[block].mean() for block in blocks) / 4
+    else:
+        expected = products[off].mean()
+    found = estimate_problem(X, y, source, fit_intercept=intercept).mean_norm2.value
+    assert found == pytest.approx(expected)
+
+
+def test_standard_error_of_the_length_of_a_clear_mean():
+    # Here the variance 4 v mu.C mu + 2 v^2 tr C^2 is all first term; above, the two are of one size.
+    spectrum, mean, source, rng = world(100)
+    estimates = [estimate_problem(X, y, source).mean_norm2 for X, y in samples(40, spectrum, 4 * mean, rng)]
+    found, errors = np.array(estimates).T
+    assert np.median(errors) / found.std() == pytest.approx(1, abs=0.16)
 
 
 def test_the_plain_squared_length_would_fail():
@@ -124,7 +151,7 @@ def test_predicted_accuracy_against_simulation():
     spectrum, mean, source, rng = world(200)
     n, gamma, alphas = 100, 0.5, np.array([0.0, 0.3, 1.0])
     predicted, reached = [], []
-    for X, y in samples(n, spectrum, mean, rng, count=60):
+    for X, y in samples(n, spectrum, mean, rng, count=40):
         predicted.append(estimate_problem(X, y, source, fit_intercept=False).curve(gamma).accuracy(alphas))
         row = []
         for alpha in alphas:
@@ -132,6 +159,6 @@ def test_predicted_accuracy_against_simulation():
             row.append(ndtr(w @ mean / np.sqrt(w @ (spectrum * w))))
         reached.append(row)
     predicted, reached = np.array(predicted), np.array(reached)
-    error = np.std(predicted - reached, axis=0) / np.sqrt(60)
+    error = np.std(predicted - reached, axis=0) / np.sqrt(40)
     # 4 standard errors, and 1 % for |mu|^2 being raised to what the overlap requires, and for 1/n.
     assert np.all(np.abs((predicted - reached).mean(axis=0)) < 4 * error + 0.01)

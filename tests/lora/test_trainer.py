@@ -106,6 +106,19 @@ def test_adapter_and_alpha_alternate(tmp_path):
     assert then == [{"alpha"} if step % 3 == 0 else set() for step in range(1, 10)]
 
 
+def test_they_alternate_even_if_alpha_is_made_trainable_in_between(tmp_path):
+    class Meddling(TrainerCallback):
+        def on_step_begin(self, args, state, control, model, **kwargs):
+            model.set_adapter(
+                "default"
+            )  # PEFT: everything of the adapter is trainable; disable_adapter() ends so
+
+    watch = Watch()
+    run = trainer(tmp_path, callbacks=[Meddling(), watch], gradient_accumulation_steps=2)
+    run.train()
+    assert [changed for kind, changed in watch.moves if kind == "adapter's step"] == [{"adapter"}] * 9
+
+
 def test_the_adapter_never_sees_alphas_rows(tmp_path):
     whole = rows()
     run = trainer(tmp_path, train_dataset=whole, alpha_split=0.25)
@@ -208,6 +221,18 @@ def test_log_tells_of_alpha(tmp_path):
     )  # linear, as the adapter's
 
 
+def test_the_logged_loss_is_that_of_the_held_out_rows(tmp_path):
+    # Nothing moves but by 1e-12, and B = 0 keeps dropout without effect: the loss is that of the base model.
+    run = trainer(
+        tmp_path, alpha_split=4, alpha_every=1, alpha_learning_rate=1e-12, learning_rate=1e-12, max_steps=2
+    )
+    ids = torch.tensor(run.alpha_dataset["input_ids"])
+    expected = run.model(ids, labels=torch.tensor(run.alpha_dataset["labels"])).loss.item()
+    run.train()
+    losses = [entry["alpha_loss"] for entry in run.state.log_history if "alpha_loss" in entry]
+    assert losses == pytest.approx([expected] * 2, rel=1e-5)
+
+
 def test_afterwards_alpha_is_an_ordinary_parameter(tmp_path):
     run = trainer(tmp_path)
 
@@ -251,6 +276,22 @@ def test_alpha_dataset_of_ones_own(tmp_path):
     assert len(run.train_dataset) == 40
     run.train()
     assert float(torch.cat(list(alphas(run.model).values())).std()) > 0
+
+
+class Stream(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        return iter(rows())
+
+
+def test_the_adapter_may_train_on_a_stream(tmp_path):
+    run = trainer(tmp_path, train_dataset=Stream(), alpha_dataset=rows(6, seed=9))
+    run.train()
+    assert float(torch.cat(list(alphas(run.model).values())).std()) > 0
+    run = trainer(
+        tmp_path, adapter(scale_bias=True), Stream(), paper_mode=True, alpha_dataset=rows(6, seed=9)
+    )
+    with pytest.raises(ValueError, match="counts steps within epochs"):
+        run.train()
 
 
 def test_lists_and_collators_work_too(tmp_path):

@@ -6,18 +6,20 @@ from typing import Any
 
 from rmt_alpha._checks import check_choice
 from rmt_alpha.from_data.criteria.base import Choice, Criterion
+from rmt_alpha.from_data.criteria.consensus import Consensus
 from rmt_alpha.from_data.criteria.evidence import Evidence
 from rmt_alpha.from_data.criteria.signal_to_noise import LooSnr
 from rmt_alpha.from_data.criteria.squared_error import LooMse
 from rmt_alpha.from_data.criteria.theory import Theory
 from rmt_alpha.from_data.criteria.zero_one import LooAccuracy
 
-__all__ = ["CRITERIA", "DEFAULT", "Choice", "Criterion", "find_criterion"]
+__all__ = ["CRITERIA", "DEFAULT", "DEFAULT_REGRESSION", "Choice", "Criterion", "find_criterion"]
 
 CRITERIA: dict[str, type[Criterion]] = {
-    kind.name: kind for kind in (Evidence, LooMse, LooAccuracy, LooSnr, Theory)
+    kind.name: kind for kind in (Consensus, Evidence, LooMse, LooAccuracy, LooSnr, Theory)
 }
-DEFAULT = Evidence.name
+DEFAULT = Consensus.name
+DEFAULT_REGRESSION = Evidence.name
 
 
 def find_criterion(name: Any, *, regression: bool = False) -> Criterion:

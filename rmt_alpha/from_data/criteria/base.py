@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,12 +35,18 @@ class Choice:
     tie: float
 
 
+EQUAL = 1e-12
+"""Scores that differ by less, relatively, count as equal: they differ by rounding."""
+
+
 class Criterion(ABC):
     """A way to choose alpha, and to compare ridges: which is best, how good, and how precisely known."""
 
     name: ClassVar[str]
     for_regression: ClassVar[bool] = False
     """Whether it makes sense for targets that are no class labels."""
+    averages: ClassVar[bool] = False
+    """Whether it chooses a mean of what the data leave possible, and not the point of the highest score."""
 
     def prepared(self, path: RidgePath, features: Array, sources: Array) -> Criterion:
         """The criterion with what it must know of the whole problem; most need nothing.
@@ -69,6 +76,18 @@ class Criterion(ABC):
         if point is None:
             point = normalised(self.best(fit))
         return Choice(fit.gamma, point, self.score(fit, point), self.tie(fit, point))
+
+    def decide(
+        self, path: RidgePath, gammas: Sequence[float], point: Array | None = None
+    ) -> tuple[list[Choice], int]:
+        """The choice at every ridge, and which of them is best; with ``point`` that alpha is held.
+
+        Of ridges that score the same, the largest is taken: it is the closest to the source.
+        """
+        choices = [self.choose(path.at(gamma), point) for gamma in gammas]
+        top = max(choice.score for choice in choices)
+        near = [i for i, one in enumerate(choices) if one.score == top or one.score >= top - EQUAL * abs(top)]
+        return choices, max(near, key=lambda i: (choices[i].tie, choices[i].gamma))
 
     def covariance(self, fit: RidgeFit, point: Array) -> Array:
         r"""Jackknife covariance (k, k) of the chosen alpha at a fixed ridge.

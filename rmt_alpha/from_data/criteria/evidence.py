@@ -34,17 +34,28 @@ class Evidence(Criterion):
         """Logarithm of the marginal likelihood, sigma^2 at its best value."""
         if point[0] == 0:
             return -np.inf
-        design, outputs = fit.path.design, fit.path.outputs
         mix = np.concatenate([point[:1], -point[1:]])
-        freedom = design.total - design.fit_intercept
-        sigma2 = design.total * float(mix @ fit.gram @ mix) / (outputs * freedom)
-        sigma2 = max(
-            sigma2, float(np.finfo(float).tiny)
-        )  # a perfect fit is infinitely likely: as good as it gets
-        volume = float(np.log1p(design.eigenvalues / fit.gamma).sum())
-        return -0.5 * outputs * (freedom * (math.log(2 * math.pi * sigma2) + 1.0) + volume)
+        return float(log_evidence(fit, np.asarray(mix @ fit.gram @ mix)))
 
     def replicates(self, fit: RidgeFit) -> Array:
         """Exact: without a sample, I - H loses r r^T / r_i, with r its column for that sample."""
+        return least_squares(self.grams_without(fit))
+
+    @staticmethod
+    def grams_without(fit: RidgeFit) -> Array:
+        """`RidgeFit.gram` without one sample each, (n, 1 + k, 1 + k)."""
         missed = fit.residuals / np.sqrt(fit.path.design.total * fit.left_out_freedom)[:, None, None]
-        return least_squares(fit.gram - np.einsum("iak,ibk->iab", missed, missed))
+        return np.asarray(fit.gram - np.einsum("iak,ibk->iab", missed, missed))
+
+
+def log_evidence(fit: RidgeFit, left: Array) -> Array:
+    """Logarithm of the marginal likelihood at one ridge, sigma^2 at its best value.
+
+    ``left`` holds mean squares V^T (I - H) V of the labels minus alpha times the source's scores, any shape.
+    """
+    design, outputs = fit.path.design, fit.path.outputs
+    freedom = design.total - design.fit_intercept
+    # A perfect fit is infinitely likely: as good as it gets.
+    sigma2 = np.maximum(design.total * left / (outputs * freedom), float(np.finfo(float).tiny))
+    volume = float(np.log1p(design.eigenvalues / fit.gamma).sum())
+    return np.asarray(-0.5 * outputs * (freedom * (np.log(2 * math.pi * sigma2) + 1.0) + volume))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from rmt_alpha.from_data.criteria.base import Criterion
-from rmt_alpha.from_data.design import EPS, Array
+from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.ridge_path import RidgeFit
+from rmt_alpha.from_data.score_moments import ScoreMoments
 
 
 class LooSnr(Criterion):
@@ -27,11 +28,14 @@ class LooSnr(Criterion):
 
     def replicates(self, fit: RidgeFit) -> Array:
         """Moments without the line of one sample; the other lines are kept as they are."""
-        contrasts, design = fit.leave_one_out.contrasts, fit.path.design
-        each = np.einsum("ia,ib->iab", contrasts, contrasts)
-        left = design.total - 1.0
-        means = (design.counts @ contrasts - contrasts) / left
-        grams = (np.tensordot(design.counts, each, 1) - each) / left - np.einsum("ia,ib->iab", means, means)
-        # Sources without scores leave a singular matrix; a ridge of rounding size gives them 0.
-        ridge = EPS * np.trace(fit.leave_one_out.moments.gram) * np.eye(means.shape[1])
-        return np.asarray(np.linalg.solve(grams + ridge, means[..., None])[..., 0])
+        return ScoreMoments(*moments_without(fit)).best_direction()
+
+
+def moments_without(fit: RidgeFit) -> tuple[Array, Array]:
+    """Mean (n, 1 + k) and covariance (n, 1 + k, 1 + k) of the contrasts without one sample each."""
+    contrasts, design = fit.leave_one_out.contrasts, fit.path.design
+    each = np.einsum("ia,ib->iab", contrasts, contrasts)
+    left = design.total - 1.0
+    means = (design.counts @ contrasts - contrasts) / left
+    grams = (np.tensordot(design.counts, each, 1) - each) / left - np.einsum("ia,ib->iab", means, means)
+    return np.asarray(means), np.asarray(grams)

@@ -1,0 +1,219 @@
+r"""Evidence and leave-one-out in agreement: the default.
+
+Two facts decide between them. The classifier depends on alpha through kappa = gamma * alpha alone when the
+ridge is large, w ~ X y / n + kappa w~, and for Gaussian scores the best ridge is large, with a kappa that
+does not depend on n. The evidence knows kappa from few samples, but it also asks for the right *size* of the
+scores, which accuracy does not need: it takes ridges too small. The leave-one-out ratio of mean to standard
+deviation is free of scale, but noisy. So every pair (gamma, alpha) gets the weight
+
+    log weight = log prior + (1/2) log P(kappa) + (1/2) (n/2) log(1 + SNR^2),
+
+- prior: the standard deviation of what the target adds to the score, in units of the noise, is half-Cauchy,
+  and alpha is Cauchy in units of its least-squares value for the source alone;
+- P: the posterior density of log kappa by the evidence, the ridge integrated out;
+- the last term: half the logarithm of the Gaussian likelihood of labels y = c f + noise at the best scale c,
+  f the leave-one-out scores; SNR is their mean over their standard deviation, 0 if the mean is negative.
+
+Both terms speak of the same n samples: the halves count them once. The choice is the mean of log kappa and
+log gamma, for the sign of alpha that has more weight. It shrinks to the prior where the data are silent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp, softmax
+
+from rmt_alpha.from_data.criteria.base import Choice, Criterion
+from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence
+from rmt_alpha.from_data.criteria.signal_to_noise import moments_without
+from rmt_alpha.from_data.design import EPS, Array
+from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
+
+_SIZES = np.logspace(-3, 4, 71)
+KAPPAS = np.concatenate([_SIZES, -_SIZES])
+"""kappa in its natural unit: ten values to a decade, of both signs."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """The sources as one: alpha is a number times ``direction``; and the natural units.
+
+    Attributes
+    ----------
+    direction : ndarray of shape (k,)
+        1 for one source; for several, the alpha of the evidence.
+    alpha_unit : float
+        Size of the least-squares alpha of the source alone, its correlation no smaller than 1/sqrt(n).
+    gamma_unit : float
+        tr(covariance)/n: there the prior of the target's own signal and the noise have the same variance.
+    """
+
+    direction: Array
+    alpha_unit: float
+    gamma_unit: float
+
+    @classmethod
+    def of(cls, path: RidgePath, gammas: Sequence[float]) -> _Line:
+        direction = np.ones(1)
+        if path.sources > 1:
+            choices, index = Evidence().decide(path, gammas)
+            direction = choices[index].point[1:]
+        moments = _folded(path.at(math.inf).gram, direction)
+        scores, labels = math.sqrt(max(moments[1, 1], 0.0)), math.sqrt(max(moments[0, 0], 0.0))
+        total = path.design.total
+        unit = 0.0
+        if scores > 0:
+            unit = max(abs(moments[0, 1]) / scores, labels / math.sqrt(total)) / scores
+        trace = float(path.design.eigenvalues.sum())
+        return cls(direction, unit, trace / total if trace > 0 else 1.0)
+
+    def alphas(self, gamma: float) -> Array:
+        return self.alpha_unit * self.gamma_unit * KAPPAS / gamma
+
+    def log_prior(self, gamma: float, alphas: Array) -> Array:
+        """Logarithm of the density in log gamma and log |alpha|."""
+        ridge, size = gamma / self.gamma_unit, np.abs(alphas) / self.alpha_unit
+        return np.asarray(_ridge_prior(ridge) + np.log(size) - np.log1p(size**2))
+
+    def log_posterior(self, fit: RidgeFit) -> Array:
+        """Prior times evidence for all kappas."""
+        alphas = self.alphas(fit.gamma)
+        return self.log_prior(fit.gamma, alphas) + self.log_evidence(fit, alphas, fit.gram)
+
+    def log_evidence(self, fit: RidgeFit, alphas: Array, gram: Array) -> Array:
+        return log_evidence(fit, _quadratic(_folded(gram, self.direction), -alphas))
+
+    def point(self, alpha: float) -> Array:
+        return np.concatenate([[1.0], alpha * self.direction])
+
+
+class Consensus(Criterion):
+    """Mean of log gamma and log kappa by evidence and leave-one-out together."""
+
+    name = "consensus"
+    averages = True
+
+    def decide(
+        self, path: RidgePath, gammas: Sequence[float], point: Array | None = None
+    ) -> tuple[list[Choice], int]:
+        """Weights for all ridges at once; the ridge of the grid nearest to their mean is taken."""
+        line = None
+        if point is None and path.sources:
+            line = _Line.of(path, gammas)
+            if not line.alpha_unit > 0:
+                line, point = None, np.concatenate([[1.0], np.zeros(path.sources)])
+        finite = [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)]
+        if not finite:
+            return Evidence().decide(path, gammas, point)
+        fits = [path.at(gammas[i]) for i in finite]
+        logs = np.log([fit.gamma for fit in fits])
+        if line is None:
+            point = np.ones(1) if point is None else point
+            weights = np.array([self.score(fit, point) for fit in fits])
+            best = finite[int(np.abs(logs - softmax(weights) @ logs).argmin())]
+            scores = dict(zip(finite, weights.tolist(), strict=True))
+            return [Choice(g, point, scores.get(i, -math.inf), 0.0) for i, g in enumerate(gammas)], best
+        posterior = np.array([line.log_posterior(fit) for fit in fits])
+        table = 0.5 * logsumexp(posterior, axis=0) + np.array([_log_rest(line, fit) for fit in fits])
+        unit = line.alpha_unit * line.gamma_unit
+        choices = []
+        rows = dict(zip(finite, table, strict=True))
+        for i, gamma in enumerate(gammas):
+            if i in rows:
+                point, score = (
+                    line.point(unit * float(_mean_kappa(rows[i])) / gamma),
+                    float(logsumexp(rows[i])),
+                )
+            else:  # an infinite ridge has no prior weight
+                point, score = Evidence().choose(path.at(gamma)).point, -math.inf
+            choices.append(Choice(gamma, point, score, 0.0))
+        kappa = float(_mean_kappa(logsumexp(table, axis=0)))
+        same = softmax(logsumexp(table[:, np.sign(KAPPAS) == np.sign(kappa)], axis=1))
+        nearest = int(np.abs(logs - same @ logs).argmin())
+        index = finite[nearest]
+        gamma = gammas[index]
+        choices[index] = Choice(gamma, line.point(unit * kappa / gamma), choices[index].score, 0.0)
+        return choices, index
+
+    def best(self, fit: RidgeFit) -> Array:
+        """The mean at one ridge."""
+        if not math.isfinite(fit.gamma):
+            return Evidence().best(fit)
+        return self.decide(fit.path, [fit.gamma])[0][0].point
+
+    def score(self, fit: RidgeFit, point: Array) -> float:
+        """Logarithm of the weight of one pair (gamma, alpha), the prior of alpha left out."""
+        moments = fit.leave_one_out.moments
+        margin = _log_likelihood(
+            fit.path.design.total, np.array(moments.line @ point), np.array(point @ moments.gram @ point)
+        )
+        prior = 0.0
+        if math.isfinite(fit.gamma):
+            trace = float(fit.path.design.eigenvalues.sum())
+            prior = float(_ridge_prior(fit.gamma * fit.path.design.total / trace)) if trace > 0 else 0.0
+        evidence = Evidence().score(fit, point) if point[0] > 0 else 0.0
+        return prior + 0.5 * (evidence + float(margin))
+
+    def replicates(self, fit: RidgeFit) -> Array:
+        """Evidence without one sample, exactly, and moments without its line; units and prior are kept."""
+        line = _Line.of(fit.path, [fit.gamma])
+        if not math.isfinite(fit.gamma) or not line.alpha_unit > 0:
+            return Evidence().replicates(fit)
+        alphas = line.alphas(fit.gamma)
+        means, grams = moments_without(fit)
+        table = 1.5 * line.log_prior(fit.gamma, alphas) + 0.5 * (
+            line.log_evidence(fit, alphas, Evidence.grams_without(fit))
+            + _log_margins(fit.path.design.total - 1.0, line, alphas, means, grams)
+        )
+        kappas = _mean_kappa(table)
+        alpha = line.alpha_unit * line.gamma_unit * kappas / fit.gamma
+        return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
+
+
+def _log_rest(line: _Line, fit: RidgeFit) -> Array:
+    """Everything but the evidence."""
+    alphas, moments = line.alphas(fit.gamma), fit.leave_one_out.moments
+    margins = _log_margins(fit.path.design.total, line, alphas, moments.line, moments.gram)
+    return line.log_prior(fit.gamma, alphas) + 0.5 * margins
+
+
+def _log_margins(total: float, line: _Line, alphas: Array, means: Array, grams: Array) -> Array:
+    mean = means[..., :1] + alphas * (means[..., 1:] @ line.direction)[..., None]
+    return _log_likelihood(total, mean, _quadratic(_folded(grams, line.direction), alphas))
+
+
+def _log_likelihood(total: float, mean: Array, variance: Array) -> Array:
+    """(n/2) log(1 + mean^2 / variance), 0 for negative means; rounding bounds the ratio."""
+    squared = np.square(np.maximum(mean, 0.0))
+    floor = np.maximum(EPS * squared, float(np.finfo(float).tiny))
+    return np.asarray(0.5 * total * np.log1p(squared / np.maximum(variance, floor)))
+
+
+def _ridge_prior(ridge: float) -> float:
+    """Half-Cauchy density of ridge^(-1/2), as a density of log ridge."""
+    return 0.5 * math.log(ridge) - math.log1p(ridge)
+
+
+def _folded(gram: Array, direction: Array) -> Array:
+    """Products of labels and the one combined source, (..., 2, 2)."""
+    fold = np.zeros((direction.size + 1, 2))
+    fold[0, 0], fold[1:, 1] = 1.0, direction
+    return np.asarray(fold.T @ gram @ fold)
+
+
+def _quadratic(gram: Array, alphas: Array) -> Array:
+    """(1, alpha) gram (1, alpha)^T for all alphas, (..., m) for (..., 2, 2)."""
+    gram = gram[..., None]
+    return np.asarray(gram[..., 0, 0, :] + 2 * alphas * gram[..., 0, 1, :] + alphas**2 * gram[..., 1, 1, :])
+
+
+def _mean_kappa(weights: Array) -> Array:
+    """Geometric mean of kappa for the sign that has more weight, in its unit; rows at once."""
+    positive, negative = np.split(weights, 2, axis=-1)
+    first = logsumexp(positive, axis=-1) >= logsumexp(negative, axis=-1)
+    side = np.where(np.expand_dims(first, -1), positive, negative)
+    return np.asarray(np.where(first, 1.0, -1.0) * np.exp(softmax(side, axis=-1) @ np.log(_SIZES)))

@@ -1,0 +1,115 @@
+"""The default criterion: its weights from dense formulas, and what it does where the data are silent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from small_samples import draw, refit
+
+from rmt_alpha import AlphaRidgeClassifier, AlphaRidgeClassifierCV
+
+GAMMAS = np.logspace(-2, 2, 7)
+SIZES = np.logspace(-3, 4, 71)
+
+
+def dense_choice(X, y, source, *, intercept):
+    """The choice from its definition: Gaussian densities, refitting without each sample, plain sums."""
+    n, s = len(y), X @ source
+    centred = X - X.mean(axis=0) if intercept else X
+    basis = np.linalg.svd(np.ones((n, 1)))[0][:, 1:] if intercept else np.eye(n)
+    labels, scores, rows = basis.T @ y, basis.T @ s, basis.T @ X
+    gamma_unit = np.sum(centred**2) / n / n
+    correlation = abs(labels @ scores) / np.linalg.norm(labels) / np.linalg.norm(scores)
+    alpha_unit = max(correlation, n**-0.5) * np.linalg.norm(labels) / np.linalg.norm(scores)
+    posterior, prior, likelihood = (np.empty((len(GAMMAS), 2, len(SIZES))) for _ in range(3))
+    for i, gamma in enumerate(GAMMAS):
+        shape = np.eye(len(labels)) + rows @ rows.T / (n * gamma)
+        lines = np.empty((n, 2))
+        for j in range(n):
+            rest = np.delete(np.arange(n), j)
+            for alpha in (0, 1):
+                lines[j, alpha] = refit(
+                    X[rest], y[rest], s[rest], X[[j]], s[[j]], n * gamma, alpha, intercept
+                )[0]
+        for k, sign in enumerate((1, -1)):
+            for m, size in enumerate(SIZES):
+                alpha = sign * alpha_unit * gamma_unit * size / gamma
+                missed = labels - alpha * scores
+                sigma2 = missed @ np.linalg.solve(shape, missed) / len(missed)
+                evidence = stats.multivariate_normal(np.zeros(len(missed)), sigma2 * shape).logpdf(missed)
+                # Change of variables from the half-Cauchy t = (gamma / unit)^(-1/2) and from Cauchy alpha.
+                t, a = np.sqrt(gamma_unit / gamma), abs(alpha) / alpha_unit
+                density = stats.halfcauchy.logpdf(t) + np.log(t) + stats.cauchy.logpdf(a) + np.log(a)
+                margins = y * (lines[:, 0] + alpha * (lines[:, 1] - lines[:, 0]))
+                ratio = max(margins.mean(), 0) / margins.std()
+                posterior[i, k, m] = evidence + density
+                prior[i, k, m], likelihood[i, k, m] = density, n / 2 * np.log(1 + ratio**2)
+    kappa = np.log(np.exp(posterior - posterior.max()).sum(axis=0))
+    table = prior + kappa / 2 + likelihood / 2
+    weights = np.exp(table - table.max())
+    side = int(weights[:, 1].sum() > weights[:, 0].sum())
+    weights = weights[:, side] / weights[:, side].sum()
+    nearest = np.abs(np.log(GAMMAS) - weights.sum(axis=1) @ np.log(GAMMAS)).argmin()
+    size = np.exp(weights.sum(axis=0) @ np.log(SIZES))
+    gamma = GAMMAS[nearest]
+    return gamma, (-1 if side else 1) * alpha_unit * gamma_unit * size / gamma
+
+
+@pytest.mark.parametrize(("shape", "intercept", "sign"), [("n < p", True, -1), ("n > p", False, 1)])
+def test_the_choice_follows_its_definition(shape, intercept, sign):
+    sample = draw(shape)
+    source = sign * sample.source
+    gamma, alpha = dense_choice(sample.X, sample.y, source, intercept=intercept)
+    model = AlphaRidgeClassifierCV(GAMMAS, "consensus", source, 0.0, intercept).fit(sample.X, sample.y)
+    assert model.gamma_ == gamma
+    assert model.alpha_ == pytest.approx(alpha, rel=1e-9)
+
+
+def test_it_is_the_default():
+    sample = draw("n < p")
+    default, named = (
+        AlphaRidgeClassifierCV(coef_source=sample.source, **options).fit(sample.X, sample.y)
+        for options in ({}, {"criterion": "consensus"})
+    )
+    assert default.alpha_ == named.alpha_
+    assert default.gamma_ == named.gamma_
+
+
+def test_silent_data_stay_close_to_the_source():
+    # Labels that follow the source, features that say nothing more: the classifier is the source's.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 300))
+    source = np.zeros(300)
+    source[0] = 1.0
+    y = np.sign(X[:, 0])
+    model = AlphaRidgeClassifierCV(coef_source=source, fit_intercept=False).fit(X, y)
+    weights = model.coef_[0]
+    assert weights[0] / np.linalg.norm(weights) > 0.95
+    fixed = AlphaRidgeClassifier(1e-3 * model.gamma_, 1.0, source, fit_intercept=False).fit(X, y).coef_[0]
+    assert weights[0] / np.linalg.norm(weights) > fixed[0] / np.linalg.norm(fixed)
+
+
+def test_a_source_that_is_upside_down_gets_a_negative_alpha():
+    sample = draw("n >> p")
+    model = AlphaRidgeClassifierCV(coef_source=-sample.source).fit(sample.X, sample.y)
+    assert model.alpha_ < 0
+
+
+@pytest.mark.parametrize("options", [{"alpha": 0.7}, {"alpha": np.inf}, {"gammas": [np.inf, np.inf]}])
+def test_held_values(options):
+    sample = draw("n < p")
+    model = AlphaRidgeClassifierCV(coef_source=sample.source, **options).fit(sample.X, sample.y)
+    assert model.alpha_ == options.get("alpha", model.alpha_)
+    assert np.isfinite(model.coef_).all()
+
+
+def test_several_sources_lie_along_the_evidence():
+    sample = draw("n > p")
+    sources = np.stack([sample.source, np.random.default_rng(3).standard_normal(sample.source.size)])
+    ours = AlphaRidgeClassifierCV(GAMMAS, "consensus", sources).fit(sample.X, sample.y)
+    evidence = AlphaRidgeClassifierCV(GAMMAS, "evidence", sources).fit(sample.X, sample.y)
+    assert ours.alpha_ / ours.alpha_[0] == pytest.approx(evidence.alpha_ / evidence.alpha_[0])
+    combined = AlphaRidgeClassifierCV(GAMMAS, "consensus", evidence.alpha_ @ sources).fit(sample.X, sample.y)
+    assert ours.coef_ == pytest.approx(combined.coef_)
+    assert (ours.alpha_stderr_ > 0).all()
