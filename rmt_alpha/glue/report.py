@@ -291,8 +291,12 @@ def report(record: Record) -> str:
         f"{task}: {values['train']} training rows, {values['dev']} dev rows, of which the largest class has "
         f"{100 * values['majority']:.1f} %; {values['origin']}"
         for task, values in sorted(record.tasks.items())
+        if any(row.task == task for row in rows)
     ]
-    settings = [f"settings {name}: {describe(values)}" for name, values in record.settings.items()]
+    used = {row.settings for row in rows}
+    settings = [
+        f"settings {name}: {describe(record.settings[name])}" for name in sorted(used & set(record.settings))
+    ]
     return "\n".join([table(rows), "", *verdicts(record), "", *tasks, *settings])
 
 
