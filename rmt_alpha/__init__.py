@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from rmt_alpha.comparison import Comparison, compare
     from rmt_alpha.estimators.alpha_path import alpha_path
     from rmt_alpha.estimators.estimate_problem import estimate_problem
+    from rmt_alpha.estimators.logistic import AlphaLogisticRegression
+    from rmt_alpha.estimators.logistic_cv import AlphaLogisticRegressionCV
     from rmt_alpha.estimators.ridge import AlphaRidge
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier
     from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
     from rmt_alpha.figures.alpha_path import plot_alpha_path
     from rmt_alpha.from_data.alpha_path import AlphaPath
     from rmt_alpha.from_data.estimate import ProblemEstimate
+    from rmt_alpha.losses import Loss
+    from rmt_alpha.mixtures.convex.curve import LossCurve
     from rmt_alpha.mixtures.curve import MixtureCurve
     from rmt_alpha.mixtures.finetuning import FineTuning
     from rmt_alpha.mixtures.mixture import GaussianMixture
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "AlphaLogisticRegression": "estimators.logistic",
+    "AlphaLogisticRegressionCV": "estimators.logistic_cv",
     "AlphaPath": "from_data.alpha_path",
     "AlphaRidge": "estimators.ridge",
     "AlphaRidgeClassifier": "estimators.ridge_classifier",
@@ -45,6 +51,8 @@ _LAZY = {
     "FineTuning": "mixtures.finetuning",
     "FixedSource": "mixtures.sources",
     "GaussianMixture": "mixtures.mixture",
+    "Loss": "losses",
+    "LossCurve": "mixtures.convex.curve",
     "MixtureCurve": "mixtures.curve",
     "ProblemEstimate": "from_data.estimate",
     "RidgeRegressionTransfer": "mixtures.regression_transfer",
@@ -63,6 +71,8 @@ _LAZY = {
 
 __all__ = [
     "AlphaCurve",
+    "AlphaLogisticRegression",
+    "AlphaLogisticRegressionCV",
     "AlphaPath",
     "AlphaRidge",
     "AlphaRidgeClassifier",
@@ -72,6 +82,8 @@ __all__ = [
     "FineTuning",
     "FixedSource",
     "GaussianMixture",
+    "Loss",
+    "LossCurve",
     "MixtureCurve",
     "ProblemEstimate",
     "RidgeRegressionTransfer",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 QUANTITIES = ("accuracy", "mean", "variance", "risk")
 MIXTURE_QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class_std")
 """Of a `FineTuning`; those by class give rows for each class, named "class_mean[0]", "class_mean[1]", ..."""
+LOSS_QUANTITIES = (*MIXTURE_QUANTITIES, "training_loss", "training_accuracy")
+"""Of a `FineTuning` whose loss is not squared."""
 LEVEL = Range("a number in (0, 1)", 0.0, 1.0, open_low=True)
 ROUNDING = 1e-14
 Array = np.ndarray[Any, Any]
@@ -178,7 +180,8 @@ def compare(
         to test it.
     quantities : sequence of str, optional
         Among "accuracy", "mean", "variance" and "risk", all of them by default.  For a `FineTuning` also
-        "class_accuracy", "class_mean" and "class_std"; the default is these three, "accuracy" and "risk".
+        "class_accuracy", "class_mean" and "class_std"; the default is these three, "accuracy" and "risk", and
+        "training_loss" and "training_accuracy" where the loss is not squared.
         A regression has a "risk" only.
     replicates : int
         Draws of the data at each size.
@@ -243,7 +246,9 @@ def _quantities(problem: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if is_regression(problem):
         return ("risk",), ("risk",)
     if is_fine_tuning(problem):
-        return MIXTURE_QUANTITIES, tuple(dict.fromkeys(QUANTITIES + MIXTURE_QUANTITIES))
+        squared = isinstance(problem.loss, str) and problem.loss == "squared"
+        default = MIXTURE_QUANTITIES if squared else LOSS_QUANTITIES
+        return default, tuple(dict.fromkeys(QUANTITIES + default))
     return QUANTITIES, QUANTITIES
 
 

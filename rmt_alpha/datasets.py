@@ -257,13 +257,37 @@ def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
     array([[-1.,  0.],
            [ 1.,  0.]])
     """
+    scale, constant = _deviations(features)
+    centred = np.where(constant, 0.0, features - features.mean(axis=0))
+    return np.asarray(centred / scale, dtype=np.float64)
+
+
+def deviations(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard deviations of the columns (divided by n_samples), 1 for a constant column.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_samples, p)
+
+    Returns
+    -------
+    ndarray of shape (p,)
+
+    Examples
+    --------
+    >>> deviations(np.array([[1.0, 5.0], [5.0, 5.0]]))
+    array([2., 1.])
+    """
+    return _deviations(features)[0]
+
+
+def _deviations(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     centre = features.mean(axis=0)
     deviation = features.std(axis=0)
     # The computed deviation of a constant column c is rounding error of order eps |c| sqrt(n), rarely 0.
     n_samples = features.shape[0]
     constant = deviation <= 10 * np.finfo(float).eps * np.sqrt(n_samples) * np.abs(centre)
-    centred = np.where(constant, 0.0, features - centre)
-    return np.asarray(centred / np.where(constant, 1.0, deviation), dtype=np.float64)
+    return np.where(constant, 1.0, deviation), constant
 
 
 def class_mean(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,20 +12,20 @@ import numpy as np
 from rmt_alpha.isotropic import RANGES, TransferProblem
 
 MIXTURE_KEYS = ("mean", "means", "covariance", "covariances", "priors")
-TOP_KEYS = ("n", "gamma", "intercept", "label_noise", "target", "source")
+TOP_KEYS = ("n", "gamma", "intercept", "label_noise", "loss", "target", "source")
 
 
 def load_problem(path: str | Path) -> Any:
     """Read a problem from a TOML file.
 
     A file with ``beta`` describes a `TransferProblem` by its fields.  A file with a table ``[target]``
-    describes a `FineTuning` problem: ``n``, ``gamma``, ``intercept`` and ``label_noise`` at the top; in
-    ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row per
-    class), ``covariance`` or ``covariances``, and ``priors``; in ``[source]`` either ``weights``, or ``n``,
-    ``gamma``, the keys of a mixture, and if wanted ``intercept`` and ``label_noise``, for a source trained by
-    ridge; ``outputs`` as in these classes.  Several sources are several tables ``[[source]]``.  Wherever an
-    array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside the TOML
-    file.
+    describes a `FineTuning` problem: ``n``, ``gamma``, ``intercept``, ``label_noise`` and ``loss`` at the
+    top; in ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row
+    per class), ``covariance`` or ``covariances``, and ``priors``; in ``[source]`` either ``weights``, or
+    ``n``, ``gamma``, the keys of a mixture, and if wanted ``intercept`` and ``label_noise``, for a source
+    trained by ridge; ``outputs`` as in these classes.  Several sources are several tables ``[[source]]``.
+    Wherever an array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside
+    the TOML file.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def _problem(values: dict[str, Any], folder: Path) -> Any:
 
     _check_keys(values, TOP_KEYS, "the top of a FineTuning file")
     _require(values, ("n", "gamma", "source"), "a FineTuning file")
-    options = {name: values[name] for name in ("intercept", "label_noise") if name in values}
+    options = {name: values[name] for name in ("intercept", "label_noise", "loss") if name in values}
     target = _mixture(_table(values, "target"), "[target]", folder)
     source = _sources(values["source"], target, folder)
     return FineTuning(target, source, values["n"], values["gamma"], **options)

@@ -15,7 +15,8 @@ PACKAGE = Path(rmt_alpha.__file__).parent
 BASICS = {"_arithmetic", "_checks", "__init__", "__version__"}
 THEORY = {
     "_evaluation", "alpha_geometry", "curve", "effective_ridge", "equivalent_samples", "finite_size",
-    "fixed_point", "fluctuations", "isotropic", "mixtures", "one_line", "ridge_stage", "small_linear",
+    "fixed_point", "fluctuations", "isotropic", "losses", "mixtures", "one_line",
+    "ridge_stage", "small_linear",
 }  # fmt: skip
 # What each room may import beside itself and the basics; rooms not listed (figures, cli) may import
 # everything.
@@ -34,8 +35,11 @@ ALLOWED = {
     "one_line": {"isotropic", "curve", "_evaluation"},
     "simulation": set(),  # the judge shares nothing with the theory, not even kappa
     "datasets": set(),
+    "digits": {"datasets"},
+    "sentences": {"datasets"},
     "fixed_point": {"small_linear"},
     "small_linear": set(),
+    "losses": set(),
     "mixtures": {
         "_evaluation",
         "alpha_geometry",
@@ -44,6 +48,7 @@ ALLOWED = {
         "finite_size",
         "fixed_point",
         "isotropic",
+        "losses",
         "small_linear",
     },
     "regression": {"effective_ridge"},

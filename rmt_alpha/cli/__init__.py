@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import rmt_alpha
 
-VERBS = ("optimal", "curve", "compare", "sweep", "fit", "glue", "reproduce")
+VERBS = ("optimal", "curve", "compare", "sweep", "fit", "study", "glue", "reproduce")
 """Modules of this package, in the order of the help; each has ``add_parser(subparsers)`` and ``run``."""
 
 DESCRIPTION = """\
@@ -27,6 +27,7 @@ a first session:
   rmt-alpha compare --beta 0.8 --p 400 --n 40 --N 2000     the same theory held against simulation
   rmt-alpha sweep grid.toml --out results.sqlite           a grid of problems, in parallel, resumable
   rmt-alpha fit target.npz --plot path.png                 alpha and the ridge from your own samples
+  rmt-alpha study amazon --quick                           how well alpha is chosen, on real data
   rmt-alpha reproduce --quick                              the paper's figures and tables, into ./reproduced
 
 words:

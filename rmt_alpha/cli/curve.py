@@ -85,7 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
 def names_for(curve: Any) -> tuple[str, ...]:
     """The columns that a curve has: a label times a score is for two classes with one score."""
     one_score = not hasattr(curve, "center") or curve.center.shape[1] == 1
-    return COLUMNS[1:] if one_score else ("accuracy", "risk")
+    names = COLUMNS[1:] if one_score else ("accuracy", "risk")
+    return (*names, "test_loss", "training_loss") if hasattr(curve, "training_loss") else names
 
 
 def along_the_best(curve: Any) -> Any:

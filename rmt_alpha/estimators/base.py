@@ -12,7 +12,7 @@ from rmt_alpha.estimators.validation import check_alpha
 from rmt_alpha.from_data.criteria import find_criterion
 from rmt_alpha.from_data.design import Array, Design
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.selection import Selection, select
+from rmt_alpha.from_data.selection import Chooser, Selection, select
 
 
 class SourcedEstimator(BaseEstimator):  # type: ignore[misc]
@@ -35,7 +35,7 @@ class SourcedEstimator(BaseEstimator):  # type: ignore[misc]
 
 
 class AlphaRidgeBase(SourcedEstimator):
-    """Ridge fine-tuning from a rescaled source; subclasses know the labels and the ridges to try."""
+    """Fine-tuning from a rescaled source, by squared loss; subclasses know labels and ridges."""
 
     fit_intercept: bool
     alpha: Any
@@ -44,6 +44,16 @@ class AlphaRidgeBase(SourcedEstimator):
     def _ridges(self, design: Design) -> Any:
         """The ridges to choose from."""
         raise NotImplementedError
+
+    def _path(self, design: Design, labels: Array, features: Array, source: SourceModel) -> Any:
+        """The fits at every ridge."""
+        scores = source.scores(features, intercept=not self.fit_intercept)
+        return RidgePath.from_scores(design, labels, scores)
+
+    def _chooser(self, path: Any, features: Array, source: SourceModel) -> Chooser:
+        """The criterion."""
+        criterion = find_criterion(self.criterion, regression=not isinstance(self, ClassifierMixin))
+        return criterion.prepared(path, features, source.weights)
 
     def _fit(
         self, features: Array, labels: Array, counts: Array, source: SourceModel
@@ -55,19 +65,17 @@ class AlphaRidgeBase(SourcedEstimator):
         there = counts > 0
         kept = features if there.all() else features[there]
         design = Design.from_features(kept, counts[there], fit_intercept=self.fit_intercept)
-        scores = source.scores(kept, intercept=not self.fit_intercept)
-        path = RidgePath.from_scores(design, labels[there], scores)
+        path = self._path(design, labels[there], kept, source)
         alpha = check_alpha(self.alpha, source.count)
         if not source.weights.any():
             alpha = np.zeros(source.count)  # there is nothing to be scaled
-        criterion = find_criterion(self.criterion, regression=not isinstance(self, ClassifierMixin))
-        selection = select(criterion.prepared(path, kept, source.weights), path, self._ridges(design), alpha)
+        selection = select(self._chooser(path, kept, source), path, self._ridges(design), alpha)
         point = selection.best.point
         correction, center = selection.fit.correction(point)
         weights, biases = source.mixed(point[1:])
         weights = weights + correction
         intercept = center if self.fit_intercept else biases
-        left_out = selection.fit.leave_one_out.scores(point)
+        left_out = selection.fit.left_out(point)
         if not there.all():  # a row of weight 0 is left out by every fit
             everywhere = features @ weights.T + intercept
             everywhere[there] = left_out

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from rmt_alpha.from_data.design import Array
+from rmt_alpha.from_data.design import EPS, Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,11 @@ class SourceModel:
         """Scores (k, n, K); the sources' intercepts matter only where none is fitted."""
         scores = features @ np.swapaxes(self.weights, -1, -2)
         return np.asarray(scores + self.intercepts[:, None, :] if intercept else scores)
+
+    def rounding(self, features: Array) -> Array:
+        """What rounding may do to the scores, (k, n, K): |x| |w| in units of the precision."""
+        lengths = np.linalg.norm(features, axis=1)[:, None] * np.linalg.norm(self.weights, axis=2)[:, None]
+        return np.asarray(features.shape[1] * EPS * lengths)
 
     def mixed(self, direction: Array) -> tuple[Array, Array]:
         """Weights (K, p) and intercepts (K,) of a combination of the sources."""

@@ -56,12 +56,12 @@ def check_gamma(name: str, value: Any) -> float:
     return float(value)
 
 
-def check_gammas(value: Any, design: Design) -> Sequence[float]:
-    """A grid of ridges; by default 33 over eight decades around the mean positive eigenvalue, and ``inf``."""
+def check_gammas(value: Any, design: Design, grid: Array = GAMMAS) -> Sequence[float]:
+    """Ridges to choose from; by default ``grid`` times the mean positive eigenvalue, and ``inf``."""
     if value is None:
         positive = design.eigenvalues[design.eigenvalues > 0]
         scale = float(positive.mean()) if positive.size else 1.0
-        return [*(scale * GAMMAS).tolist(), math.inf]
+        return [*(scale * grid).tolist(), math.inf]
     gammas = [check_gamma(f"gammas[{i}]", one) for i, one in enumerate(np.ravel(value).tolist())]
     if not gammas:
         raise ValueError("gammas must hold at least one ridge, got none")

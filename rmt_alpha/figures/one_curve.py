@@ -34,7 +34,7 @@ def draw_curve(
     """
     figure, axes = style.panels(1, size=(5.2, 3.4))
     (axis,) = axes.flat
-    fine = np.linspace(alpha.min(), alpha.max(), 601)
+    fine = np.linspace(alpha.min(), alpha.max(), 121 if hasattr(curve, "loss") else 601)
     axis.plot(fine, curve.accuracy(fine), color=style.BLUE, label="accuracy")
     if band and isinstance(curve, AlphaCurve):
         middle, std = curve.accuracy(fine), curve.accuracy_std(fine)
@@ -66,8 +66,8 @@ def draw_comparison(comparison: Comparison) -> Figure:
     if comparison.alpha.ndim != 1:
         raise ValueError("only a comparison along one alpha can be drawn, not one of several sources")
     figure, axes = style.panels(len(names))
-    fine = np.linspace(comparison.alpha.min(), comparison.alpha.max(), 401)
     curve = comparison.problem.curve()
+    fine = np.linspace(comparison.alpha.min(), comparison.alpha.max(), 81 if hasattr(curve, "loss") else 401)
     for axis, name in zip(axes.flat, names, strict=True):
         axis.plot(fine, getattr(curve, name)(fine), color=style.BLUE, label="theory")
         stderr = comparison.column("stderr", name)

@@ -28,6 +28,9 @@ NAMES = (
     "best_ridge",
     "imbalance_noise",
     "two_sources",
+    "losses",
+    "calibration",
+    "published_losses",
     # Those that need data files come last: whatever happens to a download, the rest is written by then.
     "amazon_decision",
     "amazon",

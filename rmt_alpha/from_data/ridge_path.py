@@ -68,6 +68,10 @@ class RidgeFit:
         lines = np.concatenate([path.columns[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
         return LeaveOneOut(lines, path.columns[:, 0], path.design.counts)
 
+    def left_out(self, point: Array) -> Array:
+        """Score of each sample by the fit without it, (n, K), or its growth at a direction."""
+        return self.leave_one_out.scores(point)
+
     def correction(self, point: Array) -> tuple[Array, Array]:
         r"""Weights (K, p) and intercept (K,) that are trained on top of the source.
 

@@ -4,13 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
-from rmt_alpha.from_data.criteria import Choice, Criterion
+from rmt_alpha.from_data.criteria import Choice
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.points import as_alpha, as_point
-from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
+
+
+class Fit(Protocol):
+    """Fits at one ridge, for any alpha; squared loss or another."""
+
+    def correction(self, point: Array) -> tuple[Array, Array]:
+        """Weights (K, p) and intercept (K,) that are trained on top of the source."""
+
+    def left_out(self, point: Array) -> Array:
+        """Score of each sample by the fit without it, (n, K)."""
+
+
+class Path(Protocol):
+    """Fits at any ridge."""
+
+    @property
+    def sources(self) -> int:
+        """Number of sources, k."""
+
+    def at(self, gamma: float) -> Fit:
+        """The fits at one ridge."""
+
+
+class Chooser(Protocol):
+    """A criterion, for the fits of some path."""
+
+    def decide(
+        self, path: Any, gammas: Sequence[float], point: Array | None = None
+    ) -> tuple[list[Choice], int]:
+        """The choice at every ridge, and which of them is best; with ``point`` that alpha is held."""
+
+    def covariance(self, fit: Any, point: Array) -> Array:
+        """Covariance (k, k) of the chosen alpha at a fixed ridge."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +56,7 @@ class Selection:
         One for each ridge.
     index : int
         The best of them.
-    fit : RidgeFit
+    fit : Fit
         The fit at the chosen ridge.
     covariance : ndarray of shape (k, k)
         Of alpha at that ridge; 0 if alpha was given.
@@ -31,7 +64,7 @@ class Selection:
 
     choices: list[Choice]
     index: int
-    fit: RidgeFit
+    fit: Fit
     covariance: Array
 
     @property
@@ -45,9 +78,7 @@ class Selection:
         return as_alpha(self.best.point)
 
 
-def select(
-    criterion: Criterion, path: RidgePath, gammas: Sequence[float], alpha: Array | None = None
-) -> Selection:
+def select(criterion: Chooser, path: Path, gammas: Sequence[float], alpha: Array | None = None) -> Selection:
     """Choose the ridge and alpha together; with ``alpha`` given, the ridge alone."""
     point = None if alpha is None else as_point(alpha)
     choices, index = criterion.decide(path, gammas, point)

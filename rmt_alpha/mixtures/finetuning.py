@@ -13,11 +13,14 @@ from rmt_alpha import _arithmetic as arithmetic
 from rmt_alpha._checks import check_dps
 from rmt_alpha.effective_ridge import RIDGE, SAMPLES
 from rmt_alpha.isotropic import TransferProblem
+from rmt_alpha.losses import as_loss
+from rmt_alpha.mixtures.convex.curve import LossCurve
+from rmt_alpha.mixtures.convex.reduction import Reduction
 from rmt_alpha.mixtures.curve import MixtureCurve
 from rmt_alpha.mixtures.labels import check_label_noise
 from rmt_alpha.mixtures.mixture import GaussianMixture
 from rmt_alpha.mixtures.ridge import MixtureRidge, fit_ridge
-from rmt_alpha.mixtures.score_law import Prior, score_law
+from rmt_alpha.mixtures.score_law import Prior, Task, score_law
 from rmt_alpha.mixtures.sources import (
     FixedSource,
     RidgeSource,
@@ -38,6 +41,11 @@ class FineTuning:
     .. math:: w_\alpha, b = \arg\min_{w, b} \frac1n \sum_i |t_i - w x_i - b|^2
         + \gamma \Big| w - \sum_s \alpha_s \tilde w_s \Big|^2
 
+    or, with a convex loss :math:`\varphi` of the margin,
+
+    .. math:: w_\alpha, b = \arg\min_{w, b} \frac1n \sum_i \varphi(t_i (w x_i + b))
+        + \frac\gamma2 \Big| w - \sum_s \alpha_s \tilde w_s \Big|^2
+
     on n samples of the target mixture.  Two classes have labels t = -1 and +1; more have one-hot targets.
 
     Parameters
@@ -56,6 +64,10 @@ class FineTuning:
     label_noise : float or array_like of shape (K,)
         Fraction of wrong labels among the training samples, overall or per class; a wrong label is any of the
         others with equal probability.  Accuracy and risk refer to the true class.
+    loss : {"squared", "logistic", "hinge", "squared_hinge", "huber"} or Loss
+        What is minimised.  Losses other than "squared" need two classes with labels -1 and +1 and a positive
+        gamma; their curve is a `LossCurve`.  The squared loss is half the square in the second formula,
+        so that gamma means the same.
 
     Raises
     ------
@@ -103,6 +115,7 @@ class FineTuning:
     gamma: Any
     intercept: bool = field(default=False, kw_only=True)
     label_noise: Any = field(default=0.0, kw_only=True)
+    loss: Any = field(default="squared", kw_only=True)
 
     def __post_init__(self) -> None:
         check_mixture("target", self.target)
@@ -125,6 +138,24 @@ class FineTuning:
             if source.outputs != sources[0].outputs:
                 raise ValueError("all sources must have the same number of outputs")
         check_outputs_fit(sources[0].outputs, self.target.classes)
+        self._check_loss()
+
+    def _check_loss(self) -> None:
+        loss = as_loss(self.loss)
+        if isinstance(self.loss, str) and self.loss == "squared":
+            return
+        if self.sources[0].outputs != 1:
+            raise ValueError(
+                f"loss={self.loss!r} is a loss of labels -1 and +1: it needs two classes and a source with "
+                f"outputs=1, got {self.target.classes} classes and outputs={self.sources[0].outputs}; use "
+                "loss='squared' for one-hot targets"
+            )
+        if self.gamma == 0:
+            raise ValueError(
+                f"gamma must be positive for the {loss.name} loss: without ridge there is no minimiser on "
+                "data that a classifier separates, only a direction (of maximal margin) or none; choose a "
+                "small one"
+            )
 
     @classmethod
     def from_transfer(cls, problem: TransferProblem) -> FineTuning:
@@ -162,16 +193,25 @@ class FineTuning:
         """Effective ridges of the target fit: kappa, its bracket, residual, status, iterations."""
         return fit_ridge(self.target.model, self.n, self.gamma)
 
-    def curve(self, dps: int | None = None) -> MixtureCurve:
+    def curve(self, dps: int | None = None) -> Any:
         """The law of the scores as a function of alpha.
 
         Parameters
         ----------
         dps : int or None
             None evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath, for
-            two classes with scalar or diagonal covariances.
+            two classes with scalar or diagonal covariances and the squared loss.
+
+        Returns
+        -------
+        MixtureCurve or LossCurve
+            A `MixtureCurve` for ``loss="squared"``.
         """
         dps = check_dps(dps)
+        if not (isinstance(self.loss, str) and self.loss == "squared"):
+            if dps is not None:
+                raise ValueError(f"dps needs loss='squared', got loss={self.loss!r}: use dps=None")
+            return self._loss_curve(self.ridge)
         if dps is None:
             return self._curve(self.ridge, None)
         if self.sources[0].outputs > 1:
@@ -182,7 +222,7 @@ class FineTuning:
             n, gamma = arithmetic.to_mpf(self.n), arithmetic.to_mpf(self.gamma)
             return self._curve(fit_ridge(self.target.model.exact(), n, gamma), dps)
 
-    def path(self, gamma: Iterable[float]) -> Iterator[MixtureCurve]:
+    def path(self, gamma: Iterable[float]) -> Iterator[Any]:
         """The curves for many ridges, each started from the solution for the one before.
 
         Parameters
@@ -192,7 +232,7 @@ class FineTuning:
 
         Yields
         ------
-        MixtureCurve
+        MixtureCurve or LossCurve
 
         Examples
         --------
@@ -206,14 +246,30 @@ class FineTuning:
         for value in gamma:
             problem = replace(self, gamma=value)
             previous = fit_ridge(self.target.model, problem.n, problem.gamma, previous)
-            yield problem._curve(previous, None)
+            squared = isinstance(self.loss, str) and self.loss == "squared"
+            yield problem._curve(previous, None) if squared else problem._loss_curve(previous)
 
-    def _curve(self, ridge: MixtureRidge, dps: int | None) -> MixtureCurve:
+    def _loss_curve(self, ridge: MixtureRidge) -> LossCurve:
+        if not self.target.model.moments[0].max() > 0:
+            raise ValueError(
+                f"loss={self.loss!r} needs features that vary within the classes, got covariances that are 0"
+            )
+        task, prior = self._task(None)
+        reduction = Reduction(self.target.model, task, prior, self.n, self.gamma)
+        squared = self._curve(ridge, None)
+        return LossCurve(
+            reduction, as_loss(self.loss), self.label_noise, bool(self.intercept), squared.single, squared
+        )
+
+    def _task(self, dps: int | None) -> tuple[Task, Prior]:
         task = make_task(self.target, self.sources[0].outputs, self.label_noise, dps)
         priors = [source.prior(task.basis, dps) for source in self.sources]
         rows = np.concatenate([prior.mean for prior in priors])
-        noise = tuple(pairs for prior in priors for pairs in prior.noise)
-        law = score_law(task, ridge, Prior(rows, noise), self.intercept)
+        return task, Prior(rows, tuple(pairs for prior in priors for pairs in prior.noise))
+
+    def _curve(self, ridge: MixtureRidge, dps: int | None) -> MixtureCurve:
+        task, prior = self._task(dps)
+        law = score_law(task, ridge, prior, self.intercept)
         return MixtureCurve(
             strength=0 * law.strength if self._forgets_source() else law.strength,
             unit=law.strength,

@@ -109,6 +109,9 @@ def simulate(
     gamma = 0 means least squares for p <= n, and the interpolator nearest to alpha w~ otherwise.  Near
     p = n without ridge the classifier has no moments worth averaging: use medians of ``draws`` there.
 
+    A `FineTuning` with another loss than the squared one is trained by itself at every alpha (scipy's
+    trust-region Newton method, to a gradient of 1e-9), and its ``draws`` cannot be moved to other alphas.
+
     The model is that of alpha-LoRA, arXiv 2510.21345.
 
     Examples

@@ -30,7 +30,7 @@ class Simulation:
         axis holds the k components, and averages have the shape of the others.
     method : {"dense", "krylov"}
         How it was simulated.
-    draws : Draws, MixtureDraws or RegressionDraws
+    draws : Draws, MixtureDraws, LossDraws or RegressionDraws
         The single replicates.
     truncation_error : float
         Estimated relative error of the five numbers of a replicate (worst replicate) from cutting the Krylov
@@ -142,6 +142,26 @@ class Simulation:
     def class_std_stderr(self) -> Any:
         """Standard error of `class_std`."""
         return _stderr(self.draws.class_std)
+
+    @property
+    def training_loss(self) -> Any:
+        """Average loss on the training sample; only where the loss is not squared."""
+        return _average(self.draws.training_loss)
+
+    @property
+    def training_loss_stderr(self) -> Any:
+        """Standard error of `training_loss`."""
+        return _stderr(self.draws.training_loss)
+
+    @property
+    def training_accuracy(self) -> Any:
+        """Average accuracy on the training sample; only where the loss is not squared."""
+        return _average(self.draws.training_accuracy)
+
+    @property
+    def training_accuracy_stderr(self) -> Any:
+        """Standard error of `training_accuracy`."""
+        return _stderr(self.draws.training_accuracy)
 
     def at(self, alpha: Any) -> Simulation:
         """The same classifiers at other alphas; nothing is drawn again."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from rmt_alpha.simulation import dense, krylov, mixture_dense, regression
+from rmt_alpha.simulation import dense, krylov, loss_draws, mixture_dense, regression
 from rmt_alpha.simulation.arguments import check_alpha
 from rmt_alpha.simulation.draws import Draws, FloatArray
+from rmt_alpha.simulation.loss_draws import LossDraws
+from rmt_alpha.simulation.loss_formulas import formula
 from rmt_alpha.simulation.mixture_draws import MixtureDraws, check_mixture_alpha
 from rmt_alpha.simulation.mixture_setting import MixtureSetting, is_fine_tuning, read_mixture_setting
 from rmt_alpha.simulation.regression import (
@@ -21,7 +23,7 @@ from rmt_alpha.simulation.regression import (
 from rmt_alpha.simulation.setting import Setting, read_setting
 
 Batch = tuple[FloatArray, FloatArray, float, int]
-AnyDraws = Draws | MixtureDraws | RegressionDraws
+AnyDraws = Draws | LossDraws | MixtureDraws | RegressionDraws
 
 
 class Sampler(Protocol):
@@ -122,6 +124,45 @@ class MixtureSampler:
 
 
 @dataclass(frozen=True)
+class LossSampler:
+    """`FineTuning` with a loss that is not squared: every alpha is trained by itself."""
+
+    setting: MixtureSetting
+    loss: Any
+    counts: str
+    method: str = "dense"
+    alphas: list[FloatArray] = field(default_factory=list)
+    """The alphas to train at, once they are known."""
+
+    def batch_size(self) -> int:
+        """See `Sampler`."""
+        return min(8, mixture_dense.batch_size(self.setting))
+
+    def check_memory(self, jobs: int, limit: float) -> None:
+        """See `Sampler`."""
+        MixtureSampler(self.setting, self.counts).check_memory(jobs, limit)
+
+    def check_alpha(self, alpha: Any) -> FloatArray:
+        """See `Sampler`."""
+        values = check_mixture_alpha(alpha, self.setting.components)
+        self.alphas[:] = [values]
+        return values
+
+    def draw(self, replicates: int, seed: np.random.SeedSequence) -> Batch:
+        """See `Sampler`."""
+        rows = self.alphas[0].reshape(-1, self.setting.components or 1)
+        return *loss_draws.draw(self.setting, self.loss, rows, replicates, seed, self.counts), 0.0, 0
+
+    def collect(self, alpha: FloatArray, first: FloatArray, second: FloatArray) -> LossDraws:
+        """See `Sampler`."""
+        shape = alpha.shape if self.setting.components is None else alpha.shape[:-1]
+        scores = first.reshape(len(first), *shape, 2, 2)
+        priors = self.setting.target.mixture.priors
+        trained = second.reshape(len(second), *shape, 2)
+        return LossDraws(alpha, priors, scores[..., 0], scores[..., 1], trained[..., 0], trained[..., 1])
+
+
+@dataclass(frozen=True)
 class RegressionSampler:
     """`RidgeRegressionTransfer`, densely."""
 
@@ -156,15 +197,20 @@ def choose_sampler(problem: Any, method: str, truncate: float | None, counts: st
     """The sampler for ``problem``; TypeError or ValueError if there is none."""
     mixture = is_fine_tuning(problem)
     if not mixture and not is_regression(problem):
-        setting = read_setting(problem)
-        return TransferSampler(setting, "krylov" if method == "auto" else method, truncate)
+        transfer = read_setting(problem)
+        return TransferSampler(transfer, "krylov" if method == "auto" else method, truncate)
     if method == "krylov":
         raise ValueError(
             "method='krylov' needs identity covariances and simulates a TransferProblem only, got a "
             f"{type(problem).__name__}; use method='dense' (or 'auto', which chooses it)"
         )
     if mixture:
-        return MixtureSampler(read_mixture_setting(problem), counts)
+        setting = read_mixture_setting(problem)
+        loss = getattr(problem, "loss", "squared")
+        if isinstance(loss, str) and loss == "squared":
+            return MixtureSampler(setting, counts)
+        formula(loss)  # refuses what cannot be trained before anything is drawn
+        return LossSampler(setting, loss, counts)
     return RegressionSampler(read_regression_setting(problem))
 
 

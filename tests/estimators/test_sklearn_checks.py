@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from rmt_alpha import AlphaRidge, AlphaRidgeClassifier, AlphaRidgeClassifierCV
+from rmt_alpha import (
+    AlphaLogisticRegression,
+    AlphaLogisticRegressionCV,
+    AlphaRidge,
+    AlphaRidgeClassifier,
+    AlphaRidgeClassifierCV,
+)
 from rmt_alpha.estimators.source import SourceModel
 
 
@@ -30,6 +36,16 @@ class SourcedClassifierCV(_WithSource, AlphaRidgeClassifierCV):
     pass
 
 
+class SourcedLogistic(_WithSource, AlphaLogisticRegression):
+    pass
+
+
+class SourcedLogisticCV(_WithSource, AlphaLogisticRegressionCV):
+    pass
+
+
+FEW = (0.1, 1.0, np.inf)  # ridges: the checks fit dozens of times
+
 ESTIMATORS = [
     AlphaRidge(),
     AlphaRidgeClassifier(),
@@ -40,6 +56,11 @@ ESTIMATORS = [
     SourcedClassifierCV(criterion="loo_mse"),
     SourcedClassifierCV(criterion="loo_accuracy"),
     SourcedClassifierCV(criterion="loo_snr"),
+    AlphaLogisticRegression(),
+    AlphaLogisticRegressionCV(FEW),
+    SourcedLogistic(0.01, fit_intercept=False),
+    SourcedLogisticCV(FEW),
+    SourcedLogisticCV(FEW, criterion="loo_accuracy"),
 ]
 
 

@@ -33,6 +33,9 @@ LABELS = {
     "best_ridge": (r"target ridge $\gamma$", "test accuracy", "spiked"),
     "imbalance_noise": ("share of the larger class", "fraction of wrong labels", r"best alpha $\alpha^*$"),
     "two_sources": (r"$\alpha_1$", r"$\alpha_2$", "test accuracy"),
+    "losses": (r"target ridge $\gamma$", r"accuracy at $\alpha^*$", r"gain over $\alpha = 1$"),
+    "calibration": (r"$\alpha$", "test accuracy", "slope of the true log odds", "calibration error"),
+    "published_losses": ("samples per dimension $n/p$", "error", "best ridge"),
 }
 PANELS = {
     "convergence": 6,
@@ -50,6 +53,9 @@ PANELS = {
     "best_ridge": 6,
     "imbalance_noise": 4,
     "two_sources": 3,
+    "losses": 6,
+    "calibration": 3,
+    "published_losses": 2,
 }
 
 

@@ -22,9 +22,15 @@ def dense_choice(X, y, source, *, intercept):
     gamma_unit = np.sum(centred**2) / n / n
     correlation = abs(labels @ scores) / np.linalg.norm(labels) / np.linalg.norm(scores)
     alpha_unit = max(correlation, n**-0.5) * np.linalg.norm(labels) / np.linalg.norm(scores)
-    posterior, prior, likelihood = (np.empty((len(GAMMAS), 2, len(SIZES))) for _ in range(3))
+    posterior, prior, likelihood = (np.empty((len(GAMMAS), len(SIZES))) for _ in range(3))
+    best = -np.inf, 0.0
+    shapes = [np.eye(len(labels)) + rows @ rows.T / (n * gamma) for gamma in GAMMAS]
+    for shape in shapes:  # the sign is that of generalised least squares where the evidence is largest
+        weighted = np.linalg.solve(shape, scores)
+        slope = weighted @ labels / (weighted @ scores)
+        best = max(best, (log_density(labels - slope * scores, shape), slope))
+    sign = np.sign(best[1])
     for i, gamma in enumerate(GAMMAS):
-        shape = np.eye(len(labels)) + rows @ rows.T / (n * gamma)
         lines = np.empty((n, 2))
         for j in range(n):
             rest = np.delete(np.arange(n), j)
@@ -32,28 +38,30 @@ def dense_choice(X, y, source, *, intercept):
                 lines[j, alpha] = refit(
                     X[rest], y[rest], s[rest], X[[j]], s[[j]], n * gamma, alpha, intercept
                 )[0]
-        for k, sign in enumerate((1, -1)):
-            for m, size in enumerate(SIZES):
-                alpha = sign * alpha_unit * gamma_unit * size / gamma
-                missed = labels - alpha * scores
-                sigma2 = missed @ np.linalg.solve(shape, missed) / len(missed)
-                evidence = stats.multivariate_normal(np.zeros(len(missed)), sigma2 * shape).logpdf(missed)
-                # Change of variables from the half-Cauchy t = (gamma / unit)^(-1/2) and from Cauchy alpha.
-                t, a = np.sqrt(gamma_unit / gamma), abs(alpha) / alpha_unit
-                density = stats.halfcauchy.logpdf(t) + np.log(t) + stats.cauchy.logpdf(a) + np.log(a)
-                margins = y * (lines[:, 0] + alpha * (lines[:, 1] - lines[:, 0]))
-                ratio = max(margins.mean(), 0) / margins.std()
-                posterior[i, k, m] = evidence + density
-                prior[i, k, m], likelihood[i, k, m] = density, n / 2 * np.log(1 + ratio**2)
+        for m, size in enumerate(SIZES):
+            alpha = sign * alpha_unit * gamma_unit * size / gamma
+            evidence = log_density(labels - alpha * scores, shapes[i])
+            # Change of variables from the half-Cauchy t = (gamma / unit)^(-1/2) and from Cauchy alpha.
+            t, a = np.sqrt(gamma_unit / gamma), abs(alpha) / alpha_unit
+            density = stats.halfcauchy.logpdf(t) + np.log(t) + stats.cauchy.logpdf(a) + np.log(a)
+            margins = y * (lines[:, 0] + alpha * (lines[:, 1] - lines[:, 0]))
+            ratio = max(margins.mean(), 0) / margins.std()
+            posterior[i, m] = evidence + density
+            prior[i, m], likelihood[i, m] = density, n / 2 * np.log(1 + ratio**2)
     kappa = np.log(np.exp(posterior - posterior.max()).sum(axis=0))
     table = prior + kappa / 2 + likelihood / 2
     weights = np.exp(table - table.max())
-    side = int(weights[:, 1].sum() > weights[:, 0].sum())
-    weights = weights[:, side] / weights[:, side].sum()
+    weights /= weights.sum()
     nearest = np.abs(np.log(GAMMAS) - weights.sum(axis=1) @ np.log(GAMMAS)).argmin()
     size = np.exp(weights.sum(axis=0) @ np.log(SIZES))
     gamma = GAMMAS[nearest]
-    return gamma, (-1 if side else 1) * alpha_unit * gamma_unit * size / gamma
+    return gamma, sign * alpha_unit * gamma_unit * size / gamma
+
+
+def log_density(missed, shape):
+    """Of a Gaussian of this shape at its best scale."""
+    sigma2 = missed @ np.linalg.solve(shape, missed) / len(missed)
+    return stats.multivariate_normal(np.zeros(len(missed)), sigma2 * shape).logpdf(missed)
 
 
 @pytest.mark.parametrize(("shape", "intercept", "sign"), [("n < p", True, -1), ("n > p", False, 1)])

@@ -39,6 +39,13 @@ EQUAL = 1e-12
 """Scores that differ by less, relatively, count as equal: they differ by rounding."""
 
 
+def index_of_best(choices: Sequence[Choice]) -> int:
+    """Which choice scores highest; of equal ones that of the largest ridge, closest to the source."""
+    top = max(choice.score for choice in choices)
+    near = [i for i, one in enumerate(choices) if one.score == top or one.score >= top - EQUAL * abs(top)]
+    return max(near, key=lambda i: (choices[i].tie, choices[i].gamma))
+
+
 class Criterion(ABC):
     """A way to choose alpha, and to compare ridges: which is best, how good, and how precisely known."""
 
@@ -80,14 +87,9 @@ class Criterion(ABC):
     def decide(
         self, path: RidgePath, gammas: Sequence[float], point: Array | None = None
     ) -> tuple[list[Choice], int]:
-        """The choice at every ridge, and which of them is best; with ``point`` that alpha is held.
-
-        Of ridges that score the same, the largest is taken: it is the closest to the source.
-        """
+        """The choice at every ridge, and which of them is best; with ``point`` that alpha is held."""
         choices = [self.choose(path.at(gamma), point) for gamma in gammas]
-        top = max(choice.score for choice in choices)
-        near = [i for i, one in enumerate(choices) if one.score == top or one.score >= top - EQUAL * abs(top)]
-        return choices, max(near, key=lambda i: (choices[i].tie, choices[i].gamma))
+        return choices, index_of_best(choices)
 
     def covariance(self, fit: RidgeFit, point: Array) -> Array:
         r"""Jackknife covariance (k, k) of the chosen alpha at a fixed ridge.

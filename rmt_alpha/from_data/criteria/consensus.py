@@ -15,7 +15,8 @@ deviation is free of scale, but noisy. So every pair (gamma, alpha) gets the wei
   f the leave-one-out scores; SNR is their mean over their standard deviation, 0 if the mean is negative.
 
 Both terms speak of the same n samples: the halves count them once. The choice is the mean of log kappa and
-log gamma, for the sign of alpha that has more weight. It shrinks to the prior where the data are silent.
+log gamma, with the sign of alpha that the evidence finds: the ratio of few scores can be taken in by an
+unlucky sample and turn the source upside down. It shrinks to the prior where the data are silent.
 """
 
 from __future__ import annotations
@@ -33,19 +34,18 @@ from rmt_alpha.from_data.criteria.signal_to_noise import moments_without
 from rmt_alpha.from_data.design import EPS, Array
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
-_SIZES = np.logspace(-3, 4, 71)
-KAPPAS = np.concatenate([_SIZES, -_SIZES])
-"""kappa in its natural unit: ten values to a decade, of both signs."""
+KAPPAS = np.logspace(-3, 4, 71)
+"""kappa in its natural unit: ten values to a decade."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """The sources as one: alpha is a number times ``direction``; and the natural units.
+    """The sources as one: alpha is a positive number times ``direction``; and the natural units.
 
     Attributes
     ----------
     direction : ndarray of shape (k,)
-        1 for one source; for several, the alpha of the evidence.
+        The alpha of the evidence; of one source only its sign.
     alpha_unit : float
         Size of the least-squares alpha of the source alone, its correlation no smaller than 1/sqrt(n).
     gamma_unit : float
@@ -58,10 +58,10 @@ class _Line:
 
     @classmethod
     def of(cls, path: RidgePath, gammas: Sequence[float]) -> _Line:
-        direction = np.ones(1)
-        if path.sources > 1:
-            choices, index = Evidence().decide(path, gammas)
-            direction = choices[index].point[1:]
+        choices, index = Evidence().decide(path, gammas)
+        direction = choices[index].point[1:]
+        if path.sources == 1:
+            direction = np.where(direction < 0, -1.0, 1.0)
         moments = _folded(path.at(math.inf).gram, direction)
         scores, labels = math.sqrt(max(moments[1, 1], 0.0)), math.sqrt(max(moments[0, 0], 0.0))
         total = path.design.total
@@ -75,8 +75,8 @@ class _Line:
         return self.alpha_unit * self.gamma_unit * KAPPAS / gamma
 
     def log_prior(self, gamma: float, alphas: Array) -> Array:
-        """Logarithm of the density in log gamma and log |alpha|."""
-        ridge, size = gamma / self.gamma_unit, np.abs(alphas) / self.alpha_unit
+        """Logarithm of the density in log gamma and log alpha."""
+        ridge, size = gamma / self.gamma_unit, alphas / self.alpha_unit
         return np.asarray(_ridge_prior(ridge) + np.log(size) - np.log1p(size**2))
 
     def log_posterior(self, fit: RidgeFit) -> Array:
@@ -132,8 +132,7 @@ class Consensus(Criterion):
                 point, score = Evidence().choose(path.at(gamma)).point, -math.inf
             choices.append(Choice(gamma, point, score, 0.0))
         kappa = float(_mean_kappa(logsumexp(table, axis=0)))
-        same = softmax(logsumexp(table[:, np.sign(KAPPAS) == np.sign(kappa)], axis=1))
-        nearest = int(np.abs(logs - same @ logs).argmin())
+        nearest = int(np.abs(logs - softmax(logsumexp(table, axis=1)) @ logs).argmin())
         index = finite[nearest]
         gamma = gammas[index]
         choices[index] = Choice(gamma, line.point(unit * kappa / gamma), choices[index].score, 0.0)
@@ -212,8 +211,5 @@ def _quadratic(gram: Array, alphas: Array) -> Array:
 
 
 def _mean_kappa(weights: Array) -> Array:
-    """Geometric mean of kappa for the sign that has more weight, in its unit; rows at once."""
-    positive, negative = np.split(weights, 2, axis=-1)
-    first = logsumexp(positive, axis=-1) >= logsumexp(negative, axis=-1)
-    side = np.where(np.expand_dims(first, -1), positive, negative)
-    return np.asarray(np.where(first, 1.0, -1.0) * np.exp(softmax(side, axis=-1) @ np.log(_SIZES)))
+    """Geometric mean of kappa in its unit; rows at once."""
+    return np.asarray(np.exp(softmax(weights, axis=-1) @ np.log(KAPPAS)))

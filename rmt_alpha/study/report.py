@@ -1,0 +1,42 @@
+"""Files and bars from the results of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rmt_alpha.reproduce import csv_text
+from rmt_alpha.study.drawing import draw
+from rmt_alpha.study.store import Block, Results
+from rmt_alpha.study.summary import FLOORS, Bar, check_bars, gather, tables
+from rmt_alpha.study.tasks import Study
+
+
+def report(study: Study, results: Sequence[tuple[Block, Results]], out: Path) -> tuple[list[Path], list[Bar]]:
+    """Write the tables as ``NAME_*.csv``, the bars as ``NAME_bars.txt``, and the picture ``NAME.png``.
+
+    Parameters
+    ----------
+    study : Study
+    results : list of (Block, results)
+        As `run_study` returns them.
+    out : Path
+        Folder, which exists.
+
+    Returns
+    -------
+    files : list of Path
+    bars : list of Bar
+        Under the paper's protocol; the accuracies to be reached are those of the Amazon reviews.
+    """
+    cells = gather(results)
+    files = []
+    for stem, (header, rows) in tables(cells).items():
+        files.append(out / f"{study.name}_{stem}.csv")
+        files[-1].write_text(csv_text(header, rows), encoding="utf-8")
+    files.append(out / f"{study.name}.png")
+    draw(cells, study.name).savefig(files[-1], dpi=150)
+    bars = check_bars(cells, FLOORS if study.name == "amazon" else {})
+    files.append(out / f"{study.name}_bars.txt")
+    files[-1].write_text("".join(f"{bar}\n" for bar in bars), encoding="utf-8")
+    return files, bars

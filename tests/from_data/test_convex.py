@@ -1,0 +1,232 @@
+"""The convex fit against dense formulas, finite differences, and the squared loss, for which it is ridge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from small_samples import SHAPES, draw
+
+from rmt_alpha.from_data.convex import newton
+from rmt_alpha.from_data.convex.criteria import CRITERIA, LaplaceEvidence, LooLogLoss
+from rmt_alpha.from_data.convex.label_loss import LogisticLoss, SoftmaxLoss, SquaredLoss, cross_entropy
+from rmt_alpha.from_data.convex.path import ConvexPath
+from rmt_alpha.from_data.criteria.evidence import Evidence
+from rmt_alpha.from_data.criteria.squared_error import LooMse
+from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.ridge_path import RidgePath
+
+every_shape = pytest.mark.parametrize("shape", SHAPES)
+intercepts = pytest.mark.parametrize("intercept", [True, False])
+LOSSES = [LogisticLoss, SoftmaxLoss, SquaredLoss]
+every_loss = pytest.mark.parametrize("kind", LOSSES)
+
+
+def one_hot(y, number):
+    return np.where(np.asarray(y)[:, None] == np.arange(number), 1.0, -1.0)
+
+
+def problem(shape, kind, *, intercept=True, weighted=True, sources=2):
+    """A path of some loss for data of some shape, and what it was made of."""
+    sample = draw(shape)
+    rng = np.random.default_rng(7)
+    labels = sample.y[:, None] if kind is not SoftmaxLoss else one_hot(rng.integers(0, 3, len(sample.y)), 3)
+    source = sample.source + 0.3 * rng.standard_normal((sources, labels.shape[1], sample.source.size))
+    scores = sample.X @ np.swapaxes(source, 1, 2)
+    design = Design.from_features(sample.X, sample.weights if weighted else None, fit_intercept=intercept)
+    return sample, ConvexPath(design, kind(labels), scores), labels, scores
+
+
+@every_loss
+def test_derivatives_of_losses(kind):
+    rng = np.random.default_rng(0)
+    labels = one_hot(rng.integers(0, 4, 20), 4) if kind is SoftmaxLoss else rng.choice([-1.0, 1.0], (20, 1))
+    loss = kind(labels)
+    z = 3 * rng.standard_normal((20, 3 if kind is SoftmaxLoss else 1))
+    change, e = rng.standard_normal(z.shape), 1e-4
+
+    def slope(function):  # fourth order: error e^4, and rounding 1e-16 / e
+        f = [function(z + k * e * change) for k in (-2, -1, 1, 2)]
+        return (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * e)
+
+    assert slope(loss.value) == pytest.approx((loss.gradient(z) * change).sum(axis=1), abs=1e-10)
+    expected = np.einsum("iab,ib->ia", loss.hessian(z), change)
+    assert slope(loss.gradient) == pytest.approx(expected, abs=1e-10)
+    assert slope(loss.hessian) == pytest.approx(loss.hessian_along(z, change), abs=1e-10)
+
+
+def test_losses_of_extreme_scores_are_finite():
+    for z in (-800.0, 800.0):
+        loss = LogisticLoss(np.ones((1, 1)))
+        assert loss.value(np.full((1, 1), z)) == pytest.approx(max(-z, 0.0))
+        for derivative in (loss.gradient, loss.hessian):
+            assert np.isfinite(derivative(np.full((1, 1), z))).all()
+    scores = np.array([[900.0, 0.0, -900.0]])
+    loss = SoftmaxLoss(one_hot([1], 3))
+    assert loss.value(loss.inner(scores)) == pytest.approx(900.0)
+    assert loss.gradient(loss.inner(scores)) == pytest.approx(loss.inner(np.array([[1.0, -1.0, 0.0]])))
+
+
+def test_softmax_of_two_classes_is_logistic():
+    # Scores (-s, s)/2 have log-odds s.
+    y = np.array([0, 1, 1, 0])
+    s = np.array([0.3, -2.0, 5.0, 1.0])[:, None]
+    two, one = SoftmaxLoss(one_hot(y, 2)), LogisticLoss(np.where(y, 1.0, -1.0)[:, None])
+    assert two.value(two.inner(np.hstack([-s, s]) / 2)) == pytest.approx(one.value(s))
+
+
+@every_shape
+@intercepts
+def test_squared_loss_is_ridge_exactly(shape, intercept):
+    _sample, path, labels, scores = problem(shape, SquaredLoss, intercept=intercept)
+    ridge = RidgePath.from_scores(path.design, labels, scores)
+    alpha = np.array([0.7, -0.4])
+    point = np.array([1.0, *alpha])
+    for gamma in (0.03, 2.0, np.inf):
+        fit, expected = path.at(gamma), ridge.at(gamma)
+        assert fit.left_out(point) == pytest.approx(expected.left_out(point), rel=1e-9, abs=1e-10)
+        slopes = np.moveaxis(fit.solve(alpha).left_out_tangents, 0, 1)
+        assert slopes == pytest.approx(expected.leave_one_out.lines[:, 1:], rel=1e-8, abs=1e-9)
+        for one, two in zip(fit.correction(point), expected.correction(point), strict=True):
+            assert one == pytest.approx(two, rel=1e-9, abs=1e-11)
+
+
+@intercepts
+@pytest.mark.parametrize(
+    ("criterion", "exact"), [("evidence", Evidence()), ("loo_log_loss", LooMse())], ids=["evidence", "loo"]
+)
+def test_squared_loss_has_the_replicates_of_ridge(criterion, exact, intercept):
+    _, path, labels, scores = problem("n > p", SquaredLoss, intercept=intercept)
+    ridge = RidgePath.from_scores(path.design, labels, scores).at(0.3)
+    alpha = exact.best(ridge)[1:]
+    rule, fit = CRITERIA[criterion](), path.at(0.3)
+    solution = fit.solve(alpha)
+    here, (pulls, bends) = rule.local(fit, solution), rule.pulls(fit, solution)
+    assert here.slope == pytest.approx(np.zeros(2), abs=1e-9)
+    moved = np.linalg.solve(here.curvature - bends, pulls[..., None])[..., 0]
+    assert alpha + moved == pytest.approx(exact.replicates(ridge)[:, 1:], rel=1e-7)
+
+
+def test_squared_loss_has_the_gaussian_evidence():
+    sample, path, labels, scores = problem("n < p", SquaredLoss, intercept=False, weighted=False)
+    n = len(labels)
+
+    def expected(gamma, alpha):
+        covariance = np.eye(n) + sample.X @ sample.X.T / (n * gamma)
+        mean = np.tensordot(alpha, scores, 1)[:, 0]
+        return stats.multivariate_normal(mean, covariance).logpdf(labels[:, 0])
+
+    found, truth = [], []
+    for gamma, alpha in ((0.1, [0.5, 0.0]), (3.0, [0.5, 0.0]), (3.0, [-1.0, 2.0])):
+        fit = path.at(gamma)
+        found.append(-LaplaceEvidence().value(fit, fit.solve(np.array(alpha))))
+        truth.append(expected(gamma, alpha) + n / 2 * np.log(2 * np.pi))
+    assert found == pytest.approx(truth, rel=1e-10)
+
+
+@every_loss
+@intercepts
+@pytest.mark.parametrize("shape", ["n < p", "n > p"])
+def test_derivatives_by_alpha(shape, intercept, kind):
+    _, path, _, _ = problem(shape, kind, intercept=intercept)
+    alpha, e = np.array([0.7, -0.4]), 1e-3
+    fit = path.at(0.1)
+    here = fit.solve(alpha)
+    criteria = [LooLogLoss(), LaplaceEvidence()]
+    slopes = [criterion.local(fit, here).slope for criterion in criteria]
+    for k in range(2):
+        around = [fit.solve(alpha + j * e * np.eye(2)[k]) for j in (-2, -1, 1, 2)]
+
+        def slope(function, around=around):
+            f = [np.asarray(function(one)) for one in around]
+            return (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * e)
+
+        # e^4 = 1e-12 times a fifth derivative, and outputs precise to 1e-11 or so divided by e.
+        assert slope(lambda s: s.minimum.outputs) == pytest.approx(here.tangents[k], abs=1e-7)
+        assert slope(lambda s: s.left_out) == pytest.approx(here.left_out_tangents[k], abs=1e-7)
+        for criterion, expected in zip(criteria, slopes, strict=True):
+            found = slope(lambda s, criterion=criterion: criterion.value(fit, s))
+            assert found == pytest.approx(expected[k], abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [LogisticLoss, SoftmaxLoss])
+@intercepts
+def test_leaving_out_a_little_is_exact_to_first_order(kind, intercept):
+    """The formula for a share e of a sample errs by e^2: half the share, a quarter of the error."""
+    _sample, path, _labels, scores = problem("n > p", kind, intercept=intercept, weighted=False)
+    alpha, n, i = np.array([0.7, -0.4]), 30, 4
+    full = path.at(0.3).solve(alpha)
+    shifts, errors = [], []
+    for share in (0.2, 0.1, 0.05):
+        path.share = np.full(n, share / n)
+        found = path.at(0.3).solve(alpha).left_out[i]
+        less = ConvexPath(path.design, path.loss, scores)
+        less.weights = (1 - share * (np.arange(n) == i)) / n  # everything else the same, the penalty too
+        truth = less.at(0.3).solve(alpha).minimum.outputs[i]
+        shifts.append(np.linalg.norm(truth - full.minimum.outputs[i]))
+        errors.append(np.linalg.norm(found - truth))
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.15)
+    assert errors[1] / errors[2] == pytest.approx(4, rel=0.08)
+    assert errors[2] < 0.02 * shifts[2]
+
+
+@pytest.mark.parametrize("criterion", ["consensus", "evidence", "loo_log_loss"])
+@pytest.mark.parametrize("kind", [LogisticLoss, SoftmaxLoss])
+def test_no_alpha_near_by_is_better(criterion, kind):
+    _, path, _, _ = problem("n > p", kind)
+    rule, fit = CRITERIA[criterion](), path.at(0.3)
+    best = rule.search(fit)
+
+    def whole(alpha):
+        return rule.value(fit, fit.solve(alpha)) + alpha @ path.spread @ alpha / (2 * 2.5**2)
+
+    least = whole(best)
+    rng = np.random.default_rng(0)
+    for size in (1e-3, 0.03, 0.3, 1.0):
+        for direction in rng.standard_normal((6, 2)):
+            assert whole(best + size * direction) > least - 1e-9
+
+
+def test_separable_data_and_tiny_ridges():
+    _sample, path, _labels, _ = problem("n < p", LogisticLoss)
+    weights = path.weights
+    for gamma in (1e-8, 1e-4, 1e4):
+        minimum = path.at(gamma).solve(np.zeros(2)).minimum
+        slope = minimum.gradient * weights[:, None]
+        # The intercept is at its optimum, and the residual is what is claimed.
+        assert abs(slope.sum()) < 1e-10 * abs(slope).sum()
+        assert minimum.residual <= 1e-13 * minimum.value
+
+
+@pytest.mark.parametrize("size", [1e2, 1e5])
+def test_scores_far_out_on_the_wrong_side(size):
+    _sample, path, _labels, _scores = problem("n > p", LogisticLoss, sources=1)
+    minimum = path.at(0.01).solve(np.array([-size])).minimum
+    theta = minimum.coefficients[:, 0]
+    rows, penalty = path.at(0.01)._rows, path.at(0.01)._penalty
+    slope = rows.T @ (path.weights * minimum.gradient[:, 0]) + penalty * theta
+    assert abs(slope).max() < 1e-6 * abs(theta).max()
+
+
+def test_newton_says_where_it_ended(monkeypatch):
+    _, path, _, _ = problem("n > p", LogisticLoss)
+    monkeypatch.setattr(newton, "STEPS", 2)
+    with pytest.raises(newton.NewtonError, match="did not converge in 2 steps") as caught:
+        path.at(1e-3).solve(np.array([3.0, 3.0]))
+    assert caught.value.best.residual > 0
+    assert caught.value.best.steps == 2
+
+
+def test_the_start_does_not_matter():
+    _, path, _, _ = problem("n < p", SoftmaxLoss)
+    alpha = np.array([1.0, 2.0])
+    cold = path.at(0.1).solve(alpha).minimum.outputs
+    path.at(3.0).solve(-alpha)
+    warm = path.at(0.1)
+    warm.solve(10 * alpha)
+    assert warm.solve(alpha).minimum.outputs == pytest.approx(cold, abs=1e-9)
+
+
+def test_cross_entropy_by_the_number_of_columns():
+    assert isinstance(cross_entropy(np.ones((2, 1))), LogisticLoss)
+    assert isinstance(cross_entropy(np.ones((2, 3))), SoftmaxLoss)
