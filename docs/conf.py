@@ -8,6 +8,8 @@ from pathlib import Path
 
 import rmt_alpha
 from rmt_alpha.figures.registry import catalogue
+from rmt_alpha.glue.drawing import draw_all
+from rmt_alpha.glue.record import Record
 from rmt_alpha.reproduce import reproduce
 
 HERE = Path(__file__).parent
@@ -79,6 +81,7 @@ _single = (
     "datasets",
     "erratum",
     "figures",
+    "glue",
     "simulation",
     "symbols",
     "theory",
@@ -131,3 +134,11 @@ def draw_figures() -> None:
 
 
 draw_figures()
+
+
+def draw_records() -> None:
+    """Draw the figures of glue.md from the record of its runs, which is committed."""
+    draw_all(Record(HERE / "results" / "glue_minilm.jsonl"), HERE / "generated" / "figures")
+
+
+draw_records()

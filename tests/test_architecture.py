@@ -57,6 +57,7 @@ ALLOWED = {
     "reference_formula": {"effective_ridge"},  # its ranges of arguments
     "lora": set(),  # networks: nothing of the theory, and an extra that the core never imports
     "sweeps": {"isotropic", "simulation"},
+    "glue": {"datasets", "figures", "lora"},
     "comparison": {"simulation"},  # the theory comes in with the problem
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import rmt_alpha
 
-VERBS = ("optimal", "curve", "compare", "sweep", "fit", "study", "reproduce")
+VERBS = ("optimal", "curve", "compare", "sweep", "fit", "study", "glue", "reproduce")
 """Modules of this package, in the order of the help; each has ``add_parser(subparsers)`` and ``run``."""
 
 DESCRIPTION = """\
