@@ -150,15 +150,14 @@ def without_phrases_of(
     sentences : list of str
     phrases : list of (phrase, label)
 
-    Returns
-    -------
-    list of (phrase, label)
+    Yields
+    ------
+    (phrase, label)
 
     Examples
     --------
-    >>> without_phrases_of(
-    ...     ["It's a *great* film."], [("a great film", 1.0), ("greatness", 1.0)]
-    ... )
+    >>> phrases = [("a great film", 1.0), ("greatness", 1.0)]
+    >>> list(without_phrases_of(["It's a *great* film."], phrases))
     [('greatness', 1.0)]
     """
     everything = "\n".join(_plain(sentence) for sentence in sentences)
