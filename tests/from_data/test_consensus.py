@@ -43,7 +43,8 @@ def dense_choice(X, y, source, *, intercept):
             evidence = log_density(labels - alpha * scores, shapes[i])
             # Change of variables from the half-Cauchy t = (gamma / unit)^(-1/2) and from Cauchy alpha.
             t, a = np.sqrt(gamma_unit / gamma), abs(alpha) / alpha_unit
-            density = stats.halfcauchy.logpdf(t) + np.log(t) + stats.cauchy.logpdf(a) + np.log(a)
+            density = stats.halfcauchy.logpdf(t, scale=0.5) + np.log(t)
+            density += stats.cauchy.logpdf(a, scale=0.5) + np.log(a)
             margins = y * (lines[:, 0] + alpha * (lines[:, 1] - lines[:, 0]))
             ratio = max(margins.mean(), 0) / margins.std()
             posterior[i, m] = evidence + density
