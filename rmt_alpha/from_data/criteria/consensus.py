@@ -37,8 +37,8 @@ from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 KAPPAS = np.logspace(-3, 4, 71)
 """kappa in its natural unit: ten values to a decade."""
 SCALE = 0.5
-"""Of both priors: a target that is expected to add less than there is noise, and a source that gets a part of what
-least squares would give it.  Chosen on development splits (docs/study.md); a half and a quarter differ little."""
+"""Of both priors: a target that is expected to add less than there is noise, and a source that gets a part of
+what least squares would give it.  Chosen on development splits (docs/study.md); a quarter differs little."""
 
 
 @dataclass(frozen=True, eq=False)
