@@ -16,6 +16,7 @@ from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT
 if TYPE_CHECKING:
     from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
 
+INTERCEPTS: dict[str, bool | str] = {"shrunk": "shrunk", "free": True, "none": False}
 DESCRIPTION = """\
 Fine-tune a ridge classifier from a source model on few target samples: alpha and the ridge are chosen from
 the samples themselves. Needs the extra [sklearn].
@@ -52,7 +53,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--alpha", type=float, metavar="A", help="keep to this alpha (default: choose it)")
     parser.add_argument(
-        "--no-intercept", action="store_true", help="train no intercept: alpha times that of the source"
+        "--intercept",
+        choices=tuple(INTERCEPTS),
+        default="shrunk",
+        help="how its change is trained: with a penalty (shrunk), without (free), or not at all (none)",
     )
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the fine-tuned model here (.npz)")
@@ -72,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.criterion,
         sample.coef_source,
         sample.intercept_source,
-        not arguments.no_intercept,
+        INTERCEPTS[arguments.intercept],
         alpha="auto" if arguments.alpha is None else arguments.alpha,
     ).fit(sample.X, sample.y)
     numbers = report(model, sample.X, sample.y)
@@ -116,7 +120,7 @@ def report(model: AlphaRidgeClassifierCV, X: Any, y: Any) -> dict[str, Any]:
         ),
     }
     if classes == 2 and min(np.unique(y, return_counts=True)[1]) > 1 and math.isfinite(model.gamma_):
-        estimate = estimate_problem(X, y, model.coef_source, fit_intercept=model.fit_intercept)
+        estimate = estimate_problem(X, y, model.coef_source, fit_intercept=bool(model.fit_intercept))
         numbers["theory_accuracy"] = estimate.curve(model.gamma_).accuracy(model.alpha_)
     return numbers
 
@@ -151,7 +155,7 @@ def _plot(model: AlphaRidgeClassifierCV, X: Any, y: Any, file: Path) -> None:
     path = alpha_path(X, y, model.coef_source, model.gamma_, **options)
     estimate = None
     if len(model.classes_) == 2 and min(np.unique(y, return_counts=True)[1]) > 1:
-        estimate = estimate_problem(X, y, model.coef_source, fit_intercept=model.fit_intercept)
+        estimate = estimate_problem(X, y, model.coef_source, fit_intercept=bool(model.fit_intercept))
     chosen = model.alpha_, model.alpha_stderr_
     plot_alpha_path(path, estimate=estimate, criterion=model.criterion, chosen=chosen).savefig(file)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 DESCRIPTION = """\
 Fine-tune a pretrained encoder on GLUE with LoRA, alpha-LoRA and their relatives: the same
-training rows, steps and number of tuning trials for every method. The learning rate (three trials) and the
+training rows, steps and number of tuning trials for every method. The learning rate (four trials) and the
 checkpoint are chosen on rows cut from the training file; the development file is the test, looked at once per
 run.
 

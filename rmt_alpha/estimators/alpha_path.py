@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_X_y
 
 from rmt_alpha.estimators.source import SourceModel, resolve_source
-from rmt_alpha.estimators.validation import check_gamma, encode_labels, sample_counts
+from rmt_alpha.estimators.validation import check_fit_intercept, check_gamma, encode_labels, sample_counts
 from rmt_alpha.from_data.alpha_path import AlphaPath
 from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.ridge_path import RidgePath
@@ -21,7 +21,7 @@ def alpha_path(
     gamma: float,
     *,
     intercept_source: Any = 0.0,
-    fit_intercept: bool = True,
+    fit_intercept: bool | str = True,
     sample_weight: Any = None,
     direction: Any = None,
 ) -> AlphaPath:
@@ -44,9 +44,9 @@ def alpha_path(
         Ridge per sample, positive: scikit-learn's penalty is ``n_samples * gamma``, and stays so when a
         sample is left out.
     intercept_source : float or array_like
-        Intercept of the source, used without ``fit_intercept``.
-    fit_intercept : bool
-        Whether to fit an unpenalised intercept.
+        Intercept of the source, used unless ``fit_intercept`` is True.
+    fit_intercept : bool or "shrunk"
+        Whether to fit an unpenalised intercept, or one that is penalised, as in `AlphaRidgeClassifierCV`.
     sample_weight : array_like of shape (n_samples,), optional
         How many samples each row stands for.
     direction : array_like of shape (k,), optional
@@ -91,8 +91,8 @@ def alpha_path(
         coef_source, intercept_source, outputs=labels.shape[1], features=X.shape[1], classes=classes
     )
     source = _one_source(source, direction)
-    design = Design.from_features(X, counts, fit_intercept=fit_intercept)
-    path = RidgePath.from_scores(design, labels, source.scores(X, intercept=not fit_intercept))
+    design = Design.from_features(X, counts, fit_intercept=check_fit_intercept(fit_intercept))
+    path = RidgePath.from_scores(design, labels, source.scores(X, intercept=not design.fit_intercept))
     return AlphaPath(path.at(gamma), X, source.weights)
 
 

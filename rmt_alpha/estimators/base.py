@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from rmt_alpha.estimators.source import SourceModel, resolve_source
-from rmt_alpha.estimators.validation import check_alpha
+from rmt_alpha.estimators.validation import check_alpha, check_fit_intercept
 from rmt_alpha.from_data.criteria import find_criterion
 from rmt_alpha.from_data.design import Array, Design
 from rmt_alpha.from_data.ridge_path import RidgePath
@@ -37,7 +37,7 @@ class SourcedEstimator(BaseEstimator):  # type: ignore[misc]
 class AlphaRidgeBase(SourcedEstimator):
     """Fine-tuning from a rescaled source, by squared loss; subclasses know labels and ridges."""
 
-    fit_intercept: bool
+    fit_intercept: bool | str
     alpha: Any
     criterion: str
 
@@ -47,7 +47,7 @@ class AlphaRidgeBase(SourcedEstimator):
 
     def _path(self, design: Design, labels: Array, features: Array, source: SourceModel) -> Any:
         """The fits at every ridge."""
-        scores = source.scores(features, intercept=not self.fit_intercept)
+        scores = source.scores(features, intercept=not design.fit_intercept)
         return RidgePath.from_scores(design, labels, scores)
 
     def _chooser(self, path: Any, features: Array, source: SourceModel) -> Chooser:
@@ -64,7 +64,8 @@ class AlphaRidgeBase(SourcedEstimator):
         """
         there = counts > 0
         kept = features if there.all() else features[there]
-        design = Design.from_features(kept, counts[there], fit_intercept=self.fit_intercept)
+        rule = check_fit_intercept(self.fit_intercept)
+        design = Design.from_features(kept, counts[there], fit_intercept=rule)
         path = self._path(design, labels[there], kept, source)
         alpha = check_alpha(self.alpha, source.count)
         if not source.weights.any():
@@ -74,7 +75,7 @@ class AlphaRidgeBase(SourcedEstimator):
         correction, center = selection.fit.correction(point)
         weights, biases = source.mixed(point[1:])
         weights = weights + correction
-        intercept = center if self.fit_intercept else biases
+        intercept = center if design.fit_intercept else center + biases
         left_out = selection.fit.left_out(point)
         if not there.all():  # a row of weight 0 is left out by every fit
             everywhere = features @ weights.T + intercept

@@ -34,10 +34,13 @@ class AlphaLogisticRegression(AlphaLogisticBase):
         ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned (pipelines, grid search).
         None is no source.
     intercept_source : float or array_like, default=0.0
-        Intercepts of a source given as an array.  alpha scales them too.  With ``fit_intercept`` they make no
-        difference, because the intercept is trained without penalty.
-    fit_intercept : bool, default=True
-        Whether to fit an unpenalised intercept; else it is alpha times that of the source.
+        Intercepts of a source given as an array.  alpha scales them too.  If ``fit_intercept`` is True they
+        make no difference, because the intercept is trained without penalty.
+    fit_intercept : bool or "shrunk", default=True
+        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
+        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(10)
+        times the features' mean standard deviation; the others are centred.  False trains none: the
+        intercept is alpha times that of the source.
     criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaLogisticRegressionCV`.
 
@@ -103,7 +106,7 @@ class AlphaLogisticRegression(AlphaLogisticBase):
         alpha: Any = "auto",
         coef_source: Any = None,
         intercept_source: Any = 0.0,
-        fit_intercept: bool = True,
+        fit_intercept: bool | str = True,
         *,
         criterion: str = DEFAULT,
     ) -> None:

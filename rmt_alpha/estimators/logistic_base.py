@@ -21,7 +21,7 @@ class AlphaLogisticBase(AlphaClassifierMixin, AlphaRidgeBase):
     """Fine-tuning from a rescaled source by cross-entropy; subclasses know the ridges to try."""
 
     def _path(self, design: Design, labels: Array, features: Array, source: SourceModel) -> ConvexPath:
-        scores = source.scores(features, intercept=not self.fit_intercept)
+        scores = source.scores(features, intercept=not design.fit_intercept)
         return ConvexPath(design, cross_entropy(labels), scores, source.rounding(features))
 
     def _chooser(self, path: Any, features: Array, source: SourceModel) -> ConvexCriterion:

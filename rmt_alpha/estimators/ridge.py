@@ -34,9 +34,13 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, AlphaRidgeBase):  # type: ign
         alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
         ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned.  None is no source.
     intercept_source : float or array_like, default=0.0
-        Intercepts of a source given as an array, used without ``fit_intercept``; alpha scales them too.
-    fit_intercept : bool, default=True
-        Whether to fit an unpenalised intercept; else it is alpha times that of the source.
+        Intercepts of a source given as an array, used unless ``fit_intercept`` is True; alpha
+        scales them too.
+    fit_intercept : bool or "shrunk", default=True
+        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
+        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(10)
+        times the features' mean standard deviation; the others are centred.  False trains none: the
+        intercept is alpha times that of the source.
     criterion : {"evidence", "loo_mse"}, default="evidence"
         How alpha is chosen, as in `AlphaRidgeClassifierCV`.
 
@@ -88,7 +92,7 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, AlphaRidgeBase):  # type: ign
         alpha: Any = "auto",
         coef_source: Any = None,
         intercept_source: Any = 0.0,
-        fit_intercept: bool = True,
+        fit_intercept: bool | str = True,
         *,
         criterion: str = DEFAULT_REGRESSION,
     ) -> None:

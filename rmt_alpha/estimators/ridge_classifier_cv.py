@@ -49,10 +49,13 @@ class AlphaRidgeClassifierCV(AlphaClassifierMixin, AlphaRidgeBase):
         ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned (pipelines, grid search).
         None is no source.
     intercept_source : float or array_like, default=0.0
-        Intercepts of a source given as an array.  alpha scales them too.  With ``fit_intercept`` they make no
-        difference, because the intercept is trained without penalty.
-    fit_intercept : bool, default=True
-        Whether to fit an unpenalised intercept; else it is alpha times that of the source.
+        Intercepts of a source given as an array.  alpha scales them too.  If ``fit_intercept`` is True they
+        make no difference, because the intercept is trained without penalty.
+    fit_intercept : bool or "shrunk", default="shrunk"
+        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
+        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(10)
+        times the features' mean standard deviation; the others are centred.  False trains none: the
+        intercept is alpha times that of the source.
     alpha : "auto", float or array_like of shape (k,), default="auto"
         A number holds alpha there and chooses the ridge alone.
 
@@ -109,7 +112,7 @@ class AlphaRidgeClassifierCV(AlphaClassifierMixin, AlphaRidgeBase):
     >>> print(
     ...     f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f} at gamma = {model.gamma_:.2g}"
     ... )
-    alpha = 0.27 +- 0.03 at gamma = 16
+    alpha = 0.16 +- 0.03 at gamma = 29
     >>> print(
     ...     f"leave-one-out accuracy {np.mean((model.loo_decision_function_ > 0) == y):.3f}"
     ... )
@@ -122,7 +125,7 @@ class AlphaRidgeClassifierCV(AlphaClassifierMixin, AlphaRidgeBase):
         criterion: str = DEFAULT,
         coef_source: Any = None,
         intercept_source: Any = 0.0,
-        fit_intercept: bool = True,
+        fit_intercept: bool | str = "shrunk",
         *,
         alpha: Any = "auto",
     ) -> None:

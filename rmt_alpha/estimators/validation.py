@@ -56,6 +56,15 @@ def check_gamma(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_fit_intercept(value: Any) -> bool | str:
+    """True, False, or "shrunk"."""
+    if isinstance(value, str):
+        if value != "shrunk":
+            raise ValueError(f"fit_intercept must be True, False or 'shrunk', got {value!r}")
+        return value
+    return bool(value)
+
+
 def check_gammas(value: Any, design: Design, grid: Array = GAMMAS) -> Sequence[float]:
     """Ridges to choose from; by default ``grid`` times the mean positive eigenvalue, and ``inf``."""
     if value is None:

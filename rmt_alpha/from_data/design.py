@@ -4,10 +4,14 @@ With weights c_i that sum to n, the rows sqrt(c_i/n) (x_i - mean) form a matrix 
 covariance. Its singular value decomposition Z = U diag(sigma) V^T makes the residual operator of every
 ridge fit, I - H = outside + U diag(gamma / (sigma^2 + gamma)) U^T, a sum of positive parts: nothing
 cancels where a sample has leverage close to 1.
+
+An intercept is trained without penalty (it is then orthogonal to Z), not at all, or with one: as the weight
+of one more feature that is constant, beside features that are centred.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,6 +28,10 @@ LOW_FREEDOM = 0.1
 CONSTANT = 1e-13
 """A column that varies by less, relative to its size, is constant."""
 
+SHRUNK = math.sqrt(10.0)
+"""Size of the constant feature of a shrunk intercept, in mean standard deviations of the features.  Chosen on
+development splits (docs/from_data.md): 1 hardly moves the threshold where classes are unequal."""
+
 
 @dataclass(frozen=True, eq=False)
 class Design:
@@ -38,17 +46,19 @@ class Design:
     root : ndarray of shape (n,)
         :math:`\sqrt{c_i / n}`, a unit vector.
     mean : ndarray of shape (p,)
-        Weighted mean of the features with an intercept, 0 without.
+        Weighted mean of the features with an intercept, shrunk or not; 0 without.
     left : ndarray of shape (n, r)
         U, orthonormal, and orthogonal to ``root`` with an intercept.
     singular : ndarray of shape (r,)
         sigma, descending, exactly 0 below rounding.
-    right : ndarray of shape (min(r, p), p)
-        Rows of V^T.
+    right : ndarray of shape (min(r, q), q)
+        Rows of V^T; q = p, and with a shrunk intercept p + 1.
     fit_intercept : bool
         Whether an unpenalised intercept is fitted.
     complete : bool
         Whether U (and root) span all n dimensions.
+    constant : float
+        Size of the constant feature whose weight is a shrunk intercept, 0 without.
     """
 
     counts: Array
@@ -60,20 +70,31 @@ class Design:
     right: Array
     fit_intercept: bool
     complete: bool
+    constant: float = 0.0
 
     @classmethod
-    def from_features(cls, features: Array, counts: Array | None = None, *, fit_intercept: bool) -> Design:
-        """Decompose features of shape (n, p); ``counts`` are positive weights, all 1 by default."""
+    def from_features(
+        cls, features: Array, counts: Array | None = None, *, fit_intercept: bool | str
+    ) -> Design:
+        """Decompose features of shape (n, p); ``counts`` are positive weights, all 1 by default.
+
+        ``fit_intercept`` is True, False, or "shrunk".
+        """
         rows, p = features.shape
         counts = np.ones(rows) if counts is None else np.asarray(counts, dtype=np.float64)
         total = float(counts.sum())
         root = np.sqrt(counts / total)
-        if fit_intercept:
+        constant, free = 0.0, fit_intercept is not False and fit_intercept != "shrunk"
+        if fit_intercept == "shrunk":
+            scaled, mean = centred(features, root)
+            constant = SHRUNK * math.sqrt(float(np.square(scaled).sum()) / p) or 1.0
+            scaled = np.column_stack([scaled, constant * root])
+        elif free:
             scaled, mean = centred(features, root)
         else:
             scaled, mean = root[:, None] * features, np.zeros(p)
         mirror = None
-        if fit_intercept:
+        if free:
             # A reflection takes root to the first axis.  The rows below it are the features in the hyperplane
             # orthogonal to root: centred exactly, so that no singular vector is an accidental copy of root.
             mirror = root.copy()
@@ -81,8 +102,9 @@ class Design:
             mirror /= np.linalg.norm(mirror)
             scaled = (scaled - 2 * mirror[:, None] * (mirror @ scaled))[1:]
         # Close to square, the missing left vectors cost little, and having them avoids 1 minus a sum.
-        tall = scaled.shape[0] > 2 * p
-        between = p < scaled.shape[0] <= 2 * p
+        rows, columns = scaled.shape
+        tall = rows > 2 * columns
+        between = columns < rows <= 2 * columns
         left, singular, right = linalg.svd(
             scaled, full_matrices=between, check_finite=False, overwrite_a=True, lapack_driver="gesdd"
         )
@@ -91,12 +113,29 @@ class Design:
         if mirror is not None:
             left = np.concatenate([np.zeros((1, left.shape[1])), left])
             left -= 2 * mirror[:, None] * (mirror @ left)
-        return cls(counts, total, root, mean, left, singular, right, fit_intercept, not tall)
+        return cls(counts, total, root, mean, left, singular, right, free, not tall, constant)
 
     @property
     def eigenvalues(self) -> Array:
         """Eigenvalues of the sample covariance, descending, shape (r,)."""
         return np.asarray(self.singular**2)
+
+    @property
+    def trace(self) -> float:
+        """Trace of the sample covariance of the features, a constant one apart."""
+        return max(float(self.eigenvalues.sum()) - self.constant**2, 0.0)
+
+    @property
+    def centres(self) -> bool:
+        """Whether the features are centred, for an intercept of either kind."""
+        return self.fit_intercept or self.constant > 0
+
+    def divided(self, weights: Array) -> tuple[Array, Array]:
+        """Weights (K, p) of the features as they came and the shrunk intercept (K,), or 0, from (K, q)."""
+        if not self.constant:
+            return weights, np.zeros(len(weights))
+        own = weights[:, :-1]
+        return own, np.asarray(self.constant * weights[:, -1] - own @ self.mean)
 
     @cached_property
     def left_squared(self) -> Array:

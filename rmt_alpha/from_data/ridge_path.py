@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,10 +30,17 @@ class RidgeFit:
     gamma: float
     keep: Array
 
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing is trained: H is 0, and what rounding makes of it would be a copy of the labels."""
+        return math.isinf(self.gamma) and not self.path.design.fit_intercept
+
     @cached_property
     def freedom(self) -> Array:
         """1 - H_ii for each sample, a sum of positive parts, shape (n,)."""
         design = self.path.design
+        if self.frozen:
+            return np.ones(len(design.root))
         return np.asarray(design.outside_diagonal + design.left_squared @ self.keep)
 
     @cached_property
@@ -48,6 +56,8 @@ class RidgeFit:
     def residuals(self) -> Array:
         """(I - H) applied to labels and source scores, shape (n, 1 + k, K)."""
         path = self.path
+        if self.frozen:
+            return path.columns
         scaled = path.outside + path.design.left @ (self.keep[:, None] * path.coordinates)
         return np.asarray(scaled / path.design.root[:, None]).reshape(path.columns.shape)
 
@@ -88,7 +98,7 @@ class RidgeFit:
         inside = gain[:, None] * np.einsum("rak,a->rk", target[:used], mix)
         weights = np.asarray(inside.T @ design.right)
         if not design.fit_intercept:
-            return weights, np.zeros(path.outputs)
+            return design.divided(weights)
         mean = np.einsum("i,iak,a->k", design.root**2, path.columns, mix)
         return weights, np.asarray(mean - weights @ design.mean)
 

@@ -1,6 +1,6 @@
 """The comparison: tune the learning rate of every method on validation rows, then run every seed with it.
 
-Tuning: each method tries three learning rates with seed 0 at the tuning sizes (400 and 1600 rows), and keeps
+Tuning: each method tries four learning rates with seed 0 at the tuning sizes (400 and 1600 rows), and keeps
 the one with the highest mean validation accuracy (ties: the lower mean validation loss).  One rate per method
 and task serves all sizes.  The development rows are never looked at while tuning.
 """

@@ -41,7 +41,7 @@ class Method:
 
     name: str
     wrap: Wrap
-    rates: tuple[float, float, float]
+    rates: tuple[float, float, float, float]
     alpha: str | None = None
     holdout: bool = False
 
@@ -146,20 +146,20 @@ def _head(model: nn.Module, settings: Settings, head: list[str]) -> nn.Module:
     return model
 
 
-_RATES = (3e-4, 1e-3, 3e-3)
+_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 METHODS = {
     method.name: method
     for method in (
-        Method("head", _head, (1e-3, 3e-3, 1e-2)),
+        Method("head", _head, _RATES),
         Method("lora", _lora, _RATES),
         Method("lora-fewer-rows", _lora, _RATES, holdout=True),
         Method("alpha-lora", _alpha_lora, _RATES, alpha="held-out", holdout=True),
         Method("alpha-lora-paper", _alpha_lora_paper, _RATES, alpha="paper"),
         Method("ia3+lora", _ia3_lora, _RATES),
         # IA3's vectors are few and start from 1: they want, and stand, larger steps.
-        Method("ia3", _ia3, (1e-3, 3e-3, 1e-2)),
+        Method("ia3", _ia3, (1e-3, 3e-3, 1e-2, 3e-2)),
         Method("dora", _dora, _RATES),
-        Method("full", _full, (2e-5, 5e-5, 1.5e-4)),
+        Method("full", _full, (2e-5, 5e-5, 1.5e-4, 5e-4)),
     )
 }
 """The methods by name."""
@@ -187,6 +187,6 @@ def method(name: str) -> Method:
     Examples
     --------
     >>> method("lora").rates
-    (0.0003, 0.001, 0.003)
+    (0.0003, 0.001, 0.003, 0.01)
     """
     return METHODS[check_choice("method", name, METHOD_NAMES)]

@@ -49,7 +49,7 @@ class Settings:
     tuning_sizes : tuple of int
         Training rows of the tuning runs; those above what there is are lowered to it.
     precision : {"fp32", "bf16"}
-        bf16: autocast, with the frozen linear layers stored in bfloat16.
+        bf16: autocast, with the frozen layers stored in bfloat16; what is trained stays in float32.
     data : str
         Where the rows are from.
     """

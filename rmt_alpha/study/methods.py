@@ -2,7 +2,7 @@
 
 The criteria share one decomposition; each gives what `rmt_alpha.AlphaRidgeClassifierCV` gives (a test
 compares them).  All classifiers go without an intercept, see `rmt_alpha.study.protocols`, but for
-``consensus_intercept``.
+``consensus_shrunk`` and ``consensus_free``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.points import as_point
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 from rmt_alpha.study.protocols import Split
+from rmt_alpha.study.ridge_cv import ridge_cv_weights
 
 Array = NDArray[np.float64]
 
@@ -27,7 +28,12 @@ FIXED = {"alpha_0": 0.0, "alpha_1": 1.0, "oracle": math.nan}
 USES = ("target", "feature", "pooled")
 BASELINES = tuple(f"{kind}_{use}" for kind in ("ridge", "logistic") for use in USES)
 """Of scikit-learn: target samples alone; with the source's score as a further feature; with the source's."""
-METHODS = ("source", *FIXED, *CRITERIA, f"{DEFAULT}_intercept", *BASELINES)
+INTERCEPTS: dict[str, bool | str] = {f"{DEFAULT}_shrunk": "shrunk", f"{DEFAULT}_free": True}
+"""The default criterion with an intercept: what `AlphaRidgeClassifierCV` does unless told otherwise, and one
+without penalty."""
+LOGISTIC = ("alpha_logistic",)
+"""`AlphaLogisticRegressionCV` as it comes, but for the intercept."""
+METHODS = ("source", *FIXED, *CRITERIA, *INTERCEPTS, *LOGISTIC, *BASELINES)
 GAMMA = 1.0
 PENALTIES = np.logspace(-1, 5, 19)
 """Ridge penalties for scikit-learn (not per sample)."""
@@ -60,7 +66,7 @@ def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
 
 
 def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]) -> dict[str, float]:
-    """The same of scikit-learn's baselines, and of the default with an intercept.
+    """The same of scikit-learn's baselines, and of the default with an intercept of either kind.
 
     Parameters
     ----------
@@ -70,6 +76,22 @@ def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]
         Of the source.
     """
     return _scored(split, _baselines(split, source, pooled))
+
+
+def logistic_accuracies(split: Split, source: Array) -> dict[str, float]:
+    """The same of the logistic estimator.
+
+    Parameters
+    ----------
+    split : Split
+    source : ndarray of shape (p,)
+    """
+    from rmt_alpha.estimators.logistic_cv import AlphaLogisticRegressionCV
+
+    model = AlphaLogisticRegressionCV(coef_source=source, fit_intercept=False)
+    return _scored(
+        split, iter([(LOGISTIC[0], model.fit(split.train, split.labels).decision_function(split.test))])
+    )
 
 
 def _scored(split: Split, scores: Iterator[tuple[str, Array]]) -> dict[str, float]:
@@ -84,21 +106,18 @@ class _Problem:
     split: Split
     source: Array
     path: RidgePath
-    projected: Array
-    """Coordinates of the test rows on the right vectors of the training rows."""
 
     @classmethod
-    def of(cls, split: Split, source: Array, *, intercept: bool) -> _Problem:
+    def of(cls, split: Split, source: Array, *, intercept: bool | str) -> _Problem:
         design = Design.from_features(split.train, fit_intercept=intercept)
         scores = split.train @ source
         path = _Remembering.from_scores(design, split.labels[:, None], scores[None, :, None])
-        return cls(split, source, path, split.test @ design.right.T)
+        return cls(split, source, path)
 
     def fixed(self, gamma: float, point: Array) -> Array:
         fit = self.path.at(gamma)
         weights, intercept = fit.correction(point)
-        learned = self.projected @ (fit.path.design.right @ weights[0])
-        return np.asarray(learned + intercept[0] + point[1] * (self.split.test @ self.source))
+        return np.asarray(self.split.test @ (weights[0] + point[1] * self.source) + intercept[0])
 
     def chosen(self, name: str) -> Array:
         criterion = find_criterion(name).prepared(self.path, self.split.train, self.source[None, None])
@@ -127,6 +146,8 @@ def _baselines(split: Split, source: Array, pooled: tuple[Array, Array]) -> Iter
     from sklearn.model_selection import StratifiedKFold
 
     def ridge(features: Array, labels: Array, test: Array) -> Array:
+        if len(features) > features.shape[1]:
+            return np.asarray(test @ ridge_cv_weights(features, labels, PENALTIES))
         model = RidgeClassifierCV(PENALTIES, fit_intercept=False).fit(features, labels)
         return np.asarray(model.decision_function(test))
 
@@ -145,7 +166,8 @@ def _baselines(split: Split, source: Array, pooled: tuple[Array, Array]) -> Iter
         ).fit(features, labels)
         return np.asarray(model.decision_function(test))
 
-    yield f"{DEFAULT}_intercept", _Problem.of(split, source, intercept=True).chosen(DEFAULT)
+    for name, rule in INTERCEPTS.items():
+        yield name, _Problem.of(split, source, intercept=rule).chosen(DEFAULT)
     own, test_own = split.train @ source, split.test @ source
     extended, test_extended = np.column_stack([split.train, own]), np.column_stack([split.test, test_own])
     both = np.concatenate([pooled[0], split.train]), np.concatenate([pooled[1], split.labels])

@@ -16,15 +16,15 @@ from tqdm import tqdm
 from rmt_alpha.datasets import LabelledData
 from rmt_alpha.figures.amazon_task import MeanEstimate, draw_splits, ridge
 from rmt_alpha.reference_formula import reference_optimal_alpha
-from rmt_alpha.study.methods import accuracies, baseline_accuracies
+from rmt_alpha.study.methods import accuracies, baseline_accuracies, logistic_accuracies
 from rmt_alpha.study.protocols import PROTOCOLS, Array, Transfer
 from rmt_alpha.study.store import Block, Record, Results
 from rmt_alpha.study.tasks import find_study
 
 SEEDS = (1, 123, 404)
 SPLITS = 20
-BASELINES = 2
-"""The first splits of each seed, on which the baselines run: they take most of the time."""
+LOGISTIC = 2
+"""The first splits of each seed, on which the logistic estimator runs: many samples take it seconds."""
 BLOCK = 10
 """Splits of a block."""
 GAMMA_SOURCE = 1.0
@@ -37,7 +37,8 @@ def plan(
     sizes: Sequence[int] | None = None,
     seeds: Sequence[int] = SEEDS,
     splits: int = SPLITS,
-    baselines: int = BASELINES,
+    baselines: int = SPLITS,
+    logistic: int = LOGISTIC,
     protocols: Sequence[str] = PROTOCOLS,
 ) -> list[Block]:
     """The blocks of a study, in an order in which an interrupted run has a bit of everything."""
@@ -49,8 +50,9 @@ def plan(
         for start, seed in itertools.product(range(0, splits, BLOCK), seeds):
             size = min(BLOCK, splits - start)
             blocks += [Block(name, pair, n, protocol, "choices", seed, start, size) for n, pair in cells]
-        for start, seed in itertools.product(range(min(baselines, splits)), seeds):
-            blocks += [Block(name, pair, n, protocol, "baselines", seed, start, 1) for n, pair in cells]
+        for part, count in (("baselines", baselines), ("logistic", logistic)):
+            for start, seed in itertools.product(range(min(count, splits)), seeds):
+                blocks += [Block(name, pair, n, protocol, part, seed, start, 1) for n, pair in cells]
     return blocks
 
 
@@ -113,6 +115,8 @@ def compute(block: Block, data: str | None) -> tuple[Block, Results]:
             split = transfer.split(train, test)
             if block.part == "choices":
                 results.append(accuracies(split, weights, alpha))
+            elif block.part == "logistic":
+                results.append(logistic_accuracies(split, weights))
             else:
                 pooled = (transfer.source_features, transfer.source_labels)
                 results.append(baseline_accuracies(split, weights, pooled))

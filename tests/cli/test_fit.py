@@ -31,7 +31,7 @@ def write_csv(file, header, rows):
 
 
 def test_numbers_are_those_of_the_estimator(npz, sample, capsys):
-    assert main(["fit", str(npz), "--json", "--no-intercept"]) == 0
+    assert main(["fit", str(npz), "--json", "--intercept", "none"]) == 0
     found = json.loads(capsys.readouterr().out)
     model = AlphaRidgeClassifierCV(
         coef_source=sample.source, intercept_source=sample.bias, fit_intercept=False
@@ -51,7 +51,9 @@ def test_model_and_picture_are_written(npz, tmp_path, sample, capsys):
     assert "gamma" in text
     assert "+-" in text
     assert "random matrix theory" in text
-    fitted = AlphaRidgeClassifierCV([0.5], coef_source=sample.source).fit(sample.X, sample.y)
+    fitted = AlphaRidgeClassifierCV([0.5], coef_source=sample.source, intercept_source=sample.bias).fit(
+        sample.X, sample.y
+    )
     with np.load(model) as arrays:
         assert arrays["coef"] == pytest.approx(fitted.coef_)
         assert arrays["classes"].tolist() == [-1, 1]
@@ -70,7 +72,9 @@ def test_tables(tmp_path, sample, capsys):
     arguments = ["fit", str(target), "--source", str(source), "--label", "answer", "--json", "--alpha", "1"]
     assert main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
-    model = AlphaRidgeClassifierCV(coef_source=sample.source, alpha=1.0).fit(sample.X, sample.y)
+    model = AlphaRidgeClassifierCV(coef_source=sample.source, intercept_source=0.2, alpha=1.0).fit(
+        sample.X, sample.y
+    )
     assert found["gamma"] == pytest.approx(model.gamma_)
     assert found["alpha"] == 1
 

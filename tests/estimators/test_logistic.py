@@ -210,7 +210,8 @@ def test_invariances(criterion, classes):
     same(AlphaLogisticRegressionCV(GAMMAS, criterion, source @ rotation).fit(X @ rotation, y))
     same(AlphaLogisticRegressionCV(GAMMAS, criterion, 8 * source).fit(X, y), 8.0)
     same(AlphaLogisticRegressionCV(GAMMAS, criterion, -source).fit(X, y), -1.0)
-    same(AlphaLogisticRegressionCV(GAMMAS, criterion, source).fit(X + 5.0, y))
+    moved = -5.0 * source.sum(axis=1)  # the source moves with the features, or it is another
+    same(AlphaLogisticRegressionCV(GAMMAS, criterion, source, moved).fit(X + 5.0, y))
     if classes == 3:
         same(AlphaLogisticRegressionCV(GAMMAS, criterion, source + X[0]).fit(X, y))
 
@@ -253,7 +254,7 @@ def test_silent_data_fall_back_to_no_source():
     sample = draw("n < p")
     null = np.linalg.svd(sample.X - sample.X.mean(axis=0))[2][-1]  # orthogonal to every centred sample
     for criterion in CRITERIA:
-        model = AlphaLogisticRegressionCV(GAMMAS, criterion, null).fit(sample.X, sample.y)
+        model = AlphaLogisticRegressionCV(GAMMAS, criterion, null, fit_intercept=True).fit(sample.X, sample.y)
         assert model.alpha_ == 0
     # Softmax does not see what all classes have in common.
     X, y, source = three_classes("n < p")

@@ -100,7 +100,8 @@ def test_several_fitted_estimators(sample):
     X = rng.standard_normal((200, sample.source.size))
     fitted = [FrozenEstimator(RidgeClassifier(alpha=a).fit(X, X @ sample.source > 0)) for a in (1, 100)]
     model = clone(AlphaRidgeClassifierCV(coef_source=fitted)).fit(sample.X, sample.y)
-    expected = AlphaRidgeClassifierCV(coef_source=[one.coef_.ravel() for one in fitted]).fit(
+    weights, biases = ([getattr(one, name).ravel() for one in fitted] for name in ("coef_", "intercept_"))
+    expected = AlphaRidgeClassifierCV(coef_source=weights, intercept_source=np.ravel(biases)).fit(
         sample.X, sample.y
     )
     assert model.alpha_.shape == model.alpha_stderr_.shape == (2,)

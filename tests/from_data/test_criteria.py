@@ -189,7 +189,8 @@ def test_extreme_ridges_and_any_number_of_sources(name, intercept, sources):
 def test_a_source_with_constant_scores_is_silent(name):
     # All features constant: the scores are the intercept's, and what centring leaves of them is rounding.
     y = np.arange(8) % 2
-    model = AlphaRidgeClassifierCV(criterion=name, coef_source=[0.1, 0.2, 0.7]).fit(np.full((8, 3), 0.3), y)
+    model = AlphaRidgeClassifierCV(criterion=name, coef_source=[0.1, 0.2, 0.7], fit_intercept=True)
+    model.fit(np.full((8, 3), 0.3), y)
     assert abs(model.alpha_) < 2
     assert model.decision_function(np.full((1, 3), 0.3)) == pytest.approx(0, abs=1e-12)
 

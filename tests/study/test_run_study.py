@@ -64,7 +64,7 @@ def test_an_interrupted_study_goes_on(tmp_path, monkeypatch):
 
 def test_a_block_does_not_depend_on_those_before_it():
     (late,) = [b for b in plan("amazon", splits=12, seeds=(5,), sizes=(20,), pairs=["a->b"],
-                               protocols=["paper"], baselines=0) if b.start == 10]  # fmt: skip
+                               protocols=["paper"], baselines=0, logistic=0) if b.start == 10]  # fmt: skip
     long = late._replace(start=0, splits=12)
     assert run_module.compute(late, None)[1] == run_module.compute(long, None)[1][10:]
 
@@ -77,8 +77,9 @@ def test_a_file_of_something_else_is_refused(tmp_path):
 
 def test_too_many_samples():
     (block,) = plan(
-        "amazon", splits=1, seeds=(1,), sizes=(160,), pairs=["a->b"], protocols=["paper"], baselines=0
-    )
+        "amazon", splits=1, seeds=(1,), sizes=(160,), pairs=["a->b"],
+        protocols=["paper"], baselines=0, logistic=0,
+    )  # fmt: skip
     with pytest.raises(ValueError, match="n must be below the 160 rows of b"):
         run_module.compute(block, None)
 
@@ -99,7 +100,7 @@ def test_the_command(tmp_path, capsys):
     assert names == {"amazon.sqlite", "amazon.png", "amazon_bars.txt", *tables}
     assert (tmp_path / "amazon_bars.txt").read_text() in shown.out
     count = sqlite3.connect(tmp_path / "amazon.sqlite").execute("SELECT count(*) FROM blocks").fetchone()
-    assert count == (8,)
+    assert count == (12,)
     before = (tmp_path / "amazon_summary.csv").read_bytes()
     assert main([*options, "--report"]) == 0
     assert (tmp_path / "amazon_summary.csv").read_bytes() == before

@@ -132,7 +132,7 @@ class ConvexFit:
         right = design.right[path.used[: len(design.right)]]
         weights = path.loss.outer(right.T @ inside).T
         if not design.fit_intercept:
-            return weights, np.zeros(len(weights))
+            return design.divided(weights)
         center = path.loss.outer(found[-1] - point[1:] @ path.means)
         return weights, np.asarray(center - weights @ design.mean)
 

@@ -71,7 +71,7 @@ class _Line:
         unit = 0.0
         if scores > 0:
             unit = max(abs(moments[0, 1]) / scores, labels / math.sqrt(total)) / scores
-        trace = float(path.design.eigenvalues.sum())
+        trace = path.design.trace
         return cls(direction, unit, trace / total if trace > 0 else 1.0)
 
     def alphas(self, gamma: float) -> Array:
@@ -155,7 +155,7 @@ class Consensus(Criterion):
         )
         prior = 0.0
         if math.isfinite(fit.gamma):
-            trace = float(fit.path.design.eigenvalues.sum())
+            trace = fit.path.design.trace
             prior = float(_ridge_prior(fit.gamma * fit.path.design.total / trace)) if trace > 0 else 0.0
         evidence = Evidence().score(fit, point) if point[0] > 0 else 0.0
         return prior + 0.5 * (evidence + float(margin))

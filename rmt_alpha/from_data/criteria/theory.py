@@ -31,7 +31,7 @@ class Theory(Criterion):
                 f"criterion='theory' is for two classes, got {path.outputs}; use 'evidence' or 'loo_mse'"
             )
         labels, design = path.columns[:, 0, 0], path.design
-        centred = not design.fit_intercept
+        centred = not design.centres
         return Theory(Geometry.from_samples(features, labels, sources[:, 0], design.counts, centred=centred))
 
     def best(self, fit: RidgeFit) -> Array:
