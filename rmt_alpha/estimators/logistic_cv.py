@@ -120,7 +120,7 @@ class AlphaLogisticRegressionCV(AlphaLogisticBase):
     >>> print(
     ...     f"leave-one-out accuracy {np.mean((model.loo_decision_function_ > 0) == y):.3f}"
     ... )
-    leave-one-out accuracy 0.875
+    leave-one-out accuracy 0.900
     """
 
     def __init__(

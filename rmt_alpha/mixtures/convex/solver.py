@@ -19,7 +19,10 @@ Array = np.ndarray[Any, Any]
 TOLERANCE = 1e-10
 """Largest residual of a solution."""
 PLAIN = 6
-"""Plain steps before Newton's method is tried."""
+"""Plain steps before Newton's method is tried, and twice as many each time that it gets stuck: its line search
+may sit in a valley of the residual that holds no solution, and fall back into it after a few plain steps."""
+SLOW, STUCK = 0.9, 3
+"""Newton steps in a row that leave more than this share of the residual: it is stuck."""
 PATIENCE = 12
 """Steps without progress after which what is left is taken for rounding."""
 LIMIT = 120
@@ -157,8 +160,8 @@ def iterate(equations: Equations, start: State, tolerance: float, jacobian: Arra
         return np.concatenate([np.full(classes + 1, float(width.max())), logs])
 
     change = residual(x)
-    best, stale = (np.inf, x), 0
-    plain = PLAIN
+    best, stale, slow = (np.inf, x), 0, 0
+    plain, streak = PLAIN, PLAIN
     for n_iter in range(LIMIT):
         scale = units(x, classes)
         merit = float(np.max(abs(change / scale)))
@@ -184,12 +187,15 @@ def iterate(equations: Equations, start: State, tolerance: float, jacobian: Arra
         if moved is None:
             if not fresh:
                 continue
-            plain = PLAIN
+            plain, streak = streak, 2 * streak
             # Half a step: where Newton's method fails plain steps tend to overshoot.
             x = x + 0.5 * _limited(change, farthest(x))
             change = residual(x)
         else:
             x, change = moved
+            slow = slow + 1 if _size(change, x, classes) > SLOW * merit else 0
+            if slow == STUCK:
+                slow, plain, streak = 0, streak, 2 * streak
     merit, x = best
     result = Solution(State.unpacked(x, classes), merit, LIMIT, count, "max_iter", jacobian)
     raise ConvergenceError(
