@@ -11,6 +11,7 @@ from rmt_alpha.figures.registry import catalogue
 from rmt_alpha.glue.drawing import draw_all
 from rmt_alpha.glue.record import Record
 from rmt_alpha.reproduce import reproduce
+from rmt_alpha.study.drawing import draw, read_summary
 
 HERE = Path(__file__).parent
 
@@ -137,8 +138,12 @@ draw_figures()
 
 
 def draw_records() -> None:
-    """Draw the figures of glue.md from the record of its runs, which is committed."""
-    draw_all(Record(HERE / "results" / "glue_minilm.jsonl"), HERE / "generated" / "figures")
+    """Draw the figures of glue.md and study.md from the results, which are committed."""
+    figures = HERE / "generated" / "figures"
+    draw_all(Record(HERE / "results" / "glue_minilm.jsonl"), figures)
+    for name in ("amazon", "embeddings", "mnist"):
+        summary = read_summary(HERE / "results" / f"{name}_summary.csv")
+        draw(summary, name).savefig(figures / f"study_{name}.png", dpi=150)
 
 
 draw_records()

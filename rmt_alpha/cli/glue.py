@@ -94,6 +94,7 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="instead: the first size again, with its tuned rates; record validation accuracy at 20 steps",
     )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="with --report: write its table as CSV")
     parser.add_argument(
         "--figures", type=Path, metavar="DIR", help="with --report: draw its figures into DIR"
     )
@@ -109,12 +110,14 @@ def run(arguments: argparse.Namespace) -> int:
     from rmt_alpha.glue.record import Record
 
     if arguments.report:
-        from rmt_alpha.glue.report import report
+        from rmt_alpha.glue.report import as_csv, report, summarise
 
         if not arguments.out.exists():
             raise FileNotFoundError(f"there is no record {arguments.out}: name one with --out")
         record = Record(arguments.out)
         print(report(record))
+        if arguments.csv is not None:
+            arguments.csv.write_text(as_csv(summarise(record)), encoding="utf-8")
         if arguments.figures is not None:
             from rmt_alpha.glue.drawing import draw_all
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha.glue.record import Record, RunKey
+from rmt_alpha.reproduce import csv_text
 
 REFERENCE = "lora"
 LEVEL = 0.05
@@ -243,6 +244,38 @@ def table(rows: Iterable[Row]) -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+COLUMNS = (
+    "task", "size", "method", "rate", "trainable", "seeds", "accuracy", "accuracy_se",
+    "minus_lora", "minus_lora_se", "p", "verdict", "settings",
+)  # fmt: skip
+"""Columns of the table as CSV; accuracies and differences are fractions."""
+
+
+def as_csv(rows: Iterable[Row]) -> str:
+    r"""The table as CSV text.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> as_csv([])
+    'task,size,method,rate,trainable,seeds,accuracy,accuracy_se,minus_lora,minus_lora_se,p,verdict,settings\n'
+    """
+    cells = []
+    for row in rows:
+        numbers = [row.accuracy, row.accuracy_se, row.difference, row.difference_se, row.p]
+        shown = ["" if math.isnan(value) else round(value, 5) for value in numbers]
+        own = [row.task, row.size, row.method, row.rate, row.trainable, " ".join(map(str, row.seeds))]
+        cells.append([*own, *shown, row.verdict, row.settings])
+    return csv_text(list(COLUMNS), cells)
 
 
 def percent(value: float, error: float, sign: str = "") -> str:

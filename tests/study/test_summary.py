@@ -34,6 +34,8 @@ def test_means_and_paired_errors():
     row = dict(zip(header, next(r for r in rows if r[2] == "source"), strict=True))
     assert (row["accuracy"], row["default_minus_method"], row["splits"]) == (80.0, round(mean, 3), 3)
     assert row["standard_error"] == round(error, 3)
+    row = dict(zip(header, next(r for r in rows if r[2] == DEFAULT), strict=True))
+    assert (row["minus_source"], row["minus_source_error"]) == (round(mean, 3), round(error, 3))
 
 
 def test_baselines_join_the_splits_they_were_run_on():

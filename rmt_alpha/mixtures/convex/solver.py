@@ -19,8 +19,11 @@ Array = np.ndarray[Any, Any]
 TOLERANCE = 1e-10
 """Largest residual of a solution."""
 PLAIN = 6
-"""Plain steps before Newton's method is tried, and twice as many each time that it gets stuck: its line search
-may sit in a valley of the residual that holds no solution, and fall back into it after a few plain steps."""
+"""Plain steps before Newton's method is tried.
+
+Twice as many each time that it gets stuck: its line search may sit in a valley of the residual that holds no
+solution, and fall back into it after a few plain steps.
+"""
 SLOW, STUCK = 0.9, 3
 """Newton steps in a row that leave more than this share of the residual: it is stuck."""
 PATIENCE = 12
