@@ -5,8 +5,8 @@ covariance. Its singular value decomposition Z = U diag(sigma) V^T makes the res
 ridge fit, I - H = outside + U diag(gamma / (sigma^2 + gamma)) U^T, a sum of positive parts: nothing
 cancels where a sample has leverage close to 1.
 
-An intercept is trained without penalty (it is then orthogonal to Z), not at all, or with one: as the weight
-of one more feature that is constant, beside features that are centred.
+An intercept is trained without penalty (it is then orthogonal to Z), not at all, or shrunk: as the weight
+of one more feature that is constant, beside features that are centred by a shrunken mean.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ LOW_FREEDOM = 0.1
 CONSTANT = 1e-13
 """A column that varies by less, relative to its size, is constant."""
 
-SHRUNK = math.sqrt(10.0)
+SHRUNK = math.sqrt(3.0)
 """Size of the constant feature of a shrunk intercept, in mean standard deviations of the features.  Chosen on
-development splits (docs/from_data.md): 1 hardly moves the threshold where classes are unequal."""
+development splits (docs/from_data.md)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,8 @@ class Design:
     root : ndarray of shape (n,)
         :math:`\sqrt{c_i / n}`, a unit vector.
     mean : ndarray of shape (p,)
-        Weighted mean of the features with an intercept, shrunk or not; 0 without.
+        What the features are centred by: their weighted mean with an intercept, that of James and Stein with
+        a shrunk one; 0 without.
     left : ndarray of shape (n, r)
         U, orthonormal, and orthogonal to ``root`` with an intercept.
     singular : ndarray of shape (r,)
@@ -87,8 +88,10 @@ class Design:
         constant, free = 0.0, fit_intercept is not False and fit_intercept != "shrunk"
         if fit_intercept == "shrunk":
             scaled, mean = centred(features, root)
-            constant = SHRUNK * math.sqrt(float(np.square(scaled).sum()) / p) or 1.0
-            scaled = np.column_stack([scaled, constant * root])
+            variance = float(np.square(scaled).sum())
+            mean = shrunken(mean, variance / max(total - 1.0, EPS))
+            constant = SHRUNK * math.sqrt(variance / p) or 1.0
+            scaled = np.column_stack([root[:, None] * (features - mean), constant * root])
         elif free:
             scaled, mean = centred(features, root)
         else:
@@ -122,7 +125,7 @@ class Design:
 
     @property
     def trace(self) -> float:
-        """Trace of the sample covariance of the features, a constant one apart."""
+        """Mean squared length of the features as they are centred, the constant one apart."""
         return max(float(self.eigenvalues.sum()) - self.constant**2, 0.0)
 
     @property
@@ -165,6 +168,15 @@ class Design:
                 columns = columns - self.root[:, None] * (self.root @ columns)
             columns = columns - self.left @ (self.left.T @ columns)
         return columns
+
+
+def shrunken(mean: Array, error2: float) -> Array:
+    """The mean, shrunk to 0 by James and Stein's factor; ``error2`` is the mean square of its error's length.
+
+    Features that are centred already keep their origin, which is better known than the mean of few samples.
+    """
+    length2 = float(mean @ mean)
+    return mean * max(0.0, 1.0 - error2 / length2) if length2 > 0 else mean
 
 
 def centred(columns: Array, root: Array) -> tuple[Array, Array]:

@@ -193,7 +193,7 @@ def test_weights_are_repetitions(criterion, shape, intercept):
 def test_invariances(criterion, classes):
     sample = draw("n < p")
     X, y, source = three_classes("n < p") if classes == 3 else (sample.X, sample.y, sample.source[None])
-    model = AlphaLogisticRegressionCV(GAMMAS, criterion, source).fit(X, y)
+    model = AlphaLogisticRegressionCV(GAMMAS, criterion, source, fit_intercept=True).fit(X, y)
 
     def same(other, scale=1.0):
         # A search ends where it expects to gain less than 1e-10: 1e-5 standard errors from the optimum.
@@ -207,13 +207,16 @@ def test_invariances(criterion, classes):
         assert two == pytest.approx(one, rel=1e-5, abs=1e-5)
 
     rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((40, 40)))[0]
-    same(AlphaLogisticRegressionCV(GAMMAS, criterion, source @ rotation).fit(X @ rotation, y))
-    same(AlphaLogisticRegressionCV(GAMMAS, criterion, 8 * source).fit(X, y), 8.0)
-    same(AlphaLogisticRegressionCV(GAMMAS, criterion, -source).fit(X, y), -1.0)
-    moved = -5.0 * source.sum(axis=1)  # the source moves with the features, or it is another
-    same(AlphaLogisticRegressionCV(GAMMAS, criterion, source, moved).fit(X + 5.0, y))
+    same(
+        AlphaLogisticRegressionCV(GAMMAS, criterion, source @ rotation, fit_intercept=True).fit(
+            X @ rotation, y
+        )
+    )
+    same(AlphaLogisticRegressionCV(GAMMAS, criterion, 8 * source, fit_intercept=True).fit(X, y), 8.0)
+    same(AlphaLogisticRegressionCV(GAMMAS, criterion, -source, fit_intercept=True).fit(X, y), -1.0)
+    same(AlphaLogisticRegressionCV(GAMMAS, criterion, source, fit_intercept=True).fit(X + 5.0, y))
     if classes == 3:
-        same(AlphaLogisticRegressionCV(GAMMAS, criterion, source + X[0]).fit(X, y))
+        same(AlphaLogisticRegressionCV(GAMMAS, criterion, source + X[0], fit_intercept=True).fit(X, y))
 
 
 def test_scores_are_what_they_are_said_to_be():

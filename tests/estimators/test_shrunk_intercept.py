@@ -28,8 +28,10 @@ ESTIMATORS = (
 def explicit(X, weights):
     """Centred features with the constant one, and how to get there, written out."""
     mean = np.average(X, axis=0, weights=weights)
-    variance = np.average((X - mean) ** 2, axis=0, weights=weights).mean()
-    size = np.sqrt(10 * variance)
+    variance = np.average((X - mean) ** 2, axis=0, weights=weights)
+    size = np.sqrt(3 * variance.mean())
+    error2 = variance.sum() / (np.sum(np.ones(len(X)) if weights is None else weights) - 1)
+    mean = mean * max(0, 1 - error2 / (mean @ mean))
     return lambda rows: np.column_stack([rows - mean, np.full(len(rows), size)])
 
 
@@ -83,16 +85,33 @@ def test_logistic_regression_on_a_constant_feature():
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
-def test_features_may_be_moved_if_the_source_moves_with_them(kind):
-    sample, shift = draw("n > p"), 3.0 * np.arange(20)
-    one = kind(coef_source=sample.source, intercept_source=0.2, fit_intercept="shrunk")
-    one.fit(sample.X, sample.y)
-    moved = kind(
-        coef_source=sample.source, intercept_source=0.2 - shift @ sample.source, fit_intercept="shrunk"
+def test_features_may_be_moved_far_if_the_source_moves_with_them(kind):
+    # The shrunken mean is the mean to one part in |shift|^2, which rounding hides.
+    sample, direction = draw("n > p"), np.arange(20.0)
+    one, two = (
+        kind(
+            coef_source=sample.source,
+            intercept_source=0.2 - shift @ sample.source,
+            fit_intercept="shrunk",
+        ).fit(sample.X + shift, sample.y)
+        for shift in (1e4 * direction, -3e4 * direction)
     )
-    moved.fit(sample.X + shift, sample.y)
-    assert moved.predict(sample.X + shift) == pytest.approx(one.predict(sample.X), abs=1e-8)
-    assert moved.alpha_ == pytest.approx(one.alpha_, rel=1e-4)
+    assert one.predict(sample.X + 1e4 * direction) == pytest.approx(
+        two.predict(sample.X - 3e4 * direction), abs=1e-4
+    )
+    assert two.alpha_ == pytest.approx(one.alpha_, rel=1e-3)
+
+
+def test_centred_features_keep_their_origin():
+    sample = draw("n < p")
+    X = sample.X - sample.X.mean(axis=0)
+    X[0] += 0.1  # a mean as small as it is by chance
+    model = AlphaRidgeClassifier(0.5, 1.0, sample.source, fit_intercept="shrunk").fit(X, sample.y)
+    size2 = 3 * ((X - X.mean(axis=0)) ** 2).mean()
+    features = np.column_stack([X, np.full(len(X), np.sqrt(size2))])
+    plain = Ridge(0.5 * len(X), fit_intercept=False, solver="svd", tol=1e-14)
+    plain.fit(features, sample.y - X @ sample.source)
+    assert model.coef_[0] == pytest.approx(sample.source + plain.coef_[:-1], abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
@@ -116,7 +135,7 @@ def test_an_infinite_ridge_without_free_intercept_trains_nothing(rule, criterion
     assert abs(np.corrcoef(model.loo_decision_function_, scores)[0, 1]) == pytest.approx(1.0)
 
 
-def accuracies(rule, share, n, strength, draws=30):
+def accuracies(rule, share, n, strength, draws=60):
     """Of the default at this intercept rule: Gaussian classes, a source at an angle with its threshold."""
     p, found = 60, []
     for seed in range(draws):

@@ -15,15 +15,16 @@ deviation is free of scale, but noisy. So every pair (gamma, alpha) gets the wei
   f the leave-one-out scores; SNR is their mean over their standard deviation, 0 if the mean is negative.
 
 Both terms speak of the same n samples: the halves count them once. The choice is the mean of log kappa and
-log gamma, with the sign of alpha that the evidence finds: the ratio of few scores can be taken in by an
-unlucky sample and turn the source upside down. It shrinks to the prior where the data are silent.
+log gamma. It shrinks to the prior where the data are silent. The sign of alpha is that of the greater
+posterior probability by the evidence alone, if one source of twenty-one is expected to be upside down:
+a few unlucky labels can turn the ratio, and without such odds the evidence too.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import logsumexp, softmax
@@ -40,6 +41,9 @@ SCALE = 0.5
 """Of both priors: a target that is expected to add less than there is noise, and a source that gets a part of
 what least squares would give it.  Chosen on development splits (docs/study.md); a quarter differs little."""
 
+ODDS = 20.0
+"""Prior odds that a source points the right way."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Line:
@@ -48,7 +52,7 @@ class _Line:
     Attributes
     ----------
     direction : ndarray of shape (k,)
-        The alpha of the evidence; of one source only its sign.
+        The alpha of the evidence; of one source only a sign.
     alpha_unit : float
         Size of the least-squares alpha of the source alone, its correlation no smaller than 1/sqrt(n).
     gamma_unit : float
@@ -64,7 +68,7 @@ class _Line:
         choices, index = Evidence().decide(path, gammas)
         direction = choices[index].point[1:]
         if path.sources == 1:
-            direction = np.where(direction < 0, -1.0, 1.0)
+            direction = np.ones(1)
         moments = _folded(path.at(math.inf).gram, direction)
         scores, labels = math.sqrt(max(moments[1, 1], 0.0)), math.sqrt(max(moments[0, 0], 0.0))
         total = path.design.total
@@ -72,7 +76,15 @@ class _Line:
         if scores > 0:
             unit = max(abs(moments[0, 1]) / scores, labels / math.sqrt(total)) / scores
         trace = path.design.trace
-        return cls(direction, unit, trace / total if trace > 0 else 1.0)
+        line = cls(direction, unit, trace / total if trace > 0 else 1.0)
+        fits = [path.at(gamma) for gamma in gammas if math.isfinite(gamma)]
+        return line.turned(fits) if path.sources == 1 and unit > 0 and fits else line
+
+    def turned(self, fits: Sequence[RidgeFit]) -> _Line:
+        """With the opposite sign, if that is more probable."""
+        other = replace(self, direction=-self.direction)
+        ahead, back = (logsumexp([line.log_posterior(fit) for fit in fits]) for line in (self, other))
+        return other if back > ahead + math.log(ODDS) else self
 
     def alphas(self, gamma: float) -> Array:
         return self.alpha_unit * self.gamma_unit * KAPPAS / gamma
