@@ -139,7 +139,7 @@ def plan(
     --------
     >>> jobs = plan("rte", [100], ["lora"], [1, 2], [400, 1600])
     >>> [(job.size, job.seed, job.rate) for job in jobs][-3:]
-    [(1600, 0, 0.003), (100, 1, None), (100, 2, None)]
+    [(1600, 0, 0.01), (100, 1, None), (100, 2, None)]
     """
     chosen = [method(name) for name in dict.fromkeys(methods)]
     tuning = [

@@ -206,7 +206,7 @@ def test_tuning_never_sees_the_dev_rows(bench, tmp_path, monkeypatch):
     monkeypatch.setattr(experiment, "_do", only_tuning)
     with pytest.raises(KeyboardInterrupt):
         run_experiment(blind, record, [16], ["lora", "head"], [1])
-    assert len(record.runs) == 6
+    assert len(record.runs) == 8
     for name in ("lora", "head"):
         tried = {key.rate: run for key, run in record.runs.items() if key.method == name}
         assert set(tried) == set(METHODS[name].rates)
@@ -215,7 +215,7 @@ def test_tuning_never_sees_the_dev_rows(bench, tmp_path, monkeypatch):
 
 
 def test_every_method_has_the_same_number_of_trials():
-    assert {len(set(one.rates)) for one in METHODS.values()} == {3}
+    assert {len(set(one.rates)) for one in METHODS.values()} == {4}
 
 
 def without_seconds(record):
@@ -227,7 +227,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_record(bench, tmp_path, monk
     whole = Record(tmp_path / "whole.jsonl")
     keys = run_experiment(bench, whole, *work)
     assert len(keys) == 8
-    assert len(whole.runs) == 8 + 6
+    assert len(whole.runs) == 8 + 8
 
     path = tmp_path / "stopped.jsonl"
     lines, left = [], {"steps": 31}
@@ -242,9 +242,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_record(bench, tmp_path, monk
     assert len(Record(path).runs) == 5
     again = Record(path)
     assert run_experiment(bench, again, *work, announce=lines.append) == keys
-    assert lines[0] == "sst2: 14 runs, 5 of them recorded already"
+    assert lines[0] == "sst2: 16 runs, 5 of them recorded already"
     assert lines[-1].endswith("about 0 s left")
-    assert len(lines) == 1 + 9
+    assert len(lines) == 1 + 11
     assert without_seconds(Record(path)) == without_seconds(whole)
 
 

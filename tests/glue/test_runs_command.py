@@ -45,10 +45,10 @@ def test_it_trains_records_and_reports(encoder, data_folder, tmp_path, capsys):
     for start in ("| mrpc | 8 | LoRA", "| sst2 | 48 | alpha-LoRA, held-out"):
         assert f"\n{start}" in printed
     assert "sst2: 60 training rows, 20 dev rows, of which the largest class has 50.0 %; tsv files" in printed
-    assert "rmt-alpha glue: sst2: 14 runs, 0 of them recorded already" in progress
+    assert "rmt-alpha glue: sst2: 16 runs, 0 of them recorded already" in progress
     assert "left" in progress
     record = Record(out)
-    assert len(record.runs) == 2 * (6 + 8)
+    assert len(record.runs) == 2 * (8 + 8)
     (command,) = record.commands
     assert command.startswith("rmt-alpha glue --model org")
     assert str(tmp_path.parent) not in out.read_text(encoding="utf-8"), (
@@ -58,11 +58,15 @@ def test_it_trains_records_and_reports(encoder, data_folder, tmp_path, capsys):
     assert main(arguments(encoder, data_folder, out, *words)) == 0  # nothing left to do
     again, progress = capsys.readouterr()
     assert again == printed
-    assert "sst2: 14 runs, 14 of them recorded already" in progress
+    assert "sst2: 16 runs, 16 of them recorded already" in progress
 
     figures = tmp_path / "figures"
-    assert main(["glue", "--report", "--out", str(out), "--figures", str(figures)]) == 0
+    table = tmp_path / "table.csv"
+    options = ["--figures", str(figures), "--csv", str(table)]
+    assert main(["glue", "--report", "--out", str(out), *options]) == 0
     assert capsys.readouterr().out == printed
+    rows = printed.split("\n\n")[0].count("\n| ")
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 1 + rows
     names = {path.name for path in figures.iterdir()}
     assert names == {"glue_rows.png", "glue_alphas.png", "glue_steps.png"}
 
