@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rmt_alpha.figures import style
-from rmt_alpha.glue.record import Record
+from rmt_alpha.glue.record import Record, RunKey
 from rmt_alpha.glue.report import TITLES, dev_runs, mean_and_error, summarise
 
 _LOOKS = dict(
@@ -161,7 +161,7 @@ def _most_alphas(record: Record) -> tuple[str, int, list[str]]:
     """Task and size at which alphas moved most, by the spread of the middle 90 %, and the methods there."""
     spread: dict[tuple[str, int], list[float]] = {}
     methods: dict[tuple[str, int], set[str]] = {}
-    for key, run in record.runs.items():
+    for key, run in _tested(record):
         if "alpha" in run:
             place = (key.task, key.size)
             methods.setdefault(place, set()).add(key.method)
@@ -175,11 +175,16 @@ def _alpha_quantiles(
 ) -> tuple[list[str], NDArray[np.float64]]:
     runs = [
         run["alpha"]
-        for key, run in record.runs.items()
+        for key, run in _tested(record)
         if "alpha" in run and (key.task, key.size, key.method) == (task, size, method)
     ]
     names = list(runs[0]) if runs else []
     return names, np.array([[run[name] for name in names] for run in runs]).mean(axis=0)
+
+
+def _tested(record: Record) -> Iterator[tuple[RunKey, dict[str, Any]]]:
+    for by_seed in dev_runs(record).values():
+        yield from by_seed.values()
 
 
 def _short(name: str) -> str:

@@ -25,8 +25,7 @@ from rmt_alpha.glue.splits import split, validation_split
 from rmt_alpha.glue.tasks import GlueData
 from rmt_alpha.glue.tokens import Tokens, tokenise
 from rmt_alpha.glue.training import Diverged, Outcome, load_model, train
-
-TUNING_SEED = 0
+from rmt_alpha.glue.tuning import TUNING_SEED, tuned_rate
 
 Announce = Callable[[str], None]
 
@@ -181,19 +180,10 @@ def chosen_rate(record: Record, settings: str, job: Job) -> float:
     >>> chosen_rate(record, settings.id, job)  # doctest: +SKIP
     0.001
     """
-    scores: dict[float, list[tuple[float, float]]] = {}
-    for key, run in record.runs.items():
-        same = (key.settings, key.task, key.method, key.seed) == (
-            settings,
-            job.task,
-            job.method.name,
-            TUNING_SEED,
-        )
-        if same and run.get("tuning"):
-            scores.setdefault(key.rate, []).append((run["validation"], run["validation_loss"]))
-    if not scores:
+    rate = tuned_rate(record, settings, job.task, job.method.name)
+    if rate is None:
         raise RuntimeError(f"no learning rate of {job.method.name} on {job.task} has been tried yet")
-    return max(scores, key=lambda rate: tuple(np.mean(scores[rate], axis=0) * (1, -1)))
+    return rate
 
 
 def run_experiment(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha.glue.record import Record, RunKey
+from rmt_alpha.glue.tuning import is_current
 from rmt_alpha.reproduce import csv_text
 
 REFERENCE = "lora"
@@ -88,7 +89,7 @@ class Row:
 
 
 def dev_runs(record: Record) -> dict[tuple[str, str, int, str], dict[int, tuple[RunKey, dict[str, Any]]]]:
-    """Runs that were tested, by (settings, task, size, method) and seed.
+    """Runs that were tested with the rate that tuning chose, by (settings, task, size, method) and seed.
 
     Parameters
     ----------
@@ -104,8 +105,9 @@ def dev_runs(record: Record) -> dict[tuple[str, str, int, str], dict[int, tuple[
     {}
     """
     found: dict[tuple[str, str, int, str], dict[int, tuple[RunKey, dict[str, Any]]]] = {}
+    rates: dict[Any, float | None] = {}
     for key, run in record.runs.items():
-        if "dev" in run:
+        if "dev" in run and is_current(record, key, rates):
             found.setdefault((key.settings, key.task, key.size, key.method), {})[key.seed] = (key, run)
     return found
 

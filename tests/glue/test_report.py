@@ -49,6 +49,24 @@ def test_numbers_against_scipy(tmp_path):
     assert [rows[m].verdict for m in ("alpha-lora", "ia3", "head", "lora")] == ["wins", "ties", "loses", ""]
 
 
+def test_runs_with_a_rate_that_later_tuning_does_not_choose_do_not_count(tmp_path):
+    record = filled(tmp_path, {"lora": LORA, "alpha-lora": BETTER})
+
+    def tune(method, rate, size, validation):
+        key = RunKey("s", "sst2", size, method, rate, 0)
+        record.add_run(key, {"tuning": True, "validation": validation, "validation_loss": 0.5})
+
+    for rate, validation in ((1e-3, 0.82), (1e-2, 0.81)):
+        tune("lora", rate, 100, validation)
+    assert len(summarise(record)) == 2
+    tune("lora", 1e-3, 400, 0.70)
+    tune("lora", 1e-2, 400, 0.80)  # now the best on average
+    assert [row.method for row in summarise(record)] == ["alpha-lora"]
+    record.add_run(RunKey("s", "sst2", 100, "lora", 1e-2, 1), {"dev": 0.9, "validation": 0.9, "trainable": 7})
+    (row,) = [row for row in summarise(record) if row.method == "lora"]
+    assert (row.rate, row.accuracy, row.seeds) == (1e-2, 0.9, (1,))
+
+
 def test_only_common_seeds_are_paired(tmp_path):
     values = [None, *BETTER[1:4], None, 0.1]
     (row,) = [
@@ -74,7 +92,9 @@ def test_degenerate_differences(differences, p):
 
 def test_tuning_runs_are_not_reported(tmp_path):
     record = filled(tmp_path, {"lora": LORA})
-    record.add_run(RunKey("s", "sst2", 400, "lora", 1e-3, 0), {"tuning": True, "validation": 0.9})
+    record.add_run(
+        RunKey("s", "sst2", 400, "lora", 1e-3, 0), {"tuning": True, "validation": 0.9, "validation_loss": 0.5}
+    )
     assert [row.size for row in summarise(record)] == [100]
 
 
