@@ -82,6 +82,21 @@ def test_bars_follow_from_the_tables():
     assert len(lines) == len(sizes) * (len(RIVALS) + 1) + len(FLOORS)
 
 
+def test_the_bars_of_the_shrunk_intercept_agree_with_the_summary():
+    found = summary("amazon")
+    lines = (DOCS / "results" / "amazon_bars_shrunk.txt").read_text().splitlines()
+    assert len(lines) == len((DOCS / "results" / "amazon_bars.txt").read_text().splitlines())
+    for line in lines:
+        row = found["paper", re.search(r"n = (\d+)", line)[1], f"{DEFAULT}_shrunk"]
+        value = float(re.search(r": (-?\d+\.\d+)(?: \+-|$)", line)[1])
+        if "accuracy at least" in line:
+            assert value == pytest.approx(float(row["accuracy"]), abs=0.006)
+        elif "gain over source" in line:
+            assert value == pytest.approx(float(row["minus_source"]), abs=0.006)
+    assert "all bars are met, with the shrunk intercept too" in " ".join(PAGE.split())
+    assert all(line.startswith("pass") for line in lines)
+
+
 def test_results_are_small():
     for path in (DOCS / "results").iterdir():
         assert path.stat().st_size < 100_000, path
