@@ -8,6 +8,8 @@ expected to be called otherwise.
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +19,6 @@ import numpy as np
 
 from rmt_alpha.glue.record import Record, RunKey
 from rmt_alpha.glue.tuning import is_current
-from rmt_alpha.reproduce import csv_text
 
 REFERENCE = "lora"
 LEVEL = 0.05
@@ -277,7 +278,9 @@ def as_csv(rows: Iterable[Row]) -> str:
         shown = ["" if math.isnan(value) else round(value, 5) for value in numbers]
         own = [row.task, row.size, row.method, row.rate, row.trainable, " ".join(map(str, row.seeds))]
         cells.append([*own, *shown, row.verdict, row.settings])
-    return csv_text(list(COLUMNS), cells)
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([COLUMNS, *cells])
+    return stream.getvalue()
 
 
 def percent(value: float, error: float, sign: str = "") -> str:

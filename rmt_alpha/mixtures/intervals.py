@@ -102,9 +102,9 @@ def _level_interval(curve: MixtureCurve, level: Any) -> tuple[Any, Any]:
         if not len(below):
             return side * np.inf
         first = int(below[0]) + 1
-        angle = (
-            optimize.brentq(excess, angles[first - 1], angles[first], xtol=1e-15) if first > 1 else angles[1]
-        )
+        inner, outer = angles[first - 1], angles[first]
+        # At the best alpha itself rounding may leave nothing of a level that is hardly below it.
+        angle = optimize.brentq(excess, inner, outer, xtol=1e-15) if excess(inner) > 0 else inner
         return _polished(curve, level, scale * np.tan(angle))
 
     return end(-1.0), end(1.0)

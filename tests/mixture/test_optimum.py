@@ -144,6 +144,23 @@ def test_a_source_of_no_use_gets_alpha_zero():
         assert curve.gain(over=5.0) == pytest.approx(0, abs=1e-15)
 
 
+def test_an_interval_narrower_than_the_grid_of_angles():
+    # Accuracy is almost 1 and the source of almost no use: it gains over alpha = 0 by 7e-11 at most.
+    means = [
+        [2.16824478, 1.6223269, -3.33462908, -0.09928172, -1.41476098, -2.491176],
+        [-0.15783326, -2.95001191, -5.94747362, 1.65927041, -4.8258039, 1.75934397],
+    ]
+    covariance = np.array([0.2128322, 8.73419078, 4.6441945, 0.27438763, 9.20429794, 0.55002139])
+    source = [0.12573022, -0.13210486, 0.64042265, 0.10490012, -0.53566937, 0.36159505]
+    target = GaussianMixture(means, [covariance, covariance])
+    curve = FineTuning(target, FixedSource(source), n=14.22824223396993, gamma=0.01).curve()
+    low, high = curve.transfer_interval
+    best = curve.optimal_alpha()
+    assert abs(low) < 1e-6
+    assert high == pytest.approx(2 * best, rel=1e-2)
+    assert curve.accuracy(high) == pytest.approx(curve.accuracy(0.0), abs=1e-13)
+
+
 @given(problems(classes=2))
 def test_intervals_end_where_accuracy_passes_its_level(problem):
     curve = problem.curve()

@@ -19,10 +19,10 @@ Array = np.ndarray[Any, Any]
 TOLERANCE = 1e-10
 """Largest residual of a solution."""
 PLAIN = 6
-"""Plain steps before Newton's method is tried.
+"""Plain steps before Newton's method is tried, and again when it fails.
 
-Twice as many each time that it gets stuck: its line search may sit in a valley of the residual that holds no
-solution, and fall back into it after a few plain steps.
+In a second attempt twice as many each time that it gets stuck: its line search may sit in a valley of the
+residual that holds no solution, and fall back into it after a few plain steps.
 """
 SLOW, STUCK = 0.9, 3
 """Newton steps in a row that leave more than this share of the residual: it is stuck."""
@@ -120,10 +120,13 @@ def solve(
     ConvergenceError
         If the residual is still above the tolerance at the limit of iterations.
     """
-    try:
-        return iterate(equations, start, tolerance, jacobian)
-    except ConvergenceError as error:
-        failure = error
+    failure: ConvergenceError | None = None
+    for growth in (1, 2):
+        try:
+            return iterate(equations, start, tolerance, jacobian, growth)
+        except ConvergenceError as error:
+            failure, jacobian = failure or error, None
+    assert failure is not None
     smoothing, factor, state, known = SMOOTHING, SMOOTHING_FACTOR, start, False
     while True:
         try:
@@ -141,8 +144,13 @@ def solve(
         smoothing *= factor
 
 
-def iterate(equations: Equations, start: State, tolerance: float, jacobian: Array | None = None) -> Solution:
-    """The same without smoothing; ``jacobian``, of a solution nearby, saves evaluations."""
+def iterate(
+    equations: Equations, start: State, tolerance: float, jacobian: Array | None = None, growth: int = 1
+) -> Solution:
+    """The same without smoothing; ``jacobian``, of a solution nearby, saves evaluations.
+
+    ``growth`` 2 makes the runs of plain steps longer whenever Newton's method gets stuck.
+    """
     classes = equations.classes
     x, count = start.packed(), 0
 
@@ -190,15 +198,15 @@ def iterate(equations: Equations, start: State, tolerance: float, jacobian: Arra
         if moved is None:
             if not fresh:
                 continue
-            plain, streak = streak, 2 * streak
+            plain, streak = streak, growth * streak
             # Half a step: where Newton's method fails plain steps tend to overshoot.
             x = x + 0.5 * _limited(change, farthest(x))
             change = residual(x)
         else:
             x, change = moved
             slow = slow + 1 if _size(change, x, classes) > SLOW * merit else 0
-            if slow == STUCK:
-                slow, plain, streak = 0, streak, 2 * streak
+            if slow == STUCK and growth > 1:
+                slow, plain, streak = 0, streak, growth * streak
     merit, x = best
     result = Solution(State.unpacked(x, classes), merit, LIMIT, count, "max_iter", jacobian)
     raise ConvergenceError(
