@@ -42,8 +42,10 @@ def transfer_interval(curve: MixtureCurve) -> tuple[Any, Any]:
     if common is not None and (best.finite or curve.strength == 0):
         return common.transfer_interval
     alone = curve._class_accuracy(curve._direction(0.0))[0] @ curve.priors
-    if not best.value > alone or best.alpha == 0:
+    if best.alpha == 0:
         return 0.0, 0.0
+    if not best.value > alone:  # rounding hides what alpha* gains
+        return (best.alpha, 0.0) if best.alpha < 0 else (0.0, best.alpha)
     low, high = _level_interval(curve, alone)
     # Accuracy passes its value at 0 exactly there.
     return (0.0 if abs(low) < 1e-9 * abs(high) else low), (0.0 if abs(high) < 1e-9 * abs(low) else high)
