@@ -55,8 +55,7 @@ class AlphaLogisticRegressionCV(AlphaLogisticBase):
         True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
         intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(3)
         times the features' mean standard deviation, beside features that are centred by their mean, shrunk
-        to 0 as James and Stein do.  False trains none: the
-        intercept is alpha times that of the source.
+        to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
     alpha : "auto", float or array_like of shape (k,), default="auto"
         A number holds alpha there and chooses the ridge alone.
 

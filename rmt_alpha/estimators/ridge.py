@@ -40,8 +40,7 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, AlphaRidgeBase):  # type: ign
         True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
         intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(3)
         times the features' mean standard deviation, beside features that are centred by their mean, shrunk
-        to 0 as James and Stein do.  False trains none: the
-        intercept is alpha times that of the source.
+        to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
     criterion : {"evidence", "loo_mse"}, default="evidence"
         How alpha is chosen, as in `AlphaRidgeClassifierCV`.
 

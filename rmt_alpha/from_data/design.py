@@ -85,7 +85,7 @@ class Design:
         counts = np.ones(rows) if counts is None else np.asarray(counts, dtype=np.float64)
         total = float(counts.sum())
         root = np.sqrt(counts / total)
-        constant, free = 0.0, fit_intercept is not False and fit_intercept != "shrunk"
+        constant, free = 0.0, fit_intercept != "shrunk" and bool(fit_intercept)
         if fit_intercept == "shrunk":
             scaled, mean = centred(features, root)
             variance = float(np.square(scaled).sum())
