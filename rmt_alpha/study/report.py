@@ -18,7 +18,7 @@ SHRUNK = f"{DEFAULT}_shrunk"
 def report(study: Study, results: Sequence[tuple[Block, Results]], out: Path) -> tuple[list[Path], list[Bar]]:
     """Write the tables as ``NAME_*.csv``, the bars as ``NAME_bars.txt``, and the picture ``NAME.png``.
 
-    ``NAME_bars_shrunk.txt`` has the same bars for the default with a shrunk intercept, as the estimator comes.
+    ``NAME_bars_shrunk.txt`` has the same bars for the default with a shrunk intercept, as it comes.
 
     Parameters
     ----------
