@@ -16,8 +16,12 @@ if any(importlib.util.find_spec(name) is None for name in ("torch", "transformer
         "rmt_alpha/glue/alpha_map.py",
         "rmt_alpha/glue/alphas.py",
         "rmt_alpha/glue/curves.py",
+        "rmt_alpha/glue/encoder.py",
+        "rmt_alpha/glue/evaluation.py",
         "rmt_alpha/glue/experiment.py",
         "rmt_alpha/glue/methods.py",
+        "rmt_alpha/glue/players.py",
         "rmt_alpha/glue/tokens.py",
         "rmt_alpha/glue/training.py",
+        "rmt_alpha/glue/workbench.py",
     ]

@@ -110,7 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
     from rmt_alpha.glue.record import Record
 
     if arguments.report:
-        from rmt_alpha.glue.report import as_csv, report, summarise
+        from rmt_alpha.glue.paired import summarise
+        from rmt_alpha.glue.report import as_csv, report
 
         if not arguments.out.exists():
             raise FileNotFoundError(f"there is no record {arguments.out}: name one with --out")
@@ -138,11 +139,12 @@ def _train(arguments: argparse.Namespace) -> int:
     import rmt_alpha.lora  # noqa: F401 - says what to install, if it has to
     from rmt_alpha.glue.alpha_map import alpha_map
     from rmt_alpha.glue.curves import accuracy_curves
-    from rmt_alpha.glue.experiment import Workbench, run_experiment
+    from rmt_alpha.glue.experiment import run_experiment
+    from rmt_alpha.glue.loading import load_glue
     from rmt_alpha.glue.record import Record
     from rmt_alpha.glue.report import report
     from rmt_alpha.glue.settings import Settings
-    from rmt_alpha.glue.tasks import load_glue
+    from rmt_alpha.glue.workbench import Workbench
 
     record = Record(arguments.out)
     chosen = {

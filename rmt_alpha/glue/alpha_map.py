@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha.glue.experiment import Job, Workbench, chosen_rate
+from rmt_alpha.glue.evaluation import evaluate
+from rmt_alpha.glue.experiment import chosen_rate
 from rmt_alpha.glue.methods import method
 from rmt_alpha.glue.record import Record
-from rmt_alpha.glue.training import evaluate
+from rmt_alpha.glue.workbench import Job, Workbench
 
 SCALES = (-1.0, -0.5, 0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 SHIFTS = (-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0)

@@ -10,9 +10,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rmt_alpha.glue.experiment import Job, Workbench, chosen_rate
+from rmt_alpha.glue.experiment import chosen_rate
 from rmt_alpha.glue.methods import method
 from rmt_alpha.glue.record import Record
+from rmt_alpha.glue.workbench import Job, Workbench
 
 EVALUATIONS = 20
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rmt_alpha.figures import style
+from rmt_alpha.glue.paired import TITLES, dev_runs, mean_and_error, summarise
 from rmt_alpha.glue.record import Record, RunKey
-from rmt_alpha.glue.report import TITLES, dev_runs, mean_and_error, summarise
 
 _LOOKS = dict(
     zip(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rmt_alpha.glue.paired import summarise
 from rmt_alpha.glue.record import Record
-from rmt_alpha.glue.report import as_csv, report, summarise
+from rmt_alpha.glue.report import as_csv, report
 
 DOCS = Path(__file__).parents[2] / "docs"
 RECORD = DOCS / "results" / "glue_minilm.jsonl"

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rmt_alpha.glue.paired import TITLES, paired_p, summarise
 from rmt_alpha.glue.record import Record, RunKey
-from rmt_alpha.glue.report import TITLES, paired_p, percent, report, summarise, table, verdicts
+from rmt_alpha.glue.report import percent, report, table, verdicts
 
 
 def filled(tmp_path, accuracies, size=100):

@@ -8,17 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from rmt_alpha.glue import experiment, training
+from rmt_alpha.glue import experiment, players, training
 from rmt_alpha.glue.alpha_map import SCALES, SHIFTS, alpha_map
 from rmt_alpha.glue.curves import accuracy_curves
-from rmt_alpha.glue.experiment import Job, Workbench, chosen_rate, run_experiment
+from rmt_alpha.glue.encoder import load_model
+from rmt_alpha.glue.evaluation import Score, evaluate
+from rmt_alpha.glue.experiment import chosen_rate, run_experiment
+from rmt_alpha.glue.loading import load_glue
 from rmt_alpha.glue.methods import METHOD_NAMES, METHODS, head_modules, method
+from rmt_alpha.glue.players import schedule
 from rmt_alpha.glue.record import Record
 from rmt_alpha.glue.settings import Settings
 from rmt_alpha.glue.splits import split
-from rmt_alpha.glue.tasks import load_glue
 from rmt_alpha.glue.tokens import evaluation_batches, training_batches
-from rmt_alpha.glue.training import evaluate, load_model, schedule
+from rmt_alpha.glue.workbench import Job, Workbench
 
 SETTINGS = Settings(
     "tiny",
@@ -126,7 +129,7 @@ def rows_seen(monkeypatch, bench, name):
             current["rows"] = list(map(int, rows))
         return real(tokens, rows, device)
 
-    real_loss = training._Players._loss
+    real_loss = players.Players._loss
 
     def loss(players, made):
         asks = [n for n, p in players.model.named_parameters() if p.requires_grad]
@@ -136,10 +139,10 @@ def rows_seen(monkeypatch, bench, name):
         return real_loss(players, made)
 
     def dont_watch(model, *rest):
-        return training.Score(0.5, 1.0, None)
+        return Score(0.5, 1.0, None)
 
     monkeypatch.setattr(type(bench.train), "batch", batch)
-    monkeypatch.setattr(training._Players, "_loss", loss)
+    monkeypatch.setattr(players.Players, "_loss", loss)
     monkeypatch.setattr(training, "evaluate", dont_watch)
     bench.run(job(name), 1e-2, test=False)
     return {kind: [row for rows in batches for row in rows] for kind, batches in seen.items()}, seen
@@ -176,9 +179,9 @@ def test_the_checkpoint_is_the_best_on_validation_rows(bench, monkeypatch):
     def fake(model, tokens, rows, settings, device):
         if tokens is bench.dev:
             weights.append([p.clone() for p in model.parameters()])
-            return training.Score(0.1, 1.0, None)
+            return Score(0.1, 1.0, None)
         weights.append([p.clone() for p in model.parameters()])
-        return training.Score(*next(scores), None)
+        return Score(*next(scores), None)
 
     monkeypatch.setattr(training, "evaluate", fake)
     settings = Settings(**{**SETTINGS.as_dict(), "evaluations": 4})
@@ -253,7 +256,7 @@ def test_a_diverged_trial_is_recorded_and_not_chosen(bench, tmp_path, monkeypatc
 
     def run(self, job, rate, **options):
         if rate == METHODS["lora"].rates[0]:
-            raise training.Diverged("the training loss became nan")
+            raise players.Diverged("the training loss became nan")
         return real(self, job, rate, **options)
 
     monkeypatch.setattr(Workbench, "run", run)
@@ -265,7 +268,7 @@ def test_a_diverged_trial_is_recorded_and_not_chosen(bench, tmp_path, monkeypatc
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(bench):
-    with pytest.raises(training.Diverged, match="the training loss became"):
+    with pytest.raises(players.Diverged, match="the training loss became"):
         bench.run(job("full"), 1e30, test=False)
 
 

@@ -9,8 +9,10 @@ import pytest
 from glue_world import sentences
 
 from rmt_alpha.datasets import DatasetCorrupted, DatasetUnavailable
-from rmt_alpha.glue import tasks
-from rmt_alpha.glue.tasks import TASKS, from_hub_columns, load_glue, read_tsv
+from rmt_alpha.glue.hub import from_hub_columns
+from rmt_alpha.glue.loading import load_glue
+from rmt_alpha.glue.tasks import TASKS
+from rmt_alpha.glue.tsv import read_tsv
 
 
 def test_sentences_and_labels(data_folder):
@@ -51,7 +53,7 @@ def test_hub_and_files_give_the_same_rows(name, tmp_path, monkeypatch):
         asked.append((collection, configuration, split))
         return hub
 
-    monkeypatch.setattr(tasks, "_datasets", lambda: SimpleNamespace(load_dataset=load_dataset))
+    monkeypatch.setattr("rmt_alpha.glue.hub._datasets", lambda: SimpleNamespace(load_dataset=load_dataset))
     local = load_glue(name, tmp_path)
     monkeypatch.setenv("RMT_ALPHA_DATA", str(tmp_path / "nothing"))
     remote = load_glue(name)
@@ -108,7 +110,7 @@ def test_missing_files_are_explained(tmp_path, monkeypatch):
     def unreachable(*_, **__):
         raise ConnectionError("no\nnetwork")
 
-    monkeypatch.setattr(tasks, "_datasets", lambda: SimpleNamespace(load_dataset=unreachable))
+    monkeypatch.setattr("rmt_alpha.glue.hub._datasets", lambda: SimpleNamespace(load_dataset=unreachable))
     monkeypatch.setenv("RMT_ALPHA_DATA", str(tmp_path))
     with pytest.raises(DatasetUnavailable, match=r"nor obtainable from the hub \(no network\)"):
         load_glue("rte")
