@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from rmt_alpha.estimators.source import SourceModel, resolve_source
 from rmt_alpha.estimators.validation import check_alpha, check_fit_intercept
 from rmt_alpha.from_data.criteria import find_criterion
-from rmt_alpha.from_data.design import Array, Design
+from rmt_alpha.from_data.design import Array, Design, centred_on_itself
 from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import Chooser, Selection, select
 
@@ -70,13 +70,18 @@ class AlphaRidgeBase(SourcedEstimator):
         alpha = check_alpha(self.alpha, source.count)
         if not source.weights.any():
             alpha = np.zeros(source.count)  # there is nothing to be scaled
-        selection = select(self._chooser(path, kept, source), path, self._ridges(design), alpha)
+        judge = path
+        if rule is not True and centred_on_itself(kept, counts[there]):
+            free = Design.from_features(kept, counts[there], fit_intercept=True)
+            judge = self._path(free, labels[there], kept, source)
+        selection = select(self._chooser(judge, kept, source), judge, self._ridges(design), alpha)
         point = selection.best.point
-        correction, center = selection.fit.correction(point)
+        fit = selection.fit if judge is path else path.at(selection.best.gamma)
+        correction, center = fit.correction(point)
         weights, biases = source.mixed(point[1:])
         weights = weights + correction
         intercept = center if design.fit_intercept else center + biases
-        left_out = selection.fit.left_out(point)
+        left_out = fit.left_out(point)
         if not there.all():  # a row of weight 0 is left out by every fit
             everywhere = features @ weights.T + intercept
             everywhere[there] = left_out

@@ -98,7 +98,9 @@ class AlphaRidgeClassifierCV(AlphaClassifierMixin, AlphaRidgeBase):
     -----
     ``sample_weight`` counts: weight 2 is a sample that is there twice, for the fit, the choice and the
     leave-one-out scores (which leave out one of the two).  Weights whose mean is below 1 are scaled up to
-    mean 1.  Among ridges of equal score the largest is taken.  See docs/from_data.md for derivations.
+    mean 1.  Among ridges of equal score the largest is taken.  Of features that were centred by their own
+    mean, ridge and alpha are chosen as with ``fit_intercept=True``: without a free intercept, the sum of the
+    other rows would give away the one that is left out.  See docs/from_data.md for derivations.
 
     Examples
     --------

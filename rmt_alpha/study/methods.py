@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
-from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.design import Design, centred_on_itself
 from rmt_alpha.from_data.points import as_point
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 from rmt_alpha.study.protocols import Split
@@ -101,18 +101,27 @@ def _scored(split: Split, scores: Iterator[tuple[str, Array]]) -> dict[str, floa
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """Fits of one split, and what they predict for its test rows."""
+    """Fits of one split, and what they predict for its test rows.
+
+    The criteria look at ``judge``: another path where the rows were centred by their own mean
+    (`rmt_alpha.from_data.design.centred_on_itself`).
+    """
 
     split: Split
     source: Array
     path: RidgePath
+    judge: RidgePath
 
     @classmethod
     def of(cls, split: Split, source: Array, *, intercept: bool | str) -> _Problem:
         design = Design.from_features(split.train, fit_intercept=intercept)
         scores = split.train @ source
-        path = _Remembering.from_scores(design, split.labels[:, None], scores[None, :, None])
-        return cls(split, source, path)
+        columns = split.labels[:, None], scores[None, :, None]
+        path = judge = _Remembering.from_scores(design, *columns)
+        if intercept is not True and centred_on_itself(split.train, design.counts):
+            free = Design.from_features(split.train, fit_intercept=True)
+            judge = _Remembering.from_scores(free, *columns)
+        return cls(split, source, path, judge)
 
     def fixed(self, gamma: float, point: Array) -> Array:
         fit = self.path.at(gamma)
@@ -120,8 +129,8 @@ class _Problem:
         return np.asarray(self.split.test @ (weights[0] + point[1] * self.source) + intercept[0])
 
     def chosen(self, name: str) -> Array:
-        criterion = find_criterion(name).prepared(self.path, self.split.train, self.source[None, None])
-        choices, index = criterion.decide(self.path, default_gammas(self.path.design))
+        criterion = find_criterion(name).prepared(self.judge, self.split.train, self.source[None, None])
+        choices, index = criterion.decide(self.judge, default_gammas(self.path.design))
         return self.fixed(choices[index].gamma, choices[index].point)
 
 
