@@ -20,7 +20,7 @@ and a picture are written from whatever the record has, and the bars are printed
 
 examples:
   rmt-alpha study amazon --quick                     a small part, in seconds
-  rmt-alpha study amazon --jobs 2                    everything (about 80 minutes of two cores)
+  rmt-alpha study amazon --jobs 2                    everything (about 100 minutes of two cores)
   rmt-alpha study amazon --protocol paper --n 20 40  part of it, into the same record"""
 
 QUICK_SEEDS, QUICK_SPLITS, QUICK_SIZES = (1,), 2, (20, 100)
