@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -84,7 +85,7 @@ def _curves(record: Record) -> list[dict[str, Any]]:
 def draw_rows(record: Record) -> Figure:
     """Accuracy on the dev rows against training rows, one panel per task, with standard errors."""
     rows = summarise(record)
-    tasks = sorted({row.task for row in rows}, key=lambda task: task != "sst2")
+    tasks = sorted({row.task for row in rows}, key=lambda task: (task != "sst2", task))
     figure: Figure
     alone = len(tasks) == 1  # the legend needs some room
     figure, grid = style.panels(len(tasks), size=(5.6 if alone else 3.4, 3.4))
@@ -105,7 +106,8 @@ def draw_rows(record: Record) -> Figure:
             style.points(axes, x, y, spread, color=colour, marker=marker, linestyle="-", label=TITLES[method])
         sizes = sorted({row.size for row in mine})
         axes.set_xscale("log")
-        axes.set_xticks(sizes, [str(size) for size in sizes])
+        crowded = [larger < 1.5 * size for size, larger in zip(sizes, [*sizes[1:], math.inf], strict=True)]
+        axes.set_xticks(sizes, ["" if no else str(size) for size, no in zip(sizes, crowded, strict=True)])
         axes.minorticks_off()
         axes.set(title=task, xlabel="training rows")
     grid[0][0].set_ylabel("dev accuracy (%)")
