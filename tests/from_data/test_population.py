@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import nnls
 
 from rmt_alpha import FineTuning, FixedSource, GaussianMixture
 from rmt_alpha._arithmetic import ARRAY
+from rmt_alpha.from_data import spectrum as spectrum_module
 from rmt_alpha.from_data.population import Population
 from rmt_alpha.from_data.score_moments import ScoreMoments
 from rmt_alpha.from_data.spectrum import SpectrumEstimate, sample_kappa
@@ -119,3 +121,17 @@ def test_tilted_density_has_the_mean(mean):
 def test_moments_without_variance():
     moments = ScoreMoments(np.array([0.5, 1.0]), np.zeros((2, 2)))
     assert moments.accuracy(np.array([[1.0, 1.0], [1.0, -1.0], [1.0, -0.5]])).tolist() == [1, 0, 0.5]
+
+
+def test_the_solver_has_steps_to_spare(monkeypatch):
+    """Digits under another domain's scale took more steps than scipy allows, and the fit failed."""
+    needed = 600
+
+    def impatient(rows, right, maxiter=None):
+        if (maxiter or 3 * rows.shape[1]) < needed:
+            raise RuntimeError("Maximum number of iterations reached.")
+        return nnls(rows, right, maxiter=maxiter)
+
+    monkeypatch.setattr(spectrum_module, "nnls", impatient)
+    found = SpectrumEstimate.from_sample(np.geomspace(1e4, 1e-6, 50), 80.0, 78)
+    assert found.masses.sum() == pytest.approx(1)
