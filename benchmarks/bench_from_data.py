@@ -26,6 +26,12 @@ def sample(n: int, p: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return y[:, None] * mean + rng.standard_normal((n, p)), y, mean + rng.standard_normal(p) / np.sqrt(p)
 
 
+def centred(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features centred by their own mean, for which there is a second decomposition."""
+    X, y, source = data
+    return X - X.mean(axis=0), y, source
+
+
 def fit(data: tuple[np.ndarray, np.ndarray, np.ndarray], criterion: str) -> None:
     X, y, source = data
     ra.AlphaRidgeClassifierCV(GAMMAS, criterion, source).fit(X, y)
@@ -81,11 +87,15 @@ class FromData:
         """Fits of RidgeClassifierCV with the same 50 ridges, n = 4000, p = 400: at most 2."""
         return ratio(self.tall, criterion)
 
+    def track_tall_centred(self, criterion: str) -> float:
+        """The same of features that were centred by their own mean: at most 2."""
+        return ratio(centred(self.tall), criterion)
+
     def track_wide_memory(self, criterion: str) -> float:
         """Peak memory in units of the data, n = 40, p = 100,000: at most 10; a p x p matrix would be 2500."""
         return memory(self.wide, criterion)
 
-    track_tall.unit = track_wide_memory.unit = "ratio"
+    track_tall.unit = track_tall_centred.unit = track_wide_memory.unit = "ratio"
 
 
 def main() -> None:
@@ -97,6 +107,7 @@ def main() -> None:
             f"n = 40, p = 100,000: {ratio(wide, criterion):.2f}, "
             f"memory {memory(wide, criterion):.1f} (p x p: 2500)"
         )
+    print(f"  features centred by their own mean, n = 4000, p = 400: {ratio(centred(tall), 'consensus'):.2f}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from rmt_alpha.estimators.source import SourceModel, resolve_source
 from rmt_alpha.estimators.validation import check_alpha, check_fit_intercept
 from rmt_alpha.from_data.criteria import find_criterion
-from rmt_alpha.from_data.design import Array, Design, centred_on_itself
+from rmt_alpha.from_data.design import Array, Design
+from rmt_alpha.from_data.own_mean import judged_on
 from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import Chooser, Selection, select
 
@@ -70,10 +71,8 @@ class AlphaRidgeBase(SourcedEstimator):
         alpha = check_alpha(self.alpha, source.count)
         if not source.weights.any():
             alpha = np.zeros(source.count)  # there is nothing to be scaled
-        judge = path
-        if rule is not True and centred_on_itself(kept, counts[there]):
-            free = Design.from_features(kept, counts[there], fit_intercept=True)
-            judge = self._path(free, labels[there], kept, source)
+        other = judged_on(design, kept)
+        judge = path if other is design else self._path(other, labels[there], kept, source)
         selection = select(self._chooser(judge, kept, source), judge, self._ridges(design), alpha)
         point = selection.best.point
         fit = selection.fit if judge is path else path.at(selection.best.gamma)

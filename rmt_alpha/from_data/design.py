@@ -25,9 +25,6 @@ EPS = float(np.finfo(np.float64).eps)
 LOW_FREEDOM = 0.1
 """Below this, the diagonal of a projector is computed as a squared length and not as 1 minus a sum."""
 
-ITSELF = 1e-6
-"""Rows whose mean has less than this share of the squared length that chance gives were centred by it."""
-
 CONSTANT = 1e-13
 """A column that varies by less, relative to its size, is constant."""
 
@@ -171,19 +168,6 @@ class Design:
                 columns = columns - self.root[:, None] * (self.root @ columns)
             columns = columns - self.left @ (self.left.T @ columns)
         return columns
-
-
-def centred_on_itself(features: Array, counts: Array) -> bool:
-    """Whether the rows sum to zero, because their own mean has been subtracted from them.
-
-    Such a row is minus the sum of the others, so that a fit without it knows it.  If the labels sum to zero
-    as well, a small ridge predicts each of them from the others without any error, and means nothing by it:
-    ridge and alpha must be judged as if the mean were fitted, as it was.
-    """
-    weights = counts / counts.sum()
-    mean = weights @ features
-    variance = float(weights @ np.einsum("ij,ij->i", features, features))
-    return float(mean @ mean) * len(features) < ITSELF * variance
 
 
 def shrunken(mean: Array, error2: float) -> Array:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
-from rmt_alpha.from_data.design import Design, centred_on_itself
+from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.own_mean import judged_on
 from rmt_alpha.from_data.points import as_point
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 from rmt_alpha.study.protocols import Split
@@ -104,7 +105,7 @@ class _Problem:
     """Fits of one split, and what they predict for its test rows.
 
     The criteria look at ``judge``: another path where the rows were centred by their own mean
-    (`rmt_alpha.from_data.design.centred_on_itself`).
+    (`rmt_alpha.from_data.own_mean.judged_on`).
     """
 
     split: Split
@@ -117,10 +118,9 @@ class _Problem:
         design = Design.from_features(split.train, fit_intercept=intercept)
         scores = split.train @ source
         columns = split.labels[:, None], scores[None, :, None]
-        path = judge = _Remembering.from_scores(design, *columns)
-        if intercept is not True and centred_on_itself(split.train, design.counts):
-            free = Design.from_features(split.train, fit_intercept=True)
-            judge = _Remembering.from_scores(free, *columns)
+        path = _Remembering.from_scores(design, *columns)
+        other = judged_on(design, split.train)
+        judge = path if other is design else _Remembering.from_scores(other, *columns)
         return cls(split, source, path, judge)
 
     def fixed(self, gamma: float, point: Array) -> Array:
