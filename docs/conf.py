@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import rmt_alpha
-from rmt_alpha.figures.registry import catalogue
-from rmt_alpha.glue.drawing import draw_all
-from rmt_alpha.glue.record import Record
-from rmt_alpha.reproduce import reproduce
-from rmt_alpha.study.drawing import draw, read_summary
+from rmt_alpha.experiments.figures.registry import catalogue
+from rmt_alpha.experiments.networks.drawing import draw_all
+from rmt_alpha.experiments.networks.record import Record
+from rmt_alpha.experiments.reproduce import reproduce
+from rmt_alpha.experiments.study.drawing import draw, read_summary
 
 HERE = Path(__file__).parent
 

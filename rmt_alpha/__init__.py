@@ -11,13 +11,13 @@ Exact, high-dimensional predictions of fine-tuning: the test accuracy of a class
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from rmt_alpha.curve import AlphaCurve
-from rmt_alpha.effective_ridge import EffectiveRidge, effective_ridge
-from rmt_alpha.isotropic import TransferProblem
-from rmt_alpha.one_line import accuracy, neutral_alpha, optimal_alpha, risk
+from rmt_alpha._core.version import __version__ as __version__
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.theory.isotropic.curve import AlphaCurve
+from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
+from rmt_alpha.theory.ridge.isotropic import EffectiveRidge, effective_ridge
 
 if TYPE_CHECKING:
-    from rmt_alpha.comparison import Comparison, compare
     from rmt_alpha.estimators.alpha_path import alpha_path
     from rmt_alpha.estimators.estimate_problem import estimate_problem
     from rmt_alpha.estimators.logistic import AlphaLogisticRegression
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from rmt_alpha.estimators.ridge import AlphaRidge
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier
     from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
-    from rmt_alpha.figures.alpha_path import plot_alpha_path
     from rmt_alpha.from_data.alpha_path import AlphaPath
     from rmt_alpha.from_data.estimate import ProblemEstimate
-    from rmt_alpha.losses import Loss
-    from rmt_alpha.mixtures.convex.curve import LossCurve
-    from rmt_alpha.mixtures.curve import MixtureCurve
-    from rmt_alpha.mixtures.finetuning import FineTuning
-    from rmt_alpha.mixtures.mixture import GaussianMixture
-    from rmt_alpha.mixtures.regression_transfer import RidgeRegressionTransfer
-    from rmt_alpha.mixtures.sources import FixedSource, RidgeSource
+    from rmt_alpha.plotting.alpha_path import plot_alpha_path
+    from rmt_alpha.plotting.heat_map import heatmap
+    from rmt_alpha.problems.fine_tuning import FineTuning
+    from rmt_alpha.problems.losses import Loss
+    from rmt_alpha.problems.mixture import GaussianMixture
+    from rmt_alpha.problems.regression import RidgeRegressionTransfer
+    from rmt_alpha.problems.sources import FixedSource, RidgeSource
     from rmt_alpha.simulation import Simulation, simulate
-    from rmt_alpha.sweeps import SweepResult, heatmap, sweep
-
-__version__ = "0.1.0"
+    from rmt_alpha.theory.convex.curve import LossCurve
+    from rmt_alpha.theory.mixtures.curve import MixtureCurve
+    from rmt_alpha.validation.compare import Comparison, compare
+    from rmt_alpha.validation.sweeps import SweepResult, sweep
 
 _LAZY = {
     "AlphaLogisticRegression": "estimators.logistic",
@@ -47,25 +47,25 @@ _LAZY = {
     "AlphaRidge": "estimators.ridge",
     "AlphaRidgeClassifier": "estimators.ridge_classifier",
     "AlphaRidgeClassifierCV": "estimators.ridge_classifier_cv",
-    "Comparison": "comparison",
-    "FineTuning": "mixtures.finetuning",
-    "FixedSource": "mixtures.sources",
-    "GaussianMixture": "mixtures.mixture",
-    "Loss": "losses",
-    "LossCurve": "mixtures.convex.curve",
-    "MixtureCurve": "mixtures.curve",
+    "Comparison": "validation.compare",
+    "FineTuning": "problems.fine_tuning",
+    "FixedSource": "problems.sources",
+    "GaussianMixture": "problems.mixture",
+    "Loss": "problems.losses",
+    "LossCurve": "theory.convex.curve",
+    "MixtureCurve": "theory.mixtures.curve",
     "ProblemEstimate": "from_data.estimate",
-    "RidgeRegressionTransfer": "mixtures.regression_transfer",
-    "RidgeSource": "mixtures.sources",
+    "RidgeRegressionTransfer": "problems.regression",
+    "RidgeSource": "problems.sources",
     "Simulation": "simulation",
-    "compare": "comparison",
-    "SweepResult": "sweeps",
+    "compare": "validation.compare",
+    "SweepResult": "validation.sweeps",
     "alpha_path": "estimators.alpha_path",
     "estimate_problem": "estimators.estimate_problem",
-    "heatmap": "sweeps",
-    "plot_alpha_path": "figures.alpha_path",
+    "heatmap": "plotting.heat_map",
+    "plot_alpha_path": "plotting.alpha_path",
     "simulate": "simulation",
-    "sweep": "sweeps",
+    "sweep": "validation.sweeps",
 }
 """Names that are imported when they are first used: what they need takes time to import."""
 

@@ -97,7 +97,10 @@ def test_every_theory_module_has_its_rule():
 
 def test_a_wrong_import_would_be_seen(tmp_path):
     wrong = tmp_path / "wrong.py"
-    wrong.write_text("from rmt_alpha.effective_ridge import effective_ridge\nimport rmt_alpha.curve\n")
+    wrong.write_text(
+        "from rmt_alpha.theory.ridge.isotropic import effective_ridge\n"
+        "import rmt_alpha.theory.isotropic.curve\n"
+    )
     assert imports_of(wrong) == {"effective_ridge", "curve"}
 
 

@@ -55,7 +55,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table and the verdict."""
-    from rmt_alpha.comparison import compare
+    from rmt_alpha.validation.compare import compare
 
     problem = problem_from(arguments)
     comparison = compare(
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(comparison)
     if arguments.plot is not None:
-        from rmt_alpha.figures.one_curve import draw_comparison
+        from rmt_alpha.plotting.curve import draw_comparison
 
         draw_comparison(comparison).savefig(arguments.plot)
     return 0 if comparison.agrees else 1

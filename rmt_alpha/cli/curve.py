@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
-from rmt_alpha.landmarks import landmarks
+from rmt_alpha.theory.landmarks import landmarks
 
 COLUMNS = ("alpha", "mean", "variance", "accuracy", "risk")
 DESCRIPTION = """\
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         arguments.out.write_text(text, encoding="utf-8")
     if arguments.plot is not None:
-        from rmt_alpha.figures.one_curve import draw_curve
+        from rmt_alpha.plotting.curve import draw_curve
 
         draw_curve(curve, alpha, band=arguments.band).savefig(arguments.plot)
     return 0

@@ -149,7 +149,7 @@ def _table(numbers: dict[str, Any]) -> list[str]:
 def _plot(model: AlphaRidgeClassifierCV, X: Any, y: Any, file: Path) -> None:
     from rmt_alpha.estimators.alpha_path import alpha_path
     from rmt_alpha.estimators.estimate_problem import estimate_problem
-    from rmt_alpha.figures.alpha_path import plot_alpha_path
+    from rmt_alpha.plotting.alpha_path import plot_alpha_path
 
     options = {"intercept_source": model.intercept_source, "fit_intercept": model.fit_intercept}
     path = alpha_path(X, y, model.coef_source, model.gamma_, **options)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import mpmath
 import numpy as np
 
-from rmt_alpha._checks import check_dps
+from rmt_alpha._core.checks import check_dps
 from rmt_alpha.cli.problem import FIELDS, add_problem_options, problem_from
-from rmt_alpha.curve import CRITERIA
-from rmt_alpha.isotropic import TransferProblem
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.theory.isotropic.curve import CRITERIA
 
 if TYPE_CHECKING:
-    from rmt_alpha.mixtures.curve import MixtureCurve
+    from rmt_alpha.theory.mixtures.curve import MixtureCurve
 
 DESCRIPTION = """\
 The factor alpha* by which to multiply the frozen source weights, what accuracy it gives, and how precise it

@@ -9,8 +9,8 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from rmt_alpha.isotropic import TransferProblem
-from rmt_alpha.problem_file import load_problem
+from rmt_alpha.cli.problem_file import load_problem
+from rmt_alpha.problems.transfer import TransferProblem
 
 FIELDS = {
     "beta": "alignment of the target mean with the source mean, in [-1, 1]",

@@ -47,8 +47,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make them; figures without data files are skipped, which is no failure."""
-    from rmt_alpha.figures.registry import catalogue
-    from rmt_alpha.reproduce import reproduce
+    from rmt_alpha.experiments.figures.registry import catalogue
+    from rmt_alpha.experiments.reproduce import reproduce
 
     if arguments.list:
         for entry in catalogue():

@@ -67,16 +67,16 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute what is missing, write the tables and the picture, print the bars."""
-    from rmt_alpha.study.report import report
-    from rmt_alpha.study.run import SEEDS, plan, run_study
-    from rmt_alpha.study.store import Record
-    from rmt_alpha.study.tasks import find_study
+    from rmt_alpha.experiments.study.report import report
+    from rmt_alpha.experiments.study.run import SEEDS, plan, run_study
+    from rmt_alpha.experiments.study.store import Record
+    from rmt_alpha.experiments.study.tasks import find_study
 
     study = find_study(arguments.name)
     if unknown := [pair for pair in arguments.pairs or () if pair not in study.pairs]:
         raise ValueError(f"--pairs must be among {', '.join(study.pairs)}; got {', '.join(unknown)}")
     if arguments.model is not None:
-        from rmt_alpha.sentences import use_model
+        from rmt_alpha.experiments.data.sentences import use_model
 
         use_model(arguments.model)
     for name, value in (("--splits", arguments.splits), ("--jobs", arguments.jobs)):

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rmt_alpha.sweeps.drawing import heatmap, parse_plot, select
-from rmt_alpha.sweeps.grid import Grid, read_grid
-from rmt_alpha.sweeps.plan import SweepPlan
-from rmt_alpha.sweeps.result import SweepResult, blank
-from rmt_alpha.sweeps.run import SweepError, SweepInterrupted, run_sweep
-from rmt_alpha.sweeps.store import StoreError
+from rmt_alpha.plotting.heat_map import heatmap, parse_plot, select
+from rmt_alpha.validation.sweeps.grid import Grid, read_grid
+from rmt_alpha.validation.sweeps.plan import SweepPlan
+from rmt_alpha.validation.sweeps.result import SweepResult, blank
+from rmt_alpha.validation.sweeps.run import SweepError, SweepInterrupted, run_sweep
+from rmt_alpha.validation.sweeps.store import StoreError
 
 DESCRIPTION = """\
 Theory and simulation at every point of a grid of problems. What is finished is recorded at once in an SQLite

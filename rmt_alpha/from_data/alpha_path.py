@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha._checks import as_real
+from rmt_alpha._core.checks import as_real
 from rmt_alpha.from_data.class_law import ClassLaw
 from rmt_alpha.from_data.criteria import DEFAULT, find_criterion
 from rmt_alpha.from_data.criteria.base import Criterion

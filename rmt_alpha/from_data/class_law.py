@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
-from rmt_alpha.mixtures.orthant import orthant_probability
+from rmt_alpha.theory.mixtures.orthant import orthant_probability
 
 
 @dataclass(frozen=True, eq=False)

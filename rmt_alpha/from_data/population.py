@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha._arithmetic import Arithmetic
-from rmt_alpha.curve import AlphaCurve
+from rmt_alpha._core.arithmetic import Arithmetic
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.score_moments import ScoreMoments
 from rmt_alpha.from_data.spectrum import SpectrumEstimate
+from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 
 @dataclass(frozen=True)

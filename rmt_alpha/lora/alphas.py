@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from rmt_alpha._checks import Range, as_real, check_range
+from rmt_alpha._core.checks import Range, as_real, check_range
 from rmt_alpha.lora.layers import AlphaLayer
 from rmt_alpha.lora.row_scale import RowScale
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from peft import LoraConfig
 
-from rmt_alpha._checks import check_choice
+from rmt_alpha._core.checks import check_choice
 from rmt_alpha.lora._extra import peft_version
 from rmt_alpha.lora.register import ALPHA_LORA
 

@@ -7,7 +7,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from rmt_alpha._checks import as_real
+from rmt_alpha._core.checks import as_real
 
 LARGEST_ALPHA = 1e60
 """Squares of larger alphas could overflow."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from rmt_alpha._checks import check_choice
+from rmt_alpha._core.checks import check_choice
 from rmt_alpha.simulation.arguments import check_alpha
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]

@@ -10,16 +10,16 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from rmt_alpha._checks import check_choice
+from rmt_alpha._core.checks import check_choice
 from rmt_alpha.simulation.arguments import check_count, check_jobs, check_limit, check_tolerance, root_seed
-from rmt_alpha.simulation.mixture_data import CLASS_COUNTS
+from rmt_alpha.simulation.mixtures.data import CLASS_COUNTS
 from rmt_alpha.simulation.result import Simulation
 from rmt_alpha.simulation.samplers import Batch, Sampler, choose_sampler
 
 if TYPE_CHECKING:
-    from rmt_alpha.isotropic import TransferProblem
-    from rmt_alpha.mixtures.finetuning import FineTuning
-    from rmt_alpha.mixtures.regression_transfer import RidgeRegressionTransfer
+    from rmt_alpha.problems.fine_tuning import FineTuning
+    from rmt_alpha.problems.regression import RidgeRegressionTransfer
+    from rmt_alpha.problems.transfer import TransferProblem
 
 METHODS = ("auto", "dense", "krylov")
 TOLERANCE = 1e-12

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha._checks import check_choice
+from rmt_alpha._core.checks import check_choice
 from rmt_alpha.simulation.arguments import check_alpha
 from rmt_alpha.simulation.draws import FloatArray
-from rmt_alpha.simulation.mixture_data import Covariance
-from rmt_alpha.simulation.mixture_fit import ridge
-from rmt_alpha.simulation.setting import scalar, whole
+from rmt_alpha.simulation.isotropic.setting import scalar, whole
+from rmt_alpha.simulation.mixtures.data import Covariance
+from rmt_alpha.simulation.mixtures.fit import ridge
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class RegressionDraws:
     --------
     >>> import numpy as np
     >>> import rmt_alpha as ra
-    >>> from rmt_alpha.mixtures.regression_transfer import RidgeRegressionTransfer
+    >>> from rmt_alpha.problems.regression import RidgeRegressionTransfer
     >>> problem = RidgeRegressionTransfer(
     ...     1.0, np.ones(20), np.arange(20.0), 1.0, n=30, gamma=0.1
     ... )

@@ -178,7 +178,7 @@ def test_interruption_is_130(monkeypatch, capsys):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rmt_alpha.comparison.compare", stop)
+    monkeypatch.setattr("rmt_alpha.validation.compare.compare", stop)
     status, _, err = run(capsys, "compare", *PROBLEM)
     assert status == 130
     assert "interrupted" in err

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from rmt_alpha.cli import main
-from rmt_alpha.problem_file import load_problem
+from rmt_alpha.cli.problem_file import load_problem
 
 TEXT = """
 n = 30

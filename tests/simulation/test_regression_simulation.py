@@ -9,9 +9,9 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import rmt_alpha as ra
-from rmt_alpha.mixtures.regression_transfer import RidgeRegressionTransfer
-from rmt_alpha.regression import regression_risk
+from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.simulation import regression
+from rmt_alpha.theory.mixtures.regression import regression_risk
 
 P, N = 60, 40
 ALPHAS = [0.0, 1.0, -0.5]

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from rmt_alpha._checks import check_choice
+from rmt_alpha._core.checks import check_choice
 from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
 from rmt_alpha.from_data.convex.solution import Solution
 from rmt_alpha.from_data.criteria.base import Choice, index_of_best

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rmt_alpha._checks import check_choice
+from rmt_alpha._core.checks import check_choice
 from rmt_alpha.from_data.criteria.base import Choice, Criterion
 from rmt_alpha.from_data.criteria.consensus import Consensus
 from rmt_alpha.from_data.criteria.evidence import Evidence

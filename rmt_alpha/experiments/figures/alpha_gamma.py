@@ -1,0 +1,196 @@
+r"""The best alpha, and what it buys, as functions of the target ridge gamma.
+
+N = 2000 source and n = 40 target samples in dimension p = 400, all norms and the source ridge 1.  As gamma
+grows, gamma alpha* tends to the finite value eta s / (m^2 ||w~||^2 - s^2), with s the inner product of the
+source vector w~ and the target mean of norm m; and the accuracy at alpha*(gamma) rises all the way: with
+identity covariance a strong ridge with the right alpha beats every weaker one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from rmt_alpha._core.arithmetic import FLOAT
+from rmt_alpha.experiments.figures._optimum import simulated_optimum
+from rmt_alpha.plotting import style
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.simulation import simulate
+from rmt_alpha.theory.isotropic.stage import source_vector
+from rmt_alpha.theory.ridge.isotropic import effective_ridge
+
+NAME = "alpha_gamma"
+TITLE = "The best alpha, and the accuracy that it buys, against the target ridge."
+NEEDS_DATA = False
+
+BETAS = (0.2, 0.5, 0.8)
+SETTING = {"p": 400, "n": 40, "N": 2000}
+POINTS = (1e-3, 1e-1, 1e1, 1e3)
+SEED = 2512
+
+
+@dataclass(frozen=True, eq=False)
+class AlphaGamma:
+    """The best alpha and accuracies.
+
+    Attributes
+    ----------
+    betas : tuple of float
+    gammas : ndarray of shape (n_gammas,)
+    optimal_alpha : ndarray of shape (n_betas, n_gammas)
+    limit : ndarray of shape (n_betas,)
+        What gamma alpha* tends to.
+    at_optimum, at_1, at_0 : ndarray of shape (n_betas, n_gammas)
+        Predicted accuracy at alpha*, 1 and 0.
+    points : ndarray of shape (n_points,)
+        Ridges that were simulated.
+    simulated, stderr, theory_there : ndarray of shape (n_betas, n_points)
+        The alpha with the highest average simulated accuracy, its standard error, and the theory.
+    accuracy, accuracy_stderr, accuracy_std, accuracy_theory : ndarray of shape (n_betas, n_points)
+        Simulated accuracy at the theory's alpha*, its standard error, the standard deviation of a draw, and
+        theory.
+    draws : int
+        Number of draws per point.
+    """
+
+    betas: tuple[float, ...]
+    gammas: NDArray[np.float64]
+    optimal_alpha: NDArray[np.float64]
+    limit: NDArray[np.float64]
+    at_optimum: NDArray[np.float64]
+    at_1: NDArray[np.float64]
+    at_0: NDArray[np.float64]
+    points: NDArray[np.float64]
+    simulated: NDArray[np.float64]
+    stderr: NDArray[np.float64]
+    theory_there: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    accuracy_stderr: NDArray[np.float64]
+    accuracy_std: NDArray[np.float64]
+    accuracy_theory: NDArray[np.float64]
+    draws: int
+
+
+def problem(beta: Any, gamma: Any) -> TransferProblem:
+    """The problem of one point, or of arrays of points."""
+    return TransferProblem(beta=beta, gamma=gamma, **SETTING)
+
+
+def strong_ridge_limit(beta: Any) -> Any:
+    """What gamma alpha* tends to as gamma grows: eta s / (m^2 ||w~||^2 - s^2) with s = beta g and m = 1."""
+    g, noise2 = source_vector(1.0, effective_ridge(SETTING["p"], SETTING["N"], 1.0), FLOAT)
+    return SETTING["p"] / SETTING["n"] * beta * g / (g**2 + noise2 - (beta * g) ** 2)
+
+
+def compute(quick: bool = False, data: Any = None) -> AlphaGamma:
+    """Evaluate the formulas and simulate.
+
+    Parameters
+    ----------
+    quick : bool
+        1000 draws for each point instead of 10000.
+    data
+        Not used: no data files are needed.
+    """
+    draws = 1000 if quick else 10_000
+    gammas, points = np.logspace(-3, 3, 181), np.array(POINTS)
+    betas = np.array(BETAS)[:, None]
+    curve, there = problem(betas, gammas).curve(), problem(betas, points).curve()
+    theory = there.optimal_alpha()
+    optima, accuracies = np.empty((len(BETAS), len(POINTS), 2)), np.empty((len(BETAS), len(POINTS), 3))
+    for i, beta in enumerate(BETAS):
+        for j, gamma in enumerate(POINTS):
+            run = simulate(problem(beta, gamma), theory[i, j], replicates=draws, rng=(SEED, i, j))
+            optima[i, j] = simulated_optimum(run.draws)
+            accuracies[i, j] = run.accuracy, run.accuracy_stderr, run.draws.accuracy.std(ddof=1)
+    return AlphaGamma(
+        betas=BETAS,
+        gammas=gammas,
+        optimal_alpha=curve.optimal_alpha(),
+        limit=strong_ridge_limit(np.array(BETAS)),
+        at_optimum=curve.accuracy(curve.optimal_alpha()),
+        at_1=curve.accuracy(1.0),
+        at_0=curve.accuracy(0.0),
+        points=points,
+        simulated=optima[..., 0],
+        stderr=optima[..., 1],
+        theory_there=theory,
+        accuracy=accuracies[..., 0],
+        accuracy_stderr=accuracies[..., 1],
+        accuracy_std=accuracies[..., 2],
+        accuracy_theory=there.accuracy(theory),
+        draws=draws,
+    )
+
+
+def tables(result: AlphaGamma) -> dict[str, tuple[list[str], list[list[Any]]]]:
+    """The curves, and the simulated points beside the theory."""
+    curves, points = [], []
+    for i, beta in enumerate(result.betas):
+        lines = (result.gammas, result.optimal_alpha[i], result.at_optimum[i], result.at_1[i], result.at_0[i])
+        curves += [[beta, *values] for values in zip(*lines, strict=True)]
+        columns = (
+            result.points,
+            result.theory_there[i],
+            result.simulated[i],
+            result.stderr[i],
+            result.accuracy_theory[i],
+            result.accuracy[i],
+            result.accuracy_stderr[i],
+            result.accuracy_std[i],
+        )
+        points += [[beta, *values, result.draws] for values in zip(*columns, strict=True)]
+    header = ["beta", "gamma", "optimal_alpha", "accuracy_optimal", "accuracy_1", "accuracy_0"]
+    point_header = ["beta", "gamma", "alpha_theory", "alpha_simulated", "alpha_standard_error"]
+    point_header += ["accuracy_theory", "accuracy_simulated", "accuracy_standard_error"]
+    point_header += ["accuracy_std_of_a_draw", "draws"]
+    return {"alpha_gamma": (header, curves), "alpha_gamma_simulated": (point_header, points)}
+
+
+@style.styled
+def draw(result: AlphaGamma) -> Figure:
+    """Left: alpha* and its strong-ridge limit.  Right: accuracy at alpha*, 1 and 0, one panel per beta."""
+    figure, axes = style.panels(2, 2, size=(3.8, 2.7))
+    left, *rest = axes.flat
+    # The three accuracies in three colours; the three betas on the left in three others.
+    for i, beta in enumerate(result.betas):
+        color = (style.SKY, style.PURPLE, style.BLACK)[i]
+        left.plot(
+            result.gammas,
+            result.optimal_alpha[i],
+            color=color,
+            linestyle=style.DASHES[i],
+            label=rf"$\beta = {beta}$",
+        )
+        style.points(left, result.points, result.simulated[i], 2 * result.stderr[i], color=color)
+    strong = result.gammas >= 3
+    asymptotes = result.limit[:, None] / result.gammas[strong]
+    lines = left.plot(result.gammas[strong], asymptotes.T, color=style.GREY, linewidth=0.9, zorder=1)
+    lines[0].set_label(r"limit of $\gamma\alpha^*$, over $\gamma$")
+    left.set(xscale="log", yscale="log", xlabel=r"target ridge $\gamma$", ylabel=r"best alpha $\alpha^*$")
+    left.set_title(r"the best $\alpha$")
+    left.legend(loc="lower left", handlelength=3)
+    for i, (ax, beta) in enumerate(zip(rest, result.betas, strict=True)):
+        for kind, values, dash in (
+            ("best", result.at_optimum[i], "-"),
+            ("one", result.at_1[i], style.DASHES[1]),
+            ("zero", result.at_0[i], style.DASHES[2]),
+        ):
+            look = style.SHAPES[kind]
+            ax.plot(result.gammas, values, color=look["color"], linestyle=dash, label=look["label"])
+        style.points(
+            ax,
+            result.points,
+            result.accuracy[i],
+            2 * result.accuracy_stderr[i],
+            color=style.VERMILLION,
+            label=r"simulation at $\alpha^*$, ± 2 standard errors",
+        )
+        ax.set(xscale="log", xlabel=r"target ridge $\gamma$", ylabel="test accuracy")
+        ax.set_title(rf"accuracy, $\beta = {beta}$")
+    style.legend(figure, rest, columns=4)
+    return figure

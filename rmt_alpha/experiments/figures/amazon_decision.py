@@ -1,0 +1,133 @@
+"""Histograms of the decision function on real data against the Gaussians that the isotropic theory predicts.
+
+Two pairs of Amazon domains, N = 2000 source and n = 100 target rows, both ridges 1, alpha = 0.1, 1 and 10,
+one random split (the setting of the reference implementation's figures of alpha-LoRA, arXiv 2510.21345).  The
+predicted law of the score is N(y mean, std^2) for class y.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import stats
+
+from rmt_alpha.experiments.data.amazon_task import affine_scores, draw_splits, load_task
+from rmt_alpha.plotting import style
+
+NAME = "amazon_decision"
+TITLE = "The decision function on two pairs of Amazon domains: histograms and predicted Gaussians."
+NEEDS_DATA = True
+
+PAIRS = (("book", "dvd"), ("elec", "kitchen"))
+ALPHAS = (0.1, 1.0, 10.0)
+N_SOURCE, N_TARGET, GAMMA_SOURCE, GAMMA = 2000, 100, 1.0, 1.0
+SEED = 123
+
+
+@dataclass(frozen=True, eq=False)
+class AmazonScores:
+    r"""Scores of all test rows, and the predicted law.
+
+    Attributes
+    ----------
+    pairs : tuple of (source, target)
+    scores : tuple of ndarray of shape (n_alphas, n_test)
+        One array per pair: :math:`w_\alpha^\top x` of every test row.
+    labels : tuple of ndarray of shape (n_test,)
+        +1 (positive review) or -1.
+    mean, std : ndarray of shape (n_pairs, n_alphas)
+        Predicted law of :math:`y\, w_\alpha^\top x`.
+    predicted_accuracy : ndarray of shape (n_pairs, n_alphas)
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+    scores: tuple[NDArray[np.float64], ...]
+    labels: tuple[NDArray[np.float64], ...]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    predicted_accuracy: NDArray[np.float64]
+
+
+def compute(quick: bool = False, data: str | os.PathLike[str] | None = None) -> AmazonScores:
+    """Train on one split and score its test rows.
+
+    Parameters
+    ----------
+    quick : bool
+        Without effect: this takes a fraction of a second.
+    data : path, optional
+        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
+    """
+    scores, labels, mean, std, accuracy = [], [], [], [], []
+    alphas = np.array(ALPHAS)
+    for source, target in PAIRS:
+        task = load_task(source, target, n_source=N_SOURCE, gamma_source=GAMMA_SOURCE, data=data)
+        ((train, test),) = draw_splits(len(task.labels), N_TARGET, SEED, 1)
+        base, slope = affine_scores(task, train, test, GAMMA)
+        scores.append(base + alphas[:, None] * slope)
+        labels.append(task.labels[test])
+        curve = task.problem(N_TARGET, GAMMA).curve()
+        mean.append(curve.mean(alphas))
+        std.append(curve.std(alphas))
+        accuracy.append(curve.accuracy(alphas))
+    return AmazonScores(
+        PAIRS, tuple(scores), tuple(labels), np.array(mean), np.array(std), np.array(accuracy)
+    )
+
+
+def tables(result: AmazonScores) -> dict[str, tuple[list[str], list[list[Any]]]]:
+    """Mean and standard deviation of the score by class, measured and predicted, and the accuracy."""
+    header = ["source", "target", "alpha", "label", "rows", "mean", "predicted_mean", "std", "predicted_std"]
+    header += ["accuracy", "predicted_accuracy"]
+    rows: list[list[Any]] = []
+    for i, pair in enumerate(result.pairs):
+        for j, alpha in enumerate(ALPHAS):
+            for label in (-1, 1):
+                scores = result.scores[i][j, result.labels[i] == label]
+                numbers = [
+                    scores.mean(),
+                    label * result.mean[i, j],
+                    scores.std(ddof=1),
+                    result.std[i, j],
+                    (label * scores > 0).mean(),
+                    result.predicted_accuracy[i, j],
+                ]
+                rows.append([*pair, alpha, label, len(scores), *(round(float(x), 4) for x in numbers)])
+    return {"amazon_decision": (header, rows)}
+
+
+@style.styled
+def draw(result: AmazonScores) -> Figure:
+    """One row of panels per pair, one column per alpha."""
+    figure: Figure
+    figure, panels = style.panels(len(ALPHAS), len(result.pairs), size=(3.3, 2.5))
+    looks = {-1: (style.VERMILLION, "-", "negative"), 1: (style.BLUE, style.DASHES[1], "positive")}
+    for i, pair in enumerate(result.pairs):
+        for j, alpha in enumerate(ALPHAS):
+            axes, scores = panels[i, j], result.scores[i][j]
+            # The same bins for both classes, over all but the most extreme half percent.
+            low, high = np.quantile(scores, [0.0025, 0.9975])
+            bins, grid = np.linspace(low, high, 41), np.linspace(low, high, 300)
+            for label, (color, dashes, name) in looks.items():
+                own = scores[result.labels[i] == label]
+                weights = np.full(len(own), 1 / (len(own) * (bins[1] - bins[0])))
+                axes.hist(own, bins, weights=weights, color=color, alpha=0.4, label=f"{name} reviews")
+                density = stats.norm.pdf(grid, label * result.mean[i, j], result.std[i, j])
+                axes.plot(grid, density, color=color, linestyle=dashes, label=f"predicted, {name}")
+            axes.axvline(0, color=style.BLACK, linewidth=0.8)
+            measured = 100 * np.mean((scores > 0) == (result.labels[i] > 0))
+            predicted = 100 * result.predicted_accuracy[i, j]
+            axes.set_title(rf"$\alpha = {alpha:g}$: accuracy {measured:.1f} %, predicted {predicted:.1f} %")
+            axes.set(xlim=(low, high), yticks=[])
+            axes.spines["left"].set_visible(False)
+            axes.grid(visible=False)
+        panels[i, 0].set_ylabel(f"{pair[0]} → {pair[1]}\ndensity")
+    for axes in panels[-1]:
+        axes.set_xlabel(r"score $w_\alpha^\top x$")
+    style.legend(figure, panels[0, :1], columns=4)
+    return figure

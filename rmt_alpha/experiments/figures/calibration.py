@@ -1,0 +1,177 @@
+r"""Calibration of fine-tuned logistic regression as a function of alpha.
+
+The slope of the true log odds in the score (1: calibrated, below: overconfident), and the expected
+difference between stated and true probability.  p = 200, n = 100, a fixed source with cosine 0.7 to the best
+direction, and as long as the calibrated classifier would be at alpha = 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from rmt_alpha.plotting import style
+from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.mixture import GaussianMixture
+from rmt_alpha.problems.sources import FixedSource
+from rmt_alpha.simulation import simulate
+
+NAME = "calibration"
+TITLE = "Calibration of fine-tuned logistic regression against alpha."
+NEEDS_DATA = False
+
+P, SAMPLES, LENGTH, COSINE, SOURCE_LENGTH = 200, 100, 1.2, 0.7, 1.6
+RIDGES = (0.01, 0.1, 1.0)
+SEED = 2532
+
+
+def problem(gamma: float) -> FineTuning:
+    """Two balanced classes, uncorrelated features."""
+    mean = np.full(P, LENGTH / np.sqrt(P))
+    across = np.where(np.arange(P) % 2, -1.0, 1.0) / np.sqrt(P)
+    weights = SOURCE_LENGTH * (COSINE * mean / LENGTH + np.sqrt(1 - COSINE**2) * across)
+    return FineTuning(GaussianMixture.symmetric(mean), FixedSource(weights), SAMPLES, gamma, loss="logistic")
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Accuracy and calibration.
+
+    Attributes
+    ----------
+    alpha : ndarray of shape (a,)
+    accuracy, slope, error : ndarray of shape (ridges, a)
+    best : ndarray of shape (ridges,)
+        alpha of highest accuracy.
+    best_loss : ndarray of shape (ridges,)
+        alpha of least expected loss.
+    at_best, at_best_loss : ndarray of shape (ridges, 3)
+        Accuracy, slope and error there.
+    points : ndarray of shape (m,)
+    theory, simulated, stderr : ndarray of shape (2, ridges, m)
+        Accuracy, and slope of the log odds.
+    draws : int
+    """
+
+    alpha: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    error: NDArray[np.float64]
+    best: NDArray[np.float64]
+    best_loss: NDArray[np.float64]
+    at_best: NDArray[np.float64]
+    at_best_loss: NDArray[np.float64]
+    points: NDArray[np.float64]
+    theory: NDArray[np.float64]
+    simulated: NDArray[np.float64]
+    stderr: NDArray[np.float64]
+    draws: int
+
+
+def compute(quick: bool = False, data: Any = None) -> Calibration:
+    """Solve and simulate.
+
+    Parameters
+    ----------
+    quick : bool
+        13 alphas instead of 61, and 10 draws instead of 300.
+    data
+        Not used: no data files are needed.
+    """
+    alpha, draws = np.linspace(-1.0, 4.0, 26 if quick else 61), 10 if quick else 300
+    points = np.array([0.0, 1.0, 2.0, 3.0])
+    curves = [problem(gamma).curve() for gamma in RIDGES]
+    theory, simulated, stderr = np.empty((3, 2, len(RIDGES), len(points)))
+    for i, gamma in enumerate(RIDGES):
+        theory[:, i] = curves[i].accuracy(points), curves[i].calibration_slope(points)
+        run = simulate(problem(gamma), points, replicates=draws, rng=(SEED, i))
+        mean, variance = run.draws.class_mean, run.draws.class_variance
+        slopes = (mean[..., 1] - mean[..., 0]) / variance[..., 0]  # one spread for both classes
+        for q, values in enumerate((run.draws.accuracy, slopes)):
+            simulated[q, i], stderr[q, i] = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(draws)
+    optima = np.array(
+        [[c.optimal_alpha(tolerance=1e-4), c.optimal_alpha("loss", tolerance=1e-4)] for c in curves]
+    )
+
+    def there(k: int) -> NDArray[np.float64]:
+        return np.array(
+            [
+                [c.accuracy(a), c.calibration_slope(a), c.calibration_error(a)]
+                for c, a in zip(curves, optima[:, k], strict=True)
+            ]
+        )
+
+    return Calibration(
+        alpha=alpha,
+        accuracy=np.array([curve.accuracy(alpha) for curve in curves]),
+        slope=np.array([curve.calibration_slope(alpha) for curve in curves]),
+        error=np.array([curve.calibration_error(alpha) for curve in curves]),
+        best=optima[:, 0],
+        best_loss=optima[:, 1],
+        at_best=there(0),
+        at_best_loss=there(1),
+        points=points,
+        theory=theory,
+        simulated=simulated,
+        stderr=stderr,
+        draws=draws,
+    )
+
+
+def tables(result: Calibration) -> dict[str, tuple[list[str], list[list[Any]]]]:
+    """The curves, the best alphas, and the simulated points beside the theory."""
+    curves, optima, points = [], [], []
+    for i, gamma in enumerate(RIDGES):
+        columns = (result.alpha, result.accuracy[i], result.slope[i], result.error[i])
+        curves += [[gamma, *row] for row in zip(*columns, strict=True)]
+        optima.append([gamma, "accuracy", result.best[i], *result.at_best[i]])
+        optima.append([gamma, "loss", result.best_loss[i], *result.at_best_loss[i]])
+        for j, alpha in enumerate(result.points):
+            row = [gamma, alpha]
+            for q in range(2):
+                row += [values[q, i, j] for values in (result.theory, result.simulated, result.stderr)]
+            points.append([*row, result.draws])
+    header = ["gamma", "alpha"]
+    kinds = ("theory", "simulated", "standard_error")
+    point_header = header + [f"{name}_{kind}" for name in ("accuracy", "slope") for kind in kinds]
+    found = ["accuracy", "calibration_slope", "calibration_error"]
+    return {
+        "calibration": ([*header, *found], curves),
+        "calibration_best": (["gamma", "criterion", "alpha", *found], optima),
+        "calibration_simulated": ([*point_header, "draws"], points),
+    }
+
+
+@style.styled
+def draw(result: Calibration) -> Figure:
+    """Accuracy, slope of the log odds, and calibration error against alpha."""
+    figure, axes = style.panels(3, 1, size=(3.3, 2.9))
+    first, second, third = axes[0]
+    for i, gamma in enumerate(RIDGES):
+        color = style.SERIES[i]
+        look = {"color": color, "linestyle": style.DASHES[i], "label": rf"$\gamma = {gamma:g}$"}
+        for k, (ax, values) in enumerate(
+            ((first, result.accuracy), (second, result.slope), (third, result.error))
+        ):
+            ax.plot(result.alpha, values[i], **look)
+            style.mark(ax, "best", result.best[i], result.at_best[i, k], color=color)
+            options = {"color": color, "marker": "v", "label": r"$\alpha$ of least expected loss"}
+            style.mark(ax, "best", result.best_loss[i], result.at_best_loss[i, k], **options)
+        for q, ax in enumerate((first, second)):
+            style.points(ax, result.points, result.simulated[q, i], 2 * result.stderr[q, i], color=color)
+    second.axhline(1.0, color=style.GREY, linewidth=0.8)
+    first.set(ylabel="test accuracy")
+    second.set(ylabel="slope of the true log odds", yscale="log", ylim=(0.25, 5.0))
+    second.set_yticks((0.3, 0.5, 1, 2, 5), labels=("0.3", "0.5", "1", "2", "5"))
+    second.minorticks_off()
+    third.set(ylabel="calibration error")
+    for ax in axes[0]:
+        ax.set(xlabel=r"$\alpha$", xlim=(result.alpha[0], result.alpha[-1]))
+    label = "simulation, ± 2 standard errors"
+    first.errorbar([], [], yerr=[], fmt="o", color=style.BLACK, markersize=3.2, label=label)
+    style.legend(figure, axes[0], columns=4)
+    return figure

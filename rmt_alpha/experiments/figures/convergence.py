@@ -1,0 +1,240 @@
+r"""How fast a finite problem approaches the theory: bias of order 1/n, spread of order 1/sqrt(n).
+
+The theory is the limit of large n with p/n and N/n held fixed.  In a problem of size n
+
+    average accuracy over draws of the data  =  theory + b/n + O(1/n^2),
+    standard deviation of one draw           =  sqrt(v/n) (1 + O(1/n)),
+
+where `AlphaCurve.accuracy_std` predicts v.  Simulations from n = 40 to n = 10^7 measure both, in a
+well-conditioned problem, at p = n with a small ridge, and with a source trained on few samples.
+
+Seeing a bias b/n beneath a spread sqrt(v/n) takes n v / b^2 draws and more: there are many of them at small
+n, and where the bias still hides beneath its standard error the figure shows an upper bound, no point.
+Exponents are fitted to all sizes alike, whether resolved or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from rmt_alpha.experiments.figures._power_law import PowerLaw, fit_power_law, std_with_stderr
+from rmt_alpha.plotting import style
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.simulation import simulate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NAME = "convergence"
+TITLE = "Convergence: the theory's bias falls like 1/n, the spread of one draw like 1/sqrt(n)."
+NEEDS_DATA = False
+
+SIZES = (40, 100, 200, 400, 1000, 2000, 4000, 10**4, 10**5, 10**6, 10**7)
+QUICK_SIZES = (40, 100, 400, 10**3, 10**4, 10**5, 10**6, 10**7)
+ALPHA = 1.0
+SEED = 2517
+RESOLVED = 3.0
+"""Standard errors from which on a bias is shown as a point."""
+ONE_SIDED = 1.645
+"""95 % quantile of the standard normal law."""
+
+
+class Case(NamedTuple):
+    """One problem at every size: p = eta n and N = source n."""
+
+    label: str
+    eta: float
+    source: float | None
+    fields: dict[str, float]
+    draws: int
+
+    def draws_at(self, n: int, share: float) -> int:
+        """Draws of the data: four times as many where they are cheap, a quarter where no bias can show."""
+        return round(self.draws * share * (4.0 if n <= 100 else 1.0 if n <= 10**4 else 0.25))
+
+    def problem(self, n: int) -> TransferProblem:
+        """The problem with n target samples."""
+        N = None if self.source is None else round(self.source * n)
+        return TransferProblem(p=round(self.eta * n), n=n, N=N, **self.fields)
+
+
+CASES = (
+    Case("well conditioned: $p = n/4$", 0.25, None, {"beta": 0.6, "gamma": 0.3}, 80_000),
+    Case(
+        r"near-singular: $p = n$, $\gamma = 0.01$",
+        1.0,
+        None,
+        {"beta": 0.6, "gamma": 0.01, "mu": 2.0, "mu_orth": 2.0},
+        28_000,
+    ),
+    Case(
+        "trained source: $N = n/2$, $p = n/4$",
+        0.25,
+        0.5,
+        {"beta": 0.8, "gamma": 1.0, "gamma_source": 0.1, "mu": 1.5, "mu_orth": 1.5},
+        70_000,
+    ),
+)
+"""The columns of the figure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One problem at every size.
+
+    Attributes
+    ----------
+    case : Case
+    n : ndarray of shape (n_sizes,)
+    draws : ndarray of shape (n_sizes,)
+        Number of draws of the data.
+    theory : float
+        Predicted accuracy, the same at every size.
+    theory_std : ndarray of shape (n_sizes,)
+        Predicted standard deviation of one draw.
+    mean, mean_stderr : ndarray of shape (n_sizes,)
+        Average simulated accuracy and its standard error.
+    std, std_stderr : ndarray of shape (n_sizes,)
+        Standard deviation of one simulated draw and its standard error.
+    """
+
+    case: Case
+    n: NDArray[np.float64]
+    draws: NDArray[np.float64]
+    theory: float
+    theory_std: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    mean_stderr: NDArray[np.float64]
+    std: NDArray[np.float64]
+    std_stderr: NDArray[np.float64]
+
+    @property
+    def bias(self) -> NDArray[np.float64]:
+        """Average minus theory."""
+        return self.mean - self.theory
+
+    @property
+    def resolved(self) -> NDArray[np.bool_]:
+        """Where the bias exceeds `RESOLVED` standard errors."""
+        return np.abs(self.bias) > RESOLVED * self.mean_stderr
+
+    @property
+    def bias_bound(self) -> NDArray[np.float64]:
+        """Upper bound of the absolute bias, at 95 % confidence."""
+        return np.abs(self.bias) + ONE_SIDED * self.mean_stderr
+
+    def fits(self) -> dict[str, PowerLaw]:
+        """Power laws of bias and spread with free exponents, and of the bias with exponent -1."""
+        bias, error = self.bias, self.mean_stderr
+        return {
+            "bias": fit_power_law(self.n, bias, error, guess=-1.0),
+            "spread": fit_power_law(self.n, self.std, self.std_stderr, guess=-0.5),
+            "bias, exponent fixed": fit_power_law(self.n, bias, error, guess=-1.0, fixed=True),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Convergence:
+    """All numbers: one study per problem, and the power laws fitted to it."""
+
+    studies: tuple[Study, ...]
+    fits: tuple[dict[str, PowerLaw], ...]
+
+
+def study(case: Case, sizes: tuple[int, ...], share: float, seed: int) -> Study:
+    """Simulate one problem at every size, with ``share`` of its draws."""
+    rows = []
+    for i, n in enumerate(sizes):
+        problem = case.problem(n)
+        draws = case.draws_at(n, share)
+        accuracy = simulate(problem, ALPHA, replicates=draws, rng=(SEED, seed, i)).draws.accuracy
+        std, std_stderr = std_with_stderr(accuracy)
+        predicted = problem.curve().accuracy_std(ALPHA)
+        rows.append([n, draws, predicted, accuracy.mean(), std / np.sqrt(draws), std, std_stderr])
+    n, draws, *columns = np.array(rows, dtype=float).T
+    return Study(case, n, draws, float(case.problem(sizes[0]).curve().accuracy(ALPHA)), *columns)
+
+
+def compute(quick: bool = False, data: Any = None) -> Convergence:
+    """Simulate from n = 40 to n = 10^7 and fit the exponents.
+
+    Parameters
+    ----------
+    quick : bool
+        A twentieth of the draws, and fewer sizes.
+    data
+        Not used: no data files are needed.
+    """
+    sizes, share = (QUICK_SIZES, 0.05) if quick else (SIZES, 1.0)
+    studies = tuple(study(case, sizes, share, seed) for seed, case in enumerate(CASES))
+    return Convergence(studies, tuple(each.fits() for each in studies))
+
+
+def tables(result: Convergence) -> dict[str, tuple[list[str], list[list[Any]]]]:
+    """Bias and spread at every size, and the fitted power laws."""
+    points, laws = [], []
+    for each, fits in zip(result.studies, result.fits, strict=True):
+        name = each.case.label.replace("$", "").replace("\\", "")
+        for i, n in enumerate(each.n):
+            problem = each.case.problem(round(n))
+            samples = "known source" if problem.N is None else problem.N
+            values = [each.draws, each.mean, each.mean_stderr, each.bias]
+            values += [n * each.bias, n * each.mean_stderr, each.resolved.astype(int), each.bias_bound]
+            values += [each.theory_std, each.std, each.std_stderr, each.std / each.theory_std]
+            points.append([name, problem.p, n, samples, ALPHA, each.theory, *(value[i] for value in values)])
+        for quantity, expected in (("bias", -1.0), ("spread", -0.5), ("bias, exponent fixed", -1.0)):
+            law = fits[quantity]
+            predicted = each.theory_std[0] * np.sqrt(each.n[0]) if quantity == "spread" else "not predicted"
+            laws.append([name, quantity, expected, *law[2:], *law[:2], predicted])
+    header = ["problem", "p", "n", "N", "alpha", "theory", "draws", "simulated", "standard_error", "bias"]
+    header += ["n_times_bias", "n_times_standard_error", "bias_resolved", "bias_upper_bound_95"]
+    header += ["theory_std", "simulated_std", "std_standard_error", "std_ratio"]
+    law_header = ["problem", "quantity", "expected_exponent", "exponent", "exponent_standard_error"]
+    law_header += ["factor", "factor_standard_error", "predicted_factor"]
+    return {"convergence": (header, points), "convergence_exponents": (law_header, laws)}
+
+
+@style.styled
+def draw(result: Convergence) -> Figure:
+    """One column per problem: bias and spread against n, and below the spread relative to its prediction."""
+    figure, axes = style.panels(
+        len(result.studies), 2, size=(3.4, 2.6), sharex=True, sharey="row", height_ratios=[1.7, 1]
+    )
+    for (upper, lower), each, fits in zip(axes.T, result.studies, result.fits, strict=True):
+        _draw_sizes(upper, each, fits)
+        ratio = each.std / each.theory_std
+        lower.axhline(0.0, color=style.BLUE)
+        style.points(lower, each.n, 100 * (ratio - 1), 200 * each.std_stderr / each.theory_std)
+        upper.set(title=each.case.label, xscale="log", yscale="log")
+        lower.set(xlabel="target samples $n$")
+    axes[0, 0].set_ylabel("bias and spread\nof the accuracy at $\\alpha = 1$")
+    axes[1, 0].set_ylabel("spread: simulation\nagainst theory (%)")
+    style.legend(figure, axes[0], columns=3)
+    return figure
+
+
+def _draw_sizes(ax: Axes, each: Study, fits: dict[str, PowerLaw]) -> None:
+    """Bias and spread against n, with the fitted exponents as text."""
+    found, red = each.resolved, style.VERMILLION
+    ax.plot(each.n, each.theory_std, color=style.BLUE, label="spread of one draw: theory")
+    style.points(ax, each.n, each.std, 2 * each.std_stderr, label="spread: simulation, ± 2 standard errors")
+    label = "bias: simulation, ± 2 standard errors"
+    size, error = np.abs(each.bias[found]), 2 * each.mean_stderr[found]
+    style.points(ax, each.n[found], size, error, color=red, marker="s", markersize=4.0, label=label)
+    hollow: dict[str, Any] = {"marker": "v", "markersize": 5.5, "markerfacecolor": "white", "color": red}
+    label = "bias not resolved: 95 % upper bound"
+    ax.plot(each.n[~found], each.bias_bound[~found], linestyle="none", label=label, **hollow)
+    line = abs(fits["bias, exponent fixed"](each.n))
+    ax.plot(each.n, line, color=red, linestyle=style.DASHES[1], label="bias: $b/n$ with $b$ fitted")
+    for name, digits, color, x, y, side in (
+        ("spread", 4, style.BLUE, 0.97, 0.9, "right"),
+        ("bias", 2, red, 0.04, 0.1, "left"),
+    ):
+        law = fits[name]
+        text = rf"{name} $\propto\, n^{{{law.exponent:.{digits}f} \pm {law.exponent_stderr:.{digits}f}}}$"
+        ax.text(x, y, text, transform=ax.transAxes, ha=side, va="center", color=color)

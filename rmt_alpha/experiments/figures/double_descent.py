@@ -1,0 +1,195 @@
+r"""Double descent: accuracy and risk against the number of target samples, with and without a source.
+
+Without ridge the fit passes through all n <= p samples.  At n = p there is a single way to do so: weights
+grow without bound, accuracy falls to 1/2 and the risk diverges, whatever alpha.  A ridge removes the
+divergence, and alpha* raises what remains.  For n > p and gamma = 0 the source has no influence: all alphas
+are the same.  (For the smallest gamma > 0 it has, at alpha* of order 1/gamma.)
+
+Dimension p = 1000, N = 5000 source samples, source ridge 5, all norms 1, beta = 0.8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from rmt_alpha.plotting import style
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.simulation import simulate
+
+NAME = "double_descent"
+TITLE = "Double descent in the number of target samples, at alpha = 0, 1 and alpha*."
+NEEDS_DATA = False
+
+GAMMAS = (0.0, 0.01, 0.3)
+SETTING = {"beta": 0.8, "p": 1000, "N": 5000, "gamma_source": 5.0}
+POINTS = (60, 130, 280, 500, 800, 1000, 1250, 2000, 3600, 7000)
+KINDS = ("zero", "one", "best")
+SEED = 2518
+
+
+@dataclass(frozen=True, eq=False)
+class DoubleDescent:
+    """Predicted and simulated accuracy and risk.
+
+    Attributes
+    ----------
+    gammas : tuple of float
+    samples : ndarray of shape (n_samples,)
+        Numbers of target samples.
+    optimal_alpha, optimal_alpha_risk : ndarray of shape (n_gammas, n_samples)
+        The best alpha for the accuracy and for the risk; 0 where the source has no influence.
+    accuracy, risk : ndarray of shape (n_gammas, 3, n_samples)
+        Predicted at alpha = 0, 1 and the best alpha for that quantity.
+    points : ndarray of shape (n_points,)
+    simulated_accuracy, accuracy_stderr : ndarray of shape (n_gammas, 3, n_points)
+        Average over the draws and its standard error, nan where it was not simulated: at n = p without ridge.
+    simulated_risk, risk_stderr : ndarray of shape (n_gammas, 3, n_points)
+    accuracy_there, risk_there : ndarray of shape (n_gammas, 3, n_points)
+        The predictions at ``points``, nan where there is no simulation.
+    draws : int
+        Number of draws per point.
+    """
+
+    gammas: tuple[float, ...]
+    samples: NDArray[np.float64]
+    optimal_alpha: NDArray[np.float64]
+    optimal_alpha_risk: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    risk: NDArray[np.float64]
+    points: NDArray[np.float64]
+    simulated_accuracy: NDArray[np.float64]
+    accuracy_stderr: NDArray[np.float64]
+    simulated_risk: NDArray[np.float64]
+    risk_stderr: NDArray[np.float64]
+    accuracy_there: NDArray[np.float64]
+    risk_there: NDArray[np.float64]
+    draws: int
+
+
+def problem(gamma: Any, n: Any) -> TransferProblem:
+    """The problem of one point, or of arrays of points."""
+    return TransferProblem(gamma=gamma, n=n, **SETTING)
+
+
+def predict(gamma: float, n: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Both best alphas, shape (2, n_samples), and accuracy and risk at alpha = 0, 1, best, (3, n_samples)."""
+    curve = problem(gamma, n).curve()
+    alphas = np.array([curve.optimal_alpha(), curve.optimal_alpha("risk")])
+    alphas[:, (gamma == 0) & (n > SETTING["p"])] = 0.0  # least squares: no alpha has any influence
+    zero, one = np.zeros(n.shape), np.ones(n.shape)
+    accuracy, risk = (
+        np.array([method(alpha) for alpha in (zero, one, best)])
+        for method, best in zip((curve.accuracy, curve.risk), alphas, strict=True)
+    )
+    return alphas, accuracy, risk
+
+
+def compute(quick: bool = False, data: Any = None) -> DoubleDescent:
+    """Evaluate the formulas and simulate.
+
+    Parameters
+    ----------
+    quick : bool
+        400 draws for each point instead of 4000.
+    data
+        Not used: no data files are needed.
+    """
+    draws = 400 if quick else 4000
+    p = SETTING["p"]
+    near = np.logspace(-4, -1, 61)  # closer and closer to n = p, where the ridgeless limit does not exist
+    samples = np.sort(np.concatenate([p * np.logspace(-1.5, 1, 300), p * (1 - near), p * (1 + near)]))
+    points = np.array(POINTS, float)
+    shape = (len(GAMMAS), len(KINDS), points.size)
+    means, errors, theory = (np.full((2, *shape), np.nan) for _ in range(3))
+    for i, gamma in enumerate(GAMMAS):
+        for j, n in enumerate(POINTS):
+            if gamma == 0 and n == p:
+                continue
+            best, accuracy, risk = predict(gamma, np.array([float(n)]))
+            run = simulate(problem(gamma, n), [0, 1, *best[:, 0]], replicates=draws, rng=(SEED, i, j))
+            for k, quantity in enumerate(("accuracy", "risk")):
+                pick = [0, 1, 2 + k]
+                means[k, i, :, j] = getattr(run, quantity)[pick]
+                errors[k, i, :, j] = getattr(run, f"{quantity}_stderr")[pick]
+                theory[k, i, :, j] = (accuracy, risk)[k][:, 0]
+    lines = [predict(gamma, samples) for gamma in GAMMAS]
+    best = np.array([alphas for alphas, _, _ in lines])
+    return DoubleDescent(
+        gammas=GAMMAS,
+        samples=samples,
+        optimal_alpha=best[:, 0],
+        optimal_alpha_risk=best[:, 1],
+        accuracy=np.array([accuracy for _, accuracy, _ in lines]),
+        risk=np.array([risk for _, _, risk in lines]),
+        points=points,
+        simulated_accuracy=means[0],
+        accuracy_stderr=errors[0],
+        simulated_risk=means[1],
+        risk_stderr=errors[1],
+        accuracy_there=theory[0],
+        risk_there=theory[1],
+        draws=draws,
+    )
+
+
+def tables(result: DoubleDescent) -> dict[str, tuple[list[str], list[list[Any]]]]:
+    """The curves, and the simulated points beside the theory."""
+    curves, points = [], []
+    for i, gamma in enumerate(result.gammas):
+        columns = [result.samples, result.optimal_alpha[i], result.optimal_alpha_risk[i]]
+        columns += [*result.accuracy[i], *result.risk[i]]
+        curves += [[gamma, *values] for values in zip(*columns, strict=True)]
+        for k, alpha in enumerate(("0", "1", "best")):
+            there = (
+                result.points,
+                result.accuracy_there[i, k],
+                result.simulated_accuracy[i, k],
+                result.accuracy_stderr[i, k],
+                result.risk_there[i, k],
+                result.simulated_risk[i, k],
+                result.risk_stderr[i, k],
+            )
+            rows = [[gamma, alpha, *row, result.draws] for row in zip(*there, strict=True)]
+            points += [row for row in rows if np.isfinite(row[3])]
+    header = ["gamma", "n", "optimal_alpha", "optimal_alpha_risk"]
+    header += [f"{quantity}_{alpha}" for quantity in ("accuracy", "risk") for alpha in ("0", "1", "optimal")]
+    point_header = ["gamma", "alpha", "n", "accuracy_theory", "accuracy_simulated", "accuracy_standard_error"]
+    point_header += ["risk_theory", "risk_simulated", "risk_standard_error", "draws"]
+    return {"double_descent": (header, curves), "double_descent_simulated": (point_header, points)}
+
+
+@style.styled
+def draw(result: DoubleDescent) -> Figure:
+    """Accuracy above, risk below; one column per ridge."""
+    figure, axes = style.panels(len(result.gammas), 2, size=(3.1, 2.5), sharex=True, sharey="row")
+    ratio, there = (values / SETTING["p"] for values in (result.samples, result.points))
+    rows = (
+        (axes[0], result.accuracy, result.simulated_accuracy, result.accuracy_stderr),
+        (axes[1], result.risk, result.simulated_risk, result.risk_stderr),
+    )
+    # The ridgeless fit's alphas coincide right of n = p: wide lines below, narrow ones on top.
+    looks = zip(KINDS, (3.2, 2.0, 1.4), (style.DASHES[0], style.DASHES[1], style.DASHES[0]), strict=True)
+    for k, (kind, width, dash) in enumerate(looks):
+        shape = style.SHAPES[kind]
+        look = {"color": shape["color"], "linewidth": width, "linestyle": dash, "label": shape["label"]}
+        for row, lines, means, errors in rows:
+            for i, ax in enumerate(row):
+                ax.plot(ratio, lines[i, k], **look)
+                style.points(ax, there, means[i, k], 2 * errors[i, k], markersize=2.8, label="_")
+    for i, gamma in enumerate(result.gammas):
+        axes[0, i].set_title(r"no ridge, $\gamma = 0$" if gamma == 0 else rf"target ridge $\gamma = {gamma}$")
+        axes[1, i].set_xlabel("target samples per dimension, $n/p$")
+        for ax in axes[:, i]:
+            ax.axvline(1.0, color=style.GREY, linewidth=0.8, linestyle=":", zorder=1)
+    axes[0, 0].set(ylabel="test accuracy", xscale="log", ylim=(0.49, 0.85))
+    axes[1, 0].set(ylabel="test risk", yscale="log", ylim=(0.4, 60))
+    axes[0, 0].errorbar(
+        [], [], yerr=[], fmt="o", color=style.BLACK, markersize=2.8, label="simulation, ± 2 standard errors"
+    )
+    style.legend(figure, axes[0], columns=4)
+    return figure

@@ -1,0 +1,255 @@
+r"""Where plain fine-tuning harms: the gain of alpha = 1 over alpha = 0, over alignment and target samples.
+
+Three borders divide the plane: alpha* = 0, where the source is worth nothing; alpha* = 1, where plain
+fine-tuning is the best; and between them the border of negative transfer, where alpha = 1 and alpha = 0 are
+equally good, because 1 is the upper end of the interval of alphas that help.  To its left alpha = 1 loses,
+although a smaller or a negative alpha would gain.
+
+Two sources in dimension p = 400: a well-trained one (N = 4000, source ridge 1) and an overfitted one
+(N = 480, source ridge 0.01).  Target ridge 0.3, all norms 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import optimize
+
+from rmt_alpha.plotting import style
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.simulation import simulate
+
+NAME = "negative_transfer"
+TITLE = "The phase diagram of negative transfer: where alpha = 1 beats alpha = 0, and where it harms."
+NEEDS_DATA = False
+
+
+class Source(NamedTuple):
+    """One column of the figure."""
+
+    label: str
+    fields: dict[str, float]
+
+
+SOURCES = (
+    Source(r"well-trained source, $N = 10\,p$", {"N": 4000, "gamma_source": 1.0}),
+    Source(r"overfitted source, $N = 1.2\,p$", {"N": 480, "gamma_source": 0.01}),
+)
+SETTING = {"p": 400, "gamma": 0.3}
+SLICES = (40, 400, 2000)
+"""Target samples of the curves in the second row."""
+POINTS = (-0.8, -0.4, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Alignments that were simulated."""
+SEED = 2519
+LOSS = 0.3
+"""The colour scale ends at a loss of this size: beyond it everything is equally bad."""
+SLICE_COLORS = (style.BLUE, style.PURPLE, style.GREEN)
+NOTES = (
+    ((-0.5, 2.5, "$\\alpha = 1$ harms,\na negative $\\alpha$ helps"), (0.68, 0.3, "$\\alpha = 1$\nhelps")),
+    (
+        (0.48, 2.5, "$\\alpha = 1$ harms,\na smaller $\\alpha > 0$ helps"),
+        (0.84, 0.06, "$\\alpha = 1$\nhelps"),
+    ),
+)
+"""Where the regions get their names: beta, n/p, text."""
+
+
+@dataclass(frozen=True, eq=False)
+class NegativeTransfer:
+    """The maps, the borders, and curves with simulation.
+
+    Attributes
+    ----------
+    sources : tuple of str
+    betas : ndarray of shape (n_betas,)
+    samples : ndarray of shape (n_samples,)
+    gain, optimal_alpha, upper_end : ndarray of shape (n_sources, n_samples, n_betas)
+        accuracy(1) - accuracy(0), alpha*, and the upper end of the interval of alphas that beat 0.
+    best_border, harm_border : ndarray of shape (n_sources, n_samples)
+        The alignments where alpha* = 1, and where that upper end is 1; nan where there is none in (0, 1).
+    slices : tuple of int
+        Target samples of the simulations.
+    points : ndarray of shape (n_points,)
+        Alignments of the simulations.
+    sliced : ndarray of shape (n_sources, n_slices, n_betas)
+        The gain at the samples of ``slices``.
+    simulated, stderr, theory_there : ndarray of shape (n_sources, n_slices, n_points)
+        Gain, averaged over draws (both classifiers trained on the same data), its standard error, and theory.
+    draws : int
+    """
+
+    sources: tuple[str, ...]
+    betas: NDArray[np.float64]
+    samples: NDArray[np.float64]
+    gain: NDArray[np.float64]
+    optimal_alpha: NDArray[np.float64]
+    upper_end: NDArray[np.float64]
+    best_border: NDArray[np.float64]
+    harm_border: NDArray[np.float64]
+    slices: tuple[int, ...]
+    points: NDArray[np.float64]
+    sliced: NDArray[np.float64]
+    simulated: NDArray[np.float64]
+    stderr: NDArray[np.float64]
+    theory_there: NDArray[np.float64]
+    draws: int
+
+
+def problem(beta: Any, n: Any, source: Source) -> TransferProblem:
+    """The problem of one point, or of arrays of points."""
+    return TransferProblem(beta=beta, n=n, **SETTING, **source.fields)
+
+
+def predicted_gain(beta: Any, n: Any, source: Source) -> Any:
+    """Accuracy at alpha = 1 minus accuracy at alpha = 0."""
+    curve = problem(beta, n, source).curve()
+    return curve.accuracy(1.0) - curve.accuracy(0.0)
+
+
+def _above_one(beta: Any, n: Any, source: Source) -> Any:
+    return problem(beta, n, source).curve().optimal_alpha() - 1
+
+
+def border(excess: Callable[[Any], Any]) -> float:
+    """The smallest positive alignment where ``excess`` changes its sign; nan if it does not in (0, 1)."""
+    grid = np.linspace(1e-6, 1.0, 101)
+    signs = np.sign(excess(grid))
+    crossings = np.flatnonzero(np.diff(signs))
+    if not crossings.size:
+        return np.nan
+    first = crossings[0]
+    return float(optimize.brentq(excess, grid[first], grid[first + 1], xtol=1e-13))
+
+
+def compute(quick: bool = False, data: Any = None) -> NegativeTransfer:
+    """Evaluate the formulas on a grid, find the borders, and simulate along three lines.
+
+    Parameters
+    ----------
+    quick : bool
+        400 draws for each point instead of 4000, and a coarser map.
+    data
+        Not used: no data files are needed.
+    """
+    draws, size = (400, 41) if quick else (4000, 81)
+    betas, samples = np.linspace(-1, 1, 2 * size + 1), SETTING["p"] * np.logspace(-1.5, 1, size)
+    curves = [problem(betas, samples[:, None], source).curve() for source in SOURCES]
+    points = np.array(POINTS)
+    runs = np.empty((len(SOURCES), len(SLICES), points.size, 2))
+    borders = np.empty((2, len(SOURCES), size))
+    for i, source in enumerate(SOURCES):
+        for j, n in enumerate(SLICES):
+            for k, beta in enumerate(POINTS):
+                run = simulate(problem(beta, n, source), [0, 1], replicates=draws, rng=(SEED, i, j, k))
+                difference = np.diff(run.draws.accuracy)[:, 0]
+                runs[i, j, k] = difference.mean(), difference.std(ddof=1) / np.sqrt(draws)
+        for j, n in enumerate(samples):
+            borders[0, i, j] = border(partial(_above_one, n=n, source=source))
+            borders[1, i, j] = border(partial(predicted_gain, n=n, source=source))
+    lines = np.array(SLICES, float)[:, None]
+    return NegativeTransfer(
+        sources=tuple(source.label for source in SOURCES),
+        betas=betas,
+        samples=samples,
+        gain=np.array([curve.accuracy(1.0) - curve.accuracy(0.0) for curve in curves]),
+        optimal_alpha=np.array([curve.optimal_alpha() for curve in curves]),
+        upper_end=np.array([curve.transfer_interval[1] for curve in curves]),
+        best_border=borders[0],
+        harm_border=borders[1],
+        slices=SLICES,
+        points=points,
+        sliced=np.array([predicted_gain(betas, lines, source) for source in SOURCES]),
+        simulated=runs[..., 0],
+        stderr=runs[..., 1],
+        theory_there=np.array([predicted_gain(points, lines, source) for source in SOURCES]),
+        draws=draws,
+    )
+
+
+def tables(result: NegativeTransfer) -> dict[str, tuple[list[str], list[list[Any]]]]:
+    """The maps, one row per pixel; the borders; and the simulated points beside the theory."""
+    pixels, borders, points = [], [], []
+    for i, name in enumerate(result.sources):
+        label = name.replace("$", "").replace("\\,", " ")
+        for j, n in enumerate(result.samples):
+            maps = (result.optimal_alpha, result.upper_end, result.gain)
+            columns = (result.betas, *(values[i, j] for values in maps))
+            for beta, best, end, gain in zip(*columns, strict=True):
+                pixels.append([label, n, beta, best, end if np.isfinite(end) else "unbounded", gain])
+            for kind, values in (("alpha* = 1", result.best_border), ("gain = 0", result.harm_border)):
+                if np.isfinite(values[i, j]):
+                    borders.append([label, n, kind, values[i, j]])
+        for j, n in enumerate(result.slices):
+            columns = (result.points, result.theory_there[i, j], result.simulated[i, j], result.stderr[i, j])
+            points += [[label, n, *values, result.draws] for values in zip(*columns, strict=True)]
+    return {
+        "negative_transfer": (["source", "n", "beta", "optimal_alpha", "upper_end", "gain_of_1"], pixels),
+        "negative_transfer_borders": (["source", "n", "border", "beta"], borders),
+        "negative_transfer_simulated": (
+            ["source", "n", "beta", "gain_theory", "gain_simulated", "standard_error", "draws"],
+            points,
+        ),
+    }
+
+
+@style.styled
+def draw(result: NegativeTransfer) -> Figure:
+    """Above the maps with their borders, below the gain along three horizontal lines."""
+    figure, axes = style.panels(len(result.sources), 2, size=(3.9, 2.9), sharey="row")
+    ratio = result.samples / SETTING["p"]
+    norm = TwoSlopeNorm(0.0, -100 * LOSS, 100 * result.gain.max())
+    for i, ax in enumerate(axes[0]):
+        mesh = ax.pcolormesh(
+            result.betas,
+            ratio,
+            100 * result.gain[i],
+            norm=norm,
+            cmap="RdBu",
+            shading="gouraud",
+            rasterized=True,
+        )
+        ax.axvline(0.0, color=style.BLACK, linewidth=1.4, linestyle=style.DASHES[3], label=r"$\alpha^* = 0$")
+        ax.plot(
+            result.best_border[i],
+            ratio,
+            color=style.BLACK,
+            linestyle=style.DASHES[1],
+            label=r"$\alpha^* = 1$",
+        )
+        label = r"$\alpha = 1$ as good as $\alpha = 0$"
+        ax.plot(result.harm_border[i], ratio, color=style.BLACK, linewidth=2.4, label=label)
+        ax.set(yscale="log", title=result.sources[i], xlim=(-1, 1), ylim=(ratio[0], ratio[-1]))
+        ax.grid(False)
+        for j, n in enumerate(result.slices):
+            look = {"color": SLICE_COLORS[j], "linestyle": style.DASHES[j], "linewidth": 1.1}
+            ax.axhline(n / SETTING["p"], **look)
+        for x, y, text in NOTES[i]:
+            ax.text(x, y, text, fontsize=8, ha="center", va="center")
+    axes[0, 0].set_ylabel("target samples\nper dimension, $n/p$")
+    name = "gain of $\\alpha = 1$ over\n$\\alpha = 0$, points"
+    figure.colorbar(mesh, ax=list(axes[0]), label=name, aspect=16, extend="min", pad=0.02)
+    for i, ax in enumerate(axes[1]):
+        ax.axhline(0.0, color=style.GREY, linewidth=0.9)
+        for j, n in enumerate(result.slices):
+            color = SLICE_COLORS[j]
+            label = f"$n/p = {n / SETTING['p']:g}$"
+            ax.plot(
+                result.betas, 100 * result.sliced[i, j], color=color, linestyle=style.DASHES[j], label=label
+            )
+            style.points(
+                ax, result.points, 100 * result.simulated[i, j], 200 * result.stderr[i, j], color=color
+            )
+        ax.set(xlabel=r"alignment $\beta$", xlim=(-1, 1), ylim=(-100 * LOSS, None))
+    axes[1, 0].set_ylabel("gain of $\\alpha = 1$, points")
+    axes[1, 0].errorbar(
+        [], [], yerr=[], fmt="o", color=style.BLACK, markersize=3.2, label="simulation, ± 2 standard errors"
+    )
+    style.legend(figure, axes.flat, columns=4)
+    return figure

@@ -1,0 +1,178 @@
+r"""Published asymptotics without a source: logistic regression on two clusters, and where they separate.
+
+The setting of figure 3 of Loureiro et al. (Learning Gaussian mixtures with generalised linear models,
+NeurIPS 2021, arXiv 2106.03791), for two clusters: centres with independent N(0, 1/d) entries, covariance I/2,
+logistic loss with an intercept, and a ridge of 1e-4.  Their objective is the *sum* of the losses with scores
+W x / sqrt(d), plus (lambda/2) |W|^2 for one weight vector per class; of two vectors only their difference
+counts, so that here gamma = lambda d / (2 n).  And the statement of Mai and Liao (arXiv 1905.13742) that with
+the best ridge no loss beats the squared one: correlated features, at every n the best ridge for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+from rmt_alpha.plotting import style
+from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.mixture import GaussianMixture
+from rmt_alpha.problems.sources import FixedSource
+from rmt_alpha.simulation import simulate
+
+NAME = "published_losses"
+TITLE = "Published asymptotics of convex losses, without a source."
+NEEDS_DATA = False
+
+P, WIDTH, LAMBDA = 200, 0.5, 1e-4
+LOSSES = ("squared", "logistic", "hinge")
+HALF = np.sqrt(0.5)
+"""Half the distance of the centres, whose difference has the squared length 2."""
+SPECTRUM = np.geomspace(0.05, 2.0, P)
+"""Of the correlated features."""
+SEED = 2533
+
+
+def problem(loss: str, ratio: float, gamma: float, spectrum: Any = WIDTH) -> FineTuning:
+    """``ratio`` samples per dimension; the axes are turned so that the centres lie on the diagonal."""
+    mean = np.full(P, HALF / np.sqrt(P))
+    target = GaussianMixture.symmetric(mean, spectrum)
+    return FineTuning(target, FixedSource(mean), ratio * P, gamma, intercept=True, loss=loss)
+
+
+def best_ridge(loss: str, ratio: float) -> float:
+    """Least test error over the ridge, without a source."""
+
+    def error(log: float) -> float:
+        return float(problem(loss, ratio, float(np.exp(log)), SPECTRUM).curve().error(0.0))
+
+    found = optimize.minimize_scalar(
+        error, bounds=(np.log(1e-3), np.log(1e3)), method="bounded", options={"xatol": 1e-3}
+    )
+    return float(found.fun)
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """Test and training error.
+
+    Attributes
+    ----------
+    ratio : ndarray of shape (r,)
+        Samples per dimension.
+    test, training : ndarray of shape (r,)
+        Errors of logistic regression with the published ridge.
+    bayes : float
+        Least possible test error.
+    points : ndarray of shape (m,)
+    simulated, stderr, theory : ndarray of shape (2, m)
+        Test and training error.
+    best : ndarray of shape (losses, b)
+        Least test error over the ridge.
+    best_ratio : ndarray of shape (b,)
+    draws : int
+    """
+
+    ratio: NDArray[np.float64]
+    test: NDArray[np.float64]
+    training: NDArray[np.float64]
+    bayes: float
+    points: NDArray[np.float64]
+    simulated: NDArray[np.float64]
+    stderr: NDArray[np.float64]
+    theory: NDArray[np.float64]
+    best: NDArray[np.float64]
+    best_ratio: NDArray[np.float64]
+    draws: int
+
+
+def compute(quick: bool = False, data: Any = None) -> Published:
+    """Solve and simulate.
+
+    Parameters
+    ----------
+    quick : bool
+        9 and 3 ratios instead of 40 and 9, and 6 draws instead of 100.
+    data
+        Not used: no data files are needed.
+    """
+    ratio, draws = np.linspace(0.5, 10.0, 20 if quick else 39), 6 if quick else 100
+    points = np.array([1.0, 2.0, 4.0] if quick else [1.0, 2.0, 3.0, 4.0, 6.0, 8.0])
+
+    def errors(value: float) -> tuple[float, float]:
+        curve = problem("logistic", value, LAMBDA / (2 * value)).curve()
+        return curve.error(0.0), 1 - curve.training_accuracy(0.0)
+
+    simulated, stderr = np.empty((2, 2, len(points)))
+    for j, value in enumerate(points):
+        run = simulate(problem("logistic", value, LAMBDA / (2 * value)), 0.0, replicates=draws, rng=(SEED, j))
+        simulated[:, j] = 1 - run.accuracy, 1 - run.training_accuracy
+        stderr[:, j] = run.accuracy_stderr, run.training_accuracy_stderr
+    test, training = np.array([errors(value) for value in ratio]).T
+    best_ratio = np.geomspace(0.3, 10.0, 3 if quick else 9)
+    return Published(
+        ratio=ratio,
+        test=test,
+        training=training,
+        bayes=float(special.ndtr(-HALF / np.sqrt(WIDTH))),
+        points=points,
+        simulated=simulated,
+        stderr=stderr,
+        theory=np.array([errors(value) for value in points]).T,
+        best=np.array([[best_ridge(loss, value) for value in best_ratio] for loss in LOSSES]),
+        best_ratio=best_ratio,
+        draws=draws,
+    )
+
+
+def tables(result: Published) -> dict[str, tuple[list[str], list[list[Any]]]]:
+    """The curves, the simulated points beside the theory, and the least errors."""
+    points = []
+    for j, value in enumerate(result.points):
+        row = [value]
+        for q in range(2):
+            row += [values[q, j] for values in (result.theory, result.simulated, result.stderr)]
+        points.append([*row, result.draws])
+    kinds = ("theory", "simulated", "standard_error")
+    header = ["samples_per_dimension"]
+    curves = [list(row) for row in zip(result.ratio, result.test, result.training, strict=True)]
+    best = [list(row) for row in zip(result.best_ratio, *result.best, strict=True)]
+    return {
+        "published_losses": ([*header, "test_error", "training_error"], curves),
+        "published_losses_simulated": (
+            header + [f"{name}_{kind}" for name in ("test", "training") for kind in kinds] + ["draws"],
+            points,
+        ),
+        "published_losses_best": ([*header, *LOSSES], best),
+    }
+
+
+@style.styled
+def draw(result: Published) -> Figure:
+    """Errors of logistic regression on the left, least errors over the ridge on the right."""
+    figure, axes = style.panels(2, 1, size=(3.9, 3.0))
+    left, right = axes[0]
+    for k, (name, values) in enumerate((("test error", result.test), ("training error", result.training))):
+        color = style.SERIES[k]
+        left.plot(result.ratio, values, color=color, linestyle=style.DASHES[k], label=name)
+        style.points(left, result.points, result.simulated[k], 2 * result.stderr[k], color=color)
+    left.axhline(result.bayes, color=style.GREY, linewidth=0.9, linestyle=":", label="Bayes error")
+    for k, loss in enumerate(LOSSES[1:]):
+        look = {"color": style.SERIES[k + 2], "linestyle": style.DASHES[k], "label": f"{loss}"}
+        right.plot(result.best_ratio, 100 * (result.best[k + 1] - result.best[0]), **look)
+    left.set(xlabel="samples per dimension $n/p$", ylabel="error", title=r"logistic, $\lambda = 10^{-4}$")
+    right.set(
+        xlabel="samples per dimension $n/p$",
+        ylabel="points above squared loss",
+        xscale="log",
+        ylim=(0, None),
+        title="best ridge for each loss",
+    )
+    label = "simulation, ± 2 standard errors"
+    left.errorbar([], [], yerr=[], fmt="o", color=style.BLACK, markersize=3.2, label=label)
+    style.legend(figure, axes[0], columns=3)
+    return figure

@@ -1,0 +1,234 @@
+r"""The source's best ridge for itself, and its best ridge for transfer at alpha = 1 and at the best alpha.
+
+With uncorrelated features, an ever larger source ridge improves the direction of the source's weights and
+shrinks them.  Its own accuracy sees the direction only, and so does transfer at alpha*: both want an infinite
+ridge.  Transfer at alpha = 1 sees the length as well, and there the ridge that is best for the source leaves
+nothing to transfer.  With correlated features the three best ridges are finite, and all different.
+
+Means of norm 1, p = 200, N = 800 source samples.  The correlated features have variances proportional to 1/i,
+1 on average; the source mean is the same in all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from rmt_alpha.experiments.figures._ridge_search import best_ridge
+from rmt_alpha.plotting import style
+from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.mixture import GaussianMixture
+from rmt_alpha.problems.sources import FixedSource, RidgeSource
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.simulation import simulate
+
+NAME = "source_ridge"
+TITLE = "The source's best ridge for transfer, at alpha = 1 and at alpha*, and its best ridge for itself."
+NEEDS_DATA = False
+
+P, N = 200, 800
+LOW, HIGH = 1e-3, 1e4
+"""Range of the source ridge; an optimum at its upper end counts as infinite."""
+POINTS = (0.003, 0.03, 0.3, 3.0, 30.0)
+SEED = 2520
+KINDS = ("own accuracy", "own risk", "alpha = 1", "alpha*")
+SIGNS = (1.0, -1.0, 1.0, 1.0)
+"""Whether larger or smaller is better."""
+
+
+class Case(NamedTuple):
+    """One column of the figure."""
+
+    label: str
+    correlated: bool
+    beta: float
+    n: int
+    gamma: float
+
+    def problem(self, gamma_source: float) -> TransferProblem | FineTuning:
+        """Fine-tuning from the source that was trained with this ridge."""
+        if not self.correlated:
+            return TransferProblem(self.beta, P, self.n, N, gamma=self.gamma, gamma_source=gamma_source)
+        source, target = (GaussianMixture.symmetric(mean, VARIANCES) for mean in means(self.beta))
+        return FineTuning(target, RidgeSource(source, N, gamma_source), self.n, self.gamma)
+
+    def own(self, gamma_source: float) -> TransferProblem | FineTuning:
+        """The source's own training, as a problem with alpha = 0."""
+        if not self.correlated:
+            return TransferProblem(1.0, P, N, gamma=gamma_source)
+        mixture = GaussianMixture.symmetric(means(1.0)[0], VARIANCES)
+        return FineTuning(mixture, FixedSource(np.zeros(P)), N, gamma_source)
+
+    def goodness(self, gamma_source: float, k: int) -> float:
+        """The k-th of `values`, turned so that larger is better."""
+        return float(SIGNS[k] * self.values(gamma_source)[k])
+
+    def values(self, gamma_source: float) -> NDArray[np.float64]:
+        """Own accuracy, own risk, accuracy after transfer at alpha = 1 and at alpha*."""
+        own, curve = self.own(gamma_source).curve(), self.problem(gamma_source).curve()
+        best = curve.accuracy(curve.optimal_alpha())
+        return np.array([own.accuracy(0.0), own.risk(0.0), curve.accuracy(1.0), best])
+
+
+VARIANCES = 1 / np.arange(1.0, P + 1)
+VARIANCES *= P / VARIANCES.sum()
+
+
+def means(beta: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Source and target mean, unit vectors with inner product beta, spread over all features alike."""
+    source, across = np.ones(P) / np.sqrt(P), (-1.0) ** np.arange(P) / np.sqrt(P)
+    return source, beta * source + np.sqrt(1 - beta * beta) * across
+
+
+CASES = (
+    Case("uncorrelated features,\n$\\beta = 0.9$, $n = 50$, $\\gamma = 1$", False, 0.9, 50, 1.0),
+    Case("correlated, close task,\n$\\beta = 0.9$, $n = 200$, $\\gamma = 0.03$", True, 0.9, 200, 0.03),
+    Case("correlated, remote task,\n$\\beta = 0.5$, $n = 200$, $\\gamma = 1$", True, 0.5, 200, 1.0),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SourceRidge:
+    """Predicted accuracies, the best ridges and what each choice costs.
+
+    Attributes
+    ----------
+    cases : tuple of Case
+    gammas : ndarray of shape (n_gammas,)
+        Source ridges.
+    values : ndarray of shape (n_cases, 4, n_gammas)
+        The source's own accuracy and own risk, and the target accuracy at alpha = 1 and at alpha*.
+    best : ndarray of shape (n_cases, 4)
+        The source ridge that is best for each of these; inf where the more the better.
+    at_best : ndarray of shape (n_cases, 4, 4)
+        At each best ridge (second axis), all four values (third axis).
+    points : ndarray of shape (n_points,)
+    simulated, stderr, theory_there : ndarray of shape (n_cases, 2, n_points)
+        Accuracy at alpha = 1 and at the theory's alpha*: average over draws, standard error, theory.
+    draws : tuple of int
+        Number of draws per point, by case.
+    """
+
+    cases: tuple[Case, ...]
+    gammas: NDArray[np.float64]
+    values: NDArray[np.float64]
+    best: NDArray[np.float64]
+    at_best: NDArray[np.float64]
+    points: NDArray[np.float64]
+    simulated: NDArray[np.float64]
+    stderr: NDArray[np.float64]
+    theory_there: NDArray[np.float64]
+    draws: tuple[int, ...]
+
+
+def compute(quick: bool = False, data: Any = None) -> SourceRidge:
+    """Evaluate the formulas, find the best ridges, and simulate.
+
+    Parameters
+    ----------
+    quick : bool
+        A tenth of the draws: 400 for each point with uncorrelated features, 60 with correlated ones.
+    data
+        Not used: no data files are needed.
+    """
+    gammas, points = np.logspace(np.log10(LOW), np.log10(HIGH), 57), np.array(POINTS)
+    values = np.array([[case.values(g) for g in gammas] for case in CASES]).transpose(0, 2, 1)
+    best = np.empty((len(CASES), len(KINDS)))
+    for i, case in enumerate(CASES):
+        for k, sign in enumerate(SIGNS):
+            best[i, k] = best_ridge(partial(case.goodness, k=k), gammas, sign * values[i, k])
+    at_best = [[case.values(min(g, HIGH)) for g in row] for case, row in zip(CASES, best, strict=True)]
+    draws = tuple((60 if case.correlated else 400) * (1 if quick else 10) for case in CASES)
+    runs = np.empty((3, len(CASES), 2, points.size))
+    for i, case in enumerate(CASES):
+        for j, gamma_source in enumerate(POINTS):
+            problem = case.problem(gamma_source)
+            curve = problem.curve()
+            alphas = np.array([1.0, curve.optimal_alpha()])
+            run = simulate(problem, alphas, replicates=draws[i], rng=(SEED, i, j))
+            runs[:, i, :, j] = run.accuracy, run.accuracy_stderr, curve.accuracy(alphas)
+    simulated, stderr, theory = runs
+    return SourceRidge(
+        CASES, gammas, values, best, np.array(at_best), points, simulated, stderr, theory, draws
+    )
+
+
+def tables(result: SourceRidge) -> dict[str, tuple[list[str], list[list[Any]]]]:
+    """The curves, the best ridges and what they cost, and the simulated points beside the theory."""
+    curves, optima, points = [], [], []
+    for i, case in enumerate(result.cases):
+        label = case.label.replace("\n", " ").replace("$", "").replace("\\", "")
+        curves += [[label, g, *row] for g, row in zip(result.gammas, result.values[i].T, strict=True)]
+        for k, kind in enumerate(KINDS):
+            best, at = result.best[i, k], result.at_best[i, k]
+            lost = [result.at_best[i, 2, 2] - at[2], result.at_best[i, 3, 3] - at[3]]
+            optima.append([label, kind, best if np.isfinite(best) else "infinite", *at, *lost])
+        for k, alpha in enumerate(("1", "best")):
+            columns = result.points, result.theory_there[i, k], result.simulated[i, k], result.stderr[i, k]
+            points += [[label, alpha, *row, result.draws[i]] for row in zip(*columns, strict=True)]
+    four = ["own_accuracy", "own_risk", "accuracy_1", "accuracy_optimal"]
+    best_header = ["case", "chosen_for", "gamma_source", *four, "lost_at_1", "lost_at_optimal"]
+    point_header = ["case", "alpha", "gamma_source", "theory", "simulated", "standard_error", "draws"]
+    return {
+        "source_ridge": (["case", "gamma_source", *four], curves),
+        "source_ridge_best": (best_header, optima),
+        "source_ridge_simulated": (point_header, points),
+    }
+
+
+@style.styled
+def draw(result: SourceRidge) -> Figure:
+    """Above the accuracy after transfer, below the source's own; thin lines at its own best ridge."""
+    figure, axes = style.panels(len(result.cases), 2, size=(3.3, 2.5), sharex=True, height_ratios=[1.6, 1])
+    for i, (upper, lower) in enumerate(axes.T):
+        for k, kind in ((2, "one"), (3, "best")):
+            look = style.SHAPES[kind]
+            label = f"target accuracy at {'alpha = 1' if kind == 'one' else 'alpha*'}"
+            label = label.replace("alpha = 1", r"$\alpha = 1$").replace("alpha*", r"$\alpha^*$")
+            dash = style.DASHES[1 if kind == "one" else 0]
+            upper.plot(result.gammas, result.values[i, k], color=look["color"], linestyle=dash, label=label)
+            style.points(
+                upper,
+                result.points,
+                result.simulated[i, k - 2],
+                2 * result.stderr[i, k - 2],
+                color=look["color"],
+            )
+            if np.isfinite(result.best[i, k]):
+                style.mark(upper, kind, result.best[i, k], result.at_best[i, k, k], label="_")
+        lower.plot(result.gammas, result.values[i, 0], color=style.BLUE, label="source's own accuracy")
+        own = result.best[i, 0]
+        for ax in (upper, lower):
+            if np.isfinite(own):
+                ax.axvline(own, color=style.BLUE, linewidth=1.0, label="source's own best ridge")
+            ax.axvline(
+                result.best[i, 1],
+                color=style.BLUE,
+                linewidth=1.0,
+                linestyle=style.DASHES[3],
+                label="the same for its risk",
+            )
+        if not np.isfinite(own):
+            lower.annotate(
+                "best: $\\infty$",
+                (0.97, 0.62),
+                (0.6, 0.62),
+                xycoords="axes fraction",
+                va="center",
+                color=style.BLUE,
+                arrowprops={"arrowstyle": "->", "color": style.BLUE},
+            )
+        upper.set_title(result.cases[i].label)
+        lower.set(xscale="log", xlabel=r"source ridge $\tilde\gamma$", xlim=(LOW, HIGH))
+    axes[0, 0].set_ylabel("target accuracy")
+    axes[1, 0].set_ylabel("source accuracy")
+    axes[0, 0].errorbar(
+        [], [], yerr=[], fmt="o", color=style.BLACK, markersize=3.2, label="simulation, ± 2 standard errors"
+    )
+    style.legend(figure, axes.flat, columns=3)
+    return figure

@@ -1,0 +1,246 @@
+"""The comparison: tune the learning rate of every method on validation rows, then run every seed with it.
+
+Tuning: each method tries four learning rates with seed 0 at the tuning sizes (400 and 1600 rows), and keeps
+the one with the highest mean validation accuracy (ties: the lower mean validation loss).  One rate per method
+and task serves all sizes.  The development rows are never looked at while tuning.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from rmt_alpha.experiments.networks.alphas import alpha_quantiles
+from rmt_alpha.experiments.networks.methods import method
+from rmt_alpha.experiments.networks.players import Diverged
+from rmt_alpha.experiments.networks.record import Record, RunKey
+from rmt_alpha.experiments.networks.settings import Settings
+from rmt_alpha.experiments.networks.training import Outcome
+from rmt_alpha.experiments.networks.tuning import TUNING_SEED, tuned_rate
+from rmt_alpha.experiments.networks.workbench import Job, Workbench
+
+Announce = Callable[[str], None]
+
+
+def plan(
+    task: str,
+    sizes: Sequence[int],
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    tuning_sizes: Sequence[int],
+) -> list[Job]:
+    """The runs, in order: tuning first, then by size, seed and method.
+
+    Parameters
+    ----------
+    task : str
+    sizes : sequence of int
+        Training rows.
+    methods : sequence of str
+    seeds : sequence of int
+    tuning_sizes : sequence of int
+        Training rows of the tuning runs.
+
+    Returns
+    -------
+    list of Job
+
+    Examples
+    --------
+    >>> jobs = plan("rte", [100], ["lora"], [1, 2], [400, 1600])
+    >>> [(job.size, job.seed, job.rate) for job in jobs][-3:]
+    [(1600, 0, 0.01), (100, 1, None), (100, 2, None)]
+    """
+    chosen = [method(name) for name in dict.fromkeys(methods)]
+    tuning = [
+        Job(task, size, one, TUNING_SEED, rate)
+        for size in dict.fromkeys(tuning_sizes)
+        for one in chosen
+        for rate in one.rates
+    ]
+    runs = [
+        Job(task, size, one, seed, None)
+        for size in dict.fromkeys(sizes)
+        for seed in dict.fromkeys(seeds)
+        for one in chosen
+    ]
+    return tuning + runs
+
+
+def chosen_rate(record: Record, settings: str, job: Job) -> float:
+    """The learning rate with the highest mean validation accuracy in the tuning runs of this task and method.
+
+    Parameters
+    ----------
+    record : Record
+    settings : str
+        `Settings.id`.
+    job : Job
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    RuntimeError
+        If the tuning runs are not in the record.
+
+    Examples
+    --------
+    >>> chosen_rate(record, settings.id, job)  # doctest: +SKIP
+    0.001
+    """
+    rate = tuned_rate(record, settings, job.task, job.method.name)
+    if rate is None:
+        raise RuntimeError(f"no learning rate of {job.method.name} on {job.task} has been tried yet")
+    return rate
+
+
+def run_experiment(
+    bench: Workbench,
+    record: Record,
+    sizes: Sequence[int],
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    announce: Announce = lambda _: None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[RunKey]:
+    """Do every run that the record lacks, and record each at once.
+
+    Parameters
+    ----------
+    bench : Workbench
+    record : Record
+        Where runs are looked up and added.
+    sizes : sequence of int
+        Training rows, 2 or more; one above what the training file has is refused.
+    methods : sequence of str
+        Names from `rmt_alpha.experiments.networks.methods.METHOD_NAMES`.
+    seeds : sequence of int
+        1 or more; 0 is the seed of the tuning runs.
+    announce : callable
+        Called with lines for the reader: the number of runs, each result with the time left.
+    progress : callable, optional
+        Called with a title, the step and the number of steps.
+
+    Returns
+    -------
+    list of RunKey
+        Keys of the tested runs, found and new.
+
+    Raises
+    ------
+    ValueError
+        If a size or a seed is out of range.
+
+    Examples
+    --------
+    >>> run_experiment(bench, record, [100], ["lora"], [1])  # doctest: +SKIP
+    """
+    _check(sizes, seeds, bench.largest)
+    settings, task = bench.settings, bench.data.task.name
+    record.add_settings(settings, {name: version(name) for name in ("torch", "transformers", "peft")})
+    record.add_task(task, bench.facts())
+    jobs = plan(task, sizes, methods, seeds, [min(size, bench.largest) for size in settings.tuning_sizes])
+    todo = [job for job in jobs if not _is_done(record, settings.id, job)]
+    announce(f"{task}: {len(jobs)} runs, {len(jobs) - len(todo)} of them recorded already")
+    clock = _Clock(todo, settings)
+    keys = []
+    for job in jobs:
+        if job in todo:
+            record.reload()  # another process may have done it meanwhile
+        if job in todo and not _is_done(record, settings.id, job):
+            key, run = _do(bench, record, job, progress)
+            announce(f"{_line(key, run)}, {clock.after(job)}")
+        if not job.tunes:
+            keys.append(_key(record, settings.id, job))
+    return keys
+
+
+def _check(sizes: Iterable[int], seeds: Iterable[int], largest: int) -> None:
+    for size in sizes:
+        if not 2 <= size <= largest:
+            raise ValueError(
+                f"size must be between 2 and {largest} (training rows less validation), got {size}"
+            )
+    for seed in seeds:
+        if seed < 1:
+            raise ValueError(f"seeds must be at least 1 (0 is the seed of the tuning runs), got {seed}")
+
+
+def _key(record: Record, settings: str, job: Job) -> RunKey:
+    rate = chosen_rate(record, settings, job) if job.rate is None else job.rate
+    return RunKey(settings, job.task, job.size, job.method.name, rate, job.seed)
+
+
+def _is_done(record: Record, settings: str, job: Job) -> bool:
+    try:
+        return _key(record, settings, job) in record.runs
+    except RuntimeError:
+        return False
+
+
+def _do(
+    bench: Workbench, record: Record, job: Job, progress: Callable[[str, int, int], None] | None
+) -> tuple[RunKey, dict[str, Any]]:
+    key = _key(record, bench.settings.id, job)
+    title = f"{job.task} {job.size} {job.method.name} {key.rate:g} seed {job.seed}"
+    say = None if progress is None else (lambda step, steps: progress(title, step, steps))
+    values: dict[str, Any] = {"tuning": True} if job.tunes else {}
+    try:
+        outcome = bench.run(job, key.rate, test=not job.tunes, say=say)
+    except Diverged as error:
+        if not job.tunes:
+            raise
+        values |= {"validation": 0.0, "validation_loss": 1e9, "failed": str(error)}
+    else:
+        values |= _values(outcome, job)
+    record.add_run(key, values)
+    return key, values
+
+
+def _values(outcome: Outcome, job: Job) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "validation": round(outcome.validation.accuracy, 5),
+        "validation_loss": round(outcome.validation.loss, 5),
+        "best_step": outcome.best_step,
+        "trainable": outcome.trainable,
+        "seconds": round(outcome.seconds, 1),
+    }
+    if outcome.dev is not None:
+        values["dev"] = round(outcome.dev.accuracy, 5)
+        if outcome.dev.f1 is not None:
+            values["dev_f1"] = round(outcome.dev.f1, 5)
+        values["curve"] = [[step, round(score.accuracy, 4)] for step, score in outcome.curve]
+        if job.method.alpha:
+            values["alpha"] = alpha_quantiles(outcome.model)
+    return values
+
+
+def _line(key: RunKey, run: dict[str, Any]) -> str:
+    tested = f", dev {run['dev']:.4f}" if "dev" in run else ""
+    what = f"{key.task} {key.size} {key.method} rate {key.rate:g} seed {key.seed}"
+    return f"{what}: validation {run['validation']:.4f}{tested}"
+
+
+class _Clock:
+    """Time left, from the steps that are left and the time that steps took so far."""
+
+    def __init__(self, jobs: Iterable[Job], settings: Settings) -> None:
+        self._settings = settings
+        self._left = float(sum(self._cost(job) for job in jobs))
+        self._done = 0.0
+        self._start = time.monotonic()
+
+    def _cost(self, job: Job) -> int:
+        return self._settings.steps_for(job.size)
+
+    def after(self, job: Job) -> str:
+        self._done += self._cost(job)
+        self._left -= self._cost(job)
+        seconds = (time.monotonic() - self._start) / self._done * self._left
+        return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"

@@ -1,0 +1,186 @@
+"""What is compared, on one split: the criteria of this package, fixed choices, and scikit-learn's baselines.
+
+The criteria share one decomposition; each gives what `rmt_alpha.AlphaRidgeClassifierCV` gives (a test
+compares them).  All classifiers go without an intercept, see `rmt_alpha.experiments.study.protocols`, but for
+``consensus_shrunk`` and ``consensus_free``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmt_alpha.experiments.study.protocols import Split
+from rmt_alpha.experiments.study.ridge_cv import ridge_cv_weights
+from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
+from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.own_mean import judged_on
+from rmt_alpha.from_data.points import as_point
+from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
+
+Array = NDArray[np.float64]
+
+FIXED = {"alpha_0": 0.0, "alpha_1": 1.0, "oracle": math.nan}
+"""Fixed alpha at gamma = 1; that of the oracle comes from outside."""
+USES = ("target", "feature", "pooled")
+BASELINES = tuple(f"{kind}_{use}" for kind in ("ridge", "logistic") for use in USES)
+"""Of scikit-learn: target samples alone; with the source's score as a further feature; with the source's."""
+INTERCEPTS: dict[str, bool | str] = {f"{DEFAULT}_shrunk": "shrunk", f"{DEFAULT}_free": True}
+"""The default criterion with an intercept: what `AlphaRidgeClassifierCV` does unless told otherwise, and one
+without penalty."""
+LOGISTIC = ("alpha_logistic",)
+"""`AlphaLogisticRegressionCV` as it comes, but for the intercept."""
+METHODS = ("source", *FIXED, *CRITERIA, *INTERCEPTS, *LOGISTIC, *BASELINES)
+GAMMA = 1.0
+PENALTIES = np.logspace(-1, 5, 19)
+"""Ridge penalties for scikit-learn (not per sample)."""
+STRENGTHS = np.logspace(-4, -1, 4)
+"""Inverse penalties C of the logistic regressions."""
+
+
+class _Remembering(RidgePath):
+    """A path whose fits, and what is derived from them, are shared by all criteria."""
+
+    def at(self, gamma: float) -> RidgeFit:
+        fits: dict[float, RidgeFit] = self.__dict__.setdefault("_fits", {})
+        if gamma not in fits:
+            fits[gamma] = super().at(gamma)
+        return fits[gamma]
+
+
+def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
+    """Test accuracy, as a fraction, of the source, the fixed choices and every criterion, on one split.
+
+    Parameters
+    ----------
+    split : Split
+    source : ndarray of shape (p,)
+        Weights of the source classifier.
+    alpha : float
+        The oracle's.
+    """
+    return _scored(split, _choices(split, source, alpha))
+
+
+def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]) -> dict[str, float]:
+    """The same of scikit-learn's baselines, and of the default with an intercept of either kind.
+
+    Parameters
+    ----------
+    split : Split
+    source : ndarray of shape (p,)
+    pooled : (features, labels)
+        Of the source.
+    """
+    return _scored(split, _baselines(split, source, pooled))
+
+
+def logistic_accuracies(split: Split, source: Array) -> dict[str, float]:
+    """The same of the logistic estimator.
+
+    Parameters
+    ----------
+    split : Split
+    source : ndarray of shape (p,)
+    """
+    from rmt_alpha.estimators.logistic_cv import AlphaLogisticRegressionCV
+
+    model = AlphaLogisticRegressionCV(coef_source=source, fit_intercept=False)
+    return _scored(
+        split, iter([(LOGISTIC[0], model.fit(split.train, split.labels).decision_function(split.test))])
+    )
+
+
+def _scored(split: Split, scores: Iterator[tuple[str, Array]]) -> dict[str, float]:
+    right = split.test_labels > 0
+    return {name: float(np.mean((values > 0) == right)) for name, values in scores}
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Fits of one split, and what they predict for its test rows.
+
+    The criteria look at ``judge``: another path where the rows were centred by their own mean
+    (`rmt_alpha.from_data.own_mean.judged_on`).
+    """
+
+    split: Split
+    source: Array
+    path: RidgePath
+    judge: RidgePath
+
+    @classmethod
+    def of(cls, split: Split, source: Array, *, intercept: bool | str) -> _Problem:
+        design = Design.from_features(split.train, fit_intercept=intercept)
+        scores = split.train @ source
+        columns = split.labels[:, None], scores[None, :, None]
+        path = _Remembering.from_scores(design, *columns)
+        other = judged_on(design, split.train)
+        judge = path if other is design else _Remembering.from_scores(other, *columns)
+        return cls(split, source, path, judge)
+
+    def fixed(self, gamma: float, point: Array) -> Array:
+        fit = self.path.at(gamma)
+        weights, intercept = fit.correction(point)
+        return np.asarray(self.split.test @ (weights[0] + point[1] * self.source) + intercept[0])
+
+    def chosen(self, name: str) -> Array:
+        criterion = find_criterion(name).prepared(self.judge, self.split.train, self.source[None, None])
+        choices, index = criterion.decide(self.judge, default_gammas(self.path.design))
+        return self.fixed(choices[index].gamma, choices[index].point)
+
+
+def _choices(split: Split, source: Array, alpha: float) -> Iterator[tuple[str, Array]]:
+    yield "source", split.test @ source
+    problem = _Problem.of(split, source, intercept=False)
+    for name, value in FIXED.items():
+        yield name, problem.fixed(GAMMA, as_point(np.array(alpha if name == "oracle" else value)))
+    for name in CRITERIA:
+        yield name, problem.chosen(name)
+
+
+def default_gammas(design: Design) -> list[float]:
+    """The default grid of `AlphaRidgeClassifierCV`."""
+    from rmt_alpha.estimators.validation import check_gammas
+
+    return list(check_gammas(None, design))
+
+
+def _baselines(split: Split, source: Array, pooled: tuple[Array, Array]) -> Iterator[tuple[str, Array]]:
+    from sklearn.linear_model import LogisticRegressionCV, RidgeClassifierCV
+    from sklearn.model_selection import StratifiedKFold
+
+    def ridge(features: Array, labels: Array, test: Array) -> Array:
+        if len(features) > features.shape[1]:
+            return np.asarray(test @ ridge_cv_weights(features, labels, PENALTIES))
+        model = RidgeClassifierCV(PENALTIES, fit_intercept=False).fit(features, labels)
+        return np.asarray(model.decision_function(test))
+
+    def logistic(features: Array, labels: Array, test: Array) -> Array:
+        smallest = int(min(np.sum(labels > 0), np.sum(labels < 0)))
+        if smallest < 2:
+            return np.full(len(test), labels.mean())
+        model = LogisticRegressionCV(
+            Cs=STRENGTHS,
+            cv=StratifiedKFold(min(3, smallest)),
+            fit_intercept=False,
+            l1_ratios=(0,),
+            scoring="neg_log_loss",
+            use_legacy_attributes=False,
+            max_iter=1000,
+        ).fit(features, labels)
+        return np.asarray(model.decision_function(test))
+
+    for name, rule in INTERCEPTS.items():
+        yield name, _Problem.of(split, source, intercept=rule).chosen(DEFAULT)
+    own, test_own = split.train @ source, split.test @ source
+    extended, test_extended = np.column_stack([split.train, own]), np.column_stack([split.test, test_own])
+    both = np.concatenate([pooled[0], split.train]), np.concatenate([pooled[1], split.labels])
+    for name, train in (("ridge", ridge), ("logistic", logistic)):
+        yield f"{name}_target", train(split.train, split.labels, split.test)
+        yield f"{name}_feature", train(extended, split.labels, test_extended)
+        yield f"{name}_pooled", train(*both, split.test)

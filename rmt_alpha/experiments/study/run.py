@@ -1,0 +1,147 @@
+"""`run_study`: compute the blocks that the record does not have yet."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import joblib
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from rmt_alpha.experiments.data.amazon_task import MeanEstimate, draw_splits, ridge
+from rmt_alpha.experiments.data.datasets import LabelledData
+from rmt_alpha.experiments.reference_formula import reference_optimal_alpha
+from rmt_alpha.experiments.study.methods import accuracies, baseline_accuracies, logistic_accuracies
+from rmt_alpha.experiments.study.protocols import PROTOCOLS, Array, Transfer
+from rmt_alpha.experiments.study.store import Block, Record, Results
+from rmt_alpha.experiments.study.tasks import find_study
+
+SEEDS = (1, 123, 404)
+SPLITS = 20
+LOGISTIC = 2
+"""The first splits of each seed, on which the logistic estimator runs: many samples take it seconds."""
+BLOCK = 10
+"""Splits of a block."""
+GAMMA_SOURCE = 1.0
+
+
+def plan(
+    name: str,
+    *,
+    pairs: Sequence[str] | None = None,
+    sizes: Sequence[int] | None = None,
+    seeds: Sequence[int] = SEEDS,
+    splits: int = SPLITS,
+    baselines: int = SPLITS,
+    logistic: int = LOGISTIC,
+    protocols: Sequence[str] = PROTOCOLS,
+) -> list[Block]:
+    """The blocks of a study, in an order in which an interrupted run has a bit of everything."""
+    study = find_study(name)
+    seeds, sizes, pairs = list(seeds), list(sizes or study.sizes), list(pairs or study.pairs)
+    cells = list(itertools.product(sizes, pairs))
+    blocks = []
+    for protocol in protocols:
+        for start, seed in itertools.product(range(0, splits, BLOCK), seeds):
+            size = min(BLOCK, splits - start)
+            blocks += [Block(name, pair, n, protocol, "choices", seed, start, size) for n, pair in cells]
+        for part, count in (("baselines", baselines), ("logistic", logistic)):
+            for start, seed in itertools.product(range(min(count, splits)), seeds):
+                blocks += [Block(name, pair, n, protocol, part, seed, start, 1) for n, pair in cells]
+    return blocks
+
+
+def run_study(
+    blocks: Sequence[Block],
+    record: Path | None,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    jobs: int = 1,
+    progress: bool = True,
+) -> list[tuple[Block, Results]]:
+    """Compute what is missing, write each block as it is finished, and return all blocks asked for.
+
+    Parameters
+    ----------
+    blocks : list of Block
+        From `plan`.
+    record : path or None
+        SQLite file; what it already has is not computed again.
+    data : path, optional
+        Data folder.
+    jobs : int
+        Processes.
+    progress : bool
+        Show a progress bar on stderr, if that is a terminal.
+
+    Returns
+    -------
+    list of (Block, results)
+    """
+    with Record(record) as store:
+        done = store.keys()
+        missing = [block for block in blocks if block.key not in done]
+        folder = None if data is None else os.fspath(data)
+        pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+        results = pool(joblib.delayed(compute)(block, folder) for block in missing)
+        bar = tqdm(
+            results, total=len(missing), unit="block", disable=None if progress else True, dynamic_ncols=True
+        )
+        for block, accuracy in bar:
+            store.write(block, accuracy)
+        wanted = {block.key for block in blocks}
+        return [(block, accuracy) for block, accuracy in store.read() if block.key in wanted]
+
+
+def compute(block: Block, data: str | None) -> tuple[Block, Results]:
+    """The accuracies of one block."""
+    with threadpool_limits(1):
+        transfer, weights, inputs = _prepared(block.study, block.pair, block.protocol, data)
+        sizes = {"p": weights.size, "n": block.n, "N": len(transfer.source_labels)}
+        alpha = reference_optimal_alpha(**inputs, **sizes, gamma=1.0, gamma_source=GAMMA_SOURCE)
+        rows = len(transfer.target.labels)
+        if block.n >= rows:
+            raise ValueError(f"n must be below the {rows} rows of {transfer.target.name}, got {block.n}")
+        drawn = draw_splits(rows, block.n, block.seed, block.start + block.splits)
+        results = []
+        for i, (train, test) in enumerate(drawn):
+            if i < block.start:
+                continue
+            split = transfer.split(train, test)
+            if block.part == "choices":
+                results.append(accuracies(split, weights, alpha))
+            elif block.part == "logistic":
+                results.append(logistic_accuracies(split, weights))
+            else:
+                pooled = (transfer.source_features, transfer.source_labels)
+                results.append(baseline_accuracies(split, weights, pooled))
+    return block, results
+
+
+@lru_cache(maxsize=2)
+def _prepared(
+    study: str, pair: str, protocol: str, data: str | None
+) -> tuple[Transfer, Array, dict[str, float]]:
+    """The transfer, its source classifier, and what the oracle knows: means from all rows and labels."""
+    found = find_study(study)
+    source, target = found.load(pair, data)
+    transfer = Transfer.prepare(source, target, found.n_source, protocol)
+    weights = ridge(transfer.source_features, transfer.source_labels, GAMMA_SOURCE)
+    return (
+        transfer,
+        weights,
+        _oracle_inputs(transfer.source_features, transfer.source_labels, transfer.target),
+    )
+
+
+def _oracle_inputs(features: Array, labels: Array, target: LabelledData) -> dict[str, float]:
+    known = MeanEstimate.from_rows(features, labels)
+    goal = MeanEstimate.from_rows(target.features - target.features.mean(axis=0), target.labels)
+    beta = float(known.vector @ goal.vector) / known.inner_norm**2
+    across = float(np.linalg.norm(goal.vector - beta * known.vector))
+    return {"mu": known.inner_norm, "beta": min(max(beta, -1.0), 1.0), "mu_orth": across}

@@ -1,0 +1,85 @@
+"""Which transfers are studied: pairs of domains, sizes, and how their data are loaded."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rmt_alpha._core.checks import check_choice
+from rmt_alpha.experiments.data.datasets import AMAZON_DOMAINS, LabelledData, load_amazon
+
+Folder = str | os.PathLike[str] | None
+Loader = Callable[[str, Folder], tuple[LabelledData, LabelledData]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One collection of transfers.
+
+    Attributes
+    ----------
+    name : str
+    pairs : tuple of str
+        ``"source->target"``.
+    sizes : tuple of int
+        Numbers of target samples.
+    n_source : int
+        At most so many rows train the source classifier.
+    load : callable
+        Source and target of a pair, from a data folder.
+    """
+
+    name: str
+    pairs: tuple[str, ...]
+    sizes: tuple[int, ...]
+    n_source: int
+    load: Loader
+
+
+def _amazon(pair: str, data: Folder) -> tuple[LabelledData, LabelledData]:
+    source, target = pair.split("->")
+    return load_amazon(source, data), load_amazon(target, data)
+
+
+def _mnist(pair: str, data: Folder) -> tuple[LabelledData, LabelledData]:
+    from rmt_alpha.experiments.data.digits import load_digit_pair
+
+    source, target = (load_digit_pair(int(digits[0]), int(digits[2]), data) for digits in pair.split("->"))
+    return source, target
+
+
+def _embeddings(pair: str, data: Folder) -> tuple[LabelledData, LabelledData]:
+    from rmt_alpha.experiments.data.sentences import embedded_pair
+
+    return embedded_pair(*pair.split("->"), data=data)
+
+
+STUDIES = {
+    study.name: study
+    for study in (
+        Study(
+            "amazon",
+            tuple("->".join(pair) for pair in itertools.permutations(AMAZON_DOMAINS, 2)),
+            (20, 40, 100, 200, 400, 800),
+            2000,
+            _amazon,
+        ),
+        Study(
+            "mnist",
+            ("6/8->5/9", "6/9->4/9", "3/8->5/8", "1/7->4/9", "0/1->2/7", "5/8->6/3"),
+            (20, 40, 100, 200, 400, 800),
+            2000,
+            _mnist,
+        ),
+        Study("embeddings", ("sst2->rt", "rt->sst2"), (20, 40, 100, 200, 400, 800), 2000, _embeddings),
+    )
+}
+"""All studies by name."""
+
+
+def find_study(name: str) -> Study:
+    """The study of that name; ValueError names the others."""
+    check_choice("study", name, tuple(STUDIES))
+    return STUDIES[name]

@@ -1,0 +1,135 @@
+"""The picture of a leave-one-out path: accuracy as steps, its smooth prediction, and the theory's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rmt_alpha.from_data.criteria import DEFAULT
+from rmt_alpha.plotting import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from rmt_alpha.from_data.alpha_path import AlphaPath
+    from rmt_alpha.from_data.estimate import ProblemEstimate
+
+WIDEST = 20.0
+"""Best alphas beyond this do not stretch the default range."""
+
+
+def plot_alpha_path(
+    path: AlphaPath,
+    alpha: Any = None,
+    *,
+    estimate: ProblemEstimate | None = None,
+    criterion: str = DEFAULT,
+    chosen: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw leave-one-out accuracy and risk against alpha.
+
+    Parameters
+    ----------
+    path : AlphaPath
+        From `alpha_path`.
+    alpha : array_like of shape (m,), optional
+        The range of alpha; by default one that shows 0, 1 and the best.
+    estimate : ProblemEstimate, optional
+        From `estimate_problem` on the same data: the accuracy that theory predicts is laid over the measured
+        one.
+    criterion : str, default="consensus"
+        Whose alpha at this ridge is marked, with its standard error.
+    chosen : (float, float), optional
+        An alpha and its standard error to mark instead, such as ``alpha_`` and ``alpha_stderr_`` of an
+        `AlphaRidgeClassifierCV`, which has weighed other ridges too.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; ``savefig`` writes it.
+
+    Raises
+    ------
+    ValueError
+        If the criterion is unknown, or ``alpha`` has fewer than two finite values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_alpha import alpha_path
+    >>> rng = np.random.default_rng(0)
+    >>> mean = np.ones(100) / 8
+    >>> y = np.repeat([-1, 1], 20)
+    >>> X = y[:, None] * mean + rng.standard_normal((40, 100))
+    >>> figure = plot_alpha_path(alpha_path(X, y, mean, gamma=1.0))
+    >>> len(figure.axes)
+    2
+    """
+    best, stderr = path.best_alpha(criterion) if chosen is None else chosen
+    if alpha is None:
+        ends = [
+            0.0,
+            1.0,
+            *([best - 2 * stderr, best + 2 * stderr] if abs(best) + 2 * stderr < WIDEST else []),
+        ]
+        margin = 0.4 * (max(ends) - min(ends))
+        low, high = min(ends) - margin, max(ends) + margin
+    else:
+        values = np.asarray(alpha, dtype=np.float64)
+        low, high = float(values.min()), float(values.max())
+        if not -np.inf < low < high < np.inf:
+            raise ValueError(f"alpha must span a finite range, got {alpha!r}")
+    return _draw(path, low, high, best, stderr, criterion, estimate)
+
+
+@style.styled
+def _draw(
+    path: AlphaPath,
+    low: float,
+    high: float,
+    best: float,
+    stderr: float,
+    criterion: str,
+    estimate: ProblemEstimate | None,
+) -> Figure:
+    figure, axes = style.panels(2, size=(4.2, 3.2))
+    left, right = axes.flat
+    fine = np.linspace(low, high, 601)
+    inside = path.breakpoints[(path.breakpoints > low) & (path.breakpoints < high)]
+    edges = np.concatenate([[low], inside, [high]])
+    steps = path.loo_accuracy((edges[1:] + edges[:-1]) / 2)
+    left.stairs(steps, edges, baseline=None, color=style.BLACK, linewidth=1.1, label="leave-one-out, exact")
+    label = "leave-one-out, Gaussian"
+    left.plot(fine, path.gaussian_accuracy(fine), color=style.BLUE, label=label)
+    if estimate is not None and np.isfinite(path.gamma):
+        label = "random matrix theory"
+        left.plot(
+            fine,
+            estimate.curve(path.gamma).accuracy(fine),
+            color=style.VERMILLION,
+            linestyle=style.DASHES[1],
+            label=label,
+        )
+    right.plot(fine, path.loo_risk(fine), color=style.BLUE)
+    for axis, curve, name in (
+        (left, path.gaussian_accuracy, "accuracy"),
+        (right, path.loo_risk, "leave-one-out squared error"),
+    ):
+        axis.set(xlabel=r"$\alpha$", ylabel=name, xlim=(low, high))
+        for kind, value in (("zero", 0.0), ("one", 1.0)):
+            if low <= value <= high:
+                style.mark(axis, kind, value, curve(value))
+        if low <= best <= high:
+            label = f"{criterion}: {best:.2f} $\\pm$ {stderr:.2f}"
+            axis.axvline(best, color=style.PURPLE, linewidth=1.2, label=label)
+            if np.isfinite(stderr):
+                axis.axvspan(
+                    max(best - stderr, low),
+                    min(best + stderr, high),
+                    color=style.PURPLE,
+                    alpha=0.15,
+                    linewidth=0,
+                )
+    style.legend(figure, axes.flat, columns=3)
+    return figure

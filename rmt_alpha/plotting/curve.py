@@ -1,0 +1,78 @@
+"""The picture of one curve: accuracy against alpha, with the alphas that matter marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rmt_alpha.plotting import style
+from rmt_alpha.theory.isotropic.curve import AlphaCurve
+from rmt_alpha.theory.landmarks import landmarks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from rmt_alpha.theory.mixtures.curve import MixtureCurve
+    from rmt_alpha.validation.compare import Comparison
+
+
+@style.styled
+def draw_curve(
+    curve: AlphaCurve | MixtureCurve, alpha: np.ndarray[Any, Any], *, band: bool = False
+) -> Figure:
+    """Accuracy against alpha for a scalar curve.
+
+    Parameters
+    ----------
+    curve : AlphaCurve or MixtureCurve
+        With a scalar alpha.
+    alpha : array of shape (k,)
+        Where to draw it; special alphas outside this range are not marked.
+    band : bool
+        Shade one standard deviation over draws of the training data, which an `AlphaCurve` knows.
+    """
+    figure, axes = style.panels(1, size=(5.2, 3.4))
+    (axis,) = axes.flat
+    fine = np.linspace(alpha.min(), alpha.max(), 121 if hasattr(curve, "loss") else 601)
+    axis.plot(fine, curve.accuracy(fine), color=style.BLUE, label="accuracy")
+    if band and isinstance(curve, AlphaCurve):
+        middle, std = curve.accuracy(fine), curve.accuracy_std(fine)
+        label = "one standard deviation of a single run"
+        axis.fill_between(
+            fine, middle - std, middle + std, color=style.SKY, alpha=0.35, linewidth=0, label=label
+        )
+    if isinstance(curve, AlphaCurve) or len(curve.priors) == 2:
+        axis.axhline(0.5, color=style.GREY, linewidth=0.8)
+    for kind, value in landmarks(curve).items():
+        if alpha.min() <= value <= alpha.max():
+            style.mark(axis, kind, value, curve.accuracy(value))
+    axis.set(xlabel=r"$\alpha$", ylabel="test accuracy", xlim=(alpha.min(), alpha.max()))
+    style.legend(figure, [axis], columns=2)
+    return figure
+
+
+@style.styled
+def draw_comparison(comparison: Comparison) -> Figure:
+    """Theory as lines, simulation as points with error bars, one panel for each quantity.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From `rmt_alpha.compare` with the problem's own theory.
+    """
+    # Quantities of single classes, such as class_mean[0], stay in the table.
+    names = [name for name in dict.fromkeys(row.quantity for row in comparison.rows) if "[" not in name]
+    if comparison.alpha.ndim != 1:
+        raise ValueError("only a comparison along one alpha can be drawn, not one of several sources")
+    figure, axes = style.panels(len(names))
+    curve = comparison.problem.curve()
+    fine = np.linspace(comparison.alpha.min(), comparison.alpha.max(), 81 if hasattr(curve, "loss") else 401)
+    for axis, name in zip(axes.flat, names, strict=True):
+        axis.plot(fine, getattr(curve, name)(fine), color=style.BLUE, label="theory")
+        stderr = comparison.column("stderr", name)
+        simulated = comparison.column("simulation", name)
+        style.points(axis, comparison.alpha, simulated, stderr, label="simulation, one standard error")
+        axis.set(xlabel=r"$\alpha$", ylabel=name)
+    style.legend(figure, axes.flat)
+    return figure

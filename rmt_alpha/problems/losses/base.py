@@ -1,0 +1,170 @@
+r"""`Loss`: a convex function of the margin, and what the theory asks of it.
+
+Labels are t = -1 and +1, and the loss of a score s is phi(t s).  With the proximal operator
+
+    prox(z) = argmin_u  phi(u) + (u - z)^2 / (2 kappa)
+
+a training sample whose margin would be z without it ends at margin prox(z), and pulls on the weights with
+the force g(z) = (prox(z) - z) / kappa = -phi'(prox(z)): minus the slope of the Moreau envelope of phi.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rmt_alpha.problems.losses import quadrature
+from rmt_alpha.problems.losses.prox import proximal_point
+
+Array = np.ndarray[Any, Any]
+
+
+ROUNDING = 1e-14
+"""Absolute error of the value of a loss near its minimum."""
+
+
+class Moments(NamedTuple):
+    """Expectations over Gaussian margins, one for each entry of mean, std and kappa."""
+
+    pull: Array
+    """E g, the average force."""
+    power: Array
+    """E g^2."""
+    stiffness: Array
+    """-E g', how fast the force falls as the margin grows: E[phi'' / (1 + kappa phi'')]."""
+
+
+class Loss:
+    r"""A convex loss :math:`\varphi(t s)` of the margin, label times score.
+
+    Subclass it with `value`, `slope` and `curvature`; ten lines are enough (see the example).
+
+    Attributes
+    ----------
+    name : str
+        For messages and legends.
+    kinks : tuple of float
+        Margins where the slope or the curvature jumps; expectations are integrated piece by piece between
+        them.  At a jump of the slope, ``slope`` may return either side.
+
+    Notes
+    -----
+    The training objective is :math:`\frac1n \sum_i \varphi(t_i s_i) + \frac\gamma2 \|w - P\|^2`.
+
+    Examples
+    --------
+    A loss of one's own, the exponential loss of boosting:
+
+    >>> import numpy as np
+    >>> class Exponential(Loss):
+    ...     name = "exponential"
+    ...
+    ...     def value(self, z):
+    ...         return np.exp(-z)
+    ...
+    ...     def slope(self, z):
+    ...         return -np.exp(-z)
+    ...
+    ...     def curvature(self, z):
+    ...         return np.exp(-z)
+    >>> u = Exponential().prox(np.array([0.0]), np.array([1.0]))
+    >>> (u - np.exp(-u)).round(12) + 0.0
+    array([0.])
+    """
+
+    name: str = "loss"
+    kinks: tuple[float, ...] = ()
+
+    def value(self, z: Array) -> Array:
+        """phi(z), elementwise."""
+        raise NotImplementedError
+
+    def slope(self, z: Array) -> Array:
+        """phi'(z), elementwise."""
+        raise NotImplementedError
+
+    def curvature(self, z: Array) -> Array:
+        """phi''(z), elementwise; any of its values where it jumps."""
+        raise NotImplementedError
+
+    def probability(self, score: Array) -> Array:
+        """The probability of label +1 that the classifier states at a score; only some losses have one."""
+        raise ValueError(
+            f"the {self.name} loss states no probabilities: a score of it is only compared with 0; use "
+            "loss='logistic', or read the true ones from curve.posterior"
+        )
+
+    def prox(self, z: Array, kappa: Array) -> Array:
+        """argmin_u phi(u) + (u - z)^2 / (2 kappa), elementwise, to rounding."""
+        return proximal_point(self, z, kappa)
+
+    def force(self, z: Array, kappa: Array) -> tuple[Array, Array]:
+        """g(z) = (prox(z) - z) / kappa and -g'(z), elementwise."""
+        u = self.prox(z, kappa)
+        force, bend = -self.slope(u), self.curvature(u)
+        stiffness = bend / (1 + kappa * bend)
+        for low, kink, high in self.jumps:
+            # prox rests on the kink for all z between these two, where the force takes every value between.
+            held = (z >= kink + kappa * low) & (z <= kink + kappa * high)
+            force = np.where(held, (kink - z) / kappa, force)
+            stiffness = np.where(held, 1 / kappa, stiffness)
+        return force, stiffness
+
+    def moments(self, mean: Array, std: Array, kappa: Array) -> Moments:
+        """E g, E g^2 and -E g' for margins z ~ N(mean, std^2); arrays of one shape (m,).
+
+        Raises
+        ------
+        ArithmeticError
+            If the quadrature does not reach its tolerance.
+        """
+
+        def integrands(z: Array, owner: Array) -> Array:
+            force, stiffness = self.force(z, kappa[owner])
+            return np.stack([force, force * force, stiffness])
+
+        return Moments(*quadrature.expectation(integrands, mean, std, self.breaks(kappa), self.name))
+
+    def training_loss(self, mean: Array, std: Array, kappa: Array) -> Array:
+        """E phi(prox(z)): the loss of a sample that was trained on; shape (m,)."""
+
+        def integrand(z: Array, owner: Array) -> Array:
+            return np.asarray(self.value(self.prox(z, kappa[owner])))[None]
+
+        found = quadrature.expectation(integrand, mean, std, self.breaks(kappa), self.name, floor=ROUNDING)
+        return np.asarray(found[0])
+
+    def test_loss(self, mean: Array, std: Array) -> Array:
+        """E phi(z): the loss of a fresh sample; shape (m,)."""
+        places = np.broadcast_to(np.asarray(self.kinks, float), (len(mean), len(self.kinks)))
+        found = quadrature.expectation(
+            lambda z, _: np.asarray(self.value(z))[None], mean, std, places, self.name, floor=ROUNDING
+        )
+        return np.asarray(found[0])
+
+    def breaks(self, kappa: Array) -> Array:
+        """Margins z where g is not smooth, for each kappa; shape (m, any)."""
+        sides = [kink + np.multiply.outer(kappa, s) for kink, s in self._kink_slopes()]
+        return np.concatenate(sides, axis=1) if sides else np.empty((len(kappa), 0))
+
+    @property
+    def jumps(self) -> list[tuple[float, float, float]]:
+        """(slope before, kink, slope after) where the slope jumps."""
+        return [(float(s[0]), kink, float(s[1])) for kink, s in self._kink_slopes() if s[1] > s[0]]
+
+    def _kink_slopes(self) -> list[tuple[float, Array]]:
+        # On both sides of every kink, a step away that neither rounding nor curvature makes visible.
+        found = []
+        for kink in self.kinks:
+            step = 1e-9 * max(1.0, abs(kink))
+            sides = np.asarray(self.slope(np.array([kink - step, kink + step])), float)
+            bends = np.asarray(self.curvature(np.array([kink - step, kink + step])), float)
+            sides = sides + step * bends * np.array([1.0, -1.0])
+            if sides[1] - sides[0] < 1e-7 * max(1.0, abs(sides[0])):
+                sides = np.full(2, sides.mean())
+            found.append((float(kink), sides))
+        return found
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"

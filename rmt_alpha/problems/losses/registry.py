@@ -1,0 +1,135 @@
+"""Losses by name, and losses of a user checked before they are trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rmt_alpha.problems.losses.base import Loss
+from rmt_alpha.problems.losses.hinge import Hinge, SquaredHinge
+from rmt_alpha.problems.losses.huber import Huber
+from rmt_alpha.problems.losses.logistic import Logistic
+from rmt_alpha.problems.losses.squared import Squared
+
+LOSSES: dict[str, Loss] = {
+    "squared": Squared(),
+    "logistic": Logistic(),
+    "hinge": Hinge(),
+    "squared_hinge": SquaredHinge(),
+    "huber": Huber(),
+}
+"""What the names mean."""
+
+PROBE = np.linspace(-20.0, 20.0, 4001) + 1e-3
+"""Margins at which a loss is examined; off the round numbers, where kinks are."""
+STEP = 1e-5
+
+
+def as_loss(value: Any) -> Loss:
+    """The loss of that name, or ``value`` itself if it is a convex `Loss`.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a name nor a `Loss`.
+    ValueError
+        If the name is unknown; or the loss is not finite, not convex, does not fall at margin 0, or has a
+        slope or curvature that are not its derivatives.
+    """
+    if isinstance(value, str):
+        if value not in LOSSES:
+            raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))} or a Loss, got {value!r}")
+        return LOSSES[value]
+    if not isinstance(value, Loss):
+        raise TypeError(
+            f"loss must be one of {', '.join(map(repr, LOSSES))} or an instance of a subclass of Loss, got "
+            f"{value!r}"
+        )
+    if type(value) not in {type(known) for known in LOSSES.values()}:
+        check_loss(value)
+    return value
+
+
+def check_loss(loss: Loss) -> None:
+    """Examine a loss at many margins; every refusal names the first that is wrong."""
+    kinks = np.asarray(loss.kinks, float)
+    if kinks.ndim != 1 or not np.isfinite(kinks).all():
+        raise ValueError(f"kinks of the {loss.name} loss must be finite margins, got {loss.kinks!r}")
+    z = PROBE
+    if len(kinks):
+        z = z[(abs(z[:, None] - kinks) > 2 * STEP).all(axis=1)]
+    with np.errstate(all="ignore"):
+        tables = {name: _table(loss, name, z) for name in ("value", "slope", "curvature")}
+        value, slope, bend = tables.values()
+        below, above = loss.value(z - STEP), loss.value(z + STEP)
+        before, after = loss.slope(z - STEP), loss.slope(z + STEP)
+    for name, table in tables.items():
+        _demand(np.isfinite(table), z, table, f"{name} of the {loss.name} loss must be finite")
+    unit = 1e-7 * (1 + abs(slope))
+    _demand(bend >= -unit, z, bend, f"the {loss.name} loss must be convex, but its curvature is negative")
+    fall = np.concatenate([[0.0], np.diff(slope)])
+    _demand(fall >= -unit, z, slope, f"the {loss.name} loss must be convex, but its slope falls")
+    # Differences of the values: error of second order, and rounding.
+    allowed = 1e-4 * (1 + abs(slope) + bend) + 1e-10 * abs(value) / STEP
+    _demand(
+        abs((above - below) / (2 * STEP) - slope) <= allowed,
+        z,
+        slope,
+        f"slope of the {loss.name} loss must be the derivative of its value",
+    )
+    allowed = 1e-3 * (1 + abs(slope) + bend) + 1e-10 * abs(slope) / STEP
+    _demand(
+        abs((after - before) / (2 * STEP) - bend) <= allowed,
+        z,
+        bend,
+        f"curvature of the {loss.name} loss must be the derivative of its slope (list jumps in `kinks`)",
+    )
+    # Over a whole step of the probe: what neither of its ends shows.
+    between = np.diff(slope) - 0.5 * np.diff(z) * (bend[1:] + bend[:-1])
+    inside = np.zeros(len(between), bool)
+    for kink in kinks:
+        inside |= (z[:-1] <= kink) & (kink <= z[1:])
+    _demand(
+        inside | (abs(between) <= 2e-4 * (1 + abs(slope[1:]) + bend[1:])),
+        z[1:],
+        slope[1:],
+        f"the slope or curvature of the {loss.name} loss jumps where `kinks` does not say so",
+    )
+    for kappa in (0.1, 10.0):
+        u = loss.prox(z, np.full(z.shape, kappa))
+        sides = np.stack([loss.slope(u - STEP), loss.slope(u + STEP)])
+        allowed = 1e-4 * (1 + abs(sides).max(axis=0) + abs(sides[1] - sides[0])) + 1e-9 * abs(z)
+        force = (z - u) / kappa
+        _demand(
+            (force >= sides[0] - allowed) & (force <= sides[1] + allowed),
+            z,
+            u,
+            f"prox of the {loss.name} loss must minimise phi(u) + (u - z)^2 / (2 kappa), kappa = {kappa:g}",
+        )
+    if not float(loss.slope(np.zeros(1))[0]) < 0:
+        raise ValueError(
+            f"the {loss.name} loss must fall at margin 0, or it does not reward right answers; its slope "
+            f"there is {float(loss.slope(np.zeros(1))[0]):g}"
+        )
+
+
+def _table(loss: Loss, name: str, z: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    try:
+        table = np.asarray(getattr(loss, name)(z), float)
+    except NotImplementedError:
+        raise TypeError(f"the {loss.name} loss must define {name}(z); see Loss") from None
+    if table.shape != z.shape:
+        raise ValueError(
+            f"{name} of the {loss.name} loss must work elementwise: for margins of shape {z.shape} it "
+            f"returned shape {table.shape}"
+        )
+    return table
+
+
+def _demand(
+    holds: np.ndarray[Any, Any], z: np.ndarray[Any, Any], table: np.ndarray[Any, Any], claim: str
+) -> None:
+    if not holds.all():
+        at = int(np.argmin(holds))
+        raise ValueError(f"{claim}: {table[at]:g} at the margin {z[at]:.6g}")

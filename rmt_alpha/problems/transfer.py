@@ -1,0 +1,274 @@
+"""`TransferProblem`: the isotropic two-class model of fine-tuning, validated once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from rmt_alpha._core import arithmetic
+from rmt_alpha._core.checks import Range, as_real, check_dps, check_range, check_vector
+from rmt_alpha.theory.isotropic.curve import AlphaCurve
+from rmt_alpha.theory.isotropic.stage import two_stage_curve, two_stage_fluctuations
+from rmt_alpha.theory.ridge.isotropic import DIMENSION, LARGEST, RIDGE, SAMPLES, check_interpolation
+
+ALIGNMENT = Range("a number in [-1, 1]", -1.0, 1.0)
+NORM = Range("a finite number >= 0", 0.0, math.inf, smallest=1 / LARGEST, largest=LARGEST)
+
+RANGES = {
+    "beta": ALIGNMENT,
+    "p": DIMENSION,
+    "n": SAMPLES,
+    "N": SAMPLES,
+    "mu": NORM,
+    "mu_orth": NORM,
+    "gamma": RIDGE,
+    "gamma_source": RIDGE,
+    "target_scale": NORM,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class TransferProblem:
+    r"""Fine-tuning a ridge classifier from a source task to a target task, both with identity covariance.
+
+    .. math:: w_\alpha = \arg\min_w \frac1n \sum_i (y_i - w^\top x_i)^2 + \gamma \|w - \alpha \tilde w\|^2
+
+    on n target samples :math:`x \sim \mathcal N(y\, m_t, I_p)`, with balanced labels :math:`y = \pm 1`,
+
+    .. math:: m_t = \text{target\_scale}\,(\beta\, m_s + \sqrt{1 - \beta^2}\, m_\perp), \qquad
+        \|m_s\| = \text{mu}, \quad \|m_\perp\| = \text{mu\_orth}, \quad m_s \perp m_\perp .
+
+    The source vector :math:`\tilde w` is the ridge classifier trained on N samples
+    :math:`x \sim \mathcal N(y\, m_s, I_p)` with ridge gamma_source.
+
+    Parameters
+    ----------
+    beta : float or array_like
+        Alignment of the target mean with the source mean, in [-1, 1].
+    p, n : float or array_like
+        Dimension and number of target samples, positive.  Only p/n matters.  ``n=inf`` is allowed.
+    N : float, array_like or None
+        Number of source samples.  None: the source direction is known exactly, w~ = m_s.  ``inf``: the ridge
+        classifier of an infinite source sample.
+    mu, mu_orth : float or array_like
+        Norms of the source mean and of the orthogonal component, non-negative.
+    gamma, gamma_source : float or array_like
+        Ridge penalties of the target and the source fit, non-negative, per-sample convention (1/n in front of
+        the loss: scikit-learn's ``Ridge(alpha=n * gamma)``).  0 is the ridgeless limit.
+    target_scale : float or array_like
+        Multiplies the target mean; 1 in the paper.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no real number or array of them.
+    ValueError
+        If an argument is outside its range, shapes do not broadcast, or p == n with gamma = 0 (p == N with
+        gamma_source = 0), where the variance is infinite.
+
+    Notes
+    -----
+    All fields broadcast like the arguments of a ufunc.  The model, and the alpha-LoRA method it explains, are
+    those of arXiv 2510.21345.
+
+    Examples
+    --------
+    >>> problem = TransferProblem(beta=0.8, p=400, n=40, N=2000, gamma=0.1)
+    >>> curve = problem.curve()
+    >>> round(curve.optimal_alpha(), 4)
+    2.0801
+    >>> TransferProblem(beta=1.2, p=400, n=40)
+    Traceback (most recent call last):
+        ...
+    ValueError: beta must be a number in [-1, 1], got 1.2
+    """
+
+    beta: Any
+    p: Any
+    n: Any
+    N: Any = None
+    mu: Any = 1.0
+    mu_orth: Any = 1.0
+    gamma: Any = 1.0
+    gamma_source: Any = 1.0
+    target_scale: Any = 1.0
+
+    def __post_init__(self) -> None:
+        arrays = False
+        for name, allowed in RANGES.items():
+            value = getattr(self, name)
+            if name == "N" and value is None:
+                continue
+            if not allowed.plain(value):
+                value = as_real(name, value)
+                check_range(name, value, allowed)
+                object.__setattr__(self, name, value)
+            arrays = arrays or isinstance(value, np.ndarray)
+        if arrays:
+            self._check_shapes()
+        check_interpolation(self.p, self.n, self.gamma, "p == n", "gamma")
+        if self.N is not None:
+            check_interpolation(self.p, self.N, self.gamma_source, "p == N", "gamma_source")
+
+    @classmethod
+    def from_means(
+        cls,
+        mu_source: Any,
+        mu_target: Any,
+        *,
+        n: Any,
+        N: Any = None,
+        gamma: Any = 1.0,
+        gamma_source: Any = 1.0,
+    ) -> TransferProblem:
+        """The problem whose source and target classes have means +-mu_source and +-mu_target.
+
+        Parameters
+        ----------
+        mu_source, mu_target : array_like of shape (p,)
+            Class means, in any geometry: the angle becomes beta, the lengths mu and target_scale.
+        n, N, gamma, gamma_source
+            As in `TransferProblem`.
+
+        Examples
+        --------
+        >>> problem = TransferProblem.from_means([1.0, 0.0, 0.0], [3.0, 4.0, 0.0], n=20)
+        >>> round(problem.beta, 12), round(problem.target_norm, 12)
+        (0.6, 5.0)
+        """
+        source, target = check_vector("mu_source", mu_source), check_vector("mu_target", mu_target)
+        if source.size != target.size:
+            raise ValueError(
+                f"mu_source and mu_target must have the same length, got {source.size} and {target.size}"
+            )
+        mu, norm = float(np.linalg.norm(source)), float(np.linalg.norm(target))
+        common = {"p": source.size, "n": n, "N": N, "gamma": gamma, "gamma_source": gamma_source}
+        if mu == 0 or norm == 0:
+            # No angle: the whole target mean (if any) is new.
+            return cls(0.0, mu=mu, mu_orth=norm, **common)
+        unit = source / mu
+        along = float(unit @ target)
+        across = float(np.linalg.norm(target - along * unit))  # from vectors: 1 - beta^2 would lose digits
+        beta, scale = max(-1.0, min(1.0, along / norm)), norm / mu
+        sine = math.sqrt((1 - beta) * (1 + beta))
+        mu_orth = across / (scale * sine) if sine > 0 else mu
+        return cls(beta, mu=mu, mu_orth=mu_orth, target_scale=scale, **common)
+
+    @classmethod
+    def from_source(cls, w_source: Any, mu_target: Any, *, n: Any, gamma: Any = 1.0) -> TransferProblem:
+        """The problem with a fixed source vector and target classes with means +-mu_target.
+
+        Parameters
+        ----------
+        w_source, mu_target : array_like of shape (p,)
+            The frozen weights w~ and the target class mean.
+        n, gamma
+            As in `TransferProblem`.
+
+        Examples
+        --------
+        >>> problem = TransferProblem.from_source(
+        ...     [0.5, 0.5, 0.0], [1.0, 0.0, 1.0], n=6, gamma=0.5
+        ... )
+        >>> round(problem.curve().optimal_alpha(), 4)
+        0.2077
+        """
+        w, target = check_vector("w_source", w_source), check_vector("mu_target", mu_target)
+        if w.size != target.size:
+            raise ValueError(
+                f"w_source and mu_target must have the same length, got {w.size} and {target.size}"
+            )
+        # A known source, N = None, is a fixed vector: w~ = m_s.
+        return cls.from_means(w, target, n=n, N=None, gamma=gamma)
+
+    # --- geometry ------------------------------------------------------------------------------------
+
+    @property
+    def along(self) -> Any:
+        """Component of the target mean along the source mean, target_scale beta mu."""
+        return self.target_scale * (self.beta * self.mu)
+
+    @property
+    def across(self) -> Any:
+        """Length of the target mean across the source mean, target_scale sqrt(1 - beta^2) mu_orth."""
+        sine2 = (1 - self.beta) * (1 + self.beta)
+        return self.target_scale * (arithmetic.square_root(sine2) * self.mu_orth)
+
+    @property
+    def target_norm(self) -> Any:
+        """Norm of the target mean; Phi(target_norm) is the best accuracy that any classifier can have."""
+        return arithmetic.square_root(self.along * self.along + self.across * self.across)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Broadcast shape of all fields, () for a scalar problem."""
+        return np.broadcast_shapes(*(np.shape(value) for _, value in self._items()))
+
+    # --- answers -------------------------------------------------------------------------------------
+
+    def curve(self, dps: int | None = None) -> AlphaCurve:
+        """The law of the score as a function of alpha.
+
+        Parameters
+        ----------
+        dps : int or None
+            None evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath.
+
+        Returns
+        -------
+        AlphaCurve
+            Accuracy, risk, moments, optimal and neutral alpha; arrays where fields are arrays.
+        """
+        dps = check_dps(dps)
+        values = vars(self)
+        with arithmetic.working_precision(dps):
+            if dps is not None:
+                values = {k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()}
+            elif any(map(arithmetic.is_precise, values.values())):
+                values = {k: None if v is None else np.asarray(v, float)[()] for k, v in values.items()}
+            ops = arithmetic.arithmetic_of(values.values(), dps)
+            # Error bars are asked for rarely: their ingredients are computed then.
+            spread = partial(two_stage_fluctuations, **values) if dps is None else None
+            return two_stage_curve(ops, dps, spread, **values)
+
+    def equivalent_samples(self) -> Any:
+        """How many more target samples would buy, without a source, what the source buys at alpha*.
+
+        The smallest n' - n >= 0 such that training on n' target samples with alpha = 0 and the same gamma
+        (per sample) reaches the accuracy of alpha* on n samples; inf if no number of samples does.
+
+        Examples
+        --------
+        >>> round(TransferProblem(beta=0.8, p=400, n=40, N=2000).equivalent_samples(), 1)
+        471.7
+        """
+        from rmt_alpha.theory.isotropic.equivalent_samples import equivalent_samples
+
+        return equivalent_samples(self)
+
+    # --- internals -----------------------------------------------------------------------------------
+
+    def _items(self) -> list[tuple[str, Any]]:
+        return [(name, value) for name, value in vars(self).items() if value is not None]
+
+    def _check_shapes(self) -> None:
+        try:
+            _ = self.shape
+        except ValueError:
+            shapes = ", ".join(
+                f"{name} {np.shape(value)}" for name, value in self._items() if np.shape(value)
+            )
+            raise ValueError(f"the arguments must broadcast to one shape, got shapes {shapes}") from None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TransferProblem):
+            return NotImplemented
+        mine, theirs = dict(self._items()), dict(other._items())
+        return mine.keys() == theirs.keys() and all(np.array_equal(mine[k], theirs[k]) for k in mine)
+
+    def __hash__(self) -> int:
+        return hash(tuple((k, v.tobytes() if isinstance(v, np.ndarray) else v) for k, v in self._items()))

@@ -1,0 +1,319 @@
+"""`AlphaCurve`: everything that can be asked about a fine-tuned classifier as a function of alpha."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rmt_alpha._core import arithmetic
+from rmt_alpha._core.arithmetic import Arithmetic
+from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
+from rmt_alpha._core.evaluation import Formula, Point, evaluate
+from rmt_alpha.theory.isotropic import finite_size, geometry
+from rmt_alpha.theory.isotropic.geometry import Pair
+
+if TYPE_CHECKING:
+    from rmt_alpha.theory.isotropic.fluctuations import Fluctuations
+
+CRITERIA = ("accuracy", "risk")
+LOSS = Range("a number in (0, 1)", 0.0, 1.0, open_low=True)
+
+
+@dataclass(frozen=True, eq=False)
+class AlphaCurve:
+    r"""The law of the score of a fine-tuned classifier as a curve in alpha.
+
+    .. math:: y\, w_\alpha^\top x \sim \mathcal N(m_\alpha, \sigma^2_\alpha), \qquad
+        \text{accuracy}(\alpha) = \Phi(m_\alpha / \sigma_\alpha)
+
+    with an affine mean and a quadratic variance.  Accuracy is *signed*: a classifier that is wrong more often
+    than right has accuracy below 1/2.  Curves come from ``TransferProblem.curve()``; the fields are for those
+    who derive a new model.
+
+    Parameters
+    ----------
+    strength : float or array
+        kappa: alpha enters every score as t = kappa alpha.
+    mean_line : pair
+        Mean of the score, (a0, a1) for a0 + a1 t.
+    aligned : float or array
+        r, the part of the standard deviation that is proportional to the mean.
+    terms : tuple of pairs
+        The rest: variance = (r mean)^2 + sum over terms of (u + v t)^2.  A sum of squares of affine functions
+        is evaluated, and maximised, without the cancellation that a quadratic polynomial suffers.
+    risk_parts : callable
+        Returns (floor, terms) of the risk E(y - w.x)^2 = floor + kappa^2 * (sum over terms of (r + q
+        alpha)^2); called when the risk is first asked for.
+    ops : Arithmetic
+        The number type of the fields.
+    dps : int or None
+        Decimal digits of the results in high precision, None for float64.
+    spread : callable or None
+        Returns the `Fluctuations` behind the finite-size error bars; None if the model has none.
+
+    Notes
+    -----
+    All methods take alpha as a scalar or an array that broadcasts with the problem, return a Python float for
+    scalars, and accept ``inf`` and ``-inf`` (the source alone, or its negative).  They raise TypeError for an
+    alpha that is no real number and ValueError for NaN.
+
+    Examples
+    --------
+    >>> from rmt_alpha import TransferProblem
+    >>> curve = TransferProblem(beta=0.8, p=400, n=40, gamma=0.1).curve()
+    >>> round(curve.accuracy(1.0), 4), round(curve.accuracy(curve.optimal_alpha()), 4)
+    (0.7782, 0.7785)
+    """
+
+    strength: Any
+    mean_line: Pair
+    aligned: Any
+    terms: tuple[Pair, ...]
+    risk_parts: Callable[[], tuple[Any, tuple[Pair, ...]]]
+    ops: Arithmetic
+    dps: int | None = None
+    spread: Callable[[], Fluctuations] | None = None
+
+    # --- the law of the score ------------------------------------------------------------------------
+
+    def mean(self, alpha: Any) -> Any:
+        """Mean of the score, E[y w.x]; 1 would be a perfect regression on the labels."""
+        return self._evaluate(lambda at: self._line(self.mean_line, at), alpha)
+
+    def variance(self, alpha: Any) -> Any:
+        """Variance of the score within a class, E[(w.x)^2] - mean^2; in the isotropic model ||w||^2."""
+        return self._evaluate(self._variance, alpha)
+
+    def std(self, alpha: Any) -> Any:
+        """Standard deviation of the score within a class."""
+        return self._evaluate(lambda at: at.ops.sqrt(self._variance(at)), alpha)
+
+    def second(self, alpha: Any) -> Any:
+        """Second moment of the score, E[(w.x)^2] = variance + mean^2 (nu in the paper)."""
+        return self._evaluate(lambda at: self._variance(at) + _square(self._line(self.mean_line, at)), alpha)
+
+    def risk(self, alpha: Any) -> Any:
+        """Squared test risk, E(y - w.x)^2 = variance + (1 - mean)^2."""
+
+        def formula(at: Point) -> Any:
+            floor, terms = self._risk
+            lines = (at.line(self.strength * r, self.strength * q) for r, q in terms)
+            return floor + sum(_square(line) for line in lines)
+
+        return self._evaluate(formula, alpha)
+
+    # --- accuracy ------------------------------------------------------------------------------------
+
+    def margin(self, alpha: Any) -> Any:
+        """Mean over standard deviation: the signed signal-to-noise ratio, accuracy = Phi(margin)."""
+        return self._evaluate(self._margin, alpha)
+
+    def accuracy(self, alpha: Any) -> Any:
+        """Test accuracy Phi(mean / std), signed (not folded with max(acc, 1 - acc))."""
+        return self._evaluate(lambda at: at.ops.ndtr(self._margin(at)), alpha)
+
+    def error(self, alpha: Any) -> Any:
+        """Test error Phi(-mean / std); keeps its relative precision where accuracy rounds to 1."""
+        return self._evaluate(lambda at: at.ops.ndtr(-self._margin(at)), alpha)
+
+    def log_accuracy(self, alpha: Any) -> Any:
+        """Logarithm of the accuracy, finite where the accuracy itself underflows."""
+        return self._evaluate(lambda at: at.ops.log_ndtr(self._margin(at)), alpha)
+
+    def log_error(self, alpha: Any) -> Any:
+        """Logarithm of the error, finite where the error itself underflows."""
+        return self._evaluate(lambda at: at.ops.log_ndtr(-self._margin(at)), alpha)
+
+    def accuracy_derivative(self, alpha: Any) -> Any:
+        r"""Derivative of the accuracy in alpha, :math:`\varphi(m/\sigma)\, \frac{d}{d\alpha}(m/\sigma)`."""
+
+        def formula(at: Point) -> Any:
+            # d/dt (m/sigma) = sum_j (u_j + v_j t) w_j / sigma^3 with the wedge products w_j, free of t.
+            rays = [self._ray(pair, at) for pair in self.terms]
+            sigma = at.ops.sqrt(self._sum_of_squares(self._ray(self.mean_line, at), rays))
+            turn = sum(
+                ray * geometry.wedge(pair, self.mean_line) for ray, pair in zip(rays, self.terms, strict=True)
+            )
+            x = self._margin(at)
+            density = at.ops.exp(-x * x / 2) / at.ops.sqrt(2 * at.ops.pi)
+            slope = at.ops.ratio(turn, sigma * sigma * sigma)
+            return self.strength * density * slope * (at.present * at.present)
+
+        return self._evaluate(formula, alpha)
+
+    # --- the best alpha, and how much it matters -----------------------------------------------------
+
+    def optimal_alpha(self, criterion: str = "accuracy") -> Any:
+        r"""The best alpha, in closed form.
+
+        ``"accuracy"`` maximises :math:`m_\alpha / \sigma_\alpha`: use it to classify.  ``"risk"`` minimises
+        :math:`E (y - w_\alpha^\top x)^2`: use it when the score itself must be close to the label
+        (regression, scores that are averaged or thresholded elsewhere).  They are different
+        numbers, because the risk also charges for the length of the score, which its sign ignores.
+
+        Parameters
+        ----------
+        criterion : {"accuracy", "risk"}
+            What to optimise.
+
+        Returns
+        -------
+        float or array
+            Finite wherever the source influences the classifier, 0 if the source is orthogonal to the target
+            mean.  For ``"accuracy"`` without ridge and with p < n, where the source has no influence, the
+            signed infinity that the optimum tends to.
+
+        Raises
+        ------
+        ValueError
+            If the criterion is unknown.
+        """
+        check_choice("criterion", criterion, CRITERIA)
+        with arithmetic.working_precision(self.dps):
+            if criterion == "risk":
+                _, terms = self._risk
+                pull = -sum(r * q for r, q in terms)
+                return self._result(self.ops.ratio(pull, sum(q * q for _, q in terms)))
+            z0, z1 = geometry.best_direction(self.mean_line, self.terms)
+            return self._result(self._alpha(self.ops.ratio(z1, z0)))
+
+    @property
+    def neutral_alpha(self) -> Any:
+        """The alpha at which the mean is 0 and accuracy exactly 1/2; inf where there is none."""
+        with arithmetic.working_precision(self.dps):
+            a0, a1 = self.mean_line
+            slope = a1 * self.strength
+            exists = slope != 0
+            value = -a0 / self.ops.where(exists, slope, 1 + 0 * slope)
+            return self._result(self.ops.where(exists, value, self.ops.number(math.inf)))
+
+    @property
+    def transfer_interval(self) -> tuple[Any, Any]:
+        """The open interval (low, high) of alpha where using the source beats ignoring it (alpha = 0).
+
+        One end is 0, the other may be infinite.  Outside the interval transfer is negative.  (0, 0) if no
+        alpha beats 0.
+        """
+        with arithmetic.working_precision(self.dps):
+            end = self._alpha(geometry.better_than_zero(self.mean_line, self.terms, self.ops))
+            # Without ridge and with p < n every alpha gives the same accuracy: none is better.
+            end = self.ops.where(self.strength == 0, 0 * self.strength, end)
+            zero = self.ops.number(0)
+            low, high = self.ops.where(end < 0, end, zero), self.ops.where(end > 0, end, zero)
+            return self._result(low), self._result(high)
+
+    def tolerance_interval(self, loss: Any) -> tuple[Any, Any]:
+        """How precise need alpha be: the interval whose accuracy is within ``loss`` of the best.
+
+        Parameters
+        ----------
+        loss : float or array
+            Accuracy that may be given up, in (0, 1]: 0.01 is one point.
+
+        Returns
+        -------
+        tuple
+            (low, high): the largest interval that contains alpha* and on which accuracy(alpha) >=
+            accuracy(alpha*) - loss.  An end is infinite if accuracy never falls that far on its side.
+
+        Raises
+        ------
+        ValueError
+            If ``loss`` is outside (0, 1].
+        """
+        check_range("loss", loss := as_real("loss", loss), LOSS)
+        with arithmetic.working_precision(self.dps):
+            ops = self.ops if not isinstance(loss, np.ndarray) else arithmetic.array_version(self.ops)
+            best = self.margin(self.optimal_alpha())
+            level = ops.ndtr(-best) + loss  # the error that is still accepted
+            floor = -ops.ndtri(ops.where(level < 1, level, ops.number(1)))
+            cosine = ops.ratio(ops.where(abs(floor) < best, floor, -best), best)
+            ends = geometry.level_interval(self.mean_line, self.aligned, self.terms, cosine, ops)
+            # Without influence (strength 0) every alpha is as good as any other.
+            everywhere = self.strength == 0
+            low, high = (
+                self._result(ops.where(everywhere, sign * ops.number(math.inf), self._alpha(end)))
+                for sign, end in zip((-1, 1), ends, strict=True)
+            )
+            return low, high
+
+    def gain(self, over: Any = 1.0) -> Any:
+        """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
+        with arithmetic.working_precision(self.dps):
+            return self._result(self.error(over) - self.error(self.optimal_alpha()))
+
+    # --- finite-size error bars: standard deviation over draws of the data ----------------------------
+
+    def accuracy_std(self, alpha: Any) -> Any:
+        """Standard deviation of the accuracy over draws of the training data: the error bar of one run."""
+        return finite_size.curve_std(self, "accuracy", alpha)
+
+    def mean_std(self, alpha: Any) -> Any:
+        """Standard deviation of the mean of the score over draws of the training data."""
+        return finite_size.curve_std(self, "mean", alpha)
+
+    def variance_std(self, alpha: Any) -> Any:
+        """Standard deviation of the variance of the score over draws of the training data."""
+        return finite_size.curve_std(self, "variance", alpha)
+
+    def risk_std(self, alpha: Any) -> Any:
+        """Standard deviation of the risk over draws of the training data."""
+        return finite_size.curve_std(self, "risk", alpha)
+
+    def optimal_alpha_std(self) -> Any:
+        """Standard deviation, over draws of the training data, of the alpha that is best for the draw."""
+        return finite_size.optimal_alpha_std(self)
+
+    # --- internals -----------------------------------------------------------------------------------
+
+    @cached_property
+    def _risk(self) -> tuple[Any, tuple[Pair, ...]]:
+        return self.risk_parts()
+
+    def _line(self, pair: Pair, at: Point) -> Any:
+        return at.line(pair[0], self.strength * pair[1])
+
+    def _ray(self, pair: Pair, at: Point) -> Any:
+        return at.ray(pair[0], self.strength * pair[1])
+
+    def _variance(self, at: Point) -> Any:
+        return self._sum_of_squares(
+            self._line(self.mean_line, at), (self._line(pair, at) for pair in self.terms)
+        )
+
+    def _sum_of_squares(self, mean: Any, terms: Iterable[Any]) -> Any:
+        return sum((_square(term) for term in terms), start=_square(self.aligned * mean))
+
+    def _margin(self, at: Point) -> Any:
+        if at.extreme:
+            at = at.grounded(self._has_influence())
+        mean = self._ray(self.mean_line, at)
+        variance = self._sum_of_squares(mean, (self._ray(pair, at) for pair in self.terms))
+        # Variance 0 means w = 0: every score is 0 and accuracy, by convention, 1/2 (ratio(0, 0) = 0).
+        return at.ops.ratio(mean, at.ops.sqrt(variance))
+
+    def _has_influence(self) -> Any:
+        """Whether alpha matters at all."""
+        slopes = (pair[1] for pair in (self.mean_line, *self.terms))
+        return self.strength * sum(abs(slope) for slope in slopes) != 0
+
+    def _alpha(self, t: Any) -> Any:
+        """alpha = t / kappa, with the signed infinity that it tends to as kappa -> 0."""
+        return self.ops.ratio(t, self.strength)
+
+    def _evaluate(self, formula: Formula, alpha: Any) -> Any:
+        return evaluate(formula, alpha, self.ops, self.dps)
+
+    def _result(self, value: Any) -> Any:
+        if self.dps is not None:
+            return arithmetic.rounded(value, self.dps)
+        return value if isinstance(value, np.ndarray) else float(value)
+
+
+def _square(x: Any) -> Any:
+    return x * x

@@ -1,0 +1,169 @@
+r"""The resolvent of covariances that do not commute, by Cholesky's method.
+
+One evaluation of T_g = (1/n) tr C_g R, R = (sum_g pi_g C_g / kappa_g + I)^-1, takes a factorisation, an
+inverse from it and G - 1 matrix products: tr C_g R C_h R and tr C_g R^2 are then sums over entries.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import lapack
+
+from rmt_alpha.theory.ridge.basis import Operator
+from rmt_alpha.theory.ridge.fixed_point import Tangent
+from rmt_alpha.theory.ridge.spectrum import exact_deficit
+
+if TYPE_CHECKING:
+    from rmt_alpha.theory.ridge.dense_covariances import DenseCovariances
+
+Array = np.ndarray[Any, Any]
+
+CONDITION = {"d": 1e5, "f": 1e3}
+"""Largest condition number, estimated by diagonals, at which a Cholesky factorisation is trusted.
+
+In double precision the traces are then right to about 1e5 roundings, 2e-11, below the tolerance of the fixed
+point, and in single precision to 1e-4."""
+REMAINDER = 1e-3
+"""Share of a sum from which a term may be had by subtracting the others: that costs three digits at most."""
+
+
+class DenseResolvent:
+    """R = (sum_g pi_g C_g / kappa_g + I)^-1 as strength * ``inverse``, and the products inverse C_g."""
+
+    def __init__(self, model: DenseCovariances, kappa: Array, n: Any, coarse: bool = False) -> None:
+        self.model, self.priors, self.kappa, self.n, self.coarse = model, model.priors, kappa, n, coarse
+        self.strength = float(np.max(kappa))
+        self.weights = self.priors * (self.strength / kappa)
+
+    @cached_property
+    def condition(self) -> float:
+        """An estimate from below of the condition number of ``inverse``; infinite if that does not exist."""
+        if not np.max(self.weights) < 1 / np.finfo(float).eps:
+            return np.inf
+        try:
+            inverse = float(np.max(np.diagonal(self.inverse)))
+        except np.linalg.LinAlgError:
+            return np.inf
+        diagonals = np.diagonal(self.model.matrices, axis1=1, axis2=2)
+        estimate = inverse * float(np.max(self.weights @ diagonals) + self.strength)
+        return estimate if estimate > 0 else np.inf
+
+    def reliable(self, precision: str) -> bool:
+        """Whether products in this precision, "d" or "f", are accurate enough."""
+        return self.condition < CONDITION[precision]
+
+    @cached_property
+    def inverse(self) -> Array:
+        """(sum_g (pi_g strength / kappa_g) C_g + strength I)^-1."""
+        matrices = self.model.matrices
+        total = np.tensordot(self.weights.astype(matrices.dtype), matrices, axes=1)
+        total.flat[:: total.shape[0] + 1] += self.strength
+        factorise, invert = lapack.get_lapack_funcs(("potrf", "potri"), (total,))
+        # The transpose of a symmetric C-ordered array is the same matrix in Fortran order: no copy.
+        factor, failure = factorise(total.T, lower=0, clean=0, overwrite_a=1)
+        if failure:
+            raise np.linalg.LinAlgError("not positive definite in this precision")
+        upper, _ = invert(factor, lower=0, overwrite_c=1)
+        return _mirrored(upper.T)
+
+    @cached_property
+    def _traces(self) -> Array:
+        """tr C_g inverse."""
+        return np.array([np.vdot(c, self.inverse) for c in self.model.matrices], float)
+
+    @cached_property
+    def _largest(self) -> int | None:
+        """A covariance that is a large part of a sum: its product with ``inverse`` need not be computed."""
+        shares = self.weights * self._traces
+        largest = int(np.argmax(shares))
+        return largest if len(shares) > 1 and shares[largest] >= REMAINDER * self.model.rank else None
+
+    @cached_property
+    def _products(self) -> dict[int, Array]:
+        """inverse @ C_g for every g but the largest, in single precision if ``coarse``."""
+        model, inverse = self.model, self.inverse
+        if self.coarse and self.reliable("f"):
+            model, inverse = model.in_single_precision, inverse.astype(np.float32)
+        return {g: inverse @ c for g, c in enumerate(model.matrices) if g != self._largest}
+
+    def _product(self, group: int) -> Array:
+        if group not in self._products:
+            self._products[group] = self.inverse @ self.model.matrices[group]
+        return self._products[group]
+
+    def _pairs(self) -> tuple[Array, Array]:
+        """tr C_g Q C_h Q and tr C_g Q^2 for Q = ``inverse``.
+
+        sum_g weight_g Q C_g + strength Q = I, multiplied by Q or C_g Q, gives the traces of one group
+        from those of the others.
+        """
+        weights, traces, inverse = self.weights, self._traces, self.inverse
+        groups, last = len(weights), self._largest
+        pairs, squares = np.zeros((groups, groups)), np.zeros(groups)
+        if last is not None:
+            others = [g for g in range(groups) if g != last]
+            norms = float(np.trace(inverse)), self.strength * float(np.vdot(inverse, inverse))
+            squares[others] = [np.vdot(self._products[g], inverse) for g in others]
+            squares[last] = (norms[0] - norms[1] - weights @ squares) / weights[last]
+            if squares[last] * weights[last] < REMAINDER * norms[0]:
+                squares[last] = np.vdot(self._product(last), inverse)
+        else:
+            squares[:] = [np.vdot(self._products[g], inverse) for g in range(groups)]
+        known = sorted(self._products)
+        for i, g in enumerate(known):
+            for h in known[i:]:
+                pairs[g, h] = pairs[h, g] = np.einsum("ij,ji->", self._products[g], self._products[h])
+        if last is not None and last not in known:
+            rest = traces - pairs @ weights - self.strength * squares
+            pairs[last, others] = pairs[others, last] = rest[others] / weights[last]
+            rest = traces[last] - pairs[last] @ weights - self.strength * squares[last]
+            pairs[last, last] = rest / weights[last]
+        return np.maximum(pairs, 0.0), np.maximum(squares, 0.0)  # less than nothing is rounding
+
+    def tangent(self) -> Tangent:
+        """The fixed-point map T_g = (1/n) tr C_g R and its derivative."""
+        kappa, n, k = self.kappa, self.n, self.strength
+        total = self._traces
+        pairs, squares = self._pairs()
+        value = k * total / n
+        safe = np.where(total > 0, total, 1.0)
+        share = pairs * self.weights / safe[:, None]
+        slack = np.where(total > 0, k * squares / safe, 1.0)
+        # They sum to 1, but in single precision only nearly, and the solver relies on it.
+        whole = share.sum(axis=1) + slack
+        trace = k * float(np.trace(self.inverse))
+        deficit = exact_deficit(kappa, value, self.priors, n, self.model.rank, trace)
+        return Tangent(value, share / whole[:, None], slack / whole, deficit)
+
+    def apply(self, rows: Array) -> Array:
+        """R / strength times each row."""
+        rank = self.model.rank
+        inside = rows[..., :rank] @ self.inverse
+        if rank == self.model.p:
+            return np.asarray(inside)
+        return np.concatenate([inside, rows[..., rank:] / self.strength], axis=-1)
+
+    def form(self, rows: Array, group: int) -> Array:
+        """rows C_g rows^T."""
+        inside = rows[..., : self.model.rank]
+        return np.asarray(inside @ self.model.matrices[group] @ inside.T)
+
+    def sandwich(self, group: int) -> Operator:
+        """R C_g R / strength^2."""
+        rank, p = self.model.rank, self.model.p
+        entries = np.zeros((p, p))
+        entries[:rank, :rank] = self._product(group) @ self.inverse
+        return Operator(self.model.basis, entries)
+
+
+def _mirrored(lower: Array, block: int = 64) -> Array:
+    """The symmetric matrix with this lower triangle, made in place, block by block for the cache."""
+    for i in range(0, len(lower), block):
+        j = i + block
+        lower[i:j, j:] = lower[j:, i:j].T
+        corner = np.tril(lower[i:j, i:j])
+        lower[i:j, i:j] = corner + np.tril(corner, -1).T
+    return lower

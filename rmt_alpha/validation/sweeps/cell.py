@@ -1,0 +1,190 @@
+"""One cell of a sweep: its identity, and the computation that a worker does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.simulation import Simulation, simulate
+from rmt_alpha.validation.sweeps.axes import OPTIMAL, label
+from rmt_alpha.validation.sweeps.pinning import one_blas_thread
+
+REVISION = 1
+"""Part of every key.  Raise it when the same parameters give other numbers (another formula, another order of
+random draws): old records then count as missing instead of mixing with new ones."""
+
+FIELDS = tuple(field.name for field in fields(TransferProblem))
+THEORY = ("mean", "variance", "accuracy", "risk")
+"""Functions of alpha; simulated ones are called ``simulated_...`` and have a ``..._stderr``."""
+SIMULATED = tuple(f"simulated_{name}{end}" for name in THEORY for end in ("", "_stderr"))
+POINT_COLUMNS = ("alpha_label", "alpha", *THEORY, *SIMULATED)
+"""Per cell and alpha; the label is the alpha as it was asked for, a number or "optimal"."""
+ALPHA_STAR = ("simulated_optimal_alpha", "simulated_optimal_alpha_low", "simulated_optimal_alpha_high")
+"""Median and quartiles of the best alpha of single draws of the data."""
+CELL_COLUMNS = ("optimal_alpha", "neutral_alpha", *ALPHA_STAR)
+"""Per cell."""
+
+Number = float | None
+Point = tuple[str | Number, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One problem of a grid and what is asked about it.
+
+    Attributes
+    ----------
+    problem : tuple of (name, value)
+        All fields of `TransferProblem`.
+    alpha : tuple
+        Numbers and "optimal", the theory's alpha*.
+    replicates : int
+        Draws of the data; 0: theory alone.
+    method : str
+        Of `simulate`.
+    seed : int
+        Of the whole sweep.
+    """
+
+    problem: tuple[tuple[str, float | None], ...]
+    alpha: tuple[float | str, ...]
+    replicates: int
+    method: str
+    seed: int
+
+    @cached_property
+    def parameters(self) -> str:
+        """Canonical JSON of everything that the results depend on: equal cells have equal texts."""
+        drawn = self.replicates > 0
+        content = {
+            "revision": REVISION,
+            "problem": {name: _json_number(value) for name, value in self.problem},
+            "alpha": [_json_number(alpha) for alpha in self.alpha],
+            "replicates": self.replicates,
+            # Theory has no seed.
+            "method": self.method if drawn else None,
+            "seed": self.seed if drawn else None,
+        }
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of `parameters`."""
+        return hashlib.sha256(self.parameters.encode()).hexdigest()[:32]
+
+    @property
+    def random_seed(self) -> np.random.SeedSequence:
+        """The cell's own seed: it does not matter when, where or beside what the cell is computed."""
+        return np.random.SeedSequence(int(hashlib.sha256(self.parameters.encode()).hexdigest(), 16))
+
+
+def _json_number(value: float | str | None) -> Any:
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is stored of a cell: either all numbers, or the error.
+
+    Attributes
+    ----------
+    key, parameters : str
+        Of the cell.
+    problem : tuple of (name, value)
+        Of the cell.
+    replicates : int
+        Of the cell.
+    values : tuple
+        Of `CELL_COLUMNS`.
+    points : tuple of tuples
+        Of `POINT_COLUMNS`, per alpha.
+    error : str or None
+        What went wrong; there are no points then.
+    """
+
+    key: str
+    parameters: str
+    problem: tuple[tuple[str, float | None], ...]
+    replicates: int
+    values: tuple[Number, ...]
+    points: tuple[Point, ...]
+    error: str | None
+
+    @property
+    def digest(self) -> str:
+        """Hash of everything else, to notice a record that was altered."""
+        content = (
+            self.key,
+            self.parameters,
+            self.problem,
+            self.replicates,
+            self.values,
+            self.points,
+            self.error,
+        )
+        return hashlib.sha256(repr(content).encode()).hexdigest()[:32]
+
+
+def compute(cells: tuple[Cell, ...]) -> list[Record]:
+    """Theory and simulation of some cells, on one BLAS thread; this is what a worker runs."""
+    with one_blas_thread():
+        return [_compute_one(cell) for cell in cells]
+
+
+def _compute_one(cell: Cell) -> Record:
+    values: tuple[Number, ...] = (None,) * len(CELL_COLUMNS)
+    points: tuple[Point, ...] = ()
+    error = None
+    try:
+        values, points = _numbers(cell)
+    except Exception as failure:
+        error = f"{type(failure).__name__}: {failure}"
+    return Record(cell.key, cell.parameters, cell.problem, cell.replicates, values, points, error)
+
+
+def _numbers(cell: Cell) -> tuple[tuple[Number, ...], tuple[Point, ...]]:
+    problem = TransferProblem(**dict(cell.problem))
+    curve = problem.curve()
+    best = float(curve.optimal_alpha())
+    alphas = np.array([best if alpha == OPTIMAL else alpha for alpha in cell.alpha], dtype=np.float64)
+    columns: list[Any] = [alphas, *(getattr(curve, name)(alphas) for name in THEORY)]
+    of_cell: list[Number] = [best, float(curve.neutral_alpha)]
+    if cell.replicates == 0:
+        columns += [[None] * len(alphas)] * len(SIMULATED)
+        of_cell += [None] * len(ALPHA_STAR)
+    else:
+        if not np.isfinite(alphas).all():
+            raise ValueError(
+                f"the optimal alpha is {best:g} here and cannot be simulated: without ridge and with p < n "
+                "every alpha gives the same accuracy; leave 'optimal' out, take gamma > 0 or replicates=0"
+            )
+        drawn = simulate(
+            problem, alphas, replicates=cell.replicates, method=cell.method, rng=cell.random_seed, n_jobs=1
+        )
+        columns += [getattr(drawn, name.removeprefix("simulated_")) for name in SIMULATED]
+        of_cell += _quartiles(drawn)
+    rows = zip(cell.alpha, zip(*columns, strict=True), strict=True)
+    points = tuple((label(asked), *(_stored(x) for x in row)) for asked, row in rows)
+    return tuple(_stored(x) for x in of_cell), points
+
+
+def _quartiles(drawn: Simulation) -> list[float]:
+    # Actual draws, not interpolations: an infinite alpha* must not meet its negative.
+    best = drawn.draws.optimal_alpha()
+    return [float(q) for q in np.quantile(best, [0.5, 0.25, 0.75], method="inverted_cdf")]
+
+
+def _stored(value: Any) -> Number:
+    if value is None:
+        return None
+    number = float(value)
+    if math.isnan(number):
+        raise ArithmeticError("a result is NaN; please report the parameters of this cell as a bug")
+    return number + 0.0

@@ -1,0 +1,138 @@
+"""A grid of problems: named axes over the fields of `TransferProblem`, from a dict or a TOML file."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rmt_alpha._core.checks import check_choice
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.simulation import METHODS
+from rmt_alpha.simulation.arguments import check_count
+from rmt_alpha.validation.sweeps.axes import MOST_CELLS, AxisValue, alpha_axis, field_axis, is_axis
+from rmt_alpha.validation.sweeps.cell import FIELDS, Cell
+
+DEFAULTS = {field.name: field.default for field in fields(TransferProblem) if field.default is not MISSING}
+SETTINGS = {"alpha": None, "replicates": 100, "method": "auto", "seed": 0}
+"""What a grid may say besides fields, with the defaults; None: must be given."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Every combination of the values of its axes, and what to compute at each.
+
+    Attributes
+    ----------
+    fields : dict
+        For each field of `TransferProblem` the tuple of its values.
+    axes : tuple of str
+        The fields that were given as a list or a range, in the order given: the dimensions of the results.
+    alpha : tuple
+        Numbers and "optimal".
+    replicates, method, seed
+        Of the simulation of every cell.
+    """
+
+    fields: Mapping[str, tuple[AxisValue, ...]]
+    axes: tuple[str, ...]
+    alpha: tuple[float | str, ...]
+    replicates: int
+    method: str
+    seed: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values along each of `axes`."""
+        return tuple(len(self.fields[name]) for name in self.axes)
+
+    @property
+    def fixed(self) -> dict[str, AxisValue]:
+        """The fields that are the same everywhere."""
+        return {name: values[0] for name, values in self.fields.items() if name not in self.axes}
+
+    def cells(self) -> Iterator[Cell]:
+        """All cells; the last axis varies fastest."""
+        for values in itertools.product(*(self.fields[name] for name in self.axes)):
+            problem = self.fixed | dict(zip(self.axes, values, strict=True))
+            ordered = tuple((name, problem[name]) for name in FIELDS)
+            yield Cell(ordered, self.alpha, self.replicates, self.method, self.seed)
+
+
+def read_grid(grid: Mapping[str, Any] | str | Path, **overrides: Any) -> Grid:
+    """Read and check a grid; ``overrides`` that are not None replace the settings in it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    TypeError, ValueError
+        If the file is no TOML, a name is no field, a field without default is missing, or a value is bad.
+    """
+    given = dict(grid) if isinstance(grid, Mapping) else _read_toml(grid)
+    _check_names(given)
+    settings = {name: given.pop(name, default) for name, default in SETTINGS.items()}
+    settings |= {name: value for name, value in overrides.items() if value is not None}
+    if settings["alpha"] is None:
+        raise ValueError(
+            'alpha is missing: give the alphas to evaluate, for example alpha = [0, 1, "optimal"]'
+        )
+    if missing := [name for name in FIELDS if name not in given and name not in DEFAULTS]:
+        raise ValueError(f"the grid must say {' and '.join(missing)}: {_needed()}")
+    replicates = _natural("replicates", settings["replicates"])
+    if replicates:
+        check_count("replicates", replicates)
+    simulated = replicates > 0
+    values = {k: field_axis(k, given.get(k, DEFAULTS.get(k)), simulated=simulated) for k in FIELDS}
+    read = Grid(
+        fields=values,
+        axes=tuple(name for name, value in given.items() if is_axis(value)),
+        alpha=alpha_axis(settings["alpha"], simulated=simulated),
+        replicates=replicates,
+        method=check_choice("method", settings["method"], METHODS),
+        seed=_natural("seed", settings["seed"]),
+    )
+    if (cells := math.prod(read.shape)) > MOST_CELLS:
+        raise ValueError(
+            f"the grid has {' x '.join(map(str, read.shape))} = {cells} cells, more than {MOST_CELLS}; "
+            "make several sweeps of it, which can share a store"
+        )
+    return read
+
+
+def _read_toml(path: str | Path) -> dict[str, Any]:
+    if not isinstance(path, str | Path):
+        raise TypeError(f"grid must be a dict of axes or the path of a TOML file, got {type(path).__name__}")
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
+        raise ValueError(f"{path} is no valid TOML: {error}") from None
+
+
+def _check_names(given: Mapping[str, Any]) -> None:
+    for name in given:
+        if name in FIELDS or name in SETTINGS:
+            continue
+        near = difflib.get_close_matches(str(name), [*FIELDS, *SETTINGS], n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(
+            f"{name} is no axis{hint}; a grid has the fields {', '.join(FIELDS)} "
+            f"and the settings {', '.join(SETTINGS)}"
+        )
+
+
+def _needed() -> str:
+    return f"{', '.join(name for name in FIELDS if name not in DEFAULTS)} have no default"
+
+
+def _natural(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number >= 0, got {value!r}")
+    if value < 0:
+        raise ValueError(f"{name} must be a whole number >= 0, got {value}")
+    return value

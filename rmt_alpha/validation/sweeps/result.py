@@ -1,0 +1,169 @@
+"""What a sweep returns: arrays over the grid, the cells that failed, and the ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+
+import numpy as np
+
+from rmt_alpha.validation.sweeps.axes import AxisValue
+from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, CELL_COLUMNS, POINT_COLUMNS, SIMULATED, Cell
+from rmt_alpha.validation.sweeps.grid import Grid
+from rmt_alpha.validation.sweeps.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class Failure(NamedTuple):
+    """A cell without numbers."""
+
+    problem: dict[str, AxisValue]
+    """Fields of the `TransferProblem`."""
+    error: str
+    """Type and message of what it raised."""
+
+
+@dataclass(frozen=True, eq=False)
+class SweepResult:
+    """The numbers of a sweep.
+
+    ``result["accuracy"]`` is an array with one axis per swept field (`axes`) and, for what depends on alpha,
+    a last axis for alpha.
+
+    Parameters
+    ----------
+    axes : dict
+        The swept fields and the tuples of their values.
+    fixed : dict
+        The other fields.
+    alpha : tuple
+        The alphas as they were asked for; ``result["alpha"]`` has the numbers that "optimal" stands for.
+    replicates : int
+        Simulated draws per cell.
+    data : dict
+        All arrays.  Theory: ``mean``, ``variance``, ``accuracy``, ``risk`` (per alpha), ``optimal_alpha``,
+        ``neutral_alpha``.  Simulation: the averages ``simulated_accuracy`` with standard errors
+        ``simulated_accuracy_stderr``, likewise mean, variance and risk; ``simulated_optimal_alpha`` with
+        ``..._low`` and ``..._high``, median and quartiles over the draws of the best alpha of each.  There is
+        no simulation for replicates=0.
+    failures : tuple of (problem, error)
+        Cells whose computation failed: their numbers, and no others, are NaN.
+    computed : int
+        Cells that this call computed; the others were in the store.
+    store : Path or None
+        Where the records are.
+
+    Examples
+    --------
+    >>> import rmt_alpha as ra
+    >>> result = ra.sweep(
+    ...     {"beta": [0.2, 0.8], "p": 400, "n": [20, 40, 80]},
+    ...     alpha=[0, 1],
+    ...     replicates=0,
+    ...     store=None,
+    ... )
+    >>> result.shape, result["accuracy"].shape, result["optimal_alpha"].shape
+    ((2, 3), (2, 3, 2), (2, 3))
+    >>> result["accuracy"][1, 2].round(3)  # beta = 0.8, n = 80, at alpha = 0 and 1
+    array([0.648, 0.776])
+    """
+
+    axes: Mapping[str, tuple[AxisValue, ...]]
+    fixed: Mapping[str, AxisValue]
+    alpha: tuple[float | str, ...]
+    replicates: int
+    data: Mapping[str, FloatArray]
+    failures: tuple[Failure, ...]
+    computed: int
+    store: Path | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values along each of `axes`."""
+        return tuple(len(values) for values in self.axes.values())
+
+    @property
+    def ok(self) -> bool:
+        """Whether no cell failed."""
+        return not self.failures
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes.items())
+        return (
+            f"<SweepResult of {axes or 'one cell'}; {len(self.alpha)} alphas, {self.replicates} replicates, "
+            f"{len(self.failures)} cells failed>"
+        )
+
+    def __getitem__(self, name: str) -> FloatArray:
+        """The array ``data[name]``; KeyError with the names that exist if there is none."""
+        try:
+            return self.data[name]
+        except KeyError:
+            hint = (
+                " (replicates=0: theory alone)"
+                if self.replicates == 0 and name.startswith("simulated_")
+                else ""
+            )
+            raise KeyError(f"no result is called {name!r}{hint}; there are {', '.join(self.data)}") from None
+
+    def to_csv(self, path: str | Path | TextIO) -> None:
+        """Write one line per cell and alpha, with all fields, all results and the errors.
+
+        Numbers have all their digits; a known source (N = None) and the numbers of failed cells are empty.
+        """
+        from rmt_alpha.validation.sweeps.export import write_csv
+
+        write_csv(self, path)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table of `to_csv` as a `pandas.DataFrame` (extra ``pandas``)."""
+        from rmt_alpha.validation.sweeps.export import to_pandas
+
+        return to_pandas(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """The arrays as an `xarray.Dataset` with named dimensions (extra ``pandas``).
+
+        Coordinates are numbers, or text along an axis that has more than numbers: alpha with "optimal", N
+        with "none".  The variable ``alpha_value`` has the number of every alpha.
+        """
+        from rmt_alpha.validation.sweeps.export import to_xarray
+
+        return to_xarray(self)
+
+
+def blank(grid: Grid) -> SweepResult:
+    """The result of a grid before anything is computed: its shape, and NaN everywhere."""
+    data = {name: np.full((*grid.shape, len(grid.alpha)), np.nan) for name in POINT_COLUMNS[1:]}
+    data |= {name: np.full(grid.shape, np.nan) for name in CELL_COLUMNS}
+    if grid.replicates == 0:
+        data = {name: array for name, array in data.items() if name not in {*SIMULATED, *ALPHA_STAR}}
+    axes = {name: grid.fields[name] for name in grid.axes}
+    return SweepResult(axes, grid.fixed, grid.alpha, grid.replicates, data, (), 0, None)
+
+
+def collect(
+    grid: Grid, cells: Sequence[Cell], records: Store, *, computed: int, store: Path | None
+) -> SweepResult:
+    """The result of a grid all of whose cells are recorded."""
+    result = blank(grid)
+    flat = {name: array.reshape(len(cells), -1) for name, array in result.data.items()}
+    failures = []
+    for index, record in enumerate(records.read([cell.key for cell in cells])):
+        if record.error is not None:
+            failures.append(Failure(dict(record.problem), record.error))
+            continue
+        columns: dict[str, Any] = dict(zip(CELL_COLUMNS, record.values, strict=True))
+        columns |= dict(zip(POINT_COLUMNS, zip(*record.points, strict=True), strict=True))
+        for name, array in flat.items():
+            array[index] = columns[name]
+    for array in result.data.values():
+        array.flags.writeable = False
+    return replace(result, failures=tuple(failures), computed=computed, store=store)

@@ -1,0 +1,240 @@
+"""`sweep`: compute what the store does not have yet, record it, and return the whole grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from tqdm import tqdm
+
+from rmt_alpha.validation.sweeps.cost import estimated_seconds, tasks
+from rmt_alpha.validation.sweeps.grid import Grid, read_grid
+from rmt_alpha.validation.sweeps.plan import SweepPlan
+from rmt_alpha.validation.sweeps.result import SweepResult, collect
+from rmt_alpha.validation.sweeps.store import Store, StoreError
+from rmt_alpha.validation.sweeps.workers import Pool, open_pool
+
+
+class SweepError(RuntimeError):
+    """A sweep that had to stop; what was finished is recorded."""
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a sweep.  What was finished is recorded, and the same call does the rest.
+
+    Attributes
+    ----------
+    done, total : int
+        Cells finished by this call, and cells it had to do.
+    """
+
+    def __init__(self, done: int, total: int) -> None:
+        super().__init__(f"interrupted: {done} of {total} cells done and recorded")
+        self.done, self.total = done, total
+
+
+@overload
+def sweep(
+    grid: Mapping[str, Any] | str | Path,
+    *,
+    alpha: Any = None,
+    replicates: int | None = None,
+    store: str | Path | None = "results.sqlite",
+    n_jobs: int = 1,
+    backend: str | None = None,
+    scheduler: str | None = None,
+    resume: bool = True,
+    retry_failed: bool = False,
+    method: str | None = None,
+    seed: int | None = None,
+    progress: bool = True,
+    dry_run: Literal[False] = False,
+) -> SweepResult: ...
+@overload
+def sweep(
+    grid: Mapping[str, Any] | str | Path,
+    *,
+    alpha: Any = None,
+    replicates: int | None = None,
+    store: str | Path | None = "results.sqlite",
+    n_jobs: int = 1,
+    backend: str | None = None,
+    scheduler: str | None = None,
+    resume: bool = True,
+    retry_failed: bool = False,
+    method: str | None = None,
+    seed: int | None = None,
+    progress: bool = True,
+    dry_run: Literal[True],
+) -> SweepPlan: ...
+
+
+def sweep(
+    grid: Mapping[str, Any] | str | Path,
+    *,
+    alpha: Any = None,
+    replicates: int | None = None,
+    store: str | Path | None = "results.sqlite",
+    n_jobs: int = 1,
+    backend: str | None = None,
+    scheduler: str | None = None,
+    resume: bool = True,
+    retry_failed: bool = False,
+    method: str | None = None,
+    seed: int | None = None,
+    progress: bool = True,
+    dry_run: bool = False,
+) -> SweepResult | SweepPlan:
+    r"""Theory and simulation at every point of a grid of problems, in parallel, resumable.
+
+    For every combination of the values of the axes (a *cell*) and every alpha: the theory's mean, variance,
+    accuracy and risk, the same simulated, with standard errors, the best alpha and the neutral one.
+
+    Parameters
+    ----------
+    grid : dict or path
+        Axes over the fields of `TransferProblem`, as a dict or a TOML file.  A field is a number, a list, or
+        a range ``{"linspace": [start, stop, count]}``, ``{"geomspace": [start, stop, count]}`` or
+        ``{"logspace": [start exponent, stop exponent, count]}``, as in NumPy; a list may contain ranges.
+        Values of ranges are rounded to 15 digits, those of p, n and N to whole numbers; equal values count
+        once.  ``N = "none"`` is None.  The settings alpha, replicates, method and seed may stand in the grid
+        too; arguments override them.
+    alpha : number, "optimal", range, or list of them
+        Where to evaluate; "optimal" is the theory's alpha* of each cell.  Needed here or in the grid.
+    replicates : int or None
+        Simulated draws of the data per cell; 0 is theory alone, None what the grid says, else 100.
+    store : path or None
+        SQLite file of the results, made if there is none; several grids can share one.  None keeps nothing.
+    n_jobs : int
+        Local workers, as joblib counts them (-1: all processors); a Dask cluster has its own number.
+    backend : str or None
+        A backend of joblib.  None: Dask if a `distributed.Client` is active, else joblib's own choice,
+        processes.
+    scheduler : str or None
+        Address of a Dask scheduler, "tcp://HOST:PORT".
+    resume : bool
+        Compute only the cells that the store does not have.  False computes all and replaces their records.
+    retry_failed : bool
+        Count cells whose record is an error as missing.
+    method : str or None
+        Of `simulate`; None what the grid says, else "auto".
+    seed : int or None
+        Of the whole sweep, >= 0; None what the grid says, else 0.
+    progress : bool
+        Show a progress bar on stderr, if that is a terminal.
+    dry_run : bool
+        Compute and record nothing; say what would be done, and about how long it would take.
+
+    Returns
+    -------
+    SweepResult
+        All numbers, as arrays, pandas, xarray or CSV, and the cells that failed; a `SweepPlan` for a dry run.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an axis is no field, or a value has the wrong type or is out of range.  What is wrong only in
+        combination (p = n without ridge) is recorded as the error of that cell, and does not stop the sweep.
+    StoreError
+        If the store is damaged, or a file of something else; it is left untouched.
+    SweepError
+        If the sweep cannot go on (a worker died, the disk is full).
+    SweepInterrupted
+        A KeyboardInterrupt that knows how far the sweep came.
+
+    Notes
+    -----
+    The random numbers of a cell derive from a hash of its own parameters (problem, alphas, replicates,
+    method, seed) and from nothing else, and each worker uses one BLAS thread.  So the results are the same to
+    the last bit for any number of workers, order, interruption or backend.  Cells travel in tasks of about a
+    tenth of a second; a finished task is recorded at once, in one transaction, by the process that called
+    `sweep`.
+
+    Examples
+    --------
+    >>> import rmt_alpha as ra
+    >>> result = ra.sweep(
+    ...     {"beta": [0.2, 0.8], "p": 400, "n": {"geomspace": [10, 1000, 3]}},
+    ...     alpha=[0, 1, "optimal"],
+    ...     replicates=100,
+    ...     store=None,
+    ... )
+    >>> result["optimal_alpha"].round(3)
+    array([[0.195, 0.161, 0.047],
+           [0.805, 0.823, 0.412]])
+    >>> z = (result["simulated_accuracy"] - result["accuracy"]) / result[
+    ...     "simulated_accuracy_stderr"
+    ... ]
+    >>> z.shape, bool(abs(z).max() < 6)
+    ((2, 3, 3), True)
+    """
+    return run_sweep(
+        read_grid(grid, alpha=alpha, replicates=replicates, method=method, seed=seed),
+        store=None if store is None else Path(store),
+        n_jobs=n_jobs,
+        backend=backend,
+        scheduler=scheduler,
+        resume=resume,
+        retry_failed=retry_failed,
+        progress=progress,
+        dry_run=dry_run,
+    )
+
+
+def run_sweep(
+    grid: Grid,
+    *,
+    store: Path | None,
+    n_jobs: int,
+    backend: str | None,
+    scheduler: str | None,
+    resume: bool,
+    retry_failed: bool,
+    progress: bool,
+    dry_run: bool,
+    announce: Callable[[SweepPlan], None] | None = None,
+) -> SweepResult | SweepPlan:
+    """`sweep` on a grid that was read; ``announce`` is called once, before the work starts."""
+    cells = list(grid.cells())
+    keys = [cell.key for cell in cells]
+    # A dry run does not even make the file.
+    file = None if dry_run and store is not None and not store.exists() else store
+    with open_pool(n_jobs, backend, scheduler) as pool, Store(file) as records:
+        done, failed = records.recorded(keys) if resume else (set[str](), set[str]())
+        finished = done if retry_failed else done | failed
+        todo = [cell for cell in cells if cell.key not in finished]
+        plan = SweepPlan(
+            len(cells), grid.replicates, len(done), len(failed), len(todo), pool.text, store, grid=grid
+        )
+        if dry_run:
+            seconds = estimated_seconds(todo, pool.count)
+            return SweepPlan(**{**vars(plan), "seconds": seconds})
+        if announce is not None:
+            announce(plan)
+        if not resume:
+            records.forget(keys)
+        with tqdm(total=len(todo), unit="cell", disable=None if progress else True) as bar:
+            _work(pool, tasks(todo, pool.count), records, bar)
+        return collect(grid, cells, records, computed=len(todo), store=store)
+
+
+def _work(pool: Pool, work: Any, records: Store, bar: Any) -> None:
+    done = 0
+    try:
+        # Closed even if writing fails: the workers must not go on.
+        with closing(pool.run(work)) as results:
+            for finished in results:
+                records.write(finished)
+                done += len(finished)
+                bar.update(len(finished))
+    except KeyboardInterrupt:
+        raise SweepInterrupted(done, bar.total) from None
+    except StoreError:
+        raise
+    except Exception as error:
+        raise SweepError(
+            f"the sweep stopped after {done} of {bar.total} cells, which are recorded; the same call does "
+            f"the rest. Reason: {type(error).__name__}: {str(error).strip() or 'no message'}"
+        ) from error

@@ -1,0 +1,199 @@
+"""Problems read from TOML files, and every way in which a file can be wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+import rmt_alpha as ra
+from rmt_alpha.cli import main
+from rmt_alpha.cli.problem_file import load_problem
+
+SYMMETRIC = """
+n = 30
+gamma = 0.4
+
+[target]
+mean = [0.6, 0.8, 0.0, 0.0]
+
+[source]
+weights = [1.0, 0.0, 0.0, 0.0]
+"""
+GENERAL = """
+n = 40
+gamma = 0.2
+intercept = true
+label_noise = [0.1, 0.0]
+
+[target]
+means = "arrays.npz:means"
+covariances = [[1.0, 2.0, 1.0], "arrays.npz:dense"]
+priors = [0.3, 0.7]
+
+[source]
+n = 90
+gamma = 0.5
+means = [[-1.0, 0.0, 0.0], [1.0, 0.2, 0.0]]
+covariance = 1.5
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def put(text, name="problem.toml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((3, 3))
+    np.savez(tmp_path / "arrays.npz", means=rng.standard_normal((2, 3)), dense=root @ root.T)
+    return put
+
+
+def test_transfer_problem(write):
+    problem = load_problem(write("beta = 0.5\np = 100\nn = 40\nN = inf\ngamma = 0.1\n"))
+    assert problem == ra.TransferProblem(0.5, p=100, n=40, N=np.inf, gamma=0.1)
+
+
+def test_symmetric_mixture_is_the_isotropic_model(write):
+    curve = load_problem(write(SYMMETRIC)).curve()
+    expected = ra.TransferProblem.from_source([1, 0, 0, 0], [0.6, 0.8, 0, 0], n=30, gamma=0.4).curve()
+    assert curve.accuracy(1.0) == pytest.approx(expected.accuracy(1.0), rel=1e-12)
+    assert curve.optimal_alpha() == pytest.approx(expected.optimal_alpha(), rel=1e-12)
+
+
+def test_general_mixture_with_arrays_beside_the_file(write, tmp_path):
+    problem = load_problem(write(GENERAL))
+    arrays = np.load(tmp_path / "arrays.npz")
+    target = ra.GaussianMixture(arrays["means"], [np.array([1.0, 2.0, 1.0]), arrays["dense"]], [0.3, 0.7])
+    source = ra.RidgeSource(ra.GaussianMixture([[-1, 0, 0], [1, 0.2, 0]], 1.5), 90, 0.5)
+    expected = ra.FineTuning(target, source, 40, 0.2, intercept=True, label_noise=[0.1, 0.0])
+    alphas = np.array([-1.0, 0.0, 2.0])
+    np.testing.assert_array_equal(problem.curve().accuracy(alphas), expected.curve().accuracy(alphas))
+
+
+def test_the_command_line_reads_it(write, capsys):
+    path = write(SYMMETRIC)
+    assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert float(rows[1]["accuracy"]) == load_problem(path).curve().accuracy(1.0)
+    assert main(["compare", "--problem", str(path), "--alpha", "0,1", "--replicates", "200"]) == 0
+    assert "agree" in capsys.readouterr().out
+
+
+def table(output: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(output)))
+
+
+def test_the_command_line_shows_the_accuracy_of_every_class(write, capsys, tmp_path):
+    picture = tmp_path / "curve.png"
+    assert main(["curve", "--problem", str(write(GENERAL)), "--plot", str(picture)]) == 0
+    rows = table(capsys.readouterr().out)
+    curve = load_problem(tmp_path / "problem.toml").curve()
+    for row in rows:
+        each = [float(row[f"class_accuracy[{c}]"]) for c in range(2)]
+        assert float(row["accuracy"]) == pytest.approx(0.3 * each[0] + 0.7 * each[1], rel=1e-12)
+    best = max(rows, key=lambda row: float(row["accuracy"]))
+    assert float(best["accuracy"]) <= curve.accuracy(curve.optimal_alpha())
+    assert picture.stat().st_size > 1000
+    assert main(["curve", "--problem", str(tmp_path / "problem.toml"), "--band"]) == 2
+    assert "--band is known for the isotropic model only" in capsys.readouterr().err
+
+
+def test_many_classes(write, capsys):
+    path = write(
+        "n = 20\ngamma = 0.1\n[target]\nmeans = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\n"
+        "[source]\nweights = [[1, 0, 0], [0, 1, 0], [0.2, 0, 1]]\n"
+    )
+    assert load_problem(path).source.outputs == 3
+    assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0
+    rows = table(capsys.readouterr().out)
+    assert list(rows[0]) == ["alpha", "accuracy", "risk", *(f"class_accuracy[{c}]" for c in range(3))]
+    assert main(["compare", "--problem", str(path), "--alpha", "0,1", "--replicates", "200"]) == 0
+
+
+def test_several_sources(write, capsys):
+    path = write(
+        "n = 20\ngamma = 0.1\n[target]\nmean = [1.0, 0.5, 0.0]\n"
+        "[[source]]\nweights = [1.0, 0.0, 0.0]\n"
+        "[[source]]\nmean = [0.0, 1.0, 0.3]\nn = 50\ngamma = 0.5\nlabel_noise = 0.1\nintercept = true\n"
+    )
+    problem = load_problem(path)
+    assert problem.sources[1].intercept
+    assert problem.sources[1].label_noise.tolist() == [0.1, 0.1]
+    best = problem.curve().optimal_alpha()
+    assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0
+    shown = capsys.readouterr()
+    assert f"alpha multiplies ({best[0]:.6g}, {best[1]:.6g})" in shown.err
+    assert float(table(shown.out)[1]["accuracy"]) == pytest.approx(problem.curve().accuracy(best), rel=1e-12)
+
+
+def test_the_best_alpha_of_a_file(write, capsys, tmp_path):
+    path = write(GENERAL)
+    curve = load_problem(path).curve()
+    assert main(["optimal", "--problem", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert f"alpha* = {curve.optimal_alpha():.6g}" in shown
+    assert f"accuracy {curve.accuracy(curve.optimal_alpha()):.6g}" in shown
+    assert "by class" in shown
+    assert main(["optimal", "--problem", str(path), "--criterion", "risk", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["optimal_alpha"] == curve.optimal_alpha("risk")
+    assert values["class_accuracy"]["1"] == curve.class_accuracy(1).tolist()
+    # A source that only helps more the stronger it is: the data alone are worse than nothing.
+    path = write(
+        "n = 3\ngamma = 0.5\n[target]\nmean = [1.0, 0.0]\n[source]\nweights = [[1.0, 0.0], [2.0, 0.0]]\n"
+    )
+    assert main(["optimal", "--problem", str(path)]) == 0
+    assert "alpha* = (" in capsys.readouterr().out
+
+
+BAD = [
+    ("beta = ", "no valid TOML"),
+    ("beta = 0.5\np = 10\n", "needs 'n'"),
+    ("beta = 0.5\np = 10\nn = 5\neta = 2\n", "unknown key 'eta'"),
+    ("beta = 1.5\np = 10\nn = 5\n", r"beta must be a number in \[-1, 1\]"),
+    (SYMMETRIC.replace("n = 30", ""), "needs 'n'"),
+    (SYMMETRIC.replace("mean =", "center ="), r"unknown key 'center' in \[target\]"),
+    (SYMMETRIC.replace("mean =", "priors ="), "must have either mean"),
+    (SYMMETRIC.replace("[source]", "[elsewhere]"), "unknown key 'elsewhere'"),
+    (SYMMETRIC.replace("weights = [1.0, 0.0, 0.0, 0.0]", "gamma = 1.0"), "needs 'n'"),
+    (
+        SYMMETRIC.replace("[1.0, 0.0, 0.0, 0.0]", '"arrays.npz:nothing"'),
+        "has no array 'nothing'; it has means",
+    ),
+    (SYMMETRIC.replace("[1.0, 0.0, 0.0, 0.0]", '"arrays"'), "must be numbers or 'file.npz:name'"),
+    ("target = 3\nn = 4\ngamma = 1\nsource = 2\n", r"target must be a table \[target\]"),
+    (
+        GENERAL.replace("covariances =", "covariance = 1.0\ncovariances ="),
+        "covariance or covariances, not both",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BAD, ids=[str(i) for i in range(len(BAD))])
+def test_bad_files_are_explained(text, message, write, capsys):
+    path = write(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_problem(path)
+    assert "problem.toml" in str(caught.value)
+    assert main(["curve", "--problem", str(path)]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("verb", ["optimal", "curve", "compare"])
+def test_a_problem_is_needed(verb, capsys):
+    assert main([verb]) == 2
+    assert "needs --beta, or a file with --problem" in capsys.readouterr().err
+
+
+def test_options_cannot_contradict_the_file(write, capsys):
+    assert main(["curve", "--problem", str(write(SYMMETRIC)), "--beta", "0.3"]) == 2
+    assert "--beta cannot be given beside --problem" in capsys.readouterr().err
+    assert main(["curve", "--problem", "no_such_file.toml"]) == 2
+    assert "no_such_file.toml" in capsys.readouterr().err

@@ -1,0 +1,75 @@
+"""The figure "accuracy": what is marked is what the curve says, and the simulation agrees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from size_bias import z_scores
+
+from rmt_alpha.experiments.figures import accuracy
+
+
+def test_setting_is_the_published_one():
+    problem = accuracy.problem(0.5)
+    fields = (
+        problem.p,
+        problem.n,
+        problem.N,
+        problem.mu,
+        problem.mu_orth,
+        problem.gamma,
+        problem.gamma_source,
+    )
+    assert fields == (1000, 40, 5000, 0.8, 0.8, 0.1, 5)
+    assert accuracy.BETAS == (0.2, 0.5, 0.9)
+
+
+def test_marked_alphas_are_those_of_the_curve(quick):
+    result = quick("accuracy")
+    assert (result.alphas[0], result.alphas[-1]) == (-10, 10)
+    for i, beta in enumerate(result.betas):
+        curve = accuracy.problem(beta).curve()
+        assert result.optimal_alpha[i] == curve.optimal_alpha()
+        assert result.neutral_alpha[i] == curve.neutral_alpha
+        # ... and are what they are called, by the drawn curve alone.
+        assert result.at_optimum[i] >= result.theory[i].max()
+        step = result.alphas[1] - result.alphas[0]
+        assert abs(result.alphas[result.theory[i].argmax()] - result.optimal_alpha[i]) < step
+        assert np.interp(result.neutral_alpha[i], result.alphas, result.theory[i]) == pytest.approx(
+            0.5, abs=1e-4
+        )
+        assert result.at_0[i] == result.theory[i][result.alphas == 0]
+        assert result.at_1[i] == pytest.approx(np.interp(1.0, result.alphas, result.theory[i]), abs=1e-12)
+
+
+def test_marks_are_drawn_where_they_belong(quick):
+    result = quick("accuracy")
+    figure = accuracy.draw(result)
+    for i, ax in enumerate(figure.axes):
+        marks = {line.get_label(): line.get_xydata() for line in ax.lines if len(line.get_xdata()) == 1}
+        assert marks[r"$\alpha^*$, the best"].tolist() == [[result.optimal_alpha[i], result.at_optimum[i]]]
+        assert marks[r"neutral $\alpha$: accuracy 1/2"].tolist() == [[result.neutral_alpha[i], 0.5]]
+        assert marks[r"$\alpha = 0$, no source"].tolist() == [[0, result.at_0[i]]]
+        assert marks[r"$\alpha = 1$, plain fine-tuning"].tolist() == [[1, result.at_1[i]]]
+        low, high = ax.get_ylim()
+        assert low < min(result.theory[i]) < result.at_optimum[i] < high
+
+
+def test_accuracy_is_signed(quick):
+    assert quick("accuracy").theory.min() < 0.3
+
+
+@pytest.mark.parametrize("row", range(3))
+def test_simulation_agrees_with_theory_and_not_with_a_folded_one(quick, row):
+    result = quick("accuracy")
+    problem, found = accuracy.problem(result.betas[row]), (result.simulated[row], result.stderr[row])
+    points, theory = result.simulated_alphas, result.theory_there[row]
+    z = z_scores(problem, points, theory, found, draws=2000, seed=31 + row)
+    assert np.abs(z).max() < 4
+    folded = z_scores(problem, points, np.maximum(theory, 1 - theory), found, draws=2000, seed=31 + row)
+    assert np.abs(folded).max() > 40
+
+
+def test_error_bars_are_of_a_draw_and_of_the_mean(quick):
+    result = quick("accuracy")
+    np.testing.assert_allclose(result.std / np.sqrt(result.draws), result.stderr, rtol=1e-12)

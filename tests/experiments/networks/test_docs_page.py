@@ -1,0 +1,64 @@
+"""docs/glue.md shows what the committed record says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rmt_alpha.experiments.networks.paired import summarise
+from rmt_alpha.experiments.networks.record import Record
+from rmt_alpha.experiments.networks.report import as_csv, report
+
+DOCS = Path(__file__).parents[3] / "docs"
+RECORD = DOCS / "results" / "glue_minilm.jsonl"
+PAGE = (DOCS / "glue.md").read_text(encoding="utf-8")
+
+
+def words(text: str) -> list[str]:
+    """The text without its line breaks and bullets."""
+    return re.sub(r"^- ", "", text, flags=re.MULTILINE).split()
+
+
+def test_the_report_on_the_page_is_that_of_the_record():
+    shown = re.search(r"<!-- report: (\S+) -->\n(.*?)<!-- /report -->", PAGE, re.DOTALL)
+    assert DOCS.parent / shown.group(1) == RECORD
+    assert words(shown.group(2)) == words(report(Record(RECORD)))
+
+
+def test_the_table_beside_the_record_is_its_table():
+    assert (DOCS / "results" / "glue_minilm.csv").read_text(encoding="utf-8") == as_csv(
+        summarise(Record(RECORD))
+    )
+
+
+def test_the_record_is_small_and_names_no_folders_of_a_machine():
+    text = RECORD.read_text(encoding="utf-8")
+    assert len(text) < 400_000
+    assert not re.search(r'"[^"]*?(?:^|[" ])(/|~|[A-Z]:\\)', text)
+
+
+def test_every_tested_run_was_tuned_by_four_trials():
+    record = Record(RECORD)
+    for row in summarise(record):
+        place = (row.settings, row.task, row.method)
+        tried = {
+            key.rate
+            for key, run in record.runs.items()
+            if run.get("tuning") and (key.settings, key.task, key.method) == place
+        }
+        assert len(tried) == 4
+        assert row.rate in tried
+
+
+@pytest.mark.parametrize("name", re.findall(r"generated/figures/(\w+)\.png", PAGE))
+def test_figures_of_the_page_are_drawn_from_the_record(name, drawn):
+    assert name in drawn
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    from rmt_alpha.experiments.networks.drawing import draw_all
+
+    return {path.stem for path in draw_all(Record(RECORD), tmp_path_factory.mktemp("figures"))}

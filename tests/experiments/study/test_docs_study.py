@@ -1,0 +1,102 @@
+"""docs/study.md shows tables and bars; they agree with the numbers of the study that lie beside them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from rmt_alpha.experiments.study.methods import METHODS
+from rmt_alpha.experiments.study.summary import FLOORS, RIVALS, TOLERATED
+from rmt_alpha.from_data.criteria import DEFAULT
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "study.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"results/(\w+)_(paper|inductive)\.csv", PAGE)
+
+
+def rows(name):
+    with (DOCS / "results" / name).open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def summary(study):
+    return {(row["protocol"], row["n"], row["method"]): row for row in rows(f"{study}_summary.csv")}
+
+
+@pytest.mark.parametrize(("study", "protocol"), SHOWN)
+def test_overviews_are_the_summary_rounded(study, protocol):
+    found = summary(study)
+    seen = 0
+    for row in rows(f"{study}_{protocol}.csv"):
+        method = row.pop("n").replace(" ", "_")
+        for n, shown in row.items():
+            if method == "splits_of_each_pair":
+                assert shown == found[protocol, n, DEFAULT]["splits"]
+            elif shown:
+                seen += 1
+                assert float(shown) == pytest.approx(
+                    float(found[protocol, n, method]["accuracy"]), abs=0.0506
+                )
+    assert seen == sum(key[0] == protocol for key in found)
+
+
+def test_the_page_shows_every_study_and_names_every_method():
+    assert {study for study, _ in SHOWN} == {"amazon", "mnist", "embeddings"}
+    for method in METHODS:
+        kind, _, use = method.partition("_")
+        known = f"`{method}`" in PAGE or (kind in ("ridge", "logistic") and f"`{use}`" in PAGE)
+        assert known, method
+
+
+def test_bars_follow_from_the_tables():
+    found, pairs = summary("amazon"), rows("amazon_pairs.csv")
+    lines = (DOCS / "results" / "amazon_bars.txt").read_text().splitlines()
+    number = r"(-?\d+\.\d+)(?: \+- (\d+\.\d+))?$"
+    for line in lines:
+        passed, n = line.startswith("pass"), re.search(r"n = (\d+)", line)[1]
+        value, error = (float(x) for x in re.search(number, line).groups())
+        if "accuracy at least" in line:
+            floor = FLOORS[int(n)]
+            assert f"at least {floor}:" in line
+            row = found["paper", n, DEFAULT]
+            assert (value, passed) == (round(float(row["accuracy"]), 2), float(row["accuracy"]) >= floor)
+        elif "gain over" in line:
+            rival = re.search(r"gain over (\w+)", line)[1]
+            row = found["paper", n, rival]
+            gain, its_error = float(row["default_minus_method"]), float(row["standard_error"])
+            assert value == pytest.approx(gain, abs=0.006)
+            assert error == pytest.approx(its_error, abs=0.006)
+            assert passed == (gain >= -its_error)
+        else:
+            gains = [
+                float(row[DEFAULT]) - float(row["source"])
+                for row in pairs
+                if (row["protocol"], row["n"]) == ("paper", n)
+            ]
+            assert value == pytest.approx(min(gains), abs=0.006)
+            assert passed == (min(gains) >= -TOLERATED)
+    sizes = {n for protocol, n, _ in found if protocol == "paper"}
+    assert len(lines) == len(sizes) * (len(RIVALS) + 1) + len(FLOORS)
+
+
+def test_the_bars_of_the_shrunk_intercept_agree_with_the_summary():
+    found = summary("amazon")
+    lines = (DOCS / "results" / "amazon_bars_shrunk.txt").read_text().splitlines()
+    assert len(lines) == len((DOCS / "results" / "amazon_bars.txt").read_text().splitlines())
+    for line in lines:
+        row = found["paper", re.search(r"n = (\d+)", line)[1], f"{DEFAULT}_shrunk"]
+        value = float(re.search(r": (-?\d+\.\d+)(?: \+-|$)", line)[1])
+        if "accuracy at least" in line:
+            assert value == pytest.approx(float(row["accuracy"]), abs=0.006)
+        elif "gain over source" in line:
+            assert value == pytest.approx(float(row["minus_source"]), abs=0.006)
+    assert "all bars are met, with the shrunk intercept too" in " ".join(PAGE.split())
+    assert all(line.startswith("pass") for line in lines)
+
+
+def test_results_are_small():
+    for path in [*(DOCS / "results").glob("*.csv"), *(DOCS / "results").glob("*.txt")]:
+        assert path.stat().st_size < 100_000, path

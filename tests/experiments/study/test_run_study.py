@@ -1,0 +1,122 @@
+"""The record: complete, resumable, the same in any order."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from study_world import small_study
+
+from rmt_alpha.cli import main
+from rmt_alpha.experiments.study import run as run_module
+from rmt_alpha.experiments.study.run import plan, run_study
+from rmt_alpha.experiments.study.tasks import find_study
+
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch):
+    run_module._prepared.cache_clear()
+    yield small_study(monkeypatch)
+    run_module._prepared.cache_clear()
+
+
+def test_a_plan_has_every_split_once():
+    blocks = plan("amazon", splits=15, baselines=3)
+    for part, count in (("choices", 15), ("baselines", 3)):
+        found = [
+            (b.pair, b.n, b.protocol, b.seed, i)
+            for b in blocks
+            if b.part == part
+            for i in range(b.start, b.start + b.splits)
+        ]
+        assert len(found) == len(set(found)) == 2 * 2 * 2 * 3 * count
+
+
+def test_an_interrupted_study_goes_on(tmp_path, monkeypatch):
+    blocks = plan("amazon", splits=2, baselines=1, seeds=(1,), sizes=(20,))
+    whole = run_study(blocks, None, progress=False)
+    computed = []
+    original = run_module.compute
+
+    def watched(block, data):
+        if len(computed) == 3:
+            raise KeyboardInterrupt
+        computed.append(block)
+        return original(block, data)
+
+    monkeypatch.setattr(run_module, "compute", watched)
+    record = tmp_path / "record.sqlite"
+    with pytest.raises(KeyboardInterrupt):
+        run_study(blocks, record, progress=False)
+    done = list(computed)
+    computed.clear()
+    monkeypatch.setattr(
+        run_module, "compute", lambda block, data: computed.append(block) or original(block, data)
+    )
+    again = run_study(blocks, record, progress=False)
+    assert len(done) == 3
+    assert not set(done) & set(computed)
+    assert again == whole
+    computed.clear()
+    assert run_study(blocks, record, progress=False) == whole
+    assert not computed
+
+
+def test_a_block_does_not_depend_on_those_before_it():
+    (late,) = [b for b in plan("amazon", splits=12, seeds=(5,), sizes=(20,), pairs=["a->b"],
+                               protocols=["paper"], baselines=0, logistic=0) if b.start == 10]  # fmt: skip
+    long = late._replace(start=0, splits=12)
+    assert run_module.compute(late, None)[1] == run_module.compute(long, None)[1][10:]
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    (tmp_path / "text").write_text("not a database, and long enough to be sure about that")
+    with pytest.raises(ValueError, match="is no record of a study"):
+        run_study([], tmp_path / "text")
+
+
+def test_too_many_samples():
+    (block,) = plan(
+        "amazon", splits=1, seeds=(1,), sizes=(160,), pairs=["a->b"],
+        protocols=["paper"], baselines=0, logistic=0,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="n must be below the 160 rows of b"):
+        run_module.compute(block, None)
+
+
+def test_unknown_study():
+    with pytest.raises(ValueError, match="study must be one of 'amazon'"):
+        find_study("imagenet")
+
+
+def test_the_command(tmp_path, capsys):
+    options = ["study", "amazon", "--quick", "--out", str(tmp_path), "--n", "20"]
+    assert main(options) == 0
+    shown = capsys.readouterr()
+    assert "bars passed; wrote" in shown.out
+    assert "blocks of at most 10 splits" in shown.err
+    names = {path.name for path in tmp_path.iterdir()}
+    tables = {f"amazon_{name}.csv" for name in ("summary", "pairs", "paper", "inductive")}
+    assert names == {"amazon.sqlite", "amazon.png", "amazon_bars.txt", "amazon_bars_shrunk.txt", *tables}
+    assert (tmp_path / "amazon_bars.txt").read_text() in shown.out
+    count = sqlite3.connect(tmp_path / "amazon.sqlite").execute("SELECT count(*) FROM blocks").fetchone()
+    assert count == (12,)
+    before = (tmp_path / "amazon_summary.csv").read_bytes()
+    assert main([*options, "--report"]) == 0
+    assert (tmp_path / "amazon_summary.csv").read_bytes() == before
+    # Two Gaussian domains do not reach the accuracies of the Amazon reviews.
+    assert main([*options, "--report", "--check"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--pairs", "a->c"], "--pairs must be among a->b, b->a; got a->c"),
+        (["--splits", "0"], "--splits must be at least 1"),
+        (["--report"], "no split that is finished"),
+        (["--model", "nowhere"], "model must be a folder"),
+    ],
+)
+def test_bad_options(tmp_path, capsys, options, message):
+    assert main(["study", "amazon", "--out", str(tmp_path), *options]) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,101 @@
+"""docs/mixtures.md is true: its numbered equations, written out with matrices, hold for the answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from mixture_strategies import ANY, problems
+from tex_formulas import equations
+
+from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.sources import FixedSource
+
+PAGE = equations(Path(__file__).parents[3] / "docs" / "mixtures.md")
+ALPHAS = (0.0, 1.3, -0.6)
+
+
+class Written:
+    """The symbols of the page for a binary problem with a known source, as plain matrices."""
+
+    def __init__(self, problem: FineTuning, mistake: str = "") -> None:
+        target, self.n, self.gamma = problem.target, problem.n, problem.gamma
+        p = target.p
+        self.cs = [c if c.ndim == 2 else np.diag(np.broadcast_to(c, (p,))) for c in target.covariances]
+        self.pi, self.m, self.source = target.priors, target.means, problem.source.weights
+        self.kappa = problem.ridge.kappa[target.group]
+        self.r = np.linalg.inv(
+            sum(w / k * c for w, k, c in zip(self.pi, self.kappa, self.cs, strict=True)) + np.eye(p)
+        )
+        self.q = self.r / self.gamma
+        y = np.array([-1.0, 1.0])
+        self.t = y * (1 - 2 * problem.label_noise) if mistake != "clean labels" else y
+        self.tau = np.ones(2)
+        self.c = self.pi * (self.gamma if mistake != "no shrinking" else self.kappa) / self.kappa
+        self.d = self.pi * (self.gamma / self.kappa) ** 2
+
+    def trace(self, c: np.ndarray) -> float:
+        return float(np.trace(c @ self.r)) / self.n
+
+
+def binary():
+    return problems(classes=2, kinds=ANY, fixed=True)
+
+
+def scores(problem: FineTuning, alpha: float, mistake: str = "") -> tuple[np.ndarray, np.ndarray, Written]:
+    """(M + b, sigma) by the equations of the page."""
+    w = Written(problem, mistake)
+    prior = alpha * w.source
+    # Unknowns w (p) and b: linear equations, solved as they stand.
+    p = len(prior)
+    force = (w.c[:, None] * w.m).T
+    system = np.zeros((p + 1, p + 1))
+    system[:p, :p] = np.eye(p) + w.q @ force @ w.m
+    system[:p, p] = w.q @ force.sum(axis=1)
+    system[p, :p], system[p, p] = w.c @ w.m, w.c.sum()
+    right = np.append(w.q @ (force @ w.t + w.gamma * prior), w.c @ w.t)
+    if not problem.intercept:
+        system[p], system[p, p], right[p] = 0, 1, 0
+    solution = np.linalg.solve(system, right)
+    weights, b = solution[:p], solution[p]
+    mean = w.m @ weights + b
+    rho = w.tau - 2 * w.t * mean + mean**2
+    v = np.array([[np.trace(a @ w.q @ c @ w.q) for c in w.cs] for a in w.cs]) / w.n
+    direct = np.array([weights @ c @ weights for c in w.cs])
+    variance = np.linalg.solve(np.eye(2) - v * w.d, direct + v * w.d @ rho)
+    return mean, np.sqrt(variance), w
+
+
+def test_every_equation_of_the_page_has_its_check():
+    assert set(PAGE) == {"eq-mix-kappa", "eq-mix-means", "eq-mix-variance"}
+
+
+@given(binary())
+def test_eq_mix_kappa(problem):
+    w = Written(problem)
+    for k, c in zip(w.kappa, w.cs, strict=True):
+        assert k == pytest.approx(w.gamma + w.trace(c), rel=1e-8)
+
+
+@given(binary())
+def test_eq_mix_means_and_variance(problem):
+    curve = problem.curve()
+    for alpha in ALPHAS:
+        mean, std, _ = scores(problem, alpha)
+        np.testing.assert_allclose(curve.class_mean(alpha), mean, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(curve.class_std(alpha), std, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("mistake", ["clean labels", "no shrinking"])
+def test_another_equation_would_not_hold(mistake):
+    from rmt_alpha import GaussianMixture
+
+    target = GaussianMixture([[-1.0, 0.0], [0.5, 1.0]], [1.0, np.array([0.5, 2.0])], [0.4, 0.6])
+    problem = FineTuning(target, FixedSource([1.0, 1.0]), n=3, gamma=0.2, label_noise=0.1, intercept=True)
+    np.testing.assert_allclose(problem.curve().class_mean(1.0), scores(problem, 1.0)[0], rtol=1e-10)
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(
+            problem.curve().class_mean(1.0), scores(problem, 1.0, mistake)[0], rtol=1e-3
+        )

@@ -1,0 +1,221 @@
+"""The best alpha: closed forms against search, search against grids, and optima at infinity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from mixture_strategies import problems
+
+from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.mixture import GaussianMixture
+from rmt_alpha.problems.sources import FixedSource
+from rmt_alpha.theory.mixtures import search as mixture_search
+from rmt_alpha.theory.mixtures.optimum import has_one_margin
+
+HALF_LINE = np.geomspace(1e-6, 1e6, 3001)
+GRID = np.concatenate([-HALF_LINE[::-1], [0.0], HALF_LINE])
+
+
+def symmetric_problem(seed: int, sources: int, **options: object) -> FineTuning:
+    rng = np.random.default_rng(seed)
+    p = 12
+    mean = rng.standard_normal(p) / 2
+    weights = 0.3 * mean + rng.standard_normal((sources, p)) / 4
+    target = GaussianMixture.symmetric(mean, np.geomspace(0.2, 2, p))
+    return FineTuning(target, FixedSource(weights), n=9.0, gamma=0.3, **options)
+
+
+def never_finite() -> FineTuning:
+    """A source so much better than the few noisy samples that they only spoil it."""
+    target = GaussianMixture.symmetric([1.0, 0.2, 0.1], np.array([10.0, 0.1, 0.01]))
+    return FineTuning(target, FixedSource([1.1, 3.2, 8.9]), n=16, gamma=10)
+
+
+@given(problems(classes=2))
+def test_no_alpha_beats_the_optimal_one(problem):
+    curve = problem.curve()
+    best = curve.optimum()
+    assert (curve.accuracy(GRID) <= best.value + 1e-12).all()
+    risks = curve.risk(curve.optimal_alpha("risk") + GRID)
+    assert (risks >= curve.optimum("risk").value * (1 - 1e-12)).all()
+    if best.finite:
+        assert curve.accuracy(best.alpha) == pytest.approx(best.value, rel=1e-13)
+
+
+@given(problems(classes=2, sources=2), st.integers(0, 2**32 - 1))
+def test_no_alpha_vector_beats_the_optimal_one(problem, seed):
+    curve = problem.curve()
+    best = curve.optimum()
+    angles = np.linspace(0, 2 * np.pi, 241)
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    rings = (np.geomspace(1e-4, 1e6, 80)[:, None, None] * circle).reshape(-1, 2)
+    around = np.random.default_rng(seed).standard_normal((500, 2)) * 0.1
+    tried = (
+        rings if not best.finite else np.concatenate([rings, best.alpha * (1 + around), best.alpha + around])
+    )
+    assert curve.accuracy(tried).max() <= best.value + 1e-12
+    at = curve.optimal_alpha("risk")
+    assert (curve.risk(at + rings) >= curve.risk(at) * (1 - 1e-12)).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("sources", [1, 2, 3])
+def test_closed_form_and_search_agree(seed, sources):
+    """z = H^-1 a, which a balanced symmetric problem has, against the search that the others need."""
+    curve = symmetric_problem(seed, sources).curve()
+    assert has_one_margin(curve)
+    closed = curve.optimum()
+    z = mixture_search.best_direction(curve)
+    # It solves for a vanishing derivative; the maximum is quadratic, the solution right to 1e-9 or so.
+    np.testing.assert_allclose(z[1:] / z[0] / curve.strength, closed.alpha, rtol=1e-7, atol=1e-9)
+
+
+def test_snr_at_the_optimum_is_the_quadratic_form():
+    """SNR^2(alpha*) = a H^-1 a, with a and H read off the moments."""
+    curve = symmetric_problem(1, 2).curve()
+    units = np.eye(2)
+    a0, c0 = curve.mean([0, 0]), curve.variance([0, 0])
+    a = np.array([curve.mean(u) - a0 for u in units])
+    plus, minus = (np.array([curve.variance(s * u) for u in units]) for s in (1, -1))
+    g = np.diag((plus + minus) / 2 - c0)
+    c = (plus - minus) / 4
+    both = curve.variance([1, 1])
+    g[0, 1] = g[1, 0] = (both - c0 - 2 * c.sum() - g[0, 0] - g[1, 1]) / 2
+    h = np.block([[np.array([[c0]]), c[None]], [c[:, None], g]])
+    abar = np.append(a0, a)
+    z = np.linalg.solve(h, abar)
+    np.testing.assert_allclose(curve.optimal_alpha(), z[1:] / z[0], rtol=1e-9)
+    margin = curve.mean(curve.optimal_alpha()) / curve.std(curve.optimal_alpha())
+    assert margin**2 == pytest.approx(abar @ z, rel=1e-10)
+
+
+@given(problems(classes=2))
+def test_optimum_does_not_depend_on_the_weights_of_equal_margins(problem):
+    """With intercept and one covariance balanced classes share a margin, whatever their means."""
+    target = GaussianMixture(problem.target.means, problem.target.covariances[0])
+    curve = replace(problem, target=target, intercept=True, label_noise=0.1).curve()
+    assert has_one_margin(curve)
+
+
+def test_an_optimum_at_infinity_is_reported_with_its_direction():
+    curve = never_finite().curve()
+    best = curve.optimum()
+    assert not best.finite
+    assert best.alpha == np.inf == curve.optimal_alpha()
+    assert best.direction == pytest.approx([1.0])
+    far = curve.accuracy(np.array([1.0, 10.0, 1e3, 1e9, np.inf]))
+    assert (np.diff(far) > 0).all()
+    assert best.value == far[-1]
+    assert curve.transfer_interval == (0.0, np.inf)
+    low, high = curve.tolerance_interval(0.01)
+    assert high == np.inf
+    assert curve.accuracy(low) == pytest.approx(best.value - 0.01, abs=1e-12)
+    assert np.isfinite(curve.optimal_alpha("risk"))
+
+
+def test_a_direction_of_several_sources():
+    problem = never_finite()
+    two = np.stack([problem.source.weights, [0.0, 1.0, 0.0]])
+    curve = replace(problem, source=FixedSource(two)).curve()
+    best = curve.optimum()
+    assert not best.finite
+    assert np.isinf(best.alpha[0])
+    assert np.linalg.norm(best.direction) == pytest.approx(1)
+    assert curve.along(best.direction).accuracy(np.inf) == pytest.approx(best.value, rel=1e-12)
+    # No other direction has a higher limit.
+    for angle in np.linspace(0, 2 * np.pi, 100):
+        other = curve.along([np.cos(angle), np.sin(angle)])
+        assert other.accuracy(np.inf) <= best.value + 1e-12
+
+
+def test_a_source_of_no_use_gets_alpha_zero():
+    for target in (
+        GaussianMixture.symmetric([1.0, 0.0]),
+        GaussianMixture([[0.0, 1.0], [1.0, 0.0]], None, [0.3, 0.7]),
+    ):
+        curve = FineTuning(target, FixedSource([0.0, 0.0]), n=3, gamma=0.5).curve()
+        assert curve.optimal_alpha() == 0
+        assert curve.optimal_alpha("risk") == 0
+        assert curve.transfer_interval == (0.0, 0.0)
+        assert curve.gain(over=5.0) == pytest.approx(0, abs=1e-15)
+
+
+def test_an_interval_narrower_than_the_grid_of_angles():
+    # Accuracy is almost 1 and the source of almost no use: it gains over alpha = 0 by 7e-11 at most.
+    means = [
+        [2.16824478, 1.6223269, -3.33462908, -0.09928172, -1.41476098, -2.491176],
+        [-0.15783326, -2.95001191, -5.94747362, 1.65927041, -4.8258039, 1.75934397],
+    ]
+    covariance = np.array([0.2128322, 8.73419078, 4.6441945, 0.27438763, 9.20429794, 0.55002139])
+    source = [0.12573022, -0.13210486, 0.64042265, 0.10490012, -0.53566937, 0.36159505]
+    target = GaussianMixture(means, [covariance, covariance])
+    curve = FineTuning(target, FixedSource(source), n=14.22824223396993, gamma=0.01).curve()
+    low, high = curve.transfer_interval
+    best = curve.optimal_alpha()
+    assert abs(low) < 1e-6
+    assert high == pytest.approx(2 * best, rel=1e-2)
+    assert curve.accuracy(high) == pytest.approx(curve.accuracy(0.0), abs=1e-13)
+
+
+@given(problems(classes=2))
+def test_intervals_end_where_accuracy_passes_its_level(problem):
+    curve = problem.curve()
+    best = curve.optimum()
+    assume(best.finite)
+    alone = curve.accuracy(0.0)
+    for low, high, level in (
+        (*curve.transfer_interval, alone),
+        (*curve.tolerance_interval(0.01), best.value - 0.01),
+    ):
+        assert low <= best.alpha <= high
+        for end in (low, high):
+            if np.isfinite(end):
+                assert curve.accuracy(end) == pytest.approx(level, abs=1e-9)
+    low, high = curve.tolerance_interval(0.01)
+    inside = np.linspace(max(low, best.alpha - 1e3), min(high, best.alpha + 1e3), 201)[1:-1]
+    assert (curve.accuracy(inside) >= best.value - 0.01 - 1e-9).all()
+
+
+def test_neutral_alpha_is_a_coin_flip():
+    curve = symmetric_problem(0, 1).curve().along([1.0])
+    assert curve.accuracy(curve.neutral_alpha) == pytest.approx(0.5, abs=1e-13)
+    unequal = FineTuning(GaussianMixture(np.eye(2), [1.0, 2.0]), FixedSource([1.0, 0.0]), 3, 1).curve()
+    with pytest.raises(ValueError, match="neutral_alpha exists where both classes share one margin"):
+        unequal.neutral_alpha  # noqa: B018
+
+
+def test_intervals_of_a_vector_are_refused():
+    curve = symmetric_problem(0, 2).curve()
+    for ask in (
+        lambda: curve.transfer_interval,
+        lambda: curve.tolerance_interval(0.1),
+        lambda: curve.neutral_alpha,
+    ):
+        with pytest.raises(ValueError, match=r"use along\(direction\)"):
+            ask()
+    with pytest.raises(ValueError, match="alpha must be finite with several sources"):
+        curve.accuracy([np.inf, 1.0])
+
+
+@pytest.mark.parametrize("classes", [3, 4])
+def test_optimum_of_many_classes(classes):
+    rng = np.random.default_rng(classes)
+    means = rng.standard_normal((classes, 8))
+    source = FixedSource(means + 0.5 * rng.standard_normal((classes, 8)), outputs=classes)
+    curve = FineTuning(
+        GaussianMixture(means, np.linspace(0.5, 2, 8)), source, 10, 0.3, intercept=True
+    ).curve()
+    best = curve.optimum()
+    grid = np.linspace(-3, 5, 81)
+    assert curve.accuracy(grid).max() <= best.value + 1e-12
+    assert curve.accuracy(best.alpha) == pytest.approx(best.value)
+    assert (curve.risk(grid) >= curve.risk(curve.optimal_alpha("risk"))).all()
+
+
+def test_unknown_criteria_are_refused():
+    with pytest.raises(ValueError, match="criterion must be one of 'accuracy', 'risk', got 'speed'"):
+        symmetric_problem(0, 1).curve().optimal_alpha("speed")

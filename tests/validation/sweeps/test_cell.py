@@ -1,0 +1,184 @@
+"""One cell: its identity, and that its numbers are those of the theory and of `simulate`."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import rmt_alpha as ra
+from rmt_alpha.simulation import simulate
+from rmt_alpha.validation.sweeps import cell as module
+from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, POINT_COLUMNS, Cell, compute
+from rmt_alpha.validation.sweeps.grid import read_grid
+from rmt_alpha.validation.sweeps.pinning import one_blas_thread
+
+BASE = {"beta": 0.5, "p": 80, "n": 40, "N": 100, "alpha": [0, "optimal"], "replicates": 20}
+
+
+def one_cell(**change) -> Cell:
+    [cell] = read_grid(BASE | change).cells()
+    return cell
+
+
+def test_equal_parameters_have_one_key_however_they_are_written():
+    assert one_cell().key == one_cell(p=80.0, gamma=1, seed=0, alpha=[-0.0, 0, "optimal"], method="auto").key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"beta": 0.5000000000000001},
+        {"N": None},
+        {"N": math.inf},
+        {"gamma": 0.5},
+        {"alpha": [0]},
+        {"alpha": ["optimal", 0]},
+        {"replicates": 21},
+        {"replicates": 0},
+        {"seed": 1},
+        {"method": "dense"},
+    ],
+)
+def test_other_parameters_have_another_key_and_other_draws(change):
+    other = one_cell(**change)
+    assert other.key != one_cell().key
+    assert other.random_seed.entropy != one_cell().random_seed.entropy
+
+
+def test_theory_has_neither_seed_nor_method():
+    assert one_cell(replicates=0).key == one_cell(replicates=0, seed=5, method="dense").key
+
+
+def test_parameters_are_plain_json_with_every_field():
+    content = json.loads(one_cell(N=math.inf).parameters)
+    assert content["problem"]["N"] == "inf"
+    assert content["problem"]["mu_orth"] == 1.0
+    assert content["alpha"] == [0.0, "optimal"]
+
+
+def test_numbers_are_those_of_theory_and_simulation():
+    cell = one_cell()
+    [record] = compute((cell,))
+    problem = ra.TransferProblem(beta=0.5, p=80, n=40, N=100)
+    curve = problem.curve()
+    alphas = np.array([0.0, curve.optimal_alpha()])
+    drawn = simulate(problem, alphas, replicates=20, rng=cell.random_seed)
+    expected = {
+        "alpha_label": ["0", "optimal"],
+        "alpha": alphas,
+        **{name: getattr(curve, name)(alphas) for name in ("mean", "variance", "accuracy", "risk")},
+        **{
+            f"simulated_{name}{end}": getattr(drawn, name + end)
+            for name in ("mean", "variance", "accuracy", "risk")
+            for end in ("", "_stderr")
+        },
+    }
+    assert list(expected) == list(POINT_COLUMNS)
+    for name, column in zip(POINT_COLUMNS, zip(*record.points, strict=True), strict=True):
+        assert list(column) == list(expected[name])
+    median, low, high = np.quantile(drawn.draws.optimal_alpha(), [0.5, 0.25, 0.75], method="inverted_cdf")
+    of_cell = dict(zip(CELL_COLUMNS, record.values, strict=True))
+    assert of_cell == {
+        "optimal_alpha": curve.optimal_alpha(),
+        "neutral_alpha": curve.neutral_alpha,
+        "simulated_optimal_alpha": median,
+        "simulated_optimal_alpha_low": low,
+        "simulated_optimal_alpha_high": high,
+    }
+    assert record.error is None
+
+
+def test_theory_alone_simulates_nothing(monkeypatch):
+    monkeypatch.setattr(module, "simulate", None)
+    [record] = compute((one_cell(replicates=0),))
+    assert record.error is None
+    assert record.points[0][6:] == (None,) * 8
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"gamma": 0, "n": 80}, ["ValueError", "gamma"]),
+        ({"gamma": 0, "n": 200}, ["ValueError", "optimal alpha is inf", "replicates=0"]),
+        ({"p": 1}, ["ValueError", "p = 1"]),
+        ({"p": 100_000, "n": 100_000, "method": "dense"}, ["ValueError", "GiB", "krylov"]),
+    ],
+)
+def test_impossible_cell_becomes_an_error_with_its_reason(change, words):
+    [record] = compute((one_cell(**change),))
+    assert record.points == ()
+    assert set(record.values) == {None}
+    for word in words:
+        assert word in record.error
+
+
+def test_nan_is_an_error_and_never_a_number(monkeypatch):
+    monkeypatch.setattr(ra.AlphaCurve, "risk", lambda self, alpha: np.full(np.shape(alpha), np.nan))
+    [record] = compute((one_cell(),))
+    assert "ArithmeticError: a result is NaN" in record.error
+
+
+def test_digest_sees_every_change():
+    [record] = compute((one_cell(),))
+    from dataclasses import replace
+
+    point = record.points[1]
+    nudged = (*point[:-1], math.nextafter(point[-1], 2.0))
+    for change in (
+        {"points": (record.points[0], nudged)},
+        {"values": (math.nextafter(record.values[0], 9.0), *record.values[1:])},
+        {"parameters": record.parameters + " "},
+        {"error": ""},
+    ):
+        assert replace(record, **change).digest != record.digest
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def in_another_thread(function) -> threading.Thread:
+    thread = threading.Thread(target=function)
+    thread.start()
+    return thread
+
+
+@pytest.fixture
+def three_blas_threads():
+    """Whatever the machine and OMP_NUM_THREADS say; set by a thread that does not stay to control it."""
+    before = blas_threads()
+    in_another_thread(lambda: threadpool_limits(3)).join()
+    assert blas_threads() == {3}
+    yield
+    in_another_thread(lambda: threadpool_limits(max(before))).join()
+
+
+def test_blas_stays_on_one_thread_until_the_last_task_leaves(three_blas_threads):
+    inside, leave = threading.Event(), threading.Event()
+
+    def first_task():
+        with one_blas_thread():
+            inside.set()
+            leave.wait(10)
+
+    thread = in_another_thread(first_task)
+    assert inside.wait(10)
+    with one_blas_thread():
+        assert blas_threads() == {1}
+        leave.set()
+        thread.join()
+        assert blas_threads() == {1}
+    assert blas_threads() == {3}
+
+
+def test_limit_can_be_set_by_others_afterwards(three_blas_threads):
+    for _ in range(2):
+        with one_blas_thread(), one_blas_thread():
+            assert blas_threads() == {1}
+        in_another_thread(lambda: threadpool_limits(2)).join()
+        assert blas_threads() == {2}

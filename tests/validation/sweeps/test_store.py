@@ -1,0 +1,213 @@
+"""The store: safe against kills, and never touched unless it is one."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rmt_alpha.validation.sweeps import StoreError
+from rmt_alpha.validation.sweeps.cell import compute
+from rmt_alpha.validation.sweeps.grid import read_grid
+from rmt_alpha.validation.sweeps.schema import APPLICATION_ID, HEADER_BYTES, SCHEMA_VERSION, read_header
+from rmt_alpha.validation.sweeps.store import Store
+
+
+@pytest.fixture
+def cells():
+    return tuple(
+        read_grid(
+            {"beta": {"linspace": [0, 1, 40]}, "p": 40, "n": 20}, alpha=[0, "optimal"], replicates=0
+        ).cells()
+    )
+
+
+@pytest.fixture
+def filled(tmp_path, cells) -> Path:
+    path = tmp_path / "results.sqlite"
+    with Store(path) as store:
+        store.write(compute(cells))
+    return path
+
+
+def refused(path: Path, cells, *words: str) -> None:
+    before = path.read_bytes()
+    with pytest.raises(StoreError) as caught, Store(path) as store:
+        store.recorded([cell.key for cell in cells])
+    message = str(caught.value)
+    for word in (path.name, *words):
+        assert word in message
+    assert "\n" not in message
+    assert path.read_bytes() == before
+    assert [other.name for other in path.parent.iterdir()] == [path.name]
+
+
+def test_records_come_back_as_they_were(filled, cells):
+    keys = [cell.key for cell in cells]
+    with Store(filled) as store:
+        assert list(store.read(keys[::-1])) == compute(cells)[::-1]
+        assert store.recorded([*keys, "unknown"]) == (set(keys), set())
+
+
+def test_one_file_and_nothing_beside_it(filled):
+    assert [path.name for path in filled.parent.iterdir()] == [filled.name]
+    assert read_header(filled.read_bytes()) == (APPLICATION_ID, SCHEMA_VERSION)
+
+
+def test_records_can_be_read_with_sql(filled, cells):
+    db = sqlite3.connect(filled)
+    rows = db.execute(
+        "SELECT beta, N_source FROM results WHERE alpha_label = 'optimal' AND beta > 0.9 ORDER BY beta"
+    ).fetchall()
+    db.close()
+    assert rows == [(beta, None) for beta in sorted(dict(cell.problem)["beta"] for cell in cells[-4:])]
+
+
+def test_forgotten_records_are_gone(filled, cells):
+    keys = [cell.key for cell in cells]
+    with Store(filled) as store:
+        store.forget(keys[:10])
+        assert store.recorded(keys) == (set(keys[10:]), set())
+        assert len(list(store.read(keys))) == 30
+
+
+def test_failed_transaction_leaves_nothing_behind(filled, cells, contents):
+    before = contents(filled)
+
+    def records():
+        yield from compute(read_grid({"beta": 0.3, "p": 41, "n": 20, "alpha": 1}, replicates=0).cells())
+        raise KeyboardInterrupt
+
+    with Store(filled) as store:
+        with pytest.raises(KeyboardInterrupt):
+            store.write(records())
+        store.write(compute(cells[:1]))  # the connection is still good
+    assert contents(filled) == before
+
+
+def test_kill_inside_a_transaction_leaves_what_was_there(filled, contents):
+    """The transaction is larger than SQLite's cache: the file is half changed when the process dies."""
+    before, bytes_before = contents(filled), filled.read_bytes()
+    program = """
+import os, signal, sys
+from pathlib import Path
+from rmt_alpha.validation.sweeps.cell import compute
+from rmt_alpha.validation.sweeps.grid import read_grid
+from rmt_alpha.validation.sweeps.store import Store
+
+def records():
+    grid = read_grid({"beta": {"linspace": [0, 1, 200]}, "p": 77, "n": 20}, alpha=[0, 1, 2], replicates=0)
+    yield from compute(tuple(grid.cells()))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+store = Store(Path(sys.argv[1]))
+store._db.execute("PRAGMA cache_size = 1")
+store.write(records())
+"""
+    done = subprocess.run([sys.executable, "-c", program, filled], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert filled.read_bytes() != bytes_before, "the kill came too early to prove anything"
+    assert filled.with_name(filled.name + "-journal").exists()
+    with Store(filled):
+        pass
+    assert contents(filled) == before
+
+
+def test_not_a_database(tmp_path, cells):
+    path = tmp_path / "notes.sqlite"
+    path.write_text("my thesis\n" * 1000)
+    refused(path, cells, "no store of a sweep", "left untouched", "another path")
+
+
+def test_empty_file(tmp_path, cells):
+    path = tmp_path / "empty.sqlite"
+    path.touch()
+    refused(path, cells, "no store of a sweep")
+
+
+def test_database_of_another_program(tmp_path, cells):
+    path = tmp_path / "photos.sqlite"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE cells (key TEXT)")
+    db.commit()
+    db.close()
+    refused(path, cells, "another program", "left untouched")
+
+
+def test_store_of_a_later_version(filled, cells):
+    db = sqlite3.connect(filled)
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    db.commit()
+    db.close()
+    refused(filled, cells, f"format {SCHEMA_VERSION + 1}", "left untouched")
+
+
+def test_overwritten_bytes_are_noticed_or_harmless(filled, cells):
+    """Wherever bytes go bad: the store is refused and left alone, or whatever it returns is as written.
+
+    Bytes may be unused; a record whose key went bad counts as missing.
+    """
+    sound, expected = filled.read_bytes(), compute(cells)
+    rng = np.random.default_rng(0)
+    messages = []
+    for _ in range(150):
+        where, length = int(rng.integers(HEADER_BYTES, len(sound))), int(rng.integers(1, 64))
+        content = bytearray(sound)
+        content[where : where + length] = rng.bytes(length)
+        content = content[: len(sound)]
+        filled.write_bytes(content)
+        try:
+            with Store(filled) as store:
+                store.recorded([cell.key for cell in cells])
+                found = list(store.read([cell.key for cell in cells]))
+                assert len(found) >= len(expected) - 1
+                assert found == [record for record in expected if record in found]
+        except StoreError as error:
+            messages.append(str(error))
+        assert filled.read_bytes() == content
+    # About two thirds of the file are records and tables, the rest is unused.
+    assert len(messages) > 50
+    assert all("damaged" in message and "left untouched" in message for message in messages)
+
+
+def test_truncated_file(filled, cells):
+    filled.write_bytes(filled.read_bytes()[: 4096 * 3])
+    refused(filled, cells, "damaged")
+
+
+def test_missing_table(filled, cells):
+    db = sqlite3.connect(filled)
+    db.execute("DROP TABLE points")
+    db.commit()
+    db.close()
+    refused(filled, cells, "damaged", "tables are not complete")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE points SET accuracy = accuracy * (1 + 1e-12) WHERE position = 1 AND key = ?",
+        "UPDATE cells SET neutral_alpha = 3.0 WHERE key = ?",
+        "DELETE FROM points WHERE position = 1 AND key = ?",
+        "UPDATE cells SET gamma = 2 WHERE key = ?",
+    ],
+)
+def test_altered_number(filled, cells, change):
+    """What SQLite cannot know: the file is sound, but a number in it is not what was written."""
+    db = sqlite3.connect(filled)
+    assert db.execute(change, (cells[7].key,)).rowcount == 1
+    db.commit()
+    db.close()
+    refused(filled, cells, "damaged", cells[7].key, "left untouched")
+
+
+def test_no_folder_or_a_folder(tmp_path):
+    with pytest.raises(StoreError, match="no folder"):
+        Store(tmp_path / "nowhere" / "results.sqlite")
+    with pytest.raises(StoreError, match="cannot read"):
+        Store(tmp_path)
