@@ -2,8 +2,8 @@ r"""The erratum: what the reference implementation predicts, what is right, and 
 
 The public code of alpha-LoRA (arXiv 2510.21345) takes a wrong squared norm of the ridge-trained source
 classifier (`rmt_alpha.experiments.reference_formula`).  Here its predictions stand beside the right ones and
-beside trained classifiers, for N/p from 0.5 to 50 in three settings, and in a table of single cases.  The error
-fades as N/p or the source ridge grows; with a small source ridge and N near p it reverses conclusions.
+beside trained classifiers, for N/p from 0.5 to 50 in three settings, and in a table of single cases.  The
+error fades as N/p or the source ridge grows; with a small source ridge and N near p it reverses conclusions.
 Where the reference's "variance" is negative it predicts nothing, and the curves have gaps.
 """
 
