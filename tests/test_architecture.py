@@ -1,4 +1,4 @@
-"""The rooms of the package and which way imports point: every import of every file, lazy and type-only ones too.
+"""The rooms of the package, and which way imports point: all imports of all files, lazy and type-only too.
 
 Each check is also run on a small package with one planted fault, which it must find.
 """

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.plotting.heat_map import heatmap, parse_plot, select
 from rmt_alpha.validation.sweeps.grid import Grid, read_grid
 from rmt_alpha.validation.sweeps.plan import SweepPlan
 from rmt_alpha.validation.sweeps.result import SweepResult, blank
-from rmt_alpha.validation.sweeps.run import SweepError, SweepInterrupted, run_sweep
-from rmt_alpha.validation.sweeps.store import StoreError
+from rmt_alpha.validation.sweeps.run import run_sweep
 
 DESCRIPTION = """\
 Theory and simulation at every point of a grid of problems. What is finished is recorded at once in an SQLite
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
             dry_run=arguments.dry_run,
             announce=lambda plan: _say(plan.headline),
         )
-    except StoreError as error:
+    except RecordError as error:
         _say(error)
         return 2
     except SweepInterrupted as interrupt:

@@ -20,7 +20,7 @@ from typing import Any
 import matplotlib as mpl
 from threadpoolctl import threadpool_limits
 
-from rmt_alpha.experiments.data.datasets import DatasetCorrupted, DatasetUnavailable
+from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
 from rmt_alpha.experiments.figures.registry import FigureModule, load, select
 from rmt_alpha.plotting import style
 

@@ -21,20 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
 
 DATA_VARIABLE = "RMT_ALPHA_DATA"
 """Environment variable that names the data folder."""
 
 _TIMEOUT = (5.0, 60.0)
 """Seconds to wait for a connection, and for the next bytes: without a network, give up soon."""
-
-
-class DatasetUnavailable(OSError):
-    """A data file is neither in the data folder nor obtainable; the message says where to put it."""
-
-
-class DatasetCorrupted(OSError):
-    """A data file is there, but its SHA-256 is not the one this package was written for."""
 
 
 @dataclass(frozen=True, slots=True)

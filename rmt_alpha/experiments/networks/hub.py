@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rmt_alpha.experiments.data.datasets import DatasetUnavailable, data_folder
+from rmt_alpha.errors import DatasetUnavailable
+from rmt_alpha.experiments.data.datasets import data_folder
 from rmt_alpha.experiments.networks.tasks import GlueTask, Rows
 
 HUB_NAME = "nyu-mll/glue"

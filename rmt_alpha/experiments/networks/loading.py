@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha.experiments.data.datasets import DatasetUnavailable, data_folder
+from rmt_alpha.errors import DatasetUnavailable
+from rmt_alpha.experiments.data.datasets import data_folder
 from rmt_alpha.experiments.networks.hub import HUB_NAME, rows_from_hub
 from rmt_alpha.experiments.networks.tasks import TASK_NAMES, TASKS, GlueTask, Rows
 from rmt_alpha.experiments.networks.tsv import read_tsv

@@ -14,14 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rmt_alpha.errors import RecordError
 from rmt_alpha.experiments.networks.settings import Settings
 
 KINDS = ("settings", "task", "command", "run", "map", "curve")
 """Kinds of lines."""
-
-
-class RecordError(ValueError):
-    """A file that is no record; it was left as it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rmt_alpha.experiments.data.datasets import DatasetCorrupted
+from rmt_alpha.errors import DatasetCorrupted
 from rmt_alpha.experiments.networks.tasks import GlueTask, Rows
 
 

@@ -11,12 +11,13 @@ import numpy as np
 from scipy import special
 
 from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.theory.convex import calibration
 from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.optimum import LossOptimum, best_accuracy
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.convex.solver import ConvergenceError, Solution, distance, solve
+from rmt_alpha.theory.convex.solver import Solution, distance, solve
 from rmt_alpha.theory.isotropic.finite_size import FINITE
 from rmt_alpha.theory.mixtures.homogeneous import alpha_values
 

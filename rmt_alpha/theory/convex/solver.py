@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.equations import Equations, State
 
 Array = np.ndarray[Any, Any]
@@ -75,20 +76,6 @@ class Solution:
     n_eval: int
     status: str
     jacobian: Array | None
-
-
-class ConvergenceError(RuntimeError):
-    """The fixed point was not reached.
-
-    Attributes
-    ----------
-    best : Solution
-        The state of least residual.
-    """
-
-    def __init__(self, message: str, best: Solution) -> None:
-        super().__init__(message)
-        self.best = best
 
 
 def distance(equations: Equations, state: State) -> float:

@@ -28,6 +28,7 @@ import numpy as np
 
 from rmt_alpha._core.arithmetic import square_root
 from rmt_alpha._core.small_linear import dominant_solve
+from rmt_alpha.errors import ConvergenceError
 
 Array = np.ndarray[Any, Any]
 
@@ -85,20 +86,6 @@ class FixedPoint:
     def explanation(self) -> str:
         """The status in words."""
         return MEANING[self.status]
-
-
-class ConvergenceError(RuntimeError):
-    """An iteration ended without an answer.
-
-    Attributes
-    ----------
-    best : FixedPoint
-        The best estimate, with its bracket.
-    """
-
-    def __init__(self, message: str, best: FixedPoint) -> None:
-        super().__init__(message)
-        self.best = best
 
 
 def newton_root(kappa: Array, gamma: Any, at: Tangent) -> Array | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.plotting.heat_map import heatmap
 from rmt_alpha.validation.sweeps.plan import SweepPlan
 from rmt_alpha.validation.sweeps.result import Failure, SweepResult
-from rmt_alpha.validation.sweeps.run import SweepError, SweepInterrupted, sweep
-from rmt_alpha.validation.sweeps.store import StoreError
+from rmt_alpha.validation.sweeps.run import sweep
 
 __all__ = [
     "Failure",
-    "StoreError",
+    "RecordError",
     "SweepError",
     "SweepInterrupted",
     "SweepPlan",

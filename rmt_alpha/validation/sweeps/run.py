@@ -9,30 +9,13 @@ from typing import Any, Literal, overload
 
 from tqdm import tqdm
 
+from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.validation.sweeps.cost import estimated_seconds, tasks
 from rmt_alpha.validation.sweeps.grid import Grid, read_grid
 from rmt_alpha.validation.sweeps.plan import SweepPlan
 from rmt_alpha.validation.sweeps.result import SweepResult, collect
-from rmt_alpha.validation.sweeps.store import Store, StoreError
+from rmt_alpha.validation.sweeps.store import Store
 from rmt_alpha.validation.sweeps.workers import Pool, open_pool
-
-
-class SweepError(RuntimeError):
-    """A sweep that had to stop; what was finished is recorded."""
-
-
-class SweepInterrupted(KeyboardInterrupt):
-    """Ctrl-C during a sweep.  What was finished is recorded, and the same call does the rest.
-
-    Attributes
-    ----------
-    done, total : int
-        Cells finished by this call, and cells it had to do.
-    """
-
-    def __init__(self, done: int, total: int) -> None:
-        super().__init__(f"interrupted: {done} of {total} cells done and recorded")
-        self.done, self.total = done, total
 
 
 @overload
@@ -137,7 +120,7 @@ def sweep(
     TypeError, ValueError
         If an axis is no field, or a value has the wrong type or is out of range.  What is wrong only in
         combination (p = n without ridge) is recorded as the error of that cell, and does not stop the sweep.
-    StoreError
+    RecordError
         If the store is damaged, or a file of something else; it is left untouched.
     SweepError
         If the sweep cannot go on (a worker died, the disk is full).
@@ -231,7 +214,7 @@ def _work(pool: Pool, work: Any, records: Store, bar: Any) -> None:
                 bar.update(len(finished))
     except KeyboardInterrupt:
         raise SweepInterrupted(done, bar.total) from None
-    except StoreError:
+    except RecordError:
         raise
     except Exception as error:
         raise SweepError(

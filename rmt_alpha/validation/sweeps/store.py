@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from rmt_alpha.errors import RecordError
 from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, FIELDS, POINT_COLUMNS, Record
 from rmt_alpha.validation.sweeps.schema import (
     APPLICATION_ID,
@@ -30,10 +31,6 @@ PATIENCE = 60.0
 """Seconds to wait for another process that is writing to the same store."""
 
 
-class StoreError(RuntimeError):
-    """A store that cannot be used; it was left as it is."""
-
-
 class Store:
     """Records of cells by key.
 
@@ -44,7 +41,7 @@ class Store:
 
     Raises
     ------
-    StoreError
+    RecordError
         If the file is no store, a newer one, or damaged.
     """
 
@@ -67,7 +64,7 @@ class Store:
         self._db.close()
 
     def recorded(self, keys: Sequence[str]) -> tuple[set[str], set[str]]:
-        """The keys with a result and those with an error; StoreError if one of their records was altered."""
+        """The keys with a result and those with an error; RecordError if one of their records was altered."""
         done: set[str] = set()
         failed: set[str] = set()
         for record in self.read(keys):
@@ -153,7 +150,7 @@ def _marks(row: Sequence[object]) -> str:
 def _create(path: Path) -> None:
     """Make an empty store, complete from the first moment that it exists under its name."""
     if not path.parent.is_dir():
-        raise StoreError(f"cannot make the store {path}: there is no folder {path.parent}")
+        raise RecordError(f"cannot make the store {path}: there is no folder {path.parent}")
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         db = sqlite3.connect(draft, isolation_level=None)
@@ -163,7 +160,7 @@ def _create(path: Path) -> None:
             db.close()
         draft.replace(path)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"cannot make the store {path}: {error}") from None
+        raise RecordError(f"cannot make the store {path}: {error}") from None
     finally:
         draft.unlink(missing_ok=True)
 
@@ -176,14 +173,14 @@ def _open(path: Path) -> sqlite3.Connection:
         with path.open("rb") as file:
             header = read_header(file.read(HEADER_BYTES))
     except OSError as error:
-        raise StoreError(f"cannot read the store {path}: {error}") from None
+        raise RecordError(f"cannot read the store {path}: {error}") from None
     if header is None:
-        raise StoreError(f"{path} is no store of a sweep (not an SQLite database); {untouched}, {elsewhere}")
+        raise RecordError(f"{path} is no store of a sweep (not an SQLite database); {untouched}, {elsewhere}")
     application, version = header
     if application != APPLICATION_ID:
-        raise StoreError(f"{path} is an SQLite database of another program; {untouched}, {elsewhere}")
+        raise RecordError(f"{path} is an SQLite database of another program; {untouched}, {elsewhere}")
     if version != SCHEMA_VERSION:
-        raise StoreError(
+        raise RecordError(
             f"{path} has the store format {version}, this version of rmt_alpha reads {SCHEMA_VERSION}; "
             f"{untouched}, {elsewhere}"
         )
@@ -191,7 +188,7 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE)
     except sqlite3.Error as error:
-        raise StoreError(f"cannot open the store {path}: {error}") from None
+        raise RecordError(f"cannot open the store {path}: {error}") from None
     try:
         problems = [row[0] for row in db.execute("PRAGMA quick_check(1)")]
         if problems == ["ok"]:
@@ -207,11 +204,11 @@ def _open(path: Path) -> sqlite3.Connection:
     raise problem
 
 
-def _unusable(path: Path | None, reason: Exception | str) -> StoreError:
+def _unusable(path: Path | None, reason: Exception | str) -> RecordError:
     if getattr(reason, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return StoreError(f"{path} is in use by another process; try again when that has finished")
+        return RecordError(f"{path} is in use by another process; try again when that has finished")
     first_line = str(reason).partition("\n")[0][:200]
-    return StoreError(
+    return RecordError(
         f"{path} is damaged ({first_line}); it is left untouched. Move it away and sweep again, or let "
         "SQLite's shell save what it can with its command .recover"
     )

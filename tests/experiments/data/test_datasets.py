@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from amazon_files import fake_amazon, real_amazon_folder
 
+from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
 from rmt_alpha.experiments.data import datasets
 from rmt_alpha.experiments.data.datasets import (
     AMAZON_DOMAINS,
     AMAZON_FILES,
     DATA_VARIABLE,
-    DatasetCorrupted,
-    DatasetUnavailable,
     class_mean,
     data_folder,
     load_amazon,

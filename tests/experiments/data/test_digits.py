@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rmt_alpha.errors import DatasetCorrupted
 from rmt_alpha.experiments.data import digits
-from rmt_alpha.experiments.data.datasets import DatasetCorrupted, RemoteFile, data_folder
+from rmt_alpha.experiments.data.datasets import RemoteFile, data_folder
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from amazon_files import fake_amazon, real_amazon_folder
 from matplotlib.figure import Figure
 
+from rmt_alpha.errors import DatasetUnavailable
 from rmt_alpha.experiments.data.amazon_task import (
     MeanEstimate,
     affine_scores,
@@ -17,7 +18,7 @@ from rmt_alpha.experiments.data.amazon_task import (
     ridge,
     split_accuracies,
 )
-from rmt_alpha.experiments.data.datasets import DatasetUnavailable, load_amazon, standardise
+from rmt_alpha.experiments.data.datasets import load_amazon, standardise
 from rmt_alpha.experiments.figures import amazon, amazon_decision, table1
 
 MODULES = (table1, amazon, amazon_decision)

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from rmt_alpha.experiments.networks.record import Record, RecordError, RunKey
+from rmt_alpha.errors import RecordError
+from rmt_alpha.experiments.networks.record import Record, RunKey
 from rmt_alpha.experiments.networks.settings import Settings
 
 

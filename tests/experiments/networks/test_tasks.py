@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from glue_world import sentences
 
-from rmt_alpha.experiments.data.datasets import DatasetCorrupted, DatasetUnavailable
+from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
 from rmt_alpha.experiments.networks.hub import from_hub_columns
 from rmt_alpha.experiments.networks.loading import load_glue
 from rmt_alpha.experiments.networks.tasks import TASKS

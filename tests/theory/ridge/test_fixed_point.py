@@ -11,9 +11,10 @@ from mixture_strategies import ANY, SEEDS, mixtures
 from strategies import log_uniform
 
 from rmt_alpha._core.small_linear import dominant_solve
+from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.ridge import fixed_point
 from rmt_alpha.theory.ridge.basis import STANDARD
-from rmt_alpha.theory.ridge.fixed_point import ConvergenceError, Tangent, harmonic_root, newton_root, solve
+from rmt_alpha.theory.ridge.fixed_point import Tangent, harmonic_root, newton_root, solve
 from rmt_alpha.theory.ridge.mixture import fit_ridge
 from rmt_alpha.theory.ridge.spectrum import Spectrum
 

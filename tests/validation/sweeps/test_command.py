@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from rmt_alpha.cli import sweep as verb
-from rmt_alpha.validation.sweeps import SweepError, SweepInterrupted, sweep
+from rmt_alpha.errors import SweepError, SweepInterrupted
+from rmt_alpha.validation.sweeps import sweep
 
 GRID = """
 beta = { linspace = [0.1, 0.9, 3] }

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 import rmt_alpha as ra
-from rmt_alpha.validation.sweeps import StoreError, SweepError, SweepInterrupted, run, sweep, workers
+from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
+from rmt_alpha.validation.sweeps import run, sweep, workers
 from rmt_alpha.validation.sweeps.cell import compute
 from rmt_alpha.validation.sweeps.grid import read_grid
 from rmt_alpha.validation.sweeps.store import Store
@@ -218,7 +219,7 @@ def test_foreign_store_stops_everything_before_it_starts(tmp_path, small_grid):
     path.write_bytes(b"something else entirely" * 100)
     before = path.read_bytes()
     for dry_run in (False, True):
-        with pytest.raises(StoreError, match="left untouched"):
+        with pytest.raises(RecordError, match="left untouched"):
             sweep(small_grid, store=path, dry_run=dry_run)
     assert path.read_bytes() == before
 

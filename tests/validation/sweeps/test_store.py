@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rmt_alpha.validation.sweeps import StoreError
+from rmt_alpha.errors import RecordError
 from rmt_alpha.validation.sweeps.cell import compute
 from rmt_alpha.validation.sweeps.grid import read_grid
 from rmt_alpha.validation.sweeps.schema import APPLICATION_ID, HEADER_BYTES, SCHEMA_VERSION, read_header
@@ -37,7 +37,7 @@ def filled(tmp_path, cells) -> Path:
 
 def refused(path: Path, cells, *words: str) -> None:
     before = path.read_bytes()
-    with pytest.raises(StoreError) as caught, Store(path) as store:
+    with pytest.raises(RecordError) as caught, Store(path) as store:
         store.recorded([cell.key for cell in cells])
     message = str(caught.value)
     for word in (path.name, *words):
@@ -167,7 +167,7 @@ def test_overwritten_bytes_are_noticed_or_harmless(filled, cells):
                 found = list(store.read([cell.key for cell in cells]))
                 assert len(found) >= len(expected) - 1
                 assert found == [record for record in expected if record in found]
-        except StoreError as error:
+        except RecordError as error:
             messages.append(str(error))
         assert filled.read_bytes() == content
     # About two thirds of the file are records and tables, the rest is unused.
@@ -207,7 +207,7 @@ def test_altered_number(filled, cells, change):
 
 
 def test_no_folder_or_a_folder(tmp_path):
-    with pytest.raises(StoreError, match="no folder"):
+    with pytest.raises(RecordError, match="no folder"):
         Store(tmp_path / "nowhere" / "results.sqlite")
-    with pytest.raises(StoreError, match="cannot read"):
+    with pytest.raises(RecordError, match="cannot read"):
         Store(tmp_path)

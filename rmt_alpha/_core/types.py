@@ -1,0 +1,25 @@
+"""Types that signatures share.
+
+Arguments are `numpy.typing.ArrayLike`, results ``Real``: a Python float for scalars, else a float64 array.
+With ``dps`` they are mpmath numbers, or object arrays of them, which type checkers take for floats.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
+BoolArray: TypeAlias = NDArray[np.bool_]
+Real: TypeAlias = float | FloatArray
+"""One number, or one for each entry of the arguments."""
+Seed: TypeAlias = (
+    int | Sequence[int] | np.random.SeedSequence | np.random.Generator | np.random.RandomState | None
+)
+"""What ``rng`` may be."""
+FilePath: TypeAlias = str | os.PathLike[str]
