@@ -83,6 +83,7 @@ _single = (
     "erratum",
     "figures",
     "glue",
+    "scope",
     "simulation",
     "symbols",
     "theory",

@@ -1,9 +1,10 @@
-"""What the pages promise exists: names in symbols and API, commands in the README, one version."""
+"""What the pages promise exists: names in symbols and API, commands, one version, readable workflows."""
 
 from __future__ import annotations
 
 import importlib
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,63 @@ def test_readme_has_the_two_commands_that_ci_runs():
 def test_citation_names_this_version():
     page = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert re.search(r"^version: (.+)$", page, flags=re.MULTILINE).group(1) == rmt_alpha.__version__
+
+
+# --- workflows and forms; a source distribution has none of them --------------------------------------------
+
+FORGE = sorted((ROOT / ".github").glob("**/*.yml"))
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def read_yaml(path: Path) -> dict:
+    return pytest.importorskip("yaml").safe_load(path.read_text(encoding="utf-8"))
+
+
+def pythons_tested() -> set[str]:
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    return set(re.findall(r'"(3\.\d+)"', text))
+
+
+@pytest.mark.parametrize("path", FORGE, ids=lambda path: path.stem)
+def test_workflows_and_forms_are_mappings_with_a_name(path):
+    content = read_yaml(path)
+    assert content.keys() & {"name", "blank_issues_enabled", "rules", "version"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_job_may_only_read_and_has_a_time_limit(path):
+    workflow = read_yaml(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        assert "timeout-minutes" in job, name
+        if job.get("permissions"):  # more, for one step, and only when a version is tagged
+            assert job["if"] == "github.ref_type == 'tag'", name
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_task_that_a_workflow_calls_exists(path):
+    called = set(re.findall(r"\bpoe ([\w-]+)", path.read_text(encoding="utf-8")))
+    assert called
+    assert called <= project()["tool"]["poe"]["tasks"].keys()
+
+
+@pytest.mark.skipif(not WORKFLOWS, reason="a source distribution")
+def test_every_python_that_is_promised_is_tested():
+    metadata = project()["project"]
+    promised = set(re.findall(r"Python :: (3\.\d+)", " ".join(metadata["classifiers"])))
+    assert promised <= pythons_tested()
+    oldest = metadata["requires-python"].removeprefix(">=")
+    assert oldest == min(pythons_tested(), key=lambda version: int(version.split(".")[1]))
+    # The task that tries the oldest dependencies does so on the oldest Python.
+    assert f"--python {oldest} " in str(project()["tool"]["poe"]["tasks"]["oldest"])
+
+
+def test_every_dependency_has_a_floor_to_be_tested_with():
+    metadata = project()["project"]
+    extras = metadata["optional-dependencies"]
+    for requirement in metadata["dependencies"] + [one for name in ("all", "test") for one in extras[name]]:
+        assert re.fullmatch(r"rmt-alpha\[[\w,]+\]|[\w\[\]-]+>=[\d.]+", requirement), requirement

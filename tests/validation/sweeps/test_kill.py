@@ -16,6 +16,8 @@ import pytest
 
 from rmt_alpha.validation.sweeps import sweep
 
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX signals and process groups")
+
 CELLS = 48
 GRID = f"""
 beta = {{ linspace = [0, 1, {CELLS // 2}] }}

@@ -178,6 +178,7 @@ def die(cells):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX signals")
 def test_dead_worker_stops_the_sweep_with_advice(tmp_path, small_grid, contents, reference, monkeypatch):
     """As when the system runs out of memory."""
     path = tmp_path / "results.sqlite"

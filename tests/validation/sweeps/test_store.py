@@ -90,6 +90,7 @@ def test_failed_transaction_leaves_nothing_behind(filled, cells, contents):
     assert contents(filled) == before
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX signals")
 def test_kill_inside_a_transaction_leaves_what_was_there(filled, contents):
     """The transaction is larger than SQLite's cache: the file is half changed when the process dies."""
     before, bytes_before = contents(filled), filled.read_bytes()
