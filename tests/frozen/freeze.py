@@ -22,9 +22,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")  # sums depend on the number of threads
-os.environ.setdefault("MPLBACKEND", "Agg")
+if __name__ == "__main__":
+    # Sums depend on the number of threads; pytest has its own settings, in conftest.py.
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    os.environ["MPLBACKEND"] = "Agg"
 sys.path[:0] = [str(Path(__file__).parents[up]) for up in (1, 2)]  # where `frozen` and `rmt_alpha` are
 
 import mpmath  # noqa: E402
