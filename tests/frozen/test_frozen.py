@@ -27,8 +27,8 @@ ROUNDING = 1e-9
 """Sums of at most 400 terms, each rounded by 1e-16, in linear systems of condition below 1e3: below
 1e-10, and one more digit."""
 TOLERANCES = {
-    # A searched maximum: accuracy, known to 1e-14 (2e-16 for two classes), falls by 0.02 (0.0007) x^2 or
-    # alpha* (1 + x), so that both alphas are known to 1e-6. The accuracy there is in gain(0), to ROUNDING.
+    # A searched maximum: accuracy, known to 1e-14 (2e-16 for two classes), falls by at least 0.02 (0.0007)
+    # x^2 at alpha* (1 + x), so that both are known to 1e-6. The accuracy there is in gain(0), to ROUNDING.
     "mixture/*optimum*": 2e-6,
     # A fixed point is iterated to a residual of 1e-10; its error is that over 1 - contraction.
     "convex/*": 1e-7,
