@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from rmt_alpha.cli import main
-from rmt_alpha.losses import LOSSES
-from rmt_alpha.mixtures.spectral_ridge import spectrum_ridge
-from rmt_alpha.reference_formula import reference_accuracy
-from rmt_alpha.regression import regression_optimal_alpha, regression_risk
+from rmt_alpha.experiments.reference_formula import reference_accuracy
+from rmt_alpha.problems.losses import LOSSES
+from rmt_alpha.theory.mixtures.regression import regression_optimal_alpha, regression_risk
+from rmt_alpha.theory.ridge.spectral_ridge import spectrum_ridge
 
 __all__ = [
     "LOSSES",
