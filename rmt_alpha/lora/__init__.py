@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rmt_alpha.lora._extra import require_extra
-
-require_extra()
-
-from rmt_alpha.lora.alphas import AlphaCount, alphas, count_parameters, replaced_alpha  # noqa: E402
-from rmt_alpha.lora.config import AlphaLoraConfig  # noqa: E402
-from rmt_alpha.lora.model import AlphaLoraModel  # noqa: E402
-from rmt_alpha.lora.register import register  # noqa: E402
-from rmt_alpha.lora.schedule import AlphaSchedule  # noqa: E402
+from rmt_alpha.lora._peft import register  # first: says what is missing
+from rmt_alpha.lora.alphas import AlphaCount, alphas, count_parameters, replaced_alpha
+from rmt_alpha.lora.config import AlphaLoraConfig
+from rmt_alpha.lora.model import AlphaLoraModel
+from rmt_alpha.lora.schedule import AlphaSchedule
 
 if TYPE_CHECKING:
     from rmt_alpha.lora.trainer import AlphaTrainer

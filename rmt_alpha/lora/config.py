@@ -10,8 +10,7 @@ from typing import Any, Literal
 from peft import LoraConfig
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha.lora._extra import peft_version
-from rmt_alpha.lora.register import ALPHA_LORA
+from rmt_alpha.lora._peft import ALPHA_LORA, peft_version
 
 OTHER_UPDATES = {
     "use_qalora": "QALoRA",

@@ -10,10 +10,10 @@ from peft.tuners.lora.layer import LoraLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from rmt_alpha.lora._extra import peft_version
+from rmt_alpha.lora._peft import peft_version
 from rmt_alpha.lora.config import AlphaLoraConfig
 from rmt_alpha.lora.layers import AlphaLayer, with_alpha
-from rmt_alpha.lora.sharing import check_sharing, share_with_siblings
+from rmt_alpha.lora.row_scale import check_sharing, share_with_siblings
 
 NOTHING_MATCHED = ("not found in the base model", "No modules were targeted")
 """How PEFT says so; its error has a class of its own only since 0.21."""
@@ -35,7 +35,7 @@ class AlphaLoraModel(LoraModel):
             if not any(words in str(error) for words in NOTHING_MATCHED):
                 raise
             raise type(error)(f"{error} Linear layers of this model: {', '.join(names)}.") from None
-        check_sharing(model, adapter_name, self.peft_config[adapter_name])
+        check_sharing(model, adapter_name, self.peft_config[adapter_name].share_alpha)
 
     def _create_and_replace(
         self,
@@ -60,7 +60,7 @@ class AlphaLoraModel(LoraModel):
             lora_config, adapter_name, target, target_name, parent, current_key=current_key, **kwargs
         )
         if isinstance(lora_config, AlphaLoraConfig):
-            share_with_siblings(parent, target_name, adapter_name, lora_config)
+            share_with_siblings(parent, target_name, adapter_name, lora_config.share_alpha)
 
     @staticmethod
     def _create_new_module(
