@@ -59,7 +59,7 @@ class AlphaVariant(LoraVariant):
             low: torch.Tensor = LowPrecisionSum.apply(result, update, alpha, shift)
             return low
         update = lora_B(inner)
-        scaled = update * scaling if shift is None else torch.add(shift, update, alpha=scaling)
+        scaled = update * scaling if shift is None else update * scaling + shift
         return torch.addcmul(scaled, result, alpha)
 
     @staticmethod
