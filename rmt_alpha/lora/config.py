@@ -95,7 +95,7 @@ class AlphaLoraConfig(LoraConfig):
             )
 
 
-def _finite(name: str, value: Any) -> float:
+def _finite(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number (1 leaves the source as it is), got {value!r}")
     return float(value)

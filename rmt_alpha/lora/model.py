@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from peft.tuners.lora import LoraModel
@@ -22,7 +22,7 @@ NOTHING_MATCHED = ("not found in the base model", "No modules were targeted")
 class AlphaLoraModel(LoraModel):
     """Made by `peft.get_peft_model` for an `AlphaLoraConfig`; its methods are those of `peft.LoraModel`."""
 
-    def inject_adapter(self, model: nn.Module, adapter_name: str, *args: Any, **kwargs: Any) -> None:
+    def inject_adapter(self, model: nn.Module, adapter_name: str, *args: object, **kwargs: object) -> None:
         """Adapt the target modules; if none match, say which ones there are."""
         if not (names := linear_names(model)):
             raise ValueError(
@@ -75,7 +75,7 @@ class AlphaLoraModel(LoraModel):
         weights: list[float],
         adapter_name: str,
         combination_type: str = "svd",
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         r"""Add an adapter whose change to the weight is the weighted sum of the given ones'.
 
@@ -119,14 +119,8 @@ class AlphaLoraModel(LoraModel):
                     offset = layer.lora_rescale[adapter_name].offset
                     offset.copy_(torch.stack(parts).sum(0))
 
-    def subtract_mutated_init(self, *args: Any, **kwargs: Any) -> Any:
-        """Refused: the conversion of PiSSA and its kin to LoRA has no place for alpha.
-
-        Raises
-        ------
-        ValueError
-            Always.
-        """
+    def subtract_mutated_init(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refused with a ValueError: the conversion of PiSSA and its kin to LoRA has no place for alpha."""
         raise ValueError(
             "path_initial_model_for_weight_conversion turns an adapter into plain LoRA, which cannot hold "
             "alpha; save without it and load onto the same initialisation"
@@ -142,7 +136,9 @@ def linear_names(model: nn.Module) -> list[str]:
     return list(dict.fromkeys(name.removesuffix(".base_layer").rpartition(".")[2] for name in names))
 
 
-def check_combination(configs: dict[str, Any], adapters: list[str], combination_type: str) -> None:
+def check_combination(
+    configs: dict[str, AlphaLoraConfig], adapters: list[str], combination_type: str
+) -> None:
     """Raise ValueError unless the alphas of ``adapters`` can be combined linearly."""
     if combination_type not in ("cat", "linear", "svd"):
         raise ValueError(
