@@ -45,7 +45,7 @@ class AlphaVariant(LoraVariant):
         """alpha * result + update, in as many passes over the output as LoRA makes without alpha.
 
         ``result`` is the output so far, bias included; where the bias is not rescaled, alpha * result holds
-        (alpha - 1) b too much, a vector that is subtracted from the update.
+        (alpha - 1) b too much, a vector that is subtracted from the update in one pass more.
         """
         alpha = module.lora_rescale[active_adapter].alpha()
         lora_A, lora_B = module.lora_A[active_adapter], module.lora_B[active_adapter]
@@ -59,6 +59,7 @@ class AlphaVariant(LoraVariant):
             low: torch.Tensor = LowPrecisionSum.apply(result, update, alpha, shift)
             return low
         update = lora_B(inner)
+        # Not torch.add(shift, update, alpha=scaling): torch.compile fuses that with lora_B and drops `alpha`.
         scaled = update * scaling if shift is None else update * scaling + shift
         return torch.addcmul(scaled, result, alpha)
 
