@@ -11,7 +11,7 @@ import numpy as np
 from rmt_alpha._core.checks import as_real
 from rmt_alpha.problems.covariances import Covariances, parse_covariances, proportional
 from rmt_alpha.theory.ridge.basis import STANDARD, Basis
-from rmt_alpha.theory.ridge.dense_covariances import DenseCovariances
+from rmt_alpha.theory.ridge.dense import DenseCovariances
 from rmt_alpha.theory.ridge.spectrum import Spectrum
 
 Array = np.ndarray[Any, Any]
