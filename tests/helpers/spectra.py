@@ -13,7 +13,7 @@ from rmt_alpha.theory.ridge.spectrum import Spectrum
 
 
 def spectrum_ridge(eigenvalues: Any, n: Any, gamma: Any) -> FixedPoint:
-    """Solution of kappa = gamma + (kappa/n) sum_i lambda_i / (lambda_i + kappa), in the numbers that are given."""
+    """Solution of kappa = gamma + (kappa/n) sum_i lambda_i / (lambda_i + kappa), in the given numbers."""
     values = np.asarray(eigenvalues)
     everyone = np.ones(1) if values.dtype != object else np.array([values[0] ** 0])
     return fit_ridge(Spectrum(STANDARD, values[None], everyone, values.size), n, gamma).solution
