@@ -15,7 +15,7 @@ from rmt_alpha._core.version import __version__ as __version__
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
-from rmt_alpha.theory.ridge.isotropic import EffectiveRidge, effective_ridge
+from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
 
 if TYPE_CHECKING:
     from rmt_alpha.estimators.alpha_path import alpha_path
