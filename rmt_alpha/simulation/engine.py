@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha.simulation.arguments import check_count, check_jobs, check_limit, check_tolerance, root_seed
-from rmt_alpha.simulation.mixtures.data import CLASS_COUNTS
+from rmt_alpha.simulation.mixtures.covariance import CLASS_COUNTS
 from rmt_alpha.simulation.result import Simulation
 from rmt_alpha.simulation.samplers import Batch, Sampler, choose_sampler
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.arguments import check_alpha
-from rmt_alpha.simulation.draws import FloatArray
 from rmt_alpha.simulation.isotropic.setting import scalar, whole
-from rmt_alpha.simulation.mixtures.data import Covariance
+from rmt_alpha.simulation.mixtures.covariance import Covariance
 from rmt_alpha.simulation.mixtures.fit import ridge
 
 

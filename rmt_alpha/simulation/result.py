@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

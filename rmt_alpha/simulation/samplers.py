@@ -7,23 +7,24 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation import regression
 from rmt_alpha.simulation.arguments import check_alpha
 from rmt_alpha.simulation.convex import draws as loss_draws
 from rmt_alpha.simulation.convex.draws import LossDraws
 from rmt_alpha.simulation.convex.formulas import formula
-from rmt_alpha.simulation.draws import Draws, FloatArray
 from rmt_alpha.simulation.isotropic import dense, krylov
+from rmt_alpha.simulation.isotropic.draws import Draws
 from rmt_alpha.simulation.isotropic.setting import Setting, read_setting
 from rmt_alpha.simulation.mixtures import dense as mixture_dense
 from rmt_alpha.simulation.mixtures.draws import MixtureDraws, check_mixture_alpha
-from rmt_alpha.simulation.mixtures.setting import MixtureSetting, is_fine_tuning, read_mixture_setting
 from rmt_alpha.simulation.regression import (
     RegressionDraws,
     RegressionSetting,
     is_regression,
     read_regression_setting,
 )
+from rmt_alpha.simulation.setting import MixtureSetting, is_fine_tuning, read_mixture_setting
 
 Batch = tuple[FloatArray, FloatArray, float, int]
 AnyDraws = Draws | LossDraws | MixtureDraws | RegressionDraws

@@ -12,8 +12,8 @@ from scipy import special
 from rmt_alpha._core.checks import Range, as_real, check_range
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.simulation.arguments import check_count, root_seed
-from rmt_alpha.simulation.mixtures.setting import alpha_components, is_fine_tuning, sources_of
 from rmt_alpha.simulation.regression import is_regression
+from rmt_alpha.simulation.setting import alpha_components, is_fine_tuning, sources_of
 from rmt_alpha.validation.enlarged import enlarged
 
 if TYPE_CHECKING:

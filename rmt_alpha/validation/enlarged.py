@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
-from rmt_alpha.simulation.mixtures.setting import is_fine_tuning, sources_of
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.regression import is_regression
+from rmt_alpha.simulation.setting import is_fine_tuning, sources_of
 
 
 def enlarged(problem: Any, factor: int) -> Any:

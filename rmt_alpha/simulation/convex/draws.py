@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 import numpy as np
 from scipy import special
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.convex.fit import Trainer
 from rmt_alpha.simulation.convex.formulas import formula
-from rmt_alpha.simulation.draws import FloatArray
 from rmt_alpha.simulation.mixtures.dense import train
-from rmt_alpha.simulation.mixtures.setting import MixtureSetting, Stage
+from rmt_alpha.simulation.setting import MixtureSetting, Stage
 
 SIGNS = np.array([-1.0, 1.0])
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.convex.formulas import Derivatives, envelope_of_hinge
-from rmt_alpha.simulation.draws import FloatArray
 
 GRADIENT = 1e-9
 """Largest gradient, in units of the labels, at which training ends."""

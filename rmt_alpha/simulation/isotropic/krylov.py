@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.isotropic.chain import Chain
 from rmt_alpha.simulation.isotropic.elimination import solve
 from rmt_alpha.simulation.isotropic.setting import Setting

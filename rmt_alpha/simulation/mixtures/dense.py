@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.mixtures.fit import ridge
-from rmt_alpha.simulation.mixtures.setting import MixtureSetting, Stage
+from rmt_alpha.simulation.setting import MixtureSetting, Stage
 
 BATCH_ENTRIES = 1 << 18
 BATCH_LIMIT = 128

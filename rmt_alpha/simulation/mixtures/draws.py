@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.arguments import check_alpha
-from rmt_alpha.simulation.draws import CRITERIA, FloatArray
+from rmt_alpha.simulation.isotropic.draws import CRITERIA
 from rmt_alpha.simulation.mixtures.decision import right_probabilities
 from rmt_alpha.simulation.mixtures.optimum import least_risky, most_accurate
 

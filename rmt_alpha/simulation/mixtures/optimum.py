@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.mixtures.decision import right_probabilities
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.linalg
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 
 if TYPE_CHECKING:
-    from rmt_alpha.simulation.mixtures.setting import Stage
+    from rmt_alpha.simulation.setting import Stage
 
 
 def population_ridge(stage: Stage) -> FloatArray:

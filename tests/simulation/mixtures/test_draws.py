@@ -16,7 +16,7 @@ from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation.mixtures import dense as mixture_dense
 from rmt_alpha.simulation.mixtures.draws import MixtureDraws
 from rmt_alpha.simulation.mixtures.orthant import POINTS_TOLERANCE
-from rmt_alpha.simulation.mixtures.setting import Stage, read_mixture_setting
+from rmt_alpha.simulation.setting import Stage, read_mixture_setting
 
 P, N = 12, 15
 TEST = 100_000

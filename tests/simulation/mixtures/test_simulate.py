@@ -15,7 +15,7 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource, RidgeSource
 from rmt_alpha.simulation.mixtures import dense as mixture_dense
-from rmt_alpha.simulation.mixtures.setting import alpha_components, read_mixture_setting, sources_of
+from rmt_alpha.simulation.setting import alpha_components, read_mixture_setting, sources_of
 from rmt_alpha.validation.enlarged import enlarged
 
 P, N = 10, 8

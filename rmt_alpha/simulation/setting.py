@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.isotropic.setting import scalar, whole
-from rmt_alpha.simulation.mixtures.data import Covariance, Mixture
+from rmt_alpha.simulation.mixtures.covariance import Covariance, Mixture
 from rmt_alpha.simulation.mixtures.population import population_ridge
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from scipy import special
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.arguments import check_alpha
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 CRITERIA = ("accuracy", "risk")
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rmt_alpha.simulation.mixtures.data import Covariance, Mixture, matrix_root
+from rmt_alpha.simulation.mixtures.covariance import Covariance, Mixture, matrix_root
 
 P = 5
 ROOT = np.random.default_rng(0).standard_normal((P, P))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 
 Generator = np.random.Generator
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
