@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rmt_alpha import TransferProblem
-from rmt_alpha.simulation import Draws, simulate
+from rmt_alpha.simulation import TransferDraws, simulate
 
 PROBLEM = TransferProblem(0.8, 30, 20, 25, gamma=0.1)
 QUANTITIES = ("mean", "variance", "accuracy", "risk")
@@ -129,7 +129,11 @@ def test_progress_bar_is_for_terminals_only(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"problem": 3}, TypeError, "problem must be a TransferProblem, got int"),
+        (
+            {"problem": 3},
+            TypeError,
+            "problem must be a TransferProblem, a FineTuning or .*, got int",
+        ),
         (
             {"problem": TransferProblem([0.1, 0.2], 30, 20)},
             ValueError,
@@ -185,7 +189,7 @@ def test_p_of_one_without_a_source_mean_has_room():
 class TestOptimalAlpha:
     @staticmethod
     def draws(along, across, target_norm=1.5):
-        return Draws(
+        return TransferDraws(
             np.array(0.0),
             target_norm,
             np.atleast_2d(along).astype(float),
@@ -226,5 +230,5 @@ class TestOptimalAlpha:
 
 
 def test_a_zero_classifier_has_accuracy_one_half():
-    draws = Draws(np.array([0.0, 1.0]), 1.0, np.array([[0.0, 0.4]]), np.array([[0.0, 0.0, 0.0]]))
+    draws = TransferDraws(np.array([0.0, 1.0]), 1.0, np.array([[0.0, 0.4]]), np.array([[0.0, 0.0, 0.0]]))
     assert draws.accuracy.tolist() == [[0.5, pytest.approx(0.8413447460685429, rel=1e-14)]]
