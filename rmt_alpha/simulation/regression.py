@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,7 +30,7 @@ def _replicate(setting: RegressionSetting, rng: np.random.Generator) -> FloatArr
     return np.asarray(np.einsum("iojo->ij", gram.reshape(2, outputs, 2, outputs)))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RegressionDraws(Draws):
     r"""Every fit of a simulated `RidgeRegressionTransfer`, reduced to the three numbers of its risk.
 
@@ -62,7 +62,7 @@ class RegressionDraws(Draws):
 
     alpha: FloatArray
     floor: float
-    error_gram: FloatArray = field(repr=False)
+    error_gram: FloatArray
     kind = "a regression"
     quantities = ("risk",)
 

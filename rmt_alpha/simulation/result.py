@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
@@ -77,10 +77,10 @@ class Simulation(ByValue):
     problem: Problem
     alpha: FloatArray
     method: str
-    draws: Draws = field(repr=False)
+    draws: Draws
     truncation_error: float
     chain_length: int
-    seed: np.random.SeedSequence = field(repr=False)
+    seed: np.random.SeedSequence
 
     mean = Average("Average mean of label times score.")
     mean_stderr = Average("Standard error of `mean`.")

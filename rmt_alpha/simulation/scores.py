@@ -103,6 +103,9 @@ class Draws(ByValue, ABC):
         """Accuracy on the training sample, with the labels it has."""
         raise self._missing("training_accuracy")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.replicates} draws, alpha of shape {np.shape(self.alpha)})"
+
     def _missing(self, name: str) -> MissingQuantity:
         return MissingQuantity(
             f"the draws of {self.kind} have no {name!r}; they have {', '.join(self.quantities)}"

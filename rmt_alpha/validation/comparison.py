@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -74,7 +74,7 @@ class Comparison(ByValue):
     problem: Problem
     alpha: FloatArray
     replicates: int
-    rows: list[Row] = field(repr=False)
+    rows: list[Row]
     level: float
     sizes: list[Size]
 

@@ -44,6 +44,22 @@ def test_seeds(method):
     assert np.array_equal(from_generator, run(np.random.default_rng(3)))
 
 
+def test_random_state_is_advanced_by_each_call():
+    def run(rng):
+        return coefficients(simulate(PROBLEM, 1.0, replicates=5, rng=rng))
+
+    state = np.random.RandomState(3)
+    first, second = run(state), run(state)
+    assert not np.array_equal(first, second)
+    again = np.random.RandomState(3)
+    assert np.array_equal(run(again), first)
+    assert np.array_equal(run(again), second)
+    assert not np.array_equal(first, run(np.random.RandomState(4)))
+    # Whatever the platform's integers are: eight words of 32 bits.
+    words = np.random.RandomState(3).randint(0, 2**32, 8, dtype=np.uint64)
+    assert np.array_equal(first, run([int(word) for word in words]))
+
+
 def test_replicates_are_independent_across_batches():
     values = simulate(PROBLEM, 1.0, replicates=300, rng=1).draws.mean
     assert len(np.unique(values)) == 300

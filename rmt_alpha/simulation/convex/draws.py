@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
@@ -17,7 +17,7 @@ from rmt_alpha.simulation.scores import CLASS_QUANTITIES, SIGNS, Draws
 from rmt_alpha.simulation.setting import MixtureSetting
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LossDraws(Draws):
     r"""Every trained classifier of a simulated `FineTuning` with a loss that is not squared.
 
@@ -37,8 +37,8 @@ class LossDraws(Draws):
 
     alpha: FloatArray
     priors: FloatArray
-    scores: FloatArray = field(repr=False)
-    training: FloatArray = field(repr=False)
+    scores: FloatArray
+    training: FloatArray
     kind = "a FineTuning with a loss that is not squared"
     quantities = (*CLASS_QUANTITIES, "mean", "variance", "training_loss", "training_accuracy")
 

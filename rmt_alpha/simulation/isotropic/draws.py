@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,7 @@ from rmt_alpha.simulation.arguments import check_alpha
 from rmt_alpha.simulation.scores import CLASS_QUANTITIES, CRITERIA, Draws
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TransferDraws(Draws):
     r"""Every trained classifier of a simulation, reduced to the five numbers that its scores depend on.
 
@@ -60,8 +60,8 @@ class TransferDraws(Draws):
 
     alpha: FloatArray
     target_norm: float
-    along: FloatArray = field(repr=False)
-    across: FloatArray = field(repr=False)
+    along: FloatArray
+    across: FloatArray
     kind = "a TransferProblem"
     quantities = (*CLASS_QUANTITIES, "mean", "variance")
 

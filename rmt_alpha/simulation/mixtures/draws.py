@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from rmt_alpha.simulation.mixtures.decision import least_risky, most_accurate, r
 from rmt_alpha.simulation.scores import CLASS_QUANTITIES, CRITERIA, Draws
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MixtureDraws(Draws):
     r"""Every trained classifier of a simulated `FineTuning`, reduced to the moments of its scores.
 
@@ -72,9 +72,9 @@ class MixtureDraws(Draws):
     alpha: FloatArray
     components: int | None
     priors: FloatArray
-    targets: FloatArray = field(repr=False)
-    score_mean: FloatArray = field(repr=False)
-    score_gram: FloatArray = field(repr=False)
+    targets: FloatArray
+    score_mean: FloatArray
+    score_gram: FloatArray
     kind = "a FineTuning"
     quantities = (*CLASS_QUANTITIES, "mean", "variance")
 
