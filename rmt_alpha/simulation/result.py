@@ -55,7 +55,7 @@ class Simulation(ByValue):
     method : {"dense", "krylov"}
         How it was simulated.
     draws : TransferDraws, MixtureDraws, LossDraws or RegressionDraws
-        The single replicates; the first two can be moved to other alphas.
+        The single replicates, scored.
     truncation_error : float
         Estimated relative error of the five numbers of a replicate (worst replicate) from cutting the Krylov
         chain; 0 if nothing was cut.
