@@ -8,8 +8,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rmt_alpha._core.by_value import ByValue
 from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha._core.values import Value
 from rmt_alpha.simulation.scores import Draws
 from rmt_alpha.simulation.setting import Problem
 
@@ -35,7 +35,7 @@ class Average:
 
 
 @dataclass(frozen=True, eq=False)
-class Simulation(ByValue):
+class Simulation(Value):
     r"""Averages over independent draws of the data, with standard errors.
 
     .. math:: \bar q(\alpha) = \frac 1 R \sum_r q_r(\alpha), \qquad

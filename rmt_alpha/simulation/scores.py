@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rmt_alpha._core.by_value import ByValue
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.values import Value
 from rmt_alpha.errors import MissingQuantity, NotAvailable
 
 CRITERIA = ("accuracy", "risk")
@@ -18,7 +18,7 @@ SIGNS = np.array([-1.0, 1.0])
 CLASS_QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class_variance", "class_std")
 
 
-class Draws(ByValue, ABC):
+class Draws(Value, ABC):
     r"""Every trained classifier of a simulation, scored exactly: no test set is drawn.
 
     Each quantity has shape ``(replicates, *S)``, with S the shape of alpha (less its last axis, if that holds

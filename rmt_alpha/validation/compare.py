@@ -181,7 +181,7 @@ def _rows(name: str, alphas: FloatArray, theory: object, runs: list[Simulation])
 
 def _sizes(problem: Problem) -> Size:
     if isinstance(problem, TransferProblem):
-        return problem.p, problem.n, problem.N
+        return float(problem.p), float(problem.n), None if problem.N is None else float(problem.N)
     if isinstance(problem, RidgeRegressionTransfer):
         return problem.p, problem.n, None
     samples = tuple(source.n if isinstance(source, RidgeSource) else None for source in problem.sources)

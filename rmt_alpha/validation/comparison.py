@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from scipy import special
 
-from rmt_alpha._core.by_value import ByValue
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.values import Value
 from rmt_alpha.simulation.setting import Problem
 
 Size: TypeAlias = tuple[float, float, float | tuple[float | None, ...] | None]
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(ByValue):
+class Comparison(Value):
     r"""Theory against simulation, quantity by quantity and alpha by alpha.
 
     The theory is the limit of infinite n; a simulation of size n is off by :math:`b/n + O(1/n^2)`.

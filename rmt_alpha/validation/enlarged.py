@@ -69,7 +69,7 @@ def _source(source: FixedSource | RidgeSource, factor: int) -> FixedSource | Rid
 def _mixture(mixture: GaussianMixture, factor: int) -> GaussianMixture:
     # A covariance that classes share stays shared.
     larger = {id(each): blocks(each, factor) for each in mixture.covariances}
-    covariances = [larger[id(each)] for each in mixture.covariances]
+    covariances = tuple(larger[id(each)] for each in mixture.covariances)
     return dataclasses.replace(mixture, means=repeated(mixture.means, factor), covariances=covariances)
 
 

@@ -56,7 +56,6 @@ class MixtureDraws(Draws):
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import ArrayLike
     >>> import rmt_alpha as ra
     >>> target = ra.GaussianMixture.symmetric(
     ...     np.full(20, 0.3), np.linspace(0.5, 1.5, 20)
