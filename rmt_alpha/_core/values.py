@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -39,12 +40,21 @@ def _same(one: Any, other: Any) -> bool:
         return True
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(one, other)
+    if isinstance(one, np.random.SeedSequence) and isinstance(other, np.random.SeedSequence):
+        return _same(_seed(one), _seed(other))
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(_same, one, other))
     return bool(one == other)
 
 
+def _seed(value: np.random.SeedSequence) -> tuple[Any, ...]:
+    entropy = value.entropy
+    return tuple(entropy) if isinstance(entropy, Sequence) else (entropy,), value.spawn_key
+
+
 def _hashable(value: Any) -> Any:
+    if isinstance(value, np.random.SeedSequence):
+        value = _seed(value)
     if isinstance(value, tuple):
         return tuple(map(_hashable, value))
     if isinstance(value, np.ndarray):

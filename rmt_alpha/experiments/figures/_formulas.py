@@ -80,7 +80,7 @@ def run(problems: list[dict[str, float]], draws: int, seed: tuple[int, ...]) -> 
     for i, values in enumerate(problems):
         alphas = [1.0, both.reference_alpha[i], both.right_alpha[i]]
         found = simulate(TransferProblem(**values), alphas, replicates=draws, rng=(*seed, i))
-        pairs = zip(found.accuracy, found.accuracy_stderr, strict=True)
+        pairs = np.transpose([found.accuracy, found.accuracy_stderr])
         rows.append([*pairs, simulated_optimum(found.draws)])
     table = np.array(rows)
     return Simulated(*(table[:, column] for column in range(4)))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from rmt_alpha.simulation.mixtures.draws import MixtureDraws
+from rmt_alpha.simulation import Draws
 
 STEP = 1e-3
 """Relative step of the numerical derivatives."""
@@ -14,7 +14,7 @@ REACH = 8.0
 """The optimum is sought within this factor of the guess."""
 
 
-def simulated_mixture_optimum(draws: MixtureDraws, guess: float) -> tuple[float, float]:
+def simulated_mixture_optimum(draws: Draws, guess: float) -> tuple[float, float]:
     r"""The maximiser over alpha of the average simulated accuracy, and its standard error.
 
     The root of :math:`\bar\psi = \frac1R \sum_r \psi_r`, where :math:`\psi_r(\alpha)` is the derivative of

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from rmt_alpha.simulation import Draws
+from rmt_alpha.simulation import Draws, TransferDraws
 
 STEP = 1e-4
 """Relative step of the numerical second derivative."""
@@ -22,7 +22,7 @@ def simulated_optimum(draws: Draws) -> tuple[float, float]:
 
     Parameters
     ----------
-    draws : Draws
+    draws : TransferDraws
         At least two draws.
 
     Returns
@@ -31,6 +31,7 @@ def simulated_optimum(draws: Draws) -> tuple[float, float]:
         ``(nan, nan)`` if no finite alpha is best among those between the single draws' own best ones: a
         simulation cannot tell.
     """
+    assert isinstance(draws, TransferDraws)
     own = draws.optimal_alpha()
     low, high = np.quantile(own[np.isfinite(own)], [0.0, 1.0]) if np.isfinite(own).any() else (0.0, 0.0)
     if not (_slopes(draws, low).mean() > 0 > _slopes(draws, high).mean()):
@@ -42,7 +43,7 @@ def simulated_optimum(draws: Draws) -> tuple[float, float]:
     return best, float(error)
 
 
-def _slopes(draws: Draws, alpha: float) -> NDArray[np.float64]:
+def _slopes(draws: TransferDraws, alpha: float) -> NDArray[np.float64]:
     """Derivative in alpha of the accuracy of every draw."""
     (b0, b1), (q00, q01, q11) = draws.mean_coefficients.T, draws.variance_coefficients.T
     variance = q00 + alpha * (2 * q01 + alpha * q11)
