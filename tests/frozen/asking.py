@@ -6,11 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from spectra import spectrum_ridge
+
 from rmt_alpha.cli import main
 from rmt_alpha.experiments.reference_formula import reference_accuracy
 from rmt_alpha.problems.losses import LOSSES
 from rmt_alpha.theory.mixtures.regression import regression_optimal_alpha, regression_risk
-from rmt_alpha.theory.ridge.spectral_ridge import spectrum_ridge
 
 __all__ = [
     "LOSSES",
@@ -20,6 +21,17 @@ __all__ = [
     "regression_risk",
     "spectrum_ridge",
 ]
+
+
+def spectrum_ridge_in_30_digits() -> Any:
+    """The effective ridge of three eigenvalues, in mpmath's numbers."""
+    from rmt_alpha._core import arithmetic
+
+    with arithmetic.working_precision(30):
+        eigenvalues = arithmetic.exact_numbers("eigenvalues", ["1", "0.5", "2"])
+        gamma = arithmetic.exact_numbers("gamma", "0.1")
+        return arithmetic.rounded(spectrum_ridge(eigenvalues, arithmetic.to_mpf(2), gamma).value, 30)
+
 
 RENAMED: dict[str, str] = {}
 """Attributes that are called otherwise today than when the values were frozen: old name to new."""

@@ -26,7 +26,8 @@ if __name__ == "__main__":
     # Sums depend on the number of threads; pytest has its own settings, in conftest.py.
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     os.environ["MPLBACKEND"] = "Agg"
-sys.path[:0] = [str(Path(__file__).parents[up]) for up in (1, 2)]  # where `frozen` and `rmt_alpha` are
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(folder) for folder in (TESTS / "helpers", TESTS, TESTS.parent)]  # as pytest has them
 
 import mpmath  # noqa: E402
 import numpy as np  # noqa: E402

@@ -139,9 +139,7 @@ def regression() -> Cases:
         for name in ("value", "lower", "upper", "status"):
             key = f"ridge/spectrum n={n} gamma={gamma}/{name}"
             cases[key] = asked(partial(asking.spectrum_ridge, spectrum, n, gamma), name)
-    cases["ridge/spectrum/30 digits"] = asked(
-        partial(asking.spectrum_ridge, ["1", "0.5", "2"], 2, "0.1", dps=30), "value"
-    )
+    cases["ridge/spectrum/30 digits"] = asking.spectrum_ridge_in_30_digits
     for folded in (True, False):
         cases[f"reference/accuracy folded={folded}"] = partial(
             asking.reference_accuracy, ALPHAS, 0.5, 400, 100, N=480, gamma_source=0.01, folded=folded
