@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.problems.transfer import RANGES
 from rmt_alpha.simulation.arguments import check_count
 
@@ -24,7 +25,11 @@ OPTIMAL = "optimal"
 NO_SAMPLE = "none"
 """How a TOML file, which knows no null, says N = None: the source mean is known."""
 
-AxisValue = float | None
+AxisValue: TypeAlias = float | None
+Range: TypeAlias = Mapping[str, Sequence[float]]
+"""Such as ``{"linspace": [0, 1, 11]}``."""
+AlphaSpec: TypeAlias = float | str | Range | Sequence[float | str | Range] | FloatArray
+"""How alphas may be said."""
 LISTS = (list, tuple, np.ndarray)
 
 

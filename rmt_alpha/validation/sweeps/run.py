@@ -9,7 +9,9 @@ from typing import Any, Literal, overload
 
 from tqdm import tqdm
 
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
+from rmt_alpha.validation.sweeps.axes import AlphaSpec
 from rmt_alpha.validation.sweeps.cost import estimated_seconds, tasks
 from rmt_alpha.validation.sweeps.grid import Grid, read_grid
 from rmt_alpha.validation.sweeps.plan import SweepPlan
@@ -20,11 +22,11 @@ from rmt_alpha.validation.sweeps.workers import Pool, open_pool
 
 @overload
 def sweep(
-    grid: Mapping[str, Any] | str | Path,
+    grid: Mapping[str, object] | FilePath,
     *,
-    alpha: Any = None,
+    alpha: AlphaSpec | None = None,
     replicates: int | None = None,
-    store: str | Path | None = "results.sqlite",
+    store: FilePath | None = "results.sqlite",
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
@@ -37,11 +39,11 @@ def sweep(
 ) -> SweepResult: ...
 @overload
 def sweep(
-    grid: Mapping[str, Any] | str | Path,
+    grid: Mapping[str, object] | FilePath,
     *,
-    alpha: Any = None,
+    alpha: AlphaSpec | None = None,
     replicates: int | None = None,
-    store: str | Path | None = "results.sqlite",
+    store: FilePath | None = "results.sqlite",
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
@@ -55,11 +57,11 @@ def sweep(
 
 
 def sweep(
-    grid: Mapping[str, Any] | str | Path,
+    grid: Mapping[str, object] | FilePath,
     *,
-    alpha: Any = None,
+    alpha: AlphaSpec | None = None,
     replicates: int | None = None,
-    store: str | Path | None = "results.sqlite",
+    store: FilePath | None = "results.sqlite",
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
@@ -209,7 +211,7 @@ def _work(pool: Pool, work: Any, records: Store, bar: Any) -> None:
         # Closed even if writing fails: the workers must not go on.
         with closing(pool.run(work)) as results:
             for finished in results:
-                records.write(finished)
+                records.add(finished)
                 done += len(finished)
                 bar.update(len(finished))
     except KeyboardInterrupt:
