@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rmt_alpha._core.statistics import mean_and_error
 from rmt_alpha.experiments.study.methods import FIXED, METHODS
 from rmt_alpha.experiments.study.store import Block, Results
 from rmt_alpha.from_data.criteria import DEFAULT
@@ -55,10 +56,7 @@ class Cells:
         values = self.values[protocol, n][:, :, chosen]
         values = values[:, ~np.isnan(values).any(axis=(0, 2))]
         each = values[:, :, 0] - values[:, :, 1]
-        over_pairs = each.mean(axis=0)
-        count = over_pairs.size
-        error = float(over_pairs.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
-        return float(over_pairs.mean()), error, np.asarray(each.mean(axis=1))
+        return *mean_and_error(each.mean(axis=0)), np.asarray(each.mean(axis=1))
 
 
 def gather(results: Iterable[tuple[Block, Results]]) -> Cells:
@@ -158,9 +156,7 @@ def check_bars(
         if not default.size:
             continue
         if n in floors:
-            mean = default.mean(axis=0)
-            error = float(mean.std(ddof=1) / np.sqrt(mean.size)) if mean.size > 1 else float("nan")
-            found = float(mean.mean())
+            found, error = mean_and_error(default.mean(axis=0))
             bars.append(Bar(f"n = {n}: accuracy at least {floors[n]}", found, error, found >= floors[n]))
         for rival in RIVALS:
             mean_gain, error, _ = cells.difference(protocol, n, method, rival)
