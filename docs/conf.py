@@ -8,8 +8,8 @@ from pathlib import Path
 
 import rmt_alpha
 from rmt_alpha.experiments.figures.registry import catalogue
-from rmt_alpha.experiments.networks.drawing import draw_all
-from rmt_alpha.experiments.networks.record import Record
+from rmt_alpha.experiments.networks.results.drawing import draw_all
+from rmt_alpha.experiments.networks.results.runs import Record
 from rmt_alpha.experiments.reproduce import reproduce
 from rmt_alpha.experiments.study.drawing import draw, read_summary
 

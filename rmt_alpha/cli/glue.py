@@ -107,11 +107,11 @@ def _size(text: str) -> int | str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train what is missing; print the report."""
-    from rmt_alpha.experiments.networks.record import Record
+    from rmt_alpha.experiments.networks.results.runs import Record
 
     if arguments.report:
-        from rmt_alpha.experiments.networks.paired import summarise
-        from rmt_alpha.experiments.networks.report import as_csv, report
+        from rmt_alpha.experiments.networks.results.paired import summarise
+        from rmt_alpha.experiments.networks.results.report import as_csv, report
 
         if not arguments.out.exists():
             raise FileNotFoundError(f"there is no record {arguments.out}: name one with --out")
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.csv is not None:
             arguments.csv.write_text(as_csv(summarise(record)), encoding="utf-8")
         if arguments.figures is not None:
-            from rmt_alpha.experiments.networks.drawing import draw_all
+            from rmt_alpha.experiments.networks.results.drawing import draw_all
 
             for path in draw_all(record, arguments.figures):
                 _say(f"wrote {path}")
@@ -137,14 +137,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     import rmt_alpha.lora  # noqa: F401 - says what to install, if it has to
+    from rmt_alpha.experiments.networks.accuracy_curves import accuracy_curves
     from rmt_alpha.experiments.networks.alpha_map import alpha_map
-    from rmt_alpha.experiments.networks.curves import accuracy_curves
     from rmt_alpha.experiments.networks.experiment import run_experiment
-    from rmt_alpha.experiments.networks.loading import load_glue
-    from rmt_alpha.experiments.networks.record import Record
-    from rmt_alpha.experiments.networks.report import report
+    from rmt_alpha.experiments.networks.results.report import report
+    from rmt_alpha.experiments.networks.results.runs import Record
     from rmt_alpha.experiments.networks.settings import Settings
-    from rmt_alpha.experiments.networks.workbench import Workbench
+    from rmt_alpha.experiments.networks.tasks.loading import load_glue
+    from rmt_alpha.experiments.networks.training.trainer import Workbench
 
     record = Record(arguments.out)
     chosen = {

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha.experiments.networks.evaluation import evaluate
 from rmt_alpha.experiments.networks.experiment import chosen_rate
-from rmt_alpha.experiments.networks.methods import method
-from rmt_alpha.experiments.networks.record import Record
-from rmt_alpha.experiments.networks.workbench import Job, Workbench
+from rmt_alpha.experiments.networks.results.runs import Record
+from rmt_alpha.experiments.networks.training.evaluation import evaluate
+from rmt_alpha.experiments.networks.training.methods import method
+from rmt_alpha.experiments.networks.training.trainer import Job, Workbench
 
 SCALES = (-1.0, -0.5, 0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 SHIFTS = (-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0)

@@ -13,13 +13,13 @@ from importlib.metadata import version
 from typing import Any
 
 from rmt_alpha.experiments.networks.alphas import alpha_quantiles
-from rmt_alpha.experiments.networks.methods import method
-from rmt_alpha.experiments.networks.players import Diverged
-from rmt_alpha.experiments.networks.record import Record, RunKey
+from rmt_alpha.experiments.networks.results.runs import Record, RunKey
+from rmt_alpha.experiments.networks.results.tuning import TUNING_SEED, tuned_rate
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.training import Outcome
-from rmt_alpha.experiments.networks.tuning import TUNING_SEED, tuned_rate
-from rmt_alpha.experiments.networks.workbench import Job, Workbench
+from rmt_alpha.experiments.networks.training.loop import Outcome
+from rmt_alpha.experiments.networks.training.methods import method
+from rmt_alpha.experiments.networks.training.optimizer import Diverged
+from rmt_alpha.experiments.networks.training.trainer import Job, Workbench
 
 Announce = Callable[[str], None]
 
@@ -119,7 +119,7 @@ def run_experiment(
     sizes : sequence of int
         Training rows, 2 or more; one above what the training file has is refused.
     methods : sequence of str
-        Names from `rmt_alpha.experiments.networks.methods.METHOD_NAMES`.
+        Names from `rmt_alpha.experiments.networks.training.methods.METHOD_NAMES`.
     seeds : sequence of int
         1 or more; 0 is the seed of the tuning runs.
     announce : callable

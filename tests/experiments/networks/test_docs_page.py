@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rmt_alpha.experiments.networks.paired import summarise
-from rmt_alpha.experiments.networks.record import Record
-from rmt_alpha.experiments.networks.report import as_csv, report
+from rmt_alpha.experiments.networks.results.paired import summarise
+from rmt_alpha.experiments.networks.results.report import as_csv, report
+from rmt_alpha.experiments.networks.results.runs import Record
 
 DOCS = Path(__file__).parents[3] / "docs"
 RECORD = DOCS / "results" / "glue_minilm.jsonl"
@@ -59,6 +59,6 @@ def test_figures_of_the_page_are_drawn_from_the_record(name, drawn):
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    from rmt_alpha.experiments.networks.drawing import draw_all
+    from rmt_alpha.experiments.networks.results.drawing import draw_all
 
     return {path.stem for path in draw_all(Record(RECORD), tmp_path_factory.mktemp("figures"))}

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from rmt_alpha.errors import RecordError
-from rmt_alpha.experiments.networks.record import Record, RunKey
+from rmt_alpha.experiments.networks.results.runs import Record, RunKey
 from rmt_alpha.experiments.networks.settings import Settings
 
 
@@ -72,7 +72,7 @@ def test_a_reader_catches_up_with_a_writer(tmp_path):
 def test_two_processes_write_to_one_file(tmp_path):
     path = tmp_path / "runs.jsonl"
     program = (
-        "import sys\nfrom rmt_alpha.experiments.networks.record import Record, RunKey\n"
+        "import sys\nfrom rmt_alpha.experiments.networks.results.runs import Record, RunKey\n"
         "record = Record(sys.argv[1])\n"
         "for seed in range(1, 41):\n"
         "    record.add_run(RunKey('s', 't', 1, sys.argv[2], 0.1, seed), {'dev': 0.5, 'pad': 'x' * 300})\n"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rmt_alpha.experiments.networks.paired import TITLES, paired_p, summarise
-from rmt_alpha.experiments.networks.record import Record, RunKey
-from rmt_alpha.experiments.networks.report import percent, report, table, verdicts
+from rmt_alpha.experiments.networks.results.paired import TITLES, paired_p, summarise
+from rmt_alpha.experiments.networks.results.report import percent, report, table, verdicts
+from rmt_alpha.experiments.networks.results.runs import Record, RunKey
 
 
 def filled(tmp_path, accuracies, size=100):
@@ -123,5 +123,5 @@ def test_a_line_of_the_table(tmp_path):
 
 
 def test_titles_are_those_of_the_methods():
-    methods = pytest.importorskip("rmt_alpha.experiments.networks.methods", exc_type=ImportError)
+    methods = pytest.importorskip("rmt_alpha.experiments.networks.training.methods", exc_type=ImportError)
     assert set(TITLES) == set(methods.METHOD_NAMES)

@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from rmt_alpha.experiments.networks import experiment, players, training
+from rmt_alpha.experiments.networks import experiment
+from rmt_alpha.experiments.networks.accuracy_curves import accuracy_curves
 from rmt_alpha.experiments.networks.alpha_map import SCALES, SHIFTS, alpha_map
-from rmt_alpha.experiments.networks.curves import accuracy_curves
-from rmt_alpha.experiments.networks.encoder import load_model
-from rmt_alpha.experiments.networks.evaluation import Score, evaluate
 from rmt_alpha.experiments.networks.experiment import chosen_rate, run_experiment
-from rmt_alpha.experiments.networks.loading import load_glue
-from rmt_alpha.experiments.networks.methods import METHOD_NAMES, METHODS, head_modules, method
-from rmt_alpha.experiments.networks.players import schedule
-from rmt_alpha.experiments.networks.record import Record
+from rmt_alpha.experiments.networks.results.runs import Record
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.splits import split
-from rmt_alpha.experiments.networks.tokens import evaluation_batches, training_batches
-from rmt_alpha.experiments.networks.workbench import Job, Workbench
+from rmt_alpha.experiments.networks.tasks.loading import load_glue
+from rmt_alpha.experiments.networks.tasks.splits import split
+from rmt_alpha.experiments.networks.training import loop, optimizer
+from rmt_alpha.experiments.networks.training.encoder import load_model
+from rmt_alpha.experiments.networks.training.evaluation import Score, evaluate
+from rmt_alpha.experiments.networks.training.methods import METHOD_NAMES, METHODS, head_modules, method
+from rmt_alpha.experiments.networks.training.optimizer import schedule
+from rmt_alpha.experiments.networks.training.tokens import evaluation_batches, training_batches
+from rmt_alpha.experiments.networks.training.trainer import Job, Workbench
 
 SETTINGS = Settings(
     "tiny",
@@ -129,7 +130,7 @@ def rows_seen(monkeypatch, bench, name):
             current["rows"] = list(map(int, rows))
         return real(tokens, rows, device)
 
-    real_loss = players.Players._loss
+    real_loss = optimizer.Players._loss
 
     def loss(players, made):
         asks = [n for n, p in players.model.named_parameters() if p.requires_grad]
@@ -142,8 +143,8 @@ def rows_seen(monkeypatch, bench, name):
         return Score(0.5, 1.0, None)
 
     monkeypatch.setattr(type(bench.train), "batch", batch)
-    monkeypatch.setattr(players.Players, "_loss", loss)
-    monkeypatch.setattr(training, "evaluate", dont_watch)
+    monkeypatch.setattr(optimizer.Players, "_loss", loss)
+    monkeypatch.setattr(loop, "evaluate", dont_watch)
     bench.run(job(name), 1e-2, test=False)
     return {kind: [row for rows in batches for row in rows] for kind, batches in seen.items()}, seen
 
@@ -183,7 +184,7 @@ def test_the_checkpoint_is_the_best_on_validation_rows(bench, monkeypatch):
         weights.append([p.clone() for p in model.parameters()])
         return Score(*next(scores), None)
 
-    monkeypatch.setattr(training, "evaluate", fake)
+    monkeypatch.setattr(loop, "evaluate", fake)
     settings = Settings(**{**SETTINGS.as_dict(), "evaluations": 4})
     outcome = bench.with_settings(settings).run(job("lora"), 1e-2, test=True)
     assert outcome.best_step == outcome.curve[2][0]
@@ -256,7 +257,7 @@ def test_a_diverged_trial_is_recorded_and_not_chosen(bench, tmp_path, monkeypatc
 
     def run(self, job, rate, **options):
         if rate == METHODS["lora"].rates[0]:
-            raise players.Diverged("the training loss became nan")
+            raise optimizer.Diverged("the training loss became nan")
         return real(self, job, rate, **options)
 
     monkeypatch.setattr(Workbench, "run", run)
@@ -268,7 +269,7 @@ def test_a_diverged_trial_is_recorded_and_not_chosen(bench, tmp_path, monkeypatc
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(bench):
-    with pytest.raises(players.Diverged, match="the training loss became"):
+    with pytest.raises(optimizer.Diverged, match="the training loss became"):
         bench.run(job("full"), 1e30, test=False)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rmt_alpha.experiments.networks.tasks import Rows
+from rmt_alpha.experiments.networks.tasks.definitions import Rows
 
 _POOL = 8
 """Batches that are sorted by length together: enough to save most of the padding, and random all the same."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rmt_alpha.errors import DatasetCorrupted
-from rmt_alpha.experiments.networks.tasks import GlueTask, Rows
+from rmt_alpha.experiments.networks.tasks.definitions import GlueTask, Rows
 
 
 def read_tsv(path: Path, task: GlueTask) -> Rows:
@@ -37,7 +37,7 @@ def read_tsv(path: Path, task: GlueTask) -> Rows:
 
     Examples
     --------
-    >>> from rmt_alpha.experiments.networks.tasks import TASKS
+    >>> from rmt_alpha.experiments.networks.tasks.definitions import TASKS
     >>> read_tsv(Path("RTE/dev.tsv"), TASKS["rte"])  # doctest: +SKIP
     """
     with path.open(encoding="utf-8-sig", newline="") as stream:

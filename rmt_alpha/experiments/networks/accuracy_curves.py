@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rmt_alpha.experiments.networks.experiment import chosen_rate
-from rmt_alpha.experiments.networks.methods import method
-from rmt_alpha.experiments.networks.record import Record
-from rmt_alpha.experiments.networks.workbench import Job, Workbench
+from rmt_alpha.experiments.networks.results.runs import Record
+from rmt_alpha.experiments.networks.training.methods import method
+from rmt_alpha.experiments.networks.training.trainer import Job, Workbench
 
 EVALUATIONS = 20
 

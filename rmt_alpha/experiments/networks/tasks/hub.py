@@ -7,7 +7,7 @@ from typing import Any
 
 from rmt_alpha.errors import DatasetUnavailable
 from rmt_alpha.experiments.data.datasets import data_folder
-from rmt_alpha.experiments.networks.tasks import GlueTask, Rows
+from rmt_alpha.experiments.networks.tasks.definitions import GlueTask, Rows
 
 HUB_NAME = "nyu-mll/glue"
 """The collection on the hub."""
@@ -65,7 +65,7 @@ def from_hub_columns(columns: Mapping[str, Iterable[Any]], task: GlueTask) -> Ro
 
     Examples
     --------
-    >>> from rmt_alpha.experiments.networks.tasks import TASKS
+    >>> from rmt_alpha.experiments.networks.tasks.definitions import TASKS
     >>> columns = {"sentence": ["fine ", "?"], "label": [1, -1]}
     >>> from_hub_columns(columns, TASKS["sst2"])
     Rows(texts=(('fine',),), labels=(1,))

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha.experiments.networks.record import Record, RunKey
-from rmt_alpha.experiments.networks.tuning import is_current
+from rmt_alpha.experiments.networks.results.runs import Record, RunKey
+from rmt_alpha.experiments.networks.results.tuning import is_current
 
 REFERENCE = "lora"
 LEVEL = 0.05

@@ -11,9 +11,9 @@ import numpy as np
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha.errors import DatasetUnavailable
 from rmt_alpha.experiments.data.datasets import data_folder
-from rmt_alpha.experiments.networks.hub import HUB_NAME, rows_from_hub
-from rmt_alpha.experiments.networks.tasks import TASK_NAMES, TASKS, GlueTask, Rows
-from rmt_alpha.experiments.networks.tsv import read_tsv
+from rmt_alpha.experiments.networks.tasks.definitions import TASK_NAMES, TASKS, GlueTask, Rows
+from rmt_alpha.experiments.networks.tasks.hub import HUB_NAME, rows_from_hub
+from rmt_alpha.experiments.networks.tasks.tsv import read_tsv
 
 _HALVES_SEED = 0
 """Seed of the split of a dev file in two, for a folder without a training file."""

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from rmt_alpha.experiments.networks.encoder import load_model
-from rmt_alpha.experiments.networks.loading import GlueData
-from rmt_alpha.experiments.networks.methods import Method, head_modules
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.splits import split, validation_split
-from rmt_alpha.experiments.networks.tokens import Tokens, tokenise
-from rmt_alpha.experiments.networks.training import Outcome, train
+from rmt_alpha.experiments.networks.tasks.loading import GlueData
+from rmt_alpha.experiments.networks.tasks.splits import split, validation_split
+from rmt_alpha.experiments.networks.training.encoder import load_model
+from rmt_alpha.experiments.networks.training.loop import Outcome, train
+from rmt_alpha.experiments.networks.training.methods import Method, head_modules
+from rmt_alpha.experiments.networks.training.tokens import Tokens, tokenise
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha.experiments.networks.record import Record, RunKey
+from rmt_alpha.experiments.networks.results.runs import Record, RunKey
 
 TUNING_SEED = 0
 """Of the tuning runs; those that are tested have others."""

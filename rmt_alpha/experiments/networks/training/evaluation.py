@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.tokens import Tokens, evaluation_batches
+from rmt_alpha.experiments.networks.training.tokens import Tokens, evaluation_batches
 
 _BATCH = 64
 

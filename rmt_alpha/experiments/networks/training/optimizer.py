@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from rmt_alpha.experiments.networks.evaluation import autocast
-from rmt_alpha.experiments.networks.methods import Method
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.splits import Split
-from rmt_alpha.experiments.networks.tokens import Tokens
+from rmt_alpha.experiments.networks.tasks.splits import Split
+from rmt_alpha.experiments.networks.training.evaluation import autocast
+from rmt_alpha.experiments.networks.training.methods import Method
+from rmt_alpha.experiments.networks.training.tokens import Tokens
 
 _CLIP = 1.0
 

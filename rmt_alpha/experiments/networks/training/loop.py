@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from rmt_alpha.experiments.networks.encoder import store_frozen_in_bf16
-from rmt_alpha.experiments.networks.evaluation import Score, evaluate
-from rmt_alpha.experiments.networks.methods import Method
-from rmt_alpha.experiments.networks.players import Players, schedule
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.splits import Split
-from rmt_alpha.experiments.networks.tokens import Tokens, training_batches
+from rmt_alpha.experiments.networks.tasks.splits import Split
+from rmt_alpha.experiments.networks.training.encoder import store_frozen_in_bf16
+from rmt_alpha.experiments.networks.training.evaluation import Score, evaluate
+from rmt_alpha.experiments.networks.training.methods import Method
+from rmt_alpha.experiments.networks.training.optimizer import Players, schedule
+from rmt_alpha.experiments.networks.training.tokens import Tokens, training_batches
 
 Say = Callable[[int, int], None]
 
@@ -72,7 +72,7 @@ def train(
     Parameters
     ----------
     model : Module
-        From `rmt_alpha.experiments.networks.encoder.load_model` and the method's ``wrap``.
+        From `rmt_alpha.experiments.networks.training.encoder.load_model` and the method's ``wrap``.
     method : Method
     tokens : Tokens
         The training file.

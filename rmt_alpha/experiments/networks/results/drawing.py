@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from rmt_alpha.experiments.networks.paired import TITLES, dev_runs, mean_and_error, summarise
-from rmt_alpha.experiments.networks.record import Record, RunKey
+from rmt_alpha.experiments.networks.results.paired import TITLES, dev_runs, mean_and_error, summarise
+from rmt_alpha.experiments.networks.results.runs import Record, RunKey
 from rmt_alpha.plotting import style
 
 _LOOKS = dict(

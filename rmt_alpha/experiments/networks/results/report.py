@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from rmt_alpha.experiments.networks.paired import TITLES, Row, summarise
-from rmt_alpha.experiments.networks.record import Record
+from rmt_alpha.experiments.networks.results.paired import TITLES, Row, summarise
+from rmt_alpha.experiments.networks.results.runs import Record
 
 CONTESTS = (("alpha-lora", "lora"), ("alpha-lora-paper", "lora"), ("alpha-lora", "lora-fewer-rows"))
 """Who is compared with whom in words.  The last is alpha's own effect: both adapters see the same rows."""
