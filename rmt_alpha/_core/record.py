@@ -163,6 +163,10 @@ class Record:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; what was written is there already."""
         self._db.close()
 
     def __iter__(self) -> Iterator[Entry]:
@@ -195,17 +199,18 @@ class Record:
         OSError
             If it cannot be written: the disk is full, or another process does not let go of it.
         """
-        with self._transaction():
-            for parameters, content in entries:
-                self._put(key_of(parameters), parameters, as_json(content), __version__)
+        self._put_all((parameters, as_json(content), __version__) for parameters, content in entries)
 
-    def _put(self, key: str, parameters: str, content: str, version: str) -> None:
-        self._db.execute(
-            f"INSERT INTO {self.kind.table} ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (key) DO UPDATE SET parameters = excluded.parameters, content = excluded.content, "
-            "version = excluded.version, digest = excluded.digest",
-            (key, parameters, content, version, _digest(key, parameters, content, version)),
-        )
+    def _put_all(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        changes = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
+        with self._transaction():
+            for row in rows:
+                key = key_of(row[0])
+                self._db.execute(
+                    f"INSERT INTO {self.kind.table} ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?) "
+                    f"ON CONFLICT (key) DO UPDATE SET {changes}",
+                    (key, *row, _digest(key, *row)),
+                )
 
     def forget(self, keys: Sequence[str]) -> None:
         """Delete the rows under ``keys``, in one transaction."""
@@ -252,9 +257,9 @@ class Record:
         first = {"rmt_alpha": self.kind.noun, "format": FORMAT, "rows": len(lines), "digest": _joint(digests)}
         Path(path).write_text("".join([as_json(first) + "\n", *lines]), encoding="utf-8")
 
-    @classmethod
-    def load_export(cls, path: FilePath, kind: RecordKind, into: Path | None = None) -> Self:
-        """The rows that `export` wrote, in memory, or added to the record ``into``.
+    @staticmethod
+    def load_export(path: FilePath, kind: RecordKind) -> Record:
+        """The rows that `export` wrote, in memory.
 
         Raises
         ------
@@ -262,15 +267,21 @@ class Record:
             If the file is no such text, or a line of it is not what was written.
         """
         rows = list(_read_export(Path(path), kind))
-        record = cls(into, kind)
-        with record._transaction():
-            for parameters, content, version in rows:
-                record._put(key_of(parameters), parameters, content, version)
+        record = Record(None, kind)
+        record._put_all(rows)
         return record
+
+    def copy(self, path: Path) -> Record:
+        """The record in another file, to which these rows are added as they are."""
+        other = Record(path, self.kind)
+        other._put_all([(entry.parameters, as_json(entry.content), entry.version) for entry in self])
+        return other
 
 
 def is_export(path: Path) -> bool:
     """Whether the file begins as the text of `Record.export` does."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         return file.read(len(_EXPORT)) == _EXPORT
 
@@ -290,7 +301,7 @@ def _read_export(path: Path, kind: RecordKind) -> Iterator[tuple[str, str, str]]
         found = header["rmt_alpha"], header["format"], header["rows"], header["digest"]
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error}") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise RecordError(f"{path} is no text of a {kind.noun}; {kind.remedy}") from None
     if found[0] != kind.noun or found[1] != FORMAT:
         raise RecordError(
@@ -304,7 +315,7 @@ def _read_export(path: Path, kind: RecordKind) -> Iterator[tuple[str, str, str]]
             parameters, content = canonical(row["parameters"]), as_json(row["content"])
             version, digest = row["version"], row["digest"]
             sound = digest == _digest(key_of(parameters), parameters, content, version)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             sound = False
         if not sound:
             raise RecordError(f"{path}, line {number}: not what was written; get the file again")

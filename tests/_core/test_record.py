@@ -196,7 +196,7 @@ def test_the_text_has_the_same_rows(filled, tmp_path):
     assert not is_export(filled)
     assert [json.loads(line)["content"] for line in text.read_text().splitlines()[1:]] == [c for _, c in ROWS]
     assert list(Record.load_export(text, KIND)) == entries
-    Record.load_export(text, KIND, into=again).export(tmp_path / "second.jsonl")
+    Record.load_export(text, KIND).copy(again).export(tmp_path / "second.jsonl")
     assert (tmp_path / "second.jsonl").read_bytes() == text.read_bytes()
     assert contents(again) == ROWS
     refused(text, "the text of one, which can be read and not added to")

@@ -2,24 +2,18 @@
 
 Seeds are pairs: with the same seed, every method has the same training rows, the same order of the data and
 the same initial head.  The difference of two methods is tested by a paired t test over the seeds that both
-have.  A difference with p < 0.05 is called a win or a loss, anything else a tie; of twenty true ties one is
-expected to be called otherwise.
+have (`rmt_alpha._core.statistics.paired_difference`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from rmt_alpha.experiments.networks.results.runs import Record, RunKey
-from rmt_alpha.experiments.networks.results.tuning import is_current
+from rmt_alpha._core.statistics import PairedDifference, mean_and_error, paired_difference
+from rmt_alpha.experiments.networks.results.runs import RunKey, RunRecord
 
 REFERENCE = "lora"
-LEVEL = 0.05
 
 TITLES = {
     "head": "head only",
@@ -36,7 +30,7 @@ TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MethodResult:
     """One method at one size.
 
     Attributes
@@ -50,14 +44,10 @@ class Row:
     trainable : int
         Trained parameters, the head included.
     seeds : tuple of int
-    accuracy : float
-        Mean over the seeds.
-    accuracy_se : float
-        Its standard error; NaN for a single seed.
-    difference, difference_se, p : float
-        Mean paired difference to the reference, its standard error, and the p value of the paired t test; NaN
-        where there are fewer than two pairs.
-    pairs : int
+    accuracy, accuracy_se : float
+        Mean over the seeds and its standard error, NaN for a single seed.
+    against : PairedDifference
+        To the reference; without pairs for the reference itself.
     """
 
     settings: str
@@ -69,75 +59,47 @@ class Row:
     seeds: tuple[int, ...]
     accuracy: float
     accuracy_se: float
-    difference: float
-    difference_se: float
-    p: float
-    pairs: int
-
-    @property
-    def verdict(self) -> str:
-        """The word for the test: wins, loses or ties; empty where there is no test."""
-        if math.isnan(self.p):
-            return ""
-        if self.p >= LEVEL:
-            return "ties"
-        return "wins" if self.difference > 0 else "loses"
+    against: PairedDifference
 
 
-def dev_runs(record: Record) -> dict[tuple[str, str, int, str], dict[int, tuple[RunKey, dict[str, Any]]]]:
+def dev_runs(record: RunRecord) -> dict[tuple[str, str, int, str], dict[int, tuple[RunKey, dict[str, Any]]]]:
     """Runs that were tested with the rate that tuning chose, by (settings, task, size, method) and seed.
 
-    Parameters
-    ----------
-    record : Record
-
-    Returns
-    -------
-    dict
+    After more tuning another rate may be the best: runs with the old one stay recorded, and do not count.
 
     Examples
     --------
-    >>> dev_runs(Record("no_such_file.jsonl"))
+    >>> dev_runs(RunRecord("no_such_file.sqlite"))
     {}
     """
     found: dict[tuple[str, str, int, str], dict[int, tuple[RunKey, dict[str, Any]]]] = {}
-    rates: dict[Any, float | None] = {}
+    rates: dict[tuple[str, str, str], float | None] = {}
     for key, run in record.runs.items():
-        if "dev" in run and is_current(record, key, rates):
+        place = (key.settings, key.task, key.method)
+        if place not in rates:
+            rates[place] = record.tuned_rate(*place)
+        if "dev" in run and rates[place] in (None, key.rate):
             found.setdefault((key.settings, key.task, key.size, key.method), {})[key.seed] = (key, run)
     return found
 
 
-def summarise(record: Record, reference: str = REFERENCE) -> list[Row]:
-    """One row per method, task and size, in the order of tables.
-
-    Parameters
-    ----------
-    record : Record
-    reference : str
-        The method that the others are compared with.
-
-    Returns
-    -------
-    list of Row
+def summarise(record: RunRecord, reference: str = REFERENCE) -> list[MethodResult]:
+    """One result per method, task and size, compared with the reference, in the order of tables.
 
     Examples
     --------
-    >>> summarise(Record("no_such_file.jsonl"))
+    >>> summarise(RunRecord("no_such_file.sqlite"))
     []
     """
     runs = dev_runs(record)
-    rows = []
+    results = []
     for (settings, task, size, method), by_seed in runs.items():
         opponent = runs.get((settings, task, size, reference), {})
         dev = {seed: run["dev"] for seed, (_, run) in by_seed.items()}
         pairs = sorted(set(dev) & set(opponent)) if method != reference else []
-        differences = np.array([dev[seed] - opponent[seed][1]["dev"] for seed in pairs])
         (key, run), *_ = by_seed.values()
-        mean, se = mean_and_error(list(dev.values()))
-        difference, difference_se = mean_and_error(differences)
-        rows.append(
-            Row(
+        results.append(
+            MethodResult(
                 settings,
                 task,
                 size,
@@ -145,62 +107,9 @@ def summarise(record: Record, reference: str = REFERENCE) -> list[Row]:
                 key.rate,
                 run["trainable"],
                 tuple(sorted(dev)),
-                mean,
-                se,
-                difference,
-                difference_se,
-                paired_p(differences),
-                len(pairs),
+                *mean_and_error(list(dev.values())),
+                paired_difference([dev[seed] - opponent[seed][1]["dev"] for seed in pairs]),
             )
         )
     order = list(TITLES)
-    return sorted(rows, key=lambda row: (row.task, row.size, row.settings, order.index(row.method)))
-
-
-def mean_and_error(values: Iterable[float]) -> tuple[float, float]:
-    """Mean and its standard error; NaN where there are too few values.
-
-    Parameters
-    ----------
-    values : iterable of float
-
-    Returns
-    -------
-    mean, standard_error : float
-
-    Examples
-    --------
-    >>> mean_and_error([1.0, 2.0, 3.0])
-    (2.0, 0.5773502691896258)
-    """
-    array = np.fromiter(values, dtype=float)
-    mean = float(array.mean()) if len(array) else math.nan
-    return mean, float(array.std(ddof=1) / math.sqrt(len(array))) if len(array) > 1 else math.nan
-
-
-def paired_p(differences: Iterable[float]) -> float:
-    """Two-sided p value of the paired t test; NaN for fewer than two pairs.
-
-    Parameters
-    ----------
-    differences : iterable of float
-
-    Returns
-    -------
-    float
-        1 if all differences are 0; 0 if all are the same other number.
-
-    Examples
-    --------
-    >>> round(paired_p([0.01, 0.02, 0.03]), 4)
-    0.0742
-    """
-    from scipy.stats import t
-
-    array = np.fromiter(differences, dtype=float)
-    if len(array) < 2:
-        return math.nan
-    mean, error = mean_and_error(array)
-    if error == 0:
-        return 1.0 if mean == 0 else 0.0
-    return float(2 * t.sf(abs(mean) / error, len(array) - 1))
+    return sorted(results, key=lambda one: (one.task, one.size, one.settings, order.index(one.method)))

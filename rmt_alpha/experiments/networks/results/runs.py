@@ -1,24 +1,21 @@
-"""The record of a comparison: one line of JSON per finished run, appended at once.
-
-A run that was killed leaves no line, or half a line, which reading ignores and the next writer ends.  Several
-processes may append to one file.
-"""
+"""The record of a comparison: finished runs, and the settings, tasks and commands that they belong to."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rmt_alpha.errors import RecordError
+import numpy as np
+
+from rmt_alpha._core.record import Record, RecordKind, canonical, is_export
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.networks.settings import Settings
 
-KINDS = ("settings", "task", "command", "run", "map", "curve")
-"""Kinds of lines."""
+RUNS = RecordKind("record of runs", "runs", "name another file with --out")
+TUNING_SEED = 0
+"""Of the tuning runs; those that are tested have others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +43,23 @@ class RunKey:
     seed: int
 
 
-class Record:
+class RunRecord:
     """Runs by key, and the settings they were made with.
+
+    Several processes may add to one file: it is opened for each entry alone.
 
     Parameters
     ----------
-    path : Path
-        The file; it is made at the first write.
+    path : path
+        The file, which is made at the first write; or the text of one, which can only be read.
 
     Raises
     ------
     RecordError
-        If a complete line of the file is not a line of a record.
+        If the file is something else, or damaged; it is left as it is.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: FilePath) -> None:
         self.path = Path(path)
         self.settings: dict[str, dict[str, Any]] = {}
         self.commands: list[str] = []
@@ -71,28 +70,29 @@ class Record:
 
     def reload(self) -> None:
         """Read what is in the file now."""
-        self.extras.clear()  # runs are replaced by key
-        if not self.path.exists():
-            return
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        for number, line in enumerate(lines, start=1):
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                if line.endswith("}"):
-                    raise self._refused(number) from None
-                continue  # a writer was killed in the middle of this line
-            if not isinstance(entry, dict) or entry.get("kind") not in KINDS:
-                raise self._refused(number)
-            self._add(entry)
+        self.extras.clear()  # all others are replaced by key
+        if self.path.exists():
+            with self._open() as record:
+                for entry in record:
+                    self._take(json.loads(entry.parameters), entry.content)
 
-    def _refused(self, number: int) -> RecordError:
-        return RecordError(
-            f"{self.path}, line {number}: not a line of a record of runs; name another file with --out"
-        )
+    def _open(self) -> Record:
+        return Record.load_export(self.path, RUNS) if is_export(self.path) else Record(self.path, RUNS)
 
-    def _add(self, entry: dict[str, Any]) -> None:
-        match entry["kind"]:
+    def save_as(self, path: FilePath) -> None:
+        """Put the same entries into another file.
+
+        As text if its name ends in .jsonl, for a repository; else as a record to which runs can be added.
+        """
+        with self._open() as record:
+            if Path(path).suffix == ".jsonl":
+                record.export(path)
+            else:
+                record.copy(Path(path)).close()
+
+    def _take(self, identity: dict[str, Any], values: dict[str, Any]) -> None:
+        entry = identity | values
+        match identity["kind"]:
             case "settings":
                 self.settings[entry["id"]] = entry["settings"]
             case "task":
@@ -100,78 +100,57 @@ class Record:
             case "command":
                 if entry["command"] not in self.commands:
                     self.commands.append(entry["command"])
-            case "map" | "curve":
-                self.extras.append(entry)
-            case _:
+            case "run":
                 self.runs[RunKey(*(entry[name] for name in RunKey.__dataclass_fields__))] = entry
+            case _:
+                self.extras.append(entry)
 
     def add_settings(self, settings: Settings, versions: dict[str, str] | None = None) -> None:
         """Record the settings, once, with the versions of the libraries that compute."""
         if settings.id not in self.settings:
-            entry = {"kind": "settings", "id": settings.id, "settings": settings.as_dict()}
-            self._write(entry | {"versions": versions or {}})
+            values = {"settings": settings.as_dict(), "versions": versions or {}}
+            self._write({"kind": "settings", "id": settings.id}, values)
 
     def add_task(self, task: str, values: dict[str, Any]) -> None:
         """Record what is known of the rows of a task, once."""
         if task not in self.tasks:
-            self._write({"kind": "task", "task": task, **values})
+            self._write({"kind": "task", "task": task}, values)
 
     def add_command(self, command: str) -> None:
         """Record a command that adds runs, once."""
         if command not in self.commands:
-            self._write({"kind": "command", "command": command})
+            self._write({"kind": "command", "command": command}, {})
 
     def add_run(self, key: RunKey, values: dict[str, Any]) -> None:
         """Record a finished run."""
-        self._write({"kind": "run", **{n: getattr(key, n) for n in RunKey.__dataclass_fields__}, **values})
+        self._write({"kind": "run", **asdict(key)}, values)
 
-    def add(self, kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    def add(self, kind: str, identity: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         """Record something beside the runs, of the kind "map" or "curve"; returns the entry."""
-        self._write({"kind": kind, **values})
+        self._write({"kind": kind, **identity}, values)
         return self.extras[-1]
 
     def find(self, kind: str, values: dict[str, Any]) -> dict[str, Any] | None:
-        """The first entry of this kind with these values, or None."""
-        return next(
-            (
-                entry
-                for entry in self.extras
-                if entry["kind"] == kind and all(entry.get(name) == value for name, value in values.items())
-            ),
-            None,
-        )
+        """The first entry beside the runs that is of this kind and has these values, or None."""
+        wanted = {"kind": kind, **values}
+        return next((e for e in self.extras if all(e.get(name) == x for name, x in wanted.items())), None)
 
-    def _write(self, entry: dict[str, Any]) -> None:
-        line = json.dumps(entry, separators=(",", ":"), allow_nan=False) + "\n"
+    def tuned_rate(self, settings: str, task: str, method: str) -> float | None:
+        """The rate of highest mean validation accuracy over the tuning sizes, or None without such runs.
+
+        Between equal accuracies the lower mean validation loss decides.
+        """
+        scores: dict[float, list[tuple[float, float]]] = {}
+        for key, run in self.runs.items():
+            place = (key.settings, key.task, key.method, key.seed)
+            if run.get("tuning") and place == (settings, task, method, TUNING_SEED):
+                scores.setdefault(key.rate, []).append((run["validation"], run["validation_loss"]))
+        if not scores:
+            return None
+        return max(scores, key=lambda rate: tuple(np.mean(scores[rate], axis=0) * (1, -1)))
+
+    def _write(self, identity: dict[str, Any], values: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as stream, _locked(stream):
-            if not _ends_with_newline(self.path):
-                line = "\n" + line  # end the half line of a writer that was killed
-            stream.write(line.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        self._add(entry)
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as stream:
-        size = stream.seek(0, os.SEEK_END)
-        if size == 0:
-            return True
-        stream.seek(size - 1)
-        return stream.read(1) == b"\n"
-
-
-@contextlib.contextmanager
-def _locked(stream: Any) -> Iterator[None]:
-    """The file for this process alone, where the system has such locks; elsewhere one process must write."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    fcntl.flock(stream, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(stream, fcntl.LOCK_UN)
+        with Record(self.path, RUNS) as record:
+            record.write([(canonical(identity), values)])
+        self._take(identity, values)

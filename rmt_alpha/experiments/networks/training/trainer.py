@@ -35,7 +35,7 @@ class Job:
         return self.rate is not None
 
 
-class Workbench:
+class TaskTrainer:
     """A model's tokenizer and the tokenised rows of a task, ready to train on.
 
     Parameters
@@ -64,7 +64,7 @@ class Workbench:
         """Training rows that are left beside the validation rows."""
         return len(validation_split(len(self.train), self.settings.validation_rows)[0])
 
-    def with_settings(self, settings: Settings) -> Workbench:
+    def with_settings(self, settings: Settings) -> TaskTrainer:
         """The same rows and model under other settings; tokens are shared, so keep ``max_length``."""
         other = copy.copy(self)
         other.settings = settings
