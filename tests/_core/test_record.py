@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rmt_alpha._core import record as module
-from rmt_alpha._core.record import Record, RecordKind, as_json, canonical, is_export, key_of
+from rmt_alpha._core import record_file
+from rmt_alpha._core.record import Record
+from rmt_alpha._core.record_file import RecordKind
+from rmt_alpha._core.record_text import as_json, canonical, is_text, key_of
 from rmt_alpha.errors import RecordError
 
 KIND = RecordKind(
@@ -78,7 +80,8 @@ def test_json_has_every_bit_and_sql_reads_it():
 def test_several_processes_may_begin_one_record_at_once(tmp_path):
     program = (
         "import sys\nfrom pathlib import Path\n"
-        "from rmt_alpha._core.record import Record, RecordKind, canonical\n"
+        "from rmt_alpha._core.record import Record\nfrom rmt_alpha._core.record_text import canonical\n"
+        "from rmt_alpha._core.record_file import RecordKind\n"
         f"kind = {KIND!r}\n"
         "sys.stdin.read()\n"  # all go on at the same moment
         "with Record(Path(sys.argv[1]), kind) as record:\n"
@@ -96,7 +99,7 @@ def test_several_processes_may_begin_one_record_at_once(tmp_path):
 
 def test_a_record_that_appears_meanwhile_is_not_replaced(tmp_path, filled):
     before = filled.read_bytes()
-    module._create(filled, KIND)
+    record_file.create_file(filled, KIND)
     assert filled.read_bytes() == before
     assert [other.name for other in tmp_path.iterdir()] == [filled.name]
 
@@ -161,7 +164,7 @@ def test_a_record_that_was_deleted_meanwhile_takes_no_more(filled):
 
 
 def test_what_another_process_holds_is_not_called_damaged(filled, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    monkeypatch.setattr(record_file, "PATIENCE", 0.01)
     db = sqlite3.connect(filled, isolation_level=None)
     db.execute("BEGIN EXCLUSIVE")
     refused(filled, "in use by another process, or lies on a file system without locks")
@@ -184,7 +187,7 @@ def test_what_another_process_holds_is_not_called_damaged(filled, monkeypatch):
 def test_only_damage_is_called_damage(code, word):
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorname = code
-    assert word in str(module._unusable(Path("a.sqlite"), error))
+    assert word in str(record_file.unusable(Path("a.sqlite"), error))
 
 
 def test_the_text_has_the_same_rows(filled, tmp_path):
@@ -192,8 +195,8 @@ def test_the_text_has_the_same_rows(filled, tmp_path):
     with Record(filled, KIND) as record:
         record.export(text)
         entries = list(record)
-    assert is_export(text)
-    assert not is_export(filled)
+    assert is_text(text)
+    assert not is_text(filled)
     assert [json.loads(line)["content"] for line in text.read_text().splitlines()[1:]] == [c for _, c in ROWS]
     assert list(Record.load_export(text, KIND)) == entries
     Record.load_export(text, KIND).copy(again).export(tmp_path / "second.jsonl")

@@ -31,13 +31,10 @@ def accuracy_curves(
 
     Parameters
     ----------
-    trainer : TaskTrainer
     record : RunRecord
         Must hold the tuning runs of the methods on this task.
     size : int
         Training rows.
-    methods : sequence of str
-    seeds : sequence of int
     announce : callable
         Called with lines for the reader.
 
@@ -50,12 +47,6 @@ def accuracy_curves(
     ------
     RecordError
         If a learning rate has not been tuned yet.
-
-    Examples
-    --------
-    >>> accuracy_curves(
-    ...     trainer, record, 1600, ["lora", "alpha-lora"], [1, 2, 3]
-    ... )  # doctest: +SKIP
     """
     settings, task = trainer.settings, trainer.data.task.name
     often = dataclasses.replace(settings, evaluations=min(EVALUATIONS, settings.steps_for(size)))

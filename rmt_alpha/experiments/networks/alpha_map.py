@@ -35,12 +35,10 @@ def alpha_map(
 
     Parameters
     ----------
-    trainer : TaskTrainer
     record : RunRecord
         Must hold the tuning runs of alpha-LoRA on this task.
     size : int
         Training rows.
-    seed : int
     announce : callable
         Called with lines for the reader.
 
@@ -53,10 +51,6 @@ def alpha_map(
     ------
     RecordError
         If the learning rate has not been tuned yet.
-
-    Examples
-    --------
-    >>> alpha_map(trainer, record, 1600, seed=1)["accuracy"]  # doctest: +SKIP
     """
     from rmt_alpha.lora import replaced_alpha
 

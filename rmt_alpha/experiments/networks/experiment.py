@@ -38,17 +38,10 @@ def plan(
 
     Parameters
     ----------
-    task : str
     sizes : sequence of int
         Training rows.
-    methods : sequence of str
-    seeds : sequence of int
     tuning_sizes : sequence of int
         Training rows of the tuning runs.
-
-    Returns
-    -------
-    list of Job
 
     Examples
     --------
@@ -77,24 +70,13 @@ def chosen_rate(record: RunRecord, settings: str, job: Job) -> float:
 
     Parameters
     ----------
-    record : RunRecord
     settings : str
         `Settings.id`.
-    job : Job
-
-    Returns
-    -------
-    float
 
     Raises
     ------
     RecordError
         If the tuning runs are not in the record.
-
-    Examples
-    --------
-    >>> chosen_rate(record, settings.id, job)  # doctest: +SKIP
-    0.001
     """
     rate = record.tuned_rate(settings, job.task, job.method.name)
     if rate is None:
@@ -119,7 +101,6 @@ def run_experiment(
 
     Parameters
     ----------
-    trainer : TaskTrainer
     record : RunRecord
         Where runs are looked up and added.
     sizes : sequence of int
@@ -142,10 +123,6 @@ def run_experiment(
     ------
     ValueError
         If a size or a seed is out of range.
-
-    Examples
-    --------
-    >>> run_experiment(trainer, record, [100], ["lora"], [1])  # doctest: +SKIP
     """
     _check(sizes, seeds, trainer.largest)
     settings, task = trainer.settings, trainer.data.task.name

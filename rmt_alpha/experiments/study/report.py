@@ -24,7 +24,6 @@ def report(
 
     Parameters
     ----------
-    study : TransferStudy
     results : list of (Block, results)
         As `run_study` returns them.
     out : Path
@@ -32,7 +31,6 @@ def report(
 
     Returns
     -------
-    files : list of Path
     bars : list of Bar
         Under the paper's protocol; the accuracies to be reached are those of the Amazon reviews.
     """

@@ -79,10 +79,6 @@ def run_study(
         Processes.
     progress : bool
         Show a progress bar on stderr, if that is a terminal.
-
-    Returns
-    -------
-    list of (Block, results)
     """
     with Record(record, STUDIES) as store:
         done = {block for block, _ in recorded(store, blocks)}

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rmt_alpha._core.record import Record, RecordKind, canonical, key_of
+from rmt_alpha._core.record import Record
+from rmt_alpha._core.record_file import RecordKind
+from rmt_alpha._core.record_text import canonical, key_of
 
 STUDIES = RecordKind("record of a study", "blocks", "name another folder with --out")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha._core.record import canonical, key_of
+from rmt_alpha._core.record_text import canonical, key_of
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.validation.sweeps.axes import OPTIMAL, label

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rmt_alpha._core.record import Record, RecordKind
+from rmt_alpha._core.record import Record
+from rmt_alpha._core.record_file import RecordKind
 from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, FIELDS, POINT_COLUMNS, CellResult
 
 

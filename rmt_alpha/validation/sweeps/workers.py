@@ -46,7 +46,7 @@ class Pool:
         """The results of each task as soon as it is finished, in any order."""
         # One task at a time: joblib's own batches would withhold finished tasks until the whole batch is.
         parallel = joblib.Parallel(n_jobs=self.count, return_as="generator_unordered", batch_size=1)
-        with _deaf_to_interrupts():
+        with _ignoring_interrupts():
             results: Any = parallel(joblib.delayed(run_task)(task) for task in tasks)
         try:
             for finished in results:  # noqa: UP028 - `yield from` would close it by itself, and warn
@@ -59,7 +59,7 @@ class Pool:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
+def _ignoring_interrupts() -> Iterator[None]:
     """Ignore Ctrl-C for a moment, and forever in the processes that are started meanwhile.
 
     A terminal sends Ctrl-C to the workers as well.  They should leave it to this process, which ends them,

@@ -132,12 +132,12 @@ def rows_seen(monkeypatch, trainer, name):
 
     real_loss = optimizer.AlternatingOptimizer._loss
 
-    def loss(players, made):
-        asks = [n for n, p in players.model.named_parameters() if p.requires_grad]
+    def loss(both, made):
+        asks = [n for n, p in both.model.named_parameters() if p.requires_grad]
         kind = "alpha" if all("lora_rescale" in n for n in asks) else "adapter"
         assert kind == "alpha" or not any("lora_rescale" in n for n in asks)
         seen[kind].append(current["rows"])
-        return real_loss(players, made)
+        return real_loss(both, made)
 
     def dont_watch(model, *rest):
         return Score(0.5, 1.0, None)

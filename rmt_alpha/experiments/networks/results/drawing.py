@@ -35,13 +35,8 @@ def draw_all(record: RunRecord, folder: str | os.PathLike[str]) -> list[Path]:
 
     Parameters
     ----------
-    record : RunRecord
     folder : path
         Made if it does not exist.
-
-    Returns
-    -------
-    list of Path
 
     Examples
     --------

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha._core.record import Record, RecordKind, canonical, is_export
+from rmt_alpha._core.record import Record
+from rmt_alpha._core.record_file import RecordKind
+from rmt_alpha._core.record_text import canonical, is_text
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.networks.settings import Settings
 
@@ -77,7 +79,7 @@ class RunRecord:
                     self._take(json.loads(entry.parameters), entry.content)
 
     def _open(self) -> Record:
-        return Record.load_export(self.path, RUNS) if is_export(self.path) else Record(self.path, RUNS)
+        return Record.load_export(self.path, RUNS) if is_text(self.path) else Record(self.path, RUNS)
 
     def save_as(self, path: FilePath) -> None:
         """Put the same entries into another file.

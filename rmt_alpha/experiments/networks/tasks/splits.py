@@ -42,10 +42,6 @@ def validation_split(n_rows: int, validation_rows: int) -> tuple[Indices, Indice
     validation_rows : int
         Rows to set aside.
 
-    Returns
-    -------
-    tuple of ndarray
-
     Raises
     ------
     ValueError
@@ -81,13 +77,8 @@ def split(n_rows: int, validation_rows: int, size: int, seed: int, holdout: floa
         See `validation_split`.
     size : int
         Training rows, those for alpha included.
-    seed : int
     holdout : float
         Share of them for alpha, at least one row; 0: none.
-
-    Returns
-    -------
-    RowSplit
 
     Raises
     ------

@@ -73,36 +73,23 @@ def train(
     ----------
     model : Module
         From `rmt_alpha.experiments.networks.training.encoder.load_model` and the method's ``wrap``.
-    method : Method
     tokens : Tokens
         The training file.
     dev : Tokens or None
         Test rows; None does not test.
     rows : RowSplit
         Which rows of ``tokens`` train, serve alpha, and validate.
-    settings : Settings
     rate : float
         Learning rate.
     seed : int
         Of the order of the data.
-    device : torch.device
     say : callable, optional
         Called with the step and the number of steps.
-
-    Returns
-    -------
-    Outcome
 
     Raises
     ------
     FloatingPointError
         If the loss is no longer finite.
-
-    Examples
-    --------
-    >>> train(
-    ...     model, method("lora"), tokens, dev, rows, settings, 1e-3, 1, device=cpu
-    ... )  # doctest: +SKIP
     """
     start = time.perf_counter()
     torch.manual_seed(seed)

@@ -27,13 +27,8 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
     Parameters
     ----------
-    step, steps : int
     warmup : float
         Share of the steps in which it rises.
-
-    Returns
-    -------
-    float
 
     Examples
     --------

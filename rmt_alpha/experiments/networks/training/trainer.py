@@ -42,8 +42,6 @@ class TaskTrainer:
     ----------
     model : str
         Name on the hub, or a folder.
-    data : GlueData
-    settings : Settings
     device : str or None
         None: a GPU if there is one.
     """
