@@ -40,7 +40,7 @@ def label(value: float | str | None) -> str:
     return value if isinstance(value, str) else repr(value).removesuffix(".0")
 
 
-def expand(name: str, value: Any, *, whole: bool = False) -> list[Any]:
+def expand(name: str, value: object, *, whole: bool = False) -> list[Any]:
     """The entries of ``value``, a scalar, a range or a list of both, in order; equal numbers count once."""
     items = list(value) if isinstance(value, LISTS) else [value]
     entries: list[Any] = []
@@ -75,12 +75,12 @@ def _range_values(name: str, table: Mapping[str, Any], whole: bool) -> list[floa
     return [float(f"{x:.{DIGITS}g}") for x in values]
 
 
-def is_axis(value: Any) -> bool:
+def is_axis(value: object) -> bool:
     """Whether ``value`` is a list or a range, and so a dimension of the results, even with a single entry."""
     return isinstance(value, (Mapping, *LISTS))
 
 
-def field_axis(name: str, value: Any, *, simulated: bool) -> tuple[AxisValue, ...]:
+def field_axis(name: str, value: object, *, simulated: bool) -> tuple[AxisValue, ...]:
     """All values of one field of `TransferProblem`, each inside the range of that field.
 
     Raises
@@ -115,7 +115,7 @@ def _field_value(name: str, entry: Any) -> AxisValue:
     return number
 
 
-def alpha_axis(value: Any, *, simulated: bool) -> tuple[float | str, ...]:
+def alpha_axis(value: object, *, simulated: bool) -> tuple[float | str, ...]:
     """All alphas: finite numbers and "optimal", in the order given; theory alone takes infinite ones too."""
     alphas: list[float | str] = []
     for entry in expand("alpha", value):
