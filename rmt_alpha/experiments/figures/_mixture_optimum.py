@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
+from rmt_alpha._core.statistics import standard_error
 from rmt_alpha.simulation import Draws
 
 STEP = 1e-3
@@ -44,5 +45,5 @@ def simulated_mixture_optimum(draws: Draws, guess: float) -> tuple[float, float]
         return np.nan, np.nan
     best = float(optimize.brentq(lambda alpha: slopes(alpha).mean(), low, high, xtol=1e-9))
     curvature = (slopes(best + step).mean() - slopes(best - step).mean()) / (2 * step)
-    error = slopes(best).std(ddof=1) / np.sqrt(draws.replicates) / abs(curvature)
+    error = standard_error(slopes(best)) / abs(curvature)
     return best, float(error)

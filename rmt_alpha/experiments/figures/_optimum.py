@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
+from rmt_alpha._core.statistics import standard_error
 from rmt_alpha.simulation import Draws, TransferDraws
 
 STEP = 1e-4
@@ -39,7 +40,7 @@ def simulated_optimum(draws: Draws) -> tuple[float, float]:
     best = float(optimize.brentq(lambda alpha: _slopes(draws, alpha).mean(), low, high, xtol=1e-10))
     step = STEP * max(1.0, abs(best))
     curvature = (_slopes(draws, best + step).mean() - _slopes(draws, best - step).mean()) / (2 * step)
-    error = _slopes(draws, best).std(ddof=1) / np.sqrt(draws.replicates) / abs(curvature)
+    error = standard_error(_slopes(draws, best)) / abs(curvature)
     return best, float(error)
 
 

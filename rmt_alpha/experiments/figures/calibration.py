@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from rmt_alpha._core.statistics import standard_error
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -93,7 +94,7 @@ def compute(quick: bool = False, data: Any = None) -> Calibration:
         mean, variance = run.draws.class_mean, run.draws.class_variance
         slopes = (mean[..., 1] - mean[..., 0]) / variance[..., 0]  # one spread for both classes
         for q, values in enumerate((run.draws.accuracy, slopes)):
-            simulated[q, i], stderr[q, i] = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(draws)
+            simulated[q, i], stderr[q, i] = values.mean(axis=0), standard_error(values)
     optima = np.array(
         [[c.optimal_alpha(tolerance=1e-4), c.optimal_alpha("loss", tolerance=1e-4)] for c in curves]
     )

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
+from rmt_alpha._core.statistics import standard_error
 from rmt_alpha.plotting import style
 from rmt_alpha.theory.mixtures.regression import regression_optimal_alpha, regression_risk
 
@@ -144,7 +145,7 @@ def compute(quick: bool = False, data: Any = None) -> RegressionRisk:
         theory=np.array([theory(alphas, i) for i in every]),
         points=points,
         simulated=risks.mean(axis=1),
-        stderr=risks.std(axis=1, ddof=1) / np.sqrt(draws),
+        stderr=np.asarray(standard_error(risks, axis=1)),
         std=risks.std(axis=1, ddof=1),
         theory_there=np.array([theory(points, i) for i in every]),
         optimal_alpha=best,

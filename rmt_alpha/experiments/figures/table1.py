@@ -31,6 +31,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
+from rmt_alpha._core.statistics import standard_error
 from rmt_alpha.experiments.data.amazon_task import AmazonTask, load_task, split_accuracies
 from rmt_alpha.experiments.data.datasets import AMAZON_DOMAINS
 from rmt_alpha.experiments.reference_formula import reference_optimal_alpha
@@ -227,7 +228,7 @@ def _paired(result: Table1) -> tuple[list[str], list[list[Any]]]:
     rows: list[list[Any]] = []
     splits = result.accuracy.reshape(len(result.pairs), -1, len(COLUMNS)) * 100
     gain = splits - splits[:, :, [COLUMNS.index("1")]]
-    error = gain.std(axis=1, ddof=1) / np.sqrt(gain.shape[1])
+    error = np.asarray(standard_error(gain, axis=1))
     for i, pair in enumerate(result.pairs):
         for j, name in enumerate(COLUMNS):
             numbers = (result.alphas[i, j], splits[i, :, j].mean(), gain[i, :, j].mean(), error[i, j])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +46,14 @@ STRENGTHS = np.logspace(-4, -1, 4)
 class _Remembering(RidgePath):
     """A path whose fits, and what is derived from them, are shared by all criteria."""
 
+    @cached_property
+    def _fits(self) -> dict[float, RidgeFit]:
+        return {}
+
     def at(self, gamma: float) -> RidgeFit:
-        fits: dict[float, RidgeFit] = self.__dict__.setdefault("_fits", {})
-        if gamma not in fits:
-            fits[gamma] = super().at(gamma)
-        return fits[gamma]
+        if gamma not in self._fits:
+            self._fits[gamma] = super().at(gamma)
+        return self._fits[gamma]
 
 
 def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
@@ -57,7 +61,6 @@ def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
 
     Parameters
     ----------
-    split : Split
     source : ndarray of shape (p,)
         Weights of the source classifier.
     alpha : float
@@ -71,8 +74,6 @@ def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]
 
     Parameters
     ----------
-    split : Split
-    source : ndarray of shape (p,)
     pooled : (features, labels)
         Of the source.
     """
@@ -80,13 +81,7 @@ def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]
 
 
 def logistic_accuracies(split: Split, source: Array) -> dict[str, float]:
-    """The same of the logistic estimator.
-
-    Parameters
-    ----------
-    split : Split
-    source : ndarray of shape (p,)
-    """
+    """The same of the logistic estimator."""
     from rmt_alpha.estimators.logistic_cv import AlphaLogisticRegressionCV
 
     model = AlphaLogisticRegressionCV(coef_source=source, fit_intercept=False)

@@ -58,11 +58,6 @@ def head_modules(model: Any) -> list[str]:
     -------
     list of str
         Such as ``["pooler", "classifier"]`` for BERT.
-
-    Examples
-    --------
-    >>> head_modules(bert_classifier)  # doctest: +SKIP
-    ['pooler', 'classifier']
     """
     encoder = getattr(model, model.base_model_prefix)
     pooler = ["pooler"] if getattr(encoder, "pooler", None) is not None else []
@@ -174,10 +169,6 @@ def method(name: str) -> Method:
     ----------
     name : str
         One of `METHOD_NAMES`.
-
-    Returns
-    -------
-    Method
 
     Raises
     ------

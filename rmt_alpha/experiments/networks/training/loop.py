@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from rmt_alpha.experiments.networks.encoder import store_frozen_in_bf16
-from rmt_alpha.experiments.networks.evaluation import Score, evaluate
-from rmt_alpha.experiments.networks.methods import Method
-from rmt_alpha.experiments.networks.players import Players, schedule
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.splits import Split
-from rmt_alpha.experiments.networks.tokens import Tokens, training_batches
+from rmt_alpha.experiments.networks.tasks.splits import RowSplit
+from rmt_alpha.experiments.networks.training.encoder import store_frozen_in_bf16
+from rmt_alpha.experiments.networks.training.evaluation import Score, evaluate
+from rmt_alpha.experiments.networks.training.methods import Method
+from rmt_alpha.experiments.networks.training.optimizer import AlternatingOptimizer, schedule
+from rmt_alpha.experiments.networks.training.tokens import Tokens, training_batches
 
 Say = Callable[[int, int], None]
 
@@ -59,7 +59,7 @@ def train(
     method: Method,
     tokens: Tokens,
     dev: Tokens | None,
-    rows: Split,
+    rows: RowSplit,
     settings: Settings,
     rate: float,
     seed: int,
@@ -72,37 +72,24 @@ def train(
     Parameters
     ----------
     model : Module
-        From `rmt_alpha.experiments.networks.encoder.load_model` and the method's ``wrap``.
-    method : Method
+        From `rmt_alpha.experiments.networks.training.encoder.load_model` and the method's ``wrap``.
     tokens : Tokens
         The training file.
     dev : Tokens or None
         Test rows; None does not test.
-    rows : Split
+    rows : RowSplit
         Which rows of ``tokens`` train, serve alpha, and validate.
-    settings : Settings
     rate : float
         Learning rate.
     seed : int
         Of the order of the data.
-    device : torch.device
     say : callable, optional
         Called with the step and the number of steps.
 
-    Returns
-    -------
-    Outcome
-
     Raises
     ------
-    Diverged
+    FloatingPointError
         If the loss is no longer finite.
-
-    Examples
-    --------
-    >>> train(
-    ...     model, method("lora"), tokens, dev, rows, settings, 1e-3, 1, device=cpu
-    ... )  # doctest: +SKIP
     """
     start = time.perf_counter()
     torch.manual_seed(seed)
@@ -110,7 +97,7 @@ def train(
     steps = settings.steps_for(size)
     if settings.precision == "bf16":
         store_frozen_in_bf16(model)
-    players = Players(model, method, tokens, rows, settings, rate, seed, device)
+    optimizer = AlternatingOptimizer(model, method, tokens, rows, settings, rate, seed, device)
     batches = training_batches(tokens, rows.train, settings.batch_size, seed)
     checkpoints = {round(steps * (k + 1) / settings.evaluations) for k in range(settings.evaluations)}
     curve: list[tuple[int, Score]] = []
@@ -120,21 +107,21 @@ def train(
 
     for step in range(steps):
         model.train()
-        players.set_rates(schedule(step, steps, settings.warmup))
-        players.step(tokens.batch(next(batches), device))
-        players.alpha_step(step + 1)
+        optimizer.set_rates(schedule(step, steps, settings.warmup))
+        optimizer.step(tokens.batch(next(batches), device))
+        optimizer.alpha_step(step + 1)
         if step + 1 in checkpoints:
             score = evaluate(model, tokens, rows.validation, settings, device)
             curve.append((step + 1, score))
             if best is None or (score.accuracy, -score.loss) > best:
                 best, best_step = (score.accuracy, -score.loss), step + 1
-                kept = [p.detach().clone() for p in players.parameters]
+                kept = [p.detach().clone() for p in optimizer.parameters]
         if say is not None:
             say(step + 1, steps)
     with torch.no_grad():
-        for parameter, value in zip(players.parameters, kept, strict=True):
+        for parameter, value in zip(optimizer.parameters, kept, strict=True):
             parameter.copy_(value)
-    players.release()
+    optimizer.release()
     tested = None if dev is None else evaluate(model, dev, np.arange(len(dev)), settings, device)
     return Outcome(
         curve,
@@ -142,6 +129,6 @@ def train(
         dict(curve)[best_step],
         tested,
         model,
-        sum(p.numel() for p in players.parameters),
+        sum(p.numel() for p in optimizer.parameters),
         time.perf_counter() - start,
     )

@@ -11,33 +11,30 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rmt_alpha.experiments.networks.experiment import chosen_rate
-from rmt_alpha.experiments.networks.methods import method
-from rmt_alpha.experiments.networks.record import Record
-from rmt_alpha.experiments.networks.workbench import Job, Workbench
+from rmt_alpha.experiments.networks.results.runs import RunRecord
+from rmt_alpha.experiments.networks.training.methods import method
+from rmt_alpha.experiments.networks.training.trainer import Job, TaskTrainer
 
 EVALUATIONS = 20
 
 
 def accuracy_curves(
-    bench: Workbench,
-    record: Record,
+    trainer: TaskTrainer,
+    record: RunRecord,
     size: int,
     methods: Sequence[str],
     seeds: Sequence[int],
     *,
     announce: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Record the validation accuracy of every method and seed at 20 evenly spaced steps.
+    """RunRecord the validation accuracy of every method and seed at 20 evenly spaced steps.
 
     Parameters
     ----------
-    bench : Workbench
-    record : Record
+    record : RunRecord
         Must hold the tuning runs of the methods on this task.
     size : int
         Training rows.
-    methods : sequence of str
-    seeds : sequence of int
     announce : callable
         Called with lines for the reader.
 
@@ -48,18 +45,12 @@ def accuracy_curves(
 
     Raises
     ------
-    RuntimeError
+    RecordError
         If a learning rate has not been tuned yet.
-
-    Examples
-    --------
-    >>> accuracy_curves(
-    ...     bench, record, 1600, ["lora", "alpha-lora"], [1, 2, 3]
-    ... )  # doctest: +SKIP
     """
-    settings, task = bench.settings, bench.data.task.name
+    settings, task = trainer.settings, trainer.data.task.name
     often = dataclasses.replace(settings, evaluations=min(EVALUATIONS, settings.steps_for(size)))
-    watched = bench.with_settings(often)
+    watched = trainer.with_settings(often)
     entries = []
     for seed in seeds:
         for name in methods:
@@ -70,7 +61,7 @@ def accuracy_curves(
                 rate = chosen_rate(record, settings.id, job)
                 outcome = watched.run(job, rate, test=False)
                 points = [[step, round(score.accuracy, 4)] for step, score in outcome.curve]
-                entry = record.add("curve", {**same, "rate": rate, "points": points})
+                entry = record.add("curve", same, {"rate": rate, "points": points})
                 announce(f"{task} {size} {name} seed {seed}: {len(points)} points, last {points[-1][1]:.4f}")
             entries.append(entry)
     return entries

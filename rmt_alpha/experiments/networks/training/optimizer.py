@@ -1,4 +1,4 @@
-"""Who moves in a training run: the adapter, and alpha on batches of its own.
+"""The optimizer of a run: steps on the adapter, and on alpha with batches of its own.
 
 alpha-LoRA takes one step on alpha alone after every T steps on the adapter (`rmt_alpha.lora.AlphaSchedule`),
 its learning rate following the same schedule.  Its batches come from rows that the adapter does not see, or,
@@ -13,17 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from rmt_alpha.experiments.networks.evaluation import autocast
-from rmt_alpha.experiments.networks.methods import Method
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.splits import Split
-from rmt_alpha.experiments.networks.tokens import Tokens
+from rmt_alpha.experiments.networks.tasks.splits import RowSplit
+from rmt_alpha.experiments.networks.training.evaluation import autocast
+from rmt_alpha.experiments.networks.training.methods import Method
+from rmt_alpha.experiments.networks.training.tokens import Tokens
 
 _CLIP = 1.0
-
-
-class Diverged(RuntimeError):
-    """The loss is no longer finite; the run is recorded as failed."""
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -31,13 +27,8 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
     Parameters
     ----------
-    step, steps : int
     warmup : float
         Share of the steps in which it rises.
-
-    Returns
-    -------
-    float
 
     Examples
     --------
@@ -48,15 +39,18 @@ def schedule(step: int, steps: int, warmup: float) -> float:
     return (step + 1) / warm if step < warm else (steps - step) / max(1, steps - warm)
 
 
-class Players:
-    """The adapter, and alpha if there is one, each moving on batches of its own."""
+class AlternatingOptimizer:
+    """Moves the adapter and, if there is one, alpha, each on batches of its own.
+
+    Steps raise FloatingPointError if the loss is no longer finite.
+    """
 
     def __init__(
         self,
         model: nn.Module,
         method: Method,
         tokens: Tokens,
-        rows: Split,
+        rows: RowSplit,
         settings: Settings,
         rate: float,
         seed: int,
@@ -118,7 +112,7 @@ class Players:
         with autocast(self.settings, self.device):
             loss: torch.Tensor = self.model(**batch).loss
         if not torch.isfinite(loss):
-            raise Diverged(
+            raise FloatingPointError(
                 f"the training loss became {loss.item()}; a lower learning rate would keep it finite"
             )
         return loss

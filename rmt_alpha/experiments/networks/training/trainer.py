@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from rmt_alpha.experiments.networks.encoder import load_model
-from rmt_alpha.experiments.networks.loading import GlueData
-from rmt_alpha.experiments.networks.methods import Method, head_modules
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.splits import split, validation_split
-from rmt_alpha.experiments.networks.tokens import Tokens, tokenise
-from rmt_alpha.experiments.networks.training import Outcome, train
+from rmt_alpha.experiments.networks.tasks.loading import GlueData
+from rmt_alpha.experiments.networks.tasks.splits import split, validation_split
+from rmt_alpha.experiments.networks.training.encoder import load_model
+from rmt_alpha.experiments.networks.training.loop import Outcome, train
+from rmt_alpha.experiments.networks.training.methods import Method, head_modules
+from rmt_alpha.experiments.networks.training.tokens import Tokens, tokenise
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,13 @@ class Job:
         return self.rate is not None
 
 
-class Workbench:
+class TaskTrainer:
     """A model's tokenizer and the tokenised rows of a task, ready to train on.
 
     Parameters
     ----------
     model : str
         Name on the hub, or a folder.
-    data : GlueData
-    settings : Settings
     device : str or None
         None: a GPU if there is one.
     """
@@ -64,7 +62,7 @@ class Workbench:
         """Training rows that are left beside the validation rows."""
         return len(validation_split(len(self.train), self.settings.validation_rows)[0])
 
-    def with_settings(self, settings: Settings) -> Workbench:
+    def with_settings(self, settings: Settings) -> TaskTrainer:
         """The same rows and model under other settings; tokens are shared, so keep ``max_length``."""
         other = copy.copy(self)
         other.settings = settings

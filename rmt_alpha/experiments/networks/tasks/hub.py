@@ -7,7 +7,7 @@ from typing import Any
 
 from rmt_alpha.errors import DatasetUnavailable
 from rmt_alpha.experiments.data.datasets import data_folder
-from rmt_alpha.experiments.networks.tasks import GlueTask, Rows
+from rmt_alpha.experiments.networks.tasks.definitions import GlueTask, Rows
 
 HUB_NAME = "nyu-mll/glue"
 """The collection on the hub."""
@@ -16,24 +16,12 @@ HUB_NAME = "nyu-mll/glue"
 def rows_from_hub(task: GlueTask) -> tuple[Rows, Rows]:
     """Training and development rows of a task, downloaded by `datasets`, or from its cache.
 
-    Parameters
-    ----------
-    task : GlueTask
-
-    Returns
-    -------
-    train, dev : Rows
-
     Raises
     ------
     DatasetUnavailable
         If the hub cannot be reached and the task is not in the cache.
     ImportError
         If `datasets` is not installed.
-
-    Examples
-    --------
-    >>> train, dev = rows_from_hub(TASKS["rte"])  # doctest: +SKIP
     """
     datasets = _datasets()
     try:
@@ -57,15 +45,10 @@ def from_hub_columns(columns: Mapping[str, Iterable[Any]], task: GlueTask) -> Ro
     ----------
     columns : mapping
         A `datasets.Dataset`, or anything with the columns of the task and ``label``.
-    task : GlueTask
-
-    Returns
-    -------
-    Rows
 
     Examples
     --------
-    >>> from rmt_alpha.experiments.networks.tasks import TASKS
+    >>> from rmt_alpha.experiments.networks.tasks.definitions import TASKS
     >>> columns = {"sentence": ["fine ", "?"], "label": [1, -1]}
     >>> from_hub_columns(columns, TASKS["sst2"])
     Rows(texts=(('fine',),), labels=(1,))

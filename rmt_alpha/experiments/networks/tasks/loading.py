@@ -11,9 +11,9 @@ import numpy as np
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha.errors import DatasetUnavailable
 from rmt_alpha.experiments.data.datasets import data_folder
-from rmt_alpha.experiments.networks.hub import HUB_NAME, rows_from_hub
-from rmt_alpha.experiments.networks.tasks import TASK_NAMES, TASKS, GlueTask, Rows
-from rmt_alpha.experiments.networks.tsv import read_tsv
+from rmt_alpha.experiments.networks.tasks.definitions import TASK_NAMES, TASKS, GlueTask, Rows
+from rmt_alpha.experiments.networks.tasks.hub import HUB_NAME, rows_from_hub
+from rmt_alpha.experiments.networks.tasks.tsv import read_tsv
 
 _HALVES_SEED = 0
 """Seed of the split of a dev file in two, for a folder without a training file."""
@@ -52,10 +52,6 @@ def load_glue(task: str, data: str | os.PathLike[str] | None = None) -> GlueData
     data : path, optional
         Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
 
-    Returns
-    -------
-    GlueData
-
     Raises
     ------
     ValueError
@@ -69,11 +65,6 @@ def load_glue(task: str, data: str | os.PathLike[str] | None = None) -> GlueData
     ----------
     .. [1] A. Wang, A. Singh, J. Michael, F. Hill, O. Levy and S. Bowman, "GLUE: a multi-task benchmark and
        analysis platform for natural language understanding", ICLR 2019.
-
-    Examples
-    --------
-    >>> load_glue("rte", "my/data").train.texts[0]  # doctest: +SKIP
-    ('No Weapons of Mass Destruction Found in Iraq Yet.', 'Weapons of Mass Destruction Found in Iraq.')
     """
     found = TASKS[check_choice("task", task, TASK_NAMES)]
     folder = task_folder(found, data)
@@ -93,13 +84,8 @@ def task_folder(task: GlueTask, data: str | os.PathLike[str] | None = None) -> P
 
     Parameters
     ----------
-    task : GlueTask
     data : path, optional
         Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
-
-    Returns
-    -------
-    Path or None
 
     Examples
     --------

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rmt_alpha.errors import DatasetCorrupted
-from rmt_alpha.experiments.networks.tasks import GlueTask, Rows
+from rmt_alpha.experiments.networks.tasks.definitions import GlueTask, Rows
 
 
 def read_tsv(path: Path, task: GlueTask) -> Rows:
@@ -21,24 +21,14 @@ def read_tsv(path: Path, task: GlueTask) -> Rows:
 
     Parameters
     ----------
-    path : Path
     task : GlueTask
         Which columns and labels to expect.
-
-    Returns
-    -------
-    Rows
 
     Raises
     ------
     DatasetCorrupted
         If a column is missing, a row is cut short, or a label is unknown.  QQP is published with a few rows
         cut short; in that task they are left out, as the hub does.
-
-    Examples
-    --------
-    >>> from rmt_alpha.experiments.networks.tasks import TASKS
-    >>> read_tsv(Path("RTE/dev.tsv"), TASKS["rte"])  # doctest: +SKIP
     """
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)

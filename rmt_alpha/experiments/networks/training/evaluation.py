@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.tokens import Tokens, evaluation_batches
+from rmt_alpha.experiments.networks.training.tokens import Tokens, evaluation_batches
 
 _BATCH = 64
 
@@ -36,26 +36,7 @@ def autocast(settings: Settings, device: torch.device) -> Iterator[None]:
 def evaluate(
     model: nn.Module, tokens: Tokens, rows: NDArray[np.int64], settings: Settings, device: torch.device
 ) -> Score:
-    """Accuracy and loss on these rows.
-
-    Parameters
-    ----------
-    model : Module
-    tokens : Tokens
-    rows : ndarray of int
-    settings : Settings
-    device : torch.device
-
-    Returns
-    -------
-    Score
-
-    Examples
-    --------
-    >>> evaluate(
-    ...     model, dev, np.arange(len(dev)), settings, cpu
-    ... ).accuracy  # doctest: +SKIP
-    """
+    """Accuracy and loss on these rows."""
     model.eval()
     loss, guesses, truths = 0.0, [], []
     for chosen in evaluation_batches(tokens, rows, _BATCH):

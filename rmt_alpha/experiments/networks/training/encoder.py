@@ -17,18 +17,6 @@ def load_model(model: str, n_labels: int, seed: int, settings: Settings, device:
     ----------
     model : str
         Name on the hub, or a folder; a folder is read without a network.
-    n_labels : int
-    seed : int
-    settings : Settings
-    device : torch.device
-
-    Returns
-    -------
-    Module
-
-    Examples
-    --------
-    >>> load_model("my/encoder", 2, 1, settings, torch.device("cpu"))  # doctest: +SKIP
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification
     from transformers.utils import logging
@@ -67,10 +55,6 @@ def store_frozen_in_bf16(model: nn.Module) -> None:
 
     Autocast would round the linear layers to it in every forward pass; with the others, what passes between
     the layers is stored in bfloat16 too, and a training step takes a fifth less time.
-
-    Parameters
-    ----------
-    model : Module
 
     Examples
     --------

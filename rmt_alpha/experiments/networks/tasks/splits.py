@@ -14,7 +14,7 @@ Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Split:
+class RowSplit:
     """Positions in the training file; the three are disjoint.
 
     Attributes
@@ -42,10 +42,6 @@ def validation_split(n_rows: int, validation_rows: int) -> tuple[Indices, Indice
     validation_rows : int
         Rows to set aside.
 
-    Returns
-    -------
-    tuple of ndarray
-
     Raises
     ------
     ValueError
@@ -69,7 +65,7 @@ def validation_split(n_rows: int, validation_rows: int) -> tuple[Indices, Indice
     return np.sort(order[validation_rows:]), np.sort(order[:validation_rows])
 
 
-def split(n_rows: int, validation_rows: int, size: int, seed: int, holdout: float = 0.0) -> Split:
+def split(n_rows: int, validation_rows: int, size: int, seed: int, holdout: float = 0.0) -> RowSplit:
     """The rows of one run: ``size`` rows drawn by ``seed``, of which ``holdout`` are for alpha.
 
     A larger size with the same seed contains the smaller one, and the rows for alpha are drawn from the same
@@ -81,13 +77,8 @@ def split(n_rows: int, validation_rows: int, size: int, seed: int, holdout: floa
         See `validation_split`.
     size : int
         Training rows, those for alpha included.
-    seed : int
     holdout : float
         Share of them for alpha, at least one row; 0: none.
-
-    Returns
-    -------
-    Split
 
     Raises
     ------
@@ -108,9 +99,9 @@ def split(n_rows: int, validation_rows: int, size: int, seed: int, holdout: floa
         )
     drawn = rest[np.random.default_rng([seed, 0]).permutation(len(rest))[:size]]
     if holdout == 0:
-        return Split(drawn, drawn[:0], validation)
+        return RowSplit(drawn, drawn[:0], validation)
     held = max(1, round(holdout * size))
     if held >= size:
         raise ValueError(f"alpha_holdout = {holdout} of {size} rows leaves none for the adapter; lower it")
     chosen = np.random.default_rng([seed, 1]).permutation(size)
-    return Split(drawn[np.sort(chosen[held:])], drawn[np.sort(chosen[:held])], validation)
+    return RowSplit(drawn[np.sort(chosen[held:])], drawn[np.sort(chosen[:held])], validation)

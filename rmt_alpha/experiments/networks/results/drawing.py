@@ -13,8 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from rmt_alpha.experiments.networks.paired import TITLES, dev_runs, mean_and_error, summarise
-from rmt_alpha.experiments.networks.record import Record, RunKey
+from rmt_alpha._core.statistics import mean_and_error
+from rmt_alpha.experiments.networks.results.paired import TITLES, dev_runs, summarise
+from rmt_alpha.experiments.networks.results.runs import RunKey, RunRecord
 from rmt_alpha.plotting import style
 
 _LOOKS = dict(
@@ -29,22 +30,17 @@ _STEPPED = ("lora", "alpha-lora", "alpha-lora-paper")
 """Methods whose few evaluations are drawn against the step."""
 
 
-def draw_all(record: Record, folder: str | os.PathLike[str]) -> list[Path]:
+def draw_all(record: RunRecord, folder: str | os.PathLike[str]) -> list[Path]:
     """Every figure that the record has the numbers for, as PNG files.
 
     Parameters
     ----------
-    record : Record
     folder : path
         Made if it does not exist.
 
-    Returns
-    -------
-    list of Path
-
     Examples
     --------
-    >>> draw_all(Record("no_such_file.jsonl"), "figures")
+    >>> draw_all(RunRecord("no_such_file.sqlite"), "figures")
     []
     """
     made = []
@@ -56,7 +52,7 @@ def draw_all(record: Record, folder: str | os.PathLike[str]) -> list[Path]:
     return made
 
 
-def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
+def _figures(record: RunRecord) -> Iterator[tuple[str, Figure]]:
     if record.runs and dev_runs(record):
         yield "glue_rows", draw_rows(record)
     if curves := _curves(record):
@@ -68,7 +64,7 @@ def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
             yield f"glue_alpha_map_{entry['task']}_{entry['size']}", draw_map(entry)
 
 
-def _curves(record: Record) -> list[dict[str, Any]]:
+def _curves(record: RunRecord) -> list[dict[str, Any]]:
     """The accuracy curves of the record; without any, the few evaluations of the runs themselves."""
     dedicated = [entry for entry in record.extras if entry["kind"] == "curve"]
     if dedicated:
@@ -82,7 +78,7 @@ def _curves(record: Record) -> list[dict[str, Any]]:
 
 
 @style.styled
-def draw_rows(record: Record) -> Figure:
+def draw_rows(record: RunRecord) -> Figure:
     """Accuracy on the dev rows against training rows, one panel per task, with standard errors."""
     rows = summarise(record)
     tasks = sorted({row.task for row in rows}, key=lambda task: (task != "sst2", task))
@@ -139,7 +135,7 @@ def draw_steps(curves: list[dict[str, Any]]) -> Figure:
 
 
 @style.styled
-def draw_alphas(record: Record) -> Figure:
+def draw_alphas(record: RunRecord) -> Figure:
     """Learned alphas by module: median, middle half and middle 90 %, averaged over the seeds of one task."""
     task, size, methods = _most_alphas(record)
     figure: Figure
@@ -159,7 +155,7 @@ def draw_alphas(record: Record) -> Figure:
     return figure
 
 
-def _most_alphas(record: Record) -> tuple[str, int, list[str]]:
+def _most_alphas(record: RunRecord) -> tuple[str, int, list[str]]:
     """Task and size at which alphas moved most, by the spread of the middle 90 %, and the methods there."""
     spread: dict[tuple[str, int], list[float]] = {}
     methods: dict[tuple[str, int], set[str]] = {}
@@ -173,7 +169,7 @@ def _most_alphas(record: Record) -> tuple[str, int, list[str]]:
 
 
 def _alpha_quantiles(
-    record: Record, task: str, size: int, method: str
+    record: RunRecord, task: str, size: int, method: str
 ) -> tuple[list[str], NDArray[np.float64]]:
     runs = [
         run["alpha"]
@@ -184,7 +180,7 @@ def _alpha_quantiles(
     return names, np.array([[run[name] for name in names] for run in runs]).mean(axis=0)
 
 
-def _tested(record: Record) -> Iterator[tuple[RunKey, dict[str, Any]]]:
+def _tested(record: RunRecord) -> Iterator[tuple[RunKey, dict[str, Any]]]:
     for by_seed in dev_runs(record).values():
         yield from by_seed.values()
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rmt_alpha.experiments.networks.tasks import Rows
+from rmt_alpha.experiments.networks.tasks.definitions import Rows
 
 _POOL = 8
 """Batches that are sorted by length together: enough to save most of the padding, and random all the same."""
@@ -52,22 +52,7 @@ class Tokens:
 
 
 def tokenise(rows: Rows, tokenizer: Any, max_length: int) -> Tokens:
-    """Tokenise, cutting to ``max_length``.
-
-    Parameters
-    ----------
-    rows : Rows
-    tokenizer : PreTrainedTokenizerBase
-    max_length : int
-
-    Returns
-    -------
-    Tokens
-
-    Examples
-    --------
-    >>> tokenise(rows, tokenizer, 128).lengths.max()  # doctest: +SKIP
-    """
+    """Tokenise, cutting to ``max_length``."""
     parts = [list(part) for part in zip(*rows.texts, strict=True)]
     encoded = tokenizer(*parts, truncation=True, max_length=max_length)
     columns = {name: encoded[name] for name in tokenizer.model_input_names if name in encoded}
@@ -87,20 +72,10 @@ def training_batches(
 
     Parameters
     ----------
-    tokens : Tokens
     rows : ndarray of int
         The rows to draw from.
     batch_size : int
         The last batch of an epoch may be smaller.
-    seed : int
-
-    Yields
-    ------
-    ndarray of int
-
-    Examples
-    --------
-    >>> batches = training_batches(tokens, rows, 16, seed=1)  # doctest: +SKIP
     """
     if len(rows) == 0:
         raise ValueError("rows must not be empty: there is nothing to draw batches from")
@@ -121,25 +96,7 @@ def training_batches(
 def evaluation_batches(
     tokens: Tokens, rows: NDArray[np.int64], batch_size: int
 ) -> Iterator[NDArray[np.int64]]:
-    """All rows once, in order of length.
-
-    Parameters
-    ----------
-    tokens : Tokens
-    rows : ndarray of int
-    batch_size : int
-
-    Yields
-    ------
-    ndarray of int
-
-    Examples
-    --------
-    >>> sum(map(len, evaluation_batches(tokens, rows, 32))) == len(
-    ...     rows
-    ... )  # doctest: +SKIP
-    True
-    """
+    """All rows once, in order of length."""
     order = rows[np.argsort(tokens.lengths[rows], kind="stable")]
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
