@@ -14,7 +14,7 @@ from rmt_alpha.cli.sample_file import read_sample
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT
 
 if TYPE_CHECKING:
-    from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
+    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 
 INTERCEPTS: dict[str, bool | str] = {"shrunk": "shrunk", "free": True, "none": False}
 DESCRIPTION = """\
@@ -68,7 +68,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was chosen, write the model, draw the path."""
-    from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
+    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 
     sample = read_sample(arguments.samples, arguments.source, arguments.label)
     model = AlphaRidgeClassifierCV(
@@ -94,8 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def report(model: AlphaRidgeClassifierCV, X: Any, y: Any) -> dict[str, Any]:
     """What a fitted classifier says about itself, and about ignoring the source or keeping to it."""
-    from rmt_alpha.estimators.alpha_path import alpha_path
-    from rmt_alpha.estimators.estimate_problem import estimate_problem
+    from rmt_alpha.estimators.functions import alpha_path, estimate_problem
 
     n, classes = len(y), len(model.classes_)
     options = {"intercept_source": model.intercept_source, "fit_intercept": model.fit_intercept}
@@ -147,8 +146,7 @@ def _table(numbers: dict[str, Any]) -> list[str]:
 
 
 def _plot(model: AlphaRidgeClassifierCV, X: Any, y: Any, file: Path) -> None:
-    from rmt_alpha.estimators.alpha_path import alpha_path
-    from rmt_alpha.estimators.estimate_problem import estimate_problem
+    from rmt_alpha.estimators.functions import alpha_path, estimate_problem
     from rmt_alpha.plotting.alpha_path import plot_alpha_path
 
     options = {"intercept_source": model.intercept_source, "fit_intercept": model.fit_intercept}

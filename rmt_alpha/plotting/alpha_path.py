@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rmt_alpha.from_data.alpha_path import AlphaPath
-    from rmt_alpha.from_data.estimate import ProblemEstimate
+    from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
 
 WIDEST = 20.0
 """Best alphas beyond this do not stretch the default range."""

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from small_samples import SHAPES, draw
 
 from rmt_alpha import AlphaLogisticRegression, AlphaLogisticRegressionCV
-from rmt_alpha.from_data.convex.criteria import CRITERIA
+from rmt_alpha.from_data.criteria.convex_loss import CRITERIA
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 intercepts = pytest.mark.parametrize("intercept", [True, False])

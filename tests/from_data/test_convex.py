@@ -8,11 +8,11 @@ from scipy import stats
 from small_samples import SHAPES, draw
 
 from rmt_alpha.from_data.convex import newton
-from rmt_alpha.from_data.convex.criteria import CRITERIA, LaplaceEvidence, LooLogLoss
 from rmt_alpha.from_data.convex.label_loss import LogisticLoss, SoftmaxLoss, SquaredLoss, cross_entropy
 from rmt_alpha.from_data.convex.path import ConvexPath
+from rmt_alpha.from_data.criteria.convex_loss import CRITERIA, LaplaceEvidence, LooLogLoss
 from rmt_alpha.from_data.criteria.evidence import Evidence
-from rmt_alpha.from_data.criteria.squared_error import LooMse
+from rmt_alpha.from_data.criteria.loo import LooMse
 from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.ridge_path import RidgePath
 

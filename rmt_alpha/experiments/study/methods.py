@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from rmt_alpha.experiments.study.protocols import Split
 from rmt_alpha.experiments.study.ridge_cv import ridge_cv_weights
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
-from rmt_alpha.from_data.design import Design
-from rmt_alpha.from_data.own_mean import judged_on
+from rmt_alpha.from_data.design import Design, judged_on
 from rmt_alpha.from_data.points import as_point
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
@@ -87,7 +86,7 @@ def logistic_accuracies(split: Split, source: Array) -> dict[str, float]:
     split : Split
     source : ndarray of shape (p,)
     """
-    from rmt_alpha.estimators.logistic_cv import AlphaLogisticRegressionCV
+    from rmt_alpha.estimators.logistic import AlphaLogisticRegressionCV
 
     model = AlphaLogisticRegressionCV(coef_source=source, fit_intercept=False)
     return _scored(

@@ -8,10 +8,8 @@ from rmt_alpha._core.checks import check_choice
 from rmt_alpha.from_data.criteria.base import Choice, Criterion
 from rmt_alpha.from_data.criteria.consensus import Consensus
 from rmt_alpha.from_data.criteria.evidence import Evidence
-from rmt_alpha.from_data.criteria.signal_to_noise import LooSnr
-from rmt_alpha.from_data.criteria.squared_error import LooMse
+from rmt_alpha.from_data.criteria.loo import LooAccuracy, LooMse, LooSnr
 from rmt_alpha.from_data.criteria.theory import Theory
-from rmt_alpha.from_data.criteria.zero_one import LooAccuracy
 
 __all__ = ["CRITERIA", "DEFAULT", "DEFAULT_REGRESSION", "Choice", "Criterion", "find_criterion"]
 

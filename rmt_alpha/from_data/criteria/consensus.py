@@ -31,7 +31,7 @@ from scipy.special import logsumexp, softmax
 
 from rmt_alpha.from_data.criteria.base import Choice, Criterion
 from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence
-from rmt_alpha.from_data.criteria.signal_to_noise import moments_without
+from rmt_alpha.from_data.criteria.loo import moments_without
 from rmt_alpha.from_data.design import EPS, Array
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 

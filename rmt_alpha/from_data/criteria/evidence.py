@@ -14,8 +14,7 @@ import math
 
 import numpy as np
 
-from rmt_alpha.from_data.criteria.base import Criterion
-from rmt_alpha.from_data.criteria.least_squares import least_squares
+from rmt_alpha.from_data.criteria.base import Criterion, least_squares
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.ridge_path import RidgeFit
 

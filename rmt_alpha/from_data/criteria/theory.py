@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rmt_alpha.from_data.criteria.base import Criterion
 from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.geometry import Geometry
+from rmt_alpha.from_data.leave_one_out import ScoreMoments
+from rmt_alpha.from_data.plug_in.sample_geometry import Geometry
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
-from rmt_alpha.from_data.score_moments import ScoreMoments
 
 
 class Theory(Criterion):

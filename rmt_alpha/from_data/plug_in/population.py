@@ -15,8 +15,8 @@ import numpy as np
 
 from rmt_alpha._core.arithmetic import Arithmetic
 from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.score_moments import ScoreMoments
-from rmt_alpha.from_data.spectrum import SpectrumEstimate
+from rmt_alpha.from_data.leave_one_out import ScoreMoments
+from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 

@@ -12,9 +12,8 @@ from scipy.special import ndtr
 
 from rmt_alpha._core.arithmetic import ARRAY
 from rmt_alpha._core.checks import as_real, check_range
-from rmt_alpha.from_data.geometry import Geometry
-from rmt_alpha.from_data.population import Population
-from rmt_alpha.from_data.spectral_moments import spectral_moments
+from rmt_alpha.from_data.plug_in.population import Population
+from rmt_alpha.from_data.plug_in.sample_geometry import Geometry, spectral_moments
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.ridge.isotropic import RIDGE, SAMPLES
 

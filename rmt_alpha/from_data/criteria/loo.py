@@ -1,16 +1,73 @@
-"""Largest exact leave-one-out accuracy over all real alpha."""
+"""Least leave-one-out squared error."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from rmt_alpha.from_data.criteria.base import Criterion
-from rmt_alpha.from_data.criteria.squared_error import LooMse
+from rmt_alpha.from_data.criteria.base import Criterion, least_squares
 from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.leave_one_out import LeaveOneOut
+from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments
 from rmt_alpha.from_data.points import normalised
 from rmt_alpha.from_data.ridge_path import RidgeFit
 from rmt_alpha.from_data.zero_one import StepFunction, right_intervals, zero_one_path
+
+
+class LooMse(Criterion):
+    """Least leave-one-out squared error, in alpha and in the ridge."""
+
+    name = "loo_mse"
+    for_regression = True
+
+    def best(self, fit: RidgeFit) -> Array:
+        """Least squares on the leave-one-out lines, y_i - A_i against B_i."""
+        return least_squares(np.tensordot(fit.leave_one_out.weights, _products(fit), 1))
+
+    def score(self, fit: RidgeFit, point: Array) -> float:
+        """Minus the mean squared error, summed over outputs."""
+        return -fit.leave_one_out.squared_error(point)
+
+    def replicates(self, fit: RidgeFit) -> Array:
+        """Without the line of one sample; the other lines are kept as they are."""
+        each = _products(fit)
+        return least_squares(np.tensordot(fit.path.design.counts, each, 1) - each)
+
+
+def _products(fit: RidgeFit) -> Array:
+    """Products of leave-one-out residuals of labels and sources, (n, 1 + k, 1 + k)."""
+    lines = fit.leave_one_out.lines.copy()
+    lines[:, 0] = fit.leave_one_out.labels - lines[:, 0]
+    return np.asarray(np.einsum("iak,ibk->iab", lines, lines))
+
+
+class LooSnr(Criterion):
+    """Largest mean over standard deviation of label times score, which a Gaussian score turns into accuracy.
+
+    With more than two classes, the score of the true class minus the mean of the others takes its place.
+    """
+
+    name = "loo_snr"
+
+    def best(self, fit: RidgeFit) -> Array:
+        """H^-1 a for mean a.z and variance z.H z."""
+        return fit.leave_one_out.moments.best_direction()
+
+    def score(self, fit: RidgeFit, point: Array) -> float:
+        """The ratio."""
+        return float(fit.leave_one_out.moments.margin(point))
+
+    def replicates(self, fit: RidgeFit) -> Array:
+        """Moments without the line of one sample; the other lines are kept as they are."""
+        return ScoreMoments(*moments_without(fit)).best_direction()
+
+
+def moments_without(fit: RidgeFit) -> tuple[Array, Array]:
+    """Mean (n, 1 + k) and covariance (n, 1 + k, 1 + k) of the contrasts without one sample each."""
+    contrasts, design = fit.leave_one_out.contrasts, fit.path.design
+    each = np.einsum("ia,ib->iab", contrasts, contrasts)
+    left = design.total - 1.0
+    means = (design.counts @ contrasts - contrasts) / left
+    grams = (np.tensordot(design.counts, each, 1) - each) / left - np.einsum("ia,ib->iab", means, means)
+    return np.asarray(means), np.asarray(grams)
 
 
 class LooAccuracy(Criterion):
