@@ -1,31 +1,30 @@
-"""`alpha_path`: the whole leave-one-out curve of one problem."""
+"""What samples say, without an estimator: `alpha_path`, the leave-one-out curve, and `estimate_problem`."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_X_y
 
-from rmt_alpha.estimators.source import SourceModel, resolve_source
-from rmt_alpha.estimators.validation import check_fit_intercept, check_gamma, encode_labels, sample_counts
+from rmt_alpha.estimators.source import Source, SourceModel, resolve_source
+from rmt_alpha.estimators.validation import check_gamma, encode_labels, real_array, sample_counts
 from rmt_alpha.from_data.alpha_path import AlphaPath
-from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.design import Design, InterceptRule, check_fit_intercept
 from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
-from rmt_alpha.from_data.plug_in.sample_geometry import Geometry
+from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry
 from rmt_alpha.from_data.ridge_path import RidgePath
 
 
 def alpha_path(
-    X: Any,
-    y: Any,
-    coef_source: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    coef_source: Source,
     gamma: float,
     *,
-    intercept_source: Any = 0.0,
-    fit_intercept: bool | str = True,
-    sample_weight: Any = None,
-    direction: Any = None,
+    intercept_source: ArrayLike = 0.0,
+    fit_intercept: InterceptRule = True,
+    sample_weight: ArrayLike | None = None,
+    direction: ArrayLike | None = None,
 ) -> AlphaPath:
     r"""Leave-one-out accuracy, risk and Gaussian accuracy for every alpha, from one decomposition.
 
@@ -84,21 +83,20 @@ def alpha_path(
     0.38 +- 0.05, accuracy 0.875
     """
     gamma = check_gamma("gamma", gamma)
-    X, y = check_X_y(X, y, dtype=np.float64, ensure_min_samples=2)
-    counts = sample_counts(sample_weight, X)
-    classes, labels = encode_labels(y, counts, "alpha_path")
+    features, own = check_X_y(X, y, dtype=np.float64, ensure_min_samples=2)
+    counts = sample_counts(sample_weight, features)
+    classes, labels = encode_labels(own, counts, "alpha_path")
     there = counts > 0
-    X, labels, counts = X[there], labels[there], counts[there]
-    source = resolve_source(
-        coef_source, intercept_source, outputs=labels.shape[1], features=X.shape[1], classes=classes
-    )
+    features, labels, counts = features[there], labels[there], counts[there]
+    outputs, p = labels.shape[1], features.shape[1]
+    source = resolve_source(coef_source, intercept_source, outputs=outputs, features=p, classes=classes)
     source = _one_source(source, direction)
-    design = Design.from_features(X, counts, fit_intercept=check_fit_intercept(fit_intercept))
-    path = RidgePath.from_scores(design, labels, source.scores(X, intercept=not design.fit_intercept))
-    return AlphaPath(path.at(gamma), X, source.weights)
+    design = Design.from_features(features, counts, fit_intercept=fit_intercept)
+    path = RidgePath.from_scores(design, labels, source.scores(features, intercept=not design.fit_intercept))
+    return AlphaPath(path.at(gamma), features, source.weights)
 
 
-def _one_source(source: SourceModel, direction: Any) -> SourceModel:
+def _one_source(source: SourceModel, direction: ArrayLike | None) -> SourceModel:
     """The source, or the sources in the given proportions."""
     if source.count == 0:
         raise ValueError("coef_source must be given: without a source there is no alpha")
@@ -109,14 +107,17 @@ def _one_source(source: SourceModel, direction: Any) -> SourceModel:
                 "the alpha_ of a fitted AlphaRidgeClassifierCV"
             )
         return source
-    vector = np.asarray(direction, dtype=np.float64)
-    if vector.shape != (source.count,) or not np.isfinite(vector).all():
-        raise ValueError(f"direction must hold {source.count} finite numbers, got {direction!r}")
+    expected = f"{source.count} finite number{'s' if source.count > 1 else ''}"
+    vector = real_array("direction", direction, expected)
+    if vector.shape != (source.count,):
+        raise ValueError(f"direction must be {expected}, got {direction!r}")
     weights, intercepts = source.mixed(vector)
     return SourceModel(weights[None], intercepts[None], True)
 
 
-def estimate_problem(X: Any, y: Any, coef_source: Any, *, fit_intercept: bool = True) -> ProblemEstimate:
+def estimate_problem(
+    X: ArrayLike, y: ArrayLike, coef_source: Source, *, fit_intercept: InterceptRule = True
+) -> ProblemEstimate:
     r"""Estimate from data everything that the theory of fine-tuning asks for, with standard errors.
 
     .. math:: \widehat{\lVert\mu\rVert^2} = \lVert\hat\mu\rVert^2 - \frac14 \sum_c \frac{\operatorname{tr}
@@ -131,9 +132,9 @@ def estimate_problem(X: Any, y: Any, coef_source: Any, *, fit_intercept: bool = 
         Their classes, two, with at least two samples each.
     coef_source : array_like of shape (n_features,), or fitted estimator
         The source.
-    fit_intercept : bool
-        True: the classes may lie anywhere.  False: they lie at -mu and +mu around 0, and the estimates are
-        those of one mean, (1/n) sum y x.
+    fit_intercept : bool or "shrunk"
+        True or "shrunk": the classes may lie anywhere.  False: they lie at -mu and +mu around 0, and the
+        estimates are those of one mean, (1/n) sum y x.
 
     Returns
     -------
@@ -173,13 +174,16 @@ def estimate_problem(X: Any, y: Any, coef_source: Any, *, fit_intercept: bool = 
     ... )
     0.45 0.746
     """
-    X, y = check_X_y(X, y, dtype=np.float64, ensure_min_samples=2)
-    counts = np.ones(len(X))
-    classes, labels = encode_labels(y, counts, "estimate_problem")
+    rule = check_fit_intercept(fit_intercept)
+    features, own = check_X_y(X, y, dtype=np.float64, ensure_min_samples=2)
+    n, p = features.shape
+    counts = np.ones(n)
+    classes, labels = encode_labels(own, counts, "estimate_problem")
     if len(classes) > 2:
         raise ValueError(f"estimate_problem is for two classes, got {len(classes)}")
-    source = resolve_source(coef_source, 0.0, outputs=1, features=X.shape[1])
+    source = resolve_source(coef_source, 0.0, outputs=1, features=p)
     if source.count != 1:
         raise ValueError(f"coef_source must hold one source, got {source.count}")
-    geometry = Geometry.from_samples(X, labels[:, 0], source.weights[:, 0], counts, centred=not fit_intercept)
-    return ProblemEstimate(geometry, float(len(X)), X.shape[1], fit_intercept)
+    sample = features, labels[:, 0], source.weights[:, 0], counts
+    geometry = SampleGeometry.from_samples(*sample, centred=not rule)
+    return ProblemEstimate(geometry, float(n), p, rule)

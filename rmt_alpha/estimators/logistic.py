@@ -1,17 +1,57 @@
-"""`AlphaLogisticRegression`: logistic regression fine-tuned from a rescaled source, at one ridge."""
+"""Logistic regression that is fine-tuned from a rescaled source: at one ridge, and with the ridge chosen."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
 
-from rmt_alpha.estimators.base import AlphaLogisticBase
-from rmt_alpha.estimators.ridge_classifier import cv_results
-from rmt_alpha.estimators.validation import GAMMAS, check_gamma, check_gammas
-from rmt_alpha.from_data.criteria.convex_loss import DEFAULT
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.estimators.base import AlphaClassifier, OneRidge, RidgeGrid
+from rmt_alpha.estimators.source import SourceModel
+from rmt_alpha.estimators.validation import GAMMAS
+from rmt_alpha.from_data.convex.label_loss import cross_entropy
+from rmt_alpha.from_data.convex.path import ConvexPath
+from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
 from rmt_alpha.from_data.design import Design
 
 
-class AlphaLogisticRegression(AlphaLogisticBase):
+class CrossEntropyClassifier(AlphaClassifier):
+    """Cross-entropy in place of squared loss, and probabilities."""
+
+    _criteria = CONVEX_CRITERIA
+
+    def _path(
+        self, design: Design, labels: FloatArray, features: FloatArray, source: SourceModel
+    ) -> ConvexPath:
+        scores = source.scores(features, intercept=not design.fit_intercept)
+        return ConvexPath(design, cross_entropy(labels), scores, source.rounding(features))
+
+    def _given_alpha(self, source: SourceModel) -> FloatArray | None:
+        alpha = super()._given_alpha(source)
+        if alpha is not None and np.isinf(alpha).any():
+            raise ValueError(
+                f"alpha must be finite, got {self.alpha!r}: with cross-entropy, the limit of large "
+                "alpha is the source itself with probabilities 0 and 1"
+            )
+        return alpha
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Probabilities of the classes, (n, K): logistic function of the score, or softmax of the scores."""
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([special.expit(-scores), special.expit(scores)])
+        return np.asarray(special.softmax(scores, axis=1))
+
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
+        """Logarithms of the probabilities, (n, K), precise where these are near 0."""
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([special.log_expit(-scores), special.log_expit(scores)])
+        return np.asarray(special.log_softmax(scores, axis=1))
+
+
+class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
     r"""Logistic regression fine-tuned from alpha times a source, with alpha given or chosen from the data.
 
     .. math:: w, b = \arg\min_{w, b} \frac1n \sum_i \ell(y_i, w^\top x_i + b)
@@ -29,19 +69,9 @@ class AlphaLogisticRegression(AlphaLogisticBase):
     alpha : "auto", float or array_like of shape (k,), default="auto"
         How much of the source to keep, finite.  "auto" asks ``criterion``.  Of a source that was trained by
         another loss, 1 means little: scores of a ridge classifier are shorter than log-odds.
-    coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
-        Source weights: shape (p,) for two classes, (K, p) for more; for k sources (k, p) or (k, K, p), which
-        make alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
-        ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned (pipelines, grid search).
-        None is no source.
-    intercept_source : float or array_like, default=0.0
-        Intercepts of a source given as an array.  alpha scales them too.  If ``fit_intercept`` is True they
-        make no difference, because the intercept is trained without penalty.
-    fit_intercept : bool or "shrunk", default=True
-        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
-        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(3)
-        times the features' mean standard deviation, beside features that are centred by their mean, shrunk
-        to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
+    coef_source, intercept_source, fit_intercept
+        The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but
+        ``fit_intercept`` is True by default.
     criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaLogisticRegressionCV`.
 
@@ -101,51 +131,8 @@ class AlphaLogisticRegression(AlphaLogisticBase):
            [0.99, 0.01]])
     """
 
-    def __init__(
-        self,
-        gamma: float = 1.0,
-        alpha: Any = "auto",
-        coef_source: Any = None,
-        intercept_source: Any = 0.0,
-        fit_intercept: bool | str = True,
-        *,
-        criterion: str = DEFAULT,
-    ) -> None:
-        self.gamma = gamma
-        self.alpha = alpha
-        self.coef_source = coef_source
-        self.intercept_source = intercept_source
-        self.fit_intercept = fit_intercept
-        self.criterion = criterion
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fine-tune on target samples.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Target samples.
-        y : array_like of shape (n_samples,)
-            Their classes.
-        sample_weight : array_like of shape (n_samples,), optional
-            How many samples each row stands for.
-
-        Returns
-        -------
-        self : AlphaLogisticRegression
-            Fitted.
-        """
-        features, labels, counts = self._validated(X, y, sample_weight)
-        source = self._source(labels.shape[1], self.classes_)
-        _, *fitted = self._fit(features, labels, counts, source)
-        self._finish(*fitted)
-        return self
-
-    def _ridges(self, design: Design) -> list[float]:
-        return [check_gamma("gamma", self.gamma)]
-
-
-class AlphaLogisticRegressionCV(AlphaLogisticBase):
+class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
     r"""Logistic regression fine-tuned from a rescaled source; alpha and the ridge are chosen from the data.
 
     .. math:: w, b = \arg\min_{w, b} \frac1n \sum_i \ell(y_i, w^\top x_i + b)
@@ -177,19 +164,8 @@ class AlphaLogisticRegressionCV(AlphaLogisticBase):
         The search has a weak prior of alpha, by which the scores of the source are log-odds of size 2.5.  It
         pulls alpha to 0, which is the answer where the data are silent, and keeps it finite where the source
         separates them.
-    coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
-        Source weights: shape (p,) for two classes, (K, p) for more; for k sources (k, p) or (k, K, p), which
-        make alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
-        ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned (pipelines, grid search).
-        None is no source.
-    intercept_source : float or array_like, default=0.0
-        Intercepts of a source given as an array.  alpha scales them too.  If ``fit_intercept`` is True they
-        make no difference, because the intercept is trained without penalty.
-    fit_intercept : bool or "shrunk", default="shrunk"
-        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
-        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(3)
-        times the features' mean standard deviation, beside features that are centred by their mean, shrunk
-        to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
+    coef_source, intercept_source, fit_intercept
+        The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`.
     alpha : "auto", float or array_like of shape (k,), default="auto"
         A number holds alpha there and chooses the ridge alone.
 
@@ -257,47 +233,4 @@ class AlphaLogisticRegressionCV(AlphaLogisticBase):
     leave-one-out accuracy 0.900
     """
 
-    def __init__(
-        self,
-        gammas: Any = None,
-        criterion: str = DEFAULT,
-        coef_source: Any = None,
-        intercept_source: Any = 0.0,
-        fit_intercept: bool | str = "shrunk",
-        *,
-        alpha: Any = "auto",
-    ) -> None:
-        self.gammas = gammas
-        self.criterion = criterion
-        self.coef_source = coef_source
-        self.intercept_source = intercept_source
-        self.fit_intercept = fit_intercept
-        self.alpha = alpha
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Choose alpha and the ridge, and fine-tune on all target samples.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Target samples.
-        y : array_like of shape (n_samples,)
-            Their classes.
-        sample_weight : array_like of shape (n_samples,), optional
-            How many samples each row stands for.
-
-        Returns
-        -------
-        self : AlphaLogisticRegressionCV
-            Fitted.
-        """
-        features, labels, counts = self._validated(X, y, sample_weight)
-        source = self._source(labels.shape[1], self.classes_)
-        selection, *fitted = self._fit(features, labels, counts, source)
-        self._finish(*fitted)
-        self.best_index_ = selection.index
-        self.cv_results_ = cv_results(selection, source.single)
-        return self
-
-    def _ridges(self, design: Design) -> Any:
-        return check_gammas(self.gammas, design, GAMMAS[::2])
+    _grid = GAMMAS[::2]

@@ -1,20 +1,11 @@
-"""`AlphaRidgeClassifier`: a ridge classifier fine-tuned from a rescaled source, at one ridge."""
+"""Ridge classifiers that are fine-tuned from a rescaled source: at one ridge, and with the ridge chosen."""
 
 from __future__ import annotations
 
-from typing import Any, Self
-
-import numpy as np
-
-from rmt_alpha.estimators.base import AlphaClassifierMixin, AlphaRidgeBase
-from rmt_alpha.estimators.validation import check_gamma, check_gammas
-from rmt_alpha.from_data.criteria import DEFAULT
-from rmt_alpha.from_data.design import Design
-from rmt_alpha.from_data.points import as_alpha
-from rmt_alpha.from_data.selection import Selection
+from rmt_alpha.estimators.base import AlphaClassifier, OneRidge, RidgeGrid
 
 
-class AlphaRidgeClassifier(AlphaClassifierMixin, AlphaRidgeBase):
+class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
     r"""Ridge classifier fine-tuned from alpha times a source, with alpha given or chosen from the data.
 
     .. math:: w, b = \arg\min_{w, b} \frac1n \sum_i (y_i - w^\top x_i - b)^2
@@ -31,19 +22,9 @@ class AlphaRidgeClassifier(AlphaClassifierMixin, AlphaRidgeBase):
     alpha : "auto", float or array_like of shape (k,), default="auto"
         How much of the source to keep.  "auto" asks ``criterion``.  ``inf`` is the limit of large alpha,
         whose predictions are those of the source with what the data can train taken out.
-    coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
-        Source weights: shape (p,) for two classes, (K, p) for one-vs-rest; for k sources (k, p) or (k, K, p),
-        which make alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
-        ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned (pipelines, grid search).
-        None is no source.
-    intercept_source : float or array_like, default=0.0
-        Intercepts of a source given as an array.  alpha scales them too.  If ``fit_intercept`` is True they
-        make no difference, because the intercept is trained without penalty.
-    fit_intercept : bool or "shrunk", default=True
-        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
-        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(3)
-        times the features' mean standard deviation, beside features that are centred by their mean, shrunk
-        to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
+    coef_source, intercept_source, fit_intercept
+        The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but
+        ``fit_intercept`` is True by default.
     criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaRidgeClassifierCV`.
 
@@ -98,51 +79,8 @@ class AlphaRidgeClassifier(AlphaClassifierMixin, AlphaRidgeBase):
     array(['cat', 'cat'], dtype='<U3')
     """
 
-    def __init__(
-        self,
-        gamma: float = 1.0,
-        alpha: Any = "auto",
-        coef_source: Any = None,
-        intercept_source: Any = 0.0,
-        fit_intercept: bool | str = True,
-        *,
-        criterion: str = DEFAULT,
-    ) -> None:
-        self.gamma = gamma
-        self.alpha = alpha
-        self.coef_source = coef_source
-        self.intercept_source = intercept_source
-        self.fit_intercept = fit_intercept
-        self.criterion = criterion
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fine-tune on target samples.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Target samples.
-        y : array_like of shape (n_samples,)
-            Their classes.
-        sample_weight : array_like of shape (n_samples,), optional
-            How many samples each row stands for.
-
-        Returns
-        -------
-        self : AlphaRidgeClassifier
-            Fitted.
-        """
-        features, labels, counts = self._validated(X, y, sample_weight)
-        source = self._source(labels.shape[1], self.classes_)
-        _, *fitted = self._fit(features, labels, counts, source)
-        self._finish(*fitted)
-        return self
-
-    def _ridges(self, design: Design) -> list[float]:
-        return [check_gamma("gamma", self.gamma)]
-
-
-class AlphaRidgeClassifierCV(AlphaClassifierMixin, AlphaRidgeBase):
+class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
     r"""Ridge classifier fine-tuned from a rescaled source; alpha and the ridge are chosen from the data.
 
     .. math:: w, b = \arg\min_{w, b} \frac1n \sum_i (y_i - w^\top x_i - b)^2
@@ -247,64 +185,3 @@ class AlphaRidgeClassifierCV(AlphaClassifierMixin, AlphaRidgeBase):
     ... )
     leave-one-out accuracy 0.900
     """
-
-    def __init__(
-        self,
-        gammas: Any = None,
-        criterion: str = DEFAULT,
-        coef_source: Any = None,
-        intercept_source: Any = 0.0,
-        fit_intercept: bool | str = "shrunk",
-        *,
-        alpha: Any = "auto",
-    ) -> None:
-        self.gammas = gammas
-        self.criterion = criterion
-        self.coef_source = coef_source
-        self.intercept_source = intercept_source
-        self.fit_intercept = fit_intercept
-        self.alpha = alpha
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Choose alpha and the ridge, and fine-tune on all target samples.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Target samples.
-        y : array_like of shape (n_samples,)
-            Their classes.
-        sample_weight : array_like of shape (n_samples,), optional
-            How many samples each row stands for.
-
-        Returns
-        -------
-        self : AlphaRidgeClassifierCV
-            Fitted.
-        """
-        features, labels, counts = self._validated(X, y, sample_weight)
-        source = self._source(labels.shape[1], self.classes_)
-        selection, *fitted = self._fit(features, labels, counts, source)
-        self._finish(*fitted)
-        self.best_index_ = selection.index
-        self.cv_results_ = cv_results(selection, source.single)
-        return self
-
-    def _ridges(self, design: Design) -> Any:
-        return check_gammas(self.gammas, design)
-
-
-def cv_results(selection: Selection, single: bool) -> dict[str, Any]:
-    """One entry for each ridge."""
-    choices = selection.choices
-    gamma, score = np.array([one.gamma for one in choices]), np.array([one.score for one in choices])
-    alpha = np.array([as_alpha(one.point) for one in choices])
-    if single:
-        alpha = alpha[:, 0] if alpha.shape[1] else np.zeros(len(choices))
-    return {
-        "params": [{"gamma": float(value)} for value in gamma],
-        "param_gamma": gamma,
-        "mean_test_score": score,
-        "rank_test_score": (1 + (score[None, :] > score[:, None]).sum(axis=1)).astype(np.int32),
-        "alpha": alpha,
-    }

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtr
 
-from rmt_alpha.from_data.design import Array
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.theory.mixtures.orthant import orthant_probability
 
 
@@ -26,27 +26,34 @@ class LeaveOneOut:
         How many samples each row stands for.
     """
 
-    lines: Array
-    labels: Array
-    counts: Array
+    lines: FloatArray
+    labels: FloatArray
+    counts: FloatArray
 
     @cached_property
-    def weights(self) -> Array:
+    def weights(self) -> FloatArray:
         """Weight of each row in averages; they sum to 1."""
         return np.asarray(self.counts / self.counts.sum())
 
-    def scores(self, point: Array) -> Array:
+    def scores(self, point: FloatArray) -> FloatArray:
         """Scores at a point (1, alpha), or their growth rates at a direction (0, d); shape (n, K)."""
         return np.asarray(np.einsum("iak,a->ik", self.lines, point))
 
-    def squared_error(self, point: Array) -> float:
+    @cached_property
+    def missed(self) -> FloatArray:
+        """Labels minus A, then B: what is left of the labels for the sources to explain, (n, 1 + k, K)."""
+        lines = self.lines.copy()
+        lines[:, 0] = self.labels - lines[:, 0]
+        return lines
+
+    def squared_error(self, point: FloatArray) -> float:
         """Mean squared error, summed over outputs; infinite at a direction."""
         if point[0] == 0:
             return float("inf")
         return float(self.weights @ np.square(self.labels - self.scores(point)).sum(axis=1))
 
     @cached_property
-    def contrasts(self) -> Array:
+    def contrasts(self) -> FloatArray:
         """Label times score, or score of the true class minus the mean of the others; (n, 1 + k)."""
         outputs = self.labels.shape[1]
         if outputs == 1:
@@ -62,7 +69,7 @@ class LeaveOneOut:
         centred = self.contrasts - mean
         return ScoreMoments(mean, (self.weights[:, None] * centred).T @ centred)
 
-    def accuracy(self, point: Array) -> float:
+    def accuracy(self, point: FloatArray) -> float:
         """Fraction classified rightly; a score of exactly 0 counts as the first class, as in scikit-learn."""
         scores = self.scores(point)
         if scores.shape[1] == 1:
@@ -88,10 +95,10 @@ class ScoreMoments:
         H.
     """
 
-    line: Array
-    gram: Array
+    line: FloatArray
+    gram: FloatArray
 
-    def margin(self, z: Array) -> Array:
+    def margin(self, z: FloatArray) -> FloatArray:
         """Mean over standard deviation along z of shape (..., 1 + k)."""
         mean = z @ self.line
         variance = np.einsum("...a,ab,...b->...", z, self.gram, z)
@@ -99,11 +106,11 @@ class ScoreMoments:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.where(mean == 0, 0.0, mean / spread))
 
-    def accuracy(self, z: Array) -> Array:
+    def accuracy(self, z: FloatArray) -> FloatArray:
         """Gaussian accuracy Phi(mean / std)."""
         return np.asarray(ndtr(self.margin(z)))
 
-    def best_direction(self) -> Array:
+    def best_direction(self) -> FloatArray:
         r"""The z of largest margin, :math:`H^{-1} a`; z_0 <= 0 says that no finite alpha has it."""
         scale = np.sqrt(np.maximum(np.einsum("...aa->...a", self.gram), 0.0))
         scale = np.where(scale > 0, scale, 1.0)
@@ -128,9 +135,9 @@ class ClassLaw:
         Covariance of the same.
     """
 
-    priors: Array
-    means: Array
-    covariances: Array
+    priors: FloatArray
+    means: FloatArray
+    covariances: FloatArray
 
     @classmethod
     def from_lines(cls, lines: LeaveOneOut) -> ClassLaw:
@@ -153,7 +160,7 @@ class ClassLaw:
             )
         return cls(np.array(priors), np.array(means), np.array(covariances))
 
-    def accuracy(self, points: Array) -> Array:
+    def accuracy(self, points: FloatArray) -> FloatArray:
         """Accuracy at points (..., 1 + k)."""
         means = np.einsum("...a,cad->...cd", points, self.means)
         covariances = np.einsum("...a,cadbe,...b->...cde", points, self.covariances, points)

@@ -1,45 +1,43 @@
-"""Least leave-one-out squared error."""
+"""Criteria on the leave-one-out scores: squared error, ratio of mean to standard deviation, accuracy."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from rmt_alpha.from_data.criteria.base import Criterion, least_squares
-from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.from_data.criteria.base import RidgeCriterion, accuracy_covariance, least_squares
+from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.points import normalised
 from rmt_alpha.from_data.ridge_path import RidgeFit
-from rmt_alpha.from_data.zero_one import StepFunction, right_intervals, zero_one_path
+from rmt_alpha.from_data.zero_one import nearest_best, zero_one_path
 
 
-class LooMse(Criterion):
+class LooMse(RidgeCriterion):
     """Least leave-one-out squared error, in alpha and in the ridge."""
 
     name = "loo_mse"
-    for_regression = True
 
-    def best(self, fit: RidgeFit) -> Array:
+    def best(self, fit: RidgeFit) -> FloatArray:
         """Least squares on the leave-one-out lines, y_i - A_i against B_i."""
         return least_squares(np.tensordot(fit.leave_one_out.weights, _products(fit), 1))
 
-    def score(self, fit: RidgeFit, point: Array) -> float:
+    def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """Minus the mean squared error, summed over outputs."""
         return -fit.leave_one_out.squared_error(point)
 
-    def replicates(self, fit: RidgeFit) -> Array:
+    def replicates(self, fit: RidgeFit) -> FloatArray:
         """Without the line of one sample; the other lines are kept as they are."""
         each = _products(fit)
         return least_squares(np.tensordot(fit.path.design.counts, each, 1) - each)
 
 
-def _products(fit: RidgeFit) -> Array:
+def _products(fit: RidgeFit) -> FloatArray:
     """Products of leave-one-out residuals of labels and sources, (n, 1 + k, 1 + k)."""
-    lines = fit.leave_one_out.lines.copy()
-    lines[:, 0] = fit.leave_one_out.labels - lines[:, 0]
-    return np.asarray(np.einsum("iak,ibk->iab", lines, lines))
+    missed = fit.leave_one_out.missed
+    return np.asarray(np.einsum("iak,ibk->iab", missed, missed))
 
 
-class LooSnr(Criterion):
+class LooSnr(RidgeCriterion):
     """Largest mean over standard deviation of label times score, which a Gaussian score turns into accuracy.
 
     With more than two classes, the score of the true class minus the mean of the others takes its place.
@@ -47,20 +45,20 @@ class LooSnr(Criterion):
 
     name = "loo_snr"
 
-    def best(self, fit: RidgeFit) -> Array:
+    def best(self, fit: RidgeFit) -> FloatArray:
         """H^-1 a for mean a.z and variance z.H z."""
         return fit.leave_one_out.moments.best_direction()
 
-    def score(self, fit: RidgeFit, point: Array) -> float:
+    def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """The ratio."""
         return float(fit.leave_one_out.moments.margin(point))
 
-    def replicates(self, fit: RidgeFit) -> Array:
+    def replicates(self, fit: RidgeFit) -> FloatArray:
         """Moments without the line of one sample; the other lines are kept as they are."""
         return ScoreMoments(*moments_without(fit)).best_direction()
 
 
-def moments_without(fit: RidgeFit) -> tuple[Array, Array]:
+def moments_without(fit: RidgeFit) -> tuple[FloatArray, FloatArray]:
     """Mean (n, 1 + k) and covariance (n, 1 + k, 1 + k) of the contrasts without one sample each."""
     contrasts, design = fit.leave_one_out.contrasts, fit.path.design
     each = np.einsum("ia,ib->iab", contrasts, contrasts)
@@ -70,7 +68,7 @@ def moments_without(fit: RidgeFit) -> tuple[Array, Array]:
     return np.asarray(means), np.asarray(grams)
 
 
-class LooAccuracy(Criterion):
+class LooAccuracy(RidgeCriterion):
     """Largest leave-one-out accuracy.
 
     The accuracy is constant between breakpoints, so many alphas are best: the one of least squared error is
@@ -81,7 +79,7 @@ class LooAccuracy(Criterion):
 
     name = "loo_accuracy"
 
-    def best(self, fit: RidgeFit) -> Array:
+    def best(self, fit: RidgeFit) -> FloatArray:
         """See the class."""
         along = _along(fit)
         where = nearest_best(zero_one_path(fit.leave_one_out, along), 1.0)
@@ -89,71 +87,24 @@ class LooAccuracy(Criterion):
             return np.concatenate([[0.0], np.sign(where) * along])
         return np.concatenate([[1.0], where * along])
 
-    def score(self, fit: RidgeFit, point: Array) -> float:
+    def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """The accuracy."""
         return fit.leave_one_out.accuracy(point)
 
-    def tie(self, fit: RidgeFit, point: Array) -> float:
+    def tie(self, fit: RidgeFit, point: FloatArray) -> float:
         """Minus the squared error: between equal accuracies the better regression wins."""
         return -fit.leave_one_out.squared_error(point)
 
-    def replicates(self, fit: RidgeFit) -> Array:
-        """Not used: the accuracy is a step function, and the jackknife is not for those."""
-        raise NotImplementedError
-
-    def covariance(self, fit: RidgeFit, point: Array) -> Array:
-        """From half the width of the alphas that are not worse by more than one paired standard error.
-
-        Among samples on which two alphas differ, say l that only the best gets right and w that only the
-        other one does, l - w has standard error sqrt(l + w).
-        """
+    def covariance(self, fit: RidgeFit, point: FloatArray) -> FloatArray:
+        """From the alphas that are not worse by more than one paired standard error."""
         along = _along(fit)
-        size = float(along @ along)
         if point[0] == 0:
             return np.full((along.size,) * 2, np.inf)
-        width = half_width(fit.leave_one_out, along, float(point[1:] @ along) / size)
-        return np.full((along.size,) * 2, np.inf) if np.isinf(width) else width**2 * np.outer(along, along)
+        where = float(point[1:] @ along) / float(along @ along)
+        return accuracy_covariance(fit.leave_one_out, along, where)
 
 
-def nearest_best(path: StepFunction, anchor: float) -> float:
-    """The anchor if it is on a best interval, else the middle of the nearest one, or its infinite end."""
-    low, high = min(path.plateaus, key=lambda ends: max(ends[0] - anchor, anchor - ends[1], 0.0))
-    if low < anchor < high:
-        return anchor
-    if np.isinf(low) or np.isinf(high):
-        return high if np.isinf(high) else low
-    return (low + high) / 2
-
-
-def _along(fit: RidgeFit) -> Array:
+def _along(fit: RidgeFit) -> FloatArray:
     """Direction of the alphas searched: that of least squared error, which is then at 1."""
     along = normalised(LooMse().best(fit))[1:]
     return along if along.any() else np.ones_like(along)
-
-
-def half_width(lines: LeaveOneOut, along: Array, where: float) -> float:
-    """Half the width of the t around ``where`` that are not worse, at alpha = t * along."""
-    right = right_intervals(lines, along)
-    start, end = right.start, right.end
-    counts = lines.counts
-    ends = []
-    for side in (-1.0, 1.0):
-        # Moving away from the best alpha, samples are lost where their interval ends, won where one begins.
-        lost, won = (end, start) if side > 0 else (start, end)
-        inside = (start < where) & (where < end)
-        losses = side * (lost[inside] - where)
-        ahead = ~inside & (side * (won - where) >= 0) & (start < end)
-        gains = side * (won[ahead] - where)
-        leaves = side * (lost[ahead] - where)
-        place = np.concatenate([losses, gains, leaves])
-        weights = np.concatenate([counts[inside], counts[ahead], -counts[ahead]])
-        kind = np.concatenate([np.ones(losses.size), np.zeros(gains.size + leaves.size)])
-        order = np.argsort(place, kind="stable")
-        order = order[np.isfinite(place[order])]
-        down = np.cumsum((weights * kind)[order])
-        up = np.cumsum((weights * (1 - kind))[order])
-        # The last step beyond which every alpha is worse; none if the last alphas are as good.
-        good = np.flatnonzero(down - up <= np.sqrt(np.maximum(down + up, 0.0)))
-        after = good[-1] + 1 if good.size else 0
-        ends.append(float(place[order][after]) if after < order.size else np.inf)
-    return sum(ends) / 2

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from rmt_alpha.from_data.design import Array
+from rmt_alpha._core.by_value import ByValue
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
 
@@ -22,7 +23,7 @@ NOISE_LEVEL = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class Geometry:
+class SampleGeometry(ByValue):
     """Estimates of the geometry of one binary problem.
 
     Attributes
@@ -51,22 +52,28 @@ class Geometry:
         Degrees of freedom of the pooled covariance.
     """
 
-    mean: Array
+    mean: FloatArray
     norm2: float
-    sources: Array
-    overlaps: Array
-    covariances: Array
-    deviations: Array
-    counts: Array
+    sources: FloatArray
+    overlaps: FloatArray
+    covariances: FloatArray
+    deviations: FloatArray
+    counts: FloatArray
     groups: Any
-    sizes: Array
+    sizes: FloatArray
     share: float
     freedom: float
 
     @classmethod
     def from_samples(
-        cls, features: Array, labels: Array, sources: Array, counts: Array, *, centred: bool
-    ) -> Geometry:
+        cls,
+        features: FloatArray,
+        labels: FloatArray,
+        sources: FloatArray,
+        counts: FloatArray,
+        *,
+        centred: bool,
+    ) -> SampleGeometry:
         """From features (n, p), labels -1 and +1 of shape (n,), sources (k, p) and counts (n,).
 
         ``centred`` says that the classes lie at -mu and +mu around 0; else around any point.
@@ -115,7 +122,7 @@ class Geometry:
         """mu_hat^T C mu_hat, with the pooled covariance for C."""
         return float(self.counts @ np.square(self.deviations @ self.mean) / self.freedom)
 
-    def eigenvalues(self) -> Array:
+    def eigenvalues(self) -> FloatArray:
         """Positive eigenvalues of the pooled covariance, ascending."""
         scaled = np.sqrt(self.counts / self.freedom)[:, None] * self.deviations
         small = scaled @ scaled.T if len(scaled) <= scaled.shape[1] else scaled.T @ scaled
@@ -132,7 +139,7 @@ class Geometry:
             density = spectrum.masses
         return Population(spectrum, density, self._products(self.norm2, self.overlaps))
 
-    def products_without(self) -> Array:
+    def products_without(self) -> FloatArray:
         """Inner products of mu and the sources, estimated without one sample each; (n, 1 + k, 1 + k)."""
         left, share = self.sizes - 1.0, self.share
         moved = share * (self.deviations @ self.sources.T) / left[:, None]
@@ -147,7 +154,7 @@ class Geometry:
         mean2 = mean2 + share**2 * length / left**2
         return self._products(mean2 - bias, self.overlaps - moved)
 
-    def _products(self, norm2: Any, overlaps: Array) -> Array:
+    def _products(self, norm2: Any, overlaps: FloatArray) -> FloatArray:
         """For norm2 of shape (...) and overlaps (..., k)."""
         among = self.sources @ self.sources.T
         inverse = np.linalg.pinv(among, rcond=1e-12, hermitian=True)
@@ -159,7 +166,7 @@ class Geometry:
         return products
 
 
-def spectral_moments(geometry: Geometry) -> tuple[Array, Array]:
+def spectral_moments(geometry: SampleGeometry) -> tuple[FloatArray, FloatArray]:
     """(1/p) tr C^k for k = 1, 2, 3, and jackknife standard errors; infinite where there are too few rows."""
     rows = np.concatenate(
         [_contrasts(geometry.deviations[geometry.groups == group]) for group in np.unique(geometry.groups)]
@@ -185,7 +192,7 @@ def spectral_moments(geometry: Geometry) -> tuple[Array, Array]:
     return values, errors
 
 
-def _contrasts(deviations: Array) -> Array:
+def _contrasts(deviations: FloatArray) -> FloatArray:
     """n - 1 uncorrelated rows from n deviations from their mean."""
     n = len(deviations)
     mirror = np.full(n, 1 / np.sqrt(n))
