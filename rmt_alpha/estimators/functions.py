@@ -107,10 +107,10 @@ def _one_source(source: SourceModel, direction: ArrayLike | None) -> SourceModel
                 "the alpha_ of a fitted AlphaRidgeClassifierCV"
             )
         return source
-    expected = f"{source.count} finite number{'s' if source.count > 1 else ''}"
+    expected = f"hold {source.count} finite number{'s' if source.count > 1 else ''}"
     vector = real_array("direction", direction, expected)
     if vector.shape != (source.count,):
-        raise ValueError(f"direction must be {expected}, got {direction!r}")
+        raise ValueError(f"direction must {expected}, got {direction!r}")
     weights, intercepts = source.mixed(vector)
     return SourceModel(weights[None], intercepts[None], True)
 

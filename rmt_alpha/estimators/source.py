@@ -156,7 +156,7 @@ def _no_extra_intercept(intercept: Any) -> None:
 
 
 def _from_array(coef: Any, outputs: int, features: int) -> tuple[FloatArray, bool]:
-    array = real_array("coef_source", coef, "None, an array, a fitted linear model, or a list of such models")
+    array = real_array("coef_source", coef, "be None, an array, a fitted linear model, or a list of them")
     if array.ndim not in (1, 2, 3):
         raise ValueError(f"coef_source must have 1, 2 or 3 dimensions, got shape {array.shape}")
     if array.shape[-1] != features:
@@ -181,7 +181,7 @@ def _from_array(coef: Any, outputs: int, features: int) -> tuple[FloatArray, boo
 
 
 def _intercepts(intercept: Any, count: int, outputs: int, single: bool) -> FloatArray:
-    array = np.atleast_1d(real_array("intercept_source", intercept, "a number or an array"))
+    array = np.atleast_1d(real_array("intercept_source", intercept, "be a number or an array"))
     if not single and outputs == 1 and array.ndim == 1 and array.size == count:
         array = array[:, None]
     try:

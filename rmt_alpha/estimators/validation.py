@@ -30,6 +30,7 @@ def sample_counts(sample_weight: Any, features: FloatArray) -> FloatArray:
     """
     if sample_weight is None:
         return np.ones(len(features))
+    _check_numbers("sample_weight", sample_weight, "be None or hold one number per sample")
     weights = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
     total = float(weights.sum())
     if not total > 0:
@@ -85,12 +86,19 @@ def check_alpha(value: Any, sources: int) -> FloatArray | None:
 
 
 def real_array(name: str, value: Any, expected: str) -> FloatArray:
-    """A finite float64 array of any shape."""
-    try:
-        np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be {expected}, got {value!r}") from None
+    """A finite float64 array of any shape; ``expected`` says what the argument must do, in the refusal."""
+    _check_numbers(name, value, expected)
     array: FloatArray = check_array(
         value, dtype=np.float64, ensure_2d=False, allow_nd=True, ensure_min_samples=0, input_name=name
     )
     return array
+
+
+def _check_numbers(name: str, value: Any, expected: str) -> None:
+    try:
+        np.asarray(value, dtype=np.float64)
+        numbers = value is not None and not isinstance(value, bool)
+    except (TypeError, ValueError):
+        numbers = False
+    if not numbers:
+        raise ValueError(f"{name} must {expected}, got {value!r}")
