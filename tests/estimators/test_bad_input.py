@@ -129,7 +129,7 @@ def test_sample_weights_that_are_no_numbers():
 
 
 def test_criteria_of_a_path():
-    with pytest.raises(ValueError, match="criterion must be one of 'consensus', .* got 'nonsense'"):
+    with pytest.raises(ValueError, match=r"criterion must be one of 'consensus', .* got 'nonsense'"):
         alpha_path(X, Y, W, 1.0).best_alpha("nonsense")
 
 

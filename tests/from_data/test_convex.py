@@ -213,9 +213,7 @@ def test_scores_far_out_on_the_wrong_side(size):
 def test_newton_says_where_it_ended(monkeypatch):
     _, path, _, _ = problem("n > p", LogisticLoss)
     monkeypatch.setattr(newton, "STEPS", 2)
-    with pytest.raises(
-        ConvergenceError, match=r"did not converge in 2 steps; .* may be \d\.\de.* too large"
-    ) as caught:
+    with pytest.raises(ConvergenceError, match=r"in 2 steps; .* \d\.\de\S+ too large") as caught:
         path.at(1e-3).solve(np.array([3.0, 3.0]))
     assert caught.value.best.residual > 0
     assert caught.value.best.steps == 2
