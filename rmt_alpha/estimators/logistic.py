@@ -103,6 +103,8 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
     ------
     ValueError
         If the data, the source, ``alpha``, ``gamma`` or ``criterion`` are refused; alpha must be finite.
+    ConvergenceError
+        If Newton's method ends without a minimum; ``best`` says where.
 
     See Also
     --------
@@ -203,6 +205,8 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
     ------
     ValueError
         If the data, the source, ``alpha``, ``gammas`` or ``criterion`` are refused; alpha must be finite.
+    ConvergenceError
+        If Newton's method ends without a minimum; ``best`` says where.
 
     See Also
     --------
