@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 
 import numpy as np
@@ -43,6 +44,12 @@ def test_equal_by_value(make):
     assert one != "something else"
     for other in OTHERS[make]:
         assert one != make(**other)
+
+
+@every_kind
+def test_members_can_be_listed(make):
+    assert {"__eq__", "__repr__"} < {name for name, _ in inspect.getmembers(make())}
+    assert not hasattr(make(), "nothing_of_the_kind")
 
 
 @every_kind

@@ -104,7 +104,7 @@ class _Problem:
     """Fits of one split, and what they predict for its test rows.
 
     The criteria look at ``judge``: another path where the rows were centred by their own mean
-    (`rmt_alpha.from_data.own_mean.judged_on`).
+    (`rmt_alpha.from_data.design.judged_on`).
     """
 
     split: Split
