@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -120,7 +119,7 @@ def zero_one_path(lines: LeaveOneOut, along: FloatArray | None = None) -> StepFu
     breakpoints = np.unique(ends[np.isfinite(ends)])
     size = breakpoints.size
 
-    def tally(positions: FloatArray, which: Any) -> FloatArray:
+    def tally(positions: FloatArray, which: BoolArray) -> FloatArray:
         """Weight of samples by the number of the breakpoint at which something happens to them."""
         places = np.searchsorted(breakpoints, positions[which])
         return np.asarray(np.bincount(places, weights=weights[which], minlength=size), dtype=np.float64)

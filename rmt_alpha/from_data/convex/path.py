@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.newton import minimise
 from rmt_alpha.from_data.convex.solution import ConvexSolution
@@ -36,7 +35,7 @@ class ConvexPath:
         What of them may be rounding.
     """
 
-    def __init__(self, design: Design, loss: LabelLoss, scores: FloatArray, rounding: Any = 0.0) -> None:
+    def __init__(self, design: Design, loss: LabelLoss, scores: FloatArray, rounding: Real = 0.0) -> None:
         self.design, self.loss = design, loss
         self.weights = design.root**2
         self.share = np.minimum(design.counts, 1.0) / design.total

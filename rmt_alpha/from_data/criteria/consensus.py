@@ -103,7 +103,9 @@ class _Line:
     def log_evidence(self, fit: RidgeFit, alphas: FloatArray, gram: FloatArray) -> FloatArray:
         return log_evidence(fit, _quadratic(_folded(gram, self.direction), -alphas))
 
-    def point(self, alpha: float) -> FloatArray:
+    def mean(self, gamma: float, weights: FloatArray) -> FloatArray:
+        """(1, alpha) at the mean kappa."""
+        alpha = self.alpha_unit * self.gamma_unit * float(_mean_kappa(weights)) / gamma
         return np.concatenate([[1.0], alpha * self.direction])
 
 
@@ -116,42 +118,41 @@ class Consensus(RidgeCriterion):
         self, path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None
     ) -> tuple[list[Choice], int]:
         """Weights for all ridges at once; the ridge of the grid nearest to their mean is taken."""
-        line = None
-        if point is None and path.sources:
-            line = _Line.of(path, gammas)
-            if not line.alpha_unit > 0:
-                line, point = None, np.concatenate([[1.0], np.zeros(path.sources)])
+        line = _Line.of(path, gammas) if point is None and path.sources else None
+        if line is None or not line.alpha_unit > 0:
+            nothing = np.concatenate([[1.0], np.zeros(path.sources)])
+            return self._for_given(path, gammas, nothing if point is None else point)
+        finite = [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)]
+        if not finite:
+            return Evidence().decide(path, gammas)
+        fits = [path.at(gammas[i]) for i in finite]
+        posterior = np.array([line.log_posterior(fit) for fit in fits])
+        table = 0.5 * logsumexp(posterior, axis=0) + np.array([_log_rest(line, fit) for fit in fits])
+        rows = dict(zip(finite, table, strict=True))
+        choices = []
+        for i, gamma in enumerate(gammas):
+            if i in rows:
+                choices.append(Choice(gamma, line.mean(gamma, rows[i]), float(logsumexp(rows[i]))))
+            else:  # an infinite ridge has no prior weight
+                choices.append(Choice(gamma, Evidence().choose(path.at(gamma)).point, -math.inf))
+        index = finite[_nearest(fits, logsumexp(table, axis=1))]
+        # At the ridge that is taken, kappa is the mean over all of them.
+        point = line.mean(gammas[index], logsumexp(table, axis=0))
+        choices[index] = Choice(gammas[index], point, choices[index].score)
+        return choices, index
+
+    def _for_given(
+        self, path: RidgePath, gammas: Sequence[float], point: FloatArray
+    ) -> tuple[list[Choice], int]:
+        """The ridge alone."""
         finite = [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)]
         if not finite:
             return Evidence().decide(path, gammas, point)
         fits = [path.at(gammas[i]) for i in finite]
-        logs = np.log([fit.gamma for fit in fits])
-        if line is None:
-            point = np.ones(1) if point is None else point
-            weights = np.array([self.score(fit, point) for fit in fits])
-            best = finite[int(np.abs(logs - softmax(weights) @ logs).argmin())]
-            scores = dict(zip(finite, weights.tolist(), strict=True))
-            return [Choice(g, point, scores.get(i, -math.inf)) for i, g in enumerate(gammas)], best
-        posterior = np.array([line.log_posterior(fit) for fit in fits])
-        table = 0.5 * logsumexp(posterior, axis=0) + np.array([_log_rest(line, fit) for fit in fits])
-        unit = line.alpha_unit * line.gamma_unit
-        choices = []
-        rows = dict(zip(finite, table, strict=True))
-        for i, gamma in enumerate(gammas):
-            if i in rows:
-                point, score = (
-                    line.point(unit * float(_mean_kappa(rows[i])) / gamma),
-                    float(logsumexp(rows[i])),
-                )
-            else:  # an infinite ridge has no prior weight
-                point, score = Evidence().choose(path.at(gamma)).point, -math.inf
-            choices.append(Choice(gamma, point, score))
-        kappa = float(_mean_kappa(logsumexp(table, axis=0)))
-        nearest = int(np.abs(logs - softmax(logsumexp(table, axis=1)) @ logs).argmin())
-        index = finite[nearest]
-        gamma = gammas[index]
-        choices[index] = Choice(gamma, line.point(unit * kappa / gamma), choices[index].score)
-        return choices, index
+        weights = np.array([self.score(fit, point) for fit in fits])
+        scores = dict(zip(finite, weights.tolist(), strict=True))
+        choices = [Choice(gamma, point, scores.get(i, -math.inf)) for i, gamma in enumerate(gammas)]
+        return choices, finite[_nearest(fits, weights)]
 
     def best(self, fit: RidgeFit) -> FloatArray:
         """The mean at one ridge."""
@@ -186,6 +187,12 @@ class Consensus(RidgeCriterion):
         kappas = _mean_kappa(table)
         alpha = line.alpha_unit * line.gamma_unit * kappas / fit.gamma
         return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
+
+
+def _nearest(fits: Sequence[RidgeFit], weights: FloatArray) -> int:
+    """Which ridge is nearest to the mean of log gamma with these logarithms of weights."""
+    logs = np.log([fit.gamma for fit in fits])
+    return int(np.abs(logs - softmax(weights) @ logs).argmin())
 
 
 def _log_rest(line: _Line, fit: RidgeFit) -> FloatArray:

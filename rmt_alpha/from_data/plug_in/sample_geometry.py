@@ -8,13 +8,12 @@ gives a U-statistic: the product of every sample with every other one, and none 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import linalg
 
 from rmt_alpha._core.by_value import ByValue
-from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.types import FloatArray, IntArray, Real
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
 
@@ -59,7 +58,7 @@ class SampleGeometry(ByValue):
     covariances: FloatArray
     deviations: FloatArray
     counts: FloatArray
-    groups: Any
+    groups: IntArray
     sizes: FloatArray
     share: float
     freedom: float
@@ -154,7 +153,7 @@ class SampleGeometry(ByValue):
         mean2 = mean2 + share**2 * length / left**2
         return self._products(mean2 - bias, self.overlaps - moved)
 
-    def _products(self, norm2: Any, overlaps: FloatArray) -> FloatArray:
+    def _products(self, norm2: Real, overlaps: FloatArray) -> FloatArray:
         """For norm2 of shape (...) and overlaps (..., k)."""
         among = self.sources @ self.sources.T
         inverse = np.linalg.pinv(among, rcond=1e-12, hermitian=True)
