@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rmt_alpha._core.by_value import ByValue
 from rmt_alpha._core.checks import as_real
 from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.criteria import DEFAULT, find_criterion
 from rmt_alpha.from_data.leave_one_out import ClassLaw
 from rmt_alpha.from_data.ridge_path import RidgeFit
@@ -18,7 +18,7 @@ from rmt_alpha.from_data.zero_one import StepFunction, zero_one_path
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AlphaPath(ByValue):
+class AlphaPath(Value):
     r"""Leave-one-out accuracy and risk as functions of all real alpha.
 
     .. math:: f_{-i}(x_i) = A_i + \alpha B_i

@@ -19,8 +19,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from scipy import linalg
 
-from rmt_alpha._core.by_value import ByValue
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.values import Value
 
 Array = FloatArray
 InterceptRule: TypeAlias = bool | Literal["shrunk"]
@@ -39,7 +39,7 @@ development splits (docs/from_data.md)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Design(ByValue):
+class Design(Value):
     r"""Features of one training set, decomposed once.
 
     Attributes

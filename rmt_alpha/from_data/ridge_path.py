@@ -8,14 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from rmt_alpha._core.by_value import ByValue
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design, centred
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 
 @dataclass(frozen=True, eq=False)
-class RidgeFit(ByValue):
+class RidgeFit(Value):
     r"""Residuals of the ridge fits of labels and source scores at one ridge.
 
     Attributes
@@ -106,7 +106,7 @@ class RidgeFit(ByValue):
 
 
 @dataclass(frozen=True, eq=False)
-class RidgePath(ByValue):
+class RidgePath(Value):
     """Labels and source scores in the coordinates of a `Design`.
 
     Attributes

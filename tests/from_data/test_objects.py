@@ -41,6 +41,7 @@ every_kind = pytest.mark.parametrize("make", OTHERS, ids=lambda make: make.__nam
 def test_equal_by_value(make):
     one = make()
     assert one == make()
+    assert len({one, make(), *(make(**other) for other in OTHERS[make])}) == 1 + len(OTHERS[make])
     assert one != "something else"
     for other in OTHERS[make]:
         assert one != make(**other)
@@ -55,7 +56,7 @@ def test_members_can_be_listed(make):
 @every_kind
 def test_pickles(make):
     one = make()
-    repr(one), str(one)  # what was computed once travels along
+    repr(one), str(one)
     assert pickle.loads(pickle.dumps(one)) == one
 
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from rmt_alpha._core.by_value import ByValue
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 from rmt_alpha.from_data.points import as_alpha, normalised
@@ -43,7 +43,7 @@ class FitPath(Protocol):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Choice(ByValue):
+class Choice(Value):
     """The best alpha at one ridge.
 
     Attributes

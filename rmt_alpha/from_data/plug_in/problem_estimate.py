@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from rmt_alpha._core.arithmetic import ARRAY
-from rmt_alpha._core.by_value import ByValue
 from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import InterceptRule
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry, spectral_moments
@@ -32,7 +32,7 @@ class Estimate(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ProblemEstimate(ByValue):
+class ProblemEstimate(Value):
     r"""What the theory says about data: estimates under x | y ~ N(y mu + c, C), and the curve they predict.
 
     Made by `estimate_problem`.

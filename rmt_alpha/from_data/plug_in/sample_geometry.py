@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from rmt_alpha._core.by_value import ByValue
 from rmt_alpha._core.types import FloatArray, IntArray, Real
+from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
 
@@ -22,7 +22,7 @@ NOISE_LEVEL = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class SampleGeometry(ByValue):
+class SampleGeometry(Value):
     """Estimates of the geometry of one binary problem.
 
     Attributes
