@@ -34,8 +34,8 @@ class SourceModel:
 
     Attributes
     ----------
-    weights : ndarray of shape (k, K, p)
-    intercepts : ndarray of shape (k, K)
+    weights, intercepts : ndarray of shape (k, K, p) and (k, K)
+        Of k sources with K outputs.
     single : bool
         Whether alpha is a scalar.
     """

@@ -68,22 +68,11 @@ def minimise(
     offset: FloatArray,
     start: FloatArray,
 ) -> Minimum:
-    """Minimise over coefficients (d, m).
+    """Minimise over coefficients (d, m), from ``start``.
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n, d)
-    penalty : ndarray of shape (d,)
-        P^2: 1, or 0 for what is not penalised.
-    weights : ndarray of shape (n,)
-    loss : LabelLoss
-    offset : ndarray of shape (n, m)
-    start : ndarray of shape (d, m)
-
-    Raises
-    ------
-    ConvergenceError
-        If rounding keeps the method from its tolerance; ``best`` is the `Minimum` so far.
+    For rows (n, d), penalty P^2 (d,), which is 1, or 0 for what is not penalised, weights omega (n,), and
+    offset (n, m).  Raises ConvergenceError if rounding keeps the method from its tolerance; its ``best`` is
+    the `Minimum` so far.
     """
     theta = start
     z = offset + rows @ theta

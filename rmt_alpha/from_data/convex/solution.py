@@ -29,6 +29,7 @@ class ConvexSolution:
     Attributes
     ----------
     minimum : Minimum
+        Coefficients and outputs, and the Hessian.
     rows : ndarray of shape (n, d)
         Features divided by the root of the ridge, and 1 with an intercept.
     weights : ndarray of shape (n,)
@@ -36,7 +37,9 @@ class ConvexSolution:
     share : ndarray of shape (n,)
         What leaving out takes from each weight: one sample, or all there is if that is less.
     loss : LabelLoss
+        The loss, with the labels.
     alpha : ndarray of shape (k,)
+        How much of each source is kept.
     scores : ndarray of shape (k, n, m)
         Outputs of the sources.
     """

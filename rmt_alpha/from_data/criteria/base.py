@@ -49,6 +49,7 @@ class Choice(Value):
     Attributes
     ----------
     gamma : float
+        The ridge, per sample.
     point : ndarray of shape (1 + k,)
         (1, alpha), or a direction (0, d).
     score : float

@@ -71,6 +71,7 @@ class Population:
     Attributes
     ----------
     spectrum : SpectrumEstimate
+        Eigenvalues of C.
     density : ndarray of shape (m,)
         q at the eigenvalues of the spectrum.
     products : ndarray of shape (1 + k, 1 + k)
