@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from rmt_alpha.experiments.study.protocols import Split
 from rmt_alpha.experiments.study.ridge_cv import ridge_cv_weights
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
-from rmt_alpha.from_data.design import Design
-from rmt_alpha.from_data.own_mean import judged_on
+from rmt_alpha.from_data.design import Design, judged_on
 from rmt_alpha.from_data.points import as_point
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
@@ -82,7 +81,7 @@ def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]
 
 def logistic_accuracies(split: Split, source: Array) -> dict[str, float]:
     """The same of the logistic estimator."""
-    from rmt_alpha.estimators.logistic_cv import AlphaLogisticRegressionCV
+    from rmt_alpha.estimators.logistic import AlphaLogisticRegressionCV
 
     model = AlphaLogisticRegressionCV(coef_source=source, fit_intercept=False)
     return _scored(
@@ -100,7 +99,7 @@ class _Problem:
     """Fits of one split, and what they predict for its test rows.
 
     The criteria look at ``judge``: another path where the rows were centred by their own mean
-    (`rmt_alpha.from_data.own_mean.judged_on`).
+    (`rmt_alpha.from_data.design.judged_on`).
     """
 
     split: Split

@@ -9,21 +9,18 @@ informative, in the sense of Gelman et al. (Annals of Applied Statistics 2, 2008
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from abc import abstractmethod
+from typing import NamedTuple
 
 import numpy as np
 
-from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
-from rmt_alpha.from_data.convex.solution import Solution
-from rmt_alpha.from_data.criteria.base import Choice, index_of_best
-from rmt_alpha.from_data.criteria.least_squares import solve_scaled
-from rmt_alpha.from_data.criteria.zero_one import half_width, nearest_best
-from rmt_alpha.from_data.design import EPS, Array
+from rmt_alpha.from_data.convex.solution import ConvexSolution
+from rmt_alpha.from_data.criteria.base import Choice, Criterion, accuracy_covariance, jackknife, solve_scaled
+from rmt_alpha.from_data.design import EPS
 from rmt_alpha.from_data.points import as_point
-from rmt_alpha.from_data.zero_one import StepFunction, zero_one_path
+from rmt_alpha.from_data.zero_one import StepFunction, nearest_best, zero_one_path
 
 PRECISION = 1e-10
 """A search ends when a sum over samples of log-losses would fall by less than this."""
@@ -38,44 +35,35 @@ class Local(NamedTuple):
     """A criterion at one alpha: a sum over samples, its slope, and a positive curvature."""
 
     value: float
-    slope: Array
-    curvature: Array
+    slope: FloatArray
+    curvature: FloatArray
 
 
-class ConvexCriterion(ABC):
-    """A way to choose alpha and to compare ridges."""
-
-    name: ClassVar[str]
+class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
+    """A criterion for any loss: minimised in alpha by Newton's method, with the weak prior."""
 
     @abstractmethod
-    def local(self, fit: ConvexFit, solution: Solution) -> Local:
+    def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
         """What is minimised, without the prior, as a quadratic function around an alpha."""
 
     @abstractmethod
-    def value(self, fit: ConvexFit, solution: Solution) -> float:
+    def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """The number that is minimised, without the prior."""
 
     @abstractmethod
-    def pulls(self, fit: ConvexFit, solution: Solution) -> tuple[Array, Array]:
+    def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
         """What one copy of each sample adds to slope (n, k) and curvature (n, k, k)."""
 
-    def score(self, fit: ConvexFit, solution: Solution) -> float:
+    def score(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """How good a solution is; larger is better, and comparable between ridges."""
         return -self.value(fit, solution) - _prior(fit.path.spread, solution.alpha)
 
-    def choose(self, fit: ConvexFit, point: Array | None = None) -> Choice:
+    def choose(self, fit: ConvexFit, point: FloatArray | None = None) -> Choice:
         """The choice at one ridge; with ``point`` = (1, alpha) that alpha is held."""
         alpha = self.search(fit) if point is None else point[1:]
-        return Choice(fit.gamma, as_point(alpha), self.score(fit, fit.solve(alpha)), 0.0)
+        return Choice(fit.gamma, as_point(alpha), self.score(fit, fit.solve(alpha)))
 
-    def decide(
-        self, path: ConvexPath, gammas: Sequence[float], point: Array | None = None
-    ) -> tuple[list[Choice], int]:
-        """The choice at every ridge, and which of them is best; with ``point`` that alpha is held."""
-        choices = [self.choose(path.at(gamma), point) for gamma in gammas]
-        return choices, index_of_best(choices)
-
-    def search(self, fit: ConvexFit) -> Array:
+    def search(self, fit: ConvexFit) -> FloatArray:
         """The alpha that minimises the criterion and the prior, from where the last search ended."""
         path, alpha = fit.path, fit.path.alpha
         if not path.sources:
@@ -100,15 +88,12 @@ class ConvexCriterion(ABC):
         path.alpha = alpha
         return alpha
 
-    def covariance(self, fit: ConvexFit, point: Array) -> Array:
-        """Jackknife covariance (k, k) of alpha at a fixed ridge; one step to alpha without each sample."""
+    def covariance(self, fit: ConvexFit, point: FloatArray) -> FloatArray:
+        """By the jackknife, with one step to alpha without each sample."""
         solution, path = fit.solve(point[1:]), fit.path
         here = _with_prior(self.local(fit, solution), path.spread, point[1:])
         pulls, bends = self.pulls(fit, solution)
-        counts, total = path.design.counts, path.design.total
-        moves = solve_scaled(here.curvature - bends, pulls)
-        centred = moves - counts @ moves / total
-        return np.asarray((total - 1.0) / total * (counts[:, None] * centred).T @ centred)
+        return jackknife(solve_scaled(here.curvature - bends, pulls), path.design)
 
 
 class LooLogLoss(ConvexCriterion):
@@ -116,21 +101,21 @@ class LooLogLoss(ConvexCriterion):
 
     name = "loo_log_loss"
 
-    def local(self, fit: ConvexFit, solution: Solution) -> Local:
+    def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
         """The sum, its exact slope, and the curvature that it has if the outputs are affine in alpha."""
         slopes, bends = self.pulls(fit, solution)
         counts = fit.path.design.counts
         return Local(self.value(fit, solution), counts @ slopes, np.tensordot(counts, bends, 1))
 
-    def value(self, fit: ConvexFit, solution: Solution) -> float:
+    def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """The sum."""
         return float(fit.path.design.counts @ fit.path.loss.value(solution.left_out))
 
-    def score(self, fit: ConvexFit, solution: Solution) -> float:
+    def score(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """Minus the mean."""
         return -self.value(fit, solution) / fit.path.design.total
 
-    def pulls(self, fit: ConvexFit, solution: Solution) -> tuple[Array, Array]:
+    def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
         """The loss at the outputs left out, which are kept as they are when another sample is left out."""
         loss, moved = fit.path.loss, solution.left_out_tangents
         slopes = np.einsum("ia,kia->ik", loss.gradient(solution.left_out), moved)
@@ -142,7 +127,7 @@ class LaplaceEvidence(ConvexCriterion):
 
     name = "evidence"
 
-    def local(self, fit: ConvexFit, solution: Solution) -> Local:
+    def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
         """Minus the logarithm, its slope, and the curvature of the fit (without that of the volume)."""
         design, minimum = fit.path.design, solution.minimum
         slope = np.einsum("i,ia,kia->k", design.counts, minimum.gradient, solution.scores)
@@ -152,13 +137,13 @@ class LaplaceEvidence(ConvexCriterion):
         slope = slope + solution.volume_gradient / 2
         return Local(self.value(fit, solution), slope, (curvature + curvature.T) / 2)
 
-    def value(self, fit: ConvexFit, solution: Solution) -> float:
+    def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """n times the objective, plus half the log determinant of its Hessian, up to a constant."""
         minimum = solution.minimum
         volume = float(np.log(np.diagonal(minimum.factor)).sum())
         return fit.path.design.total * minimum.value + volume
 
-    def pulls(self, fit: ConvexFit, solution: Solution) -> tuple[Array, Array]:
+    def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
         """Leaving out a sample moves the slope by its tangent times its slope where it is left out."""
         minimum, moved = solution.minimum, solution.tangents
         slopes = np.einsum("kia,ia->ik", moved, solution.left_out_gradient)
@@ -166,7 +151,7 @@ class LaplaceEvidence(ConvexCriterion):
         return slopes, np.einsum("jia,iab,kib->ijk", moved, inner, moved)
 
 
-class Consensus(ConvexCriterion):
+class ConvexConsensus(ConvexCriterion):
     """Least mean of minus the log evidence and the sum of leave-one-out log-losses.
 
     Both are log-losses of predicting the n labels: the evidence of predicting each from those before it, none
@@ -176,23 +161,23 @@ class Consensus(ConvexCriterion):
     name = "consensus"
     parts = (LaplaceEvidence(), LooLogLoss())
 
-    def local(self, fit: ConvexFit, solution: Solution) -> Local:
+    def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
         """The mean, its slope, and the mean curvature."""
         one, two = (part.local(fit, solution) for part in self.parts)
         slope, curvature = (one.slope + two.slope) / 2, (one.curvature + two.curvature) / 2
         return Local((one.value + two.value) / 2, slope, curvature)
 
-    def value(self, fit: ConvexFit, solution: Solution) -> float:
+    def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """The mean."""
         return sum(part.value(fit, solution) for part in self.parts) / 2
 
-    def pulls(self, fit: ConvexFit, solution: Solution) -> tuple[Array, Array]:
+    def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
         """Means of those of the parts."""
         (slopes, bends), (others, more) = (part.pulls(fit, solution) for part in self.parts)
         return (slopes + others) / 2, (bends + more) / 2
 
 
-class LooAccuracy(LooLogLoss):
+class ConvexLooAccuracy(LooLogLoss):
     """Largest leave-one-out accuracy.
 
     The lines that touch the leave-one-out scores where the log-loss is least give the accuracy along the
@@ -202,7 +187,7 @@ class LooAccuracy(LooLogLoss):
 
     name = "loo_accuracy"
 
-    def choose(self, fit: ConvexFit, point: Array | None = None) -> Choice:
+    def choose(self, fit: ConvexFit, point: FloatArray | None = None) -> Choice:
         """See the class; between equal accuracies the smaller log-loss wins."""
         alpha = super().search(fit) if point is None else point[1:]
         best = self._choice(fit, alpha)
@@ -213,38 +198,25 @@ class LooAccuracy(LooLogLoss):
                 best = max(best, other, key=lambda one: (one.score, one.tie))
         return best
 
-    def _choice(self, fit: ConvexFit, alpha: Array) -> Choice:
+    def _choice(self, fit: ConvexFit, alpha: FloatArray) -> Choice:
         solution = fit.solve(alpha)
         accuracy = fit.leave_one_out(alpha).accuracy(as_point(alpha))
         return Choice(fit.gamma, as_point(alpha), accuracy, -self.value(fit, solution))
 
-    def covariance(self, fit: ConvexFit, point: Array) -> Array:
-        """From half the width of the alphas that are not worse by more than one paired standard error."""
+    def covariance(self, fit: ConvexFit, point: FloatArray) -> FloatArray:
+        """From the alphas that are not worse by more than one paired standard error."""
         alpha = point[1:]
-        along = alpha if alpha.any() else np.ones_like(alpha)
-        width = half_width(fit.leave_one_out(alpha), along, 1.0 if alpha.any() else 0.0)
-        if np.isinf(width):
-            return np.full((alpha.size,) * 2, np.inf)
-        return np.asarray(width**2 * np.outer(along, along))
+        some = bool(alpha.any())
+        along = alpha if some else np.ones_like(alpha)
+        return accuracy_covariance(fit.leave_one_out(alpha), along, 1.0 if some else 0.0)
 
 
-CRITERIA: dict[str, type[ConvexCriterion]] = {
-    kind.name: kind for kind in (Consensus, LaplaceEvidence, LooLogLoss, LooAccuracy)
-}
-DEFAULT = Consensus.name
-
-
-def find_convex_criterion(name: object) -> ConvexCriterion:
-    """The criterion of that name."""
-    return CRITERIA[check_choice("criterion", name, tuple(CRITERIA))]()
-
-
-def _prior(spread: Array, alpha: Array) -> float:
+def _prior(spread: FloatArray, alpha: FloatArray) -> float:
     """Minus the logarithm of the prior, up to a constant."""
     return float(alpha @ spread @ alpha) / (2 * SCALE**2)
 
 
-def _with_prior(local: Local, spread: Array, alpha: Array) -> Local:
+def _with_prior(local: Local, spread: FloatArray, alpha: FloatArray) -> Local:
     weight = spread / SCALE**2
     return Local(local.value + _prior(spread, alpha), local.slope + weight @ alpha, local.curvature + weight)
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.arithmetic import Arithmetic
-from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.score_moments import ScoreMoments
-from rmt_alpha.from_data.spectrum import SpectrumEstimate
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.from_data.leave_one_out import ScoreMoments
+from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 
@@ -40,7 +40,7 @@ class RidgeLaw:
     inverse: float
     energy: float
 
-    def moments(self, products: Array) -> ScoreMoments:
+    def moments(self, products: FloatArray) -> ScoreMoments:
         r"""Law of the score for these inner products of mu and the sources, (..., 1 + k, 1 + k).
 
         .. math:: w = (C + \kappa)^{-1} \Big((1 - m)\, \mu + \kappa \sum_k \alpha_k w_k\Big), \quad
@@ -71,6 +71,7 @@ class Population:
     Attributes
     ----------
     spectrum : SpectrumEstimate
+        Eigenvalues of C.
     density : ndarray of shape (m,)
         q at the eigenvalues of the spectrum.
     products : ndarray of shape (1 + k, 1 + k)
@@ -78,8 +79,8 @@ class Population:
     """
 
     spectrum: SpectrumEstimate
-    density: Array
-    products: Array
+    density: FloatArray
+    products: FloatArray
 
     def law(self, gamma: float, n: float) -> RidgeLaw:
         """What the spectrum alone says about a ridge fit on n samples."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from rmt_alpha._core.arithmetic import ARRAY
 from rmt_alpha._core.checks import as_real, check_range
-from rmt_alpha.from_data.geometry import Geometry
-from rmt_alpha.from_data.population import Population
-from rmt_alpha.from_data.spectral_moments import spectral_moments
+from rmt_alpha._core.values import Value
+from rmt_alpha.from_data.design import InterceptRule
+from rmt_alpha.from_data.plug_in.population import Population
+from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry, spectral_moments
 from rmt_alpha.problems.ranges import RIDGE, SAMPLES
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
@@ -29,19 +31,19 @@ class Estimate(NamedTuple):
         return f"{self.value:.4g} +- {self.stderr:.2g}"
 
 
-@dataclass(frozen=True, eq=False)
-class ProblemEstimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProblemEstimate(Value):
     r"""What the theory says about data: estimates under x | y ~ N(y mu + c, C), and the curve they predict.
 
     Made by `estimate_problem`.
 
     Parameters
     ----------
-    geometry : Geometry
+    geometry : SampleGeometry
         Means, overlaps and covariances of the sample.
     n, p : float and int
         Target samples and features.
-    fit_intercept : bool
+    fit_intercept : bool or "shrunk"
         Whether the classes may lie around any point c, or only around 0.
 
     Examples
@@ -61,10 +63,10 @@ class ProblemEstimate:
     accuracy 0.903 with four times the samples
     """
 
-    geometry: Geometry
+    geometry: SampleGeometry
     n: float
     p: int
-    fit_intercept: bool
+    fit_intercept: InterceptRule
 
     @cached_property
     def mean_norm2(self) -> Estimate:
@@ -141,7 +143,7 @@ class ProblemEstimate:
         """Estimated spectrum, and how mean and source lie in it."""
         return self.geometry.population()
 
-    def curve(self, gamma: Any, n: Any = None) -> AlphaCurve:
+    def curve(self, gamma: ArrayLike, n: float | None = None) -> AlphaCurve:
         """The predicted law of the fine-tuned score as a function of alpha.
 
         Parameters
@@ -156,13 +158,17 @@ class ProblemEstimate:
         -------
         AlphaCurve
         """
-        gamma = np.asarray(as_real("gamma", gamma), dtype=np.float64)
-        check_range("gamma", gamma, RIDGE)
-        if not (gamma > 0).all():
-            raise ValueError(f"gamma must be positive, got {gamma}")
+        ridges = np.asarray(as_real("gamma", gamma), dtype=np.float64)
+        check_range("gamma", ridges, RIDGE)
+        if not (ridges > 0).all():
+            raise ValueError(f"gamma must be positive, got {ridges}")
         n = self.n if n is None else as_real("n", n)
         check_range("n", n, SAMPLES)
-        return self.population.curve(gamma[()], n, ARRAY)
+        return self.population.curve(ridges[()], n, ARRAY)
+
+    def __repr__(self) -> str:
+        numbers = f"|mu|^2={self.geometry.norm2:.4g}, <w, mu>={self.overlap}"
+        return f"ProblemEstimate(n={self.n:g}, p={self.p}, {numbers})"
 
     def __str__(self) -> str:
         rows = {

@@ -8,21 +8,21 @@ gives a U-statistic: the product of every sample with every other one, and none 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import linalg
 
-from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.population import Population
-from rmt_alpha.from_data.spectrum import SpectrumEstimate
+from rmt_alpha._core.types import FloatArray, IntArray, Real
+from rmt_alpha._core.values import Value
+from rmt_alpha.from_data.plug_in.population import Population
+from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
 
 NOISE_LEVEL = 1e-10
 """Eigenvalues below this fraction of the largest are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
-class Geometry:
+class SampleGeometry(Value):
     """Estimates of the geometry of one binary problem.
 
     Attributes
@@ -51,22 +51,28 @@ class Geometry:
         Degrees of freedom of the pooled covariance.
     """
 
-    mean: Array
+    mean: FloatArray
     norm2: float
-    sources: Array
-    overlaps: Array
-    covariances: Array
-    deviations: Array
-    counts: Array
-    groups: Any
-    sizes: Array
+    sources: FloatArray
+    overlaps: FloatArray
+    covariances: FloatArray
+    deviations: FloatArray
+    counts: FloatArray
+    groups: IntArray
+    sizes: FloatArray
     share: float
     freedom: float
 
     @classmethod
     def from_samples(
-        cls, features: Array, labels: Array, sources: Array, counts: Array, *, centred: bool
-    ) -> Geometry:
+        cls,
+        features: FloatArray,
+        labels: FloatArray,
+        sources: FloatArray,
+        counts: FloatArray,
+        *,
+        centred: bool,
+    ) -> SampleGeometry:
         """From features (n, p), labels -1 and +1 of shape (n,), sources (k, p) and counts (n,).
 
         ``centred`` says that the classes lie at -mu and +mu around 0; else around any point.
@@ -115,7 +121,7 @@ class Geometry:
         """mu_hat^T C mu_hat, with the pooled covariance for C."""
         return float(self.counts @ np.square(self.deviations @ self.mean) / self.freedom)
 
-    def eigenvalues(self) -> Array:
+    def eigenvalues(self) -> FloatArray:
         """Positive eigenvalues of the pooled covariance, ascending."""
         scaled = np.sqrt(self.counts / self.freedom)[:, None] * self.deviations
         small = scaled @ scaled.T if len(scaled) <= scaled.shape[1] else scaled.T @ scaled
@@ -132,7 +138,7 @@ class Geometry:
             density = spectrum.masses
         return Population(spectrum, density, self._products(self.norm2, self.overlaps))
 
-    def products_without(self) -> Array:
+    def products_without(self) -> FloatArray:
         """Inner products of mu and the sources, estimated without one sample each; (n, 1 + k, 1 + k)."""
         left, share = self.sizes - 1.0, self.share
         moved = share * (self.deviations @ self.sources.T) / left[:, None]
@@ -147,7 +153,7 @@ class Geometry:
         mean2 = mean2 + share**2 * length / left**2
         return self._products(mean2 - bias, self.overlaps - moved)
 
-    def _products(self, norm2: Any, overlaps: Array) -> Array:
+    def _products(self, norm2: Real, overlaps: FloatArray) -> FloatArray:
         """For norm2 of shape (...) and overlaps (..., k)."""
         among = self.sources @ self.sources.T
         inverse = np.linalg.pinv(among, rcond=1e-12, hermitian=True)
@@ -157,3 +163,38 @@ class Geometry:
         products[..., 1:, 1:] = among
         products[..., 0, 1:] = products[..., 1:, 0] = overlaps
         return products
+
+
+def spectral_moments(geometry: SampleGeometry) -> tuple[FloatArray, FloatArray]:
+    """(1/p) tr C^k for k = 1, 2, 3, and jackknife standard errors; infinite where there are too few rows."""
+    rows = np.concatenate(
+        [_contrasts(geometry.deviations[geometry.groups == group]) for group in np.unique(geometry.groups)]
+    )
+    n, p = rows.shape
+    gram = rows @ rows.T
+    own = gram.diagonal().copy()
+    np.fill_diagonal(gram, 0.0)
+    squares = np.square(gram).sum(axis=1)
+    cubes = np.einsum("ij,ij->i", gram @ gram, gram)
+    # U-statistics of order k, and what leaving out row i makes of them: (k row_i of n sums, (n)_k tuples).
+    values, errors = np.full(3, np.nan), np.full(3, np.inf)
+    for order, row in enumerate((own, squares, cubes), 1):
+        tuples = float(np.prod(np.arange(n, n - order, -1)))
+        if tuples <= 0:
+            values[order - 1] = 0.0
+            continue
+        values[order - 1] = row.sum() / tuples / p
+        fewer = float(np.prod(np.arange(n - 1, n - 1 - order, -1)))
+        if fewer > 0:
+            without = (row.sum() - order * row) / fewer / p
+            errors[order - 1] = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
+    return values, errors
+
+
+def _contrasts(deviations: FloatArray) -> FloatArray:
+    """n - 1 uncorrelated rows from n deviations from their mean."""
+    n = len(deviations)
+    mirror = np.full(n, 1 / np.sqrt(n))
+    mirror[0] += 1.0
+    mirror /= np.linalg.norm(mirror)
+    return np.asarray((deviations - 2 * mirror[:, None] * (mirror @ deviations))[1:])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from rmt_alpha.from_data.design import Array
+from rmt_alpha._core.types import FloatArray
 
 ATOMS, RIDGES = 60, 40
 STEPS = 100 * ATOMS
@@ -36,12 +36,12 @@ class SpectrumEstimate:
         Dimension.
     """
 
-    values: Array
-    masses: Array
+    values: FloatArray
+    masses: FloatArray
     p: int
 
     @classmethod
-    def from_sample(cls, eigenvalues: Array, freedom: float, p: int) -> SpectrumEstimate:
+    def from_sample(cls, eigenvalues: FloatArray, freedom: float, p: int) -> SpectrumEstimate:
         """From the positive eigenvalues of a sample covariance with ``freedom`` degrees of freedom."""
         eigenvalues = eigenvalues[eigenvalues > 0]
         if not eigenvalues.size:
@@ -62,13 +62,13 @@ class SpectrumEstimate:
         kept = masses > 0
         return cls(values[kept], masses[kept] / masses[kept].sum(), p)
 
-    def tilted(self, mean: float) -> Array:
+    def tilted(self, mean: float) -> FloatArray:
         """Masses proportional to mass * value^t whose mean is ``mean``, as near as can be."""
         if self.values.size == 1:
             return np.ones(1)
         logs = np.log(self.values / self.values.max())
 
-        def weights(t: float) -> Array:
+        def weights(t: float) -> FloatArray:
             exponent = np.log(self.masses) + t * logs
             raw = np.exp(exponent - exponent.max())
             return np.asarray(raw / raw.sum())
@@ -79,7 +79,7 @@ class SpectrumEstimate:
             low, high = (middle, high) if weights(middle) @ self.values < mean else (low, middle)
         return weights((low + high) / 2)
 
-    def kappa(self, gammas: Array, n: float) -> Array:
+    def kappa(self, gammas: FloatArray, n: float) -> FloatArray:
         r"""Effective ridges for n samples: the root of kappa = gamma + (kappa/n) sum lambda/(lambda + kappa).
 
         Newton's iterates from gamma + tr C / n descend to it, because the right-hand side is concave in
@@ -99,7 +99,7 @@ class SpectrumEstimate:
         return np.asarray(kappa)
 
 
-def sample_kappa(eigenvalues: Array, freedom: float, gammas: Array) -> Array:
+def sample_kappa(eigenvalues: FloatArray, freedom: float, gammas: FloatArray) -> FloatArray:
     """Effective ridges estimated from sample eigenvalues, 1/kappa = (1/nu) tr (S + gamma)^-1."""
     gammas = np.asarray(gammas, dtype=np.float64)[..., None]
     missing = max(freedom - eigenvalues.size, 0.0)
