@@ -20,6 +20,7 @@ from typing import Any
 import matplotlib as mpl
 from threadpoolctl import threadpool_limits
 
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
 from rmt_alpha.experiments.figures.registry import FigureModule, load, select
 from rmt_alpha.plotting import style
@@ -72,8 +73,8 @@ class Summary:
 
 def reproduce(
     names: str | Iterable[str] | None = None,
-    out: str | os.PathLike[str] = "reproduced",
-    data: str | os.PathLike[str] | None = None,
+    out: FilePath = "reproduced",
+    data: FilePath | None = None,
     quick: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Summary:
@@ -143,9 +144,7 @@ def reproduce(
     return summary
 
 
-def render(
-    module: FigureModule, *, data: str | os.PathLike[str] | None = None, quick: bool = False
-) -> dict[str, bytes]:
+def render(module: FigureModule, *, data: FilePath | None = None, quick: bool = False) -> dict[str, bytes]:
     """Make one figure: the names of its files and their contents.
 
     Parameters

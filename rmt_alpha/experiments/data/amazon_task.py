@@ -15,7 +15,6 @@ these experiments is an oracle's, not a method.  Accuracy is signed (not folded 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,10 +22,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
+from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.datasets import class_mean, load_amazon, standardise
 from rmt_alpha.problems.transfer import TransferProblem
 
-Array = NDArray[np.float64]
+Array = FloatArray
 Rows = NDArray[np.intp]
 
 
@@ -135,7 +135,7 @@ def load_task(
     *,
     n_source: int = 2000,
     gamma_source: float = 1.0,
-    data: str | os.PathLike[str] | None = None,
+    data: FilePath | None = None,
 ) -> AmazonTask:
     """Load two domains and train the source classifier.
 

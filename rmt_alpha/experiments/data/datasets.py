@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
 
 DATA_VARIABLE = "RMT_ALPHA_DATA"
@@ -56,8 +57,8 @@ class LabelledData:
     """
 
     name: str
-    features: NDArray[np.float64]
-    labels: NDArray[np.float64]
+    features: FloatArray
+    labels: FloatArray
 
 
 _AMAZON_SOURCE = (
@@ -84,7 +85,7 @@ AMAZON_DOMAINS = tuple(AMAZON_FILES)
 """``("book", "dvd", "elec", "kitchen")``."""
 
 
-def data_folder(data: str | os.PathLike[str] | None = None) -> Path:
+def data_folder(data: FilePath | None = None) -> Path:
     """The folder that holds the data files: ``data``, else ``$RMT_ALPHA_DATA``, else the user's cache.
 
     Parameters
@@ -111,7 +112,7 @@ def data_folder(data: str | os.PathLike[str] | None = None) -> Path:
     return Path(pooch.os_cache("rmt_alpha"))
 
 
-def fetch(file: RemoteFile, data: str | os.PathLike[str] | None = None) -> Path:
+def fetch(file: RemoteFile, data: FilePath | None = None) -> Path:
     """Path of a checked copy of ``file``, downloaded into the data folder if it is not there.
 
     Parameters
@@ -182,7 +183,7 @@ def _unavailable(file: RemoteFile, folder: Path, error: OSError) -> DatasetUnava
     )
 
 
-def load_amazon(domain: str, data: str | os.PathLike[str] | None = None) -> LabelledData:
+def load_amazon(domain: str, data: FilePath | None = None) -> LabelledData:
     """Amazon reviews of one domain: 400 word features per review, +1 for a positive review.
 
     The files store 1 for a positive and 0 for a negative review; here the label is +1.0 or -1.0.  The rows
@@ -232,7 +233,7 @@ def load_amazon(domain: str, data: str | os.PathLike[str] | None = None) -> Labe
     return LabelledData(domain, features, labels)
 
 
-def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
+def standardise(features: FloatArray) -> FloatArray:
     r"""Columns with mean 0 and variance 1: :math:`(x - \bar x) / s`, with s = 1 for a constant column.
 
     Parameters
@@ -255,7 +256,7 @@ def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(centred / scale, dtype=np.float64)
 
 
-def deviations(features: NDArray[np.float64]) -> NDArray[np.float64]:
+def deviations(features: FloatArray) -> FloatArray:
     """Standard deviations of the columns (divided by n_samples), 1 for a constant column.
 
     Parameters
@@ -274,7 +275,7 @@ def deviations(features: NDArray[np.float64]) -> NDArray[np.float64]:
     return _deviations(features)[0]
 
 
-def _deviations(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _deviations(features: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
     centre = features.mean(axis=0)
     deviation = features.std(axis=0)
     # The computed deviation of a constant column c is rounding error of order eps |c| sqrt(n), rarely 0.
@@ -283,7 +284,7 @@ def _deviations(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
     return np.where(constant, 1.0, deviation), constant
 
 
-def class_mean(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+def class_mean(features: FloatArray, labels: FloatArray) -> FloatArray:
     r"""Half the difference of the class means, :math:`\hat\mu = (\bar x_{+} - \bar x_{-}) / 2`.
 
     In the model x ~ N(y mu, C) this is the mean mu; its squared norm overestimates ||mu||^2 by about

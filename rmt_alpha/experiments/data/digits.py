@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.datasets import LabelledData, RemoteFile, fetch
 
 _SOURCE = "https://raw.githubusercontent.com/anax32/data/c7634e4b6122b2227c50a71ba962d63fe2856c16/mnist/"
@@ -24,7 +24,7 @@ LABELS = RemoteFile(
 )
 
 
-def load_digit_pair(positive: int, negative: int, data: str | os.PathLike[str] | None = None) -> LabelledData:
+def load_digit_pair(positive: int, negative: int, data: FilePath | None = None) -> LabelledData:
     """Images of two digits: +1 for the first, -1 for the second; as many of each, in the order of the file.
 
     Parameters

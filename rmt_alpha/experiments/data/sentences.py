@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.datasets import LabelledData, RemoteFile, fetch
 
-Array = NDArray[np.float64]
+Array = FloatArray
 Texts = list[tuple[str, float]]
 
 ENCODER_VARIABLE = "RMT_ALPHA_ENCODER"
@@ -61,7 +61,7 @@ SST_FILE = RemoteFile(
 )
 
 
-def load_rt_polarity(data: str | os.PathLike[str] | None = None) -> Texts:
+def load_rt_polarity(data: FilePath | None = None) -> Texts:
     """5331 positive sentences from film reviews (+1), then as many negative ones (-1).
 
     Collected by B. Pang and L. Lee, "Seeing stars: exploiting class relationships for sentiment
@@ -84,7 +84,7 @@ def load_rt_polarity(data: str | os.PathLike[str] | None = None) -> Texts:
     ]
 
 
-def load_sst2(data: str | os.PathLike[str] | None = None) -> Texts:
+def load_sst2(data: FilePath | None = None) -> Texts:
     """67,349 phrases of the training set of SST-2 with labels +1 and -1.
 
     R. Socher et al., "Recursive deep models for semantic compositionality over a sentiment treebank", EMNLP
@@ -105,9 +105,7 @@ def load_sst2(data: str | os.PathLike[str] | None = None) -> Texts:
         return [(text.strip(), 1.0 if label == "1" else -1.0) for text, label in rows]
 
 
-def disjoint_sentences(
-    collection: str, data: str | os.PathLike[str] | None = None, per_class: int = PER_CLASS
-) -> Texts:
+def disjoint_sentences(collection: str, data: FilePath | None = None, per_class: int = PER_CLASS) -> Texts:
     """A random sample of one collection, balanced, that shares no text with that of the other.
 
     Parameters
@@ -176,7 +174,7 @@ def _in_half(text: str) -> bool:
     return hashlib.sha256(_plain(text).encode()).digest()[0] % 2 == 0
 
 
-def use_model(folder: str | os.PathLike[str]) -> None:
+def use_model(folder: FilePath) -> None:
     """Use the encoder in ``folder`` from now on, in this process and those it starts."""
     if not (Path(folder) / "config.json").is_file():
         raise ValueError(
@@ -198,7 +196,7 @@ def encoder_folder() -> Path:
     return Path(found.origin).parent / "model"
 
 
-def embed(texts: Sequence[str], *, cache: str | os.PathLike[str] | None = None) -> Array:
+def embed(texts: Sequence[str], *, cache: FilePath | None = None) -> Array:
     """Mean of the last hidden states over the tokens of each text, scaled to length 1; kept on disk.
 
     Parameters
@@ -233,7 +231,7 @@ def _file_digest(file: Path, _changed: int) -> bytes:
         return hashlib.file_digest(stream, "sha256").digest()
 
 
-def _cache_folder(cache: str | os.PathLike[str] | None) -> Path:
+def _cache_folder(cache: FilePath | None) -> Path:
     named = cache or os.environ.get(CACHE_VARIABLE)
     if named:
         return Path(named).expanduser()
@@ -267,7 +265,7 @@ def _encode(texts: Sequence[str], model: Path) -> Array:
 
 
 def embedded_pair(
-    source: str, target: str, *, data: str | os.PathLike[str] | None = None
+    source: str, target: str, *, data: FilePath | None = None
 ) -> tuple[LabelledData, LabelledData]:
     """Embeddings of the two collections, without a text in common.
 

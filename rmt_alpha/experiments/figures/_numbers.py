@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rmt_alpha._core.types import FloatArray
+
 Table = tuple[list[str], list[list[Any]]]
 """Header and rows of a CSV file."""
 
@@ -47,14 +49,14 @@ def joined(*tables: Table) -> Table:
     return tables[0][0], [row for _, rows in tables for row in rows]
 
 
-def or_word(values: NDArray[np.float64], word: str) -> NDArray[np.object_]:
+def or_word(values: FloatArray, word: str) -> NDArray[np.object_]:
     """The values, with a word where they are not finite."""
     return np.where(np.isfinite(values), values.astype(object), word)
 
 
 def beside_theory(
     names: tuple[str, ...], theory: ArrayLike, simulated: ArrayLike, stderr: ArrayLike, axis: int = 0
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, FloatArray]:
     """Columns ``NAME_theory``, ``NAME_simulated`` and ``NAME_standard_error``; ``axis`` has the names."""
     three = [np.moveaxis(np.asarray(values), axis, 0) for values in (theory, simulated, stderr)]
     return {
@@ -62,3 +64,12 @@ def beside_theory(
         for q, name in enumerate(names)
         for kind, values in zip(KINDS, three, strict=True)
     }
+
+
+def mean_and_source(
+    p: int, length: float, cosine: float, source_length: float
+) -> tuple[FloatArray, FloatArray]:
+    """A mean and a source vector of these lengths and this cosine, spread over all features alike."""
+    mean = np.full(p, length / np.sqrt(p))
+    across = np.where(np.arange(p) % 2, -1.0, 1.0) / np.sqrt(p)
+    return mean, source_length * (cosine * mean / length + np.sqrt(1 - cosine**2) * across)

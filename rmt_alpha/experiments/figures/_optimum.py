@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import optimize
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation import Draws
 from rmt_alpha.simulation.mixtures.draws import MixtureDraws
 
@@ -47,7 +48,7 @@ def simulated_mixture_optimum(draws: MixtureDraws, guess: float) -> tuple[float,
     """
     step = MIXTURE_STEP * abs(guess)
 
-    def slopes(alpha: float) -> NDArray[np.float64]:
+    def slopes(alpha: float) -> FloatArray:
         around = draws.at(np.array([alpha - step, alpha + step])).accuracy
         return np.asarray((around[:, 1] - around[:, 0]) / (2 * step))
 
@@ -55,7 +56,7 @@ def simulated_mixture_optimum(draws: MixtureDraws, guess: float) -> tuple[float,
     return _root(slopes, low, high, lambda _: step, 1e-9)
 
 
-def best_ridge(value: Callable[[float], float], gammas: NDArray[np.float64], on_grid: ArrayLike) -> float:
+def best_ridge(value: Callable[[float], float], gammas: FloatArray, on_grid: ArrayLike) -> float:
     """The maximiser of ``value`` near the best grid point; inf if that is the last one."""
     k = int(np.argmax(on_grid))
     if k == gammas.size - 1:
@@ -68,7 +69,7 @@ def best_ridge(value: Callable[[float], float], gammas: NDArray[np.float64], on_
 
 
 def _root(
-    slopes: Callable[[float], NDArray[np.float64]],
+    slopes: Callable[[float], FloatArray],
     low: float,
     high: float,
     step_at: Callable[[float], float],
@@ -83,7 +84,7 @@ def _root(
     return best, float(own.std(ddof=1) / np.sqrt(own.size) / abs(curvature))
 
 
-def _slopes(draws: Draws, alpha: float) -> NDArray[np.float64]:
+def _slopes(draws: Draws, alpha: float) -> FloatArray:
     """Derivative in alpha of the accuracy of every draw."""
     (b0, b1), (q00, q01, q11) = draws.mean_coefficients.T, draws.variance_coefficients.T
     variance = q00 + alpha * (2 * q01 + alpha * q11)

@@ -11,11 +11,10 @@ does, for better (alpha > 0) and for worse (alpha < 0); at alpha = 0 it is withi
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 from matplotlib.figure import Figure
 
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import load_task, split_accuracies
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
@@ -30,7 +29,7 @@ SEEDS = (123, 404, 1337)
 REPEATS = 10
 
 
-def compute(quick: bool = False, data: str | os.PathLike[str] | None = None) -> Numbers:
+def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
     """Measure and predict; accuracies are fractions, signed.
 
     ``accuracy`` has shape (n_pairs, n_splits, n_alphas), ``accuracy_at_optimum`` is measured at the alpha* of

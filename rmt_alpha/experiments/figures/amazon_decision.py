@@ -7,12 +7,11 @@ predicted law of the score is N(y mean, std^2) for class y.
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import affine_scores, draw_splits, load_task
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, joined, table
 from rmt_alpha.plotting import style
@@ -27,7 +26,7 @@ N_SOURCE, N_TARGET, GAMMA_SOURCE, GAMMA = 2000, 100, 1.0, 1.0
 SEED = 123
 
 
-def compute(quick: bool = False, data: str | os.PathLike[str] | None = None) -> Numbers:
+def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
     """Train on one split and score its test rows: one array (n_alphas, n_test) per pair, and its labels.
 
     ``mean``, ``std`` and ``predicted_accuracy`` are predicted, for the label times the score.

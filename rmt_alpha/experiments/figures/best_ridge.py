@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, or_word, table
 from rmt_alpha.experiments.figures._optimum import best_ridge
 from rmt_alpha.plotting import style
@@ -34,7 +34,7 @@ NEEDS_DATA = False
 P, SAMPLES, SOURCE_SAMPLES, SOURCE_RIDGE = 200, 100, 400, 0.2
 LENGTH, BETA = 1.2, 0.6
 FALLING = np.arange(1.0, P + 1) ** -0.5
-SPECTRA: tuple[tuple[str, NDArray[np.float64] | None], ...] = (
+SPECTRA: tuple[tuple[str, FloatArray | None], ...] = (
     ("uncorrelated", None),
     ("spiked: 20 variances of 10, the rest 1", np.where(np.arange(P) < 20, 10.0, 1.0)),
     (r"power law: variances $\propto 1/\sqrt{i}$", FALLING * P / FALLING.sum()),
@@ -47,7 +47,7 @@ POINTS = (0.01, 0.1, 1.0, 10.0, 300.0)
 SEED = 2521
 
 
-def problem(variances: NDArray[np.float64] | None, gamma: float) -> TransferProblem | FineTuning:
+def problem(variances: FloatArray | None, gamma: float) -> TransferProblem | FineTuning:
     """The problem of one point; the isotropic one in a few numbers, which is faster to simulate."""
     if variances is None:
         norms = {"mu": LENGTH, "mu_orth": LENGTH}
@@ -59,14 +59,14 @@ def problem(variances: NDArray[np.float64] | None, gamma: float) -> TransferProb
     return FineTuning(task, RidgeSource(source_task, SOURCE_SAMPLES, SOURCE_RIDGE), SAMPLES, gamma)
 
 
-def predict(variances: NDArray[np.float64] | None, gamma: float) -> tuple[float, NDArray[np.float64]]:
+def predict(variances: FloatArray | None, gamma: float) -> tuple[float, FloatArray]:
     """alpha*, and the accuracy at 0, 1 and alpha*."""
     curve = problem(variances, gamma).curve()
     best = curve.optimal_alpha()
     return best, np.asarray(curve.accuracy(np.array([0.0, 1.0, best])))
 
 
-def _accuracy(k: int, variances: NDArray[np.float64] | None, gamma: float) -> float:
+def _accuracy(k: int, variances: FloatArray | None, gamma: float) -> float:
     return float(predict(variances, gamma)[1][k])
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, table
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -31,9 +31,7 @@ SEED = 2532
 
 def problem(gamma: float) -> FineTuning:
     """Two balanced classes, uncorrelated features."""
-    mean = np.full(P, LENGTH / np.sqrt(P))
-    across = np.where(np.arange(P) % 2, -1.0, 1.0) / np.sqrt(P)
-    weights = SOURCE_LENGTH * (COSINE * mean / LENGTH + np.sqrt(1 - COSINE**2) * across)
+    mean, weights = mean_and_source(P, LENGTH, COSINE, SOURCE_LENGTH)
     return FineTuning(GaussianMixture.symmetric(mean), FixedSource(weights), SAMPLES, gamma, loss="logistic")
 
 
@@ -60,7 +58,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         [[c.optimal_alpha(tolerance=1e-4), c.optimal_alpha("loss", tolerance=1e-4)] for c in curves]
     )
 
-    def there(k: int) -> NDArray[np.float64]:
+    def there(k: int) -> FloatArray:
         return np.array(
             [
                 [c.accuracy(a), c.calibration_slope(a), c.calibration_error(a)]

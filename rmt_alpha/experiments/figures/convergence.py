@@ -22,6 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, joined, table
 from rmt_alpha.experiments.figures._power_law import PowerLaw, fit_power_law, std_with_stderr
 from rmt_alpha.plotting import style
@@ -105,17 +106,17 @@ class SizeStudy:
     """
 
     case: ScaledProblem
-    n: NDArray[np.float64]
-    draws: NDArray[np.float64]
+    n: FloatArray
+    draws: FloatArray
     theory: float
-    theory_std: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    mean_stderr: NDArray[np.float64]
-    std: NDArray[np.float64]
-    std_stderr: NDArray[np.float64]
+    theory_std: FloatArray
+    mean: FloatArray
+    mean_stderr: FloatArray
+    std: FloatArray
+    std_stderr: FloatArray
 
     @property
-    def bias(self) -> NDArray[np.float64]:
+    def bias(self) -> FloatArray:
         """Average minus theory."""
         return self.mean - self.theory
 
@@ -125,7 +126,7 @@ class SizeStudy:
         return np.abs(self.bias) > RESOLVED * self.mean_stderr
 
     @property
-    def bias_bound(self) -> NDArray[np.float64]:
+    def bias_bound(self) -> FloatArray:
         """Upper bound of the absolute bias, at 95 % confidence."""
         return np.abs(self.bias) + ONE_SIDED * self.mean_stderr
 

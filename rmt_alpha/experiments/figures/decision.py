@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy import stats
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
@@ -67,9 +67,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
     )
 
 
-def trained_scores(
-    setting: TransferProblem, labels: NDArray[np.float64], seed: tuple[int, ...]
-) -> NDArray[np.float64]:
+def trained_scores(setting: TransferProblem, labels: FloatArray, seed: tuple[int, ...]) -> FloatArray:
     """Draw data, train both classifiers, score test points with these labels; shape (n_alphas, n_test).
 
     `rmt_alpha.simulate` draws no test points, because it knows a classifier's accuracy without; a histogram
@@ -81,10 +79,10 @@ def trained_scores(
     source_mean[0] = setting.mu
     target_mean[:2] = setting.along, setting.across
 
-    def sample(mean: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    def sample(mean: FloatArray, y: FloatArray) -> FloatArray:
         return y[:, None] * mean + rng.standard_normal((len(y), len(mean)))
 
-    def train(mean: NDArray[np.float64], count: int, gamma: float, prior: NDArray[np.float64]) -> Any:
+    def train(mean: FloatArray, count: int, gamma: float, prior: FloatArray) -> Any:
         y = np.where(np.arange(count) % 2, 1.0, -1.0)
         x = sample(mean, y)
         gram = x.T @ x / count + gamma * np.eye(len(mean))

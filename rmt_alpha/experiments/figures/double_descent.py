@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
@@ -37,7 +37,7 @@ def problem(gamma: Any, n: Any) -> TransferProblem:
     return TransferProblem(gamma=gamma, n=n, **SETTING)
 
 
-def predict(gamma: float, n: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+def predict(gamma: float, n: FloatArray) -> tuple[FloatArray, ...]:
     """Both best alphas, shape (2, n_samples), and accuracy and risk at alpha = 0, 1, best, (3, n_samples)."""
     curve = problem(gamma, n).curve()
     alphas = np.array([curve.optimal_alpha(), curve.optimal_alpha("risk")])

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, joined, table
 from rmt_alpha.experiments.figures._optimum import simulated_optimum
 from rmt_alpha.experiments.reference_formula import reference_curve
@@ -88,7 +88,7 @@ def run(problems: list[dict[str, float]], draws: int, seed: tuple[int, ...]) -> 
     return Numbers(at_1=at_1, at_reference=at_reference, at_right=at_right, alpha=alpha)
 
 
-def columns(theory: Numbers, found: Numbers) -> dict[str, NDArray[np.float64]]:
+def columns(theory: Numbers, found: Numbers) -> dict[str, FloatArray]:
     """Everything about some problems, as columns of a table."""
     return {
         "reference_source_norm2": theory.reference_norm2,
@@ -119,7 +119,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
     ratios, points = np.logspace(np.log10(0.5), np.log10(50), 201), np.array(RATIOS)
     size = {"p": P, "n": N_TARGET}
 
-    def over(grid: NDArray[np.float64]) -> tuple[Numbers, ...]:
+    def over(grid: FloatArray) -> tuple[Numbers, ...]:
         return tuple(compare({**size, "N": P * grid, **setting}) for setting in SETTINGS)
 
     reference_3 = [reference_curve(**case).accuracy(3.0) for case in CASES]
@@ -210,9 +210,7 @@ def draw(result: Numbers) -> Figure:
     return figure
 
 
-def _cut_at_poles(
-    values: NDArray[np.float64], alpha: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
+def _cut_at_poles(values: FloatArray, alpha: FloatArray | None = None) -> FloatArray:
     """``values`` with a gap wherever alpha* jumps through infinity: no line joins the two sides."""
     alpha = values if alpha is None else alpha
     jumps = np.flatnonzero((alpha[1:] * alpha[:-1] < 0) & (np.abs(np.diff(alpha)) > SHOWN[1] - SHOWN[0]))

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, table
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, table
 from rmt_alpha.experiments.figures._optimum import simulated_mixture_optimum
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -59,9 +59,7 @@ class NoisySetting(NamedTuple):
         return FineTuning(target, source, SAMPLES, self.gamma, intercept=self.intercept, label_noise=noise)
 
 
-TARGET = np.full(P, LENGTH / np.sqrt(P))
-ACROSS = np.where(np.arange(P) % 2, -1.0, 1.0) / np.sqrt(P)
-SOURCE = SOURCE_LENGTH * (COSINE * TARGET / LENGTH + np.sqrt(1 - COSINE**2) * ACROSS)
+TARGET, SOURCE = mean_and_source(P, LENGTH, COSINE, SOURCE_LENGTH)
 
 SETTINGS = (
     NoisySetting(r"intercept, $\gamma = 0.1$", 0, 0.1, True),
@@ -76,7 +74,7 @@ SHOWN = (0, 3)
 SHARES, NOISES = (0.5, 0.65, 0.8, 0.9), (0.0, 0.1, 0.2, 0.3)
 
 
-def predict(problem: FineTuning) -> NDArray[np.float64]:
+def predict(problem: FineTuning) -> FloatArray:
     """alpha*, accuracy at 0, 1 and alpha*, and the accuracy of both classes at alpha*."""
     curve = problem.curve()
     best = curve.optimal_alpha()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -31,9 +31,7 @@ SEED = 2531
 
 def problem(case: int, loss: str, gamma: float) -> FineTuning:
     """One problem; ``case`` is an index of `CASES`."""
-    mean = np.full(P, LENGTH / np.sqrt(P))
-    across = np.where(np.arange(P) % 2, -1.0, 1.0) / np.sqrt(P)
-    weights = SOURCE_LENGTH * (COSINE * mean / LENGTH + np.sqrt(1 - COSINE**2) * across)
+    mean, weights = mean_and_source(P, LENGTH, COSINE, SOURCE_LENGTH)
     if case == 0:
         target = GaussianMixture.symmetric(mean)
         return FineTuning(target, FixedSource(weights), SAMPLES, gamma, loss=loss)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol, cast
 
 from matplotlib.figure import Figure
+
+from rmt_alpha._core.types import FilePath
 
 Tables = dict[str, tuple[list[str], list[list[Any]]]]
 
@@ -46,7 +47,7 @@ class FigureModule(Protocol):
     TITLE: str
     NEEDS_DATA: bool
 
-    def compute(self, quick: bool = False, data: str | os.PathLike[str] | None = None) -> Any:
+    def compute(self, quick: bool = False, data: FilePath | None = None) -> Any:
         """All numbers; a smaller simulation if ``quick``; data files from the folder ``data``."""
 
     def tables(self, result: Any) -> Tables:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
-from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 from rmt_alpha.theory.mixtures.regression import regression_optimal_alpha, regression_risk
@@ -32,7 +32,7 @@ SEED = 2514
 REACH = 4.0
 
 
-def weights(factor: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def weights(factor: float) -> tuple[FloatArray, FloatArray]:
     """(W_t, W_s) of one panel; the source and the orthogonal part are the same in all panels."""
     source, other = np.random.default_rng(SEED).standard_normal((2, OUTPUTS, P))
     other -= np.sum(other * source) / np.sum(source * source) * source
@@ -40,15 +40,15 @@ def weights(factor: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def simulated_risk(
-    target: NDArray[np.float64],
-    source: NDArray[np.float64],
+    target: FloatArray,
+    source: FloatArray,
     n: int,
     *,
     sigma: float,
     gamma: float,
     draws: int,
     rng: Any,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     r"""Train on random data: the coefficients of the risk of every draw, quadratic in alpha.
 
     Given the trained weights W the risk on fresh data is :math:`\|W - W_t\|_F^2 + \sigma^2 d`, exactly.

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, or_word, table
 from rmt_alpha.experiments.figures._optimum import best_ridge
 from rmt_alpha.plotting import style
@@ -68,7 +68,7 @@ class TransferCase(NamedTuple):
         """The k-th of `values`, turned so that larger is better."""
         return float(SIGNS[k] * self.values(gamma_source)[k])
 
-    def values(self, gamma_source: float) -> NDArray[np.float64]:
+    def values(self, gamma_source: float) -> FloatArray:
         """Own accuracy, own risk, accuracy after transfer at alpha = 1 and at alpha*."""
         own, curve = self.own(gamma_source).curve(), self.problem(gamma_source).curve()
         best = curve.accuracy(curve.optimal_alpha())
@@ -79,7 +79,7 @@ VARIANCES = 1 / np.arange(1.0, P + 1)
 VARIANCES *= P / VARIANCES.sum()
 
 
-def means(beta: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def means(beta: float) -> tuple[FloatArray, FloatArray]:
     """Source and target mean, unit vectors with inner product beta, spread over all features alike."""
     source, across = np.ones(P) / np.sqrt(P), (-1.0) ** np.arange(P) / np.sqrt(P)
     return source, beta * source + np.sqrt(1 - beta * beta) * across

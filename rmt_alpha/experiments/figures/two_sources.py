@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy import optimize
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -33,7 +33,7 @@ NEEDS_DATA = False
 
 P, SAMPLES, GAMMA, LENGTH, SOURCE_LENGTH = 200, 60, 0.3, 1.2, 0.5
 # Coordinates of the unit source vectors: along the target mean, and along two directions across it.
-CASES: tuple[tuple[str, NDArray[np.float64]], ...] = (
+CASES: tuple[tuple[str, FloatArray], ...] = (
     ("two aligned sources", np.array([[0.7, np.sqrt(0.51), 0.0], [0.5, 0.0, np.sqrt(0.75)]])),
     ("a source and its error", np.array([[0.7, np.sqrt(0.51), 0.0], [0.0, 0.8, 0.6]])),
 )
@@ -42,7 +42,7 @@ REACH = (-2.6, 3.6)
 SEED = 2523
 
 
-def problem(units: NDArray[np.float64]) -> FineTuning:
+def problem(units: FloatArray) -> FineTuning:
     """The problem with these two unit source vectors, written in three orthonormal directions."""
     # Columns of a Hadamard pattern: all features take part alike.
     signs = np.array([np.ones(P), (-1.0) ** np.arange(P), (-1.0) ** (np.arange(P) // 2)])
@@ -51,11 +51,11 @@ def problem(units: NDArray[np.float64]) -> FineTuning:
     return FineTuning(target, FixedSource(SOURCE_LENGTH * units @ basis), SAMPLES, GAMMA)
 
 
-def simulated_best(draws: MixtureDraws, guess: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def simulated_best(draws: MixtureDraws, guess: Any) -> tuple[FloatArray, FloatArray]:
     """The alpha of the highest average accuracy; its covariance is H^-1 Cov(gradient) H^-1 / draws."""
     step = 1e-3 * np.eye(2)
 
-    def gradients(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
+    def gradients(alpha: FloatArray) -> FloatArray:
         around = draws.at(np.concatenate([alpha + step, alpha - step])).accuracy
         return np.asarray((around[:, :2] - around[:, 2:]) / (2 * step[0, 0]))
 
