@@ -100,8 +100,7 @@ def reproduce(
     Returns
     -------
     Summary
-        What was written and what was skipped, with the reason.  Figures whose data files are neither there
-        nor downloadable are skipped.
+        What was written and what was skipped: figures whose data files are neither there nor downloadable.
 
     Raises
     ------
@@ -145,21 +144,7 @@ def reproduce(
 
 
 def render(module: FigureModule, *, data: FilePath | None = None, quick: bool = False) -> dict[str, bytes]:
-    """Make one figure: the names of its files and their contents.
-
-    Parameters
-    ----------
-    module : FigureModule
-        From `rmt_alpha.experiments.figures.registry.load`.
-    data : path, optional
-        Folder with data files.
-    quick : bool
-        Fewer simulated draws.
-
-    Returns
-    -------
-    dict of str to bytes
-    """
+    """Make one figure: the names of its files and their contents."""
     with threadpool_limits(1):  # sums must not depend on the number of threads
         result = module.compute(quick=quick, data=data)
     with mpl.rc_context(style.settings()):

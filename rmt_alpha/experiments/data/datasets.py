@@ -1,4 +1,4 @@
-"""Real data: the Amazon reviews used by the paper, from a folder of yours or downloaded once, always checked.
+"""Files of real data, from a folder of yours or downloaded once, always checked; and the Amazon reviews.
 
 A *data folder* holds one sub-folder per collection (``amazon_review_400/books.mat`` and so on).  It is
 
@@ -44,17 +44,7 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledData:
-    """A binary classification data set.
-
-    Attributes
-    ----------
-    name : str
-        Name of the data set.
-    features : ndarray of shape (n_samples, p)
-        One row per sample, float64.
-    labels : ndarray of shape (n_samples,)
-        +1.0 or -1.0, float64.
-    """
+    """Two classes: features of shape (n_samples, p), and labels +1.0 or -1.0 of shape (n_samples,)."""
 
     name: str
     features: FloatArray
@@ -88,14 +78,7 @@ AMAZON_DOMAINS = tuple(AMAZON_FILES)
 def data_folder(data: FilePath | None = None) -> Path:
     """The folder that holds the data files: ``data``, else ``$RMT_ALPHA_DATA``, else the user's cache.
 
-    Parameters
-    ----------
-    data : path, optional
-        A folder; ``~`` is expanded.  It need not exist yet.
-
-    Returns
-    -------
-    pathlib.Path
+    ``~`` is expanded; the folder need not exist yet.
 
     Examples
     --------
@@ -113,18 +96,7 @@ def data_folder(data: FilePath | None = None) -> Path:
 
 
 def fetch(file: RemoteFile, data: FilePath | None = None) -> Path:
-    """Path of a checked copy of ``file``, downloaded into the data folder if it is not there.
-
-    Parameters
-    ----------
-    file : RemoteFile
-        The file that is wanted.
-    data : path, optional
-        Data folder, see `data_folder`.
-
-    Returns
-    -------
-    pathlib.Path
+    """Path of a checked copy of ``file``, downloaded into the `data_folder` if it is not there.
 
     Raises
     ------
@@ -195,21 +167,7 @@ def load_amazon(domain: str, data: FilePath | None = None) -> LabelledData:
     domain : {"book", "dvd", "elec", "kitchen"}
         2000, 1999, 1998 and 1999 reviews.
     data : path, optional
-        Data folder, see `data_folder`.  A missing file is downloaded.
-
-    Returns
-    -------
-    LabelledData
-        ``features`` of shape (n_reviews, 400), ``labels`` of shape (n_reviews,).
-
-    Raises
-    ------
-    ValueError
-        For an unknown domain.
-    DatasetUnavailable
-        If the file is neither in the data folder nor obtainable.
-    DatasetCorrupted
-        If the file is not the published one.
+        See `data_folder`; errors as of `fetch`.
 
     References
     ----------
@@ -236,14 +194,7 @@ def load_amazon(domain: str, data: FilePath | None = None) -> LabelledData:
 def standardise(features: FloatArray) -> FloatArray:
     r"""Columns with mean 0 and variance 1: :math:`(x - \bar x) / s`, with s = 1 for a constant column.
 
-    Parameters
-    ----------
-    features : ndarray of shape (n_samples, p)
-        The variance is the population one (divided by n_samples).
-
-    Returns
-    -------
-    ndarray of shape (n_samples, p)
+    The variance is the population one, divided by the number of rows.
 
     Examples
     --------
@@ -257,15 +208,7 @@ def standardise(features: FloatArray) -> FloatArray:
 
 
 def deviations(features: FloatArray) -> FloatArray:
-    """Standard deviations of the columns (divided by n_samples), 1 for a constant column.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n_samples, p)
-
-    Returns
-    -------
-    ndarray of shape (p,)
+    """Standard deviations of the columns (divided by the number of rows), 1 for a constant column.
 
     Examples
     --------
@@ -288,22 +231,7 @@ def class_mean(features: FloatArray, labels: FloatArray) -> FloatArray:
     r"""Half the difference of the class means, :math:`\hat\mu = (\bar x_{+} - \bar x_{-}) / 2`.
 
     In the model x ~ N(y mu, C) this is the mean mu; its squared norm overestimates ||mu||^2 by about
-    tr(C)/n_samples.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n_samples, p)
-    labels : ndarray of shape (n_samples,)
-        +1 or -1, both present.
-
-    Returns
-    -------
-    ndarray of shape (p,)
-
-    Raises
-    ------
-    ValueError
-        If a class is empty.
+    tr(C)/n_samples.  ValueError if a class is empty.
 
     Examples
     --------

@@ -32,7 +32,7 @@ def load_digit_pair(positive: int, negative: int, data: FilePath | None = None) 
     positive, negative : int
         Two different digits, 0 to 9.
     data : path, optional
-        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.  Missing files are downloaded.
+        See `rmt_alpha.experiments.data.datasets.data_folder`.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def load_digit_pair(positive: int, negative: int, data: FilePath | None = None) 
     ValueError
         If the digits are none, or the same.
     DatasetUnavailable, DatasetCorrupted
-        As `rmt_alpha.experiments.data.datasets.load_amazon`.
+        As `rmt_alpha.experiments.data.datasets.fetch`.
 
     Examples
     --------

@@ -23,7 +23,6 @@ from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.datasets import LabelledData, RemoteFile, fetch
 
-Array = FloatArray
 Texts = list[tuple[str, float]]
 
 ENCODER_VARIABLE = "RMT_ALPHA_ENCODER"
@@ -66,15 +65,6 @@ def load_rt_polarity(data: FilePath | None = None) -> Texts:
 
     Collected by B. Pang and L. Lee, "Seeing stars: exploiting class relationships for sentiment
     categorization with respect to rating scales", ACL 2005.
-
-    Parameters
-    ----------
-    data : path, optional
-        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
-
-    Returns
-    -------
-    list of (sentence, label)
     """
     return [
         (line.strip(), label)
@@ -89,15 +79,6 @@ def load_sst2(data: FilePath | None = None) -> Texts:
 
     R. Socher et al., "Recursive deep models for semantic compositionality over a sentiment treebank", EMNLP
     2013, in the form of GLUE (A. Wang et al., ICLR 2019).
-
-    Parameters
-    ----------
-    data : path, optional
-        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
-
-    Returns
-    -------
-    list of (phrase, label)
     """
     with fetch(SST_FILE, data).open(encoding="utf-8", newline="") as stream:
         rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -106,19 +87,10 @@ def load_sst2(data: FilePath | None = None) -> Texts:
 
 
 def disjoint_sentences(collection: str, data: FilePath | None = None, per_class: int = PER_CLASS) -> Texts:
-    """A random sample of one collection, balanced, that shares no text with that of the other.
+    """A random sample of "rt" or "sst2", balanced, that shares no text with that of the other.
 
-    Parameters
-    ----------
-    collection : {"rt", "sst2"}
-    data : path, optional
-    per_class : int
-        At most so many of each class.
-
-    Returns
-    -------
-    list of (text, label)
-        In random order, the same at every call.
+    At most ``per_class`` texts of each class with their labels, in a random order that is the same at every
+    call.
     """
     check_choice("collection", collection, COLLECTIONS)
     half = [(text, label) for text, label in load_rt_polarity(data) if _in_half(text)]
@@ -142,15 +114,6 @@ def without_phrases_of(
     sentences: Sequence[str], phrases: Iterable[tuple[str, float]]
 ) -> Iterator[tuple[str, float]]:
     """The phrases that are part of none of the sentences, whatever the spacing and punctuation.
-
-    Parameters
-    ----------
-    sentences : list of str
-    phrases : list of (phrase, label)
-
-    Yields
-    ------
-    (phrase, label)
 
     Examples
     --------
@@ -196,19 +159,11 @@ def encoder_folder() -> Path:
     return Path(found.origin).parent / "model"
 
 
-def embed(texts: Sequence[str], *, cache: FilePath | None = None) -> Array:
+def embed(texts: Sequence[str], *, cache: FilePath | None = None) -> FloatArray:
     """Mean of the last hidden states over the tokens of each text, scaled to length 1; kept on disk.
 
-    Parameters
-    ----------
-    texts : list of str
-    cache : path, optional
-        Folder for the embeddings; by default ``$RMT_ALPHA_CACHE``, else that of the package.  A file is found
-        again by the texts and the weights of the encoder.
-
-    Returns
-    -------
-    ndarray of shape (n, width)
+    One row per text.  The folder is ``cache``, else ``$RMT_ALPHA_CACHE``, else that of the package; a file is
+    found again by the texts and the weights of the encoder.
     """
     model = encoder_folder()
     digest = hashlib.sha256("\0".join(texts).encode())
@@ -240,7 +195,7 @@ def _cache_folder(cache: FilePath | None) -> Path:
     return Path(pooch.os_cache("rmt_alpha")) / "embeddings"
 
 
-def _encode(texts: Sequence[str], model: Path) -> Array:
+def _encode(texts: Sequence[str], model: Path) -> FloatArray:
     try:
         import torch
         from transformers import AutoModel, AutoTokenizer
@@ -267,20 +222,10 @@ def _encode(texts: Sequence[str], model: Path) -> Array:
 def embedded_pair(
     source: str, target: str, *, data: FilePath | None = None
 ) -> tuple[LabelledData, LabelledData]:
-    """Embeddings of the two collections, without a text in common.
+    """Embeddings of two of the collections "rt" and "sst2", without a text in common."""
 
-    Parameters
-    ----------
-    source, target : {"rt", "sst2"}
-    data : path, optional
+    def load(name: str) -> LabelledData:
+        texts, labels = zip(*disjoint_sentences(name, data), strict=True)
+        return LabelledData(name, embed(texts), np.array(labels))
 
-    Returns
-    -------
-    source, target : LabelledData
-    """
-    found = []
-    for name in (source, target):
-        sentences = disjoint_sentences(name, data)
-        labels = np.array([label for _, label in sentences])
-        found.append(LabelledData(name, embed([text for text, _ in sentences]), labels))
-    return found[0], found[1]
+    return load(source), load(target)

@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 
 from rmt_alpha._core.types import FilePath
 
-Tables = dict[str, tuple[list[str], list[list[Any]]]]
-
 NAMES = (
     "accuracy",
     "alpha_beta",
@@ -50,7 +48,7 @@ class FigureModule(Protocol):
     def compute(self, quick: bool = False, data: FilePath | None = None) -> Any:
         """All numbers; a smaller simulation if ``quick``; data files from the folder ``data``."""
 
-    def tables(self, result: Any) -> Tables:
+    def tables(self, result: Any) -> dict[str, tuple[list[str], list[list[Any]]]]:
         """The numbers as tables: stem of the CSV file to (header, rows)."""
 
     def draw(self, result: Any) -> Figure:
@@ -66,21 +64,7 @@ class Entry(NamedTuple):
 
 
 def load(name: str) -> FigureModule:
-    """The figure module called ``name``.
-
-    Parameters
-    ----------
-    name : str
-        One of `NAMES`.
-
-    Returns
-    -------
-    FigureModule
-
-    Raises
-    ------
-    ValueError
-        If there is no such figure.
+    """The figure module called ``name``; ValueError if there is none.
 
     Examples
     --------
@@ -92,22 +76,7 @@ def load(name: str) -> FigureModule:
 
 
 def select(names: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Check the names of figures; hyphens count as underscores, and every figure comes once.
-
-    Parameters
-    ----------
-    names : str, iterable of str or None
-        None selects all.
-
-    Returns
-    -------
-    tuple of str
-        In the order of ``names``.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown; the message lists those that exist.
+    """Check the names of figures; hyphens count as underscores, every figure comes once, None selects all.
 
     Examples
     --------
@@ -133,10 +102,6 @@ def select(names: str | Iterable[str] | None) -> tuple[str, ...]:
 
 def catalogue() -> list[Entry]:
     """Name, title and need of data files of every figure.
-
-    Returns
-    -------
-    list of Entry
 
     Examples
     --------
