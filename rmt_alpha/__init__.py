@@ -15,7 +15,7 @@ from rmt_alpha._core.version import __version__ as __version__
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
-from rmt_alpha.theory.ridge.isotropic import EffectiveRidge, effective_ridge
+from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
 
 if TYPE_CHECKING:
     from rmt_alpha.estimators.alpha_path import alpha_path
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.theory.convex.curve import LossCurve
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
-    from rmt_alpha.validation.compare import Comparison, compare
+    from rmt_alpha.validation.compare import compare
+    from rmt_alpha.validation.comparison import Comparison
     from rmt_alpha.validation.sweeps import SweepResult, sweep
 
 _LAZY = {
@@ -47,7 +48,7 @@ _LAZY = {
     "AlphaRidge": "estimators.ridge",
     "AlphaRidgeClassifier": "estimators.ridge_classifier",
     "AlphaRidgeClassifierCV": "estimators.ridge_classifier_cv",
-    "Comparison": "validation.compare",
+    "Comparison": "validation.comparison",
     "FineTuning": "problems.fine_tuning",
     "FixedSource": "problems.sources",
     "GaussianMixture": "problems.mixture",

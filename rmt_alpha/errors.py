@@ -28,6 +28,10 @@ class NotAvailable(ValueError):
     """A question that this model cannot answer; the message says why, and what to ask instead."""
 
 
+class MissingQuantity(NotAvailable, AttributeError):
+    """The same for an attribute: ``hasattr`` is False where a result lacks the quantity."""
+
+
 class RecordError(RuntimeError):
     """A record of finished work that cannot be used; its file was left as it is."""
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import mpmath
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.cli.problem_file import load_problem
+from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.transfer import TransferProblem
-
-if TYPE_CHECKING:
-    from rmt_alpha.problems.fine_tuning import FineTuning
 
 FIELDS = {
     "beta": "alignment of the target mean with the source mean, in [-1, 1]",

@@ -9,28 +9,33 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import FilePath
+from rmt_alpha.problems.covariances import is_ambiguous
+from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.mixture import GaussianMixture
+from rmt_alpha.problems.sources import FixedSource, RidgeSource
 from rmt_alpha.problems.transfer import RANGES, TransferProblem
 
 MIXTURE_KEYS = ("mean", "means", "covariance", "covariances", "priors")
 TOP_KEYS = ("n", "gamma", "intercept", "label_noise", "loss", "target", "source")
 
 
-def load_problem(path: str | Path) -> Any:
+def load_problem(path: FilePath) -> TransferProblem | FineTuning:
     """Read a problem from a TOML file.
 
     A file with ``beta`` describes a `TransferProblem` by its fields.  A file with a table ``[target]``
     describes a `FineTuning` problem: ``n``, ``gamma``, ``intercept``, ``label_noise`` and ``loss`` at the
     top; in ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row
-    per class), ``covariance`` or ``covariances``, and ``priors``; in ``[source]`` either ``weights``, or
-    ``n``, ``gamma``, the keys of a mixture, and if wanted ``intercept`` and ``label_noise``, for a source
-    trained by ridge; ``outputs`` as in these classes.  Several sources are several tables ``[[source]]``.
+    per class), ``covariance`` (one of all classes) or ``covariances`` (a list, one per class), and
+    ``priors``; in ``[source]`` either ``weights``, or ``n``, ``gamma``, the keys of a mixture, and if wanted
+    ``intercept`` and ``label_noise``, for a source trained by ridge; ``outputs`` as in these classes.
+    Several sources are several tables ``[[source]]``.
     Wherever an array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside
     the TOML file.
 
     Parameters
     ----------
-    path : str or Path
-        The file.
+    path : path
 
     Returns
     -------
@@ -64,13 +69,11 @@ def load_problem(path: str | Path) -> Any:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _problem(values: dict[str, Any], folder: Path) -> Any:
+def _problem(values: dict[str, Any], folder: Path) -> TransferProblem | FineTuning:
     if "target" not in values:
         _check_keys(values, tuple(RANGES), "a TransferProblem (a FineTuning problem has a table [target])")
         _require(values, ("beta", "p", "n"), "a TransferProblem")
         return TransferProblem(**values)
-    from rmt_alpha.problems.fine_tuning import FineTuning
-
     _check_keys(values, TOP_KEYS, "the top of a FineTuning file")
     _require(values, ("n", "gamma", "source"), "a FineTuning file")
     options = {name: values[name] for name in ("intercept", "label_noise", "loss") if name in values}
@@ -79,32 +82,48 @@ def _problem(values: dict[str, Any], folder: Path) -> Any:
     return FineTuning(target, source, values["n"], values["gamma"], **options)
 
 
-def _mixture(table: dict[str, Any], where: str, folder: Path) -> Any:
-    from rmt_alpha.problems.mixture import GaussianMixture
-
+def _mixture(table: dict[str, Any], where: str, folder: Path) -> GaussianMixture:
     _check_keys(table, MIXTURE_KEYS, where)
     if ("mean" in table) == ("means" in table):
         raise ValueError(f"{where} must have either mean (two balanced classes, -mean and +mean) or means")
     if "covariance" in table and "covariances" in table:
         raise ValueError(f"{where} must have covariance or covariances, not both")
-    covariance = _array(table.get("covariance", table.get("covariances")), folder)
     if "mean" in table:
         if "priors" in table:
             raise ValueError(f"{where} with mean is balanced: give means to set priors")
-        return GaussianMixture.symmetric(_array(table["mean"], folder), covariance)
-    return GaussianMixture(_array(table["means"], folder), covariance, _array(table.get("priors"), folder))
+        means = GaussianMixture.symmetric(_array(table["mean"], folder)).means
+    else:
+        means = _array(table["means"], folder)
+    covariances = _covariances(table, where, folder, getattr(means, "shape", ()))
+    return GaussianMixture(means, covariances, _array(table.get("priors"), folder))
 
 
-def _sources(value: Any, target: Any, folder: Path) -> Any:
+def _covariances(table: dict[str, Any], where: str, folder: Path, shape: tuple[int, ...]) -> Any:
+    """``covariance`` is one of all classes; a list ``covariances`` is read as in Python."""
+    value = table.get("covariances")
+    if not isinstance(value, list):
+        return _array(table.get("covariance", value), folder)
+    if any(isinstance(item, str) for item in value):
+        return [_array(item, folder) for item in value]
+    if len(shape) == 2 and is_ambiguous(value, *shape):
+        raise ValueError(
+            f"{where} covariances could be one covariance of all classes or one per class, as there are "
+            f"{shape[0]} classes in dimension {shape[1]}: write covariance = ... for one of all classes; for "
+            "one per class write every one as a matrix, [[...], [...]], or as 'file.npz:name'"
+        )
+    return value
+
+
+def _sources(
+    value: Any, target: GaussianMixture, folder: Path
+) -> FixedSource | RidgeSource | list[FixedSource | RidgeSource]:
     """One source from a table ``[source]``, several from tables ``[[source]]``."""
     if isinstance(value, list):
         return [_source(table, target, folder) for table in value]
     return _source(value, target, folder)
 
 
-def _source(table: Any, target: Any, folder: Path) -> Any:
-    from rmt_alpha.problems.sources import FixedSource, RidgeSource
-
+def _source(table: Any, target: GaussianMixture, folder: Path) -> FixedSource | RidgeSource:
     if not isinstance(table, Mapping):
         raise TypeError(f"source must be a table [source], got {type(table).__name__}")
     if "weights" in table:

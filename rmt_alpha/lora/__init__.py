@@ -1,22 +1,24 @@
 """alpha-LoRA for real networks: a PEFT adapter that rescales the frozen weights, and its training loop.
 
-W' = diag(alpha) W0 + (s/r) B A.  Importing this room makes the adapter known to PEFT, so that checkpoints
-load by `PeftModel.from_pretrained` and `AutoPeftModel`.  It needs ``pip install 'rmt-alpha[peft]'``.
+    W' = diag(alpha) W0 + (s/r) B A
+
+Open `variant` first: what an adapted layer computes.  `row_scale` holds alpha, `layers` and `model` are
+those of PEFT with it, `config` has its options; `alphas` reads and counts it; `schedule` says when it moves
+and on which rows, `held_out` where these come from, and `trainer` puts that into transformers' Trainer.
+
+Importing this package makes the adapter known to PEFT (`_peft`), so that checkpoints load by
+`PeftModel.from_pretrained` and `AutoPeftModel`.  It needs ``pip install 'rmt-alpha[peft]'``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rmt_alpha.lora._extra import require_extra
-
-require_extra()
-
-from rmt_alpha.lora.alphas import AlphaCount, alphas, count_parameters, replaced_alpha  # noqa: E402
-from rmt_alpha.lora.config import AlphaLoraConfig  # noqa: E402
-from rmt_alpha.lora.model import AlphaLoraModel  # noqa: E402
-from rmt_alpha.lora.register import register  # noqa: E402
-from rmt_alpha.lora.schedule import AlphaSchedule  # noqa: E402
+from rmt_alpha.lora._peft import register  # first: says what is missing
+from rmt_alpha.lora.alphas import AlphaCount, alphas, count_parameters, replaced_alpha
+from rmt_alpha.lora.config import AlphaLoraConfig
+from rmt_alpha.lora.model import AlphaLoraModel
+from rmt_alpha.lora.schedule import AlphaSchedule
 
 if TYPE_CHECKING:
     from rmt_alpha.lora.trainer import AlphaTrainer
@@ -35,11 +37,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if (
-        name == "AlphaTrainer"
-    ):  # transformers' Trainer takes seconds to import; loading an adapter needs none of it
+def __getattr__(name: str) -> object:
+    if name == "AlphaTrainer":  # transformers' Trainer takes seconds to import; an adapter loads without it
         from rmt_alpha.lora.trainer import AlphaTrainer
 
         return AlphaTrainer
     raise AttributeError(f"module 'rmt_alpha.lora' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -47,20 +47,39 @@ def row_scales(model: nn.Module, adapter: str | None = None) -> dict[str, RowSca
     return found
 
 
+def trainable_alphas(model: nn.Module) -> list[nn.Parameter]:
+    """The alphas of the active adapters that are to be trained, each once.
+
+    Raises
+    ------
+    ValueError
+        There are none, or the adapter is merged.
+    """
+    layers = dict(alpha_layers(model)) or row_scales(model)  # which raises
+    if any(layer.merged for layer in layers.values()):
+        raise ValueError(
+            "the adapter is merged into the weights, where nothing trains it: unmerge_adapter() first"
+        )
+    found = [
+        layer.lora_rescale[name].offset
+        for layer in layers.values()
+        for name in layer.active_adapters
+        if layer.train_alpha.get(name)
+    ]
+    if not found:
+        raise ValueError("no active adapter has a trainable alpha: use AlphaLoraConfig(train_alpha=True)")
+    return list(dict.fromkeys(found))
+
+
 def alphas(model: nn.Module, adapter: str | None = None) -> dict[str, torch.Tensor]:
-    """The values of alpha, for every adapted layer.
+    """The values of alpha, for every adapted layer: detached copies, float32, of shape (d_out,) or (1,).
 
     Parameters
     ----------
     model : torch.nn.Module
-        A model with an alpha-LoRA adapter.
+        Made by `peft.get_peft_model` or loaded by PEFT; modules are named as in the model it adapts.
     adapter : str or None
         Name of the adapter; None: the active one (of several active ones, the first).
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        Module name to alpha, shape (d_out,) or (1,), float32, detached copies.
 
     Raises
     ------
@@ -92,12 +111,10 @@ def replaced_alpha(
 
     Parameters
     ----------
-    model : torch.nn.Module
-        A model with an alpha-LoRA adapter, not merged.
+    model, adapter
+        As for `alphas`; not merged.
     a, b : float
         Factor and shift, finite: (1, 0) changes nothing, (0, 1) is the model without rescaling.
-    adapter : str or None
-        Name of the adapter; None: the active one.
 
     Raises
     ------
@@ -125,7 +142,15 @@ def replaced_alpha(
 
 @dataclass(frozen=True)
 class AlphaCount:
-    """How many parameters a model has, and how many of them alpha-LoRA added; prints as one line."""
+    """How many parameters a model has, and how many of them alpha-LoRA added; prints as one line.
+
+    Attributes
+    ----------
+    alpha, update, base : int
+        Parameters of alpha (a shared one counts once), of A and B, and of the model without adapter.
+    layers : int
+        Adapted layers.
+    """
 
     alpha: int
     layers: int
@@ -143,22 +168,7 @@ class AlphaCount:
 def count_parameters(model: nn.Module, adapter: str | None = None) -> AlphaCount:
     """Count the parameters of an adapter: alpha, the low-rank update, and the base model's own.
 
-    Parameters
-    ----------
-    model : torch.nn.Module
-        A model with an alpha-LoRA adapter.
-    adapter : str or None
-        Name of the adapter; None: the active one.
-
-    Returns
-    -------
-    AlphaCount
-        ``print`` shows it as one line.  A shared alpha counts once.
-
-    Raises
-    ------
-    ValueError
-        The model has no alpha, or none for that adapter.
+    ``model`` and ``adapter``, and what is refused, are those of `alphas`.
 
     Examples
     --------

@@ -10,8 +10,7 @@ from typing import Any, Literal
 from peft import LoraConfig
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha.lora._extra import peft_version
-from rmt_alpha.lora.register import ALPHA_LORA
+from rmt_alpha.lora._peft import ALPHA_LORA, peft_version
 
 OTHER_UPDATES = {
     "use_qalora": "QALoRA",
@@ -96,7 +95,7 @@ class AlphaLoraConfig(LoraConfig):
             )
 
 
-def _finite(name: str, value: Any) -> float:
+def _finite(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number (1 leaves the source as it is), got {value!r}")
     return float(value)

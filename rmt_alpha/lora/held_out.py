@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 
-Rows = np.ndarray[Any, np.dtype[np.int64]]
+from rmt_alpha._core.types import IntArray
+
+if TYPE_CHECKING:
+    from torch.utils.data import IterableDataset
 
 
-def split_rows(n: int, held_out: Any, seed: int) -> tuple[Rows, Rows]:
+class RowDataset(Protocol):
+    """What has rows by number: `datasets.Dataset`, a `torch.utils.data.Dataset` with length, a list."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int, /) -> Any: ...
+
+
+def split_rows(n: int, held_out: Any, seed: int) -> tuple[IntArray, IntArray]:
     """Row numbers for the adapter and for alpha, at random, both ascending.
 
     Parameters
@@ -56,7 +67,7 @@ def split_rows(n: int, held_out: Any, seed: int) -> tuple[Rows, Rows]:
     return np.sort(shuffled[held_out:]), np.sort(shuffled[:held_out])
 
 
-def take(dataset: Any, rows: Rows) -> Any:
+def take(dataset: Any, rows: IntArray) -> Any:
     """The rows of a dataset, as the kind of dataset it is where it can select (``datasets.Dataset``)."""
     if hasattr(dataset, "select"):
         return dataset.select(rows)
@@ -65,7 +76,7 @@ def take(dataset: Any, rows: Rows) -> Any:
     return Subset(dataset, rows.tolist())
 
 
-def shared_rows(training: Any, held_out: Any) -> int:
+def shared_rows(training: RowDataset, held_out: RowDataset) -> int:
     """How many rows of ``held_out`` are also rows of ``training``, as far as their origin tells.
 
     Row numbers are followed through `torch.utils.data.Subset` and through `datasets.Dataset` (``select``,
@@ -80,7 +91,7 @@ def shared_rows(training: Any, held_out: Any) -> int:
 
 def origins(dataset: Any) -> set[tuple[int, int]]:
     """For each row: which memory it lies in, and at which place."""
-    rows: Rows = np.arange(len(dataset))
+    rows: IntArray = np.arange(len(dataset))
     while type(dataset).__name__ == "Subset" and hasattr(dataset, "indices"):
         rows = np.asarray(dataset.indices, dtype=np.int64)[rows]
         dataset = dataset.dataset
@@ -100,26 +111,16 @@ def origins(dataset: Any) -> set[tuple[int, int]]:
 
 
 def divide(
-    training: Any, held_out: Any, size: float | None, seed: int, paper_mode: bool = False
-) -> tuple[Any, Any]:
+    training: RowDataset | IterableDataset | None,
+    held_out: RowDataset | None,
+    size: float | None,
+    seed: int,
+    paper_mode: bool = False,
+) -> tuple[RowDataset | IterableDataset | None, RowDataset | None]:
     """What the adapter trains on, and what alpha trains on.
 
-    Parameters
-    ----------
-    training : dataset or None
-        The training set.
-    held_out : dataset or None
-        Rows for alpha; None: take them off ``training``.
-    size : float, int or None
-        Share or number of rows to take; None: a tenth.
-    seed : int
-        Of the draw.
-    paper_mode : bool
-        Alpha trains on the whole training set.
-
-    Returns
-    -------
-    training, held_out : dataset
+    ``held_out`` are rows for alpha; without them, ``size`` of ``training`` are taken off it (a share or a
+    number, by default a tenth), or in paper mode all of them serve both.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def divide(
     if held_out is None:
         if training is None:
             return None, None
-        if not hasattr(training, "__len__") or not hasattr(training, "__getitem__"):
+        if not _has_rows(training):
             raise ValueError(
                 f"rows cannot be taken out of a stream ({type(training).__name__}): pass the held-out rows "
                 "as alpha_dataset, with len() and row numbers"
@@ -145,16 +146,20 @@ def divide(
             return training, training
         rows, reserved = split_rows(len(training), 0.1 if size is None else size, seed)
         return take(training, rows), take(training, reserved)
-    if not hasattr(held_out, "__len__") or not hasattr(held_out, "__getitem__"):
+    if not _has_rows(held_out):
         raise ValueError(f"alpha_dataset must have len() and row numbers, got {type(held_out).__name__}")
     if not len(held_out):
         raise ValueError(
             "alpha_dataset is empty: alpha needs at least one row; leave it out to take rows off training"
         )
-    if not paper_mode and hasattr(training, "__len__") and (shared := shared_rows(training, held_out)):
+    if not paper_mode and _has_rows(training) and (shared := shared_rows(training, held_out)):
         raise ValueError(
             f"{shared} of the {len(held_out)} rows of alpha_dataset are rows of train_dataset too: alpha "
             "must learn from rows that the adapter does not train on; take them out of train_dataset, leave "
             "alpha_dataset out to have that done, or use paper_mode=True to do as the reference code does"
         )
     return training, held_out
+
+
+def _has_rows(dataset: object) -> TypeGuard[RowDataset]:
+    return hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")

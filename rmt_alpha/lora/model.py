@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from peft.tuners.lora import LoraModel
@@ -10,10 +10,10 @@ from peft.tuners.lora.layer import LoraLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from rmt_alpha.lora._extra import peft_version
+from rmt_alpha.lora._peft import peft_version
 from rmt_alpha.lora.config import AlphaLoraConfig
 from rmt_alpha.lora.layers import AlphaLayer, with_alpha
-from rmt_alpha.lora.sharing import check_sharing, share_with_siblings
+from rmt_alpha.lora.row_scale import check_sharing, share_with_siblings
 
 NOTHING_MATCHED = ("not found in the base model", "No modules were targeted")
 """How PEFT says so; its error has a class of its own only since 0.21."""
@@ -22,7 +22,7 @@ NOTHING_MATCHED = ("not found in the base model", "No modules were targeted")
 class AlphaLoraModel(LoraModel):
     """Made by `peft.get_peft_model` for an `AlphaLoraConfig`; its methods are those of `peft.LoraModel`."""
 
-    def inject_adapter(self, model: nn.Module, adapter_name: str, *args: Any, **kwargs: Any) -> None:
+    def inject_adapter(self, model: nn.Module, adapter_name: str, *args: object, **kwargs: object) -> None:
         """Adapt the target modules; if none match, say which ones there are."""
         if not (names := linear_names(model)):
             raise ValueError(
@@ -35,7 +35,7 @@ class AlphaLoraModel(LoraModel):
             if not any(words in str(error) for words in NOTHING_MATCHED):
                 raise
             raise type(error)(f"{error} Linear layers of this model: {', '.join(names)}.") from None
-        check_sharing(model, adapter_name, self.peft_config[adapter_name])
+        check_sharing(model, adapter_name, self.peft_config[adapter_name].share_alpha)
 
     def _create_and_replace(
         self,
@@ -60,7 +60,7 @@ class AlphaLoraModel(LoraModel):
             lora_config, adapter_name, target, target_name, parent, current_key=current_key, **kwargs
         )
         if isinstance(lora_config, AlphaLoraConfig):
-            share_with_siblings(parent, target_name, adapter_name, lora_config)
+            share_with_siblings(parent, target_name, adapter_name, lora_config.share_alpha)
 
     @staticmethod
     def _create_new_module(
@@ -75,7 +75,7 @@ class AlphaLoraModel(LoraModel):
         weights: list[float],
         adapter_name: str,
         combination_type: str = "svd",
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         r"""Add an adapter whose change to the weight is the weighted sum of the given ones'.
 
@@ -119,14 +119,8 @@ class AlphaLoraModel(LoraModel):
                     offset = layer.lora_rescale[adapter_name].offset
                     offset.copy_(torch.stack(parts).sum(0))
 
-    def subtract_mutated_init(self, *args: Any, **kwargs: Any) -> Any:
-        """Refused: the conversion of PiSSA and its kin to LoRA has no place for alpha.
-
-        Raises
-        ------
-        ValueError
-            Always.
-        """
+    def subtract_mutated_init(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refused with a ValueError: the conversion of PiSSA and its kin to LoRA has no place for alpha."""
         raise ValueError(
             "path_initial_model_for_weight_conversion turns an adapter into plain LoRA, which cannot hold "
             "alpha; save without it and load onto the same initialisation"
@@ -142,7 +136,9 @@ def linear_names(model: nn.Module) -> list[str]:
     return list(dict.fromkeys(name.removesuffix(".base_layer").rpartition(".")[2] for name in names))
 
 
-def check_combination(configs: dict[str, Any], adapters: list[str], combination_type: str) -> None:
+def check_combination(
+    configs: dict[str, AlphaLoraConfig], adapters: list[str], combination_type: str
+) -> None:
     """Raise ValueError unless the alphas of ``adapters`` can be combined linearly."""
     if combination_type not in ("cat", "linear", "svd"):
         raise ValueError(

@@ -1,4 +1,7 @@
-"""alpha of one layer, as a module, so that it can be shared, moved, saved and loaded like any other."""
+"""alpha of one layer, as a module, so that it can be shared, moved, saved and loaded like any other.
+
+``share_alpha`` of `AlphaLoraConfig` gives several modules of a block the same one.
+"""
 
 from __future__ import annotations
 
@@ -52,3 +55,40 @@ class RowScale(nn.Module):
 
         super()._apply(keeping_precision, recurse)
         return self
+
+
+def share_with_siblings(parent: nn.Module, name: str, adapter: str, groups: list[list[str]] | None) -> None:
+    """Give the new layer ``parent.name`` the alpha of a sibling of its group that has one already."""
+    own = getattr(parent, name).lora_rescale
+    for group in groups or []:
+        for other in group if name in group else []:
+            scales = getattr(getattr(parent, other, None), "lora_rescale", {})
+            if other == name or adapter not in scales:
+                continue
+            mine, theirs = own[adapter].offset.numel(), scales[adapter].offset.numel()
+            if mine != theirs:
+                raise ValueError(
+                    f"share_alpha={groups!r}: {name!r} has {mine} rows and {other!r} has {theirs}, so they "
+                    "cannot have one alpha; take them apart, or use alpha_per='layer'"
+                )
+            own[adapter] = scales[adapter]
+            break
+
+
+def check_sharing(model: nn.Module, adapter: str, groups: list[list[str]] | None) -> None:
+    """Every name of every group must be an adapted module in each parent that has one of the group."""
+    for group in groups or []:
+        found = False
+        for parent_name, parent in model.named_modules():
+            children = dict(parent.named_children())
+            adapted = [n for n in group if adapter in getattr(children.get(n), "lora_rescale", {})]
+            found = found or bool(adapted)
+            if adapted and len(adapted) < len(group):
+                missing = next(n for n in group if n not in adapted)
+                raise ValueError(
+                    f"share_alpha={groups!r}: {missing!r} is not an adapted module of "
+                    f"{parent_name!r}, where {adapted[0]!r} is; add it to target_modules or take it out of "
+                    "the group"
+                )
+        if not found:
+            raise ValueError(f"share_alpha={groups!r}: no adapted module is called {group[0]!r}")

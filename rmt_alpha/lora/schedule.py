@@ -1,4 +1,4 @@
-"""The schedule of the two players, for any training loop: when alpha moves, and on which rows.
+"""The steps of adapter and alpha, for any training loop: when alpha moves, and on which rows.
 
 The adapter (A, B and whatever else is trained) takes its steps on training batches.  After every T-th of them
 alpha takes one step on a batch of rows that the adapter never trains on.  The k-th of these batches is a
@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from rmt_alpha.lora.alphas import alpha_layers, row_scales
+from rmt_alpha._core.types import IntArray
+from rmt_alpha.lora.alphas import trainable_alphas
 
 
 class AlphaSchedule:
@@ -37,7 +38,8 @@ class AlphaSchedule:
     batch_size : int
         Held-out rows per alpha step and process; a smaller held-out set is used whole.
     seed : int
-        Order of the held-out rows.
+        Order of the held-out rows, at least 0.  A number and not a generator, because a resumed run has to
+        find the same batches again.
     paper_steps_per_epoch : int or None
         None: alpha moves after steps T, 2T, 3T, ... and runs through the held-out rows in shuffled passes.  A
         number: the reference code's schedule, which counts from 0 anew in every epoch of so many steps (alpha
@@ -89,6 +91,7 @@ class AlphaSchedule:
     ) -> None:
         self.every = check_count("every", every)
         check_count("batch_size", batch_size)
+        check_count("seed", seed, least=0)
         if paper_steps_per_epoch is not None:
             check_count("paper_steps_per_epoch", paper_steps_per_epoch)
         if n_held_out < world_size:
@@ -103,7 +106,15 @@ class AlphaSchedule:
         self.paper_steps_per_epoch = paper_steps_per_epoch
         self.rank, self.world_size = rank, world_size
         self.rows_per_step = min(batch_size, n_held_out // world_size) * world_size
-        hold(self.alphas)
+        stop_gradients(self.alphas)
+
+    def __repr__(self) -> str:
+        paper = f", paper_steps_per_epoch={self.paper_steps_per_epoch}" if self.paper_steps_per_epoch else ""
+        process = f", rank={self.rank}, world_size={self.world_size}" if self.world_size > 1 else ""
+        return (
+            f"AlphaSchedule({sum(alpha.numel() for alpha in self.alphas)} alphas, every {self.every} steps, "
+            f"{self.rows_per_step} of {self.n_held_out} rows, seed={self.seed}{paper}{process})"
+        )
 
     def release(self) -> None:
         """Training is over: alpha is an ordinary trainable parameter again."""
@@ -136,12 +147,12 @@ class AlphaSchedule:
             (k, 0) if self.paper_steps_per_epoch else divmod(k, self.n_held_out // self.rows_per_step)
         )
         first = place * self.rows_per_step
-        batch = self._shuffled(passes)[first : first + self.rows_per_step]
+        batch = _shuffled(self.n_held_out, self.seed, passes)[first : first + self.rows_per_step]
         return [int(row) for row in batch[self.rank :: self.world_size]]
 
     def drop_alpha_gradients(self) -> None:
         """Forget what an adapter batch says about alpha: call it after each backward, before clipping."""
-        hold(self.alphas)
+        stop_gradients(self.alphas)
 
     def update_alpha(
         self,
@@ -197,13 +208,9 @@ class AlphaSchedule:
         epochs, within = divmod(step, self.paper_steps_per_epoch)
         return epochs * -(-self.paper_steps_per_epoch // self.every) + -(-within // self.every)
 
-    @functools.lru_cache(maxsize=2)  # noqa: B019 - two permutations, and a schedule lives as long as its run
-    def _shuffled(self, passes: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        return np.random.default_rng([self.seed, passes]).permutation(self.n_held_out)
-
     @contextlib.contextmanager
     def _only_alpha(self) -> Iterator[None]:
-        """Alpha asks for gradients and nobody else; gradients that others have gathered are out of reach."""
+        """Alpha alone asks for gradients; those that the adapter has gathered are out of reach."""
         ours = {id(alpha) for alpha in self.alphas}
         others = [
             p
@@ -223,7 +230,7 @@ class AlphaSchedule:
             for parameter, (requires_grad, gradient) in zip(others, before, strict=True):
                 parameter.requires_grad_(requires_grad)
                 parameter.grad = gradient
-            hold(self.alphas)
+            stop_gradients(self.alphas)
 
     def _average_over_processes(self) -> None:
         if self.world_size == 1:
@@ -238,38 +245,19 @@ class AlphaSchedule:
             alpha.grad = mean.view_as(alpha).clone()
 
 
-def check_count(name: str, value: Any) -> int:
-    """``value`` if it is an integer of at least 1, else ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+def check_count(name: str, value: object, least: int = 1) -> int:
+    """``value`` if it is an integer of at least ``least``, else ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
     return int(value)
 
 
-def trainable_alphas(model: nn.Module) -> list[nn.Parameter]:
-    """The alphas of the active adapters that are to be trained, each once.
-
-    Raises
-    ------
-    ValueError
-        There are none, or the adapter is merged.
-    """
-    layers = dict(alpha_layers(model)) or row_scales(model)  # which raises
-    if any(layer.merged for layer in layers.values()):
-        raise ValueError(
-            "the adapter is merged into the weights, where nothing trains it: unmerge_adapter() first"
-        )
-    found = [
-        layer.lora_rescale[name].offset
-        for layer in layers.values()
-        for name in layer.active_adapters
-        if layer.train_alpha.get(name)
-    ]
-    if not found:
-        raise ValueError("no active adapter has a trainable alpha: use AlphaLoraConfig(train_alpha=True)")
-    return list(dict.fromkeys(found))
+@functools.lru_cache(maxsize=2)  # the pass that goes on, and the one before
+def _shuffled(n: int, seed: int, passes: int) -> IntArray:
+    return np.random.default_rng([seed, passes]).permutation(n)
 
 
-def hold(alphas: list[nn.Parameter]) -> None:
+def stop_gradients(alphas: list[nn.Parameter]) -> None:
     """No gradient for alpha, neither a present nor a future one."""
     for alpha in alphas:
         alpha.grad = None

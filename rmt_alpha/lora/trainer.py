@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.data import IterableDataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import TrainOutput
 
-from rmt_alpha.lora.alphas import count_parameters
-from rmt_alpha.lora.held_out import divide
+from rmt_alpha.lora.alphas import count_parameters, trainable_alphas
+from rmt_alpha.lora.held_out import RowDataset, divide
 from rmt_alpha.lora.layers import AlphaLayer
-from rmt_alpha.lora.schedule import AlphaSchedule, check_count, hold, trainable_alphas
+from rmt_alpha.lora.schedule import AlphaSchedule, check_count, stop_gradients
 
 logger = logging.getLogger(__name__)
 
@@ -72,20 +75,21 @@ class AlphaTrainer(Trainer):
     ``alpha_loss``, the mean held-out loss before alpha's steps since the last log, if there were any.
     """
 
-    train_dataset: Any
+    train_dataset: RowDataset | IterableDataset | None
+    alpha_dataset: RowDataset | None
 
     def __init__(
         self,
         model: nn.Module | None = None,
         args: TrainingArguments | None = None,
-        *positional: Any,
+        *positional: object,
         alpha_every: int = 10,
         alpha_learning_rate: float = 5e-3,
         alpha_weight_decay: float = 0.0,
-        alpha_dataset: Any = None,
+        alpha_dataset: RowDataset | None = None,
         alpha_split: float | None = None,
         paper_mode: bool = False,
-        **options: Any,
+        **options: object,
     ) -> None:
         self.alpha_every = check_count("alpha_every", alpha_every)
         self.alpha_learning_rate = _checked("alpha_learning_rate", alpha_learning_rate, positive=True)
@@ -122,10 +126,12 @@ class AlphaTrainer(Trainer):
         )
         self.add_callback(_AlphaSteps(self))
 
-    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
+    def create_optimizer(self, *args: object, **kwargs: object) -> torch.optim.Optimizer:
         """One optimizer; alpha is its last group, with its own rate, and moves only in `alpha_step`."""
         alphas = trainable_alphas(self.model)
-        hold(alphas)  # so that no other group takes it up, and DistributedDataParallel does not wait for it
+        stop_gradients(
+            alphas
+        )  # so that no other group takes it up, and DistributedDataParallel does not wait for it
         if self.optimizer is None:
             optimizer = super().create_optimizer(*args, **kwargs)
             if self.paper_mode and "betas" in optimizer.defaults:
@@ -136,7 +142,7 @@ class AlphaTrainer(Trainer):
             )
         return self.optimizer
 
-    def create_scheduler(self, *args: Any, **kwargs: Any) -> Any:
+    def create_scheduler(self, *args: object, **kwargs: object) -> LRScheduler:
         """The scheduler of ``args``; in paper mode it leaves alpha's rate alone."""
         fresh = self.lr_scheduler is None
         scheduler = super().create_scheduler(*args, **kwargs)
@@ -151,7 +157,7 @@ class AlphaTrainer(Trainer):
             scheduler.optimizer.param_groups[-1]["lr"] = self.alpha_learning_rate
         return scheduler
 
-    def train(self, *args: Any, **kwargs: Any) -> Any:
+    def train(self, *args: object, **kwargs: object) -> TrainOutput:
         """Train; afterwards, or after an interruption, alpha is an ordinary trainable parameter again."""
         if self.train_dataset is not None and self.alpha_dataset is None:
             raise ValueError(
@@ -164,7 +170,7 @@ class AlphaTrainer(Trainer):
             if self.schedule is not None:
                 self.schedule.release()
 
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+    def training_step(self, *args: object, **kwargs: object) -> torch.Tensor:
         """One backward of the adapter's loss, which says nothing to alpha."""
         loss = super().training_step(*args, **kwargs)
         if self.schedule is not None:
@@ -187,7 +193,7 @@ class AlphaTrainer(Trainer):
         if loss is not None:
             self.alpha_losses.append(loss)
 
-    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+    def log(self, logs: dict[str, float], *args: object, **kwargs: object) -> None:
         """Add what is known of alpha to the training log."""
         if "loss" in logs and self.schedule is not None:
             values = torch.cat([1.0 + alpha.detach().flatten() for alpha in self.schedule.alphas])
@@ -209,6 +215,7 @@ class AlphaTrainer(Trainer):
             return self.compute_loss(self.model, inputs)
 
     def _start_schedule(self) -> None:
+        assert self.alpha_dataset is not None  # `train` has seen to that
         dataset, collate = self.alpha_dataset, self.data_collator
         if hasattr(dataset, "column_names"):
             dataset = self._remove_unused_columns(dataset, description="training")
@@ -217,7 +224,7 @@ class AlphaTrainer(Trainer):
         self.held_out = dataset, collate
         self.schedule = AlphaSchedule(
             self.model,
-            len(self.alpha_dataset),
+            len(dataset),
             every=self.alpha_every,
             batch_size=self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps,
             seed=self.args.seed if self.args.data_seed is None else self.args.data_seed,
@@ -248,10 +255,10 @@ class _AlphaSteps(TrainerCallback):
     def __init__(self, trainer: AlphaTrainer) -> None:
         self.trainer = trainer
 
-    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, *args: object, **kwargs: object) -> None:
         self.trainer._start_schedule()
 
-    def on_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+    def on_optimizer_step(self, *args: object, **kwargs: object) -> None:
         self.trainer.alpha_step()
 
 

@@ -17,8 +17,9 @@ from peft.tuners.lora.layer import LoraVariant
 from rmt_alpha.lora.row_scale import RowScale
 
 if TYPE_CHECKING:
+    from peft.tuners.lora.layer import LoraLayer
+
     from rmt_alpha.lora.config import AlphaLoraConfig
-    from rmt_alpha.lora.layers import AlphaLayer
 
 
 class AlphaVariant(LoraVariant):
@@ -29,7 +30,7 @@ class AlphaVariant(LoraVariant):
         return False
 
     @staticmethod
-    def init(module: AlphaLayer, adapter_name: str, config: AlphaLoraConfig, **kwargs: Any) -> None:
+    def init(module: LoraLayer, adapter_name: str, config: AlphaLoraConfig, **kwargs: Any) -> None:
         """Give the layer its alpha for one more adapter."""
         rows = module.out_features if config.alpha_per == "row" else 1
         device = module.get_base_layer().weight.device
@@ -39,12 +40,12 @@ class AlphaVariant(LoraVariant):
 
     @staticmethod
     def forward(
-        module: AlphaLayer, active_adapter: str, x: torch.Tensor, result: torch.Tensor, **kwargs: Any
+        module: LoraLayer, active_adapter: str, x: torch.Tensor, result: torch.Tensor, **kwargs: Any
     ) -> torch.Tensor:
         """alpha * result + update, in as many passes over the output as LoRA makes without alpha.
 
         ``result`` is the output so far, bias included; where the bias is not rescaled, alpha * result holds
-        (alpha - 1) b too much, a vector that is subtracted from the update.
+        (alpha - 1) b too much, a vector that is subtracted from the update in one pass more.
         """
         alpha = module.lora_rescale[active_adapter].alpha()
         lora_A, lora_B = module.lora_A[active_adapter], module.lora_B[active_adapter]
@@ -58,25 +59,26 @@ class AlphaVariant(LoraVariant):
             low: torch.Tensor = LowPrecisionSum.apply(result, update, alpha, shift)
             return low
         update = lora_B(inner)
-        scaled = update * scaling if shift is None else torch.add(shift, update, alpha=scaling)
+        # Not torch.add(shift, update, alpha=scaling): torch.compile fuses that with lora_B and drops `alpha`.
+        scaled = update * scaling if shift is None else update * scaling + shift
         return torch.addcmul(scaled, result, alpha)
 
     @staticmethod
-    def merge_safe(module: AlphaLayer, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
+    def merge_safe(module: LoraLayer, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
         """The merged weight, a new tensor; the bias is rescaled in place."""
         merged = merged_weight(module, active_adapter, orig_weight)
         rescale_bias(module, active_adapter)
         return merged
 
     @staticmethod
-    def merge_unsafe(module: AlphaLayer, active_adapter: str, orig_weight: torch.Tensor) -> None:
+    def merge_unsafe(module: LoraLayer, active_adapter: str, orig_weight: torch.Tensor) -> None:
         """Merge into the weight in place."""
         orig_weight.data.copy_(merged_weight(module, active_adapter, orig_weight.data))
         rescale_bias(module, active_adapter)
 
     @staticmethod
-    def unmerge(module: AlphaLayer, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
-        """Never reached: `AlphaLayer.unmerge` puts the kept weight back."""
+    def unmerge(module: LoraLayer, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
+        """Never reached: The layer's own ``unmerge`` puts the kept weight back."""
         raise AssertionError("alpha-LoRA layers unmerge from a copy, not by arithmetic")
 
 
@@ -118,7 +120,7 @@ class LowPrecisionSum(torch.autograd.Function):
         return of_result, gradient, of_alpha, of_shift
 
 
-def bias_before(module: AlphaLayer, adapter: str) -> torch.Tensor | None:
+def bias_before(module: LoraLayer, adapter: str) -> torch.Tensor | None:
     """The bias in what ``adapter`` receives: that of the base, as changed by the adapters before it."""
     bias = getattr(module.get_base_layer(), "bias", None)
     if module.one_adapter_per_sample:
@@ -136,13 +138,13 @@ def bias_before(module: AlphaLayer, adapter: str) -> torch.Tensor | None:
     return bias
 
 
-def along_rows(module: AlphaLayer, adapter: str) -> torch.Tensor:
+def along_rows(module: LoraLayer, adapter: str) -> torch.Tensor:
     """alpha, shaped to multiply the rows of the weight as it is stored (Conv1D stores it transposed)."""
     alpha = module.lora_rescale[adapter].alpha().detach()
     return alpha if module.fan_in_fan_out else alpha[:, None]
 
 
-def merged_weight(module: AlphaLayer, adapter: str, weight: torch.Tensor) -> torch.Tensor:
+def merged_weight(module: LoraLayer, adapter: str, weight: torch.Tensor) -> torch.Tensor:
     """diag(alpha) W + (s/r) B A, computed in float32 or better and rounded once."""
     precise = torch.promote_types(weight.dtype, torch.float32)
     update = module.low_rank_update(adapter).detach()
@@ -152,7 +154,7 @@ def merged_weight(module: AlphaLayer, adapter: str, weight: torch.Tensor) -> tor
     return torch.addcmul(update, weight.to(precise), alpha).to(weight.dtype)
 
 
-def rescale_bias(module: AlphaLayer, adapter: str) -> None:
+def rescale_bias(module: LoraLayer, adapter: str) -> None:
     """Multiply the base layer's bias by alpha, if the adapter is to do so and there is one."""
     bias = getattr(module.get_base_layer(), "bias", None)
     if bias is not None and module.scale_bias[adapter]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
-    from rmt_alpha.validation.compare import Comparison
+    from rmt_alpha.validation.comparison import Comparison
 
 
 @style.styled

@@ -6,14 +6,16 @@ from typing import Any
 
 import joblib
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import as_real
+from rmt_alpha._core.types import FloatArray, Seed
 
 LARGEST_ALPHA = 1e60
 """Squares of larger alphas could overflow."""
 
 
-def check_alpha(alpha: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+def check_alpha(alpha: ArrayLike) -> FloatArray:
     """``alpha`` as a read-only float64 array of any shape; TypeError or ValueError unless real and finite."""
     values = np.array(as_real("alpha", alpha), dtype=np.float64)
     allowed = np.abs(values) <= LARGEST_ALPHA
@@ -24,6 +26,22 @@ def check_alpha(alpha: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
             "classifier, which `draws` holds"
         )
     values.flags.writeable = False
+    return values
+
+
+def check_vector_alpha(alpha: ArrayLike, components: int | None) -> FloatArray:
+    """``alpha`` as an array: of shape (..., components), or of any shape if that is None.
+
+    A single number stands for the same alpha for every source.
+    """
+    values = check_alpha(alpha)
+    if components is not None and values.ndim == 0:
+        values = np.full(components, values)
+    if components is not None and values.shape[-1] != components:
+        raise ValueError(
+            f"alpha must have shape (..., {components}), one number for each of {components} sources, got "
+            f"shape {values.shape}"
+        )
     return values
 
 
@@ -49,7 +67,7 @@ def check_tolerance(truncate: Any) -> float | None:
     """``truncate``: None or a number in (0, 1)."""
     if truncate is None:
         return None
-    if isinstance(truncate, bool) or not isinstance(truncate, int | float | np.integer | np.floating):
+    if not _is_number(truncate):
         raise TypeError(f"truncate must be None (cut nothing) or a tolerance in (0, 1), got {truncate!r}")
     if not 0 < truncate < 1:
         raise ValueError(f"truncate must be None (cut nothing) or a tolerance in (0, 1), got {truncate!r}")
@@ -58,30 +76,40 @@ def check_tolerance(truncate: Any) -> float | None:
 
 def check_limit(limit: Any) -> float:
     """``memory_limit``, a positive number of bytes."""
-    if isinstance(limit, bool) or not isinstance(limit, int | float | np.integer | np.floating):
+    if not _is_number(limit):
         raise TypeError(f"memory_limit must be a positive number of bytes, got {limit!r}")
     if not limit > 0:
         raise ValueError(f"memory_limit must be a positive number of bytes, got {limit!r}")
     return float(limit)
 
 
-def root_seed(rng: Any) -> np.random.SeedSequence:
-    """The seed of a run, never the caller's own object: spawning from it changes nothing outside."""
+def root_seed(rng: Seed) -> np.random.SeedSequence:
+    """The seed of a run, never the caller's own object: spawning from it changes nothing outside.
+
+    A Generator or RandomState is advanced, by eight words.
+    """
     if isinstance(rng, np.random.SeedSequence):
         return np.random.SeedSequence(rng.entropy, spawn_key=rng.spawn_key)
     if isinstance(rng, np.random.Generator):
         return np.random.SeedSequence([int(word) for word in rng.integers(0, 2**32, 8)])
+    if isinstance(rng, np.random.RandomState):
+        return np.random.SeedSequence([int(word) for word in rng.randint(0, 2**32, 8, dtype=np.uint64)])
     if rng is None:
         return np.random.SeedSequence()
-    numbers = list(rng) if isinstance(rng, list | tuple | np.ndarray) else [rng]
+    numbers: list[Any] = list(rng) if isinstance(rng, list | tuple | np.ndarray) else [rng]
     if not numbers or not all(map(_is_integer, numbers)):
         raise TypeError(
-            "rng must be a non-negative integer or a sequence of them, a SeedSequence, a Generator or None, "
-            f"got {rng!r}"
+            "rng must be a non-negative integer or a sequence of them, a SeedSequence, a Generator, a "
+            f"RandomState or None, got {rng!r}"
         )
     if min(numbers) < 0:
         raise ValueError(f"rng must be a non-negative integer or a sequence of them, got {rng!r}")
-    return np.random.SeedSequence(int(rng) if _is_integer(rng) else [int(x) for x in numbers])
+    words = [int(x) for x in numbers]
+    return np.random.SeedSequence(words[0] if numbers[0] is rng else words)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _is_integer(value: Any) -> bool:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import joblib
 import numpy as np
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.simulation.arguments import check_count, check_jobs, check_limit, check_tolerance, root_seed
-from rmt_alpha.simulation.mixtures.data import CLASS_COUNTS
+from rmt_alpha.simulation.mixtures.stage import CLASS_COUNTS
 from rmt_alpha.simulation.result import Simulation
 from rmt_alpha.simulation.samplers import Batch, Sampler, choose_sampler
-
-if TYPE_CHECKING:
-    from rmt_alpha.problems.fine_tuning import FineTuning
-    from rmt_alpha.problems.regression import RidgeRegressionTransfer
-    from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.simulation.setting import Problem
 
 METHODS = ("auto", "dense", "krylov")
 TOLERANCE = 1e-12
@@ -29,12 +27,12 @@ MEMORY_LIMIT = 4 * 2**30
 
 
 def simulate(
-    problem: TransferProblem | FineTuning | RidgeRegressionTransfer,
-    alpha: Any,
+    problem: Problem,
+    alpha: ArrayLike,
     *,
     replicates: int = 100,
     method: str = "auto",
-    rng: int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None = None,
+    rng: Seed = None,
     n_jobs: int = 1,
     progress: bool = False,
     truncate: float | None = TOLERANCE,
@@ -64,8 +62,9 @@ def simulate(
         "dense" draws the data matrices and costs O(p n min(p, n)) per draw.  "krylov" draws the same
         classifiers, exactly in distribution, in O(min(p, n)) or less.  "auto" is "krylov" for a
         `TransferProblem`, and "dense" for the others, for which there is no "krylov".
-    rng : int, sequence of int, SeedSequence, Generator or None
-        The seed.  A Generator is advanced by one call; None draws a fresh seed from the system.
+    rng : int, sequence of int, SeedSequence, Generator, RandomState or None
+        The seed.  A Generator or RandomState is advanced by one call; None draws a fresh seed from the
+        system.
     n_jobs : int
         Processes, as joblib counts them (-1: all processors).  The results do not depend on it, to the last
         bit.
@@ -160,7 +159,7 @@ def simulate(
     sampler.check_memory(min(jobs, -(-count // size)), limit)
     sizes = [min(size, count - start) for start in range(0, count, size)]
     tasks = [
-        joblib.delayed(_batch)(sampler, number, child)
+        joblib.delayed(_batch)(sampler, alphas, number, child)
         for number, child in zip(sizes, root_seed(seed).spawn(len(sizes)), strict=True)
     ]
     batches = []
@@ -168,16 +167,16 @@ def simulate(
     with tqdm(total=count, unit="draw", disable=None if progress else True) as bar:
         for batch in _run(tasks, jobs):
             batches.append(batch)
-            bar.update(len(batch[0]))
-    first, second, error, length = zip(*batches, strict=True)
-    draws = sampler.collect(alphas, np.concatenate(first), np.concatenate(second))
-    return Simulation(problem, alphas, sampler.method, draws, max(error), max(length), seed)
+            bar.update(len(batch.arrays[0]))
+    draws = sampler.collect(alphas, *map(np.concatenate, zip(*(b.arrays for b in batches), strict=True)))
+    error, length = max(b.truncation_error for b in batches), max(b.chain_length for b in batches)
+    return Simulation(problem, alphas, sampler.method, draws, error, length, seed)
 
 
-def _batch(sampler: Sampler, replicates: int, seed: np.random.SeedSequence) -> Batch:
+def _batch(sampler: Sampler, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
     # One BLAS thread: parallelism is over batches, and sums must not depend on the number of threads.
     with threadpool_limits(1):
-        return sampler.draw(replicates, seed)
+        return sampler.draw(alpha, replicates, seed)
 
 
 def _run(tasks: list[tuple[Callable[..., Batch], Any, Any]], jobs: int) -> Iterator[Batch]:

@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.arguments import check_alpha
-from rmt_alpha.simulation.draws import FloatArray
-from rmt_alpha.simulation.isotropic.setting import scalar, whole
-from rmt_alpha.simulation.mixtures.data import Covariance
 from rmt_alpha.simulation.mixtures.fit import ridge
-
-
-@dataclass(frozen=True, eq=False)
-class RegressionSetting:
-    """One regression in plain arrays; weights have the shape (p, d) for d outputs."""
-
-    covariance: Covariance
-    target: FloatArray
-    source: FloatArray
-    noise: FloatArray
-    """Standard deviation of the noise of each output, (d,)."""
-    n: int
-    gamma: float
-
-
-def is_regression(problem: Any) -> bool:
-    """Whether ``problem`` has the fields of a `RidgeRegressionTransfer`."""
-    return all(hasattr(problem, name) for name in ("coef_target", "coef_source", "covariance", "noise"))
-
-
-def read_regression_setting(problem: Any) -> RegressionSetting:
-    """The `RegressionSetting` of a `RidgeRegressionTransfer`; ValueError if it cannot be drawn."""
-    target, source = (
-        np.atleast_2d(np.asarray(w, float)).T for w in (problem.coef_target, problem.coef_source)
-    )
-    return RegressionSetting(
-        Covariance(problem.covariance, len(target)),
-        target,
-        source,
-        np.array(np.broadcast_to(np.asarray(problem.noise, float), (target.shape[1],))),
-        whole("n", scalar("n", problem.n)),
-        scalar("gamma", problem.gamma),
-    )
+from rmt_alpha.simulation.scores import Draws
+from rmt_alpha.simulation.setting import RegressionSetting
 
 
 def draw(setting: RegressionSetting, replicates: int, seed: np.random.SeedSequence) -> FloatArray:
@@ -63,8 +30,8 @@ def _replicate(setting: RegressionSetting, rng: np.random.Generator) -> FloatArr
     return np.asarray(np.einsum("iojo->ij", gram.reshape(2, outputs, 2, outputs)))
 
 
-@dataclass(frozen=True, eq=False)
-class RegressionDraws:
+@dataclass(frozen=True, eq=False, repr=False)
+class RegressionDraws(Draws):
     r"""Every fit of a simulated `RidgeRegressionTransfer`, reduced to the three numbers of its risk.
 
     The fit is affine in alpha, :math:`W_0 + \alpha W_1`.  With :math:`E_0 = W_0 - W_t`, :math:`E_1 = W_1`
@@ -95,7 +62,9 @@ class RegressionDraws:
 
     alpha: FloatArray
     floor: float
-    error_gram: FloatArray = field(repr=False)
+    error_gram: FloatArray
+    kind = "a regression"
+    quantities = ("risk",)
 
     @property
     def replicates(self) -> int:
@@ -114,9 +83,6 @@ class RegressionDraws:
         cross, square = self.error_gram[:, 0, 1], self.error_gram[:, 1, 1]
         return np.divide(-cross, square, out=np.zeros_like(cross), where=square > 0)
 
-    def at(self, alpha: Any) -> RegressionDraws:
+    def at(self, alpha: ArrayLike) -> RegressionDraws:
         """The same fits at other alphas; nothing is drawn again."""
         return replace(self, alpha=check_alpha(alpha))
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"the draws of a regression have no {name!r}; they have risk and optimal_alpha")

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha._core.values import Value
+from rmt_alpha.simulation.scores import Draws
+from rmt_alpha.simulation.setting import Problem
+
+
+class Average:
+    """An average over draws as an attribute; its standard error if the name ends in ``_stderr``."""
+
+    def __init__(self, text: str) -> None:
+        self.__doc__ = text
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name, self.quantity = name, name.removesuffix("_stderr")
+
+    @overload
+    def __get__(self, run: None, owner: type) -> Average: ...
+    @overload
+    def __get__(self, run: Simulation, owner: type) -> Real: ...
+    def __get__(self, run: Simulation | None, owner: type) -> Average | Real:
+        if run is None:
+            return self
+        values = getattr(run.draws, self.quantity)
+        return _average(values) if self.name == self.quantity else _stderr(values)
 
 
 @dataclass(frozen=True, eq=False)
-class Simulation:
+class Simulation(Value):
     r"""Averages over independent draws of the data, with standard errors.
 
     .. math:: \bar q(\alpha) = \frac 1 R \sum_r q_r(\alpha), \qquad
@@ -30,8 +54,8 @@ class Simulation:
         axis holds the k components, and averages have the shape of the others.
     method : {"dense", "krylov"}
         How it was simulated.
-    draws : Draws, MixtureDraws, LossDraws or RegressionDraws
-        The single replicates.
+    draws : TransferDraws, MixtureDraws, LossDraws or RegressionDraws
+        The single replicates, scored.
     truncation_error : float
         Estimated relative error of the five numbers of a replicate (worst replicate) from cutting the Krylov
         chain; 0 if nothing was cut.
@@ -50,136 +74,78 @@ class Simulation:
     True
     """
 
-    problem: Any
+    problem: Problem
     alpha: FloatArray
     method: str
-    draws: Any = field(repr=False)
+    draws: Draws
     truncation_error: float
     chain_length: int
-    seed: np.random.SeedSequence = field(repr=False)
+    seed: np.random.SeedSequence
+
+    mean = Average("Average mean of label times score.")
+    mean_stderr = Average("Standard error of `mean`.")
+    variance = Average("Average variance of label times score (given the classifier).")
+    variance_stderr = Average("Standard error of `variance`.")
+    accuracy = Average("Average signed accuracy on fresh target data.")
+    accuracy_stderr = Average("Standard error of `accuracy`.")
+    risk = Average("Average squared error on fresh target data.")
+    risk_stderr = Average("Standard error of `risk`.")
+    class_accuracy = Average(
+        "Average probability that a fresh sample of each class is classified rightly, class on last axis."
+    )
+    class_accuracy_stderr = Average("Standard error of `class_accuracy`.")
+    class_mean = Average("Average mean of the score in each class; one-hot scores have another axis.")
+    class_mean_stderr = Average("Standard error of `class_mean`.")
+    class_variance = Average("Average variance of the score in each class (given the classifier).")
+    class_variance_stderr = Average("Standard error of `class_variance`.")
+    class_std = Average("Average standard deviation of the score in each class (given the classifier).")
+    class_std_stderr = Average("Standard error of `class_std`.")
+    training_loss = Average("Average loss on the training sample; only where the loss is not squared.")
+    training_loss_stderr = Average("Standard error of `training_loss`.")
+    training_accuracy = Average(
+        "Average accuracy on the training sample; only where the loss is not squared."
+    )
+    training_accuracy_stderr = Average("Standard error of `training_accuracy`.")
 
     @property
     def replicates(self) -> int:
         """Number of independent draws of the data."""
-        return int(self.draws.replicates)
+        return self.draws.replicates
 
-    @property
-    def mean(self) -> Any:
-        """Average mean of the score."""
-        return _average(self.draws.mean)
-
-    @property
-    def mean_stderr(self) -> Any:
-        """Standard error of `mean`."""
-        return _stderr(self.draws.mean)
-
-    @property
-    def variance(self) -> Any:
-        """Average variance of the score (given the classifier)."""
-        return _average(self.draws.variance)
-
-    @property
-    def variance_stderr(self) -> Any:
-        """Standard error of `variance`."""
-        return _stderr(self.draws.variance)
-
-    @property
-    def accuracy(self) -> Any:
-        """Average signed accuracy on fresh target data."""
-        return _average(self.draws.accuracy)
-
-    @property
-    def accuracy_stderr(self) -> Any:
-        """Standard error of `accuracy`."""
-        return _stderr(self.draws.accuracy)
-
-    @property
-    def risk(self) -> Any:
-        """Average squared error on fresh target data."""
-        return _average(self.draws.risk)
-
-    @property
-    def risk_stderr(self) -> Any:
-        """Standard error of `risk`."""
-        return _stderr(self.draws.risk)
-
-    @property
-    def class_accuracy(self) -> Any:
-        """Average probability that a fresh sample of each class is classified rightly, class on last axis."""
-        return _average(self.draws.class_accuracy)
-
-    @property
-    def class_accuracy_stderr(self) -> Any:
-        """Standard error of `class_accuracy`."""
-        return _stderr(self.draws.class_accuracy)
-
-    @property
-    def class_mean(self) -> Any:
-        """Average mean of the score in each class; one-hot scores have another axis."""
-        return _average(self.draws.class_mean)
-
-    @property
-    def class_mean_stderr(self) -> Any:
-        """Standard error of `class_mean`."""
-        return _stderr(self.draws.class_mean)
-
-    @property
-    def class_variance(self) -> Any:
-        """Average variance of the score in each class (given the classifier)."""
-        return _average(self.draws.class_variance)
-
-    @property
-    def class_variance_stderr(self) -> Any:
-        """Standard error of `class_variance`."""
-        return _stderr(self.draws.class_variance)
-
-    @property
-    def class_std(self) -> Any:
-        """Average standard deviation of the score in each class (given the classifier)."""
-        return _average(self.draws.class_std)
-
-    @property
-    def class_std_stderr(self) -> Any:
-        """Standard error of `class_std`."""
-        return _stderr(self.draws.class_std)
-
-    @property
-    def training_loss(self) -> Any:
-        """Average loss on the training sample; only where the loss is not squared."""
-        return _average(self.draws.training_loss)
-
-    @property
-    def training_loss_stderr(self) -> Any:
-        """Standard error of `training_loss`."""
-        return _stderr(self.draws.training_loss)
-
-    @property
-    def training_accuracy(self) -> Any:
-        """Average accuracy on the training sample; only where the loss is not squared."""
-        return _average(self.draws.training_accuracy)
-
-    @property
-    def training_accuracy_stderr(self) -> Any:
-        """Standard error of `training_accuracy`."""
-        return _stderr(self.draws.training_accuracy)
-
-    def at(self, alpha: Any) -> Simulation:
+    def at(self, alpha: ArrayLike) -> Simulation:
         """The same classifiers at other alphas; nothing is drawn again."""
         draws = self.draws.at(alpha)
         return replace(self, alpha=draws.alpha, draws=draws)
 
+    def __repr__(self) -> str:
+        name = self.draws.quantities[0]
+        values, errors = np.ravel(getattr(self, name)), np.ravel(getattr(self, f"{name}_stderr"))
+        if values.size == 0:
+            found = "no alphas"
+        else:
+            # Where it is largest; a risk where it is least.
+            best = int(np.argmin(values) if name == "risk" else np.argmax(values))
+            point = np.reshape(self.alpha, (values.size, -1))[best]
+            where = ", ".join(f"{a:.4g}" for a in point)
+            found = f"{name} {values[best]:.4g} +- {errors[best]:.1g} at alpha = " + (
+                where if len(point) == 1 else f"({where})"
+            )
+            if values.size > 1:
+                found += f", the best of {values.size}"
+        return f"Simulation({type(self.problem).__name__}, {self.replicates} draws, {self.method}: {found})"
 
-def _average(values: FloatArray) -> Any:
+
+def _average(values: FloatArray) -> Real:
     # Relative to the first replicate: what does not vary is averaged without rounding, and has no spread.
     return _plain(values[0] + (values - values[0]).mean(axis=0))
 
 
-def _stderr(values: FloatArray) -> Any:
+def _stderr(values: FloatArray) -> Real:
     count = len(values)
     if count == 1:
         return _plain(np.full(values.shape[1:], np.inf))
     return _plain((values - values[0]).std(axis=0, ddof=1) / np.sqrt(count))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Real) -> Real:
     return float(value) if np.ndim(value) == 0 else value

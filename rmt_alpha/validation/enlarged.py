@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
-from rmt_alpha.simulation.mixtures.setting import is_fine_tuning, sources_of
-from rmt_alpha.simulation.regression import is_regression
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.mixture import GaussianMixture
+from rmt_alpha.problems.regression import RidgeRegressionTransfer
+from rmt_alpha.problems.sources import FixedSource, RidgeSource
+from rmt_alpha.simulation.setting import Problem
 
 
-def enlarged(problem: Any, factor: int) -> Any:
+def enlarged(problem: Problem, factor: int) -> Problem:
     r"""The same problem with ``factor`` times the dimension and samples: the same theory, less bias.
 
     A `TransferProblem` has its p, n and N multiplied.  In a `FineTuning` or `RidgeRegressionTransfer` every
@@ -39,40 +40,36 @@ def enlarged(problem: Any, factor: int) -> Any:
     >>> enlarged(ra.TransferProblem(beta=0.8, p=30, n=20), 2).n
     40.0
     """
-    if is_fine_tuning(problem):
-        return _fine_tuning(problem, factor)
-    if is_regression(problem):
-        coefficients = {
-            name: repeated(getattr(problem, name), factor) for name in ("coef_target", "coef_source")
-        }
-        covariance = blocks(problem.covariance, factor)
-        return dataclasses.replace(problem, covariance=covariance, n=factor * problem.n, **coefficients)
-    larger = {"p": factor * problem.p, "n": factor * problem.n}
-    if problem.N is not None and math.isfinite(problem.N):
-        larger["N"] = factor * problem.N
-    return dataclasses.replace(problem, **larger)
+    if isinstance(problem, FineTuning):
+        larger = tuple(_source(source, factor) for source in problem.sources)
+        return dataclasses.replace(
+            problem,
+            target=_mixture(problem.target, factor),
+            source=larger if isinstance(problem.source, tuple) else larger[0],
+            n=factor * problem.n,
+        )
+    if isinstance(problem, RidgeRegressionTransfer):
+        return dataclasses.replace(
+            problem,
+            covariance=blocks(problem.covariance, factor),
+            coef_target=repeated(problem.coef_target, factor),
+            coef_source=repeated(problem.coef_source, factor),
+            n=factor * problem.n,
+        )
+    samples = problem.N if problem.N is None or math.isinf(problem.N) else factor * problem.N
+    return dataclasses.replace(problem, p=factor * problem.p, n=factor * problem.n, N=samples)
 
 
-def _fine_tuning(problem: Any, factor: int) -> Any:
-    larger = tuple(_source(source, factor) for source in sources_of(problem))
-    return dataclasses.replace(
-        problem,
-        target=_mixture(problem.target, factor),
-        source=larger if isinstance(problem.source, Sequence) else larger[0],
-        n=factor * problem.n,
-    )
-
-
-def _source(source: Any, factor: int) -> Any:
-    if hasattr(source, "weights"):
+def _source(source: FixedSource | RidgeSource, factor: int) -> FixedSource | RidgeSource:
+    if isinstance(source, FixedSource):
         return dataclasses.replace(source, weights=repeated(source.weights, factor))
     return dataclasses.replace(source, mixture=_mixture(source.mixture, factor), n=factor * source.n)
 
 
-def _mixture(mixture: Any, factor: int) -> Any:
+def _mixture(mixture: GaussianMixture, factor: int) -> GaussianMixture:
     # A covariance that classes share stays shared.
     larger = {id(each): blocks(each, factor) for each in mixture.covariances}
-    covariances = [larger[id(each)] for each in mixture.covariances]
+    covariances = tuple(larger[id(each)] for each in mixture.covariances)
     return dataclasses.replace(mixture, means=repeated(mixture.means, factor), covariances=covariances)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource, RidgeSource
-from rmt_alpha.simulation.mixtures.setting import alpha_components
+from rmt_alpha.simulation.setting import alpha_components
 
 
 def vectors(rng: np.random.Generator, count: int, p: int, length: float) -> np.ndarray:

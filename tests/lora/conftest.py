@@ -16,6 +16,7 @@ FOREIGN = (
     "ignore:fan_in_fan_out is set to:UserWarning",  # PEFT finds out by itself that GPT-2 stores W transposed
     "ignore:Could not find a config file in:UserWarning",  # a model made from a configuration has no folder
     "ignore:.*pin_memory:UserWarning",
+    "ignore:.*torch.jit:DeprecationWarning",  # torch.compile imports what torch itself has deprecated
     "ignore:Already following adapters were merged:UserWarning",
     "ignore:.*rounding errors:UserWarning",  # merging into quantised weights
 )

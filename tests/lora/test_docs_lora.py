@@ -11,7 +11,7 @@ import torch
 from tiny_transformers import ENCODER, tokens
 from transformers import RobertaConfig, RobertaForSequenceClassification
 
-import rmt_alpha.lora as room
+from rmt_alpha import lora
 
 PAGE = (Path(__file__).parents[2] / "docs" / "lora.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
@@ -48,11 +48,11 @@ def test_programs_run(tmp_path, monkeypatch, capsys):
 
 def test_options_and_defaults_are_those_of_the_class():
     table = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", PAGE, flags=re.MULTILINE))
-    fields = room.AlphaLoraConfig.__dataclass_fields__
+    fields = lora.AlphaLoraConfig.__dataclass_fields__
     own = {
         name: fields[name].default
         for name in fields
-        if name not in room.AlphaLoraConfig.__base__.__dataclass_fields__
+        if name not in lora.AlphaLoraConfig.__base__.__dataclass_fields__
     }
     assert {name: eval(value) for name, value in table.items()} == own
 
@@ -63,13 +63,13 @@ def test_options_and_defaults_are_those_of_the_class():
 def test_signatures_are_those_of_the_code(name):
     (listed,) = re.findall(rf"`{name}\(([^`]*)\)`", PAGE)
     names = [part.strip() for part in listed.split(",") if part.strip() != "*"]
-    found = list(inspect.signature(getattr(room, name)).parameters)
+    found = list(inspect.signature(getattr(lora, name)).parameters)
     assert names == [n for n in found if n not in ("positional", "options")]
 
 
 def test_every_public_name_is_on_the_page():
     shown = set(re.findall(r"`(\w+)[(`]", PAGE))
-    assert set(room.__all__) - shown == {"AlphaLoraModel"}  # which nobody constructs
+    assert set(lora.__all__) - shown == {"AlphaLoraModel"}  # which nobody constructs
 
 
 def test_numbers_of_the_paper_table():

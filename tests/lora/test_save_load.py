@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tiny_transformers import KINDS, ROBERTA, output, randomise
 
 from rmt_alpha.lora import AlphaLoraConfig, alphas
-from rmt_alpha.lora._extra import peft_version
+from rmt_alpha.lora._peft import peft_version
 
 
 def trained(kind, base, **options):

@@ -265,12 +265,14 @@ def test_a_transformer_in_a_loop_of_ones_own():
         ({"every": 1.5}, "every must be an integer"),
         ({"every": True}, "every must be an integer"),
         ({"batch_size": 0}, "batch_size must be an integer of at least 1"),
+        ({"seed": -1}, "seed must be an integer of at least 0"),
+        ({"seed": np.random.default_rng(0)}, "seed must be an integer of at least 0"),
         ({"paper_steps_per_epoch": 0}, "paper_steps_per_epoch must be"),
         ({"n": 0}, "at least one held-out row per process, got 0 rows"),
         ({"n": 2, "world_size": 3}, "got 2 rows for 3 process"),
         ({"model": small(train_alpha=False)}, "no active adapter has a trainable alpha"),
     ],
-    ids=["zero", "fraction", "bool", "batch", "epoch", "empty", "too few", "frozen"],
+    ids=["zero", "fraction", "bool", "batch", "seed", "generator", "epoch", "empty", "too few", "frozen"],
 )
 def test_bad_input(options, message):
     with pytest.raises(ValueError, match=message):
@@ -279,6 +281,13 @@ def test_bad_input(options, message):
 
 def test_numbers_of_numpy_are_numbers():
     assert schedule(every=np.int64(3)).due(3)
+
+
+def test_repr_is_one_line():
+    plan = schedule(20, MODEL, every=5, batch_size=8, seed=3)
+    assert repr(plan) == "AlphaSchedule(7 alphas, every 5 steps, 8 of 20 rows, seed=3)"
+    plan = schedule(20, MODEL, batch_size=8, paper_steps_per_epoch=9, rank=1, world_size=2)
+    assert repr(plan).endswith("16 of 20 rows, seed=0, paper_steps_per_epoch=9, rank=1, world_size=2)")
 
 
 def test_models_that_cannot_be_scheduled():

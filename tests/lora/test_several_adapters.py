@@ -10,7 +10,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, inject_adapter_in_model
 from tiny_transformers import KINDS, ROBERTA, merged_by_hand, output, randomise, tokens
 
 from rmt_alpha.lora import AlphaLoraConfig, alphas
-from rmt_alpha.lora._extra import peft_version
+from rmt_alpha.lora._peft import peft_version
 
 
 def config(kind, r=3, s=3, **options):

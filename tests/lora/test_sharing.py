@@ -10,7 +10,7 @@ from peft import PeftModel, get_peft_model
 from tiny_transformers import KINDS, ROBERTA, merged_by_hand, output, randomise
 
 from rmt_alpha.lora import AlphaLoraConfig, alphas, count_parameters
-from rmt_alpha.lora.schedule import trainable_alphas
+from rmt_alpha.lora.alphas import trainable_alphas
 
 PAIR = [["query", "value"]]
 

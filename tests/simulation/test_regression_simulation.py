@@ -11,6 +11,7 @@ from sklearn.linear_model import Ridge
 import rmt_alpha as ra
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.simulation import regression
+from rmt_alpha.simulation.setting import regression_setting
 from rmt_alpha.theory.mixtures.regression import regression_risk
 
 P, N = 60, 40
@@ -30,7 +31,7 @@ def make(kind="diagonal", p=P, n=N, gamma=0.2):
 def test_risk_of_each_fit_is_what_a_test_set_measures():
     problem = make("full", 12, 15)
     seed = np.random.SeedSequence(3)
-    setting = regression.read_regression_setting(problem)
+    setting = regression_setting(problem)
     draws = regression.RegressionDraws(np.array(ALPHAS), 0.35, regression.draw(setting, 1, seed))
     # The same data, in the order in which they are drawn; scikit-learn fits what the prior leaves over.
     rng = np.random.default_rng(seed)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rmt_alpha import TransferProblem
-from rmt_alpha.simulation import Draws, simulate
+from rmt_alpha.simulation import TransferDraws, simulate
 
 PROBLEM = TransferProblem(0.8, 30, 20, 25, gamma=0.1)
 QUANTITIES = ("mean", "variance", "accuracy", "risk")
@@ -42,6 +42,22 @@ def test_seeds(method):
     from_generator = run(generator)
     assert not np.array_equal(from_generator, run(generator))
     assert np.array_equal(from_generator, run(np.random.default_rng(3)))
+
+
+def test_random_state_is_advanced_by_each_call():
+    def run(rng):
+        return coefficients(simulate(PROBLEM, 1.0, replicates=5, rng=rng))
+
+    state = np.random.RandomState(3)
+    first, second = run(state), run(state)
+    assert not np.array_equal(first, second)
+    again = np.random.RandomState(3)
+    assert np.array_equal(run(again), first)
+    assert np.array_equal(run(again), second)
+    assert not np.array_equal(first, run(np.random.RandomState(4)))
+    # Whatever the platform's integers are: eight words of 32 bits.
+    words = np.random.RandomState(3).randint(0, 2**32, 8, dtype=np.uint64)
+    assert np.array_equal(first, run([int(word) for word in words]))
 
 
 def test_replicates_are_independent_across_batches():
@@ -129,7 +145,11 @@ def test_progress_bar_is_for_terminals_only(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"problem": 3}, TypeError, "problem must be a TransferProblem, got int"),
+        (
+            {"problem": 3},
+            TypeError,
+            "problem must be a TransferProblem, a FineTuning or .*, got int",
+        ),
         (
             {"problem": TransferProblem([0.1, 0.2], 30, 20)},
             ValueError,
@@ -185,7 +205,7 @@ def test_p_of_one_without_a_source_mean_has_room():
 class TestOptimalAlpha:
     @staticmethod
     def draws(along, across, target_norm=1.5):
-        return Draws(
+        return TransferDraws(
             np.array(0.0),
             target_norm,
             np.atleast_2d(along).astype(float),
@@ -226,5 +246,5 @@ class TestOptimalAlpha:
 
 
 def test_a_zero_classifier_has_accuracy_one_half():
-    draws = Draws(np.array([0.0, 1.0]), 1.0, np.array([[0.0, 0.4]]), np.array([[0.0, 0.0, 0.0]]))
+    draws = TransferDraws(np.array([0.0, 1.0]), 1.0, np.array([[0.0, 0.4]]), np.array([[0.0, 0.0, 0.0]]))
     assert draws.accuracy.tolist() == [[0.5, pytest.approx(0.8413447460685429, rel=1e-14)]]

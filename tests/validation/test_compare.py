@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -32,6 +33,24 @@ def test_numbers_are_those_of_simulate():
     (row,) = (row for row in comparison.rows if row.quantity == "accuracy")
     assert (row.simulation, row.stderr) == (simulation.accuracy, simulation.accuracy_stderr)
     assert row.z == row.limit_z == pytest.approx((row.simulation - row.theory) / row.stderr)
+
+
+@pytest.mark.parametrize("make", [np.random.RandomState, np.random.default_rng])
+def test_generators_are_advanced_by_each_call(make):
+    rng, again = make(5), make(5)
+    options = {"replicates": 5, "quantities": ("accuracy",)}
+    first, second = (ra.compare(PROBLEM, 1.0, rng=rng, **options) for _ in range(2))
+    assert first != second
+    assert first == ra.compare(PROBLEM, 1.0, rng=again, **options)
+    assert second == ra.compare(PROBLEM, 1.0, rng=again, **options)
+
+
+def test_a_comparison_is_a_value():
+    comparison = ra.compare(PROBLEM, [0, 1], rng=1, replicates=20)
+    assert pickle.loads(pickle.dumps(comparison)) == comparison
+    assert comparison != ra.compare(PROBLEM, [0, 1], rng=1, replicates=20, level=0.01)
+    assert comparison != ra.compare(PROBLEM, [0, 1], rng=2, replicates=20)
+    assert repr(comparison) == f"Comparison(TransferProblem, 8 rows: {comparison.verdict()})"
 
 
 def test_the_reference_formula_fails():

@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.simulation import Draws
-from rmt_alpha.simulation.mixtures.draws import MixtureDraws
+from rmt_alpha.simulation import Draws, TransferDraws
 
 STEP = 1e-4
 """Relative step of the numerical second derivative."""
@@ -32,6 +31,7 @@ def simulated_optimum(draws: Draws) -> tuple[float, float]:
     ``(nan, nan)`` if no finite alpha is best among those between the single draws' own best ones: a
     simulation cannot tell.  Needs at least two draws.
     """
+    assert isinstance(draws, TransferDraws)
     own = draws.optimal_alpha()
     low, high = np.quantile(own[np.isfinite(own)], [0.0, 1.0]) if np.isfinite(own).any() else (0.0, 0.0)
 
@@ -41,7 +41,7 @@ def simulated_optimum(draws: Draws) -> tuple[float, float]:
     return _root(lambda alpha: _slopes(draws, alpha), low, high, step_at, 1e-10)
 
 
-def simulated_mixture_optimum(draws: MixtureDraws, guess: float) -> tuple[float, float]:
+def simulated_mixture_optimum(draws: Draws, guess: float) -> tuple[float, float]:
     """The same for a `FineTuning` with one source, near a guess that is not 0.
 
     ``(nan, nan)`` if the optimum is not within a factor of 8 of the guess.
@@ -84,7 +84,7 @@ def _root(
     return best, float(own.std(ddof=1) / np.sqrt(own.size) / abs(curvature))
 
 
-def _slopes(draws: Draws, alpha: float) -> FloatArray:
+def _slopes(draws: TransferDraws, alpha: float) -> FloatArray:
     """Derivative in alpha of the accuracy of every draw."""
     (b0, b1), (q00, q01, q11) = draws.mean_coefficients.T, draws.variance_coefficients.T
     variance = q00 + alpha * (2 * q01 + alpha * q11)

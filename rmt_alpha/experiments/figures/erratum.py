@@ -82,7 +82,7 @@ def run(problems: list[dict[str, float]], draws: int, seed: tuple[int, ...]) -> 
     for i, values in enumerate(problems):
         alphas = [1.0, both.reference_alpha[i], both.right_alpha[i]]
         found = simulate(TransferProblem(**values), alphas, replicates=draws, rng=(*seed, i))
-        pairs = zip(found.accuracy, found.accuracy_stderr, strict=True)
+        pairs = np.transpose([found.accuracy, found.accuracy_stderr])
         rows.append([*pairs, simulated_optimum(found.draws)])
     at_1, at_reference, at_right, alpha = np.array(rows).swapaxes(0, 1)
     return Numbers(at_1=at_1, at_reference=at_reference, at_right=at_right, alpha=alpha)

@@ -21,8 +21,7 @@ from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
-from rmt_alpha.simulation import simulate
-from rmt_alpha.simulation.mixtures.draws import MixtureDraws
+from rmt_alpha.simulation import Draws, simulate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +50,7 @@ def problem(units: FloatArray) -> FineTuning:
     return FineTuning(target, FixedSource(SOURCE_LENGTH * units @ basis), SAMPLES, GAMMA)
 
 
-def simulated_best(draws: MixtureDraws, guess: Any) -> tuple[FloatArray, FloatArray]:
+def simulated_best(draws: Draws, guess: Any) -> tuple[FloatArray, FloatArray]:
     """The alpha of the highest average accuracy; its covariance is H^-1 Cov(gradient) H^-1 / draws."""
     step = 1e-3 * np.eye(2)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy import optimize
 
-from rmt_alpha.simulation.convex.formulas import Derivatives, envelope_of_hinge
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.simulation.convex.formulas import Formula, envelope_of_hinge
 
 GRADIENT = 1e-9
 """Largest gradient, in units of the labels, at which training ends."""
@@ -21,8 +20,6 @@ GAP = 1e-9
 """Largest duality gap; the weights are off by at most sqrt(2 GAP / gamma), and by far less in practice."""
 MOVE = 1e-7
 """Largest change of a weight in the last round."""
-
-Formula = Callable[[FloatArray], Derivatives]
 
 
 class Trainer:

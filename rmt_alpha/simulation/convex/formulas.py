@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.problems.losses import Hinge, Huber, Loss
 
 
 class Derivatives(NamedTuple):
@@ -15,6 +18,9 @@ class Derivatives(NamedTuple):
     value: FloatArray
     slope: FloatArray
     curvature: FloatArray
+
+
+Formula: TypeAlias = Callable[[FloatArray], Derivatives]
 
 
 def logistic(z: FloatArray) -> Derivatives:
@@ -51,19 +57,15 @@ def envelope_of_hinge(z: FloatArray, anchor: FloatArray, width: float) -> Deriva
     return Derivatives(dual * short - 0.5 * width * (dual - anchor) ** 2, -dual, inside / width)
 
 
-NAMED = {"logistic": logistic, "squared_hinge": squared_hinge, "squared": squared, "huber": huber}
+NAMED: dict[str, Formula] = {
+    "logistic": logistic,
+    "squared_hinge": squared_hinge,
+    "squared": squared,
+    "huber": huber,
+}
 
 
-def own(loss: Any) -> Any:
-    """The function of margins of a user's loss object, which only the user knows."""
-
-    def derivatives(z: FloatArray) -> Derivatives:
-        return Derivatives(loss.value(z), loss.slope(z), loss.curvature(z))
-
-    return derivatives
-
-
-def formula(loss: Any) -> Any:
+def formula(loss: str | Loss) -> Formula | None:
     """The derivatives of a problem's ``loss``, None for the hinge loss, which has a kink.
 
     Raises
@@ -71,17 +73,16 @@ def formula(loss: Any) -> Any:
     ValueError
         If a user's loss has a kink: only that of the hinge loss is dealt with.
     """
-    name = loss if isinstance(loss, str) else getattr(loss, "name", "").replace(" ", "_")
-    kind = type(loss).__name__
-    if name == "hinge" and (isinstance(loss, str) or kind == "Hinge"):
-        return None
     if isinstance(loss, str):
-        return NAMED[name]
-    if kind == "Huber":
-        return lambda z: huber(z, loss.delta)
-    if getattr(loss, "jumps", []):
+        return None if loss == "hinge" else NAMED[loss]
+    if isinstance(loss, Hinge):
+        return None
+    if isinstance(loss, Huber):
+        return partial(huber, delta=loss.delta)
+    if loss.jumps:
         raise ValueError(
             f"the {loss.name} loss has a jump of its slope at the margin {loss.jumps[0][1]:g}: such losses "
             "cannot be simulated, except for loss='hinge'"
         )
-    return own(loss)
+    # A loss of the user's own, which only the user knows.
+    return lambda z: Derivatives(loss.value(z), loss.slope(z), loss.curvature(z))

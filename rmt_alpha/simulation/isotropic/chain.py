@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

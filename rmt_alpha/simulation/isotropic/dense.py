@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
-from rmt_alpha.simulation.isotropic.setting import Setting
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.simulation.setting import TransferSetting
 
 BATCH_ENTRIES = 1 << 18
 """Matrix entries of one batch: small problems are drawn many at a time, large ones one by one."""
 BATCH_LIMIT = 128
 
 
-def batch_size(setting: Setting) -> int:
+def batch_size(setting: TransferSetting) -> int:
     """Replicates that are drawn together; by the problem alone, so that results do not depend on n_jobs."""
     return max(1, min(BATCH_LIMIT, BATCH_ENTRIES // (setting.p * _most_samples(setting))))
 
 
-def memory(setting: Setting) -> int:
+def memory(setting: TransferSetting) -> int:
     """Bytes that one batch holds at its peak: data, the smaller Gram matrix and the solver's copy of it."""
     samples = _most_samples(setting)
     small = min(setting.p, samples)
     return 8 * batch_size(setting) * (setting.p * samples + 2 * small * small)
 
 
-def _most_samples(setting: Setting) -> int:
+def _most_samples(setting: TransferSetting) -> int:
     return max(setting.n, setting.source_samples or 0)
 
 
-def draw(setting: Setting, replicates: int, seed: np.random.SeedSequence) -> tuple[FloatArray, FloatArray]:
-    """Train ``replicates`` classifiers; `Draws.along` and `Draws.across`, of shapes (replicates, 2 and 3).
+def draw(
+    setting: TransferSetting, replicates: int, seed: np.random.SeedSequence
+) -> tuple[FloatArray, FloatArray]:
+    """Train ``replicates`` classifiers; ``along`` and ``across`` of `TransferDraws`.
 
     Coordinates: the first axis of R^p is the source mean's direction, the second the direction of the part
     of the target mean across it.  The labels are absorbed: y x ~ N(mean, I) for either label, and neither
@@ -53,7 +55,7 @@ def draw(setting: Setting, replicates: int, seed: np.random.SeedSequence) -> tup
     return along, gram[:, [0, 0, 1], [0, 1, 1]]
 
 
-def _source(setting: Setting, replicates: int, rng: np.random.Generator) -> FloatArray:
+def _source(setting: TransferSetting, replicates: int, rng: np.random.Generator) -> FloatArray:
     # The source vector w~ of every replicate, shape (replicates, p).
     if setting.source_samples is None:
         w = np.zeros((replicates, setting.p))

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.isotropic.chain import Chain
 
 PIECE_ENTRIES = 1 << 14

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.isotropic.chain import Chain
 from rmt_alpha.simulation.isotropic.elimination import solve
-from rmt_alpha.simulation.isotropic.setting import Setting
+from rmt_alpha.simulation.setting import TransferSetting
 
 BATCH_ENTRIES = 1 << 20
 """Unknowns of one batch of replicates, at most (unless a single chain is longer)."""
@@ -19,7 +19,7 @@ LONGEST_CHAIN = 10**10
 EPS = float(np.finfo(np.float64).eps)
 
 
-def batch_size(setting: Setting, truncate: float | None) -> int:
+def batch_size(setting: TransferSetting, truncate: float | None) -> int:
     """Replicates that are drawn together; by the problem alone, so that results do not depend on n_jobs."""
     longest = max(planned_length(chain, gamma, truncate) for chain, gamma in _stages(setting))
     if longest > LONGEST_CHAIN:
@@ -32,12 +32,12 @@ def batch_size(setting: Setting, truncate: float | None) -> int:
 
 
 def draw(
-    setting: Setting, replicates: int, seed: np.random.SeedSequence, truncate: float | None
+    setting: TransferSetting, replicates: int, seed: np.random.SeedSequence, truncate: float | None
 ) -> tuple[FloatArray, FloatArray, float, int]:
     """Train ``replicates`` classifiers in both stages.
 
-    Returns `Draws.along` and `Draws.across`, of shapes (replicates, 2 and 3), the estimated truncation
-    error and the length of the longest chain solved.
+    Returns ``along`` and ``across`` of `TransferDraws`, the estimated truncation error and the length of the
+    longest chain solved.
     """
     seed_source, seed_sphere, seed_target = (
         np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, part)) for part in range(3)
@@ -58,7 +58,7 @@ def draw(
     return along, across[:, [0, 0, 1], [0, 1, 1]], max(error, target_error), max(length, target_length)
 
 
-def _stages(setting: Setting) -> list[tuple[Chain, float]]:
+def _stages(setting: TransferSetting) -> list[tuple[Chain, float]]:
     # A source vector that is not trained on finite data has no stage of its own.
     stages = []
     if setting.source_samples is not None:
@@ -68,7 +68,7 @@ def _stages(setting: Setting) -> list[tuple[Chain, float]]:
 
 
 def _in_target_basis(
-    setting: Setting, lengthwise: FloatArray, aside: FloatArray, rng: np.random.Generator
+    setting: TransferSetting, lengthwise: FloatArray, aside: FloatArray, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Components of w~ along the target mean and across it (a length).
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rmt_alpha.simulation.draws import FloatArray
-from rmt_alpha.simulation.mixtures.fit import ridge
-from rmt_alpha.simulation.mixtures.setting import MixtureSetting, Stage
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.simulation.setting import MixtureSetting
 
 BATCH_ENTRIES = 1 << 18
 BATCH_LIMIT = 128
@@ -14,7 +13,7 @@ BATCH_LIMIT = 128
 
 def batch_size(setting: MixtureSetting) -> int:
     """Replicates of one batch; by the problem alone, so that results do not depend on n_jobs."""
-    return batch_of(max(_entries(stage) for stage in setting.drawn))
+    return batch_of(max(stage.p * stage.n for stage in setting.drawn))
 
 
 def batch_of(entries: int) -> int:
@@ -24,13 +23,9 @@ def batch_of(entries: int) -> int:
 
 def memory(setting: MixtureSetting) -> int:
     """Bytes that one replicate holds at its peak: data, normals, the smaller Gram matrix, its factor."""
-    matrices = max(2 * _entries(stage) + 2 * min(stage.mixture.p, stage.n) ** 2 for stage in setting.drawn)
-    full = {id(c): c.p**2 for stage in setting.drawn for c in stage.mixture.covariances if c.full}
+    matrices = max(2 * stage.p * stage.n + 2 * min(stage.p, stage.n) ** 2 for stage in setting.drawn)
+    full = {id(c): c.p**2 for stage in setting.drawn for c in stage.covariances if c.full}
     return 8 * (matrices + 2 * sum(full.values()))
-
-
-def _entries(stage: Stage) -> int:
-    return stage.mixture.p * stage.n
 
 
 def draw(
@@ -45,23 +40,9 @@ def draw(
 def _replicate(
     setting: MixtureSetting, counts: str, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    target, mixture = setting.target, setting.target.mixture
-    # A source hands on its weights, not its intercept.
-    sources = [
-        train(each, None, counts, rng)[0] if isinstance(each, Stage) else each for each in setting.sources
-    ]
-    w, offset = train(target, np.hstack(sources), counts, rng)
-    mean = mixture.means @ w + offset
-    gram = np.stack([covariance.gram(w) for covariance in mixture.covariances])
+    target = setting.target
+    w, offset = target.train(setting.source_weights(counts, rng), counts, rng)
+    mean = target.means @ w + offset
+    gram = np.stack([covariance.gram(w) for covariance in target.covariances])
     parts = (w.shape[1] // target.outputs, target.outputs)
-    return mean.reshape(mixture.classes, *parts), gram.reshape(mixture.classes, *parts, *parts)
-
-
-def train(
-    stage: Stage, prior: FloatArray | None, counts: str, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Weights (p, outputs (1 + k)) and intercepts, trained on fresh data: without prior, then of each."""
-    x, labels = stage.mixture.draw(stage.n, stage.noise, counts, rng)
-    nothing = np.empty((stage.mixture.p, 0))
-    fit = ridge(x, stage.targets[labels], stage.gamma, nothing if prior is None else prior, stage.intercept)
-    return np.hstack([fit.base, fit.slopes]), np.concatenate([fit.base_intercept, fit.slopes_intercept])
+    return mean.reshape(target.classes, *parts), gram.reshape(target.classes, *parts, *parts)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha.simulation.arguments import check_alpha
-from rmt_alpha.simulation.draws import CRITERIA, FloatArray
-from rmt_alpha.simulation.mixtures.decision import right_probabilities
-from rmt_alpha.simulation.mixtures.optimum import least_risky, most_accurate
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.errors import MissingQuantity, NotAvailable
+from rmt_alpha.simulation.arguments import check_vector_alpha
+from rmt_alpha.simulation.mixtures.decision import least_risky, most_accurate, right_probabilities
+from rmt_alpha.simulation.scores import CLASS_QUANTITIES, CRITERIA, Draws
 
 
-@dataclass(frozen=True, eq=False)
-class MixtureDraws:
+@dataclass(frozen=True, eq=False, repr=False)
+class MixtureDraws(Draws):
     r"""Every trained classifier of a simulated `FineTuning`, reduced to the moments of its scores.
 
     The classifier is affine in alpha, :math:`W_\alpha = W_0 + \sum_j \alpha_j W_j`, and so is its intercept.
@@ -70,9 +71,11 @@ class MixtureDraws:
     alpha: FloatArray
     components: int | None
     priors: FloatArray
-    targets: FloatArray = field(repr=False)
-    score_mean: FloatArray = field(repr=False)
-    score_gram: FloatArray = field(repr=False)
+    targets: FloatArray
+    score_mean: FloatArray
+    score_gram: FloatArray
+    kind = "a FineTuning"
+    quantities = (*CLASS_QUANTITIES, "mean", "variance")
 
     @property
     def replicates(self) -> int:
@@ -140,29 +143,23 @@ class MixtureDraws:
         return self._shaped(self._squeezed(np.maximum(variance, 0.0)))
 
     @property
-    def class_std(self) -> FloatArray:
-        """Standard deviation of the score in each class, shaped as `class_variance`."""
-        return np.asarray(np.sqrt(self.class_variance))
-
-    @property
     def mean(self) -> FloatArray:
         r"""Mean of label times score, for labels -1 and +1: (replicates, \*S)."""
-        return np.asarray(self._signed @ self.priors)
+        self._check_labels()
+        return super().mean
 
     @property
     def variance(self) -> FloatArray:
         r"""Variance of label times score: that within the classes, and that between their means."""
-        between = (self._signed - self.mean[..., None]) ** 2
-        return np.asarray((self.class_variance + between) @ self.priors)
+        self._check_labels()
+        return super().variance
 
-    @property
-    def _signed(self) -> FloatArray:
+    def _check_labels(self) -> None:
         if self.outputs > 1:
-            raise ValueError(
+            raise MissingQuantity(
                 "mean and variance are those of two classes with labels -1 and +1; use class_mean and "
                 "class_variance for one-hot scores"
             )
-        return self.class_mean * self.targets[:, 0]
 
     def _squeezed(self, values: FloatArray) -> FloatArray:
         return values[..., 0] if self.outputs == 1 else values
@@ -218,32 +215,16 @@ class MixtureDraws:
         """
         check_choice("criterion", criterion, CRITERIA)
         if criterion == "risk":
-            best = least_risky(self)
+            best = least_risky(self.score_mean, self.score_gram, self.priors, self.targets)
             return best[:, 0] if self.components is None else best
         if self.sources > 1:
-            raise ValueError(
+            raise NotAvailable(
                 f"criterion='accuracy' is searched for one source only, got {self.sources}; use "
                 "criterion='risk', or compare the accuracies of draws.at(alpha) for alphas of your choice"
             )
-        best = most_accurate(self)
+        best = most_accurate(self.score_gram, self.priors, self.moments)
         return best if self.components is None else best[:, None]
 
-    def at(self, alpha: Any) -> MixtureDraws:
+    def at(self, alpha: ArrayLike) -> MixtureDraws:
         """The same classifiers at other alphas; nothing is drawn again."""
-        return replace(self, alpha=check_mixture_alpha(alpha, self.components))
-
-
-def check_mixture_alpha(alpha: Any, components: int | None) -> FloatArray:
-    """``alpha`` as an array: of shape (..., components), or of any shape if that is None.
-
-    A single number stands for the same alpha for every source.
-    """
-    values = check_alpha(alpha)
-    if components is not None and values.ndim == 0:
-        values = np.full(components, values)
-    if components is not None and values.shape[-1] != components:
-        raise ValueError(
-            f"alpha must have shape (..., {components}), one number for each of {components} sources, got "
-            f"shape {values.shape}"
-        )
-    return values
+        return replace(self, alpha=check_vector_alpha(alpha, self.components))

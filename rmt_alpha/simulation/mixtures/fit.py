@@ -8,13 +8,13 @@ import numpy as np
 import scipy.linalg
 from scipy.linalg import lapack
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 
 WORST_CONDITION = 1e7
 """Condition number above which normal equations are left for singular values."""
 
 
-class Fit(NamedTuple):
+class AffineFit(NamedTuple):
     """W_alpha = base + slopes alpha, b_alpha = base_intercept + slopes_intercept alpha."""
 
     base: FloatArray
@@ -23,7 +23,7 @@ class Fit(NamedTuple):
     slopes_intercept: FloatArray
 
 
-def ridge(x: FloatArray, t: FloatArray, gamma: float, prior: FloatArray, intercept: bool) -> Fit:
+def ridge(x: FloatArray, t: FloatArray, gamma: float, prior: FloatArray, intercept: bool) -> AffineFit:
     r"""The classifiers that minimise the ridge loss, affine in the prior.
 
     .. math:: \min_{W, b} \frac1n \sum_i \|t_i - W^\top x_i - b\|^2 + \gamma \|W - P\|_F^2
@@ -46,7 +46,7 @@ def ridge(x: FloatArray, t: FloatArray, gamma: float, prior: FloatArray, interce
 
     Returns
     -------
-    Fit
+    AffineFit
         Of shapes (p, q), (p, m), (q,), (m,).
 
     Notes
@@ -75,7 +75,7 @@ def ridge(x: FloatArray, t: FloatArray, gamma: float, prior: FloatArray, interce
         t = t - t_mean
     solution = _primal(x, t, gamma, prior) if p <= n else _dual(x, t, gamma, prior, intercept)
     base, slopes = _singular_values(x, t, gamma, prior) if solution is None else solution
-    return Fit(base, slopes, t_mean - x_mean @ base, -(x_mean @ slopes))
+    return AffineFit(base, slopes, t_mean - x_mean @ base, -(x_mean @ slopes))
 
 
 Solution = tuple[FloatArray, FloatArray]

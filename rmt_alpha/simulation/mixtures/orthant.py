@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 from scipy.stats import qmc
 
-from rmt_alpha.simulation.draws import FloatArray
+from rmt_alpha._core.types import FloatArray
 
 SCRAMBLES = 8
 """Independent scramblings of the Sobol points; their spread is the error estimate."""

@@ -17,7 +17,7 @@ is
     u = E tr(Q X X^T/n Q) / n,     v = gamma^2 E tr(Q^2) / p,
 
 exactly, for every n and p.  As n and p grow, 1 + u tends to 1/h and v to (kappa / (1 + kappa))^2 / h
-(`rmt_alpha.theory.ridge.isotropic`).
+(`rmt_alpha.theory.ridge.closed_form`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmt_alpha._core.checks import Range, as_real, check_range
-from rmt_alpha.theory.ridge.isotropic import effective_ridge
+from rmt_alpha.theory.ridge.closed_form import effective_ridge
 
 LARGEST = float(np.finfo(np.float64).max)
 FINITE = Range("a finite number", -math.inf, math.inf, largest=LARGEST)

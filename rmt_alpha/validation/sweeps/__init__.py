@@ -1,20 +1,14 @@
-"""Sweeps: theory and simulation over grids of problems, in parallel, recorded and resumable."""
+"""Sweeps: theory and simulation over grids of problems, in parallel, recorded and resumable.
+
+Open `run` first: `sweep` reads a `grid` of `cell`s, computes in `workers` what the `store` does not have, and
+returns a `result`.
+"""
 
 from __future__ import annotations
 
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
-from rmt_alpha.plotting.heat_map import heatmap
 from rmt_alpha.validation.sweeps.plan import SweepPlan
 from rmt_alpha.validation.sweeps.result import Failure, SweepResult
 from rmt_alpha.validation.sweeps.run import sweep
 
-__all__ = [
-    "Failure",
-    "RecordError",
-    "SweepError",
-    "SweepInterrupted",
-    "SweepPlan",
-    "SweepResult",
-    "heatmap",
-    "sweep",
-]
+__all__ = ["Failure", "RecordError", "SweepError", "SweepInterrupted", "SweepPlan", "SweepResult", "sweep"]

@@ -8,7 +8,7 @@ from scipy import optimize
 
 from rmt_alpha import TransferProblem
 from rmt_alpha.experiments.figures._optimum import simulated_optimum
-from rmt_alpha.simulation import Draws, simulate
+from rmt_alpha.simulation import TransferDraws, simulate
 
 PROBLEM = TransferProblem(beta=0.6, p=200, n=50, N=800, gamma=0.5)
 
@@ -41,7 +41,7 @@ def test_it_agrees_with_theory_and_not_with_the_best_risk():
 
 def test_it_says_when_it_cannot_tell():
     # One draw whose accuracy rises with alpha for ever, one whose best alpha is infinite as well.
-    rising = Draws(
+    rising = TransferDraws(
         np.array(0.0), 1.0, np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([[1.0, 0, 0], [1.0, 0, 0]])
     )
     assert np.isnan(simulated_optimum(rising)).all()

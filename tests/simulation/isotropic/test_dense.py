@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from rmt_alpha import TransferProblem
 from rmt_alpha.simulation import simulate
 from rmt_alpha.simulation.isotropic import dense
-from rmt_alpha.simulation.isotropic.setting import read_setting
+from rmt_alpha.simulation.setting import transfer_setting
 
 ALPHAS = np.array([-2.0, 0.0, 0.7, 1.0, 5.0])
 SHAPES = [(6, 9, 12), (9, 6, 4), (5, 5, 3), (1, 4, 2), (7, 1, 5), (2, 3, None), (8, 5, math.inf)]
@@ -19,7 +19,7 @@ SHAPES = [(6, 9, 12), (9, 6, 4), (5, 5, 3), (1, 4, 2), (7, 1, 5), (2, 3, None), 
 
 def redraw(problem, replicates, seed):
     """The random matrices that `dense.draw` makes from this seed, as it makes them."""
-    setting = read_setting(problem)
+    setting = transfer_setting(problem)
     rng = np.random.default_rng(seed)
     source = target = None
     if setting.source_samples is not None:
@@ -46,7 +46,7 @@ def test_one_solve_serves_every_alpha(p, n, N, gamma):
     beta = 0.6 if p > 1 else -1.0
     gamma = 0.2 if p == n else gamma
     problem = TransferProblem(beta, p, n, N, mu=1.3, mu_orth=0.8, gamma=gamma, gamma_source=0.3)
-    setting = read_setting(problem)
+    setting = transfer_setting(problem)
     replicates = 3
     seed = np.random.SeedSequence(4)
     along, across = dense.draw(setting, replicates, seed)
@@ -73,7 +73,7 @@ def test_endless_source_is_the_limit_of_a_long_one():
         for N in (math.inf, 20_000)
     )
     assert abs(limit.mean - long.mean) < 5 * math.hypot(limit.mean_stderr, long.mean_stderr)
-    setting = read_setting(TransferProblem(0.8, 5, 40, math.inf, gamma_source=0.5))
+    setting = transfer_setting(TransferProblem(0.8, 5, 40, math.inf, gamma_source=0.5))
     data = np.random.default_rng(0).standard_normal((5, 200_000))
     data[0] += 1.0
     # sqrt(p/N) = 0.005 is the size of the sampling error.
@@ -99,5 +99,5 @@ def test_memory_that_would_be_needed_is_named_and_krylov_offered():
     small = TransferProblem(0.8, 100, 50)
     with pytest.raises(ValueError, match="memory_limit="):
         simulate(small, 1.0, method="dense", memory_limit=1e4)
-    need = dense.memory(read_setting(small))
+    need = dense.memory(transfer_setting(small))
     assert simulate(small, 1.0, method="dense", replicates=1, memory_limit=need).replicates == 1

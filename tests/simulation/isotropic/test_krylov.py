@@ -14,7 +14,7 @@ from rmt_alpha.simulation import simulate
 from rmt_alpha.simulation.isotropic import krylov
 from rmt_alpha.simulation.isotropic.chain import Chain
 from rmt_alpha.simulation.isotropic.elimination import solve
-from rmt_alpha.simulation.isotropic.setting import read_setting
+from rmt_alpha.simulation.setting import transfer_setting
 
 ALPHAS = np.array([-1.0, 0.0, 0.5, 1.0, 3.0])
 LARGE = [
@@ -193,6 +193,6 @@ def test_absurd_sizes_still_work(shape):
 
 
 def test_chain_that_would_never_end_is_refused():
-    setting = read_setting(TransferProblem(0.6, 10**12 + 1, 10**12, gamma=0.0))
+    setting = transfer_setting(TransferProblem(0.6, 10**12 + 1, 10**12, gamma=0.0))
     with pytest.raises(ValueError, match=r"Krylov chain of 1e\+12 vectors.*allow a tolerance"):
         krylov.batch_size(setting, None)

@@ -10,7 +10,7 @@ from rmt_alpha import TransferProblem
 from rmt_alpha.simulation import simulate
 from rmt_alpha.simulation.isotropic import krylov
 from rmt_alpha.simulation.isotropic.chain import Chain
-from rmt_alpha.simulation.isotropic.setting import read_setting
+from rmt_alpha.simulation.setting import transfer_setting
 
 REPLICATES = 20_000
 # Seven statistics for each of about 20 problems: a right program passes all with probability 0.999.
@@ -93,7 +93,7 @@ def test_p_values_are_uniform_over_many_seeds():
 
 @pytest.mark.parametrize("p", [2, 3, 4, 10])
 def test_source_noise_is_uniform_on_its_sphere(p):
-    setting = read_setting(TransferProblem(0.0, p, 5))  # the target mean is orthogonal to the source mean
+    setting = transfer_setting(TransferProblem(0.0, p, 5))  # the target mean is orthogonal to the source mean
     toward, away = krylov._in_target_basis(
         setting, np.zeros(REPLICATES), np.full(REPLICATES, 2.0), np.random.default_rng(1)
     )

@@ -16,7 +16,8 @@ from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation.mixtures import dense as mixture_dense
 from rmt_alpha.simulation.mixtures.draws import MixtureDraws
 from rmt_alpha.simulation.mixtures.orthant import POINTS_TOLERANCE
-from rmt_alpha.simulation.mixtures.setting import Stage, read_mixture_setting
+from rmt_alpha.simulation.mixtures.stage import Stage
+from rmt_alpha.simulation.setting import mixture_setting
 
 P, N = 12, 15
 TEST = 100_000
@@ -28,7 +29,7 @@ def matrix(entries, p=P):
 
 def trained(stage, prior, rng):
     """scikit-learn's ridge on the next draw of the data: what the prior leaves over is fitted."""
-    x, labels = stage.mixture.draw(stage.n, stage.noise, "fixed", rng)
+    x, labels = stage.draw("fixed", rng)
     t = stage.targets[labels]
     model = Ridge(alpha=stage.n * stage.gamma, fit_intercept=stage.intercept, solver="svd")
     model.fit(x.T, t - x.T @ prior)
@@ -37,7 +38,7 @@ def trained(stage, prior, rng):
 
 def classifiers(problem, alpha, seed):
     """Weights (p, q) and intercept at one alpha, from the data that `draw` makes of a seed."""
-    setting = read_mixture_setting(problem)
+    setting = mixture_setting(problem)
     q = setting.target.outputs
     rng = np.random.default_rng(seed)
     sources = [
@@ -49,10 +50,10 @@ def classifiers(problem, alpha, seed):
 
 
 def draw(problem, seed, alpha):
-    setting = read_mixture_setting(problem)
+    setting = mixture_setting(problem)
     arrays = mixture_dense.draw(setting, 1, seed, "fixed")
     target = setting.target
-    return MixtureDraws(alpha, setting.components, target.mixture.priors, target.targets, *arrays)
+    return MixtureDraws(alpha, setting.components, target.priors, target.targets, *arrays)
 
 
 @pytest.fixture(params=PROBLEMS, scope="module")

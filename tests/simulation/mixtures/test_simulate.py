@@ -14,8 +14,7 @@ import rmt_alpha as ra
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource, RidgeSource
-from rmt_alpha.simulation.mixtures import dense as mixture_dense
-from rmt_alpha.simulation.mixtures.setting import alpha_components, read_mixture_setting, sources_of
+from rmt_alpha.simulation.setting import alpha_components, mixture_setting
 from rmt_alpha.validation.enlarged import enlarged
 
 P, N = 10, 8
@@ -141,10 +140,10 @@ def test_endless_source_is_the_limit_of_a_long_one(covariance, intercept):
 
     def mean(n):
         problem = FineTuning(own, source(n), n=N, gamma=0.5)
-        setting = read_mixture_setting(problem)
+        setting = mixture_setting(problem)
         if n == math.inf:
             return setting.sources[0]
-        return mixture_dense.train(setting.sources[0], None, "fixed", np.random.default_rng(1))[0]
+        return setting.sources[0].train(None, "fixed", np.random.default_rng(1))[0]
 
     # Sampling error of order sqrt(1/n) = 0.0016, times the inverse of the smallest eigenvalue.
     assert np.abs(mean(math.inf)).max() > 0.05
@@ -193,7 +192,7 @@ def test_enlarging_keeps_every_inner_product_and_average(name):
         large = large_c if np.ndim(large_c) == 2 else large_c * np.eye(3 * P)
         assert np.trace(large) == pytest.approx(3 * np.trace(full))
         assert np.allclose(other.means @ large @ other.means.T, one.means @ full @ one.means.T, rtol=1e-12)
-    for source, again in zip(sources_of(problem), sources_of(larger), strict=True):
+    for source, again in zip(problem.sources, larger.sources, strict=True):
         assert (again.outputs, again.count) == (source.outputs, source.count)
         if hasattr(source, "weights"):
             rows, large_rows = (w.reshape(-1, w.shape[-1]) for w in (source.weights, again.weights))

@@ -183,7 +183,7 @@ def test_intervals_end_where_accuracy_passes_its_level(problem):
 def test_neutral_alpha_is_a_coin_flip():
     curve = symmetric_problem(0, 1).curve().along([1.0])
     assert curve.accuracy(curve.neutral_alpha) == pytest.approx(0.5, abs=1e-13)
-    unequal = FineTuning(GaussianMixture(np.eye(2), [1.0, 2.0]), FixedSource([1.0, 0.0]), 3, 1).curve()
+    unequal = FineTuning(GaussianMixture(np.eye(2), [None, 2.0]), FixedSource([1.0, 0.0]), 3, 1).curve()
     with pytest.raises(ValueError, match="neutral_alpha exists where both classes share one margin"):
         unequal.neutral_alpha  # noqa: B018
 

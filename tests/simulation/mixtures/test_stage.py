@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from rmt_alpha.simulation.mixtures.data import Covariance, Mixture, matrix_root
+from rmt_alpha.simulation.mixtures.covariance import Covariance, matrix_root
+from rmt_alpha.simulation.mixtures.stage import Stage
 
 P = 5
 ROOT = np.random.default_rng(0).standard_normal((P, P))
@@ -66,12 +67,17 @@ def test_roots():
         matrix_root(np.diag([1.0, -1.0]))
 
 
-def mixture(priors, classes=None):
-    classes = len(priors) if classes is None else classes
-    return Mixture(
-        np.arange(classes * 1.0)[:, None] + np.zeros((classes, P)),
-        (Covariance(np.array(0.0), P),) * classes,
-        np.asarray(priors, float),
+def stage(priors, n, noise=None):
+    classes = len(priors)
+    return Stage(
+        means=np.arange(classes * 1.0)[:, None] + np.zeros((classes, P)),
+        covariances=(Covariance(np.array(0.0), P),) * classes,
+        priors=np.asarray(priors, float),
+        n=n,
+        gamma=0.1,
+        intercept=False,
+        label_noise=np.zeros(classes) if noise is None else noise,
+        outputs=classes,
     )
 
 
@@ -79,7 +85,7 @@ def mixture(priors, classes=None):
 @pytest.mark.parametrize(("priors", "n"), [([0.5, 0.5], 7), ([0.1, 0.2, 0.7], 13), ([0.3, 0.3, 0.3, 0.1], 3)])
 def test_counts_have_the_right_expectation(priors, n, how):
     rng = np.random.default_rng(3)
-    draws = np.array([mixture(priors).counts(n, how, rng) for _ in range(20_000)])
+    draws = np.array([stage(priors, n).class_counts(how, rng) for _ in range(20_000)])
     assert (draws.sum(axis=1) == n).all()
     wanted = n * np.array(priors)
     assert (np.abs(draws.mean(axis=0) - wanted) < 5 * draws.std(axis=0) / math.sqrt(20_000) + 1e-12).all()
@@ -94,17 +100,17 @@ def test_counts_have_the_right_expectation(priors, n, how):
 def test_whole_counts_do_not_vary():
     rng = np.random.default_rng(3)
     for _ in range(100):
-        assert mixture([0.1, 0.2, 0.7]).counts(30, "fixed", rng).tolist() == [3, 6, 21]
+        assert stage([0.1, 0.2, 0.7], 30).class_counts("fixed", rng).tolist() == [3, 6, 21]
 
 
 @pytest.mark.parametrize("priors", [[0.25, 0.75], [0.2, 0.5, 0.3]])
 def test_labels_are_flipped_as_often_as_they_should(priors):
     classes, n = len(priors), 200_000
     noise = np.array([0.1, 0.0, 0.4])[:classes]
-    law = mixture(priors)
-    x, given = law.draw(n, noise, "fixed", np.random.default_rng(4))
+    law = stage(priors, n, noise)
+    x, given = law.draw("fixed", np.random.default_rng(4))
     true = np.rint(x[0]).astype(int)  # without spread the data are their means
-    chances = law.label_chances(noise)
+    chances = law.label_chances()
     assert np.allclose(chances.sum(axis=1), 1, rtol=1e-15)
     for a in range(classes):
         part = given[true == a]

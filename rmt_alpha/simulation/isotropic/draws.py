@@ -1,23 +1,22 @@
-"""`Draws`: the trained classifiers of a simulation, each scored exactly."""
+"""`TransferDraws`: the trained classifiers of an isotropic simulation, each scored exactly."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation.arguments import check_alpha
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-CRITERIA = ("accuracy", "risk")
+from rmt_alpha.simulation.scores import CLASS_QUANTITIES, CRITERIA, Draws
 
 
-@dataclass(frozen=True, eq=False)
-class Draws:
+@dataclass(frozen=True, eq=False, repr=False)
+class TransferDraws(Draws):
     r"""Every trained classifier of a simulation, reduced to the five numbers that its scores depend on.
 
     The classifier is affine in alpha, :math:`w_\alpha = w_0 + \alpha w_1`.  With :math:`u` the direction of
@@ -61,8 +60,10 @@ class Draws:
 
     alpha: FloatArray
     target_norm: float
-    along: FloatArray = field(repr=False)
-    across: FloatArray = field(repr=False)
+    along: FloatArray
+    across: FloatArray
+    kind = "a TransferProblem"
+    quantities = (*CLASS_QUANTITIES, "mean", "variance")
 
     @property
     def replicates(self) -> int:
@@ -127,11 +128,6 @@ class Draws:
         """Variance of the score in the classes -1 and +1, the same, on the last axis."""
         return np.stack([self.variance, self.variance], axis=-1)
 
-    @property
-    def class_std(self) -> FloatArray:
-        """Standard deviation of the score in the classes -1 and +1, the same, on the last axis."""
-        return np.asarray(np.sqrt(self.class_variance))
-
     def optimal_alpha(self, criterion: str = "accuracy") -> FloatArray:
         r"""The best alpha of every replicate, shape (replicates,).
 
@@ -176,7 +172,7 @@ class Draws:
         best = np.where(z0 > 0, _ratio(z1, np.where(z0 > 0, z0, 1.0)), np.copysign(np.inf, a1))
         return np.where(flat, 0.0, best)
 
-    def at(self, alpha: Any) -> Draws:
+    def at(self, alpha: ArrayLike) -> TransferDraws:
         """The same classifiers at other alphas; nothing is drawn again."""
         return replace(self, alpha=check_alpha(alpha))
 

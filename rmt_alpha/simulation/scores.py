@@ -1,0 +1,112 @@
+"""`Draws`: what can be asked of the trained classifiers of a simulation, whatever the problem."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.values import Value
+from rmt_alpha.errors import MissingQuantity, NotAvailable
+
+CRITERIA = ("accuracy", "risk")
+SIGNS = np.array([-1.0, 1.0])
+"""Labels of two classes."""
+CLASS_QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class_variance", "class_std")
+
+
+class Draws(Value, ABC):
+    r"""Every trained classifier of a simulation, scored exactly: no test set is drawn.
+
+    Each quantity has shape ``(replicates, *S)``, with S the shape of alpha (less its last axis, if that holds
+    one alpha for each source), those by class a further axis.  A quantity that the problem does not have
+    raises `MissingQuantity`.
+
+    Attributes
+    ----------
+    alpha : ndarray
+        Where the quantities are evaluated.
+    quantities : tuple of str
+        Those that there are.
+    """
+
+    alpha: FloatArray
+    priors: FloatArray
+    kind: ClassVar[str]
+    """Names the draws in errors."""
+    quantities: ClassVar[tuple[str, ...]]
+
+    @property
+    @abstractmethod
+    def replicates(self) -> int:
+        """Number of independent draws of the data."""
+
+    @abstractmethod
+    def at(self, alpha: ArrayLike) -> Draws:
+        """The same classifiers at other alphas; nothing is drawn again."""
+
+    def optimal_alpha(self, criterion: str = "accuracy") -> FloatArray:
+        """The best alpha of every replicate, by ``criterion``: "accuracy" or "risk"."""
+        raise NotAvailable(f"the draws of {self.kind} have no best alpha of {criterion}: simulate at several")
+
+    @property
+    @abstractmethod
+    def risk(self) -> FloatArray:
+        """Squared error on fresh target samples, against their true labels."""
+
+    @property
+    def accuracy(self) -> FloatArray:
+        """Probability that a fresh target sample is classified rightly."""
+        raise self._missing("accuracy")
+
+    @property
+    def class_accuracy(self) -> FloatArray:
+        """Probability that a fresh sample of each class is classified rightly."""
+        raise self._missing("class_accuracy")
+
+    @property
+    def class_mean(self) -> FloatArray:
+        """Mean of the score in each class."""
+        raise self._missing("class_mean")
+
+    @property
+    def class_variance(self) -> FloatArray:
+        """Variance of the score in each class."""
+        raise self._missing("class_variance")
+
+    @property
+    def class_std(self) -> FloatArray:
+        """Standard deviation of the score in each class, shaped as `class_variance`."""
+        return np.asarray(np.sqrt(self.class_variance))
+
+    @property
+    def mean(self) -> FloatArray:
+        """Mean of label times score, for labels -1 and +1."""
+        return np.asarray((self.class_mean * SIGNS) @ self.priors)
+
+    @property
+    def variance(self) -> FloatArray:
+        """Variance of label times score: that within the classes, and that between their means."""
+        between = (self.class_mean * SIGNS - self.mean[..., None]) ** 2
+        return np.asarray((self.class_variance + between) @ self.priors)
+
+    @property
+    def training_loss(self) -> FloatArray:
+        """Average loss on the training sample, with the labels it has."""
+        raise self._missing("training_loss")
+
+    @property
+    def training_accuracy(self) -> FloatArray:
+        """Accuracy on the training sample, with the labels it has."""
+        raise self._missing("training_accuracy")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.replicates} draws, alpha of shape {np.shape(self.alpha)})"
+
+    def _missing(self, name: str) -> MissingQuantity:
+        return MissingQuantity(
+            f"the draws of {self.kind} have no {name!r}; they have {', '.join(self.quantities)}"
+        )

@@ -1,0 +1,143 @@
+"""`Comparison`: theory beside simulation in a table, with an honest error bar, and a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from scipy import special
+
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.values import Value
+from rmt_alpha.simulation.setting import Problem
+
+Size: TypeAlias = tuple[float, float, float | tuple[float | None, ...] | None]
+"""p, n, and the samples of the source or sources; None for known weights."""
+
+
+class Row(NamedTuple):
+    """One quantity at one alpha."""
+
+    quantity: str
+    alpha: float | tuple[float, ...]
+    """A tuple if alpha is a vector, one component for each source."""
+    theory: float
+    simulation: float
+    stderr: float
+    z: float
+    """(simulation - theory) / stderr, at the size that was asked for: contains the bias of order 1/n."""
+    limit: float
+    """Simulation extrapolated to infinite size."""
+    limit_stderr: float
+    limit_z: float
+    """(limit - theory) / limit_stderr: standard normal if the theory is right."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(Value):
+    r"""Theory against simulation, quantity by quantity and alpha by alpha.
+
+    The theory is the limit of infinite n; a simulation of size n is off by :math:`b/n + O(1/n^2)`.
+    Doubling p, n and N halves the bias, so
+
+    .. math:: q_\infty = 2\, \bar q_{2n} - \bar q_n
+
+    is free of it, with the standard error :math:`\sqrt{4 s_{2n}^2 + s_n^2}`.  The verdict judges this limit.
+
+    Parameters
+    ----------
+    problem : TransferProblem, FineTuning or RidgeRegressionTransfer
+        What was compared.
+    alpha : ndarray
+        The alphas, one-dimensional; for vector alphas one row each.
+    replicates : int
+        Draws of the data at each size.
+    rows : list of Row
+        Every quantity at every alpha.
+    level : float
+        Probability of a false alarm of the verdict, all rows together.
+    sizes : list of tuple
+        (p, n, N) of every simulation; N is None for known source weights, and a tuple for several sources.
+
+    Examples
+    --------
+    >>> import rmt_alpha as ra
+    >>> problem = ra.TransferProblem(beta=0.6, p=300, n=200, N=500, gamma=0.3)
+    >>> comparison = ra.compare(problem, [0, 1], rng=0)
+    >>> comparison.column("theory").round(4)
+    array([0.6953, 0.7116])
+    >>> comparison.verdict().split(":")[0]
+    'theory and simulation agree'
+    """
+
+    problem: Problem
+    alpha: FloatArray
+    replicates: int
+    rows: list[Row]
+    level: float
+    sizes: list[Size]
+
+    @property
+    def threshold(self) -> float:
+        """Largest absolute z that chance explains: two-sided, shared among all rows (Bonferroni)."""
+        return float(-special.ndtri(self.level / (2 * len(self.rows))))
+
+    @property
+    def worst(self) -> Row:
+        """The row whose ``limit_z`` is largest in size."""
+        return max(self.rows, key=lambda row: abs(row.limit_z))
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the theory agrees with the simulation, its bias of order 1/n taken out."""
+        return abs(self.worst.limit_z) <= self.threshold
+
+    @property
+    def bias_matters(self) -> bool:
+        """Whether the bias of order 1/n shows at the size that was asked for."""
+        return max(abs(row.z) for row in self.rows) > self.threshold
+
+    def column(self, name: str, quantity: str = "accuracy") -> FloatArray:
+        """One column of the table, for example ``column("theory")``, along alpha."""
+        return np.array([getattr(row, name) for row in self.rows if row.quantity == quantity])
+
+    def verdict(self) -> str:
+        """The verdict in one sentence."""
+        worst = self.worst
+        where = f"worst z = {worst.limit_z:+.2f} ({worst.quantity} at alpha = {_shown(worst.alpha)})"
+        bound = f"chance allows {self.threshold:.2f}"
+        if not self.agrees:
+            return f"theory and simulation DISAGREE: {where}, {bound}"
+        if self.bias_matters:
+            return f"theory and simulation agree once the bias of order 1/n is taken out: {where}, {bound}"
+        return f"theory and simulation agree: {where}, {bound}"
+
+    def __repr__(self) -> str:
+        return f"Comparison({type(self.problem).__name__}, {len(self.rows)} rows: {self.verdict()})"
+
+    def __str__(self) -> str:
+        name = max(9, 1 + max(len(row.quantity) for row in self.rows))
+        first = max(9, 1 + max(len(_shown(row.alpha)) for row in self.rows))
+        words = (
+            ("alpha", first),
+            ("theory", 12),
+            ("simulation", 12),
+            ("stderr", 10),
+            ("z", 8),
+            ("n->inf", 12),
+            ("z", 8),
+        )
+        head = f"{'quantity':{name}}" + "".join(f"{word:>{width}}" for word, width in words)
+        lines = [
+            f"{row.quantity:{name}}{_shown(row.alpha):>{first}}{row.theory:12.6f}{row.simulation:12.6f}"
+            f"{row.stderr:10.2g}{row.z:8.2f}{row.limit:12.6f}{row.limit_z:8.2f}"
+            for row in self.rows
+        ]
+        return "\n".join([head, *lines, "", self.verdict()])
+
+
+def _shown(alpha: float | tuple[float, ...]) -> str:
+    if isinstance(alpha, tuple):
+        return f"({', '.join(f'{a:.4g}' for a in alpha)})"
+    return f"{alpha:.4g}"
