@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import CenteredNorm, LogNorm
 
-from rmt_alpha.plotting.heat_map import parse_plot, select
-from rmt_alpha.validation.sweeps import heatmap, sweep
+from rmt_alpha.plotting.heat_map import heatmap, parse_plot, select
+from rmt_alpha.validation.sweeps import sweep
 
 
 @pytest.fixture(scope="module")
