@@ -55,25 +55,28 @@ def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
 
 def tables(result: Numbers) -> dict[str, Table]:
     """Mean and standard deviation of the score by class, measured and predicted, and the accuracy."""
-    parts = []
+    signs, parts = np.array([-1, 1]), []
     for i, (source, target) in enumerate(result.pairs):
-        for label in (-1, 1):
-            scores = result.scores[i][:, result.labels[i] == label]
-            numbers = {
-                "mean": scores.mean(axis=1),
-                "predicted_mean": label * result.mean[i],
-                "std": scores.std(axis=1, ddof=1),
-                "predicted_std": result.std[i],
-                "accuracy": (label * scores > 0).mean(axis=1),
-                "predicted_accuracy": result.predicted_accuracy[i],
-            }
-            rounded = {name: np.round(values, 4) for name, values in numbers.items()}
-            names = {"source": source, "target": target, "alpha": ALPHAS, "label": label}
-            parts.append(table(**names, rows=scores.shape[1], **rounded))
-    # By pair, alpha and label.
-    negative, positive = joined(*parts[::2]), joined(*parts[1::2])
-    rows = [row for both in zip(negative[1], positive[1], strict=True) for row in both]
-    return {"amazon_decision": (negative[0], rows)}
+        own = [result.scores[i][:, result.labels[i] == sign] for sign in signs]  # not of the same length
+        numbers = {
+            "mean": np.stack([scores.mean(axis=1) for scores in own], axis=1),
+            "predicted_mean": signs * result.mean[i][:, None],
+            "std": np.stack([scores.std(axis=1, ddof=1) for scores in own], axis=1),
+            "predicted_std": result.std[i][:, None],
+            "accuracy": np.stack([(own[0] < 0).mean(axis=1), (own[1] > 0).mean(axis=1)], axis=1),
+            "predicted_accuracy": result.predicted_accuracy[i][:, None],
+        }
+        parts.append(
+            table(
+                source=source,
+                target=target,
+                alpha=np.array(ALPHAS)[:, None],
+                label=signs,
+                rows=[scores.shape[1] for scores in own],
+                **{name: np.round(values, 4) for name, values in numbers.items()},
+            )
+        )
+    return {"amazon_decision": joined(*parts)}
 
 
 @style.styled
