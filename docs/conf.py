@@ -8,8 +8,8 @@ from pathlib import Path
 
 import rmt_alpha
 from rmt_alpha.experiments.figures.registry import catalogue
-from rmt_alpha.experiments.networks.drawing import draw_all
-from rmt_alpha.experiments.networks.record import Record
+from rmt_alpha.experiments.networks.results.drawing import draw_all
+from rmt_alpha.experiments.networks.results.runs import RunRecord
 from rmt_alpha.experiments.reproduce import reproduce
 from rmt_alpha.experiments.study.drawing import draw, read_summary
 
@@ -141,7 +141,7 @@ draw_figures()
 def draw_records() -> None:
     """Draw the figures of glue.md and study.md from the results, which are committed."""
     figures = HERE / "generated" / "figures"
-    draw_all(Record(HERE / "results" / "glue_minilm.jsonl"), figures)
+    draw_all(RunRecord(HERE / "results" / "glue_minilm.jsonl"), figures)
     for name in ("amazon", "embeddings", "mnist"):
         summary = read_summary(HERE / "results" / f"{name}_summary.csv")
         draw(summary, name).savefig(figures / f"study_{name}.png", dpi=150)

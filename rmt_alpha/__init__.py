@@ -18,15 +18,12 @@ from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal
 from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
 
 if TYPE_CHECKING:
-    from rmt_alpha.estimators.alpha_path import alpha_path
-    from rmt_alpha.estimators.estimate_problem import estimate_problem
-    from rmt_alpha.estimators.logistic import AlphaLogisticRegression
-    from rmt_alpha.estimators.logistic_cv import AlphaLogisticRegressionCV
+    from rmt_alpha.estimators.functions import alpha_path, estimate_problem
+    from rmt_alpha.estimators.logistic import AlphaLogisticRegression, AlphaLogisticRegressionCV
     from rmt_alpha.estimators.ridge import AlphaRidge
-    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier
-    from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
+    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier, AlphaRidgeClassifierCV
     from rmt_alpha.from_data.alpha_path import AlphaPath
-    from rmt_alpha.from_data.estimate import ProblemEstimate
+    from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
     from rmt_alpha.plotting.alpha_path import plot_alpha_path
     from rmt_alpha.plotting.heat_map import heatmap
     from rmt_alpha.problems.fine_tuning import FineTuning
@@ -43,11 +40,11 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "AlphaLogisticRegression": "estimators.logistic",
-    "AlphaLogisticRegressionCV": "estimators.logistic_cv",
+    "AlphaLogisticRegressionCV": "estimators.logistic",
     "AlphaPath": "from_data.alpha_path",
     "AlphaRidge": "estimators.ridge",
     "AlphaRidgeClassifier": "estimators.ridge_classifier",
-    "AlphaRidgeClassifierCV": "estimators.ridge_classifier_cv",
+    "AlphaRidgeClassifierCV": "estimators.ridge_classifier",
     "Comparison": "validation.comparison",
     "FineTuning": "problems.fine_tuning",
     "FixedSource": "problems.sources",
@@ -55,14 +52,14 @@ _LAZY = {
     "Loss": "problems.losses",
     "LossCurve": "theory.convex.curve",
     "MixtureCurve": "theory.mixtures.curve",
-    "ProblemEstimate": "from_data.estimate",
+    "ProblemEstimate": "from_data.plug_in.problem_estimate",
     "RidgeRegressionTransfer": "problems.regression",
     "RidgeSource": "problems.sources",
     "Simulation": "simulation",
     "compare": "validation.compare",
     "SweepResult": "validation.sweeps",
-    "alpha_path": "estimators.alpha_path",
-    "estimate_problem": "estimators.estimate_problem",
+    "alpha_path": "estimators.functions",
+    "estimate_problem": "estimators.functions",
     "heatmap": "plotting.heat_map",
     "plot_alpha_path": "plotting.alpha_path",
     "simulate": "simulation",

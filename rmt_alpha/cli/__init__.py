@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from rmt_alpha._core.version import __version__
+from rmt_alpha.errors import RecordError
 
 VERBS = ("optimal", "curve", "compare", "sweep", "fit", "study", "glue", "reproduce")
 """Modules of this package, in the order of the help; each has ``add_parser(subparsers)`` and ``run``."""
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("rmt-alpha: interrupted", file=sys.stderr)
         return 130
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, OSError, ImportError, RecordError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
         print(f"rmt-alpha {arguments.verb}: {message}", file=sys.stderr)
         return 2

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rmt_alpha.cli.sample_file import read_sample
+from rmt_alpha.cli.sample_file import SampleFile, read_sample
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT
+from rmt_alpha.from_data.design import InterceptRule
 
 if TYPE_CHECKING:
-    from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
+    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
+    from rmt_alpha.from_data.alpha_path import AlphaPath
+    from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
 
-INTERCEPTS: dict[str, bool | str] = {"shrunk": "shrunk", "free": True, "none": False}
+INTERCEPTS: dict[str, InterceptRule] = {"shrunk": "shrunk", "free": True, "none": False}
 DESCRIPTION = """\
 Fine-tune a ridge classifier from a source model on few target samples: alpha and the ridge are chosen from
 the samples themselves. Needs the extra [sklearn].
@@ -68,7 +71,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was chosen, write the model, draw the path."""
-    from rmt_alpha.estimators.ridge_classifier_cv import AlphaRidgeClassifierCV
+    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 
     sample = read_sample(arguments.samples, arguments.source, arguments.label)
     model = AlphaRidgeClassifierCV(
@@ -79,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         INTERCEPTS[arguments.intercept],
         alpha="auto" if arguments.alpha is None else arguments.alpha,
     ).fit(sample.X, sample.y)
-    numbers = report(model, sample.X, sample.y)
+    path, estimate = _path(model, sample, model.gamma_), _estimate(model, sample)
+    numbers = report(model, sample, path, estimate)
     if arguments.json:
         print(json.dumps({k: v if _finite(v) else str(v) for k, v in numbers.items()}, indent=1))
     else:
@@ -88,23 +92,46 @@ def run(arguments: argparse.Namespace) -> int:
         names = ("coef_", "intercept_", "classes_", "alpha_", "alpha_stderr_", "gamma_")
         np.savez(arguments.out, **{name.rstrip("_"): getattr(model, name) for name in names})
     if arguments.plot is not None:
-        _plot(model, sample.X, sample.y, arguments.plot)
+        from rmt_alpha.plotting.alpha_path import plot_alpha_path
+
+        chosen = numbers["alpha"], numbers["alpha_stderr"]
+        figure = plot_alpha_path(path, estimate=estimate, criterion=model.criterion, chosen=chosen)
+        figure.savefig(arguments.plot)
     return 0
 
 
-def report(model: AlphaRidgeClassifierCV, X: Any, y: Any) -> dict[str, Any]:
-    """What a fitted classifier says about itself, and about ignoring the source or keeping to it."""
-    from rmt_alpha.estimators.alpha_path import alpha_path
-    from rmt_alpha.estimators.estimate_problem import estimate_problem
+def _path(model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float) -> AlphaPath:
+    from rmt_alpha.estimators.functions import alpha_path
 
-    n, classes = len(y), len(model.classes_)
-    options = {"intercept_source": model.intercept_source, "fit_intercept": model.fit_intercept}
-    path = alpha_path(X, y, model.coef_source, model.gamma_, **options)
-    accuracy = path.loo_accuracy(model.alpha_)
-    numbers = {
+    return alpha_path(
+        sample.X,
+        sample.y,
+        sample.coef_source,
+        gamma,
+        intercept_source=sample.intercept_source,
+        fit_intercept=model.fit_intercept,
+    )
+
+
+def _estimate(model: AlphaRidgeClassifierCV, sample: SampleFile) -> ProblemEstimate | None:
+    """What theory says, for two classes with two samples of each."""
+    from rmt_alpha.estimators.functions import estimate_problem
+
+    if len(model.classes_) > 2 or min(np.unique(sample.y, return_counts=True)[1]) < 2:
+        return None
+    return estimate_problem(sample.X, sample.y, sample.coef_source, fit_intercept=model.fit_intercept)
+
+
+def report(
+    model: AlphaRidgeClassifierCV, sample: SampleFile, path: AlphaPath, estimate: ProblemEstimate | None
+) -> dict[str, Any]:
+    """What a fitted classifier says about itself, and about ignoring the source or keeping to it."""
+    n = len(sample.y)
+    accuracy = float(path.loo_accuracy(model.alpha_))
+    numbers: dict[str, Any] = {
         "samples": n,
         "features": int(model.n_features_in_),
-        "classes": classes,
+        "classes": len(model.classes_),
         "criterion": model.criterion,
         "alpha": model.alpha_,
         "alpha_stderr": model.alpha_stderr_,
@@ -115,12 +142,9 @@ def report(model: AlphaRidgeClassifierCV, X: Any, y: Any) -> dict[str, Any]:
         "gaussian_accuracy": path.gaussian_accuracy(model.alpha_),
         "loo_accuracy_alpha_0": path.loo_accuracy(0.0),
         "loo_accuracy_alpha_1": path.loo_accuracy(1.0),
-        "loo_accuracy_source_only": alpha_path(X, y, model.coef_source, math.inf, **options).loo_accuracy(
-            1.0
-        ),
+        "loo_accuracy_source_only": _path(model, sample, math.inf).loo_accuracy(1.0),
     }
-    if classes == 2 and min(np.unique(y, return_counts=True)[1]) > 1 and math.isfinite(model.gamma_):
-        estimate = estimate_problem(X, y, model.coef_source, fit_intercept=bool(model.fit_intercept))
+    if estimate is not None and math.isfinite(model.gamma_):
         numbers["theory_accuracy"] = estimate.curve(model.gamma_).accuracy(model.alpha_)
     return numbers
 
@@ -144,20 +168,6 @@ def _table(numbers: dict[str, Any]) -> list[str]:
     ]
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}}  {text.format(**numbers)}" for name, text in rows]
-
-
-def _plot(model: AlphaRidgeClassifierCV, X: Any, y: Any, file: Path) -> None:
-    from rmt_alpha.estimators.alpha_path import alpha_path
-    from rmt_alpha.estimators.estimate_problem import estimate_problem
-    from rmt_alpha.plotting.alpha_path import plot_alpha_path
-
-    options = {"intercept_source": model.intercept_source, "fit_intercept": model.fit_intercept}
-    path = alpha_path(X, y, model.coef_source, model.gamma_, **options)
-    estimate = None
-    if len(model.classes_) == 2 and min(np.unique(y, return_counts=True)[1]) > 1:
-        estimate = estimate_problem(X, y, model.coef_source, fit_intercept=bool(model.fit_intercept))
-    chosen = model.alpha_, model.alpha_stderr_
-    plot_alpha_path(path, estimate=estimate, criterion=model.criterion, chosen=chosen).savefig(file)
 
 
 def _finite(value: Any) -> bool:

@@ -14,13 +14,13 @@ training rows, steps and number of tuning trials for every method. The learning 
 checkpoint are chosen on rows cut from the training file; the development file is the test, looked at once per
 run.
 
-Every finished run is one line of the record, written at once. The same command, after whatever stopped it,
+Every finished run is one row of the record, written at once. The same command, after whatever stopped it,
 does only what is missing. The last thing it prints is the report; --report prints it without training.
 
 example, without a network when both are folders:
   rmt-alpha glue --model path/to/encoder --data path/to/data --task rte --size 100 full \\
-      --method lora alpha-lora head --seeds 1 2 3 --out runs.jsonl
-  rmt-alpha glue --out runs.jsonl --report
+      --method lora alpha-lora head --seeds 1 2 3 --out runs.sqlite
+  rmt-alpha glue --out runs.sqlite --report
 
 needs pip install 'rmt-alpha[peft]' (not --report); with HF_HUB_OFFLINE=1 the hub is never asked.
 exit status: 0 done, 2 bad input, 130 interrupted"""
@@ -29,7 +29,7 @@ TASKS = ("mnli", "qnli", "mrpc", "rte", "sst2", "qqp")
 METHODS = (
     "head", "lora", "lora-fewer-rows", "alpha-lora", "alpha-lora-paper", "ia3+lora", "ia3", "dora", "full"
 )  # fmt: skip
-DEFAULT_OUT = Path("glue.jsonl")
+DEFAULT_OUT = Path("glue.sqlite")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -107,20 +107,20 @@ def _size(text: str) -> int | str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train what is missing; print the report."""
-    from rmt_alpha.experiments.networks.record import Record
+    from rmt_alpha.experiments.networks.results.runs import RunRecord
 
     if arguments.report:
-        from rmt_alpha.experiments.networks.paired import summarise
-        from rmt_alpha.experiments.networks.report import as_csv, report
+        from rmt_alpha.experiments.networks.results.paired import summarise
+        from rmt_alpha.experiments.networks.results.report import as_csv, report
 
         if not arguments.out.exists():
             raise FileNotFoundError(f"there is no record {arguments.out}: name one with --out")
-        record = Record(arguments.out)
+        record = RunRecord(arguments.out)
         print(report(record))
         if arguments.csv is not None:
             arguments.csv.write_text(as_csv(summarise(record)), encoding="utf-8")
         if arguments.figures is not None:
-            from rmt_alpha.experiments.networks.drawing import draw_all
+            from rmt_alpha.experiments.networks.results.drawing import draw_all
 
             for path in draw_all(record, arguments.figures):
                 _say(f"wrote {path}")
@@ -137,16 +137,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     import rmt_alpha.lora  # noqa: F401 - says what to install, if it has to
+    from rmt_alpha.experiments.networks.accuracy_curves import accuracy_curves
     from rmt_alpha.experiments.networks.alpha_map import alpha_map
-    from rmt_alpha.experiments.networks.curves import accuracy_curves
     from rmt_alpha.experiments.networks.experiment import run_experiment
-    from rmt_alpha.experiments.networks.loading import load_glue
-    from rmt_alpha.experiments.networks.record import Record
-    from rmt_alpha.experiments.networks.report import report
+    from rmt_alpha.experiments.networks.results.report import report
+    from rmt_alpha.experiments.networks.results.runs import RunRecord
     from rmt_alpha.experiments.networks.settings import Settings
-    from rmt_alpha.experiments.networks.workbench import Workbench
+    from rmt_alpha.experiments.networks.tasks.loading import load_glue
+    from rmt_alpha.experiments.networks.training.trainer import TaskTrainer
 
-    record = Record(arguments.out)
+    record = RunRecord(arguments.out)
     chosen = {
         name: getattr(arguments, name)
         for name in Settings.__dataclass_fields__
@@ -158,17 +158,17 @@ def _train(arguments: argparse.Namespace) -> int:
     for task in dict.fromkeys(arguments.task):
         data = load_glue(task, arguments.data)
         settings = Settings(model=short_name(arguments.model), data=data.origin, **chosen)
-        bench = Workbench(arguments.model, data, settings, arguments.device)
-        sizes = [bench.largest if size == "full" else size for size in arguments.size]
+        trainer = TaskTrainer(arguments.model, data, settings, arguments.device)
+        sizes = [trainer.largest if size == "full" else size for size in arguments.size]
         if arguments.alpha_map:
-            alpha_map(bench, record, sizes[0], arguments.seeds[0], announce=_say)
+            alpha_map(trainer, record, sizes[0], arguments.seeds[0], announce=_say)
             continue
         if arguments.curves:
-            accuracy_curves(bench, record, sizes[0], arguments.method, arguments.seeds, announce=_say)
+            accuracy_curves(trainer, record, sizes[0], arguments.method, arguments.seeds, announce=_say)
             continue
         bar = _Bar()
         run_experiment(
-            bench, record, sizes, arguments.method, arguments.seeds, announce=bar.write, progress=bar.update
+            trainer, record, sizes, arguments.method, arguments.seeds, announce=bar.write, progress=bar.update
         )
         bar.close()
     print(report(record))

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+from rmt_alpha._core.types import FloatArray, Real
 
 
 class SampleFile(NamedTuple):
     """What a file holds."""
 
-    X: Any
-    y: Any
-    coef_source: Any
-    intercept_source: Any
+    X: FloatArray
+    y: NDArray[Any]
+    coef_source: FloatArray
+    intercept_source: Real
 
 
 def read_sample(file: Path, source: Path | None, label: str) -> SampleFile:

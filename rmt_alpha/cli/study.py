@@ -67,9 +67,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute what is missing, write the tables and the picture, print the bars."""
+    from rmt_alpha._core.record import Record
     from rmt_alpha.experiments.study.report import report
     from rmt_alpha.experiments.study.run import SEEDS, plan, run_study
-    from rmt_alpha.experiments.study.store import Record
+    from rmt_alpha.experiments.study.store import STUDIES, recorded
     from rmt_alpha.experiments.study.tasks import find_study
 
     study = find_study(arguments.name)
@@ -101,9 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             _say(f"\ninterrupted; what was finished is in {record}. The same command does the rest")
             return 130
-    wanted = {block.key for block in blocks}
-    with Record(record) as store:
-        results = [one for one in store.read() if one[0].key in wanted]
+    with Record(record, STUDIES) as store:
+        results = recorded(store, blocks)
     files, bars = report(study, results, arguments.out)
     for bar in bars:
         print(bar)

@@ -1,6 +1,8 @@
 """scikit-learn estimators that fine-tune from a rescaled source, and choose alpha and the ridge from data.
 
-They need the extra ``sklearn``; the package imports them when they are first used.
+Open `base` first: the fit that all of them share.  `ridge`, `ridge_classifier` and `logistic` hold the
+estimators, `functions` what samples say without one; `source` and `validation` read arguments.  They need the
+extra ``sklearn``; the package imports them when they are first used.
 """
 
 from __future__ import annotations

@@ -1,29 +1,50 @@
-"""What all estimators of this room share: the fit itself, and what it leaves behind."""
+"""What the estimators share: the fit, one ridge or a grid of them, and class labels."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from rmt_alpha.estimators.source import SourceModel, resolve_source
-from rmt_alpha.estimators.validation import check_alpha, check_fit_intercept
-from rmt_alpha.from_data.criteria import find_criterion
-from rmt_alpha.from_data.design import Array, Design
-from rmt_alpha.from_data.own_mean import judged_on
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.estimators.source import Source, SourceModel, resolve_source
+from rmt_alpha.estimators.validation import (
+    GAMMAS,
+    Alpha,
+    check_alpha,
+    check_gamma,
+    check_gammas,
+    encode_labels,
+    sample_counts,
+)
+from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, Criterion, find_criterion
+from rmt_alpha.from_data.criteria.base import FitPath
+from rmt_alpha.from_data.design import Design, InterceptRule, judged_on
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.selection import Chooser, Selection, select
+from rmt_alpha.from_data.selection import Selection, select
 
 
-class SourcedEstimator(BaseEstimator):  # type: ignore[misc]
-    """An estimator with a source model: ``coef_source`` and ``intercept_source``."""
+class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
+    """Fine-tuning from a rescaled source, by squared loss; subclasses know labels and ridges."""
 
-    coef_source: Any
-    intercept_source: Any
+    coef_source: Source
+    intercept_source: ArrayLike
+    fit_intercept: InterceptRule
+    alpha: Alpha
+    criterion: str
     n_features_in_: int
+    gamma_: float
+    alpha_: float | FloatArray
+    alpha_stderr_: float | FloatArray
+    best_score_: float
 
-    def _source(self, outputs: int, classes: Any = None) -> SourceModel:
+    _criteria: ClassVar[Mapping[str, type[Criterion[Any, Any]]]] = CRITERIA
+
+    def _source(self, outputs: int, classes: NDArray[Any] | None = None) -> SourceModel:
         """The source model in the shape of the target problem."""
         return resolve_source(
             self.coef_source,
@@ -34,46 +55,38 @@ class SourcedEstimator(BaseEstimator):  # type: ignore[misc]
             classes=classes,
         )
 
-
-class AlphaRidgeBase(SourcedEstimator):
-    """Fine-tuning from a rescaled source, by squared loss; subclasses know labels and ridges."""
-
-    fit_intercept: bool | str
-    alpha: Any
-    criterion: str
-
-    def _ridges(self, design: Design) -> Any:
+    def _ridges(self, design: Design) -> Sequence[float]:
         """The ridges to choose from."""
         raise NotImplementedError
 
-    def _path(self, design: Design, labels: Array, features: Array, source: SourceModel) -> Any:
+    def _given_alpha(self, source: SourceModel) -> FloatArray | None:
+        """alpha of shape (k,), None if it is to be chosen."""
+        return check_alpha(self.alpha, source.count)
+
+    def _path(self, design: Design, labels: FloatArray, features: FloatArray, source: SourceModel) -> FitPath:
         """The fits at every ridge."""
         scores = source.scores(features, intercept=not design.fit_intercept)
         return RidgePath.from_scores(design, labels, scores)
 
-    def _chooser(self, path: Any, features: Array, source: SourceModel) -> Chooser:
-        """The criterion."""
-        criterion = find_criterion(self.criterion, regression=not isinstance(self, ClassifierMixin))
-        return criterion.prepared(path, features, source.weights)
-
     def _fit(
-        self, features: Array, labels: Array, counts: Array, source: SourceModel
-    ) -> tuple[Selection, Array, Array, Array]:
+        self, features: FloatArray, labels: FloatArray, counts: FloatArray, source: SourceModel
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Choose ridge and alpha for labels (n, K), and set what is said about them.
 
-        Returns the selection, weights (K, p), intercepts (K,) and leave-one-out scores (n, K).
+        Returns weights (K, p), intercepts (K,) and leave-one-out scores (n, K).
         """
+        criterion = find_criterion(self.criterion, self._criteria)
+        alpha = self._given_alpha(source)
         there = counts > 0
         kept = features if there.all() else features[there]
-        rule = check_fit_intercept(self.fit_intercept)
-        design = Design.from_features(kept, counts[there], fit_intercept=rule)
+        design = Design.from_features(kept, counts[there], fit_intercept=self.fit_intercept)
         path = self._path(design, labels[there], kept, source)
-        alpha = check_alpha(self.alpha, source.count)
         if not source.weights.any():
             alpha = np.zeros(source.count)  # there is nothing to be scaled
         other = judged_on(design, kept)
         judge = path if other is design else self._path(other, labels[there], kept, source)
-        selection = select(self._chooser(judge, kept, source), judge, self._ridges(design), alpha)
+        criterion = criterion.prepared(judge, kept, source.weights)
+        selection = select(criterion, judge, self._ridges(design), alpha)
         point = selection.best.point
         fit = selection.fit if judge is path else path.at(selection.best.gamma)
         correction, center = fit.correction(point)
@@ -85,12 +98,133 @@ class AlphaRidgeBase(SourcedEstimator):
             everywhere = features @ weights.T + intercept
             everywhere[there] = left_out
             left_out = everywhere
+        self._report(selection, source.single)
+        return weights, np.asarray(intercept), left_out
+
+    def _report(self, selection: Selection, single: bool) -> None:
+        """Set what is said about the choice; ``single`` says that alpha is a number."""
         self.gamma_ = selection.best.gamma
-        stderr = np.sqrt(np.diagonal(selection.covariance))
-        self.alpha_: Any = selection.alpha
-        self.alpha_stderr_: Any = stderr
-        if source.single:
-            self.alpha_ = float(self.alpha_[0]) if source.count else 0.0
-            self.alpha_stderr_ = float(stderr[0]) if source.count else 0.0
+        self.alpha_ = selection.alpha
+        self.alpha_stderr_ = np.sqrt(np.diagonal(selection.covariance))
+        if single:
+            some = selection.alpha.size > 0
+            self.alpha_ = float(self.alpha_[0]) if some else 0.0
+            self.alpha_stderr_ = float(self.alpha_stderr_[0]) if some else 0.0
         self.best_score_ = selection.best.score
-        return selection, weights, intercept, left_out
+
+
+class OneRidge(AlphaEstimator):
+    """The ridge is given, and alpha as well or chosen."""
+
+    def __init__(
+        self,
+        gamma: float = 1.0,
+        alpha: Alpha = "auto",
+        coef_source: Source = None,
+        intercept_source: ArrayLike = 0.0,
+        fit_intercept: InterceptRule = True,
+        *,
+        criterion: str = DEFAULT,
+    ) -> None:
+        self.gamma = gamma
+        self.alpha = alpha
+        self.coef_source = coef_source
+        self.intercept_source = intercept_source
+        self.fit_intercept = fit_intercept
+        self.criterion = criterion
+
+    def _ridges(self, design: Design) -> list[float]:
+        return [check_gamma("gamma", self.gamma)]
+
+
+class RidgeGrid(AlphaEstimator):
+    """The ridge is chosen from a grid, with alpha or for a given one."""
+
+    best_index_: int
+    cv_results_: dict[str, Any]
+
+    _grid: ClassVar[FloatArray] = GAMMAS
+    """The default ridges, in units of the mean positive eigenvalue of the sample covariance."""
+
+    def __init__(
+        self,
+        gammas: ArrayLike | None = None,
+        criterion: str = DEFAULT,
+        coef_source: Source = None,
+        intercept_source: ArrayLike = 0.0,
+        fit_intercept: InterceptRule = "shrunk",
+        *,
+        alpha: Alpha = "auto",
+    ) -> None:
+        self.gammas = gammas
+        self.criterion = criterion
+        self.coef_source = coef_source
+        self.intercept_source = intercept_source
+        self.fit_intercept = fit_intercept
+        self.alpha = alpha
+
+    def _ridges(self, design: Design) -> Sequence[float]:
+        return check_gammas(self.gammas, design, self._grid)
+
+    def _report(self, selection: Selection, single: bool) -> None:
+        super()._report(selection, single)
+        self.best_index_ = selection.index
+        choices = selection.choices
+        gamma, score = np.array([one.gamma for one in choices]), np.array([one.score for one in choices])
+        alpha = np.array([one.alpha for one in choices])
+        if single:
+            alpha = alpha[:, 0] if alpha.shape[1] else np.zeros(len(choices))
+        self.cv_results_ = {
+            "params": [{"gamma": float(value)} for value in gamma],
+            "param_gamma": gamma,
+            "mean_test_score": score,
+            "rank_test_score": (1 + (score[None, :] > score[:, None]).sum(axis=1)).astype(np.int32),
+            "alpha": alpha,
+        }
+
+
+class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
+    """Class labels in, signs of linear scores out."""
+
+    classes_: NDArray[Any]
+    coef_: FloatArray
+    intercept_: FloatArray
+    loo_decision_function_: FloatArray
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fine-tune on target samples, and choose what was not given: alpha, the ridge, or both.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Target samples.
+        y : array_like of shape (n_samples,)
+            Their classes.
+        sample_weight : array_like of shape (n_samples,), optional
+            How many samples each row stands for.
+
+        Returns
+        -------
+        self
+            Fitted.
+        """
+        features, own = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        counts = sample_counts(sample_weight, features)
+        self.classes_, labels = encode_labels(own, counts, type(self).__name__)
+        source = self._source(labels.shape[1], self.classes_)
+        self.coef_, self.intercept_, left_out = self._fit(features, labels, counts, source)
+        self.loo_decision_function_ = left_out[:, 0] if left_out.shape[1] == 1 else left_out
+        return self
+
+    def decision_function(self, X: ArrayLike) -> FloatArray:
+        """Scores of samples (n, p): positive for the second of two classes, one column per class of more."""
+        check_is_fitted(self)
+        features = validate_data(self, X, dtype=np.float64, reset=False)
+        scores = features @ self.coef_.T + self.intercept_
+        return np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predicted classes (n,) of samples (n, p)."""
+        scores = self.decision_function(X)
+        index = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        return np.asarray(self.classes_[index])

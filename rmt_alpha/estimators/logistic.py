@@ -1,16 +1,57 @@
-"""`AlphaLogisticRegression`: logistic regression fine-tuned from a rescaled source, at one ridge."""
+"""Logistic regression that is fine-tuned from a rescaled source: at one ridge, and with the ridge chosen."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
 
-from rmt_alpha.estimators.logistic_base import AlphaLogisticBase
-from rmt_alpha.estimators.validation import check_gamma
-from rmt_alpha.from_data.convex.criteria import DEFAULT
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.estimators.base import AlphaClassifier, OneRidge, RidgeGrid
+from rmt_alpha.estimators.source import SourceModel
+from rmt_alpha.estimators.validation import GAMMAS
+from rmt_alpha.from_data.convex.label_loss import cross_entropy
+from rmt_alpha.from_data.convex.path import ConvexPath
+from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
 from rmt_alpha.from_data.design import Design
 
 
-class AlphaLogisticRegression(AlphaLogisticBase):
+class CrossEntropyClassifier(AlphaClassifier):
+    """Cross-entropy in place of squared loss, and probabilities."""
+
+    _criteria = CONVEX_CRITERIA
+
+    def _path(
+        self, design: Design, labels: FloatArray, features: FloatArray, source: SourceModel
+    ) -> ConvexPath:
+        scores = source.scores(features, intercept=not design.fit_intercept)
+        return ConvexPath(design, cross_entropy(labels), scores, source.rounding(features))
+
+    def _given_alpha(self, source: SourceModel) -> FloatArray | None:
+        alpha = super()._given_alpha(source)
+        if alpha is not None and np.isinf(alpha).any():
+            raise ValueError(
+                f"alpha must be finite, got {self.alpha!r}: with cross-entropy, the limit of large "
+                "alpha is the source itself with probabilities 0 and 1"
+            )
+        return alpha
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Probabilities of the classes, (n, K): logistic function of the score, or softmax of the scores."""
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([special.expit(-scores), special.expit(scores)])
+        return np.asarray(special.softmax(scores, axis=1))
+
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
+        """Logarithms of the probabilities, (n, K), precise where these are near 0."""
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([special.log_expit(-scores), special.log_expit(scores)])
+        return np.asarray(special.log_softmax(scores, axis=1))
+
+
+class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
     r"""Logistic regression fine-tuned from alpha times a source, with alpha given or chosen from the data.
 
     .. math:: w, b = \arg\min_{w, b} \frac1n \sum_i \ell(y_i, w^\top x_i + b)
@@ -28,19 +69,9 @@ class AlphaLogisticRegression(AlphaLogisticBase):
     alpha : "auto", float or array_like of shape (k,), default="auto"
         How much of the source to keep, finite.  "auto" asks ``criterion``.  Of a source that was trained by
         another loss, 1 means little: scores of a ridge classifier are shorter than log-odds.
-    coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
-        Source weights: shape (p,) for two classes, (K, p) for more; for k sources (k, p) or (k, K, p), which
-        make alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
-        ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned (pipelines, grid search).
-        None is no source.
-    intercept_source : float or array_like, default=0.0
-        Intercepts of a source given as an array.  alpha scales them too.  If ``fit_intercept`` is True they
-        make no difference, because the intercept is trained without penalty.
-    fit_intercept : bool or "shrunk", default=True
-        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
-        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(3)
-        times the features' mean standard deviation, beside features that are centred by their mean, shrunk
-        to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
+    coef_source, intercept_source, fit_intercept
+        The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but
+        ``fit_intercept`` is True by default.
     criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaLogisticRegressionCV`.
 
@@ -72,6 +103,8 @@ class AlphaLogisticRegression(AlphaLogisticBase):
     ------
     ValueError
         If the data, the source, ``alpha``, ``gamma`` or ``criterion`` are refused; alpha must be finite.
+    ConvergenceError
+        If Newton's method ends without a minimum; ``best`` says where.
 
     See Also
     --------
@@ -100,45 +133,108 @@ class AlphaLogisticRegression(AlphaLogisticBase):
            [0.99, 0.01]])
     """
 
-    def __init__(
-        self,
-        gamma: float = 1.0,
-        alpha: Any = "auto",
-        coef_source: Any = None,
-        intercept_source: Any = 0.0,
-        fit_intercept: bool | str = True,
-        *,
-        criterion: str = DEFAULT,
-    ) -> None:
-        self.gamma = gamma
-        self.alpha = alpha
-        self.coef_source = coef_source
-        self.intercept_source = intercept_source
-        self.fit_intercept = fit_intercept
-        self.criterion = criterion
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fine-tune on target samples.
+class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
+    r"""Logistic regression fine-tuned from a rescaled source; alpha and the ridge are chosen from the data.
 
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Target samples.
-        y : array_like of shape (n_samples,)
-            Their classes.
-        sample_weight : array_like of shape (n_samples,), optional
-            How many samples each row stands for.
+    .. math:: w, b = \arg\min_{w, b} \frac1n \sum_i \ell(y_i, w^\top x_i + b)
+        + \frac\gamma2 \Big\lVert w - \sum_k \alpha_k \tilde w_k \Big\rVert^2
 
-        Returns
-        -------
-        self : AlphaLogisticRegression
-            Fitted.
-        """
-        features, labels, counts = self._validated(X, y, sample_weight)
-        source = self._source(labels.shape[1], self.classes_)
-        _, *fitted = self._fit(features, labels, counts, source)
-        self._finish(*fitted)
-        return self
+    with cross-entropy, logistic for two classes and softmax for more.  Every fit gives its leave-one-out
+    scores, without refitting:
 
-    def _ridges(self, design: Design) -> list[float]:
-        return [check_gamma("gamma", self.gamma)]
+    .. math:: z_{-i} = z_i + \frac{h_i\, \ell'_i}{1 - h_i\, \ell''_i}, \qquad
+        h_i = \frac1n x_i^\top \Big(\frac1n X^\top \mathrm{diag}(\ell'') X + \gamma I\Big)^{-1} x_i
+
+    (Rad and Maleki, arXiv 1801.10243), matrices for softmax.
+
+    Parameters
+    ----------
+    gammas : array_like of shape (g,), optional
+        Ridges **per sample** to choose from (scikit-learn's ``C`` is ``1 / (n * gamma)``), positive; ``inf``
+        keeps to alpha times the source and trains nothing but the intercept.  By default 17 over eight
+        decades around the mean positive eigenvalue of the sample covariance, and ``inf``.
+    criterion : str, default="consensus"
+        How to choose alpha and the ridge.
+
+        - ``"consensus"``: the mean of the next two.  From few samples to many.
+        - ``"evidence"``: largest marginal likelihood, by Laplace's approximation.  Few samples.
+        - ``"loo_log_loss"``: least approximate leave-one-out log-loss.  Hundreds of samples.
+        - ``"loo_accuracy"``: largest approximate leave-one-out accuracy along the line of alphas from 0
+          through that of least log-loss.  Many samples.
+
+        The search has a weak prior of alpha, by which the scores of the source are log-odds of size 2.5.  It
+        pulls alpha to 0, which is the answer where the data are silent, and keeps it finite where the source
+        separates them.
+    coef_source, intercept_source, fit_intercept
+        The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`.
+    alpha : "auto", float or array_like of shape (k,), default="auto"
+        A number holds alpha there and chooses the ridge alone.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, p) or (K, p)
+        Fine-tuned weights.
+    intercept_ : ndarray of shape (1,) or (K,)
+        Intercept.
+    alpha_ : float or ndarray of shape (k,)
+        The alpha chosen; 0 without a source.
+    alpha_stderr_ : float or ndarray of shape (k,)
+        Its standard error over draws of the data at the chosen ridge (jackknife).
+    gamma_ : float
+        The ridge chosen.
+    best_score_ : float
+        The criterion there; larger is better.  Minus the mean log-loss, the accuracy, or the logarithm of the
+        marginal likelihood up to a constant (for the consensus, its mean with minus the sum of log-losses).
+    best_index_ : int
+        Its place in ``cv_results_``.
+    cv_results_ : dict of ndarray of shape (g,)
+        For each ridge, with the keys of ``GridSearchCV``: ``params``, ``param_gamma``, ``mean_test_score``
+        (the criterion), ``rank_test_score``; and ``alpha``, the best one there.
+    loo_decision_function_ : ndarray of shape (n,) or (n, K)
+        Approximate scores of the training samples, each by the classifier trained without it with the chosen
+        alpha and penalty ``n * gamma``.
+    classes_ : ndarray of shape (K,)
+        Class labels.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Names of the features, if X had any.
+
+    Raises
+    ------
+    ValueError
+        If the data, the source, ``alpha``, ``gammas`` or ``criterion`` are refused; alpha must be finite.
+    ConvergenceError
+        If Newton's method ends without a minimum; ``best`` says where.
+
+    See Also
+    --------
+    AlphaLogisticRegression : At a given ridge.
+    AlphaRidgeClassifierCV : The same with squared loss, exact leave-one-out and closed forms.
+
+    Notes
+    -----
+    ``sample_weight`` counts, as in `AlphaRidgeClassifierCV`.  Among ridges of equal score the largest is
+    taken.  See docs/logistic.md for derivations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> mean = np.ones(200) / 10
+    >>> source = mean + 0.1 * rng.standard_normal(200)
+    >>> y = np.repeat([0, 1], 20)
+    >>> X = np.where(y, 1, -1)[:, None] * mean + rng.standard_normal((40, 200))
+    >>> model = AlphaLogisticRegressionCV(coef_source=source).fit(X, y)
+    >>> print(
+    ...     f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f} at gamma = {model.gamma_:.2g}"
+    ... )
+    alpha = 1.19 +- 0.24 at gamma = 5.1
+    >>> print(
+    ...     f"leave-one-out accuracy {np.mean((model.loo_decision_function_ > 0) == y):.3f}"
+    ... )
+    leave-one-out accuracy 0.900
+    """
+
+    _grid = GAMMAS[::2]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from rmt_alpha.estimators.base import AlphaRidgeBase
-from rmt_alpha.estimators.validation import check_gamma, sample_counts
-from rmt_alpha.from_data.criteria import DEFAULT_REGRESSION
-from rmt_alpha.from_data.design import Array, Design
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.estimators.base import OneRidge
+from rmt_alpha.estimators.source import Source
+from rmt_alpha.estimators.validation import Alpha, sample_counts
+from rmt_alpha.from_data.criteria import DEFAULT_REGRESSION, REGRESSION_CRITERIA
+from rmt_alpha.from_data.design import InterceptRule
 
 
-class AlphaRidge(MultiOutputMixin, RegressorMixin, AlphaRidgeBase):  # type: ignore[misc]
+class AlphaRidge(MultiOutputMixin, RegressorMixin, OneRidge):  # type: ignore[misc]
     r"""Ridge regression fine-tuned from alpha times a source, with alpha given or chosen from the data.
 
     .. math:: W, b = \arg\min_{W, b} \frac1n \sum_i \lVert y_i - W x_i - b \rVert^2
@@ -37,10 +40,7 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, AlphaRidgeBase):  # type: ign
         Intercepts of a source given as an array, used unless ``fit_intercept`` is True; alpha
         scales them too.
     fit_intercept : bool or "shrunk", default=True
-        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
-        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(3)
-        times the features' mean standard deviation, beside features that are centred by their mean, shrunk
-        to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
+        How the intercept is trained: as in `AlphaRidgeClassifierCV`.
     criterion : {"evidence", "loo_mse"}, default="evidence"
         How alpha is chosen, as in `AlphaRidgeClassifierCV`.
 
@@ -86,25 +86,26 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, AlphaRidgeBase):  # type: ign
     alpha = 1.99 +- 0.05
     """
 
+    coef_: FloatArray
+    intercept_: float | FloatArray
+    loo_prediction_: FloatArray
+
+    _criteria = REGRESSION_CRITERIA
+
     def __init__(
         self,
         gamma: float = 1.0,
-        alpha: Any = "auto",
-        coef_source: Any = None,
-        intercept_source: Any = 0.0,
-        fit_intercept: bool | str = True,
+        alpha: Alpha = "auto",
+        coef_source: Source = None,
+        intercept_source: ArrayLike = 0.0,
+        fit_intercept: InterceptRule = True,
         *,
         criterion: str = DEFAULT_REGRESSION,
     ) -> None:
-        self.gamma = gamma
-        self.alpha = alpha
-        self.coef_source = coef_source
-        self.intercept_source = intercept_source
-        self.fit_intercept = fit_intercept
-        self.criterion = criterion
+        super().__init__(gamma, alpha, coef_source, intercept_source, fit_intercept, criterion=criterion)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fine-tune on target samples.
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fine-tune on target samples, and choose alpha if it was not given.
 
         Parameters
         ----------
@@ -117,38 +118,26 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, AlphaRidgeBase):  # type: ign
 
         Returns
         -------
-        self : AlphaRidge
+        self
             Fitted.
         """
-        X, y = validate_data(
+        features, own = validate_data(
             self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2
         )
-        targets = np.asarray(y, dtype=np.float64)
+        targets = np.asarray(own, dtype=np.float64)
         flat = targets.ndim == 1
         targets = targets[:, None] if flat else targets
         source = self._source(targets.shape[1])
-        _, weights, intercept, left_out = self._fit(X, targets, sample_counts(sample_weight, X), source)
+        weights, intercept, left_out = self._fit(
+            features, targets, sample_counts(sample_weight, features), source
+        )
         self.coef_ = weights[0] if flat else weights
         self.intercept_ = float(intercept[0]) if flat else intercept
         self.loo_prediction_ = left_out[:, 0] if flat else left_out
         return self
 
-    def predict(self, X: Any) -> Array:
-        """Predicted targets.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, d)
-            Predictions.
-        """
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Predicted targets, (n,) or (n, d), of samples (n, p)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return np.asarray(X @ self.coef_.T + self.intercept_)
-
-    def _ridges(self, design: Design) -> list[float]:
-        return [check_gamma("gamma", self.gamma)]
+        features = validate_data(self, X, dtype=np.float64, reset=False)
+        return np.asarray(features @ self.coef_.T + self.intercept_)

@@ -1,17 +1,11 @@
-"""`AlphaRidgeClassifier`: a ridge classifier fine-tuned from a rescaled source, at one ridge."""
+"""Ridge classifiers that are fine-tuned from a rescaled source: at one ridge, and with the ridge chosen."""
 
 from __future__ import annotations
 
-from typing import Any, Self
-
-from rmt_alpha.estimators.base import AlphaRidgeBase
-from rmt_alpha.estimators.classifier import AlphaClassifierMixin
-from rmt_alpha.estimators.validation import check_gamma
-from rmt_alpha.from_data.criteria import DEFAULT
-from rmt_alpha.from_data.design import Design
+from rmt_alpha.estimators.base import AlphaClassifier, OneRidge, RidgeGrid
 
 
-class AlphaRidgeClassifier(AlphaClassifierMixin, AlphaRidgeBase):
+class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
     r"""Ridge classifier fine-tuned from alpha times a source, with alpha given or chosen from the data.
 
     .. math:: w, b = \arg\min_{w, b} \frac1n \sum_i (y_i - w^\top x_i - b)^2
@@ -28,19 +22,9 @@ class AlphaRidgeClassifier(AlphaClassifierMixin, AlphaRidgeBase):
     alpha : "auto", float or array_like of shape (k,), default="auto"
         How much of the source to keep.  "auto" asks ``criterion``.  ``inf`` is the limit of large alpha,
         whose predictions are those of the source with what the data can train taken out.
-    coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
-        Source weights: shape (p,) for two classes, (K, p) for one-vs-rest; for k sources (k, p) or (k, K, p),
-        which make alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
-        ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned (pipelines, grid search).
-        None is no source.
-    intercept_source : float or array_like, default=0.0
-        Intercepts of a source given as an array.  alpha scales them too.  If ``fit_intercept`` is True they
-        make no difference, because the intercept is trained without penalty.
-    fit_intercept : bool or "shrunk", default=True
-        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
-        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(3)
-        times the features' mean standard deviation, beside features that are centred by their mean, shrunk
-        to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
+    coef_source, intercept_source, fit_intercept
+        The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but
+        ``fit_intercept`` is True by default.
     criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaRidgeClassifierCV`.
 
@@ -95,45 +79,109 @@ class AlphaRidgeClassifier(AlphaClassifierMixin, AlphaRidgeBase):
     array(['cat', 'cat'], dtype='<U3')
     """
 
-    def __init__(
-        self,
-        gamma: float = 1.0,
-        alpha: Any = "auto",
-        coef_source: Any = None,
-        intercept_source: Any = 0.0,
-        fit_intercept: bool | str = True,
-        *,
-        criterion: str = DEFAULT,
-    ) -> None:
-        self.gamma = gamma
-        self.alpha = alpha
-        self.coef_source = coef_source
-        self.intercept_source = intercept_source
-        self.fit_intercept = fit_intercept
-        self.criterion = criterion
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fine-tune on target samples.
+class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
+    r"""Ridge classifier fine-tuned from a rescaled source; alpha and the ridge are chosen from the data.
 
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Target samples.
-        y : array_like of shape (n_samples,)
-            Their classes.
-        sample_weight : array_like of shape (n_samples,), optional
-            How many samples each row stands for.
+    .. math:: w, b = \arg\min_{w, b} \frac1n \sum_i (y_i - w^\top x_i - b)^2
+        + \gamma \Big\lVert w - \sum_k \alpha_k \tilde w_k \Big\rVert^2
 
-        Returns
-        -------
-        self : AlphaRidgeClassifier
-            Fitted.
-        """
-        features, labels, counts = self._validated(X, y, sample_weight)
-        source = self._source(labels.shape[1], self.classes_)
-        _, *fitted = self._fit(features, labels, counts, source)
-        self._finish(*fitted)
-        return self
+    All ridges, all alphas and all leave-one-out scores come from one singular value decomposition.
 
-    def _ridges(self, design: Design) -> list[float]:
-        return [check_gamma("gamma", self.gamma)]
+    Parameters
+    ----------
+    gammas : array_like of shape (g,), optional
+        Ridges **per sample** to choose from (scikit-learn's penalty is ``n * gamma``), positive; ``inf``
+        keeps to alpha times the source and trains nothing but the intercept.  By default 33 over eight
+        decades around the mean positive eigenvalue of the sample covariance, and ``inf``.
+    criterion : str, default="consensus"
+        How to choose alpha and the ridge.
+
+        - ``"consensus"``: a mean of what evidence and leave-one-out ratio find likely, with a weak prior
+          that keeps to the source where the data are silent.  Good from few samples to many.
+        - ``"evidence"``: largest marginal likelihood; alpha by generalised least squares.  Precise for few
+          samples, and hardly ever far off.
+        - ``"loo_mse"``: least leave-one-out squared error.  Good from a few hundred samples on.
+        - ``"loo_accuracy"``: largest exact leave-one-out accuracy over all real alpha.  The thing itself,
+          but a
+          step function: for many samples.
+        - ``"loo_snr"``: largest mean over standard deviation of the leave-one-out scores.  For many samples.
+        - ``"theory"``: largest accuracy that random matrix theory predicts from a few estimated numbers; two
+          classes.  Good if they are Gaussian with one covariance.
+    coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
+        Source weights: shape (p,) for two classes, (K, p) for one-vs-rest; for k sources (k, p) or (k, K, p),
+        which make alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
+        ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned (pipelines, grid search).
+        None is no source.
+    intercept_source : float or array_like, default=0.0
+        Intercepts of a source given as an array.  alpha scales them too.  If ``fit_intercept`` is True they
+        make no difference, because the intercept is trained without penalty.
+    fit_intercept : bool or "shrunk", default="shrunk"
+        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
+        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(3)
+        times the features' mean standard deviation, beside features that are centred by their mean, shrunk
+        to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
+    alpha : "auto", float or array_like of shape (k,), default="auto"
+        A number holds alpha there and chooses the ridge alone.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, p) or (K, p)
+        Fine-tuned weights; if ``alpha_`` is infinite, those of the limit divided by the length of alpha.
+    intercept_ : ndarray of shape (1,) or (K,)
+        Intercept.
+    alpha_ : float or ndarray of shape (k,)
+        The alpha chosen; infinite where the criterion only approaches its best value; 0 without a source.
+    alpha_stderr_ : float or ndarray of shape (k,)
+        Its standard error over draws of the data at the chosen ridge (jackknife).
+    gamma_ : float
+        The ridge chosen.
+    best_score_ : float
+        The criterion there; larger is better.
+    best_index_ : int
+        Its place in ``cv_results_``.
+    cv_results_ : dict of ndarray of shape (g,)
+        For each ridge, with the keys of ``GridSearchCV``: ``params``, ``param_gamma``, ``mean_test_score``
+        (the criterion), ``rank_test_score``; and ``alpha``, the best one there.
+    loo_decision_function_ : ndarray of shape (n,) or (n, K)
+        Scores of the training samples, each by the classifier trained without it with the chosen alpha and
+        penalty ``n * gamma``.
+    classes_ : ndarray of shape (K,)
+        Class labels.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Names of the features, if X had any.
+
+    See Also
+    --------
+    AlphaRidgeClassifier : At a given ridge.
+    alpha_path : The leave-one-out curve over all alpha.
+    estimate_problem : What the theory says about the same data.
+
+    Notes
+    -----
+    ``sample_weight`` counts: weight 2 is a sample that is there twice, for the fit, the choice and the
+    leave-one-out scores (which leave out one of the two).  Weights whose mean is below 1 are scaled up to
+    mean 1.  Among ridges of equal score the largest is taken.  Of features that were centred by their own
+    mean, ridge and alpha are chosen as with ``fit_intercept=True``: without a free intercept, the sum of the
+    other rows would give away the one that is left out.  See docs/from_data.md for derivations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> mean = np.ones(200) / 10
+    >>> source = mean + 0.1 * rng.standard_normal(200)
+    >>> y = np.repeat([0, 1], 20)
+    >>> X = np.where(y, 1, -1)[:, None] * mean + rng.standard_normal((40, 200))
+    >>> model = AlphaRidgeClassifierCV(coef_source=source).fit(X, y)
+    >>> print(
+    ...     f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f} at gamma = {model.gamma_:.2g}"
+    ... )
+    alpha = 0.14 +- 0.03 at gamma = 29
+    >>> print(
+    ...     f"leave-one-out accuracy {np.mean((model.loo_decision_function_ > 0) == y):.3f}"
+    ... )
+    leave-one-out accuracy 0.900
+    """

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from sklearn.utils.validation import check_array, check_is_fitted
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
-from rmt_alpha.from_data.design import EPS, Array
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.estimators.validation import real_array
+from rmt_alpha.from_data.design import EPS
+
+
+class LinearModel(Protocol):
+    """A fitted linear model, of scikit-learn or of this package; maybe with an ``intercept_``."""
+
+    @property
+    def coef_(self) -> Any:
+        """Weights, (p,) or (K, p)."""
+
+
+Source: TypeAlias = ArrayLike | LinearModel | Sequence[LinearModel] | None
+"""What ``coef_source`` may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,14 +34,14 @@ class SourceModel:
 
     Attributes
     ----------
-    weights : ndarray of shape (k, K, p)
-    intercepts : ndarray of shape (k, K)
+    weights, intercepts : ndarray of shape (k, K, p) and (k, K)
+        Of k sources with K outputs.
     single : bool
         Whether alpha is a scalar.
     """
 
-    weights: Array
-    intercepts: Array
+    weights: FloatArray
+    intercepts: FloatArray
     single: bool
 
     @property
@@ -33,29 +49,29 @@ class SourceModel:
         """Number of sources, k."""
         return len(self.weights)
 
-    def scores(self, features: Array, *, intercept: bool) -> Array:
+    def scores(self, features: FloatArray, *, intercept: bool) -> FloatArray:
         """Scores (k, n, K); the sources' intercepts matter only where none is fitted."""
         scores = features @ np.swapaxes(self.weights, -1, -2)
         return np.asarray(scores + self.intercepts[:, None, :] if intercept else scores)
 
-    def rounding(self, features: Array) -> Array:
+    def rounding(self, features: FloatArray) -> FloatArray:
         """What rounding may do to the scores, (k, n, K): |x| |w| in units of the precision."""
         lengths = np.linalg.norm(features, axis=1)[:, None] * np.linalg.norm(self.weights, axis=2)[:, None]
         return np.asarray(features.shape[1] * EPS * lengths)
 
-    def mixed(self, direction: Array) -> tuple[Array, Array]:
+    def mixed(self, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (K, p) and intercepts (K,) of a combination of the sources."""
         return np.tensordot(direction, self.weights, 1), np.tensordot(direction, self.intercepts, 1)
 
 
 def resolve_source(
-    coef: Any,
-    intercept: Any,
+    coef: Source,
+    intercept: ArrayLike,
     *,
     outputs: int,
     features: int,
-    names: Array | None = None,
-    classes: Array | None = None,
+    names: NDArray[Any] | None = None,
+    classes: NDArray[Any] | None = None,
 ) -> SourceModel:
     """The source model of ``coef_source`` and ``intercept_source`` for a problem of this shape.
 
@@ -107,7 +123,9 @@ def _is_estimator(value: Any) -> bool:
     return hasattr(value, "fit") and hasattr(value, "get_params")
 
 
-def _from_estimator(model: Any, names: Array | None, classes: Array | None) -> tuple[Array, Array]:
+def _from_estimator(
+    model: Any, names: NDArray[Any] | None, classes: NDArray[Any] | None
+) -> tuple[FloatArray, FloatArray]:
     check_is_fitted(
         model,
         msg="coef_source is a %(name)s that is not fitted. If it was, cloning undid that: wrap the fitted "
@@ -137,10 +155,8 @@ def _no_extra_intercept(intercept: Any) -> None:
         raise ValueError("intercept_source must be 0 if coef_source is an estimator: it brings its own")
 
 
-def _from_array(coef: Any, outputs: int, features: int) -> tuple[Array, bool]:
-    array = check_array(
-        coef, dtype=np.float64, ensure_2d=False, allow_nd=True, ensure_min_samples=0, input_name="coef_source"
-    )
+def _from_array(coef: Any, outputs: int, features: int) -> tuple[FloatArray, bool]:
+    array = real_array("coef_source", coef, "be None, an array, a fitted linear model, or a list of them")
     if array.ndim not in (1, 2, 3):
         raise ValueError(f"coef_source must have 1, 2 or 3 dimensions, got shape {array.shape}")
     if array.shape[-1] != features:
@@ -164,14 +180,8 @@ def _from_array(coef: Any, outputs: int, features: int) -> tuple[Array, bool]:
     return weights, single
 
 
-def _intercepts(intercept: Any, count: int, outputs: int, single: bool) -> Array:
-    array = check_array(
-        np.atleast_1d(intercept),
-        dtype=np.float64,
-        ensure_2d=False,
-        allow_nd=True,
-        input_name="intercept_source",
-    )
+def _intercepts(intercept: Any, count: int, outputs: int, single: bool) -> FloatArray:
+    array = np.atleast_1d(real_array("intercept_source", intercept, "be a number or an array"))
     if not single and outputs == 1 and array.ndim == 1 and array.size == count:
         array = array[:, None]
     try:

@@ -1,24 +1,28 @@
-"""Checks of arguments that all estimators and functions of this room share, in scikit-learn's manner."""
+"""Checks of arguments, in scikit-learn's manner: values are refused at `fit`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_array
 
-from rmt_alpha.from_data.design import Array, Design
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.from_data.design import Design
 
 GAMMAS = np.logspace(-4, 4, 33)
 """The default ridges, in units of the mean positive eigenvalue of the sample covariance."""
+Alpha: TypeAlias = Literal["auto"] | ArrayLike
+"""One number, one for each source, or "auto": chosen from the data."""
 
 
-def sample_counts(sample_weight: Any, features: Array) -> Array:
+def sample_counts(sample_weight: Any, features: FloatArray) -> FloatArray:
     """How many samples each row stands for, (n,).
 
     Weights are counts: 2 is a row that is there twice, 0 one that is not there.  Weights whose mean over the
@@ -26,6 +30,7 @@ def sample_counts(sample_weight: Any, features: Array) -> Array:
     """
     if sample_weight is None:
         return np.ones(len(features))
+    _check_numbers("sample_weight", sample_weight, "be None or hold one number per sample")
     weights = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
     total = float(weights.sum())
     if not total > 0:
@@ -33,7 +38,7 @@ def sample_counts(sample_weight: Any, features: Array) -> Array:
     return np.asarray(weights * max(1.0, np.count_nonzero(weights) / total))
 
 
-def encode_labels(y: Any, counts: Array, who: str) -> tuple[Any, Array]:
+def encode_labels(y: Any, counts: FloatArray, who: str) -> tuple[Any, FloatArray]:
     """The classes that occur, sorted, and labels -1 and +1: (n, 1) for two classes, (n, K) for more."""
     check_classification_targets(y)
     there = counts > 0
@@ -56,16 +61,7 @@ def check_gamma(name: str, value: Any) -> float:
     return float(value)
 
 
-def check_fit_intercept(value: Any) -> bool | str:
-    """True, False, or "shrunk"."""
-    if isinstance(value, str):
-        if value != "shrunk":
-            raise ValueError(f"fit_intercept must be True, False or 'shrunk', got {value!r}")
-        return value
-    return bool(value)
-
-
-def check_gammas(value: Any, design: Design, grid: Array = GAMMAS) -> Sequence[float]:
+def check_gammas(value: Any, design: Design, grid: FloatArray = GAMMAS) -> Sequence[float]:
     """Ridges to choose from; by default ``grid`` times the mean positive eigenvalue, and ``inf``."""
     if value is None:
         positive = design.eigenvalues[design.eigenvalues > 0]
@@ -77,7 +73,7 @@ def check_gammas(value: Any, design: Design, grid: Array = GAMMAS) -> Sequence[f
     return gammas
 
 
-def check_alpha(value: Any, sources: int) -> Array | None:
+def check_alpha(value: Any, sources: int) -> FloatArray | None:
     """alpha of shape (k,), None for "auto"."""
     if isinstance(value, str) and value == "auto":
         return None
@@ -87,3 +83,22 @@ def check_alpha(value: Any, sources: int) -> Array | None:
     if array.ndim and array.size != sources:
         raise ValueError(f"alpha must be a number or have one entry per source, {sources}, got {array.size}")
     return np.array(np.broadcast_to(array.astype(np.float64), (sources,)))
+
+
+def real_array(name: str, value: Any, expected: str) -> FloatArray:
+    """A finite float64 array of any shape; ``expected`` says what the argument must do, in the refusal."""
+    _check_numbers(name, value, expected)
+    array: FloatArray = check_array(
+        value, dtype=np.float64, ensure_2d=False, allow_nd=True, ensure_min_samples=0, input_name=name
+    )
+    return array
+
+
+def _check_numbers(name: str, value: Any, expected: str) -> None:
+    try:
+        np.asarray(value, dtype=np.float64)
+        numbers = value is not None and not isinstance(value, bool)
+    except (TypeError, ValueError):
+        numbers = False
+    if not numbers:
+        raise ValueError(f"{name} must {expected}, got {value!r}")

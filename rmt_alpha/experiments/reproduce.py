@@ -7,19 +7,17 @@ show.
 
 from __future__ import annotations
 
-import csv
 import io
-import math
 import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 from threadpoolctl import threadpool_limits
 
+from rmt_alpha._core.tables import csv_text
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
 from rmt_alpha.experiments.figures.registry import FigureModule, load, select
@@ -160,54 +158,8 @@ def render(module: FigureModule, *, data: FilePath | None = None, quick: bool = 
             files[f"{module.NAME}.{kind}"] = buffer.getvalue()
             figure.set_layout_engine("none")  # keep the layout that the first one got: finding it takes time
     for stem, (header, rows) in module.tables(result).items():
-        files[f"{stem}.csv"] = csv_text(header, rows).encode()
+        files[f"{stem}.csv"] = csv_text(header, rows, digits=DIGITS).encode()
     return files
-
-
-def csv_text(header: list[str], rows: list[list[Any]]) -> str:
-    """A table as CSV text, lines ending with a line feed.
-
-    Numbers have `DIGITS` significant digits; ``nan`` stands where there is no value, ``inf`` for infinity.
-
-    Parameters
-    ----------
-    header : list of str
-        Column names.
-    rows : list of list
-        As many entries in each as in the header.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If a row has more or fewer entries than the header.
-
-    Examples
-    --------
-    >>> print(csv_text(["name", "value"], [["third", 1 / 3], ["count", 3]]), end="")
-    name,value
-    third,0.3333333333
-    count,3
-    """
-    for row in rows:
-        if len(row) != len(header):
-            raise ValueError(f"a row has {len(row)} entries, the header {len(header)}: {row!r}")
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str | int):
-        return value
-    number = float(value)
-    rounded = f"{number:.{DIGITS}g}" if math.isfinite(number) else str(number)
-    return "0" if rounded == "-0" else rounded
 
 
 def _write(path: Path, content: bytes) -> Path:

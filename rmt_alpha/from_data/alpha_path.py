@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import as_real
-from rmt_alpha.from_data.class_law import ClassLaw
+from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.criteria import DEFAULT, find_criterion
-from rmt_alpha.from_data.criteria.base import Criterion
-from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.points import as_alpha
+from rmt_alpha.from_data.leave_one_out import ClassLaw
 from rmt_alpha.from_data.ridge_path import RidgeFit
 from rmt_alpha.from_data.zero_one import StepFunction, zero_one_path
 
 
-@dataclass(frozen=True, eq=False)
-class AlphaPath:
+@dataclass(frozen=True, eq=False, repr=False)
+class AlphaPath(Value):
     r"""Leave-one-out accuracy and risk as functions of all real alpha.
 
     .. math:: f_{-i}(x_i) = A_i + \alpha B_i
@@ -52,8 +51,8 @@ class AlphaPath:
     """
 
     fit: RidgeFit
-    features: Array
-    sources: Array
+    features: FloatArray
+    sources: FloatArray
 
     @property
     def gamma(self) -> float:
@@ -66,35 +65,34 @@ class AlphaPath:
         return zero_one_path(self.fit.leave_one_out)
 
     @property
-    def breakpoints(self) -> Array:
+    def breakpoints(self) -> FloatArray:
         """The alphas at which the leave-one-out accuracy changes, at most one or two for each sample."""
         return self.steps.breakpoints
 
-    def loo_accuracy(self, alpha: Any) -> Any:
+    def loo_accuracy(self, alpha: ArrayLike) -> Real:
         """Exact leave-one-out accuracy at alpha, any shape; ``inf`` is the source alone, fine-tuned away.
 
         At infinity it is the accuracy of the limit of the classifiers as alpha grows.
         """
         return _plain(self.steps(as_real("alpha", alpha)))
 
-    def loo_risk(self, alpha: Any) -> Any:
+    def loo_risk(self, alpha: ArrayLike) -> Real:
         """Mean squared leave-one-out error, summed over outputs, at finite alpha of any shape."""
-        alpha = np.asarray(as_real("alpha", alpha), dtype=np.float64)
+        values = np.asarray(as_real("alpha", alpha), dtype=np.float64)
         lines = self.fit.leave_one_out
-        missed = lines.lines.copy()
-        missed[:, 0] = lines.labels - missed[:, 0]
+        missed = lines.missed
         gram = np.einsum("i,iak,ibk->ab", lines.weights, missed, missed)
         best = gram[0, 1] / gram[1, 1] if gram[1, 1] > 0 else 0.0
-        return _plain(gram[0, 0] - best * gram[0, 1] + gram[1, 1] * (alpha - best) ** 2)
+        return _plain(gram[0, 0] - best * gram[0, 1] + gram[1, 1] * (values - best) ** 2)
 
-    def gaussian_accuracy(self, alpha: Any) -> Any:
+    def gaussian_accuracy(self, alpha: ArrayLike) -> Real:
         r"""Accuracy :math:`\sum_c \pi_c \Phi(m_c / \sigma_c)` with the moments of the leave-one-out scores.
 
         Smooth in alpha; right where the scores are Gaussian in each class, which sums of many features are.
         """
-        alpha = np.asarray(as_real("alpha", alpha), dtype=np.float64)
-        infinite = np.isinf(alpha)
-        slope = np.where(infinite, np.sign(alpha), np.where(infinite, 0.0, alpha))
+        values = np.asarray(as_real("alpha", alpha), dtype=np.float64)
+        infinite = np.isinf(values)
+        slope = np.where(infinite, np.sign(values), values)
         points = np.stack([np.where(infinite, 0.0, 1.0), slope], axis=-1)
         return _plain(ClassLaw.from_lines(self.fit.leave_one_out).accuracy(points))
 
@@ -106,12 +104,16 @@ class AlphaPath:
         criterion : str
             Such as "evidence" or "loo_accuracy".
         """
-        chooser: Criterion = find_criterion(criterion)
-        chooser = chooser.prepared(self.fit.path, self.features, self.sources)
+        chooser = find_criterion(criterion).prepared(self.fit.path, self.features, self.sources)
         choice = chooser.choose(self.fit)
         variance = float(chooser.covariance(self.fit, choice.point)[0, 0])
-        return float(as_alpha(choice.point)[0]), variance**0.5
+        return float(choice.alpha[0]), variance**0.5
+
+    def __repr__(self) -> str:
+        n, p = self.features.shape
+        classes = max(self.fit.path.outputs, 2)
+        return f"AlphaPath(n={n}, p={p}, {classes} classes, gamma={self.gamma:g})"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Real) -> Real:
     return float(value) if np.ndim(value) == 0 else np.asarray(value)

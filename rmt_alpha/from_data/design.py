@@ -14,12 +14,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy import linalg
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.values import Value
+
+Array = FloatArray
+InterceptRule: TypeAlias = bool | Literal["shrunk"]
+"""Whether an intercept is trained: without penalty, not at all, or shrunk."""
 
 EPS = float(np.finfo(np.float64).eps)
 LOW_FREEDOM = 0.1
@@ -34,7 +39,7 @@ development splits (docs/from_data.md)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
+class Design(Value):
     r"""Features of one training set, decomposed once.
 
     Attributes
@@ -62,31 +67,32 @@ class Design:
         Size of the constant feature whose weight is a shrunk intercept, 0 without.
     """
 
-    counts: Array
+    counts: FloatArray
     total: float
-    root: Array
-    mean: Array
-    left: Array
-    singular: Array
-    right: Array
+    root: FloatArray
+    mean: FloatArray
+    left: FloatArray
+    singular: FloatArray
+    right: FloatArray
     fit_intercept: bool
     complete: bool
     constant: float = 0.0
 
     @classmethod
     def from_features(
-        cls, features: Array, counts: Array | None = None, *, fit_intercept: bool | str
+        cls, features: FloatArray, counts: FloatArray | None = None, *, fit_intercept: bool | str
     ) -> Design:
         """Decompose features of shape (n, p); ``counts`` are positive weights, all 1 by default.
 
         ``fit_intercept`` is True, False, or "shrunk".
         """
+        rule = check_fit_intercept(fit_intercept)
         rows, p = features.shape
         counts = np.ones(rows) if counts is None else np.asarray(counts, dtype=np.float64)
         total = float(counts.sum())
         root = np.sqrt(counts / total)
-        constant, free = 0.0, fit_intercept != "shrunk" and bool(fit_intercept)
-        if fit_intercept == "shrunk":
+        constant, free = 0.0, rule is True
+        if rule == "shrunk":
             scaled, mean = centred(features, root)
             variance = float(np.square(scaled).sum())
             mean = shrunken(mean, variance / max(total - 1.0, EPS))
@@ -119,7 +125,7 @@ class Design:
         return cls(counts, total, root, mean, left, singular, right, free, not tall, constant)
 
     @property
-    def eigenvalues(self) -> Array:
+    def eigenvalues(self) -> FloatArray:
         """Eigenvalues of the sample covariance, descending, shape (r,)."""
         return np.asarray(self.singular**2)
 
@@ -133,7 +139,7 @@ class Design:
         """Whether the features are centred, for an intercept of either kind."""
         return self.fit_intercept or self.constant > 0
 
-    def divided(self, weights: Array) -> tuple[Array, Array]:
+    def divided(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (K, p) of the features as they came and the shrunk intercept (K,), or 0, from (K, q)."""
         if not self.constant:
             return weights, np.zeros(len(weights))
@@ -141,12 +147,12 @@ class Design:
         return own, np.asarray(self.constant * weights[:, -1] - own @ self.mean)
 
     @cached_property
-    def left_squared(self) -> Array:
+    def left_squared(self) -> FloatArray:
         """Squares of the entries of U."""
         return np.asarray(self.left**2)
 
     @cached_property
-    def outside_diagonal(self) -> Array:
+    def outside_diagonal(self) -> FloatArray:
         """Diagonal of the projector onto what neither U nor the intercept reaches, shape (n,)."""
         if self.complete:
             return np.zeros(len(self.root))
@@ -159,7 +165,7 @@ class Design:
                 diagonal[rows] = np.square(self.outside(axes)).sum(axis=0)
         return np.asarray(diagonal)
 
-    def outside(self, columns: Array) -> Array:
+    def outside(self, columns: FloatArray) -> FloatArray:
         """Projection of columns (n, m) onto what neither U nor the intercept reaches."""
         if self.complete:
             return np.zeros_like(columns)
@@ -170,7 +176,16 @@ class Design:
         return columns
 
 
-def shrunken(mean: Array, error2: float) -> Array:
+def check_fit_intercept(value: object) -> InterceptRule:
+    """True, False or "shrunk", else ValueError."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, str) and value == "shrunk":
+        return "shrunk"
+    raise ValueError(f"fit_intercept must be True, False or 'shrunk', got {value!r}")
+
+
+def shrunken(mean: FloatArray, error2: float) -> FloatArray:
     """The mean, shrunk to 0 by James and Stein's factor; ``error2`` is the mean square of its error's length.
 
     Features that are centred already keep their origin, which is better known than the mean of few samples.
@@ -179,7 +194,7 @@ def shrunken(mean: Array, error2: float) -> Array:
     return mean * max(0.0, 1.0 - error2 / length2) if length2 > 0 else mean
 
 
-def centred(columns: Array, root: Array) -> tuple[Array, Array]:
+def centred(columns: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
     """``root`` times columns (n, m) minus their weighted means (m,), and those means.
 
     Constant columns become exactly 0: what rounding leaves of them must not be taken for a signal.
@@ -189,3 +204,27 @@ def centred(columns: Array, root: Array) -> tuple[Array, Array]:
     spread2 = np.einsum("ij,ij->j", scaled, scaled)
     scaled[:, spread2 <= CONSTANT**2 * (spread2 + mean * mean)] = 0.0
     return scaled, mean
+
+
+ITSELF = 1e-6
+"""Rows whose mean has less than this share of the squared length that chance gives were centred by it."""
+
+
+def judged_on(design: Design, features: FloatArray) -> Design:
+    """The design on which ridge and alpha are chosen: the same, but for features centred by their own mean.
+
+    Such a row is minus the sum of the others, so that a fit without it knows it.  If the labels sum to zero
+    as well, a small ridge predicts each of them from the others without any error, and means nothing by it:
+    ridge and alpha must be judged as if the mean were fitted, as it was.
+    """
+    if design.fit_intercept or not centred_on_itself(features, design.counts):
+        return design
+    return Design.from_features(features, design.counts, fit_intercept=True)
+
+
+def centred_on_itself(features: FloatArray, counts: FloatArray) -> bool:
+    """Whether the rows sum to zero, far nearer than chance would have it."""
+    weights = counts / counts.sum()
+    mean = weights @ features
+    variance = float(weights @ np.einsum("ij,ij->i", features, features))
+    return float(mean @ mean) * len(features) < ITSELF * variance

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import ndtr
 
-from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.score_moments import ScoreMoments
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.theory.mixtures.orthant import orthant_probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,27 +26,34 @@ class LeaveOneOut:
         How many samples each row stands for.
     """
 
-    lines: Array
-    labels: Array
-    counts: Array
+    lines: FloatArray
+    labels: FloatArray
+    counts: FloatArray
 
     @cached_property
-    def weights(self) -> Array:
+    def weights(self) -> FloatArray:
         """Weight of each row in averages; they sum to 1."""
         return np.asarray(self.counts / self.counts.sum())
 
-    def scores(self, point: Array) -> Array:
+    def scores(self, point: FloatArray) -> FloatArray:
         """Scores at a point (1, alpha), or their growth rates at a direction (0, d); shape (n, K)."""
         return np.asarray(np.einsum("iak,a->ik", self.lines, point))
 
-    def squared_error(self, point: Array) -> float:
+    @cached_property
+    def missed(self) -> FloatArray:
+        """Labels minus A, then B: what is left of the labels for the sources to explain, (n, 1 + k, K)."""
+        lines = self.lines.copy()
+        lines[:, 0] = self.labels - lines[:, 0]
+        return lines
+
+    def squared_error(self, point: FloatArray) -> float:
         """Mean squared error, summed over outputs; infinite at a direction."""
         if point[0] == 0:
             return float("inf")
         return float(self.weights @ np.square(self.labels - self.scores(point)).sum(axis=1))
 
     @cached_property
-    def contrasts(self) -> Array:
+    def contrasts(self) -> FloatArray:
         """Label times score, or score of the true class minus the mean of the others; (n, 1 + k)."""
         outputs = self.labels.shape[1]
         if outputs == 1:
@@ -61,7 +69,7 @@ class LeaveOneOut:
         centred = self.contrasts - mean
         return ScoreMoments(mean, (self.weights[:, None] * centred).T @ centred)
 
-    def accuracy(self, point: Array) -> float:
+    def accuracy(self, point: FloatArray) -> float:
         """Fraction classified rightly; a score of exactly 0 counts as the first class, as in scikit-learn."""
         scores = self.scores(point)
         if scores.shape[1] == 1:
@@ -69,3 +77,99 @@ class LeaveOneOut:
         else:
             right = scores.argmax(axis=1) == self.labels.argmax(axis=1)
         return float(self.counts @ right / self.counts.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreMoments:
+    r"""Moments of a score that is affine in alpha.
+
+    .. math:: \text{mean} = a^\top z, \quad \text{variance} = z^\top H z, \qquad z = (1, \alpha)
+
+    Many of them at once have leading axes.
+
+    Attributes
+    ----------
+    line : ndarray of shape (..., 1 + k)
+        a.
+    gram : ndarray of shape (..., 1 + k, 1 + k)
+        H.
+    """
+
+    line: FloatArray
+    gram: FloatArray
+
+    def margin(self, z: FloatArray) -> FloatArray:
+        """Mean over standard deviation along z of shape (..., 1 + k)."""
+        mean = z @ self.line
+        variance = np.einsum("...a,ab,...b->...", z, self.gram, z)
+        spread = np.sqrt(np.maximum(variance, 0.0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.where(mean == 0, 0.0, mean / spread))
+
+    def accuracy(self, z: FloatArray) -> FloatArray:
+        """Gaussian accuracy Phi(mean / std)."""
+        return np.asarray(ndtr(self.margin(z)))
+
+    def best_direction(self) -> FloatArray:
+        r"""The z of largest margin, :math:`H^{-1} a`; z_0 <= 0 says that no finite alpha has it."""
+        scale = np.sqrt(np.maximum(np.einsum("...aa->...a", self.gram), 0.0))
+        scale = np.where(scale > 0, scale, 1.0)
+        unit = self.gram / (scale[..., :, None] * scale[..., None, :])
+        inverse = np.linalg.pinv(unit, rcond=1e-12, hermitian=True)
+        return np.asarray(np.einsum("...ab,...b->...a", inverse, self.line / scale) / scale)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassLaw:
+    """Mean and covariance, in each class, of what must be positive for a sample to be classified rightly.
+
+    That is label times score, or the score of the true class minus each of the others.
+
+    Attributes
+    ----------
+    priors : ndarray of shape (C,)
+        Weight of each class.
+    means : ndarray of shape (C, 1 + k, d)
+        Mean, for the coordinates of (1, alpha).
+    covariances : ndarray of shape (C, 1 + k, d, 1 + k, d)
+        Covariance of the same.
+    """
+
+    priors: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+
+    @classmethod
+    def from_lines(cls, lines: LeaveOneOut) -> ClassLaw:
+        """Moments of the leave-one-out lines of each class."""
+        outputs = lines.labels.shape[1]
+        own = (lines.labels[:, 0] > 0).astype(int) if outputs == 1 else lines.labels.argmax(axis=1)
+        priors, means, covariances = [], [], []
+        for one in range(max(outputs, 2)):
+            rows, weights = lines.lines[own == one], lines.weights[own == one]
+            if outputs == 1:
+                contrasts = rows if one == 1 else -rows
+            else:
+                contrasts = rows[:, :, [one]] - np.delete(rows, one, axis=2)
+            mean = np.tensordot(weights, contrasts, 1) / weights.sum()
+            centred = contrasts - mean
+            priors.append(weights.sum())
+            means.append(mean)
+            covariances.append(
+                np.einsum("i,iac,ibd->acbd", weights, centred, centred, optimize=True) / weights.sum()
+            )
+        return cls(np.array(priors), np.array(means), np.array(covariances))
+
+    def accuracy(self, points: FloatArray) -> FloatArray:
+        """Accuracy at points (..., 1 + k)."""
+        means = np.einsum("...a,cad->...cd", points, self.means)
+        covariances = np.einsum("...a,cadbe,...b->...cde", points, self.covariances, points)
+        if means.shape[-1] > 1:
+            right = orthant_probability(means, covariances)[0]
+        else:
+            # Without spread a class is right or wrong as a whole, or undecided at a mean of 0.
+            spread = np.sqrt(np.maximum(covariances[..., 0, 0], 0.0))
+            far = np.where(means[..., 0] == 0, 0.0, np.copysign(np.inf, means[..., 0]))
+            safe = np.where(spread > 0, spread, 1.0)
+            right = ndtr(np.where(spread > 0, means[..., 0] / safe, far))
+        return np.asarray(right @ self.priors)

@@ -8,12 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from rmt_alpha.from_data.design import Array, Design, centred
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.values import Value
+from rmt_alpha.from_data.design import Design, centred
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 
 @dataclass(frozen=True, eq=False)
-class RidgeFit:
+class RidgeFit(Value):
     r"""Residuals of the ridge fits of labels and source scores at one ridge.
 
     Attributes
@@ -28,7 +30,7 @@ class RidgeFit:
 
     path: RidgePath
     gamma: float
-    keep: Array
+    keep: FloatArray
 
     @property
     def frozen(self) -> bool:
@@ -36,7 +38,7 @@ class RidgeFit:
         return math.isinf(self.gamma) and not self.path.design.fit_intercept
 
     @cached_property
-    def freedom(self) -> Array:
+    def freedom(self) -> FloatArray:
         """1 - H_ii for each sample, a sum of positive parts, shape (n,)."""
         design = self.path.design
         if self.frozen:
@@ -44,7 +46,7 @@ class RidgeFit:
         return np.asarray(design.outside_diagonal + design.left_squared @ self.keep)
 
     @cached_property
-    def left_out_freedom(self) -> Array:
+    def left_out_freedom(self) -> FloatArray:
         """1 - (leverage of the part that is left out), shape (n,).
 
         A row that stands for c samples loses one of them (or all of it, if c < 1), not all c.
@@ -53,7 +55,7 @@ class RidgeFit:
         return np.asarray((1.0 - share) + share * self.freedom)
 
     @cached_property
-    def residuals(self) -> Array:
+    def residuals(self) -> FloatArray:
         """(I - H) applied to labels and source scores, shape (n, 1 + k, K)."""
         path = self.path
         if self.frozen:
@@ -62,7 +64,7 @@ class RidgeFit:
         return np.asarray(scaled / path.design.root[:, None]).reshape(path.columns.shape)
 
     @cached_property
-    def gram(self) -> Array:
+    def gram(self) -> FloatArray:
         """Mean products V^T (I - H) V of labels and source scores, summed over outputs, (1 + k, 1 + k)."""
         path = self.path
         size, outputs = path.columns.shape[1:]
@@ -78,11 +80,11 @@ class RidgeFit:
         lines = np.concatenate([path.columns[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
         return LeaveOneOut(lines, path.columns[:, 0], path.design.counts)
 
-    def left_out(self, point: Array) -> Array:
+    def left_out(self, point: FloatArray) -> FloatArray:
         """Score of each sample by the fit without it, (n, K), or its growth at a direction."""
         return self.leave_one_out.scores(point)
 
-    def correction(self, point: Array) -> tuple[Array, Array]:
+    def correction(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
         r"""Weights (K, p) and intercept (K,) that are trained on top of the source.
 
         .. math:: \Big(\tfrac1n X^\top X + \gamma\Big)^{-1} \tfrac1n X^\top (z_0\, y - z_1 s_1 - \dots)
@@ -104,7 +106,7 @@ class RidgeFit:
 
 
 @dataclass(frozen=True, eq=False)
-class RidgePath:
+class RidgePath(Value):
     """Labels and source scores in the coordinates of a `Design`.
 
     Attributes
@@ -116,10 +118,10 @@ class RidgePath:
     """
 
     design: Design
-    columns: Array
+    columns: FloatArray
 
     @classmethod
-    def from_scores(cls, design: Design, labels: Array, scores: Array) -> RidgePath:
+    def from_scores(cls, design: Design, labels: FloatArray, scores: FloatArray) -> RidgePath:
         """Labels (n, K) and source scores (k, n, K)."""
         return cls(design, np.concatenate([labels[:, None], np.moveaxis(scores, 0, 1)], axis=1))
 
@@ -134,19 +136,19 @@ class RidgePath:
         return int(self.columns.shape[2])
 
     @cached_property
-    def _flat(self) -> Array:
+    def _flat(self) -> FloatArray:
         flat = self.columns.reshape(len(self.columns), -1)
         if self.design.fit_intercept:
             return centred(flat, self.design.root)[0]
         return np.asarray(self.design.root[:, None] * flat)
 
     @cached_property
-    def coordinates(self) -> Array:
+    def coordinates(self) -> FloatArray:
         """U^T of the weighted columns, (r, (1 + k) K)."""
         return np.asarray(self.design.left.T @ self._flat)
 
     @cached_property
-    def outside(self) -> Array:
+    def outside(self) -> FloatArray:
         """The part of the weighted columns that no fit reaches, (n, (1 + k) K)."""
         return self.design.outside(self._flat)
 

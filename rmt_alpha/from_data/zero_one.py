@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from rmt_alpha.from_data.design import Array
+from rmt_alpha._core.types import BoolArray, FloatArray, Real
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 SAME = 1e-12
@@ -34,11 +34,11 @@ class StepFunction:
         Value exactly at each breakpoint, where a score is 0, or two are equal.
     """
 
-    breakpoints: Array
-    values: Array
-    at_breakpoints: Array
+    breakpoints: FloatArray
+    values: FloatArray
+    at_breakpoints: FloatArray
 
-    def __call__(self, alpha: Any) -> Any:
+    def __call__(self, alpha: ArrayLike) -> Real:
         """Value at alpha, any shape; infinities are allowed."""
         alpha = np.asarray(alpha, dtype=np.float64)
         before = np.searchsorted(self.breakpoints, alpha, side="left")
@@ -72,13 +72,13 @@ class RightIntervals:
         Whether the sample is right at the end itself.
     """
 
-    start: Array
-    end: Array
-    start_in: Any
-    end_in: Any
+    start: FloatArray
+    end: FloatArray
+    start_in: BoolArray
+    end_in: BoolArray
 
 
-def right_intervals(lines: LeaveOneOut, along: Array) -> RightIntervals:
+def right_intervals(lines: LeaveOneOut, along: FloatArray) -> RightIntervals:
     """Where on the line alpha = t * along each sample is right, with ``along`` of shape (k,).
 
     As in scikit-learn, a score of exactly 0 counts for the first of two classes, and of equal scores of more
@@ -109,7 +109,7 @@ def right_intervals(lines: LeaveOneOut, along: Array) -> RightIntervals:
     return RightIntervals(np.where(never, np.inf, start), np.where(never, -np.inf, end), start_in, end_in)
 
 
-def zero_one_path(lines: LeaveOneOut, along: Array | None = None) -> StepFunction:
+def zero_one_path(lines: LeaveOneOut, along: FloatArray | None = None) -> StepFunction:
     """The leave-one-out accuracy on the line alpha = t * along, as a function of t; along is 1 by default."""
     along = np.ones(lines.lines.shape[1] - 1) if along is None else along
     where = right_intervals(lines, along)
@@ -119,7 +119,7 @@ def zero_one_path(lines: LeaveOneOut, along: Array | None = None) -> StepFunctio
     breakpoints = np.unique(ends[np.isfinite(ends)])
     size = breakpoints.size
 
-    def tally(positions: Array, which: Any) -> Array:
+    def tally(positions: FloatArray, which: BoolArray) -> FloatArray:
         """Weight of samples by the number of the breakpoint at which something happens to them."""
         places = np.searchsorted(breakpoints, positions[which])
         return np.asarray(np.bincount(places, weights=weights[which], minlength=size), dtype=np.float64)
@@ -133,3 +133,41 @@ def zero_one_path(lines: LeaveOneOut, along: Array | None = None) -> StepFunctio
     at = values[:-1] - tally(end, closes & ~single)
     at += tally(end, closes & where.end_in & ~single) + tally(start, opens & where.start_in)
     return StepFunction(breakpoints, np.clip(values / total, 0.0, 1.0), np.clip(at / total, 0.0, 1.0))
+
+
+def nearest_best(path: StepFunction, anchor: float) -> float:
+    """The anchor if it is on a best interval, else the middle of the nearest one, or its infinite end."""
+    low, high = min(path.plateaus, key=lambda ends: max(ends[0] - anchor, anchor - ends[1], 0.0))
+    if low < anchor < high:
+        return anchor
+    if np.isinf(low) or np.isinf(high):
+        return high if np.isinf(high) else low
+    return (low + high) / 2
+
+
+def half_width(lines: LeaveOneOut, along: FloatArray, where: float) -> float:
+    """Half the width of the t around ``where`` that are not worse, at alpha = t * along."""
+    right = right_intervals(lines, along)
+    start, end = right.start, right.end
+    counts = lines.counts
+    ends = []
+    for side in (-1.0, 1.0):
+        # Moving away from the best alpha, samples are lost where their interval ends, won where one begins.
+        lost, won = (end, start) if side > 0 else (start, end)
+        inside = (start < where) & (where < end)
+        losses = side * (lost[inside] - where)
+        ahead = ~inside & (side * (won - where) >= 0) & (start < end)
+        gains = side * (won[ahead] - where)
+        leaves = side * (lost[ahead] - where)
+        place = np.concatenate([losses, gains, leaves])
+        weights = np.concatenate([counts[inside], counts[ahead], -counts[ahead]])
+        kind = np.concatenate([np.ones(losses.size), np.zeros(gains.size + leaves.size)])
+        order = np.argsort(place, kind="stable")
+        order = order[np.isfinite(place[order])]
+        down = np.cumsum((weights * kind)[order])
+        up = np.cumsum((weights * (1 - kind))[order])
+        # The last step beyond which every alpha is worse; none if the last alphas are as good.
+        good = np.flatnonzero(down - up <= np.sqrt(np.maximum(down + up, 0.0)))
+        after = good[-1] + 1 if good.size else 0
+        ends.append(float(place[order][after]) if after < order.size else np.inf)
+    return sum(ends) / 2

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from rmt_alpha.from_data.criteria import DEFAULT
+from rmt_alpha._core.checks import as_real, check_choice
+from rmt_alpha.from_data.criteria import CONVEX_CRITERIA, CRITERIA, DEFAULT
 from rmt_alpha.plotting import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rmt_alpha.from_data.alpha_path import AlphaPath
-    from rmt_alpha.from_data.estimate import ProblemEstimate
+    from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
 
 WIDEST = 20.0
 """Best alphas beyond this do not stretch the default range."""
@@ -21,7 +23,7 @@ WIDEST = 20.0
 
 def plot_alpha_path(
     path: AlphaPath,
-    alpha: Any = None,
+    alpha: ArrayLike | None = None,
     *,
     estimate: ProblemEstimate | None = None,
     criterion: str = DEFAULT,
@@ -66,18 +68,19 @@ def plot_alpha_path(
     >>> len(figure.axes)
     2
     """
-    best, stderr = path.best_alpha(criterion) if chosen is None else chosen
+    if chosen is None:
+        best, stderr = path.best_alpha(criterion)
+    else:
+        check_choice("criterion", criterion, tuple({**CRITERIA, **CONVEX_CRITERIA}))
+        best, stderr = chosen
     if alpha is None:
-        ends = [
-            0.0,
-            1.0,
-            *([best - 2 * stderr, best + 2 * stderr] if abs(best) + 2 * stderr < WIDEST else []),
-        ]
+        near = abs(best) + 2 * stderr < WIDEST
+        ends = [0.0, 1.0, *([best - 2 * stderr, best + 2 * stderr] if near else [])]
         margin = 0.4 * (max(ends) - min(ends))
         low, high = min(ends) - margin, max(ends) + margin
     else:
-        values = np.asarray(alpha, dtype=np.float64)
-        low, high = float(values.min()), float(values.max())
+        values = np.atleast_1d(as_real("alpha", alpha))
+        low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
         if not -np.inf < low < high < np.inf:
             raise ValueError(f"alpha must span a finite range, got {alpha!r}")
     return _draw(path, low, high, best, stderr, criterion, estimate)
@@ -119,7 +122,7 @@ def _draw(
         axis.set(xlabel=r"$\alpha$", ylabel=name, xlim=(low, high))
         for kind, value in (("zero", 0.0), ("one", 1.0)):
             if low <= value <= high:
-                style.mark(axis, kind, value, curve(value))
+                style.mark(axis, kind, value, float(curve(value)))
         if low <= best <= high:
             label = f"{criterion}: {best:.2f} $\\pm$ {stderr:.2f}"
             axis.axvline(best, color=style.PURPLE, linewidth=1.2, label=label)

@@ -12,7 +12,8 @@ from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from rmt_alpha.validation.sweeps.result import FloatArray, SweepResult
+    from rmt_alpha._core.types import FloatArray
+    from rmt_alpha.validation.sweeps.result import SweepResult
 
 SYMBOLS = {
     "beta": r"alignment $\beta$",

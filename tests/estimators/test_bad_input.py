@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -11,17 +14,27 @@ from sklearn.tree import DecisionTreeClassifier
 from small_samples import draw
 
 from rmt_alpha import (
+    AlphaLogisticRegression,
+    AlphaLogisticRegressionCV,
     AlphaRidge,
     AlphaRidgeClassifier,
     AlphaRidgeClassifierCV,
     alpha_path,
     estimate_problem,
 )
+from rmt_alpha.from_data.design import Design
 
 SAMPLE = draw("n < p")
 X, Y, W = SAMPLE.X, SAMPLE.y, SAMPLE.source
 GAP = np.where(np.arange(40) == 7, np.nan, W)
 
+ESTIMATORS = [
+    AlphaRidge,
+    AlphaRidgeClassifier,
+    AlphaRidgeClassifierCV,
+    AlphaLogisticRegression,
+    AlphaLogisticRegressionCV,
+]
 both = pytest.mark.parametrize("kind", [AlphaRidgeClassifier, AlphaRidgeClassifierCV])
 
 
@@ -48,6 +61,76 @@ both = pytest.mark.parametrize("kind", [AlphaRidgeClassifier, AlphaRidgeClassifi
 def test_arguments(kind, options, message):
     with pytest.raises(ValueError, match=message):
         kind(**options).fit(X, Y)
+
+
+NONSENSE = ["nonsense", object(), {"a": 1}]
+
+
+def refusal(name, value):
+    """Says which argument, what it must be, and what it was."""
+    return rf"^{name}(\[0\])? must .*{re.escape(repr(value))}"
+
+
+@pytest.mark.parametrize("value", NONSENSE, ids=["word", "object", "dict"])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in ESTIMATORS for name in kind().get_params()]
+)
+def test_every_parameter_refuses_nonsense_at_fit(kind, name, value):
+    model = kind(**{"coef_source": W, name: value})  # says nothing yet, as scikit-learn has it
+    with pytest.raises(ValueError, match=refusal(name, value)):
+        model.fit(X, Y)
+
+
+@pytest.mark.parametrize("value", NONSENSE, ids=["word", "object", "dict"])
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [(f, name) for f in (alpha_path, estimate_problem) for name in list(inspect.signature(f).parameters)[2:]],
+)
+def test_every_argument_refuses_nonsense(function, name, value):
+    given = {"gamma": 1.0} if function is alpha_path else {}
+    with pytest.raises(ValueError, match=refusal(name, value)):
+        function(X, Y, **{"coef_source": W, **given, name: value})
+
+
+@pytest.mark.parametrize("value", ["Shrunk", "", 0, 1, None, [True]], ids=repr)
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(lambda value, kind=kind: kind(coef_source=W, fit_intercept=value).fit(X, Y) for kind in ESTIMATORS),
+        lambda value: alpha_path(X, Y, W, 1.0, fit_intercept=value),
+        lambda value: estimate_problem(X, Y, W, fit_intercept=value),
+        lambda value: Design.from_features(X, fit_intercept=value),
+    ],
+    ids=[*(kind.__name__ for kind in ESTIMATORS), "alpha_path", "estimate_problem", "Design"],
+)
+def test_three_rules_for_the_intercept_and_no_other(call, value):
+    message = f"fit_intercept must be True, False or 'shrunk', got {value!r}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        call(value)
+
+
+@pytest.mark.parametrize("rule", [True, "shrunk", np.True_])
+def test_classes_that_may_lie_anywhere(rule):
+    estimate = estimate_problem(X, Y, W, fit_intercept=rule)
+    assert estimate.geometry == estimate_problem(X, Y, W).geometry
+    assert estimate.geometry != estimate_problem(X, Y, W, fit_intercept=False).geometry
+
+
+def test_a_missing_intercept_and_a_flag_are_no_numbers():
+    for value in (None, True):
+        with pytest.raises(ValueError, match=f"^intercept_source must be a number or an array, got {value}"):
+            AlphaRidgeClassifier(coef_source=W, intercept_source=value).fit(X, Y)
+
+
+def test_sample_weights_that_are_no_numbers():
+    for value in NONSENSE:
+        with pytest.raises(ValueError, match=refusal("sample_weight", value)):
+            AlphaRidgeClassifier(coef_source=W).fit(X, Y, value)
+
+
+def test_criteria_of_a_path():
+    with pytest.raises(ValueError, match=r"criterion must be one of 'consensus', .* got 'nonsense'"):
+        alpha_path(X, Y, W, 1.0).best_alpha("nonsense")
 
 
 def test_sources_that_are_no_linear_models():

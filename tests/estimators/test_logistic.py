@@ -18,11 +18,11 @@ from sklearn.preprocessing import StandardScaler
 from small_samples import SHAPES, draw
 
 from rmt_alpha import AlphaLogisticRegression, AlphaLogisticRegressionCV
-from rmt_alpha.from_data.convex.criteria import CRITERIA
+from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 intercepts = pytest.mark.parametrize("intercept", [True, False])
-every_criterion = pytest.mark.parametrize("criterion", CRITERIA)
+every_criterion = pytest.mark.parametrize("criterion", CONVEX_CRITERIA)
 GAMMAS = np.logspace(-2, 1, 5)
 
 
@@ -256,7 +256,7 @@ def test_standard_error_against_the_spread_of_alpha(criterion):
 def test_silent_data_fall_back_to_no_source():
     sample = draw("n < p")
     null = np.linalg.svd(sample.X - sample.X.mean(axis=0))[2][-1]  # orthogonal to every centred sample
-    for criterion in CRITERIA:
+    for criterion in CONVEX_CRITERIA:
         model = AlphaLogisticRegressionCV(GAMMAS, criterion, null, fit_intercept=True).fit(sample.X, sample.y)
         assert model.alpha_ == 0
     # Softmax does not see what all classes have in common.

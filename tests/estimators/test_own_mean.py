@@ -15,9 +15,9 @@ from rmt_alpha import (
     AlphaRidgeClassifier,
     AlphaRidgeClassifierCV,
 )
-from rmt_alpha.from_data import own_mean
+from rmt_alpha.from_data import design
 from rmt_alpha.from_data.criteria import CRITERIA
-from rmt_alpha.from_data.own_mean import centred_on_itself
+from rmt_alpha.from_data.design import centred_on_itself
 
 GAMMAS = np.logspace(-4, 3, 8)
 RULES = (False, "shrunk")
@@ -87,7 +87,7 @@ def test_with_a_scaler_in_front_left_out_samples_tell_the_truth(criterion, monke
     error = np.sqrt(fresh * (1 - fresh) / (8 * 40))
     assert abs(left_out - fresh) < 3 * error
     assert fresh == pytest.approx(means(criterion=criterion, fit_intercept=True)[0], abs=0.01)
-    monkeypatch.setattr(own_mean, "centred_on_itself", lambda *_: False)
+    monkeypatch.setattr(design, "centred_on_itself", lambda *_: False)
     fresh, left_out = means(criterion=criterion, fit_intercept=False)
     assert left_out > fresh + 5 * error  # the trap, seen with the rule switched off
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from rmt_alpha.experiments.data import datasets
 from rmt_alpha.experiments.figures import registry
-from rmt_alpha.experiments.reproduce import Summary, csv_text, render, reproduce
+from rmt_alpha.experiments.reproduce import Summary, render, reproduce
 from rmt_alpha.plotting import style
 
 CHEAP = ("accuracy", "decision", "regression")
@@ -260,18 +260,6 @@ def test_render_writes_nothing(monkeypatch, tmp_path):
     files = render(registry.load("alpha_overlap"))
     assert list(files) == ["alpha_overlap.png", "alpha_overlap.pdf", "alpha_overlap.csv"]
     assert list(tmp_path.iterdir()) == []
-
-
-def test_csv_text_rounds_and_quotes_and_refuses_ragged_rows():
-    rows = [
-        ["a,b", 1 / 3, np.float64(-1e-20), 0.1 + 0.2],
-        ["c", np.nan, -np.inf, -0.0],
-        ["d", 7, np.int64(8), 1e300],
-    ]
-    expected = 'w,x,y,z\n"a,b",0.3333333333,-1e-20,0.3\nc,nan,-inf,0\nd,7,8,1e+300\n'
-    assert csv_text(["w", "x", "y", "z"], rows) == expected
-    with pytest.raises(ValueError, match="a row has 1 entries, the header 2"):
-        csv_text(["x", "y"], [[1]])
 
 
 def test_the_summary_counts():

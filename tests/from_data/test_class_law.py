@@ -10,9 +10,8 @@ from sklearn.linear_model import RidgeClassifier
 from small_samples import brute_force, draw
 
 from rmt_alpha import AlphaPath, AlphaRidgeClassifier, alpha_path
-from rmt_alpha.from_data.class_law import ClassLaw
 from rmt_alpha.from_data.criteria import CRITERIA
-from rmt_alpha.from_data.leave_one_out import LeaveOneOut
+from rmt_alpha.from_data.leave_one_out import ClassLaw, LeaveOneOut
 
 
 def test_two_classes_with_different_spreads():

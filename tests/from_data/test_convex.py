@@ -7,12 +7,14 @@ import pytest
 from scipy import stats
 from small_samples import SHAPES, draw
 
+from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.from_data.convex import newton
-from rmt_alpha.from_data.convex.criteria import CRITERIA, LaplaceEvidence, LooLogLoss
 from rmt_alpha.from_data.convex.label_loss import LogisticLoss, SoftmaxLoss, SquaredLoss, cross_entropy
 from rmt_alpha.from_data.convex.path import ConvexPath
+from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
+from rmt_alpha.from_data.criteria.convex_loss import LaplaceEvidence, LooLogLoss
 from rmt_alpha.from_data.criteria.evidence import Evidence
-from rmt_alpha.from_data.criteria.squared_error import LooMse
+from rmt_alpha.from_data.criteria.loo import LooMse
 from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.ridge_path import RidgePath
 
@@ -99,7 +101,7 @@ def test_squared_loss_has_the_replicates_of_ridge(criterion, exact, intercept):
     _, path, labels, scores = problem("n > p", SquaredLoss, intercept=intercept)
     ridge = RidgePath.from_scores(path.design, labels, scores).at(0.3)
     alpha = exact.best(ridge)[1:]
-    rule, fit = CRITERIA[criterion](), path.at(0.3)
+    rule, fit = CONVEX_CRITERIA[criterion](), path.at(0.3)
     solution = fit.solve(alpha)
     here, (pulls, bends) = rule.local(fit, solution), rule.pulls(fit, solution)
     assert here.slope == pytest.approx(np.zeros(2), abs=1e-9)
@@ -174,7 +176,7 @@ def test_leaving_out_a_little_is_exact_to_first_order(kind, intercept):
 @pytest.mark.parametrize("kind", [LogisticLoss, SoftmaxLoss])
 def test_no_alpha_near_by_is_better(criterion, kind):
     _, path, _, _ = problem("n > p", kind)
-    rule, fit = CRITERIA[criterion](), path.at(0.3)
+    rule, fit = CONVEX_CRITERIA[criterion](), path.at(0.3)
     best = rule.search(fit)
 
     def whole(alpha):
@@ -211,7 +213,7 @@ def test_scores_far_out_on_the_wrong_side(size):
 def test_newton_says_where_it_ended(monkeypatch):
     _, path, _, _ = problem("n > p", LogisticLoss)
     monkeypatch.setattr(newton, "STEPS", 2)
-    with pytest.raises(newton.NewtonError, match="did not converge in 2 steps") as caught:
+    with pytest.raises(ConvergenceError, match=r"in 2 steps; .* \d\.\de\S+ too large") as caught:
         path.at(1e-3).solve(np.array([3.0, 3.0]))
     assert caught.value.best.residual > 0
     assert caught.value.best.steps == 2

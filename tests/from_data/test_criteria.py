@@ -8,14 +8,14 @@ from scipy import stats
 from small_samples import SHAPES, draw
 
 from rmt_alpha import AlphaRidgeClassifier, AlphaRidgeClassifierCV
-from rmt_alpha.from_data.criteria import CRITERIA, find_criterion
+from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
 from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.points import as_point
 from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import select
 
 every_criterion = pytest.mark.parametrize("name", CRITERIA)
-maximising = pytest.mark.parametrize("name", [name for name in CRITERIA if not find_criterion(name).averages])
+maximising = pytest.mark.parametrize("name", [name for name in CRITERIA if name != DEFAULT])
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 
 
@@ -93,7 +93,7 @@ def test_choices_do_not_depend_on_the_scale_of_the_source(name):
     sample = draw("n < p")
     one = AlphaRidgeClassifierCV(None, name, sample.source).fit(sample.X, sample.y)
     # A power of two: exact in every step but divisions by roots.  The default has an opinion on the sign.
-    scale = 4 if find_criterion(name).averages else -4
+    scale = 4 if name == DEFAULT else -4
     two = AlphaRidgeClassifierCV(None, name, scale * sample.source).fit(sample.X, sample.y)
     assert two.alpha_ == pytest.approx(one.alpha_ / scale, rel=1e-9)
     assert two.alpha_stderr_ == pytest.approx(one.alpha_stderr_ / 4, rel=1e-6)

@@ -21,13 +21,13 @@ def domain(name: str, seed: int, rows: int = ROWS) -> LabelledData:
     return LabelledData(name, features * np.linspace(0.5, 2, FEATURES) + 3.0, labels)
 
 
-def small_study(monkeypatch: pytest.MonkeyPatch) -> tasks.Study:
+def small_study(monkeypatch: pytest.MonkeyPatch) -> tasks.TransferStudy:
     """It takes the place of the Amazon reviews."""
 
     def load(pair, data):
         source, target = pair.split("->")
         return domain(source, ord(source)), domain(target, ord(target))
 
-    study = tasks.Study("amazon", ("a->b", "b->a"), (20, 40), 120, load)
+    study = tasks.TransferStudy("amazon", ("a->b", "b->a"), (20, 40), 120, load)
     monkeypatch.setitem(tasks.STUDIES, "amazon", study)
     return study

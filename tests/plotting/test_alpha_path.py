@@ -44,6 +44,13 @@ def test_refuses_what_it_cannot_draw(problem):
         plot_alpha_path(path, [0.0, np.inf])
     with pytest.raises(ValueError, match="criterion"):
         plot_alpha_path(path, criterion="aic")
+    with pytest.raises(ValueError, match=r"criterion must be one of .* got 'aic'"):
+        plot_alpha_path(path, criterion="aic", chosen=(0.5, 0.1))
+    for alpha in ([], 1.0):
+        with pytest.raises(ValueError, match="alpha must span a finite range"):
+            plot_alpha_path(path, alpha)
+    with pytest.raises(TypeError, match="alpha must be a real number or an array of them, got 'wide'"):
+        plot_alpha_path(path, "wide")
 
 
 def test_infinite_alpha_and_ridge_can_be_drawn(problem):

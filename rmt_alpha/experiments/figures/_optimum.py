@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
+from rmt_alpha._core.statistics import standard_error
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.simulation import Draws, TransferDraws
 
@@ -79,9 +80,9 @@ def _root(
     if not slopes(low).mean() > 0 > slopes(high).mean():
         return np.nan, np.nan
     best = float(optimize.brentq(lambda alpha: slopes(alpha).mean(), low, high, xtol=xtol))
-    step, own = step_at(best), slopes(best)
+    step = step_at(best)
     curvature = (slopes(best + step).mean() - slopes(best - step).mean()) / (2 * step)
-    return best, float(own.std(ddof=1) / np.sqrt(own.size) / abs(curvature))
+    return best, float(standard_error(slopes(best)) / abs(curvature))
 
 
 def _slopes(draws: TransferDraws, alpha: float) -> FloatArray:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from rmt_alpha._core.statistics import standard_error
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, table
 from rmt_alpha.plotting import style
@@ -54,7 +55,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         mean, variance = run.draws.class_mean, run.draws.class_variance
         slopes = (mean[..., 1] - mean[..., 0]) / variance[..., 0]  # one spread for both classes
         for q, values in enumerate((run.draws.accuracy, slopes)):
-            simulated[q, i], stderr[q, i] = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(draws)
+            simulated[q, i], stderr[q, i] = values.mean(axis=0), standard_error(values)
     optima = np.array(
         [[c.optimal_alpha(tolerance=1e-4), c.optimal_alpha("loss", tolerance=1e-4)] for c in curves]
     )

@@ -20,6 +20,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from scipy import optimize
 
+from rmt_alpha._core.statistics import mean_and_error
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, or_word, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
@@ -106,7 +107,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
             for k, beta in enumerate(POINTS):
                 run = simulate(problem(beta, n, source), [0, 1], replicates=draws, rng=(SEED, i, j, k))
                 difference = np.diff(run.draws.accuracy)[:, 0]
-                runs[i, j, k] = difference.mean(), difference.std(ddof=1) / np.sqrt(draws)
+                runs[i, j, k] = mean_and_error(difference)
         for j, n in enumerate(samples):
             borders[0, i, j] = border(partial(_above_one, n=n, source=source))
             borders[1, i, j] = border(partial(predicted_gain, n=n, source=source))

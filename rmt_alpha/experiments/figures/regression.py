@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from rmt_alpha._core.statistics import standard_error
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
@@ -102,7 +103,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         theory=np.array([theory(alphas, i) for i in every]),
         points=points,
         simulated=risks.mean(axis=1),
-        stderr=risks.std(axis=1, ddof=1) / np.sqrt(draws),
+        stderr=np.asarray(standard_error(risks, axis=1)),
         std=risks.std(axis=1, ddof=1),
         theory_there=np.array([theory(points, i) for i in every]),
         optimal_alpha=best,

@@ -29,6 +29,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from rmt_alpha._core.statistics import standard_error
 from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.amazon_task import AmazonTask, load_task, split_accuracies
 from rmt_alpha.experiments.data.datasets import AMAZON_DOMAINS
@@ -205,7 +206,7 @@ def tables(result: Table1) -> dict[str, Table]:
             accuracies[f"published_std_{name}"] = printed[f"std_{PRINTED_AS[name]}"]
     splits = result.accuracy.reshape(len(result.pairs), -1, len(COLUMNS)) * 100
     gain = splits - splits[:, :, [COLUMNS.index("1")]]
-    error = gain.std(axis=1, ddof=1) / np.sqrt(gain.shape[1])
+    error = np.asarray(standard_error(gain, axis=1))
     return {
         "table1": table(
             source=sources,

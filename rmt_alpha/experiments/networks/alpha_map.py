@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha.experiments.networks.evaluation import evaluate
 from rmt_alpha.experiments.networks.experiment import chosen_rate
-from rmt_alpha.experiments.networks.methods import method
-from rmt_alpha.experiments.networks.record import Record
-from rmt_alpha.experiments.networks.workbench import Job, Workbench
+from rmt_alpha.experiments.networks.results.runs import RunRecord
+from rmt_alpha.experiments.networks.training.evaluation import evaluate
+from rmt_alpha.experiments.networks.training.methods import method
+from rmt_alpha.experiments.networks.training.trainer import Job, TaskTrainer
 
 SCALES = (-1.0, -0.5, 0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 SHIFTS = (-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0)
@@ -24,8 +24,8 @@ METHOD = "alpha-lora"
 
 
 def alpha_map(
-    bench: Workbench,
-    record: Record,
+    trainer: TaskTrainer,
+    record: RunRecord,
     size: int,
     seed: int,
     *,
@@ -35,12 +35,10 @@ def alpha_map(
 
     Parameters
     ----------
-    bench : Workbench
-    record : Record
+    record : RunRecord
         Must hold the tuning runs of alpha-LoRA on this task.
     size : int
         Training rows.
-    seed : int
     announce : callable
         Called with lines for the reader.
 
@@ -51,16 +49,12 @@ def alpha_map(
 
     Raises
     ------
-    RuntimeError
+    RecordError
         If the learning rate has not been tuned yet.
-
-    Examples
-    --------
-    >>> alpha_map(bench, record, 1600, seed=1)["accuracy"]  # doctest: +SKIP
     """
     from rmt_alpha.lora import replaced_alpha
 
-    settings, task = bench.settings, bench.data.task.name
+    settings, task = trainer.settings, trainer.data.task.name
     same = {"settings": settings.id, "task": task, "size": size, "seed": seed}
     if (found := record.find("map", same)) is not None:
         announce(f"the map of {task} {size} seed {seed} is recorded already")
@@ -68,13 +62,13 @@ def alpha_map(
     job = Job(task, size, method(METHOD), seed, None)
     rate = chosen_rate(record, settings.id, job)
     announce(f"{task} {size}: training {METHOD}, then {len(SCALES) * len(SHIFTS)} tests of it")
-    model = bench.run(job, rate, test=False).model
-    rows = np.arange(len(bench.dev))
+    model = trainer.run(job, rate, test=False).model
+    rows = np.arange(len(trainer.dev))
     accuracy: list[list[float]] = [[] for _ in SHIFTS]
     for (i, shift), scale in itertools.product(enumerate(SHIFTS), SCALES):
         with replaced_alpha(model, scale, shift):
-            score = evaluate(model, bench.dev, rows, settings, bench.device)
+            score = evaluate(model, trainer.dev, rows, settings, trainer.device)
         accuracy[i].append(round(score.accuracy, 5))
-    values = {**same, "rate": rate, "scales": list(SCALES), "shifts": list(SHIFTS), "accuracy": accuracy}
+    values = {"rate": rate, "scales": list(SCALES), "shifts": list(SHIFTS), "accuracy": accuracy}
     announce(f"{task} {size}: as trained {accuracy[SHIFTS.index(0.0)][SCALES.index(1.0)]:.4f}")
-    return record.add("map", values)
+    return record.add("map", same, values)

@@ -12,16 +12,19 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from rmt_alpha.experiments.networks.alphas import alpha_quantiles
-from rmt_alpha.experiments.networks.methods import method
-from rmt_alpha.experiments.networks.players import Diverged
-from rmt_alpha.experiments.networks.record import Record, RunKey
+import numpy as np
+from torch import nn
+
+from rmt_alpha.errors import RecordError
+from rmt_alpha.experiments.networks.results.runs import TUNING_SEED, RunKey, RunRecord
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.training import Outcome
-from rmt_alpha.experiments.networks.tuning import TUNING_SEED, tuned_rate
-from rmt_alpha.experiments.networks.workbench import Job, Workbench
+from rmt_alpha.experiments.networks.training.loop import Outcome
+from rmt_alpha.experiments.networks.training.methods import method
+from rmt_alpha.experiments.networks.training.trainer import Job, TaskTrainer
 
 Announce = Callable[[str], None]
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+"""Which quantiles of the alphas of a module go into the record."""
 
 
 def plan(
@@ -35,17 +38,10 @@ def plan(
 
     Parameters
     ----------
-    task : str
     sizes : sequence of int
         Training rows.
-    methods : sequence of str
-    seeds : sequence of int
     tuning_sizes : sequence of int
         Training rows of the tuning runs.
-
-    Returns
-    -------
-    list of Job
 
     Examples
     --------
@@ -69,39 +65,31 @@ def plan(
     return tuning + runs
 
 
-def chosen_rate(record: Record, settings: str, job: Job) -> float:
+def chosen_rate(record: RunRecord, settings: str, job: Job) -> float:
     """The learning rate with the highest mean validation accuracy in the tuning runs of this task and method.
 
     Parameters
     ----------
-    record : Record
     settings : str
         `Settings.id`.
-    job : Job
-
-    Returns
-    -------
-    float
 
     Raises
     ------
-    RuntimeError
+    RecordError
         If the tuning runs are not in the record.
-
-    Examples
-    --------
-    >>> chosen_rate(record, settings.id, job)  # doctest: +SKIP
-    0.001
     """
-    rate = tuned_rate(record, settings, job.task, job.method.name)
+    rate = record.tuned_rate(settings, job.task, job.method.name)
     if rate is None:
-        raise RuntimeError(f"no learning rate of {job.method.name} on {job.task} has been tried yet")
+        raise RecordError(
+            f"{record.path}: no learning rate of {job.method.name} on {job.task} has been tried yet; run the "
+            "comparison first"
+        )
     return rate
 
 
 def run_experiment(
-    bench: Workbench,
-    record: Record,
+    trainer: TaskTrainer,
+    record: RunRecord,
     sizes: Sequence[int],
     methods: Sequence[str],
     seeds: Sequence[int],
@@ -113,13 +101,12 @@ def run_experiment(
 
     Parameters
     ----------
-    bench : Workbench
-    record : Record
+    record : RunRecord
         Where runs are looked up and added.
     sizes : sequence of int
         Training rows, 2 or more; one above what the training file has is refused.
     methods : sequence of str
-        Names from `rmt_alpha.experiments.networks.methods.METHOD_NAMES`.
+        Names from `rmt_alpha.experiments.networks.training.methods.METHOD_NAMES`.
     seeds : sequence of int
         1 or more; 0 is the seed of the tuning runs.
     announce : callable
@@ -136,16 +123,12 @@ def run_experiment(
     ------
     ValueError
         If a size or a seed is out of range.
-
-    Examples
-    --------
-    >>> run_experiment(bench, record, [100], ["lora"], [1])  # doctest: +SKIP
     """
-    _check(sizes, seeds, bench.largest)
-    settings, task = bench.settings, bench.data.task.name
+    _check(sizes, seeds, trainer.largest)
+    settings, task = trainer.settings, trainer.data.task.name
     record.add_settings(settings, {name: version(name) for name in ("torch", "transformers", "peft")})
-    record.add_task(task, bench.facts())
-    jobs = plan(task, sizes, methods, seeds, [min(size, bench.largest) for size in settings.tuning_sizes])
+    record.add_task(task, trainer.facts())
+    jobs = plan(task, sizes, methods, seeds, [min(size, trainer.largest) for size in settings.tuning_sizes])
     todo = [job for job in jobs if not _is_done(record, settings.id, job)]
     announce(f"{task}: {len(jobs)} runs, {len(jobs) - len(todo)} of them recorded already")
     clock = _Clock(todo, settings)
@@ -154,7 +137,7 @@ def run_experiment(
         if job in todo:
             record.reload()  # another process may have done it meanwhile
         if job in todo and not _is_done(record, settings.id, job):
-            key, run = _do(bench, record, job, progress)
+            key, run = _do(trainer, record, job, progress)
             announce(f"{_line(key, run)}, {clock.after(job)}")
         if not job.tunes:
             keys.append(_key(record, settings.id, job))
@@ -172,28 +155,26 @@ def _check(sizes: Iterable[int], seeds: Iterable[int], largest: int) -> None:
             raise ValueError(f"seeds must be at least 1 (0 is the seed of the tuning runs), got {seed}")
 
 
-def _key(record: Record, settings: str, job: Job) -> RunKey:
+def _key(record: RunRecord, settings: str, job: Job) -> RunKey:
     rate = chosen_rate(record, settings, job) if job.rate is None else job.rate
     return RunKey(settings, job.task, job.size, job.method.name, rate, job.seed)
 
 
-def _is_done(record: Record, settings: str, job: Job) -> bool:
-    try:
-        return _key(record, settings, job) in record.runs
-    except RuntimeError:
-        return False
+def _is_done(record: RunRecord, settings: str, job: Job) -> bool:
+    tuned = job.tunes or record.tuned_rate(settings, job.task, job.method.name) is not None
+    return tuned and _key(record, settings, job) in record.runs
 
 
 def _do(
-    bench: Workbench, record: Record, job: Job, progress: Callable[[str, int, int], None] | None
+    trainer: TaskTrainer, record: RunRecord, job: Job, progress: Callable[[str, int, int], None] | None
 ) -> tuple[RunKey, dict[str, Any]]:
-    key = _key(record, bench.settings.id, job)
+    key = _key(record, trainer.settings.id, job)
     title = f"{job.task} {job.size} {job.method.name} {key.rate:g} seed {job.seed}"
     say = None if progress is None else (lambda step, steps: progress(title, step, steps))
     values: dict[str, Any] = {"tuning": True} if job.tunes else {}
     try:
-        outcome = bench.run(job, key.rate, test=not job.tunes, say=say)
-    except Diverged as error:
+        outcome = trainer.run(job, key.rate, test=not job.tunes, say=say)
+    except FloatingPointError as error:
         if not job.tunes:
             raise
         values |= {"validation": 0.0, "validation_loss": 1e9, "failed": str(error)}
@@ -219,6 +200,16 @@ def _values(outcome: Outcome, job: Job) -> dict[str, Any]:
         if job.method.alpha:
             values["alpha"] = alpha_quantiles(outcome.model)
     return values
+
+
+def alpha_quantiles(model: nn.Module) -> dict[str, list[float]]:
+    """Quantiles (`QUANTILES`) of the learned alphas of every module of a model with an alpha-LoRA adapter."""
+    from rmt_alpha.lora import alphas
+
+    return {
+        name: [round(float(q), 4) for q in np.quantile(values.double().cpu().numpy(), QUANTILES)]
+        for name, values in alphas(model).items()
+    }
 
 
 def _line(key: RunKey, run: dict[str, Any]) -> str:

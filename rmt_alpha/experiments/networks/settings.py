@@ -104,14 +104,6 @@ class Settings:
 def parse_steps(text: str) -> list[tuple[float, int]]:
     """Rows up to which, and steps; the last entry holds for any number of rows.
 
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of (float, int)
-
     Raises
     ------
     ValueError

@@ -42,7 +42,6 @@ def draw(summary: Table, title: str) -> Figure:
     ----------
     summary : (header, rows)
         From `rmt_alpha.experiments.study.summary.tables` or `read_summary`.
-    title : str
     """
     header, rows = summary
     records = [dict(zip(header, row, strict=True)) for row in rows]

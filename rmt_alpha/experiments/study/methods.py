@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,7 @@ from numpy.typing import NDArray
 from rmt_alpha.experiments.study.protocols import Split
 from rmt_alpha.experiments.study.ridge_cv import ridge_cv_weights
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
-from rmt_alpha.from_data.design import Design
-from rmt_alpha.from_data.own_mean import judged_on
+from rmt_alpha.from_data.design import Design, judged_on
 from rmt_alpha.from_data.points import as_point
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
@@ -45,11 +45,14 @@ STRENGTHS = np.logspace(-4, -1, 4)
 class _Remembering(RidgePath):
     """A path whose fits, and what is derived from them, are shared by all criteria."""
 
+    @cached_property
+    def _fits(self) -> dict[float, RidgeFit]:
+        return {}
+
     def at(self, gamma: float) -> RidgeFit:
-        fits: dict[float, RidgeFit] = self.__dict__.setdefault("_fits", {})
-        if gamma not in fits:
-            fits[gamma] = super().at(gamma)
-        return fits[gamma]
+        if gamma not in self._fits:
+            self._fits[gamma] = super().at(gamma)
+        return self._fits[gamma]
 
 
 def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
@@ -57,7 +60,6 @@ def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
 
     Parameters
     ----------
-    split : Split
     source : ndarray of shape (p,)
         Weights of the source classifier.
     alpha : float
@@ -71,8 +73,6 @@ def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]
 
     Parameters
     ----------
-    split : Split
-    source : ndarray of shape (p,)
     pooled : (features, labels)
         Of the source.
     """
@@ -80,14 +80,8 @@ def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]
 
 
 def logistic_accuracies(split: Split, source: Array) -> dict[str, float]:
-    """The same of the logistic estimator.
-
-    Parameters
-    ----------
-    split : Split
-    source : ndarray of shape (p,)
-    """
-    from rmt_alpha.estimators.logistic_cv import AlphaLogisticRegressionCV
+    """The same of the logistic estimator."""
+    from rmt_alpha.estimators.logistic import AlphaLogisticRegressionCV
 
     model = AlphaLogisticRegressionCV(coef_source=source, fit_intercept=False)
     return _scored(
@@ -105,7 +99,7 @@ class _Problem:
     """Fits of one split, and what they predict for its test rows.
 
     The criteria look at ``judge``: another path where the rows were centred by their own mean
-    (`rmt_alpha.from_data.own_mean.judged_on`).
+    (`rmt_alpha.from_data.design.judged_on`).
     """
 
     split: Split

@@ -13,12 +13,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from rmt_alpha._core.record import Record
 from rmt_alpha.experiments.data.amazon_task import MeanEstimate, draw_splits, ridge
 from rmt_alpha.experiments.data.datasets import LabelledData
 from rmt_alpha.experiments.reference_formula import reference_optimal_alpha
 from rmt_alpha.experiments.study.methods import accuracies, baseline_accuracies, logistic_accuracies
 from rmt_alpha.experiments.study.protocols import PROTOCOLS, Array, Transfer
-from rmt_alpha.experiments.study.store import Block, Record, Results
+from rmt_alpha.experiments.study.store import STUDIES, Block, Results, recorded
 from rmt_alpha.experiments.study.tasks import find_study
 
 SEEDS = (1, 123, 404)
@@ -78,14 +79,10 @@ def run_study(
         Processes.
     progress : bool
         Show a progress bar on stderr, if that is a terminal.
-
-    Returns
-    -------
-    list of (Block, results)
     """
-    with Record(record) as store:
-        done = store.keys()
-        missing = [block for block in blocks if block.key not in done]
+    with Record(record, STUDIES) as store:
+        done = {block for block, _ in recorded(store, blocks)}
+        missing = [block for block in blocks if block not in done]
         folder = None if data is None else os.fspath(data)
         pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
         results = pool(joblib.delayed(compute)(block, folder) for block in missing)
@@ -93,9 +90,8 @@ def run_study(
             results, total=len(missing), unit="block", disable=None if progress else True, dynamic_ncols=True
         )
         for block, accuracy in bar:
-            store.write(block, accuracy)
-        wanted = {block.key for block in blocks}
-        return [(block, accuracy) for block, accuracy in store.read() if block.key in wanted]
+            store.write([(block.parameters, accuracy)])
+        return recorded(store, blocks)
 
 
 def compute(block: Block, data: str | None) -> tuple[Block, Results]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rmt_alpha._core.statistics import mean_and_error
 from rmt_alpha.experiments.study.methods import FIXED, METHODS
 from rmt_alpha.experiments.study.store import Block, Results
 from rmt_alpha.from_data.criteria import DEFAULT
@@ -20,7 +21,7 @@ from rmt_alpha.from_data.criteria import DEFAULT
 Array = NDArray[np.float64]
 Table = tuple[list[str], list[list[Any]]]
 
-RIVALS = ("source", *FIXED)
+ALTERNATIVES = ("source", *FIXED)
 """What the default has to be at least as good as."""
 FLOORS = {20: 77.5, 40: 78.0, 100: 78.3, 400: 80.9}
 """Amazon, the paper's protocol: mean accuracy in % that the default has to reach, by number of samples."""
@@ -55,10 +56,7 @@ class Cells:
         values = self.values[protocol, n][:, :, chosen]
         values = values[:, ~np.isnan(values).any(axis=(0, 2))]
         each = values[:, :, 0] - values[:, :, 1]
-        over_pairs = each.mean(axis=0)
-        count = over_pairs.size
-        error = float(over_pairs.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
-        return float(over_pairs.mean()), error, np.asarray(each.mean(axis=1))
+        return *mean_and_error(each.mean(axis=0)), np.asarray(each.mean(axis=1))
 
 
 def gather(results: Iterable[tuple[Block, Results]]) -> Cells:
@@ -87,7 +85,7 @@ def gather(results: Iterable[tuple[Block, Results]]) -> Cells:
 
 
 def tables(cells: Cells) -> dict[str, Table]:
-    """``summary``: means over pairs, beside the default; ``pairs``: every pair, default against its rivals.
+    """``summary``: means over pairs, beside the default; ``pairs``: every pair, default and alternatives.
 
     And for each protocol an overview, one row for each method.
     """
@@ -103,10 +101,10 @@ def tables(cells: Cells) -> dict[str, Table]:
                 gain = cells.difference(protocol, n, method, "source")[:2]
                 numbers = [round(float(x), 3) for x in (accuracy.mean(), *ahead, *gain)]
                 rows.append([protocol, n, method, *numbers[:3], accuracy.shape[1], *numbers[3:]])
-        columns = [cells.of(protocol, n, method).mean(axis=1) for method in (*RIVALS, DEFAULT)]
+        columns = [cells.of(protocol, n, method).mean(axis=1) for method in (*ALTERNATIVES, DEFAULT)]
         for pair, *numbers in zip(cells.pairs, *columns, strict=True):
             each.append([protocol, n, pair, *(round(float(x), 3) for x in numbers)])
-    by_pair = (["protocol", "n", "pair", *RIVALS, DEFAULT], each)
+    by_pair = (["protocol", "n", "pair", *ALTERNATIVES, DEFAULT], each)
     return {"summary": (header, rows), "pairs": by_pair, **_overviews(cells)}
 
 
@@ -148,7 +146,7 @@ def check_bars(
     """Every requirement on the default, or another method, under one protocol.
 
     - It reaches the floor for each n that has one.
-    - It is at least as good as every rival, within one standard error of the paired difference.
+    - It is at least as good as every alternative, within one standard error of the paired difference.
     - On no pair it is more than `TOLERATED` points below the source alone.
     """
     bars = []
@@ -158,15 +156,13 @@ def check_bars(
         if not default.size:
             continue
         if n in floors:
-            mean = default.mean(axis=0)
-            error = float(mean.std(ddof=1) / np.sqrt(mean.size)) if mean.size > 1 else float("nan")
-            found = float(mean.mean())
+            found, error = mean_and_error(default.mean(axis=0))
             bars.append(Bar(f"n = {n}: accuracy at least {floors[n]}", found, error, found >= floors[n]))
-        for rival in RIVALS:
-            mean_gain, error, _ = cells.difference(protocol, n, method, rival)
+        for other in ALTERNATIVES:
+            mean_gain, error, _ = cells.difference(protocol, n, method, other)
             passed = mean_gain >= (-error if np.isfinite(error) else 0.0)
             bars.append(
-                Bar(f"n = {n}: gain over {rival} at least 0 within one error", mean_gain, error, passed)
+                Bar(f"n = {n}: gain over {other} at least 0 within one error", mean_gain, error, passed)
             )
         *_, pairs = cells.difference(protocol, n, method, "source")
         worst = int(pairs.argmin())

@@ -15,7 +15,7 @@ Loader = Callable[[str, Folder], tuple[LabelledData, LabelledData]]
 
 
 @dataclass(frozen=True)
-class Study:
+class TransferStudy:
     """One collection of transfers.
 
     Attributes
@@ -59,27 +59,29 @@ def _embeddings(pair: str, data: Folder) -> tuple[LabelledData, LabelledData]:
 STUDIES = {
     study.name: study
     for study in (
-        Study(
+        TransferStudy(
             "amazon",
             tuple("->".join(pair) for pair in itertools.permutations(AMAZON_DOMAINS, 2)),
             (20, 40, 100, 200, 400, 800),
             2000,
             _amazon,
         ),
-        Study(
+        TransferStudy(
             "mnist",
             ("6/8->5/9", "6/9->4/9", "3/8->5/8", "1/7->4/9", "0/1->2/7", "5/8->6/3"),
             (20, 40, 100, 200, 400, 800),
             2000,
             _mnist,
         ),
-        Study("embeddings", ("sst2->rt", "rt->sst2"), (20, 40, 100, 200, 400, 800), 2000, _embeddings),
+        TransferStudy(
+            "embeddings", ("sst2->rt", "rt->sst2"), (20, 40, 100, 200, 400, 800), 2000, _embeddings
+        ),
     )
 }
 """All studies by name."""
 
 
-def find_study(name: str) -> Study:
+def find_study(name: str) -> TransferStudy:
     """The study of that name; ValueError names the others."""
     check_choice("study", name, tuple(STUDIES))
     return STUDIES[name]

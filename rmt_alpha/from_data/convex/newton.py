@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
-from rmt_alpha.from_data.design import EPS, Array
+from rmt_alpha.from_data.design import EPS
 
 DECREMENT = 1e-24
 """Newton stops when the excess that it expects is this fraction of the objective."""
@@ -48,49 +50,29 @@ class Minimum:
         Steps taken.
     """
 
-    coefficients: Array
-    outputs: Array
+    coefficients: FloatArray
+    outputs: FloatArray
     value: float
-    gradient: Array
-    hessian: Array
-    factor: Array
+    gradient: FloatArray
+    hessian: FloatArray
+    factor: FloatArray
     residual: float
     steps: int
 
 
-class NewtonError(RuntimeError):
-    """Newton's method ended without an answer.
-
-    Attributes
-    ----------
-    best : Minimum
-        Where it ended, with its residual.
-    """
-
-    def __init__(self, message: str, best: Minimum) -> None:
-        super().__init__(f"{message}; the objective may be {best.residual:.1e} too large")
-        self.best = best
-
-
 def minimise(
-    rows: Array, penalty: Array, weights: Array, loss: LabelLoss, offset: Array, start: Array
+    rows: FloatArray,
+    penalty: FloatArray,
+    weights: FloatArray,
+    loss: LabelLoss,
+    offset: FloatArray,
+    start: FloatArray,
 ) -> Minimum:
-    """Minimise over coefficients (d, m).
+    """Minimise over coefficients (d, m), from ``start``.
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n, d)
-    penalty : ndarray of shape (d,)
-        P^2: 1, or 0 for what is not penalised.
-    weights : ndarray of shape (n,)
-    loss : LabelLoss
-    offset : ndarray of shape (n, m)
-    start : ndarray of shape (d, m)
-
-    Raises
-    ------
-    NewtonError
-        If rounding keeps the method from its tolerance; carries the `Minimum` so far.
+    For rows (n, d), penalty P^2 (d,), which is 1, or 0 for what is not penalised, weights omega (n,), and
+    offset (n, m).  Raises ConvergenceError if rounding keeps the method from its tolerance; its ``best`` is
+    the `Minimum` so far.
     """
     theta = start
     z = offset + rows @ theta
@@ -120,25 +102,33 @@ def minimise(
                 minimum = Minimum(theta, z, value, slope, blocks, factor, decrement / 2, steps)
                 if small:
                     return minimum
-                raise NewtonError(f"Newton's method found no descent after {steps} steps", minimum)
+                raise _failed(f"found no descent after {steps} steps", minimum)
         theta, value = trial, found
         z = offset + rows @ theta
     minimum = Minimum(theta, z, value, slope, blocks, factor, decrement / 2, STEPS)
-    raise NewtonError(f"Newton's method did not converge in {STEPS} steps", minimum)
+    raise _failed(f"did not converge in {STEPS} steps", minimum)
 
 
-def solve(factor: Array, right: Array) -> Array:
+def _failed(how: str, best: Minimum) -> ConvergenceError:
+    return ConvergenceError(
+        f"Newton's method {how}; the objective may be {best.residual:.1e} too large", best
+    )
+
+
+def solve(factor: FloatArray, right: FloatArray) -> FloatArray:
     """Inverse Hessian times (d, m) or (..., d, m)."""
     flat = np.moveaxis(right, -1, -2).reshape(*right.shape[:-2], -1)
     found = linalg.cho_solve((factor, True), flat.T, check_finite=False).T
     return np.asarray(np.moveaxis(found.reshape(*right.shape[:-2], right.shape[-1], right.shape[-2]), -1, -2))
 
 
-def _objective(theta: Array, z: Array, penalty: Array, weights: Array, loss: LabelLoss) -> float:
+def _objective(
+    theta: FloatArray, z: FloatArray, penalty: FloatArray, weights: FloatArray, loss: LabelLoss
+) -> float:
     return float(weights @ loss.value(z) + (penalty @ np.square(theta)).sum() / 2)
 
 
-def _factor(rows: Array, penalty: Array, weights: Array, blocks: Array) -> Array:
+def _factor(rows: FloatArray, penalty: FloatArray, weights: FloatArray, blocks: FloatArray) -> FloatArray:
     """Cholesky factor of the Hessian; block (k, j) is rows^T diag(weights * blocks_kj) rows."""
     d, m = rows.shape[1], blocks.shape[1]
     hessian: Any = np.zeros((m * d, m * d))

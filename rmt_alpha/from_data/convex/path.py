@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.newton import minimise
-from rmt_alpha.from_data.convex.solution import Solution
-from rmt_alpha.from_data.design import Array, Design
+from rmt_alpha.from_data.convex.solution import ConvexSolution
+from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 
@@ -35,7 +35,7 @@ class ConvexPath:
         What of them may be rounding.
     """
 
-    def __init__(self, design: Design, loss: LabelLoss, scores: Array, rounding: Any = 0.0) -> None:
+    def __init__(self, design: Design, loss: LabelLoss, scores: FloatArray, rounding: Real = 0.0) -> None:
         self.design, self.loss = design, loss
         self.weights = design.root**2
         self.share = np.minimum(design.counts, 1.0) / design.total
@@ -50,7 +50,9 @@ class ConvexPath:
         self.scores[silent] = 0.0
         self.unseen = scores - loss.outer(outputs)  # what the loss does not depend on, and no fit changes
         self.used = design.singular > 0
-        self.start: Array | None = None  # coefficients of the last fit, of features not divided by its ridge
+        self.start: FloatArray | None = (
+            None  # coefficients of the last fit, of features not divided by its ridge
+        )
         self.alpha = np.zeros(len(scores))  # where a search for alpha starts
 
     @property
@@ -64,13 +66,13 @@ class ConvexPath:
         return int(self.scores.shape[2])
 
     @cached_property
-    def features(self) -> Array:
+    def features(self) -> FloatArray:
         """Centred samples in the coordinates of the right singular vectors, (n, r)."""
         design = self.design
         return np.asarray(design.left[:, self.used] * design.singular[self.used] / design.root[:, None])
 
     @cached_property
-    def spread(self) -> Array:
+    def spread(self) -> FloatArray:
         """Mean products of the outputs of the sources, (k, k), averaged over the outputs."""
         products = np.einsum("i,jim,kim->jk", self.weights, self.scores, self.scores)
         return np.asarray(products / self.outputs)
@@ -100,9 +102,9 @@ class ConvexFit:
         self._penalty = np.ones(self._rows.shape[1])
         if design.fit_intercept:
             self._penalty[-1] = 0.0
-        self._last: Solution | None = None
+        self._last: ConvexSolution | None = None
 
-    def solve(self, alpha: Array) -> Solution:
+    def solve(self, alpha: FloatArray) -> ConvexSolution:
         """The fit at one alpha, (k,).
 
         Newton's method starts from the last fit, moved along its tangent; where it ends does
@@ -121,10 +123,12 @@ class ConvexFit:
             start = np.zeros((len(self._penalty), path.outputs))
         minimum = minimise(self._rows, self._penalty, path.weights, path.loss, offset, start)
         path.start = minimum.coefficients / scale[:, None]
-        self._last = Solution(minimum, self._rows, path.weights, path.share, path.loss, alpha, path.scores)
+        self._last = ConvexSolution(
+            minimum, self._rows, path.weights, path.share, path.loss, alpha, path.scores
+        )
         return self._last
 
-    def correction(self, point: Array) -> tuple[Array, Array]:
+    def correction(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (K, p) and intercept (K,) that are trained on top of the source at the point (1, alpha)."""
         path, design = self.path, self.path.design
         found = self.solve(point[1:]).minimum.coefficients
@@ -136,12 +140,12 @@ class ConvexFit:
         center = path.loss.outer(found[-1] - point[1:] @ path.means)
         return weights, np.asarray(center - weights @ design.mean)
 
-    def left_out(self, point: Array) -> Array:
+    def left_out(self, point: FloatArray) -> FloatArray:
         """Score of each sample by the fit without it, (n, K)."""
         seen = self.path.loss.outer(self.solve(point[1:]).left_out)
         return np.asarray(seen + np.tensordot(point[1:], self.path.unseen, 1))
 
-    def leave_one_out(self, alpha: Array) -> LeaveOneOut:
+    def leave_one_out(self, alpha: FloatArray) -> LeaveOneOut:
         """The leave-one-out scores as lines in alpha that touch the true curves at this one."""
         loss, solution = self.path.loss, self.solve(alpha)
         slopes = np.moveaxis(loss.outer(solution.left_out_tangents), 0, 1)

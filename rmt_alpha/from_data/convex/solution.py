@@ -1,4 +1,4 @@
-r"""`Solution`: a convex fit at one ridge and alpha, its leave-one-out outputs, and how they move with alpha.
+r"""`ConvexSolution`: a convex fit at one ridge and alpha, its leave-one-out outputs, and their tangents.
 
 Leaving out one of the copies of sample i takes :math:`\ell_i / n` from the objective; one Newton step from
 the fit to all samples gives (Rad and Maleki, arXiv 1801.10243)
@@ -17,18 +17,19 @@ from functools import cached_property
 import numpy as np
 from scipy import linalg
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.newton import Minimum, solve
-from rmt_alpha.from_data.design import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class ConvexSolution:
     """A fit, and what follows from its Hessian.
 
     Attributes
     ----------
     minimum : Minimum
+        Coefficients and outputs, and the Hessian.
     rows : ndarray of shape (n, d)
         Features divided by the root of the ridge, and 1 with an intercept.
     weights : ndarray of shape (n,)
@@ -36,21 +37,23 @@ class Solution:
     share : ndarray of shape (n,)
         What leaving out takes from each weight: one sample, or all there is if that is less.
     loss : LabelLoss
+        The loss, with the labels.
     alpha : ndarray of shape (k,)
+        How much of each source is kept.
     scores : ndarray of shape (k, n, m)
         Outputs of the sources.
     """
 
     minimum: Minimum
-    rows: Array
-    weights: Array
-    share: Array
+    rows: FloatArray
+    weights: FloatArray
+    share: FloatArray
     loss: LabelLoss
-    alpha: Array
-    scores: Array
+    alpha: FloatArray
+    scores: FloatArray
 
     @cached_property
-    def _whitened(self) -> Array:
+    def _whitened(self) -> FloatArray:
         """L^-1 applied to each row in each output, with L L^T the Hessian; (m d, n, m)."""
         n, d = self.rows.shape
         m = self.minimum.outputs.shape[1]
@@ -63,60 +66,60 @@ class Solution:
         return np.asarray(flat.reshape(m * d, n, m))
 
     @cached_property
-    def leverage(self) -> Array:
+    def leverage(self) -> FloatArray:
         """h_i times the weight that is left out, (n, m, m)."""
         white = np.moveaxis(self._whitened, 0, 1)
         return np.asarray(self.share[:, None, None] * (np.swapaxes(white, 1, 2) @ white))
 
     @cached_property
-    def freedom(self) -> Array:
+    def freedom(self) -> FloatArray:
         """Inverse of 1 - h_i l''_i, (n, m, m)."""
         m = self.minimum.outputs.shape[1]
         return np.asarray(np.linalg.inv(np.eye(m) - self.leverage @ self.minimum.hessian))
 
     @cached_property
-    def _missed(self) -> Array:
+    def _missed(self) -> FloatArray:
         """z_{-i} - z_i, (n, m)."""
         step = np.einsum("iab,ib->ia", self.leverage, self.minimum.gradient)
         return np.asarray(np.einsum("iab,ib->ia", self.freedom, step))
 
     @property
-    def left_out(self) -> Array:
+    def left_out(self) -> FloatArray:
         """Outputs z_{-i} of each sample by the fit without it, (n, m)."""
         return np.asarray(self.minimum.outputs + self._missed)
 
     @cached_property
-    def left_out_gradient(self) -> Array:
+    def left_out_gradient(self) -> FloatArray:
         """Slope of each loss, extrapolated to where its own sample is left out: l' + l'' (z_{-i} - z_i)."""
         change = np.einsum("iab,ib->ia", self.minimum.hessian, self._missed)
         return np.asarray(self.minimum.gradient + change)
 
     @cached_property
-    def trends(self) -> Array:
+    def trends(self) -> FloatArray:
         """Derivatives of the coefficients by each alpha, (k, d, m)."""
         pulls = self.weights[:, None] * np.einsum("iab,kib->kia", self.minimum.hessian, self.scores)
         return -solve(self.minimum.factor, self.rows.T @ pulls)
 
     @cached_property
-    def tangents(self) -> Array:
+    def tangents(self) -> FloatArray:
         """dz/d alpha_k: the scores of a source minus what the fit takes from them; (k, n, m)."""
         return np.asarray(self.scores + self.rows @ self.trends)
 
     @cached_property
-    def _hessian_tangents(self) -> Array:
+    def _hessian_tangents(self) -> FloatArray:
         """Derivatives of l'' by each alpha, (k, n, m, m)."""
         n, m = self.minimum.outputs.shape
         changes = [self.loss.hessian_along(self.minimum.outputs, one) for one in self.tangents]
         return np.asarray(changes).reshape(-1, n, m, m)
 
     @cached_property
-    def volume_gradient(self) -> Array:
+    def volume_gradient(self) -> FloatArray:
         """Derivatives of log det Hessian by each alpha, (k,)."""
         scaled = (self.weights / self.share)[:, None, None] * self.leverage
         return np.asarray(np.einsum("iab,kiba->k", scaled, self._hessian_tangents))
 
     @cached_property
-    def left_out_tangents(self) -> Array:
+    def left_out_tangents(self) -> FloatArray:
         """d z_{-i} / d alpha_k, exactly, the movement of l'' and h included; (k, n, m)."""
         result = np.empty_like(self.tangents)
         white, hessian = self._whitened, self.minimum.hessian

@@ -1,28 +1,53 @@
-"""The ways to choose alpha and the ridge from data; a further one is one more entry of `CRITERIA`."""
+"""The ways to choose alpha and the ridge from data; a further one is one more entry of a table.
+
+Open `base` first: what a criterion must answer.  `evidence`, `loo`, `consensus` and `theory` are for squared
+loss, `convex_loss` for any other.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha.from_data.criteria.base import Choice, Criterion
+from rmt_alpha.from_data.criteria.base import Choice, Criterion, RidgeCriterion
 from rmt_alpha.from_data.criteria.consensus import Consensus
+from rmt_alpha.from_data.criteria.convex_loss import (
+    ConvexConsensus,
+    ConvexCriterion,
+    ConvexLooAccuracy,
+    LaplaceEvidence,
+    LooLogLoss,
+)
 from rmt_alpha.from_data.criteria.evidence import Evidence
-from rmt_alpha.from_data.criteria.signal_to_noise import LooSnr
-from rmt_alpha.from_data.criteria.squared_error import LooMse
+from rmt_alpha.from_data.criteria.loo import LooAccuracy, LooMse, LooSnr
 from rmt_alpha.from_data.criteria.theory import Theory
-from rmt_alpha.from_data.criteria.zero_one import LooAccuracy
 
-__all__ = ["CRITERIA", "DEFAULT", "DEFAULT_REGRESSION", "Choice", "Criterion", "find_criterion"]
+__all__ = [
+    "CONVEX_CRITERIA",
+    "CRITERIA",
+    "DEFAULT",
+    "DEFAULT_REGRESSION",
+    "REGRESSION_CRITERIA",
+    "Choice",
+    "Criterion",
+    "find_criterion",
+]
 
-CRITERIA: dict[str, type[Criterion]] = {
+CRITERIA: dict[str, type[RidgeCriterion]] = {
     kind.name: kind for kind in (Consensus, Evidence, LooMse, LooAccuracy, LooSnr, Theory)
 }
+REGRESSION_CRITERIA: dict[str, type[RidgeCriterion]] = {kind.name: kind for kind in (Evidence, LooMse)}
+CONVEX_CRITERIA: dict[str, type[ConvexCriterion]] = {
+    kind.name: kind for kind in (ConvexConsensus, LaplaceEvidence, LooLogLoss, ConvexLooAccuracy)
+}
 DEFAULT = Consensus.name
+"""Of classification, by squared loss or cross-entropy."""
 DEFAULT_REGRESSION = Evidence.name
 
 
-def find_criterion(name: Any, *, regression: bool = False) -> Criterion:
-    """The criterion of that name; for regression only those that make sense there."""
-    names = tuple(key for key, kind in CRITERIA.items() if kind.for_regression or not regression)
-    return CRITERIA[check_choice("criterion", name, names)]()
+def find_criterion(
+    name: object, among: Mapping[str, type[Criterion[Any, Any]]] = CRITERIA
+) -> Criterion[Any, Any]:
+    """The criterion of that name."""
+    return among[check_choice("criterion", name, tuple(among))]()

@@ -1,26 +1,55 @@
-"""What a way to choose alpha must answer, and what it may leave to the jackknife."""
+"""What every way to choose alpha must answer, and for squared loss, what it may leave to the jackknife."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.points import normalised
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.values import Value
+from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.leave_one_out import LeaveOneOut
+from rmt_alpha.from_data.points import as_alpha, normalised
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
+from rmt_alpha.from_data.zero_one import half_width
+
+EQUAL = 1e-12
+"""Scores that differ by less, relatively, count as equal: they differ by rounding."""
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
+class FitAtRidge(Protocol):
+    """Fits at one ridge, for any alpha; by squared loss or another."""
+
+    def correction(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Weights (K, p) and intercept (K,) that are trained on top of the source."""
+
+    def left_out(self, point: FloatArray) -> FloatArray:
+        """Score of each sample by the fit without it, (n, K)."""
+
+
+class FitPath(Protocol):
+    """Fits at any ridge."""
+
+    @property
+    def sources(self) -> int:
+        """Number of sources, k."""
+
+    def at(self, gamma: float) -> FitAtRidge:
+        """The fits at one ridge."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Choice(Value):
     """The best alpha at one ridge.
 
     Attributes
     ----------
     gamma : float
+        The ridge, per sample.
     point : ndarray of shape (1 + k,)
         (1, alpha), or a direction (0, d).
     score : float
@@ -30,13 +59,84 @@ class Choice:
     """
 
     gamma: float
-    point: Array
+    point: FloatArray
     score: float
-    tie: float
+    tie: float = 0.0
+
+    @property
+    def alpha(self) -> FloatArray:
+        """Shape (k,), maybe infinite."""
+        return as_alpha(self.point)
+
+    def __repr__(self) -> str:
+        alpha = ", ".join(f"{value:.4g}" for value in self.alpha)
+        return f"Choice(gamma={self.gamma:.4g}, alpha=[{alpha}], score={self.score:.6g})"
 
 
-EQUAL = 1e-12
-"""Scores that differ by less, relatively, count as equal: they differ by rounding."""
+AnyPath = TypeVar("AnyPath", bound=FitPath)
+AnyFit = TypeVar("AnyFit", bound=FitAtRidge)
+
+
+class Criterion(ABC, Generic[AnyPath, AnyFit]):
+    """A way to choose alpha, and to compare ridges: which is best, how good, and how precisely known."""
+
+    name: ClassVar[str]
+
+    def prepared(self, path: AnyPath, features: FloatArray, sources: FloatArray) -> Self:
+        """The criterion with what it must know of the whole problem; most need nothing.
+
+        ``features`` has shape (n, p), ``sources`` (k, K, p).
+        """
+        return self
+
+    @abstractmethod
+    def choose(self, fit: AnyFit, point: FloatArray | None = None) -> Choice:
+        """The choice at one ridge; with ``point`` that alpha is held."""
+
+    def decide(
+        self, path: AnyPath, gammas: Sequence[float], point: FloatArray | None = None
+    ) -> tuple[list[Choice], int]:
+        """The choice at every ridge, and which of them is best; with ``point`` that alpha is held."""
+        fits: Any = path
+        choices = [self.choose(fits.at(gamma), point) for gamma in gammas]
+        return choices, index_of_best(choices)
+
+    @abstractmethod
+    def covariance(self, fit: AnyFit, point: FloatArray) -> FloatArray:
+        """Covariance (k, k) of the chosen alpha at a fixed ridge; infinite where alpha is."""
+
+
+class RidgeCriterion(Criterion[RidgePath, RidgeFit]):
+    """A criterion for squared loss: a function of (1, alpha) with a known best point."""
+
+    @abstractmethod
+    def best(self, fit: RidgeFit) -> FloatArray:
+        """The best point (1, alpha) at one ridge, up to a positive factor; z_0 <= 0 means at infinity."""
+
+    @abstractmethod
+    def score(self, fit: RidgeFit, point: FloatArray) -> float:
+        """How good a point is; larger is better, and comparable between ridges."""
+
+    def replicates(self, fit: RidgeFit) -> FloatArray:
+        """The best points without one sample each, (n, 1 + k), up to positive factors: for `covariance`."""
+        raise NotImplementedError
+
+    def tie(self, fit: RidgeFit, point: FloatArray) -> float:
+        """Decides between equal scores."""
+        return 0.0
+
+    def choose(self, fit: RidgeFit, point: FloatArray | None = None) -> Choice:
+        """The choice at one ridge; with ``point`` that alpha is held."""
+        if point is None:
+            point = normalised(self.best(fit))
+        return Choice(fit.gamma, point, self.score(fit, point), self.tie(fit, point))
+
+    def covariance(self, fit: RidgeFit, point: FloatArray) -> FloatArray:
+        """By the jackknife; infinite also where a replicate of alpha is."""
+        points = self.replicates(fit)
+        if point[0] == 0 or not (points[:, 0] > 0).all():
+            return np.full((point.size - 1,) * 2, np.inf)
+        return jackknife(points[:, 1:] / points[:, :1], fit.path.design)
 
 
 def index_of_best(choices: Sequence[Choice]) -> int:
@@ -46,62 +146,43 @@ def index_of_best(choices: Sequence[Choice]) -> int:
     return max(near, key=lambda i: (choices[i].tie, choices[i].gamma))
 
 
-class Criterion(ABC):
-    """A way to choose alpha, and to compare ridges: which is best, how good, and how precisely known."""
+def jackknife(alphas: FloatArray, design: Design) -> FloatArray:
+    r"""Covariance (k, k) of alpha from its values without one sample each, (n, k), or their changes.
 
-    name: ClassVar[str]
-    for_regression: ClassVar[bool] = False
-    """Whether it makes sense for targets that are no class labels."""
-    averages: ClassVar[bool] = False
-    """Whether it chooses a mean of what the data leave possible, and not the point of the highest score."""
+    .. math:: \frac{n - 1}{n} \sum_i (\alpha_{-i} - \bar\alpha)(\alpha_{-i} - \bar\alpha)^\top
+    """
+    counts, total = design.counts, design.total
+    centred = alphas - counts @ alphas / total
+    return np.asarray((total - 1.0) / total * (counts[:, None] * centred).T @ centred)
 
-    def prepared(self, path: RidgePath, features: Array, sources: Array) -> Criterion:
-        """The criterion with what it must know of the whole problem; most need nothing.
 
-        ``features`` has shape (n, p), ``sources`` (k, K, p).
-        """
-        return self
+def accuracy_covariance(lines: LeaveOneOut, along: FloatArray, where: float) -> FloatArray:
+    """Covariance (k, k) of the alpha of largest leave-one-out accuracy, at ``where`` times ``along``.
 
-    @abstractmethod
-    def best(self, fit: RidgeFit) -> Array:
-        """The best point (1, alpha) at one ridge, up to a positive factor; z_0 <= 0 means at infinity."""
+    From half the width of the alphas that are not worse by more than one paired standard error: among samples
+    on which two alphas differ, say l that only the best gets right and w that only the other one does, l - w
+    has standard error sqrt(l + w).  (The accuracy is a step function, and the jackknife is not for those.)
+    """
+    width = half_width(lines, along, where)
+    if np.isinf(width):
+        return np.full((along.size,) * 2, np.inf)
+    return np.asarray(width**2 * np.outer(along, along))
 
-    @abstractmethod
-    def score(self, fit: RidgeFit, point: Array) -> float:
-        """How good a point is; larger is better, and comparable between ridges."""
 
-    @abstractmethod
-    def replicates(self, fit: RidgeFit) -> Array:
-        """The best points without one sample each, (n, 1 + k), up to positive factors."""
+def least_squares(gram: FloatArray) -> FloatArray:
+    """(1, alpha) that minimises (1, -alpha) gram (1, -alpha)^T; (..., 1 + k) for (..., 1 + k, 1 + k)."""
+    alpha = solve_scaled(gram[..., 1:, 1:], gram[..., 1:, 0])
+    return np.concatenate([np.ones((*alpha.shape[:-1], 1)), alpha], axis=-1)
 
-    def tie(self, fit: RidgeFit, point: Array) -> float:
-        """Decides between equal scores."""
-        return 0.0
 
-    def choose(self, fit: RidgeFit, point: Array | None = None) -> Choice:
-        """The choice at one ridge; with ``point`` that alpha is held."""
-        if point is None:
-            point = normalised(self.best(fit))
-        return Choice(fit.gamma, point, self.score(fit, point), self.tie(fit, point))
+def solve_scaled(squares: FloatArray, products: FloatArray) -> FloatArray:
+    """The solution (..., k) of squares alpha = products, for positive semidefinite squares (..., k, k).
 
-    def decide(
-        self, path: RidgePath, gammas: Sequence[float], point: Array | None = None
-    ) -> tuple[list[Choice], int]:
-        """The choice at every ridge, and which of them is best; with ``point`` that alpha is held."""
-        choices = [self.choose(path.at(gamma), point) for gamma in gammas]
-        return choices, index_of_best(choices)
-
-    def covariance(self, fit: RidgeFit, point: Array) -> Array:
-        r"""Jackknife covariance (k, k) of the chosen alpha at a fixed ridge.
-
-        .. math:: \frac{n - 1}{n} \sum_i (\alpha_{-i} - \bar\alpha)(\alpha_{-i} - \bar\alpha)^\top
-
-        Infinite where alpha, or one of its replicates, is.
-        """
-        points = self.replicates(fit)
-        if point[0] == 0 or not (points[:, 0] > 0).all():
-            return np.full((point.size - 1,) * 2, np.inf)
-        counts, total = fit.path.design.counts, fit.path.design.total
-        alphas = points[:, 1:] / points[:, :1]
-        centred = alphas - counts @ alphas / total
-        return np.asarray((total - 1.0) / total * (counts[:, None] * centred).T @ centred)
+    Sources that are parallel share what they have in common (least norm in the scale of their scores), and
+    silent ones get 0.
+    """
+    scale = np.sqrt(np.maximum(np.einsum("...aa->...a", squares), 0.0))
+    scale = np.where(scale > 0, scale, 1.0)
+    unit = squares / (scale[..., :, None] * scale[..., None, :])
+    inverse = np.linalg.pinv(unit, rcond=1e-12, hermitian=True)
+    return np.asarray(np.einsum("...ab,...b->...a", inverse, products / scale) / scale)

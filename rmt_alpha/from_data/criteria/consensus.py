@@ -29,10 +29,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from rmt_alpha.from_data.criteria.base import Choice, Criterion
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.from_data.criteria.base import Choice, RidgeCriterion
 from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence
-from rmt_alpha.from_data.criteria.signal_to_noise import moments_without
-from rmt_alpha.from_data.design import EPS, Array
+from rmt_alpha.from_data.criteria.loo import moments_without
+from rmt_alpha.from_data.design import EPS
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
 KAPPAS = np.logspace(-3, 4, 71)
@@ -59,7 +60,7 @@ class _Line:
         tr(covariance)/n: there the prior of the target's own signal and the noise have the same variance.
     """
 
-    direction: Array
+    direction: FloatArray
     alpha_unit: float
     gamma_unit: float
 
@@ -86,80 +87,80 @@ class _Line:
         ahead, back = (logsumexp([line.log_posterior(fit) for fit in fits]) for line in (self, other))
         return other if back > ahead + math.log(ODDS) else self
 
-    def alphas(self, gamma: float) -> Array:
+    def alphas(self, gamma: float) -> FloatArray:
         return self.alpha_unit * self.gamma_unit * KAPPAS / gamma
 
-    def log_prior(self, gamma: float, alphas: Array) -> Array:
+    def log_prior(self, gamma: float, alphas: FloatArray) -> FloatArray:
         """Logarithm of the density in log gamma and log alpha."""
         ridge, size = gamma / self.gamma_unit, alphas / (SCALE * self.alpha_unit)
         return np.asarray(_ridge_prior(ridge) + np.log(size) - np.log1p(size**2))
 
-    def log_posterior(self, fit: RidgeFit) -> Array:
+    def log_posterior(self, fit: RidgeFit) -> FloatArray:
         """Prior times evidence for all kappas."""
         alphas = self.alphas(fit.gamma)
         return self.log_prior(fit.gamma, alphas) + self.log_evidence(fit, alphas, fit.gram)
 
-    def log_evidence(self, fit: RidgeFit, alphas: Array, gram: Array) -> Array:
+    def log_evidence(self, fit: RidgeFit, alphas: FloatArray, gram: FloatArray) -> FloatArray:
         return log_evidence(fit, _quadratic(_folded(gram, self.direction), -alphas))
 
-    def point(self, alpha: float) -> Array:
+    def mean(self, gamma: float, weights: FloatArray) -> FloatArray:
+        """(1, alpha) at the mean kappa."""
+        alpha = self.alpha_unit * self.gamma_unit * float(_mean_kappa(weights)) / gamma
         return np.concatenate([[1.0], alpha * self.direction])
 
 
-class Consensus(Criterion):
+class Consensus(RidgeCriterion):
     """Mean of log gamma and log kappa by evidence and leave-one-out together."""
 
     name = "consensus"
-    averages = True
 
     def decide(
-        self, path: RidgePath, gammas: Sequence[float], point: Array | None = None
+        self, path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None
     ) -> tuple[list[Choice], int]:
         """Weights for all ridges at once; the ridge of the grid nearest to their mean is taken."""
-        line = None
-        if point is None and path.sources:
-            line = _Line.of(path, gammas)
-            if not line.alpha_unit > 0:
-                line, point = None, np.concatenate([[1.0], np.zeros(path.sources)])
+        line = _Line.of(path, gammas) if point is None and path.sources else None
+        if line is None or not line.alpha_unit > 0:
+            nothing = np.concatenate([[1.0], np.zeros(path.sources)])
+            return self._for_given(path, gammas, nothing if point is None else point)
+        finite = [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)]
+        if not finite:
+            return Evidence().decide(path, gammas)
+        fits = [path.at(gammas[i]) for i in finite]
+        posterior = np.array([line.log_posterior(fit) for fit in fits])
+        table = 0.5 * logsumexp(posterior, axis=0) + np.array([_log_rest(line, fit) for fit in fits])
+        rows = dict(zip(finite, table, strict=True))
+        choices = []
+        for i, gamma in enumerate(gammas):
+            if i in rows:
+                choices.append(Choice(gamma, line.mean(gamma, rows[i]), float(logsumexp(rows[i]))))
+            else:  # an infinite ridge has no prior weight
+                choices.append(Choice(gamma, Evidence().choose(path.at(gamma)).point, -math.inf))
+        index = finite[_nearest(fits, logsumexp(table, axis=1))]
+        # At the ridge that is taken, kappa is the mean over all of them.
+        point = line.mean(gammas[index], logsumexp(table, axis=0))
+        choices[index] = Choice(gammas[index], point, choices[index].score)
+        return choices, index
+
+    def _for_given(
+        self, path: RidgePath, gammas: Sequence[float], point: FloatArray
+    ) -> tuple[list[Choice], int]:
+        """The ridge alone."""
         finite = [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)]
         if not finite:
             return Evidence().decide(path, gammas, point)
         fits = [path.at(gammas[i]) for i in finite]
-        logs = np.log([fit.gamma for fit in fits])
-        if line is None:
-            point = np.ones(1) if point is None else point
-            weights = np.array([self.score(fit, point) for fit in fits])
-            best = finite[int(np.abs(logs - softmax(weights) @ logs).argmin())]
-            scores = dict(zip(finite, weights.tolist(), strict=True))
-            return [Choice(g, point, scores.get(i, -math.inf), 0.0) for i, g in enumerate(gammas)], best
-        posterior = np.array([line.log_posterior(fit) for fit in fits])
-        table = 0.5 * logsumexp(posterior, axis=0) + np.array([_log_rest(line, fit) for fit in fits])
-        unit = line.alpha_unit * line.gamma_unit
-        choices = []
-        rows = dict(zip(finite, table, strict=True))
-        for i, gamma in enumerate(gammas):
-            if i in rows:
-                point, score = (
-                    line.point(unit * float(_mean_kappa(rows[i])) / gamma),
-                    float(logsumexp(rows[i])),
-                )
-            else:  # an infinite ridge has no prior weight
-                point, score = Evidence().choose(path.at(gamma)).point, -math.inf
-            choices.append(Choice(gamma, point, score, 0.0))
-        kappa = float(_mean_kappa(logsumexp(table, axis=0)))
-        nearest = int(np.abs(logs - softmax(logsumexp(table, axis=1)) @ logs).argmin())
-        index = finite[nearest]
-        gamma = gammas[index]
-        choices[index] = Choice(gamma, line.point(unit * kappa / gamma), choices[index].score, 0.0)
-        return choices, index
+        weights = np.array([self.score(fit, point) for fit in fits])
+        scores = dict(zip(finite, weights.tolist(), strict=True))
+        choices = [Choice(gamma, point, scores.get(i, -math.inf)) for i, gamma in enumerate(gammas)]
+        return choices, finite[_nearest(fits, weights)]
 
-    def best(self, fit: RidgeFit) -> Array:
+    def best(self, fit: RidgeFit) -> FloatArray:
         """The mean at one ridge."""
         if not math.isfinite(fit.gamma):
             return Evidence().best(fit)
         return self.decide(fit.path, [fit.gamma])[0][0].point
 
-    def score(self, fit: RidgeFit, point: Array) -> float:
+    def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """Logarithm of the weight of one pair (gamma, alpha), the prior of alpha left out."""
         moments = fit.leave_one_out.moments
         margin = _log_likelihood(
@@ -172,7 +173,7 @@ class Consensus(Criterion):
         evidence = Evidence().score(fit, point) if point[0] > 0 else 0.0
         return prior + 0.5 * (evidence + float(margin))
 
-    def replicates(self, fit: RidgeFit) -> Array:
+    def replicates(self, fit: RidgeFit) -> FloatArray:
         """Evidence without one sample, exactly, and moments without its line; units and prior are kept."""
         line = _Line.of(fit.path, [fit.gamma])
         if not math.isfinite(fit.gamma) or not line.alpha_unit > 0:
@@ -188,19 +189,27 @@ class Consensus(Criterion):
         return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
 
 
-def _log_rest(line: _Line, fit: RidgeFit) -> Array:
+def _nearest(fits: Sequence[RidgeFit], weights: FloatArray) -> int:
+    """Which ridge is nearest to the mean of log gamma with these logarithms of weights."""
+    logs = np.log([fit.gamma for fit in fits])
+    return int(np.abs(logs - softmax(weights) @ logs).argmin())
+
+
+def _log_rest(line: _Line, fit: RidgeFit) -> FloatArray:
     """Everything but the evidence."""
     alphas, moments = line.alphas(fit.gamma), fit.leave_one_out.moments
     margins = _log_margins(fit.path.design.total, line, alphas, moments.line, moments.gram)
     return line.log_prior(fit.gamma, alphas) + 0.5 * margins
 
 
-def _log_margins(total: float, line: _Line, alphas: Array, means: Array, grams: Array) -> Array:
+def _log_margins(
+    total: float, line: _Line, alphas: FloatArray, means: FloatArray, grams: FloatArray
+) -> FloatArray:
     mean = means[..., :1] + alphas * (means[..., 1:] @ line.direction)[..., None]
     return _log_likelihood(total, mean, _quadratic(_folded(grams, line.direction), alphas))
 
 
-def _log_likelihood(total: float, mean: Array, variance: Array) -> Array:
+def _log_likelihood(total: float, mean: FloatArray, variance: FloatArray) -> FloatArray:
     """(n/2) log(1 + mean^2 / variance), 0 for negative means; rounding bounds the ratio."""
     squared = np.square(np.maximum(mean, 0.0))
     floor = np.maximum(EPS * squared, float(np.finfo(float).tiny))
@@ -213,19 +222,19 @@ def _ridge_prior(ridge: float) -> float:
     return 0.5 * math.log(scaled) - math.log1p(scaled)
 
 
-def _folded(gram: Array, direction: Array) -> Array:
+def _folded(gram: FloatArray, direction: FloatArray) -> FloatArray:
     """Products of labels and the one combined source, (..., 2, 2)."""
     fold = np.zeros((direction.size + 1, 2))
     fold[0, 0], fold[1:, 1] = 1.0, direction
     return np.asarray(fold.T @ gram @ fold)
 
 
-def _quadratic(gram: Array, alphas: Array) -> Array:
+def _quadratic(gram: FloatArray, alphas: FloatArray) -> FloatArray:
     """(1, alpha) gram (1, alpha)^T for all alphas, (..., m) for (..., 2, 2)."""
     gram = gram[..., None]
     return np.asarray(gram[..., 0, 0, :] + 2 * alphas * gram[..., 0, 1, :] + alphas**2 * gram[..., 1, 1, :])
 
 
-def _mean_kappa(weights: Array) -> Array:
+def _mean_kappa(weights: FloatArray) -> FloatArray:
     """Geometric mean of kappa in its unit; rows at once."""
     return np.asarray(np.exp(softmax(weights, axis=-1) @ np.log(KAPPAS)))

@@ -14,41 +14,39 @@ import math
 
 import numpy as np
 
-from rmt_alpha.from_data.criteria.base import Criterion
-from rmt_alpha.from_data.criteria.least_squares import least_squares
-from rmt_alpha.from_data.design import Array
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.from_data.criteria.base import RidgeCriterion, least_squares
 from rmt_alpha.from_data.ridge_path import RidgeFit
 
 
-class Evidence(Criterion):
+class Evidence(RidgeCriterion):
     """Largest marginal likelihood."""
 
     name = "evidence"
-    for_regression = True
 
-    def best(self, fit: RidgeFit) -> Array:
+    def best(self, fit: RidgeFit) -> FloatArray:
         """Generalised least squares."""
         return least_squares(fit.gram)
 
-    def score(self, fit: RidgeFit, point: Array) -> float:
+    def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """Logarithm of the marginal likelihood, sigma^2 at its best value."""
         if point[0] == 0:
             return -np.inf
         mix = np.concatenate([point[:1], -point[1:]])
         return float(log_evidence(fit, np.asarray(mix @ fit.gram @ mix)))
 
-    def replicates(self, fit: RidgeFit) -> Array:
+    def replicates(self, fit: RidgeFit) -> FloatArray:
         """Exact: without a sample, I - H loses r r^T / r_i, with r its column for that sample."""
         return least_squares(self.grams_without(fit))
 
     @staticmethod
-    def grams_without(fit: RidgeFit) -> Array:
+    def grams_without(fit: RidgeFit) -> FloatArray:
         """`RidgeFit.gram` without one sample each, (n, 1 + k, 1 + k)."""
         missed = fit.residuals / np.sqrt(fit.path.design.total * fit.left_out_freedom)[:, None, None]
         return np.asarray(fit.gram - np.einsum("iak,ibk->iab", missed, missed))
 
 
-def log_evidence(fit: RidgeFit, left: Array) -> Array:
+def log_evidence(fit: RidgeFit, left: FloatArray) -> FloatArray:
     """Logarithm of the marginal likelihood at one ridge, sigma^2 at its best value.
 
     ``left`` holds mean squares V^T (I - H) V of the labels minus alpha times the source's scores, any shape.

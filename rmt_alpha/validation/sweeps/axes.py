@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.problems.transfer import RANGES
 from rmt_alpha.simulation.arguments import check_count
 
@@ -24,7 +25,11 @@ OPTIMAL = "optimal"
 NO_SAMPLE = "none"
 """How a TOML file, which knows no null, says N = None: the source mean is known."""
 
-AxisValue = float | None
+AxisValue: TypeAlias = float | None
+Range: TypeAlias = Mapping[str, Sequence[float]]
+"""Such as ``{"linspace": [0, 1, 11]}``."""
+AlphaSpec: TypeAlias = float | str | Range | Sequence[float | str | Range] | FloatArray
+"""How alphas may be said."""
 LISTS = (list, tuple, np.ndarray)
 
 
@@ -35,7 +40,7 @@ def label(value: float | str | None) -> str:
     return value if isinstance(value, str) else repr(value).removesuffix(".0")
 
 
-def expand(name: str, value: Any, *, whole: bool = False) -> list[Any]:
+def expand(name: str, value: object, *, whole: bool = False) -> list[Any]:
     """The entries of ``value``, a scalar, a range or a list of both, in order; equal numbers count once."""
     items = list(value) if isinstance(value, LISTS) else [value]
     entries: list[Any] = []
@@ -70,12 +75,12 @@ def _range_values(name: str, table: Mapping[str, Any], whole: bool) -> list[floa
     return [float(f"{x:.{DIGITS}g}") for x in values]
 
 
-def is_axis(value: Any) -> bool:
+def is_axis(value: object) -> bool:
     """Whether ``value`` is a list or a range, and so a dimension of the results, even with a single entry."""
     return isinstance(value, (Mapping, *LISTS))
 
 
-def field_axis(name: str, value: Any, *, simulated: bool) -> tuple[AxisValue, ...]:
+def field_axis(name: str, value: object, *, simulated: bool) -> tuple[AxisValue, ...]:
     """All values of one field of `TransferProblem`, each inside the range of that field.
 
     Raises
@@ -110,7 +115,7 @@ def _field_value(name: str, entry: Any) -> AxisValue:
     return number
 
 
-def alpha_axis(value: Any, *, simulated: bool) -> tuple[float | str, ...]:
+def alpha_axis(value: object, *, simulated: bool) -> tuple[float | str, ...]:
     """All alphas: finite numbers and "optimal", in the order given; theory alone takes infinite ones too."""
     alphas: list[float | str] = []
     for entry in expand("alpha", value):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.record_text import canonical, key_of
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.validation.sweeps.axes import OPTIMAL, label
@@ -72,12 +72,12 @@ class Cell:
             "method": self.method if drawn else None,
             "seed": self.seed if drawn else None,
         }
-        return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return canonical(content)
 
     @cached_property
     def key(self) -> str:
         """Hash of `parameters`."""
-        return hashlib.sha256(self.parameters.encode()).hexdigest()[:32]
+        return key_of(self.parameters)
 
     @property
     def random_seed(self) -> np.random.SeedSequence:
@@ -90,63 +90,50 @@ def _json_number(value: float | str | None) -> Any:
 
 
 @dataclass(frozen=True)
-class Record:
-    """What is stored of a cell: either all numbers, or the error.
+class CellResult:
+    """What a cell gave: either all numbers, or the error.
 
     Attributes
     ----------
-    key, parameters : str
-        Of the cell.
-    problem : tuple of (name, value)
-        Of the cell.
-    replicates : int
+    parameters : str
         Of the cell.
     values : tuple
         Of `CELL_COLUMNS`.
     points : tuple of tuples
         Of `POINT_COLUMNS`, per alpha.
     error : str or None
-        What went wrong; there are no points then.
+        What went wrong; there are no numbers then.
     """
 
-    key: str
     parameters: str
-    problem: tuple[tuple[str, float | None], ...]
-    replicates: int
-    values: tuple[Number, ...]
-    points: tuple[Point, ...]
-    error: str | None
+    values: tuple[Number, ...] = (None,) * len(CELL_COLUMNS)
+    points: tuple[Point, ...] = ()
+    error: str | None = None
 
     @property
-    def digest(self) -> str:
-        """Hash of everything else, to notice a record that was altered."""
-        content = (
-            self.key,
-            self.parameters,
-            self.problem,
-            self.replicates,
-            self.values,
-            self.points,
-            self.error,
-        )
-        return hashlib.sha256(repr(content).encode()).hexdigest()[:32]
+    def content(self) -> dict[str, object]:
+        """What is recorded."""
+        return {"values": self.values, "points": self.points} if self.error is None else {"error": self.error}
+
+    @classmethod
+    def of(cls, parameters: str, content: dict[str, Any]) -> CellResult:
+        """From what was recorded."""
+        if "error" in content:
+            return cls(parameters, error=content["error"])
+        return cls(parameters, tuple(content["values"]), tuple(map(tuple, content["points"])))
 
 
-def compute(cells: tuple[Cell, ...]) -> list[Record]:
+def compute(cells: tuple[Cell, ...]) -> list[CellResult]:
     """Theory and simulation of some cells, on one BLAS thread; this is what a worker runs."""
     with one_blas_thread():
         return [_compute_one(cell) for cell in cells]
 
 
-def _compute_one(cell: Cell) -> Record:
-    values: tuple[Number, ...] = (None,) * len(CELL_COLUMNS)
-    points: tuple[Point, ...] = ()
-    error = None
+def _compute_one(cell: Cell) -> CellResult:
     try:
-        values, points = _numbers(cell)
+        return CellResult(cell.parameters, *_numbers(cell))
     except Exception as failure:
-        error = f"{type(failure).__name__}: {failure}"
-    return Record(cell.key, cell.parameters, cell.problem, cell.replicates, values, points, error)
+        return CellResult(cell.parameters, error=f"{type(failure).__name__}: {failure}")
 
 
 def _numbers(cell: Cell) -> tuple[tuple[Number, ...], tuple[Point, ...]]:

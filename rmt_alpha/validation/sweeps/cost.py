@@ -84,9 +84,9 @@ def _measured_over_predicted(cells: Sequence[Cell]) -> float:
         if number == 0:
             compute((_at_most(probe, 1),))  # the first call of all also loads libraries
         start = time.perf_counter()
-        [record] = compute((probe,))
+        [result] = compute((probe,))
         seconds = time.perf_counter() - start
-        if record.error is None:
+        if result.error is None:
             measured += seconds
             predicted += predicted_seconds(probe)
     return measured / predicted if predicted else 1.0

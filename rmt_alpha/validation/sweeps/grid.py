@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import METHODS
 from rmt_alpha.simulation.arguments import check_count
@@ -64,7 +66,7 @@ class Grid:
             yield Cell(ordered, self.alpha, self.replicates, self.method, self.seed)
 
 
-def read_grid(grid: Mapping[str, Any] | str | Path, **overrides: Any) -> Grid:
+def read_grid(grid: Mapping[str, Any] | FilePath, **overrides: Any) -> Grid:
     """Read and check a grid; ``overrides`` that are not None replace the settings in it.
 
     Raises
@@ -105,8 +107,8 @@ def read_grid(grid: Mapping[str, Any] | str | Path, **overrides: Any) -> Grid:
     return read
 
 
-def _read_toml(path: str | Path) -> dict[str, Any]:
-    if not isinstance(path, str | Path):
+def _read_toml(path: FilePath) -> dict[str, Any]:
+    if not isinstance(path, str | os.PathLike):
         raise TypeError(f"grid must be a dict of axes or the path of a TOML file, got {type(path).__name__}")
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))

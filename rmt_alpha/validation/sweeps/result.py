@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,16 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
 
-from rmt_alpha.validation.sweeps.axes import AxisValue
-from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, CELL_COLUMNS, POINT_COLUMNS, SIMULATED, Cell
+from rmt_alpha._core.tables import write_csv
+from rmt_alpha._core.types import FilePath, FloatArray
+from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue, label
+from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, CELL_COLUMNS, FIELDS, POINT_COLUMNS, SIMULATED, Cell
 from rmt_alpha.validation.sweeps.grid import Grid
 from rmt_alpha.validation.sweeps.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Failure(NamedTuple):
@@ -32,7 +33,7 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SweepResult:
-    """The numbers of a sweep.
+    """The numbers of a sweep; equal to another if all numbers and failures are.
 
     ``result["accuracy"]`` is an array with one axis per swept field (`axes`) and, for what depends on alpha,
     a last axis for alpha.
@@ -113,20 +114,64 @@ class SweepResult:
             )
             raise KeyError(f"no result is called {name!r}{hint}; there are {', '.join(self.data)}") from None
 
-    def to_csv(self, path: str | Path | TextIO) -> None:
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SweepResult):
+            return NotImplemented
+        asked = ("axes", "fixed", "alpha", "replicates", "failures")
+        return (
+            all(getattr(self, name) == getattr(other, name) for name in asked)
+            and self.data.keys() == other.data.keys()
+            and all(np.array_equal(self[name], other[name], equal_nan=True) for name in self.data)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _columns(self) -> dict[str, list[Any]]:
+        """The long table: one entry per cell and alpha in every column, None where there is no number."""
+        alphas = len(self.alpha)
+        cells = int(np.prod(self.shape))
+        table: dict[str, list[Any]] = {}
+        # Object arrays, for N = None is a value of its own.
+        meshes = np.meshgrid(*(_objects(values) for values in self.axes.values()), indexing="ij")
+        swept = dict(zip(self.axes, meshes, strict=True))
+        for name in FIELDS:
+            per_cell = swept[name].ravel().tolist() if name in swept else [self.fixed[name]] * cells
+            table[name] = [value for value in per_cell for _ in range(alphas)]
+        table["replicates"] = [self.replicates] * (cells * alphas)
+        table["alpha_label"] = [label(alpha) for alpha in self.alpha] * cells
+        for name, array in self.data.items():
+            values = array if array.ndim > len(self.shape) else np.repeat(array[..., None], alphas, axis=-1)
+            table[name] = [None if np.isnan(x) else x for x in values.ravel().tolist()]
+        errors = {tuple(failure.problem.items()): failure.error for failure in self.failures}
+        rows = zip(*(table[name] for name in FIELDS), strict=True)
+        table["error"] = [errors.get(tuple(zip(FIELDS, row, strict=True))) for row in rows]
+        return table
+
+    def to_csv(self, path: FilePath | TextIO) -> None:
         """Write one line per cell and alpha, with all fields, all results and the errors.
 
         Numbers have all their digits; a known source (N = None) and the numbers of failed cells are empty.
         """
-        from rmt_alpha.validation.sweeps.export import write_csv
-
-        write_csv(self, path)
+        if isinstance(path, str | os.PathLike):
+            with Path(path).open("w", encoding="utf-8", newline="") as file:
+                self.to_csv(file)
+            return
+        table = self._columns()
+        write_csv(path, list(table), zip(*table.values(), strict=True))
 
     def to_pandas(self) -> pd.DataFrame:
         """The table of `to_csv` as a `pandas.DataFrame` (extra ``pandas``)."""
-        from rmt_alpha.validation.sweeps.export import to_pandas
-
-        return to_pandas(self)
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ImportError("to_pandas() needs pandas: pip install 'rmt-alpha[pandas]'") from None
+        types = {"alpha_label": "object", "error": "object", "replicates": "int64"}
+        return pd.DataFrame(
+            {
+                name: pd.Series(values, dtype=types.get(name, "float64"))
+                for name, values in self._columns().items()
+            }
+        )
 
     def to_xarray(self) -> xr.Dataset:
         """The arrays as an `xarray.Dataset` with named dimensions (extra ``pandas``).
@@ -134,9 +179,33 @@ class SweepResult:
         Coordinates are numbers, or text along an axis that has more than numbers: alpha with "optimal", N
         with "none".  The variable ``alpha_value`` has the number of every alpha.
         """
-        from rmt_alpha.validation.sweeps.export import to_xarray
+        try:
+            import xarray as xr
+        except ImportError:
+            raise ImportError("to_xarray() needs xarray: pip install 'rmt-alpha[pandas]'") from None
+        named = (*self.axes.items(), ("alpha", self.alpha))
+        coordinates = {name: _coordinate(values) for name, values in named}
+        dims = tuple(self.axes)
+        variables = {
+            "alpha_value" if name == "alpha" else name: (
+                (*dims, "alpha") if array.ndim > len(dims) else dims,
+                array,
+            )
+            for name, array in self.data.items()
+        }
+        fixed = {name: NO_SAMPLE if value is None else value for name, value in self.fixed.items()}
+        return xr.Dataset(variables, coordinates, attrs={**fixed, "replicates": self.replicates})
 
-        return to_xarray(self)
+
+def _coordinate(values: Sequence[float | str | None]) -> list[Any]:
+    numeric = all(isinstance(value, float) for value in values)
+    return list(values) if numeric else [label(value) for value in values]
+
+
+def _objects(values: tuple[float | None, ...]) -> np.ndarray[Any, Any]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 def blank(grid: Grid) -> SweepResult:
@@ -156,12 +225,13 @@ def collect(
     result = blank(grid)
     flat = {name: array.reshape(len(cells), -1) for name, array in result.data.items()}
     failures = []
-    for index, record in enumerate(records.read([cell.key for cell in cells])):
-        if record.error is not None:
-            failures.append(Failure(dict(record.problem), record.error))
+    found = records.results([cell.key for cell in cells])
+    for index, (cell, of_cell) in enumerate(zip(cells, found, strict=True)):
+        if of_cell.error is not None:
+            failures.append(Failure(dict(cell.problem), of_cell.error))
             continue
-        columns: dict[str, Any] = dict(zip(CELL_COLUMNS, record.values, strict=True))
-        columns |= dict(zip(POINT_COLUMNS, zip(*record.points, strict=True), strict=True))
+        columns: dict[str, Any] = dict(zip(CELL_COLUMNS, of_cell.values, strict=True))
+        columns |= dict(zip(POINT_COLUMNS, zip(*of_cell.points, strict=True), strict=True))
         for name, array in flat.items():
             array[index] = columns[name]
     for array in result.data.values():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Literal, NoReturn, overload
 
 from tqdm import tqdm
 
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
+from rmt_alpha.validation.sweeps.axes import AlphaSpec
+from rmt_alpha.validation.sweeps.cell import Cell
 from rmt_alpha.validation.sweeps.cost import estimated_seconds, tasks
 from rmt_alpha.validation.sweeps.grid import Grid, read_grid
 from rmt_alpha.validation.sweeps.plan import SweepPlan
@@ -20,11 +23,11 @@ from rmt_alpha.validation.sweeps.workers import Pool, open_pool
 
 @overload
 def sweep(
-    grid: Mapping[str, Any] | str | Path,
+    grid: Mapping[str, object] | FilePath,
     *,
-    alpha: Any = None,
+    alpha: AlphaSpec | None = None,
     replicates: int | None = None,
-    store: str | Path | None = "results.sqlite",
+    store: FilePath | None = "results.sqlite",
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
@@ -37,11 +40,11 @@ def sweep(
 ) -> SweepResult: ...
 @overload
 def sweep(
-    grid: Mapping[str, Any] | str | Path,
+    grid: Mapping[str, object] | FilePath,
     *,
-    alpha: Any = None,
+    alpha: AlphaSpec | None = None,
     replicates: int | None = None,
-    store: str | Path | None = "results.sqlite",
+    store: FilePath | None = "results.sqlite",
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
@@ -55,11 +58,11 @@ def sweep(
 
 
 def sweep(
-    grid: Mapping[str, Any] | str | Path,
+    grid: Mapping[str, object] | FilePath,
     *,
-    alpha: Any = None,
+    alpha: AlphaSpec | None = None,
     replicates: int | None = None,
-    store: str | Path | None = "results.sqlite",
+    store: FilePath | None = "results.sqlite",
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
@@ -203,21 +206,21 @@ def run_sweep(
         return collect(grid, cells, records, computed=len(todo), store=store)
 
 
-def _work(pool: Pool, work: Any, records: Store, bar: Any) -> None:
-    done = 0
+def _work(pool: Pool, work: Iterable[tuple[Cell, ...]], records: Store, bar: tqdm[NoReturn]) -> None:
+    done, total = 0, int(bar.total or 0)
     try:
         # Closed even if writing fails: the workers must not go on.
         with closing(pool.run(work)) as results:
             for finished in results:
-                records.write(finished)
+                records.add(finished)
                 done += len(finished)
                 bar.update(len(finished))
     except KeyboardInterrupt:
-        raise SweepInterrupted(done, bar.total) from None
+        raise SweepInterrupted(done, total) from None
     except RecordError:
         raise
     except Exception as error:
         raise SweepError(
-            f"the sweep stopped after {done} of {bar.total} cells, which are recorded; the same call does "
+            f"the sweep stopped after {done} of {total} cells, which are recorded; the same call does "
             f"the rest. Reason: {type(error).__name__}: {str(error).strip() or 'no message'}"
         ) from error

@@ -14,8 +14,9 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
+from rmt_alpha._core.version import __version__
 from rmt_alpha.simulation.arguments import check_jobs
-from rmt_alpha.validation.sweeps.cell import Cell, Record, compute
+from rmt_alpha.validation.sweeps.cell import Cell, CellResult, compute
 from rmt_alpha.validation.sweeps.pinning import one_blas_thread
 
 CONNECT_SECONDS = 20
@@ -23,7 +24,7 @@ MUST_AGREE = ("rmt_alpha", "numpy", "scipy")
 """Packages whose version decides the last bits of a result."""
 
 
-def run_task(cells: tuple[Cell, ...]) -> list[Record]:
+def run_task(cells: tuple[Cell, ...]) -> list[CellResult]:
     """`compute`, in whatever process it happens to be."""
     # The first progress bar of a process, even a disabled one, makes a semaphore.  A worker that Ctrl-C kills
     # would leave it behind, with a warning on the terminal; a lock between threads is enough for it.
@@ -41,15 +42,15 @@ class Pool:
     text: str
     """For people: what they are."""
 
-    def run(self, tasks: Iterable[tuple[Cell, ...]]) -> Generator[list[Record]]:
-        """The records of each task as soon as it is finished, in any order."""
+    def run(self, tasks: Iterable[tuple[Cell, ...]]) -> Generator[list[CellResult]]:
+        """The results of each task as soon as it is finished, in any order."""
         # One task at a time: joblib's own batches would withhold finished tasks until the whole batch is.
         parallel = joblib.Parallel(n_jobs=self.count, return_as="generator_unordered", batch_size=1)
-        with _deaf_to_interrupts():
+        with _ignoring_interrupts():
             results: Any = parallel(joblib.delayed(run_task)(task) for task in tasks)
         try:
-            for records in results:  # noqa: UP028 - `yield from` would close it by itself, and warn
-                yield records
+            for finished in results:  # noqa: UP028 - `yield from` would close it by itself, and warn
+                yield finished
         finally:
             with warnings.catch_warnings():
                 # Whoever stops early knows that tasks are dropped.
@@ -58,7 +59,7 @@ class Pool:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
+def _ignoring_interrupts() -> Iterator[None]:
     """Ignore Ctrl-C for a moment, and forever in the processes that are started meanwhile.
 
     A terminal sends Ctrl-C to the workers as well.  They should leave it to this process, which ends them,
@@ -142,7 +143,7 @@ def _dask_client(stack: ExitStack, backend: str | None, scheduler: str | None) -
 
 def _check_versions(client: Any) -> None:
     """Refuse a cluster that would compute other bits, or nothing at all."""
-    here = {name: sys.modules[name].__version__ for name in MUST_AGREE}
+    here = {name: sys.modules[name].__version__ for name in MUST_AGREE[1:]} | {MUST_AGREE[0]: __version__}
     for address, report in client.get_versions(packages=list(MUST_AGREE))["workers"].items():
         there = report["packages"]
         for name, version in here.items():

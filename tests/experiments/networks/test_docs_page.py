@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rmt_alpha.experiments.networks.paired import summarise
-from rmt_alpha.experiments.networks.record import Record
-from rmt_alpha.experiments.networks.report import as_csv, report
+from rmt_alpha.experiments.networks.results.paired import summarise
+from rmt_alpha.experiments.networks.results.report import as_csv, report
+from rmt_alpha.experiments.networks.results.runs import RunRecord
 
 DOCS = Path(__file__).parents[3] / "docs"
 RECORD = DOCS / "results" / "glue_minilm.jsonl"
@@ -24,12 +24,12 @@ def words(text: str) -> list[str]:
 def test_the_report_on_the_page_is_that_of_the_record():
     shown = re.search(r"<!-- report: (\S+) -->\n(.*?)<!-- /report -->", PAGE, re.DOTALL)
     assert DOCS.parent / shown.group(1) == RECORD
-    assert words(shown.group(2)) == words(report(Record(RECORD)))
+    assert words(shown.group(2)) == words(report(RunRecord(RECORD)))
 
 
 def test_the_table_beside_the_record_is_its_table():
     assert (DOCS / "results" / "glue_minilm.csv").read_text(encoding="utf-8") == as_csv(
-        summarise(Record(RECORD))
+        summarise(RunRecord(RECORD))
     )
 
 
@@ -40,7 +40,7 @@ def test_the_record_is_small_and_names_no_folders_of_a_machine():
 
 
 def test_every_tested_run_was_tuned_by_four_trials():
-    record = Record(RECORD)
+    record = RunRecord(RECORD)
     for row in summarise(record):
         place = (row.settings, row.task, row.method)
         tried = {
@@ -59,6 +59,6 @@ def test_figures_of_the_page_are_drawn_from_the_record(name, drawn):
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    from rmt_alpha.experiments.networks.drawing import draw_all
+    from rmt_alpha.experiments.networks.results.drawing import draw_all
 
-    return {path.stem for path in draw_all(Record(RECORD), tmp_path_factory.mktemp("figures"))}
+    return {path.stem for path in draw_all(RunRecord(RECORD), tmp_path_factory.mktemp("figures"))}

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from scipy import stats
 
-from rmt_alpha.experiments.networks.paired import TITLES, paired_p, summarise
-from rmt_alpha.experiments.networks.record import Record, RunKey
-from rmt_alpha.experiments.networks.report import percent, report, table, verdicts
+from rmt_alpha.experiments.networks.results.paired import TITLES, summarise
+from rmt_alpha.experiments.networks.results.report import percent, report, table, verdicts
+from rmt_alpha.experiments.networks.results.runs import RunKey, RunRecord
 
 
 def filled(tmp_path, accuracies, size=100):
     """A record with these dev accuracies by method, seeds 1, 2, ..."""
-    record = Record(tmp_path / "runs.jsonl")
+    record = RunRecord(tmp_path / "runs.sqlite")
     for method, values in accuracies.items():
         for seed, value in enumerate(values, start=1):
             if value is not None:
@@ -43,11 +41,16 @@ def test_numbers_against_scipy(tmp_path):
         row = rows[method]
         assert row.accuracy == pytest.approx(np.mean(values))
         assert row.accuracy_se == pytest.approx(stats.sem(values))
-        assert row.difference_se == pytest.approx(stats.sem(np.subtract(values, LORA)))
-        assert row.p == pytest.approx(stats.ttest_rel(values, LORA).pvalue)
+        assert row.against.error == pytest.approx(stats.sem(np.subtract(values, LORA)))
+        assert row.against.p == pytest.approx(stats.ttest_rel(values, LORA).pvalue)
         # The test must be a paired one: seeds share their rows.
-        assert row.p != pytest.approx(stats.ttest_ind(values, LORA).pvalue, rel=0.05)
-    assert [rows[m].verdict for m in ("alpha-lora", "ia3", "head", "lora")] == ["wins", "ties", "loses", ""]
+        assert row.against.p != pytest.approx(stats.ttest_ind(values, LORA).pvalue, rel=0.05)
+    assert [rows[m].against.verdict for m in ("alpha-lora", "ia3", "head", "lora")] == [
+        "wins",
+        "ties",
+        "loses",
+        "",
+    ]
 
 
 def test_runs_with_a_rate_that_later_tuning_does_not_choose_do_not_count(tmp_path):
@@ -73,22 +76,15 @@ def test_only_common_seeds_are_paired(tmp_path):
     (row,) = [
         r for r in summarise(filled(tmp_path, {"lora": LORA[:5], "alpha-lora": values})) if r.method != "lora"
     ]
-    assert (row.pairs, len(row.seeds)) == (3, 4)
-    assert row.p == pytest.approx(stats.ttest_rel(BETTER[1:4], LORA[1:4]).pvalue)
+    assert (row.against.pairs, len(row.seeds)) == (3, 4)
+    assert row.against.p == pytest.approx(stats.ttest_rel(BETTER[1:4], LORA[1:4]).pvalue)
 
 
 def test_too_few_seeds_are_not_judged(tmp_path):
     record = filled(tmp_path, {"lora": [0.8], "alpha-lora": [0.9]})
-    assert [row.verdict for row in summarise(record)] == ["", ""]
+    assert [row.against.verdict for row in summarise(record)] == ["", ""]
     assert "nan" not in report(record)
     assert verdicts(record) == []
-
-
-@pytest.mark.parametrize(
-    ("differences", "p"), [([0.0, 0.0], 1.0), ([0.5, 0.5], 0.0), ([0.5], math.nan), ([], math.nan)]
-)
-def test_degenerate_differences(differences, p):
-    assert paired_p(differences) == pytest.approx(p, nan_ok=True)
 
 
 def test_tuning_runs_are_not_reported(tmp_path):
@@ -123,5 +119,5 @@ def test_a_line_of_the_table(tmp_path):
 
 
 def test_titles_are_those_of_the_methods():
-    methods = pytest.importorskip("rmt_alpha.experiments.networks.methods", exc_type=ImportError)
+    methods = pytest.importorskip("rmt_alpha.experiments.networks.training.methods", exc_type=ImportError)
     assert set(TITLES) == set(methods.METHOD_NAMES)

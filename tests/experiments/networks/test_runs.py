@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from rmt_alpha.experiments.networks import experiment, players, training
+from rmt_alpha.experiments.networks import experiment
+from rmt_alpha.experiments.networks.accuracy_curves import accuracy_curves
 from rmt_alpha.experiments.networks.alpha_map import SCALES, SHIFTS, alpha_map
-from rmt_alpha.experiments.networks.curves import accuracy_curves
-from rmt_alpha.experiments.networks.encoder import load_model
-from rmt_alpha.experiments.networks.evaluation import Score, evaluate
 from rmt_alpha.experiments.networks.experiment import chosen_rate, run_experiment
-from rmt_alpha.experiments.networks.loading import load_glue
-from rmt_alpha.experiments.networks.methods import METHOD_NAMES, METHODS, head_modules, method
-from rmt_alpha.experiments.networks.players import schedule
-from rmt_alpha.experiments.networks.record import Record
+from rmt_alpha.experiments.networks.results.runs import RunRecord
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.splits import split
-from rmt_alpha.experiments.networks.tokens import evaluation_batches, training_batches
-from rmt_alpha.experiments.networks.workbench import Job, Workbench
+from rmt_alpha.experiments.networks.tasks.loading import load_glue
+from rmt_alpha.experiments.networks.tasks.splits import split
+from rmt_alpha.experiments.networks.training import loop, optimizer
+from rmt_alpha.experiments.networks.training.encoder import load_model
+from rmt_alpha.experiments.networks.training.evaluation import Score, evaluate
+from rmt_alpha.experiments.networks.training.methods import METHOD_NAMES, METHODS, head_modules, method
+from rmt_alpha.experiments.networks.training.optimizer import schedule
+from rmt_alpha.experiments.networks.training.tokens import evaluation_batches, training_batches
+from rmt_alpha.experiments.networks.training.trainer import Job, TaskTrainer
 
 SETTINGS = Settings(
     "tiny",
@@ -48,23 +49,23 @@ TRAINED = {
 
 
 @pytest.fixture(scope="module")
-def bench(encoder, data_folder):
-    return Workbench(str(encoder), load_glue("sst2", data_folder), SETTINGS, "cpu")
+def trainer(encoder, data_folder):
+    return TaskTrainer(str(encoder), load_glue("sst2", data_folder), SETTINGS, "cpu")
 
 
 def job(name, size=16, seed=1):
     return Job("sst2", size, method(name), seed, None)
 
 
-def wrapped(bench, name, seed=1):
-    model = load_model(bench.model, 2, seed, SETTINGS, CPU)
+def wrapped(trainer, name, seed=1):
+    model = load_model(trainer.model, 2, seed, SETTINGS, CPU)
     return METHODS[name].wrap(model, SETTINGS, head_modules(model))
 
 
 @pytest.mark.parametrize("name", METHOD_NAMES)
-def test_a_method_trains_its_parameters_and_the_head_and_nothing_else(name, bench):
-    before = {n: p.clone() for n, p in wrapped(bench, name).named_parameters()}
-    outcome = bench.run(job(name), 1e-2, test=True)
+def test_a_method_trains_its_parameters_and_the_head_and_nothing_else(name, trainer):
+    before = {n: p.clone() for n, p in wrapped(trainer, name).named_parameters()}
+    outcome = trainer.run(job(name), 1e-2, test=True)
     moved = {
         n for n, p in outcome.model.named_parameters() if not torch.equal(before[n], p.to(before[n].dtype))
     }
@@ -79,19 +80,19 @@ def test_a_method_trains_its_parameters_and_the_head_and_nothing_else(name, benc
     assert outcome.trainable == sum(dict(outcome.model.named_parameters())[n].numel() for n in trainable)
 
 
-def test_every_method_starts_from_the_same_head_and_function(bench):
-    rows = bench.train.batch(np.arange(5))
+def test_every_method_starts_from_the_same_head_and_function(trainer):
+    rows = trainer.train.batch(np.arange(5))
     rows.pop("labels")
     with torch.no_grad():
-        starts = [wrapped(bench, name).eval()(**rows).logits for name in METHOD_NAMES]
-        other = wrapped(bench, "lora", seed=2).eval()(**rows).logits
+        starts = [wrapped(trainer, name).eval()(**rows).logits for name in METHOD_NAMES]
+        other = wrapped(trainer, "lora", seed=2).eval()(**rows).logits
     for start in starts[1:]:
         assert torch.allclose(start, starts[0], atol=1e-5)
     assert not torch.allclose(other, starts[0], atol=1e-3)
 
 
-def test_ia3_around_lora_is_what_it_says(bench):
-    model = wrapped(bench, "ia3+lora")
+def test_ia3_around_lora_is_what_it_says(trainer):
+    model = wrapped(trainer, "ia3+lora")
     layer = model.bert.encoder.layer[1].attention.self.value
     torch.manual_seed(3)
     with torch.no_grad():
@@ -109,83 +110,83 @@ def test_ia3_around_lora_is_what_it_says(bench):
 
 
 @pytest.mark.parametrize("name", ["lora", "alpha-lora", "alpha-lora-paper"])
-def test_runs_are_functions_of_task_method_and_seed(name, bench):
-    first, again = (bench.run(job(name), 1e-2, test=True) for _ in range(2))
+def test_runs_are_functions_of_task_method_and_seed(name, trainer):
+    first, again = (trainer.run(job(name), 1e-2, test=True) for _ in range(2))
     assert first.dev == again.dev
     assert first.curve == again.curve
     for p, q in zip(first.model.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(p, q)
-    other = bench.run(job(name, seed=2), 1e-2, test=True)
+    other = trainer.run(job(name, seed=2), 1e-2, test=True)
     assert other.curve != first.curve
 
 
-def rows_seen(monkeypatch, bench, name):
+def rows_seen(monkeypatch, trainer, name):
     """Rows of each batch, by which parameters asked for gradients: alpha's or the adapter's."""
     seen = {"adapter": [], "alpha": [], "neither": []}
-    real, current = type(bench.train).batch, {}
+    real, current = type(trainer.train).batch, {}
 
     def batch(tokens, rows, device="cpu"):
-        if tokens is bench.train:
+        if tokens is trainer.train:
             current["rows"] = list(map(int, rows))
         return real(tokens, rows, device)
 
-    real_loss = players.Players._loss
+    real_loss = optimizer.AlternatingOptimizer._loss
 
-    def loss(players, made):
-        asks = [n for n, p in players.model.named_parameters() if p.requires_grad]
+    def loss(both, made):
+        asks = [n for n, p in both.model.named_parameters() if p.requires_grad]
         kind = "alpha" if all("lora_rescale" in n for n in asks) else "adapter"
         assert kind == "alpha" or not any("lora_rescale" in n for n in asks)
         seen[kind].append(current["rows"])
-        return real_loss(players, made)
+        return real_loss(both, made)
 
     def dont_watch(model, *rest):
         return Score(0.5, 1.0, None)
 
-    monkeypatch.setattr(type(bench.train), "batch", batch)
-    monkeypatch.setattr(players.Players, "_loss", loss)
-    monkeypatch.setattr(training, "evaluate", dont_watch)
-    bench.run(job(name), 1e-2, test=False)
+    monkeypatch.setattr(type(trainer.train), "batch", batch)
+    monkeypatch.setattr(optimizer.AlternatingOptimizer, "_loss", loss)
+    monkeypatch.setattr(loop, "evaluate", dont_watch)
+    trainer.run(job(name), 1e-2, test=False)
     return {kind: [row for rows in batches for row in rows] for kind, batches in seen.items()}, seen
 
 
-def test_held_out_rows_are_for_alpha_alone(bench, monkeypatch):
+def test_held_out_rows_are_for_alpha_alone(trainer, monkeypatch):
     rows = split(60, 12, 16, 1, SETTINGS.alpha_holdout)
-    seen, batches = rows_seen(monkeypatch, bench, "alpha-lora")
+    seen, batches = rows_seen(monkeypatch, trainer, "alpha-lora")
     assert set(seen["adapter"]) == set(rows.train)
     assert set(seen["alpha"]) <= set(rows.alpha)
     assert (len(batches["adapter"]), len(batches["alpha"])) == (6, 3)
 
 
-def test_the_control_goes_without_the_same_rows(bench, monkeypatch):
+def test_the_control_goes_without_the_same_rows(trainer, monkeypatch):
     rows = split(60, 12, 16, 1, SETTINGS.alpha_holdout)
-    seen, _ = rows_seen(monkeypatch, bench, "lora-fewer-rows")
+    seen, _ = rows_seen(monkeypatch, trainer, "lora-fewer-rows")
     assert set(seen["adapter"]) == set(rows.train)
     assert not seen["alpha"]
 
 
-def test_paper_mode_draws_alpha_s_batches_from_all_rows(bench, monkeypatch):
+def test_paper_mode_draws_alpha_s_batches_from_all_rows(trainer, monkeypatch):
     rows = split(60, 12, 16, 1)
-    seen, batches = rows_seen(monkeypatch, bench, "alpha-lora-paper")
+    seen, batches = rows_seen(monkeypatch, trainer, "alpha-lora-paper")
     assert set(seen["adapter"]) == set(rows.train)
     assert set(seen["alpha"]) <= set(rows.train)
     # Epochs of 4 steps: alpha moves after steps 1, 3 of each, so after 1, 3, 5.
     assert (len(batches["adapter"]), len(batches["alpha"])) == (6, 3)
 
 
-def test_the_checkpoint_is_the_best_on_validation_rows(bench, monkeypatch):
+def test_the_checkpoint_is_the_best_on_validation_rows(trainer, monkeypatch):
     scores = iter([(0.7, 0.5), (0.9, 0.4), (0.9, 0.3), (0.8, 0.1)])
     weights = []
 
     def fake(model, tokens, rows, settings, device):
-        if tokens is bench.dev:
+        if tokens is trainer.dev:
             weights.append([p.clone() for p in model.parameters()])
             return Score(0.1, 1.0, None)
         weights.append([p.clone() for p in model.parameters()])
         return Score(*next(scores), None)
 
-    monkeypatch.setattr(training, "evaluate", fake)
+    monkeypatch.setattr(loop, "evaluate", fake)
     settings = Settings(**{**SETTINGS.as_dict(), "evaluations": 4})
-    outcome = bench.with_settings(settings).run(job("lora"), 1e-2, test=True)
+    outcome = trainer.with_settings(settings).run(job("lora"), 1e-2, test=True)
     assert outcome.best_step == outcome.curve[2][0]
     assert outcome.validation.accuracy == 0.9
     tested, third, fourth = weights[4], weights[2], weights[3]
@@ -193,18 +194,18 @@ def test_the_checkpoint_is_the_best_on_validation_rows(bench, monkeypatch):
     assert not all(torch.equal(p, q) for p, q in zip(tested, fourth, strict=True))
 
 
-def test_tuning_never_sees_the_dev_rows(bench, tmp_path, monkeypatch):
-    blind = copy.copy(bench)
+def test_tuning_never_sees_the_dev_rows(trainer, tmp_path, monkeypatch):
+    blind = copy.copy(trainer)
     blind.dev = object()  # nothing that could be looked at
-    record = Record(tmp_path / "runs.jsonl")
+    record = RunRecord(tmp_path / "runs.sqlite")
     record.add_task("sst2", {})
-    monkeypatch.setattr(Workbench, "facts", lambda self: {})
+    monkeypatch.setattr(TaskTrainer, "facts", lambda self: {})
     real = experiment._do
 
-    def only_tuning(bench, record, job, progress):
+    def only_tuning(trainer, record, job, progress):
         if not job.tunes:
             raise KeyboardInterrupt
-        return real(bench, record, job, progress)
+        return real(trainer, record, job, progress)
 
     monkeypatch.setattr(experiment, "_do", only_tuning)
     with pytest.raises(KeyboardInterrupt):
@@ -225,14 +226,14 @@ def without_seconds(record):
     return {key: {k: v for k, v in run.items() if k != "seconds"} for key, run in record.runs.items()}
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_record(bench, tmp_path, monkeypatch):
+def test_a_run_that_was_stopped_goes_on_to_the_same_record(trainer, tmp_path, monkeypatch):
     work = ([8, 16], ["lora", "alpha-lora"], [1, 2])
-    whole = Record(tmp_path / "whole.jsonl")
-    keys = run_experiment(bench, whole, *work)
+    whole = RunRecord(tmp_path / "whole.sqlite")
+    keys = run_experiment(trainer, whole, *work)
     assert len(keys) == 8
     assert len(whole.runs) == 8 + 8
 
-    path = tmp_path / "stopped.jsonl"
+    path = tmp_path / "stopped.sqlite"
     lines, left = [], {"steps": 31}
 
     def stop(title, step, steps):
@@ -241,35 +242,35 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_record(bench, tmp_path, monk
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_experiment(bench, Record(path), *work, progress=stop)
-    assert len(Record(path).runs) == 5
-    again = Record(path)
-    assert run_experiment(bench, again, *work, announce=lines.append) == keys
+        run_experiment(trainer, RunRecord(path), *work, progress=stop)
+    assert len(RunRecord(path).runs) == 5
+    again = RunRecord(path)
+    assert run_experiment(trainer, again, *work, announce=lines.append) == keys
     assert lines[0] == "sst2: 16 runs, 5 of them recorded already"
     assert lines[-1].endswith("about 0 s left")
     assert len(lines) == 1 + 11
-    assert without_seconds(Record(path)) == without_seconds(whole)
+    assert without_seconds(RunRecord(path)) == without_seconds(whole)
 
 
-def test_a_diverged_trial_is_recorded_and_not_chosen(bench, tmp_path, monkeypatch):
-    real = Workbench.run
+def test_a_diverged_trial_is_recorded_and_not_chosen(trainer, tmp_path, monkeypatch):
+    real = TaskTrainer.run
 
     def run(self, job, rate, **options):
         if rate == METHODS["lora"].rates[0]:
-            raise players.Diverged("the training loss became nan")
+            raise FloatingPointError("the training loss became nan")
         return real(self, job, rate, **options)
 
-    monkeypatch.setattr(Workbench, "run", run)
-    record = Record(tmp_path / "runs.jsonl")
-    run_experiment(bench, record, [16], ["lora"], [1])
+    monkeypatch.setattr(TaskTrainer, "run", run)
+    record = RunRecord(tmp_path / "runs.sqlite")
+    run_experiment(trainer, record, [16], ["lora"], [1])
     failed = [run for run in record.runs.values() if "failed" in run]
     assert len(failed) == 1
     assert chosen_rate(record, SETTINGS.id, job("lora")) != METHODS["lora"].rates[0]
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(bench):
-    with pytest.raises(players.Diverged, match="the training loss became"):
-        bench.run(job("full"), 1e30, test=False)
+def test_a_loss_that_is_not_finite_stops_the_run(trainer):
+    with pytest.raises(FloatingPointError, match="the training loss became"):
+        trainer.run(job("full"), 1e30, test=False)
 
 
 @pytest.mark.parametrize(
@@ -280,32 +281,32 @@ def test_a_loss_that_is_not_finite_stops_the_run(bench):
         ([8], [0], "seeds must be"),
     ],
 )
-def test_sizes_and_seeds_are_checked(sizes, seeds, message, bench, tmp_path):
+def test_sizes_and_seeds_are_checked(sizes, seeds, message, trainer, tmp_path):
     with pytest.raises(ValueError, match=message):
-        run_experiment(bench, Record(tmp_path / "x.jsonl"), sizes, ["lora"], seeds)
+        run_experiment(trainer, RunRecord(tmp_path / "x.sqlite"), sizes, ["lora"], seeds)
 
 
-def test_map_of_alpha_and_curves(bench, tmp_path):
-    record = Record(tmp_path / "runs.jsonl")
+def test_map_of_alpha_and_curves(trainer, tmp_path):
+    record = RunRecord(tmp_path / "runs.sqlite")
     with pytest.raises(RuntimeError, match="no learning rate of alpha-lora on sst2 has been tried yet"):
-        alpha_map(bench, record, 16, 1)
-    run_experiment(bench, record, [16], ["alpha-lora", "lora"], [1])
-    entry = alpha_map(bench, record, 16, 1)
+        alpha_map(trainer, record, 16, 1)
+    run_experiment(trainer, record, [16], ["alpha-lora", "lora"], [1])
+    entry = alpha_map(trainer, record, 16, 1)
     ((_, run),) = [(k, r) for k, r in record.runs.items() if k.method == "alpha-lora" and "dev" in r]
     at = entry["accuracy"][SHIFTS.index(0.0)][SCALES.index(1.0)]
     assert at == run["dev"]  # the same model, retrained
     assert np.shape(entry["accuracy"]) == (len(SHIFTS), len(SCALES))
-    assert alpha_map(bench, record, 16, 1) == entry
-    (curve, _) = accuracy_curves(bench, record, 16, ["alpha-lora", "lora"], [1])
+    assert alpha_map(trainer, record, 16, 1) == entry
+    (curve, _) = accuracy_curves(trainer, record, 16, ["alpha-lora", "lora"], [1])
     assert [step for step, _ in curve["points"]] == [1, 2, 3, 4, 5, 6]
     by_step = dict(map(tuple, curve["points"]))
     assert all(by_step[step] == accuracy for step, accuracy in run["curve"])
-    assert len(Record(record.path).extras) == 3
+    assert len(RunRecord(record.path).extras) == 3
 
 
-def test_quantiles_of_alpha_are_recorded(bench, tmp_path):
-    record = Record(tmp_path / "runs.jsonl")
-    run_experiment(bench, record, [16], ["alpha-lora"], [1])
+def test_quantiles_of_alpha_are_recorded(trainer, tmp_path):
+    record = RunRecord(tmp_path / "runs.sqlite")
+    run_experiment(trainer, record, [16], ["alpha-lora"], [1])
     (run,) = [run for run in record.runs.values() if "dev" in run]
     assert set(run["alpha"]) == {
         f"bert.encoder.layer.{i}.attention.self.{p}" for i in (0, 1) for p in ("query", "value")
@@ -315,13 +316,13 @@ def test_quantiles_of_alpha_are_recorded(bench, tmp_path):
         assert quantiles[0] < 1 < quantiles[-1]
 
 
-def test_evaluation_against_row_by_row(bench):
-    model = wrapped(bench, "lora").eval()
+def test_evaluation_against_row_by_row(trainer):
+    model = wrapped(trainer, "lora").eval()
     rows = np.arange(20)
-    score = evaluate(model, bench.dev, rows, SETTINGS, CPU)
+    score = evaluate(model, trainer.dev, rows, SETTINGS, CPU)
     with torch.no_grad():
-        logits = torch.cat([model(**bench.dev.batch(rows[i : i + 1])).logits for i in rows])
-    labels = torch.from_numpy(bench.dev.labels)
+        logits = torch.cat([model(**trainer.dev.batch(rows[i : i + 1])).logits for i in rows])
+    labels = torch.from_numpy(trainer.dev.labels)
     guess = logits.argmax(1)
     assert score.accuracy == pytest.approx((guess == labels).float().mean().item())
     assert score.loss == pytest.approx(torch.nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
@@ -329,25 +330,28 @@ def test_evaluation_against_row_by_row(bench):
     assert score.f1 == pytest.approx(sklearn.f1_score(labels, guess, zero_division=0))
 
 
-def test_batches_hold_every_row_once_an_epoch(bench):
+def test_batches_hold_every_row_once_an_epoch(trainer):
     rows = np.arange(3, 48)
-    drawn = training_batches(bench.train, rows, 4, seed=1)
+    drawn = training_batches(trainer.train, rows, 4, seed=1)
     epochs = [np.concatenate([next(drawn) for _ in range(12)]) for _ in range(2)]
     assert all(sorted(epoch) == list(rows) for epoch in epochs)
     assert not np.array_equal(*epochs)
-    lengths = [np.ptp(bench.train.lengths[b]) for b in evaluation_batches(bench.train, rows, 4)]
-    assert sum(lengths) <= np.ptp(bench.train.lengths[rows])
+    lengths = [np.ptp(trainer.train.lengths[b]) for b in evaluation_batches(trainer.train, rows, 4)]
+    assert sum(lengths) <= np.ptp(trainer.train.lengths[rows])
     with pytest.raises(ValueError, match="rows must not be empty"):
-        next(training_batches(bench.train, rows[:0], 4, seed=1))
+        next(training_batches(trainer.train, rows[:0], 4, seed=1))
 
 
-def test_padding_is_masked(bench):
-    short, long = np.argmin(bench.train.lengths), np.argmax(bench.train.lengths)
-    batch = bench.train.batch(np.array([short, long]))
-    assert batch["attention_mask"].sum(1).tolist() == [bench.train.lengths[short], bench.train.lengths[long]]
-    model = wrapped(bench, "lora").eval()
+def test_padding_is_masked(trainer):
+    short, long = np.argmin(trainer.train.lengths), np.argmax(trainer.train.lengths)
+    batch = trainer.train.batch(np.array([short, long]))
+    assert batch["attention_mask"].sum(1).tolist() == [
+        trainer.train.lengths[short],
+        trainer.train.lengths[long],
+    ]
+    model = wrapped(trainer, "lora").eval()
     with torch.no_grad():
-        alone = model(**bench.train.batch(np.array([short]))).logits[0]
+        alone = model(**trainer.train.batch(np.array([short]))).logits[0]
         together = model(**batch).logits[0]
     assert torch.allclose(alone, together, atol=1e-5)
 
@@ -359,9 +363,9 @@ def test_rates_rise_and_fall():
     assert factors[-1] == pytest.approx(1 / 18)
 
 
-def test_bf16_trains(bench):
+def test_bf16_trains(trainer):
     settings = Settings(**{**SETTINGS.as_dict(), "precision": "bf16"})
-    outcome = bench.with_settings(settings).run(job("alpha-lora"), 1e-2, test=True)
+    outcome = trainer.with_settings(settings).run(job("alpha-lora"), 1e-2, test=True)
     assert {p.dtype for p in outcome.model.parameters() if p.requires_grad} == {torch.float32}
     assert torch.bfloat16 in {p.dtype for p in outcome.model.parameters()}
     assert np.isfinite(outcome.dev.loss)

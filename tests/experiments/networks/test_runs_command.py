@@ -10,9 +10,9 @@ import pytest
 
 from rmt_alpha.cli import glue as verb
 from rmt_alpha.cli import main
-from rmt_alpha.experiments.networks.methods import METHOD_NAMES
-from rmt_alpha.experiments.networks.record import Record
-from rmt_alpha.experiments.networks.tasks import TASK_NAMES
+from rmt_alpha.experiments.networks.results.runs import RunRecord
+from rmt_alpha.experiments.networks.tasks.definitions import TASK_NAMES
+from rmt_alpha.experiments.networks.training.methods import METHOD_NAMES
 
 SMALL = ["--steps", "2", "--batch-size", "4", "--validation-rows", "12", "--evaluations", "1", "--rank", "2"]
 SMALL += ["--tuning-sizes", "8"]
@@ -24,7 +24,7 @@ def arguments(encoder, data_folder, out, *more):
 
 
 def test_it_trains_records_and_reports(encoder, data_folder, tmp_path, capsys):
-    out = tmp_path / "runs.jsonl"
+    out = tmp_path / "runs.sqlite"
     words = [
         "--task",
         "sst2",
@@ -47,13 +47,11 @@ def test_it_trains_records_and_reports(encoder, data_folder, tmp_path, capsys):
     assert "sst2: 60 training rows, 20 dev rows, of which the largest class has 50.0 %; tsv files" in printed
     assert "rmt-alpha glue: sst2: 16 runs, 0 of them recorded already" in progress
     assert "left" in progress
-    record = Record(out)
+    record = RunRecord(out)
     assert len(record.runs) == 2 * (8 + 8)
     (command,) = record.commands
     assert command.startswith("rmt-alpha glue --model org")
-    assert str(tmp_path.parent) not in out.read_text(encoding="utf-8"), (
-        "the record names folders of this machine"
-    )
+    assert str(tmp_path.parent).encode() not in out.read_bytes(), "the record names folders of this machine"
 
     assert main(arguments(encoder, data_folder, out, *words)) == 0  # nothing left to do
     again, progress = capsys.readouterr()
@@ -78,7 +76,7 @@ def test_it_trains_records_and_reports(encoder, data_folder, tmp_path, capsys):
 
 
 def test_ctrl_c_names_the_command_that_goes_on(encoder, data_folder, tmp_path, capsys, monkeypatch):
-    out = tmp_path / "runs.jsonl"
+    out = tmp_path / "runs.sqlite"
 
     def stop(*_, **__):
         raise KeyboardInterrupt
@@ -116,10 +114,10 @@ def without_the_extra(words):
 
 
 def test_reports_do_without_the_extra(tmp_path):
-    record = Record(tmp_path / "runs.jsonl")
+    record = RunRecord(tmp_path / "runs.sqlite")
     record.add_task("sst2", {"train": 1, "dev": 1, "majority": 1, "origin": ""})
     done = without_the_extra(["glue", "--report", "--out", str(record.path)])
-    assert (done.returncode, done.stdout) == (0, "no tested run in runs.jsonl yet\n")
+    assert (done.returncode, done.stdout) == (0, "no tested run in runs.sqlite yet\n")
 
 
 def test_without_the_extra_training_says_what_to_install(encoder, data_folder, tmp_path):
@@ -135,7 +133,7 @@ def test_without_the_extra_training_says_what_to_install(encoder, data_folder, t
     [
         ([], "--model is needed, unless --report prints a record"),
         (["--model", "x", "--task", "sst2"], "--method is needed"),
-        (["--report", "--out", "no/such.jsonl"], "there is no record no/such.jsonl"),
+        (["--report", "--out", "no/such.sqlite"], "there is no record no/such.sqlite"),
     ],
 )
 def test_missing_arguments(words, message, capsys):
@@ -144,7 +142,7 @@ def test_missing_arguments(words, message, capsys):
 
 
 def test_bad_values(encoder, data_folder, tmp_path, capsys):
-    out = tmp_path / "runs.jsonl"
+    out = tmp_path / "runs.sqlite"
     base = ["--task", "sst2", "--method", "lora"]
     for more, message in (
         (["--size", "49"], "size must be between 2 and 48"),
@@ -154,7 +152,7 @@ def test_bad_values(encoder, data_folder, tmp_path, capsys):
     ):
         assert main(arguments(encoder, data_folder, out, *base, *more)) == 2
         assert message in capsys.readouterr().err
-    junk = tmp_path / "junk.jsonl"
+    junk = tmp_path / "junk.sqlite"
     junk.write_text(json.dumps({"kind": "other"}) + "\n", encoding="utf-8")
     assert main(arguments(encoder, data_folder, junk, *base)) == 2
     assert "name another file with --out" in capsys.readouterr().err

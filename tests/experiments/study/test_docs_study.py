@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rmt_alpha.experiments.study.methods import METHODS
-from rmt_alpha.experiments.study.summary import FLOORS, RIVALS, TOLERATED
+from rmt_alpha.experiments.study.summary import ALTERNATIVES, FLOORS, TOLERATED
 from rmt_alpha.from_data.criteria import DEFAULT
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -64,8 +64,8 @@ def test_bars_follow_from_the_tables():
             row = found["paper", n, DEFAULT]
             assert (value, passed) == (round(float(row["accuracy"]), 2), float(row["accuracy"]) >= floor)
         elif "gain over" in line:
-            rival = re.search(r"gain over (\w+)", line)[1]
-            row = found["paper", n, rival]
+            other = re.search(r"gain over (\w+)", line)[1]
+            row = found["paper", n, other]
             gain, its_error = float(row["default_minus_method"]), float(row["standard_error"])
             assert value == pytest.approx(gain, abs=0.006)
             assert error == pytest.approx(its_error, abs=0.006)
@@ -79,7 +79,7 @@ def test_bars_follow_from_the_tables():
             assert value == pytest.approx(min(gains), abs=0.006)
             assert passed == (min(gains) >= -TOLERATED)
     sizes = {n for protocol, n, _ in found if protocol == "paper"}
-    assert len(lines) == len(sizes) * (len(RIVALS) + 1) + len(FLOORS)
+    assert len(lines) == len(sizes) * (len(ALTERNATIVES) + 1) + len(FLOORS)
 
 
 def test_the_bars_of_the_shrunk_intercept_agree_with_the_summary():

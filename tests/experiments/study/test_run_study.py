@@ -8,6 +8,7 @@ import pytest
 from study_world import small_study
 
 from rmt_alpha.cli import main
+from rmt_alpha.errors import RecordError
 from rmt_alpha.experiments.study import run as run_module
 from rmt_alpha.experiments.study.run import plan, run_study
 from rmt_alpha.experiments.study.tasks import find_study
@@ -71,8 +72,31 @@ def test_a_block_does_not_depend_on_those_before_it():
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "text").write_text("not a database, and long enough to be sure about that")
-    with pytest.raises(ValueError, match="is no record of a study"):
+    with pytest.raises(RecordError, match="is no record of a study"):
         run_study([], tmp_path / "text")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE blocks SET content = replace(content, '0.', '0.9') WHERE position = 2",
+        "UPDATE blocks SET parameters = replace(parameters, 'seed', 'sEEd') WHERE position = 2",
+    ],
+)
+def test_altered_results_are_refused_and_left_alone(tmp_path, capsys, change):
+    options = ["study", "amazon", "--quick", "--out", str(tmp_path), "--n", "20"]
+    assert main(options) == 0
+    record = tmp_path / "amazon.sqlite"
+    db = sqlite3.connect(record)
+    db.execute(change)
+    db.commit()
+    db.close()
+    before = record.read_bytes()
+    capsys.readouterr()
+    for more in ([], ["--report"]):
+        assert main([*options, *more]) == 2
+        assert "amazon.sqlite is damaged" in capsys.readouterr().err
+    assert record.read_bytes() == before
 
 
 def test_too_many_samples():

@@ -10,12 +10,12 @@ from rmt_alpha.experiments.study.summary import check_bars, gather, tables
 from rmt_alpha.from_data.criteria import DEFAULT
 
 
-def results(gains, *, rivals=0.80):
+def results(gains, *, others=0.80):
     """Two pairs, one protocol, n = 40: the default beats everything by ``gains`` (pairs x splits)."""
     found = []
     for pair, row in zip(("a->b", "b->a"), gains, strict=True):
         splits = [
-            {"source": rivals, "alpha_0": rivals, "alpha_1": rivals, "oracle": rivals, DEFAULT: rivals + gain}
+            {"source": others, "alpha_0": others, "alpha_1": others, "oracle": others, DEFAULT: others + gain}
             for gain in row
         ]
         found.append((Block("amazon", pair, 40, "paper", "choices", 1, 0, len(row)), splits))

@@ -9,8 +9,10 @@ import pytest
 def read_contents(path: Path) -> list[tuple]:
     """Everything a store says, to the last bit, in an order that does not depend on the order of writing."""
     with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as db:
-        rows = db.execute("SELECT * FROM cells ORDER BY key").fetchall()
-        rows += db.execute("SELECT * FROM points ORDER BY key, position").fetchall()
+        rows = db.execute(
+            "SELECT key, parameters, content, version, digest FROM cells ORDER BY key"
+        ).fetchall()
+        rows += db.execute("SELECT * FROM results ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, alpha_label").fetchall()
     db.close()
     # repr tells -0.0 from 0.0 and shows all digits.
     return [tuple(map(repr, row)) for row in rows]

@@ -44,7 +44,7 @@ def test_cells_are_computed_on_the_cluster(tmp_path, small_grid, cluster):
 
 
 def test_cluster_with_other_software_is_refused(small_grid, cluster, monkeypatch):
-    monkeypatch.setattr(sys.modules["rmt_alpha"], "__version__", "99.0")
+    monkeypatch.setattr("rmt_alpha.validation.sweeps.workers.__version__", "99.0")
     with pytest.raises(ValueError, match=r"Dask worker tcp://.* has rmt_alpha .*, here it is 99\.0"):
         sweep(small_grid, store=None, scheduler=cluster.scheduler_address)
 

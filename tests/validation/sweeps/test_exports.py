@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import pickle
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,3 +103,15 @@ def _csv(result) -> str:
     stream = io.StringIO()
     result.to_csv(stream)
     return stream.getvalue()
+
+
+def test_results_are_values(result, with_optimal):
+    """Equal numbers are equal results, however they came about; NaN included, and after pickling."""
+    assert np.isnan(result["accuracy"]).any()
+    assert replace(pickle.loads(pickle.dumps(result)), computed=0) == result
+    assert result != with_optimal
+    nudged = result.data | {"accuracy": np.nextafter(result["accuracy"], 1)}
+    assert replace(result, data=nudged) != result
+    assert result != "a sweep"
+    assert "\n" not in repr(result)
+    assert len(repr(result)) < 120

@@ -174,6 +174,19 @@ def test_retry_replaces_the_error(tmp_path, small_grid, contents, reference, mon
     assert contents(path) == reference
 
 
+def test_a_store_that_is_deleted_meanwhile_is_missed(tmp_path, small_grid, monkeypatch):
+    path, add = tmp_path / "results.sqlite", Store.add
+
+    def deleted(self, results):
+        path.unlink()
+        add(self, results)
+
+    monkeypatch.setattr(Store, "add", deleted)
+    with pytest.raises(RecordError, match="was moved or deleted"):
+        sweep(small_grid, store=path)
+    assert not path.exists()
+
+
 def die(cells):
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rmt_alpha._core.record_file import APPLICATION_ID, FORMAT, HEADER_BYTES, read_header
 from rmt_alpha.errors import RecordError
 from rmt_alpha.validation.sweeps.cell import compute
 from rmt_alpha.validation.sweeps.grid import read_grid
-from rmt_alpha.validation.sweeps.schema import APPLICATION_ID, HEADER_BYTES, SCHEMA_VERSION, read_header
 from rmt_alpha.validation.sweeps.store import Store
 
 
@@ -31,7 +31,7 @@ def cells():
 def filled(tmp_path, cells) -> Path:
     path = tmp_path / "results.sqlite"
     with Store(path) as store:
-        store.write(compute(cells))
+        store.add(compute(cells))
     return path
 
 
@@ -50,13 +50,13 @@ def refused(path: Path, cells, *words: str) -> None:
 def test_records_come_back_as_they_were(filled, cells):
     keys = [cell.key for cell in cells]
     with Store(filled) as store:
-        assert list(store.read(keys[::-1])) == compute(cells)[::-1]
+        assert list(store.results(keys[::-1])) == compute(cells)[::-1]
         assert store.recorded([*keys, "unknown"]) == (set(keys), set())
 
 
 def test_one_file_and_nothing_beside_it(filled):
     assert [path.name for path in filled.parent.iterdir()] == [filled.name]
-    assert read_header(filled.read_bytes()) == (APPLICATION_ID, SCHEMA_VERSION)
+    assert read_header(filled.read_bytes()) == (APPLICATION_ID, FORMAT)
 
 
 def test_records_can_be_read_with_sql(filled, cells):
@@ -73,7 +73,7 @@ def test_forgotten_records_are_gone(filled, cells):
     with Store(filled) as store:
         store.forget(keys[:10])
         assert store.recorded(keys) == (set(keys[10:]), set())
-        assert len(list(store.read(keys))) == 30
+        assert len(list(store.results(keys))) == 30
 
 
 def test_failed_transaction_leaves_nothing_behind(filled, cells, contents):
@@ -85,8 +85,8 @@ def test_failed_transaction_leaves_nothing_behind(filled, cells, contents):
 
     with Store(filled) as store:
         with pytest.raises(KeyboardInterrupt):
-            store.write(records())
-        store.write(compute(cells[:1]))  # the connection is still good
+            store.add(records())
+        store.add(compute(cells[:1]))  # the connection is still good
     assert contents(filled) == before
 
 
@@ -108,7 +108,7 @@ def records():
 
 store = Store(Path(sys.argv[1]))
 store._db.execute("PRAGMA cache_size = 1")
-store.write(records())
+store.add(records())
 """
     done = subprocess.run([sys.executable, "-c", program, filled], check=False)
     assert done.returncode == -signal.SIGKILL
@@ -142,10 +142,10 @@ def test_database_of_another_program(tmp_path, cells):
 
 def test_store_of_a_later_version(filled, cells):
     db = sqlite3.connect(filled)
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    db.execute(f"PRAGMA user_version = {FORMAT + 1}")
     db.commit()
     db.close()
-    refused(filled, cells, f"format {SCHEMA_VERSION + 1}", "left untouched")
+    refused(filled, cells, f"format {FORMAT + 1}", "left untouched")
 
 
 def test_overwritten_bytes_are_noticed_or_harmless(filled, cells):
@@ -165,7 +165,7 @@ def test_overwritten_bytes_are_noticed_or_harmless(filled, cells):
         try:
             with Store(filled) as store:
                 store.recorded([cell.key for cell in cells])
-                found = list(store.read([cell.key for cell in cells]))
+                found = list(store.results([cell.key for cell in cells]))
                 assert len(found) >= len(expected) - 1
                 assert found == [record for record in expected if record in found]
         except RecordError as error:
@@ -183,7 +183,7 @@ def test_truncated_file(filled, cells):
 
 def test_missing_table(filled, cells):
     db = sqlite3.connect(filled)
-    db.execute("DROP TABLE points")
+    db.execute("DROP TABLE cells")
     db.commit()
     db.close()
     refused(filled, cells, "damaged", "tables are not complete")
@@ -192,10 +192,11 @@ def test_missing_table(filled, cells):
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE points SET accuracy = accuracy * (1 + 1e-12) WHERE position = 1 AND key = ?",
-        "UPDATE cells SET neutral_alpha = 3.0 WHERE key = ?",
-        "DELETE FROM points WHERE position = 1 AND key = ?",
-        "UPDATE cells SET gamma = 2 WHERE key = ?",
+        "UPDATE cells SET content = json_set(content, '$.points[1][4]', 0.5 + 1e-12) WHERE key = ?",
+        "UPDATE cells SET content = json_set(content, '$.values[1]', 3.0) WHERE key = ?",
+        "UPDATE cells SET content = json_remove(content, '$.points[1]') WHERE key = ?",
+        "UPDATE cells SET parameters = json_set(parameters, '$.problem.gamma', 2.0) WHERE key = ?",
+        "UPDATE cells SET version = '9' WHERE key = ?",
     ],
 )
 def test_altered_number(filled, cells, change):

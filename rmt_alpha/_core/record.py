@@ -1,0 +1,179 @@
+"""The record of finished work: one SQLite file with a checksum for every row, which one process writes.
+
+Sweeps, studies and comparisons of networks record what they finish under the parameters that it depends on.
+Every write is one transaction.  A rollback journal with SQLite's default, full synchronisation is used and
+not write-ahead logging: a kill at any moment or a power cut loses the transaction in flight and nothing else,
+there is one file to copy, and it may lie on a network file system.
+
+`record_file` says which files are records, `record_text` how rows are written, hashed and exported.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from rmt_alpha._core.record_file import (
+    RecordKind,
+    create_file,
+    identity_of,
+    make_tables,
+    open_file,
+    unusable,
+)
+from rmt_alpha._core.record_text import RecordRow, as_json, as_text, digest_of, key_of, read_text
+from rmt_alpha._core.types import FilePath
+from rmt_alpha._core.version import __version__
+from rmt_alpha.errors import RecordError
+
+COLUMNS = ("key", "parameters", "content", "version", "digest")
+
+
+class Record:
+    """Finished work by the hash of its parameters.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file, made if there is none; None keeps the rows in memory.
+    kind : RecordKind
+
+    Raises
+    ------
+    RecordError
+        If the file is something else, of another format, damaged or not accessible.  It is left as it is.
+
+    Examples
+    --------
+    >>> kind = RecordKind("record of squares", "squares", "name another file")
+    >>> with Record(None, kind) as record:
+    ...     record.write([('{"x":3}', {"square": 9})])
+    ...     [row.content for row in record]
+    [{'square': 9}]
+    """
+
+    def __init__(self, path: Path | None, kind: RecordKind) -> None:
+        self.path, self.kind = path, kind
+        if path is None:
+            self._db = sqlite3.connect(":memory:", isolation_level=None)
+            make_tables(self._db, kind)
+        else:
+            if not path.exists():
+                create_file(path, kind)
+            self._file = identity_of(path)
+            self._db = open_file(path, kind)
+        self._db.execute("PRAGMA temp_store = MEMORY")
+        self._db.execute("CREATE TEMP TABLE wanted (place INTEGER PRIMARY KEY, key TEXT NOT NULL)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; what was written is there already."""
+        self._db.close()
+
+    def __iter__(self) -> Iterator[RecordRow]:
+        """All rows, in the order in which they were first written; RecordError if one was altered."""
+        return self._checked("SELECT {columns} FROM {table} ORDER BY position")
+
+    def read(self, keys: Sequence[str]) -> Iterator[RecordRow]:
+        """The rows under ``keys``, in that order; keys without a row are passed over."""
+        self._want(keys)
+        return self._checked("SELECT {columns} FROM wanted JOIN {table} USING (key) ORDER BY place")
+
+    def _checked(self, query: str) -> Iterator[RecordRow]:
+        try:
+            for key, parameters, content, version, digest in self._db.execute(
+                query.format(columns=", ".join(COLUMNS), table=self.kind.table)
+            ):
+                if digest_of(key, parameters, content, version) != digest:
+                    raise unusable(self.path, f"the row {key} is not what was written")
+                yield RecordRow(key, parameters, json.loads(content), version)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise unusable(self.path, error) from None
+
+    def write(self, entries: Iterable[tuple[str, object]]) -> None:
+        """Record (canonical parameters, content), in one transaction; what was there under them is replaced.
+
+        Raises
+        ------
+        RecordError
+            If the file was moved or deleted while it was open.
+        OSError
+            If it cannot be written: the disk is full, or another process does not let go of it.
+        """
+        self._put_all((parameters, as_json(content), __version__) for parameters, content in entries)
+
+    def _put_all(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        changes = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
+        with self._transaction():
+            for row in rows:
+                key = key_of(row[0])
+                self._db.execute(
+                    f"INSERT INTO {self.kind.table} ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?) "
+                    f"ON CONFLICT (key) DO UPDATE SET {changes}",
+                    (key, *row, digest_of(key, *row)),
+                )
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Delete the rows under ``keys``, in one transaction."""
+        self._want(keys)
+        with self._transaction():
+            self._db.execute(f"DELETE FROM {self.kind.table} WHERE key IN (SELECT key FROM wanted)")
+
+    def _want(self, keys: Sequence[str]) -> None:
+        self._db.execute("DELETE FROM wanted")
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO wanted VALUES (?, ?)", enumerate(keys))
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        if self.path is not None and self._file != identity_of(self.path):
+            # SQLite would go on writing to a file that has no name any more.
+            raise RecordError(f"{self.path} was moved or deleted while it was in use; the same call goes on")
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            # A failed COMMIT (disk full) may have rolled back already.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise OSError(f"cannot write to {self.path}: {error}") from None
+            raise
+
+    def export(self, path: FilePath) -> None:
+        """Write all rows as text: a first line that says what it is, then one line of JSON for each.
+
+        The first line has a checksum of all lines and each line its own, that of the row in the file.
+        """
+        Path(path).write_text(as_text(self.kind, self), encoding="utf-8")
+
+    @staticmethod
+    def load_export(path: FilePath, kind: RecordKind) -> Record:
+        """The rows that `export` wrote, in memory.
+
+        Raises
+        ------
+        RecordError
+            If the file is no such text, or a line of it is not what was written.
+        """
+        rows = list(read_text(Path(path), kind))
+        record = Record(None, kind)
+        record._put_all(rows)
+        return record
+
+    def copy(self, path: Path) -> Record:
+        """The record in another file, to which these rows are added as they are."""
+        other = Record(path, self.kind)
+        other._put_all([(entry.parameters, as_json(entry.content), entry.version) for entry in self])
+        return other

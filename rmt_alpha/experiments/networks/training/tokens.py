@@ -1,0 +1,102 @@
+"""Rows as token numbers, tokenised once and kept in memory; batches of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rmt_alpha.experiments.networks.tasks.definitions import Rows
+
+_POOL = 8
+"""Batches that are sorted by length together: enough to save most of the padding, and random all the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """Tokenised rows.
+
+    Attributes
+    ----------
+    columns : dict of str to list of list of int
+        ``input_ids``, ``attention_mask`` and, for some models, ``token_type_ids``.
+    labels : ndarray of shape (n_rows,)
+    lengths : ndarray of shape (n_rows,)
+    padding : dict of str to int
+        What pads each column.
+    """
+
+    columns: dict[str, list[list[int]]]
+    labels: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    padding: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, rows: NDArray[np.int64], device: str | torch.device = "cpu") -> dict[str, torch.Tensor]:
+        """These rows as tensors, padded to the longest of them."""
+        width = int(self.lengths[rows].max())
+        made: dict[str, torch.Tensor] = {}
+        for name, column in self.columns.items():
+            array = np.full((len(rows), width), self.padding[name], dtype=np.int64)
+            for i, row in enumerate(rows):
+                array[i, : self.lengths[row]] = column[row]
+            made[name] = torch.from_numpy(array).to(device)
+        made["labels"] = torch.from_numpy(self.labels[rows]).to(device)
+        return made
+
+
+def tokenise(rows: Rows, tokenizer: Any, max_length: int) -> Tokens:
+    """Tokenise, cutting to ``max_length``."""
+    parts = [list(part) for part in zip(*rows.texts, strict=True)]
+    encoded = tokenizer(*parts, truncation=True, max_length=max_length)
+    columns = {name: encoded[name] for name in tokenizer.model_input_names if name in encoded}
+    padding = {"input_ids": tokenizer.pad_token_id or 0, "attention_mask": 0}
+    padding["token_type_ids"] = getattr(tokenizer, "pad_token_type_id", 0)
+    lengths = np.array([len(ids) for ids in columns["input_ids"]], dtype=np.int64)
+    return Tokens(columns, np.array(rows.labels, dtype=np.int64), lengths, padding)
+
+
+def training_batches(
+    tokens: Tokens, rows: NDArray[np.int64], batch_size: int, seed: int
+) -> Iterator[NDArray[np.int64]]:
+    """Endless batches; every epoch is a fresh random order, a function of the seed.
+
+    Rows are shuffled, cut into pools of eight batches, sorted by length inside a pool, and the batches are
+    shuffled again.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        The rows to draw from.
+    batch_size : int
+        The last batch of an epoch may be smaller.
+    """
+    if len(rows) == 0:
+        raise ValueError("rows must not be empty: there is nothing to draw batches from")
+    epoch = 0
+    while True:
+        rng = np.random.default_rng([seed, 2, epoch])
+        order = rows[rng.permutation(len(rows))]
+        batches: list[NDArray[np.int64]] = []
+        for start in range(0, len(order), _POOL * batch_size):
+            pool = order[start : start + _POOL * batch_size]
+            pool = pool[np.argsort(tokens.lengths[pool], kind="stable")]
+            batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+        for i in rng.permutation(len(batches)):
+            yield batches[i]
+        epoch += 1
+
+
+def evaluation_batches(
+    tokens: Tokens, rows: NDArray[np.int64], batch_size: int
+) -> Iterator[NDArray[np.int64]]:
+    """All rows once, in order of length."""
+    order = rows[np.argsort(tokens.lengths[rows], kind="stable")]
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]

@@ -1,0 +1,229 @@
+r"""Choosing alpha and the ridge of a convex fit: a smooth function of alpha, a Newton search, and its errors.
+
+Each criterion is a sum over samples that is minimised in alpha.  Where the samples say little, or nothing
+finite is best (a source that separates them), a prior decides: the scores of the source have the root mean
+square :math:`t = \sqrt{\alpha^\top S \alpha}`, a log-odds, and t is Gaussian of size `SCALE`: weakly
+informative, in the sense of Gelman et al. (Annals of Applied Statistics 2, 2008).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
+from rmt_alpha.from_data.convex.solution import ConvexSolution
+from rmt_alpha.from_data.criteria.base import Choice, Criterion, accuracy_covariance, jackknife, solve_scaled
+from rmt_alpha.from_data.design import EPS
+from rmt_alpha.from_data.points import as_point
+from rmt_alpha.from_data.zero_one import StepFunction, nearest_best, zero_one_path
+
+PRECISION = 1e-10
+"""A search ends when a sum over samples of log-losses would fall by less than this."""
+SCALE = 2.5
+"""Size of the log-odds that a source is expected to give."""
+STEPS = 50
+LEAP = 4.0
+"""Largest change of the root mean square score of the sources in one step."""
+
+
+class Local(NamedTuple):
+    """A criterion at one alpha: a sum over samples, its slope, and a positive curvature."""
+
+    value: float
+    slope: FloatArray
+    curvature: FloatArray
+
+
+class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
+    """A criterion for any loss: minimised in alpha by Newton's method, with the weak prior."""
+
+    @abstractmethod
+    def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
+        """What is minimised, without the prior, as a quadratic function around an alpha."""
+
+    @abstractmethod
+    def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
+        """The number that is minimised, without the prior."""
+
+    @abstractmethod
+    def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
+        """What one copy of each sample adds to slope (n, k) and curvature (n, k, k)."""
+
+    def score(self, fit: ConvexFit, solution: ConvexSolution) -> float:
+        """How good a solution is; larger is better, and comparable between ridges."""
+        return -self.value(fit, solution) - _prior(fit.path.spread, solution.alpha)
+
+    def choose(self, fit: ConvexFit, point: FloatArray | None = None) -> Choice:
+        """The choice at one ridge; with ``point`` = (1, alpha) that alpha is held."""
+        alpha = self.search(fit) if point is None else point[1:]
+        return Choice(fit.gamma, as_point(alpha), self.score(fit, fit.solve(alpha)))
+
+    def search(self, fit: ConvexFit) -> FloatArray:
+        """The alpha that minimises the criterion and the prior, from where the last search ended."""
+        path, alpha = fit.path, fit.path.alpha
+        if not path.sources:
+            return alpha
+        solution = fit.solve(alpha)
+        for _ in range(STEPS):
+            here = _with_prior(self.local(fit, solution), path.spread, alpha)
+            step = -solve_scaled(here.curvature, here.slope)
+            gain = -float(here.slope @ step)
+            if gain <= PRECISION:
+                break
+            length = min(1.0, LEAP / max(math.sqrt(max(float(step @ path.spread @ step), 0.0)), EPS))
+            while length > EPS:
+                trial = fit.solve(alpha + length * step)
+                found = self.value(fit, trial) + _prior(path.spread, trial.alpha)
+                if found <= here.value - 1e-4 * length * gain:
+                    break
+                length /= 2
+            else:  # rounding: there is no better alpha in this direction
+                break
+            alpha, solution = trial.alpha, trial
+        path.alpha = alpha
+        return alpha
+
+    def covariance(self, fit: ConvexFit, point: FloatArray) -> FloatArray:
+        """By the jackknife, with one step to alpha without each sample."""
+        solution, path = fit.solve(point[1:]), fit.path
+        here = _with_prior(self.local(fit, solution), path.spread, point[1:])
+        pulls, bends = self.pulls(fit, solution)
+        return jackknife(solve_scaled(here.curvature - bends, pulls), path.design)
+
+
+class LooLogLoss(ConvexCriterion):
+    """Least leave-one-out log-loss."""
+
+    name = "loo_log_loss"
+
+    def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
+        """The sum, its exact slope, and the curvature that it has if the outputs are affine in alpha."""
+        slopes, bends = self.pulls(fit, solution)
+        counts = fit.path.design.counts
+        return Local(self.value(fit, solution), counts @ slopes, np.tensordot(counts, bends, 1))
+
+    def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
+        """The sum."""
+        return float(fit.path.design.counts @ fit.path.loss.value(solution.left_out))
+
+    def score(self, fit: ConvexFit, solution: ConvexSolution) -> float:
+        """Minus the mean."""
+        return -self.value(fit, solution) / fit.path.design.total
+
+    def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
+        """The loss at the outputs left out, which are kept as they are when another sample is left out."""
+        loss, moved = fit.path.loss, solution.left_out_tangents
+        slopes = np.einsum("ia,kia->ik", loss.gradient(solution.left_out), moved)
+        return slopes, np.einsum("jia,iab,kib->ijk", moved, loss.hessian(solution.left_out), moved)
+
+
+class LaplaceEvidence(ConvexCriterion):
+    """Largest marginal likelihood, by Laplace's approximation."""
+
+    name = "evidence"
+
+    def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
+        """Minus the logarithm, its slope, and the curvature of the fit (without that of the volume)."""
+        design, minimum = fit.path.design, solution.minimum
+        slope = np.einsum("i,ia,kia->k", design.counts, minimum.gradient, solution.scores)
+        curvature = np.einsum(
+            "i,jia,iab,kib->jk", design.counts, solution.scores, minimum.hessian, solution.tangents
+        )
+        slope = slope + solution.volume_gradient / 2
+        return Local(self.value(fit, solution), slope, (curvature + curvature.T) / 2)
+
+    def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
+        """n times the objective, plus half the log determinant of its Hessian, up to a constant."""
+        minimum = solution.minimum
+        volume = float(np.log(np.diagonal(minimum.factor)).sum())
+        return fit.path.design.total * minimum.value + volume
+
+    def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
+        """Leaving out a sample moves the slope by its tangent times its slope where it is left out."""
+        minimum, moved = solution.minimum, solution.tangents
+        slopes = np.einsum("kia,ia->ik", moved, solution.left_out_gradient)
+        inner = minimum.hessian @ solution.freedom
+        return slopes, np.einsum("jia,iab,kib->ijk", moved, inner, moved)
+
+
+class ConvexConsensus(ConvexCriterion):
+    """Least mean of minus the log evidence and the sum of leave-one-out log-losses.
+
+    Both are log-losses of predicting the n labels: the evidence of predicting each from those before it, none
+    at first; leaving one out, each from all the others.
+    """
+
+    name = "consensus"
+    parts = (LaplaceEvidence(), LooLogLoss())
+
+    def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
+        """The mean, its slope, and the mean curvature."""
+        one, two = (part.local(fit, solution) for part in self.parts)
+        slope, curvature = (one.slope + two.slope) / 2, (one.curvature + two.curvature) / 2
+        return Local((one.value + two.value) / 2, slope, curvature)
+
+    def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
+        """The mean."""
+        return sum(part.value(fit, solution) for part in self.parts) / 2
+
+    def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
+        """Means of those of the parts."""
+        (slopes, bends), (others, more) = (part.pulls(fit, solution) for part in self.parts)
+        return (slopes + others) / 2, (bends + more) / 2
+
+
+class ConvexLooAccuracy(LooLogLoss):
+    """Largest leave-one-out accuracy.
+
+    The lines that touch the leave-one-out scores where the log-loss is least give the accuracy along the
+    line from 0 through that alpha.  The nearest best alpha between nothing and twice it is tried, and kept
+    if it is better.
+    """
+
+    name = "loo_accuracy"
+
+    def choose(self, fit: ConvexFit, point: FloatArray | None = None) -> Choice:
+        """See the class; between equal accuracies the smaller log-loss wins."""
+        alpha = super().search(fit) if point is None else point[1:]
+        best = self._choice(fit, alpha)
+        if point is None and alpha.any():
+            where = nearest_best(_between(zero_one_path(fit.leave_one_out(alpha), alpha), 0.0, 2.0), 1.0)
+            if np.isfinite(where) and where != 1.0:
+                other = self._choice(fit, where * alpha)
+                best = max(best, other, key=lambda one: (one.score, one.tie))
+        return best
+
+    def _choice(self, fit: ConvexFit, alpha: FloatArray) -> Choice:
+        solution = fit.solve(alpha)
+        accuracy = fit.leave_one_out(alpha).accuracy(as_point(alpha))
+        return Choice(fit.gamma, as_point(alpha), accuracy, -self.value(fit, solution))
+
+    def covariance(self, fit: ConvexFit, point: FloatArray) -> FloatArray:
+        """From the alphas that are not worse by more than one paired standard error."""
+        alpha = point[1:]
+        some = bool(alpha.any())
+        along = alpha if some else np.ones_like(alpha)
+        return accuracy_covariance(fit.leave_one_out(alpha), along, 1.0 if some else 0.0)
+
+
+def _prior(spread: FloatArray, alpha: FloatArray) -> float:
+    """Minus the logarithm of the prior, up to a constant."""
+    return float(alpha @ spread @ alpha) / (2 * SCALE**2)
+
+
+def _with_prior(local: Local, spread: FloatArray, alpha: FloatArray) -> Local:
+    weight = spread / SCALE**2
+    return Local(local.value + _prior(spread, alpha), local.slope + weight @ alpha, local.curvature + weight)
+
+
+def _between(path: StepFunction, low: float, high: float) -> StepFunction:
+    """The part of a step function between two ends, continued by its last values."""
+    inside = (path.breakpoints > low) & (path.breakpoints < high)
+    first = int(np.searchsorted(path.breakpoints, low, side="right"))
+    values = path.values[first : first + int(inside.sum()) + 1]
+    return StepFunction(path.breakpoints[inside], values, path.at_breakpoints[inside])

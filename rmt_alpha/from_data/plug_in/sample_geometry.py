@@ -1,0 +1,200 @@
+r"""Means, overlaps and within-class covariance of a binary problem, estimated from its samples.
+
+mu is half the difference of the class means.  Its estimate is too long: with class means of n_c samples,
+E |mu_hat|^2 = |mu|^2 + (1/4) sum_c tr C / n_c.  The excess is estimated without bias and subtracted, which
+gives a U-statistic: the product of every sample with every other one, and none with itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from rmt_alpha._core.types import FloatArray, IntArray, Real
+from rmt_alpha._core.values import Value
+from rmt_alpha.from_data.plug_in.population import Population
+from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
+
+NOISE_LEVEL = 1e-10
+"""Eigenvalues below this fraction of the largest are rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class SampleGeometry(Value):
+    """Estimates of the geometry of one binary problem.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (p,)
+        Estimate of mu.
+    norm2 : float
+        Unbiased estimate of its squared length; may be negative.
+    sources : ndarray of shape (k, p)
+        The sources.
+    overlaps : ndarray of shape (k,)
+        <w_k, mu>.
+    covariances : ndarray of shape (k, k)
+        Within-class covariance of the sources' scores, w_j^T C w_k.
+    deviations : ndarray of shape (n, p)
+        Label times (sample minus class mean).
+    counts : ndarray of shape (n,)
+        How many samples each row stands for.
+    groups : ndarray of int of shape (n,)
+        Number of the group whose mean a row deviates from: its class, or 0 for all.
+    sizes : ndarray of shape (n,)
+        How many samples are in that group.
+    share : float
+        The mean moves by share/size when a deviation moves by 1: 1/2 for two class means, 1 for one.
+    freedom : float
+        Degrees of freedom of the pooled covariance.
+    """
+
+    mean: FloatArray
+    norm2: float
+    sources: FloatArray
+    overlaps: FloatArray
+    covariances: FloatArray
+    deviations: FloatArray
+    counts: FloatArray
+    groups: IntArray
+    sizes: FloatArray
+    share: float
+    freedom: float
+
+    @classmethod
+    def from_samples(
+        cls,
+        features: FloatArray,
+        labels: FloatArray,
+        sources: FloatArray,
+        counts: FloatArray,
+        *,
+        centred: bool,
+    ) -> SampleGeometry:
+        """From features (n, p), labels -1 and +1 of shape (n,), sources (k, p) and counts (n,).
+
+        ``centred`` says that the classes lie at -mu and +mu around 0; else around any point.
+        """
+        signs = np.where(labels > 0, 1.0, -1.0)
+        folded = signs[:, None] * features
+        groups = np.zeros(len(signs), dtype=int) if centred else (signs > 0).astype(int)
+        number = 1 if centred else 2
+        sizes, share = np.empty(len(signs)), 1.0 / number
+        mean, deviations = np.zeros(features.shape[1]), np.empty_like(folded)
+        for group in (groups == g for g in range(number)):
+            size = float(counts[group].sum())
+            if size <= 1:
+                raise ValueError(
+                    "the distance of the class means needs at least 2 samples of each class, got a class "
+                    f"with {size:g}"
+                )
+            middle = counts[group] @ folded[group] / size
+            mean += share * middle
+            deviations[group] = folded[group] - middle
+            sizes[group] = size
+        freedom = float(counts.sum()) - number
+        scores = np.sqrt(counts)[:, None] * (deviations @ sources.T)
+        squares = counts * np.square(deviations).sum(axis=1)
+        return cls(
+            mean=mean,
+            norm2=float(mean @ mean - share**2 * (squares / (sizes * (sizes - 1))).sum()),
+            sources=sources,
+            overlaps=sources @ mean,
+            covariances=scores.T @ scores / freedom,
+            deviations=deviations,
+            counts=counts,
+            groups=groups,
+            sizes=sizes,
+            share=share,
+            freedom=freedom,
+        )
+
+    @property
+    def mean_noise(self) -> float:
+        """The estimate of mu has covariance ``mean_noise`` times C."""
+        return float(self.share**2 * (self.counts / self.sizes**2).sum())
+
+    @property
+    def mean_energy(self) -> float:
+        """mu_hat^T C mu_hat, with the pooled covariance for C."""
+        return float(self.counts @ np.square(self.deviations @ self.mean) / self.freedom)
+
+    def eigenvalues(self) -> FloatArray:
+        """Positive eigenvalues of the pooled covariance, ascending."""
+        scaled = np.sqrt(self.counts / self.freedom)[:, None] * self.deviations
+        small = scaled @ scaled.T if len(scaled) <= scaled.shape[1] else scaled.T @ scaled
+        values = linalg.eigvalsh(small)
+        return np.asarray(values[values > NOISE_LEVEL * max(values[-1], 0.0)])
+
+    def population(self) -> Population:
+        """The model with these numbers; |mu|^2 is raised to what the overlaps require, if it is below."""
+        spectrum = SpectrumEstimate.from_sample(self.eigenvalues(), self.freedom, self.mean.size)
+        length = float(np.square(self.sources).sum())
+        if length > 0:
+            density = spectrum.tilted(float(np.trace(self.covariances)) / length)
+        else:
+            density = spectrum.masses
+        return Population(spectrum, density, self._products(self.norm2, self.overlaps))
+
+    def products_without(self) -> FloatArray:
+        """Inner products of mu and the sources, estimated without one sample each; (n, 1 + k, 1 + k)."""
+        left, share = self.sizes - 1.0, self.share
+        moved = share * (self.deviations @ self.sources.T) / left[:, None]
+        length = np.square(self.deviations).sum(axis=1)
+        squares = self.counts * length
+        # Sum of squares around the mean of each row's group.
+        total = np.bincount(self.groups, weights=squares)[self.groups]
+        bias = share**2 * (squares / (self.sizes * left)).sum()
+        fewer = (total - length * self.sizes / left) / (left * np.maximum(left - 1.0, 1.0))
+        bias = bias - share**2 * total / (self.sizes * left) + share**2 * fewer
+        mean2 = self.mean @ self.mean - 2 * share * (self.deviations @ self.mean) / left
+        mean2 = mean2 + share**2 * length / left**2
+        return self._products(mean2 - bias, self.overlaps - moved)
+
+    def _products(self, norm2: Real, overlaps: FloatArray) -> FloatArray:
+        """For norm2 of shape (...) and overlaps (..., k)."""
+        among = self.sources @ self.sources.T
+        inverse = np.linalg.pinv(among, rcond=1e-12, hermitian=True)
+        least = np.einsum("...a,ab,...b->...", overlaps, inverse, overlaps)
+        products = np.empty((*np.shape(norm2), *(1 + np.array(among.shape))))
+        products[..., 0, 0] = np.maximum(np.maximum(norm2, least), 0.0)
+        products[..., 1:, 1:] = among
+        products[..., 0, 1:] = products[..., 1:, 0] = overlaps
+        return products
+
+
+def spectral_moments(geometry: SampleGeometry) -> tuple[FloatArray, FloatArray]:
+    """(1/p) tr C^k for k = 1, 2, 3, and jackknife standard errors; infinite where there are too few rows."""
+    rows = np.concatenate(
+        [_contrasts(geometry.deviations[geometry.groups == group]) for group in np.unique(geometry.groups)]
+    )
+    n, p = rows.shape
+    gram = rows @ rows.T
+    own = gram.diagonal().copy()
+    np.fill_diagonal(gram, 0.0)
+    squares = np.square(gram).sum(axis=1)
+    cubes = np.einsum("ij,ij->i", gram @ gram, gram)
+    # U-statistics of order k, and what leaving out row i makes of them: (k row_i of n sums, (n)_k tuples).
+    values, errors = np.full(3, np.nan), np.full(3, np.inf)
+    for order, row in enumerate((own, squares, cubes), 1):
+        tuples = float(np.prod(np.arange(n, n - order, -1)))
+        if tuples <= 0:
+            values[order - 1] = 0.0
+            continue
+        values[order - 1] = row.sum() / tuples / p
+        fewer = float(np.prod(np.arange(n - 1, n - 1 - order, -1)))
+        if fewer > 0:
+            without = (row.sum() - order * row) / fewer / p
+            errors[order - 1] = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
+    return values, errors
+
+
+def _contrasts(deviations: FloatArray) -> FloatArray:
+    """n - 1 uncorrelated rows from n deviations from their mean."""
+    n = len(deviations)
+    mirror = np.full(n, 1 / np.sqrt(n))
+    mirror[0] += 1.0
+    mirror /= np.linalg.norm(mirror)
+    return np.asarray((deviations - 2 * mirror[:, None] * (mirror @ deviations))[1:])
