@@ -31,12 +31,7 @@ class PowerLaw(NamedTuple):
 
 
 def fit_power_law(
-    n: FloatArray,
-    values: FloatArray,
-    stderr: FloatArray,
-    *,
-    guess: float,
-    fixed: bool = False,
+    n: FloatArray, values: FloatArray, stderr: FloatArray, *, guess: float, fixed: bool = False
 ) -> PowerLaw:
     r"""Fit :math:`y = a\,n^s (1 + c/n)` by weighted least squares.
 

@@ -87,22 +87,10 @@ CASES = (
 
 @dataclass(frozen=True, eq=False)
 class SizeStudy:
-    """One problem at every size.
+    """One problem at every size: arrays of shape (n_sizes,), but for ``theory``, which is the same at all.
 
-    Attributes
-    ----------
-    case : ScaledProblem
-    n : ndarray of shape (n_sizes,)
-    draws : ndarray of shape (n_sizes,)
-        Number of draws of the data.
-    theory : float
-        Predicted accuracy, the same at every size.
-    theory_std : ndarray of shape (n_sizes,)
-        Predicted standard deviation of one draw.
-    mean, mean_stderr : ndarray of shape (n_sizes,)
-        Average simulated accuracy and its standard error.
-    std, std_stderr : ndarray of shape (n_sizes,)
-        Standard deviation of one simulated draw and its standard error.
+    ``theory_std`` and ``std`` are the predicted and the simulated standard deviation of one draw of the data,
+    ``mean`` the average accuracy over ``draws``.
     """
 
     case: ScaledProblem

@@ -41,14 +41,7 @@ def weights(factor: float) -> tuple[FloatArray, FloatArray]:
 
 
 def simulated_risk(
-    target: FloatArray,
-    source: FloatArray,
-    n: int,
-    *,
-    sigma: float,
-    gamma: float,
-    draws: int,
-    rng: Any,
+    target: FloatArray, source: FloatArray, n: int, *, sigma: float, gamma: float, draws: int, rng: Any
 ) -> FloatArray:
     r"""Train on random data: the coefficients of the risk of every draw, quadratic in alpha.
 

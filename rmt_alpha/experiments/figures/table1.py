@@ -154,10 +154,7 @@ class Table1:
 
 
 def compute(
-    quick: bool = False,
-    data: FilePath | None = None,
-    *,
-    pairs: tuple[tuple[str, str], ...] = PAIRS,
+    quick: bool = False, data: FilePath | None = None, *, pairs: tuple[tuple[str, str], ...] = PAIRS
 ) -> Table1:
     """The rows of these pairs; ``quick`` has no effect, the whole table takes seconds."""
     beta, alphas, accuracy = [], [], []
