@@ -1,4 +1,8 @@
-"""The command ``rmt-alpha``: parse, call, print.  One module per verb."""
+"""The command ``rmt-alpha``: parse, call, print.
+
+One module per verb; open `problem` first, the options that describe a problem, or `problem_file`, the format
+of problems in files.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-import rmt_alpha
+from rmt_alpha._core.version import __version__
 from rmt_alpha.errors import RecordError
 
 VERBS = ("optimal", "curve", "compare", "sweep", "fit", "study", "glue", "reproduce")
@@ -54,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "rmt-alpha", description=DESCRIPTION, epilog=EPILOG, formatter_class=HelpFormatter
     )
-    parser.add_argument("--version", action="version", version=f"rmt-alpha {rmt_alpha.__version__}")
+    parser.add_argument("--version", action="version", version=f"rmt-alpha {__version__}")
     subparsers = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True)
     for verb in VERBS:
         importlib.import_module(f"rmt_alpha.cli.{verb}").add_parser(subparsers)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import mpmath
 import numpy as np
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.cli.problem_file import load_problem
+from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.transfer import TransferProblem
 
 FIELDS = {
@@ -51,7 +52,7 @@ def add_problem_options(parser: argparse.ArgumentParser, *, file: bool = False) 
         )
 
 
-def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> Any:
+def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> TransferProblem | FineTuning:
     """The problem of the command line; with ``dps`` its numbers are read to that many digits and more."""
     file = getattr(arguments, "problem", None)
     missing = [name for name in REQUIRED if getattr(arguments, name) is None]
@@ -69,7 +70,7 @@ def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> Any:
         return TransferProblem(**{name: mpmath.mpf(text) for name, text in given.items()})
 
 
-def alphas(text: str) -> np.ndarray[Any, Any]:
+def alphas(text: str) -> FloatArray:
     """Values of alpha: ``-3:3:61`` is 61 values from -3 to 3, ``0,1,2.5`` a list."""
     try:
         if ":" in text:

@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import FilePath
+from rmt_alpha.problems.covariances import is_ambiguous
+from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.mixture import GaussianMixture
+from rmt_alpha.problems.sources import FixedSource, RidgeSource
 from rmt_alpha.problems.transfer import RANGES, TransferProblem
 
 MIXTURE_KEYS = ("mean", "means", "covariance", "covariances", "priors")
 TOP_KEYS = ("n", "gamma", "intercept", "label_noise", "loss", "target", "source")
 
 
-def load_problem(path: str | Path) -> Any:
+def load_problem(path: FilePath) -> TransferProblem | FineTuning:
     """Read a problem from a TOML file.
 
     A file with ``beta`` describes a `TransferProblem` by its fields.  A file with a table ``[target]``
@@ -30,8 +35,7 @@ def load_problem(path: str | Path) -> Any:
 
     Parameters
     ----------
-    path : str or Path
-        The file.
+    path : path
 
     Returns
     -------
@@ -65,13 +69,11 @@ def load_problem(path: str | Path) -> Any:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _problem(values: dict[str, Any], folder: Path) -> Any:
+def _problem(values: dict[str, Any], folder: Path) -> TransferProblem | FineTuning:
     if "target" not in values:
         _check_keys(values, tuple(RANGES), "a TransferProblem (a FineTuning problem has a table [target])")
         _require(values, ("beta", "p", "n"), "a TransferProblem")
         return TransferProblem(**values)
-    from rmt_alpha.problems.fine_tuning import FineTuning
-
     _check_keys(values, TOP_KEYS, "the top of a FineTuning file")
     _require(values, ("n", "gamma", "source"), "a FineTuning file")
     options = {name: values[name] for name in ("intercept", "label_noise", "loss") if name in values}
@@ -80,9 +82,7 @@ def _problem(values: dict[str, Any], folder: Path) -> Any:
     return FineTuning(target, source, values["n"], values["gamma"], **options)
 
 
-def _mixture(table: dict[str, Any], where: str, folder: Path) -> Any:
-    from rmt_alpha.problems.mixture import GaussianMixture
-
+def _mixture(table: dict[str, Any], where: str, folder: Path) -> GaussianMixture:
     _check_keys(table, MIXTURE_KEYS, where)
     if ("mean" in table) == ("means" in table):
         raise ValueError(f"{where} must have either mean (two balanced classes, -mean and +mean) or means")
@@ -100,8 +100,6 @@ def _mixture(table: dict[str, Any], where: str, folder: Path) -> Any:
 
 def _covariances(table: dict[str, Any], where: str, folder: Path, shape: tuple[int, ...]) -> Any:
     """``covariance`` is one of all classes; a list ``covariances`` is read as in Python."""
-    from rmt_alpha.problems.covariances import is_ambiguous
-
     value = table.get("covariances")
     if not isinstance(value, list):
         return _array(table.get("covariance", value), folder)
@@ -116,16 +114,16 @@ def _covariances(table: dict[str, Any], where: str, folder: Path, shape: tuple[i
     return value
 
 
-def _sources(value: Any, target: Any, folder: Path) -> Any:
+def _sources(
+    value: Any, target: GaussianMixture, folder: Path
+) -> FixedSource | RidgeSource | list[FixedSource | RidgeSource]:
     """One source from a table ``[source]``, several from tables ``[[source]]``."""
     if isinstance(value, list):
         return [_source(table, target, folder) for table in value]
     return _source(value, target, folder)
 
 
-def _source(table: Any, target: Any, folder: Path) -> Any:
-    from rmt_alpha.problems.sources import FixedSource, RidgeSource
-
+def _source(table: Any, target: GaussianMixture, folder: Path) -> FixedSource | RidgeSource:
     if not isinstance(table, Mapping):
         raise TypeError(f"source must be a table [source], got {type(table).__name__}")
     if "weights" in table:

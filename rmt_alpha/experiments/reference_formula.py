@@ -178,34 +178,6 @@ def reference_curve(
     )
 
 
-def reference_accuracy(
-    alpha: Any,
-    beta: Any,
-    p: Any,
-    n: Any,
-    *,
-    N: Any,
-    mu: Any = 1.0,
-    mu_orth: Any = 1.0,
-    gamma: Any = 1.0,
-    gamma_source: Any = 1.0,
-    folded: bool = True,
-) -> Any:
-    """Accuracy predicted by the reference implementation (wrong), ``reference_curve(...).accuracy(alpha)``.
-
-    See `reference_curve` for the parameters and `ReferenceCurve.accuracy` for ``folded``.
-
-    Examples
-    --------
-    The right value is 0.604; 0.609 +- 0.003 was measured in simulation.
-
-    >>> round(reference_accuracy(1, 0.5, 400, 100, N=480, gamma_source=0.01), 3)
-    0.709
-    """
-    curve = reference_curve(beta, p, n, N=N, mu=mu, mu_orth=mu_orth, gamma=gamma, gamma_source=gamma_source)
-    return curve.accuracy(alpha, folded=folded)
-
-
 def reference_optimal_alpha(
     beta: Any,
     p: Any,

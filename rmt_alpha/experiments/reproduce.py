@@ -18,6 +18,7 @@ import matplotlib as mpl
 from threadpoolctl import threadpool_limits
 
 from rmt_alpha._core.tables import csv_text
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
 from rmt_alpha.experiments.figures.registry import FigureModule, load, select
 from rmt_alpha.plotting import style
@@ -70,8 +71,8 @@ class Summary:
 
 def reproduce(
     names: str | Iterable[str] | None = None,
-    out: str | os.PathLike[str] = "reproduced",
-    data: str | os.PathLike[str] | None = None,
+    out: FilePath = "reproduced",
+    data: FilePath | None = None,
     quick: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Summary:
@@ -97,8 +98,7 @@ def reproduce(
     Returns
     -------
     Summary
-        What was written and what was skipped, with the reason.  Figures whose data files are neither there
-        nor downloadable are skipped.
+        What was written and what was skipped: figures whose data files are neither there nor downloadable.
 
     Raises
     ------
@@ -141,24 +141,8 @@ def reproduce(
     return summary
 
 
-def render(
-    module: FigureModule, *, data: str | os.PathLike[str] | None = None, quick: bool = False
-) -> dict[str, bytes]:
-    """Make one figure: the names of its files and their contents.
-
-    Parameters
-    ----------
-    module : FigureModule
-        From `rmt_alpha.experiments.figures.registry.load`.
-    data : path, optional
-        Folder with data files.
-    quick : bool
-        Fewer simulated draws.
-
-    Returns
-    -------
-    dict of str to bytes
-    """
+def render(module: FigureModule, *, data: FilePath | None = None, quick: bool = False) -> dict[str, bytes]:
+    """Make one figure: the names of its files and their contents."""
     with threadpool_limits(1):  # sums must not depend on the number of threads
         result = module.compute(quick=quick, data=data)
     with mpl.rc_context(style.settings()):

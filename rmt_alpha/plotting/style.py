@@ -126,6 +126,13 @@ def points(axes: Axes, x: Any, y: Any, spread: Any, *, color: str = BLACK, **opt
     axes.errorbar(x, y, yerr=spread, **(look | options))
 
 
+def simulation_entry(axes: Axes, **options: Any) -> None:
+    """Put "simulation, ± 2 standard errors" into the legend, in black, and draw nothing."""
+    label = "simulation, ± 2 standard errors"
+    look: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 3.2, "color": BLACK}
+    axes.errorbar([], [], yerr=[], label=label, **(look | options))
+
+
 def legend(figure: Figure, axes: Iterable[Axes], *, columns: int = 4) -> None:
     """One legend above the panels, outside the data, with every label once."""
     found: dict[str, Artist] = {}

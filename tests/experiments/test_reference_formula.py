@@ -13,7 +13,6 @@ from scipy.stats import norm
 
 import rmt_alpha as ra
 from rmt_alpha.experiments.reference_formula import (
-    reference_accuracy,
     reference_curve,
     reference_optimal_alpha,
 )
@@ -85,7 +84,7 @@ def test_agrees_with_the_reference_implementation(
         assert curve.mean(alpha) == pytest.approx(mean, rel=1e-13)
         assert curve.second(alpha) == pytest.approx(second, rel=1e-13)
         assert curve.accuracy(alpha) == pytest.approx(accuracy, rel=1e-13, nan_ok=True)
-        assert reference_accuracy(alpha, **problem) == pytest.approx(accuracy, rel=1e-13, nan_ok=True)
+        assert reference_curve(**problem).accuracy(alpha) == pytest.approx(accuracy, rel=1e-13, nan_ok=True)
 
 
 def test_gives_the_alpha_that_the_reference_implementation_wrote_into_a_file_name() -> None:
@@ -106,7 +105,7 @@ def test_gives_the_alpha_that_the_reference_implementation_wrote_into_a_file_nam
 def test_known_failures(
     problem: dict[str, float], reference: float, right: float, optimal_reference: float, optimal_right: float
 ) -> None:
-    assert round(reference_accuracy(1.0, **problem), 3) == reference
+    assert round(reference_curve(**problem).accuracy(1.0), 3) == reference
     assert round(ra.accuracy(1.0, **problem), 3) == right
     assert round(reference_optimal_alpha(**problem), 3) == optimal_reference
     assert round(ra.optimal_alpha(**problem), 3) == optimal_right
@@ -152,7 +151,7 @@ def test_simulation_refutes_the_reference_formula_and_confirms_the_right_one(
     # Four standard errors, and a finite-size bias of order 1/n.
     tolerance = 4 * error + 1 / problem["n"]
     assert abs(ra.accuracy(1.0, **problem) - simulated) < tolerance
-    assert abs(reference_accuracy(1.0, **problem) - simulated) > 1.5 * tolerance
+    assert abs(reference_curve(**problem).accuracy(1.0) - simulated) > 1.5 * tolerance
     # The alpha* of the right formula does better, draw by draw; the same draws serve both.
     gain = accuracy[:, 1] - accuracy[:, 2]
     assert gain.mean() > 4 * gain.std(ddof=1) / math.sqrt(len(gain))
@@ -187,25 +186,25 @@ def test_the_norm_of_the_source_is_its_only_error(alpha: float, **problem: float
 def test_right_in_the_limit_of_many_source_samples() -> None:
     problem = {**WEAK_RIDGE, "N": math.inf}
     assert reference_optimal_alpha(**problem) == pytest.approx(ra.optimal_alpha(**problem), rel=1e-13)
-    assert reference_accuracy(2.0, **problem) == pytest.approx(ra.accuracy(2.0, **problem), rel=1e-13)
+    assert reference_curve(**problem).accuracy(2.0) == pytest.approx(ra.accuracy(2.0, **problem), rel=1e-13)
 
 
 def test_folding_hides_a_classifier_that_is_always_wrong() -> None:
-    signed = reference_accuracy(-2.0, **WEAK_RIDGE, folded=False)
+    signed = reference_curve(**WEAK_RIDGE).accuracy(-2.0, folded=False)
     assert signed == pytest.approx(1 - 0.57275467406814472, rel=1e-13)
 
 
 def test_arguments_broadcast_and_scalars_give_floats() -> None:
     problem = {**SMALL_RIDGES, "beta": np.array([0.1, 0.5, 0.7])}
     alphas = np.array([[-2.0], [1.0]])
-    accuracy = reference_accuracy(alphas, **problem)
+    accuracy = reference_curve(**problem).accuracy(alphas)
     assert accuracy.shape == (2, 3)
-    assert accuracy[1, 2] == reference_accuracy(1.0, **SMALL_RIDGES)
+    assert accuracy[1, 2] == reference_curve(**SMALL_RIDGES).accuracy(1.0)
     optimal = reference_optimal_alpha(**problem)
     assert optimal.shape == (3,)
     assert optimal[2] == reference_optimal_alpha(**SMALL_RIDGES)
     assert type(reference_optimal_alpha(**SMALL_RIDGES)) is float
-    assert type(reference_accuracy(1, **SMALL_RIDGES)) is float
+    assert type(reference_curve(**SMALL_RIDGES).accuracy(1)) is float
     assert type(reference_curve(**SMALL_RIDGES).source_norm2) is float
 
 

@@ -161,13 +161,11 @@ def test_second_run_writes_the_same_bytes(everything, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_second_run_of_everything_writes_the_same_bytes(everything, tmp_path):
     reproduce(ALWAYS, out=tmp_path, quick=True)
     assert contents(tmp_path) == contents(everything[0].out)
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_the_full_set_has_smaller_error_bars(everything, tmp_path):
     reproduce("accuracy", out=tmp_path)

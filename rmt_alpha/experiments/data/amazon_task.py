@@ -1,8 +1,7 @@
 r"""One transfer task between two Amazon domains: test accuracy for every alpha from one factorisation.
 
 The protocol is that of the reference implementation of alpha-LoRA (arXiv 2510.21345), so that its published
-numbers
-can be compared digit by digit:
+numbers can be compared digit by digit:
 
 - each domain is standardised on all of its rows (labels are not used, but test rows are);
 - the source classifier is ridge regression on the first N rows of the source domain;
@@ -15,7 +14,6 @@ these experiments is an oracle's, not a method.  Accuracy is signed (not folded 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,10 +21,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
+from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.datasets import class_mean, load_amazon, standardise
 from rmt_alpha.problems.transfer import TransferProblem
 
-Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 
@@ -46,12 +44,12 @@ class MeanEstimate:
         the norm of ``vector``.
     """
 
-    vector: Array
+    vector: FloatArray
     norm: float
     inner_norm: float
 
     @classmethod
-    def from_rows(cls, features: Array, labels: Array) -> MeanEstimate:
+    def from_rows(cls, features: FloatArray, labels: FloatArray) -> MeanEstimate:
         """Estimate from standardised features of shape (n, p) and labels +1 or -1 of shape (n,)."""
         n = len(labels)
         total = labels @ features
@@ -89,9 +87,9 @@ class AmazonTask:
     target: str
     n_source: int
     gamma_source: float
-    features: Array
-    labels: Array
-    source_scores: Array
+    features: FloatArray
+    labels: FloatArray
+    source_scores: FloatArray
     source_mean: MeanEstimate
     target_mean: MeanEstimate
 
@@ -135,7 +133,7 @@ def load_task(
     *,
     n_source: int = 2000,
     gamma_source: float = 1.0,
-    data: str | os.PathLike[str] | None = None,
+    data: FilePath | None = None,
 ) -> AmazonTask:
     """Load two domains and train the source classifier.
 
@@ -147,12 +145,9 @@ def load_task(
         have 1998 or 1999); the attribute ``n_source`` keeps the nominal number, which is what the reference
         implementation puts into the formulas.
     gamma_source : float
+        Ridge of that classifier, per-sample convention.
     data : path, optional
-        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
-
-    Returns
-    -------
-    AmazonTask
+        See `rmt_alpha.experiments.data.datasets.data_folder`.
     """
     origin, goal = load_amazon(source, data), load_amazon(target, data)
     x_source, x_target = standardise(origin.features), standardise(goal.features)
@@ -170,7 +165,7 @@ def load_task(
     )
 
 
-def ridge(features: Array, labels: Array, gamma: float) -> Array:
+def ridge(features: FloatArray, labels: FloatArray, gamma: float) -> FloatArray:
     """argmin_w (1/n) sum (y - w.x)^2 + gamma ||w||^2, for features of shape (n, p)."""
     n, p = features.shape
     gram = features.T @ features / n + gamma * np.eye(p)
@@ -190,7 +185,7 @@ def draw_splits(n_rows: int, n_train: int, seed: int, repeats: int) -> Iterator[
         yield order[n_rows - n_train :], order[: n_rows - n_train]
 
 
-def affine_scores(task: AmazonTask, train: Rows, test: Rows, gamma: float) -> tuple[Array, Array]:
+def affine_scores(task: AmazonTask, train: Rows, test: Rows, gamma: float) -> tuple[FloatArray, FloatArray]:
     r"""Scores of the fine-tuned classifier on the test rows, as an affine function of alpha.
 
     .. math:: w_\alpha^\top x = b + \alpha s, \qquad
@@ -211,24 +206,11 @@ def affine_scores(task: AmazonTask, train: Rows, test: Rows, gamma: float) -> tu
 
 def split_accuracies(
     task: AmazonTask, alphas: ArrayLike, *, n: int, gamma: float, seed: int, repeats: int
-) -> Array:
-    """Test accuracy of every alpha on every split.
+) -> FloatArray:
+    """Test accuracy of every alpha on every split, of shape (repeats, n_alphas).
 
-    Parameters
-    ----------
-    task : AmazonTask
-    alphas : array_like of shape (n_alphas,)
-    n : int
-        Target rows that train; all others test.
-    gamma : float
-        Ridge of the fine-tuning, per-sample convention.
-    seed, repeats : int
-        ``repeats`` splits from one generator seeded with ``seed``, see `draw_splits`.
-
-    Returns
-    -------
-    ndarray of shape (repeats, n_alphas)
-        Fractions of test rows whose score has the sign of the label.
+    It is the fraction of test rows whose score has the sign of the label.  Of every split (see `draw_splits`)
+    ``n`` rows train, with ridge ``gamma``, and all others test.
     """
     alphas = np.asarray(alphas, dtype=np.float64)
     result = np.empty((repeats, alphas.size))

@@ -1,4 +1,4 @@
-"""Real data: the Amazon reviews used by the paper, from a folder of yours or downloaded once, always checked.
+"""Files of real data, from a folder of yours or downloaded once, always checked; and the Amazon reviews.
 
 A *data folder* holds one sub-folder per collection (``amazon_review_400/books.mat`` and so on).  It is
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
 
 DATA_VARIABLE = "RMT_ALPHA_DATA"
@@ -43,21 +44,11 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledData:
-    """A binary classification data set.
-
-    Attributes
-    ----------
-    name : str
-        Name of the data set.
-    features : ndarray of shape (n_samples, p)
-        One row per sample, float64.
-    labels : ndarray of shape (n_samples,)
-        +1.0 or -1.0, float64.
-    """
+    """Two classes: features of shape (n_samples, p), and labels +1.0 or -1.0 of shape (n_samples,)."""
 
     name: str
-    features: NDArray[np.float64]
-    labels: NDArray[np.float64]
+    features: FloatArray
+    labels: FloatArray
 
 
 _AMAZON_SOURCE = (
@@ -84,17 +75,10 @@ AMAZON_DOMAINS = tuple(AMAZON_FILES)
 """``("book", "dvd", "elec", "kitchen")``."""
 
 
-def data_folder(data: str | os.PathLike[str] | None = None) -> Path:
+def data_folder(data: FilePath | None = None) -> Path:
     """The folder that holds the data files: ``data``, else ``$RMT_ALPHA_DATA``, else the user's cache.
 
-    Parameters
-    ----------
-    data : path, optional
-        A folder; ``~`` is expanded.  It need not exist yet.
-
-    Returns
-    -------
-    pathlib.Path
+    ``~`` is expanded; the folder need not exist yet.
 
     Examples
     --------
@@ -111,19 +95,8 @@ def data_folder(data: str | os.PathLike[str] | None = None) -> Path:
     return Path(pooch.os_cache("rmt_alpha"))
 
 
-def fetch(file: RemoteFile, data: str | os.PathLike[str] | None = None) -> Path:
-    """Path of a checked copy of ``file``, downloaded into the data folder if it is not there.
-
-    Parameters
-    ----------
-    file : RemoteFile
-        The file that is wanted.
-    data : path, optional
-        Data folder, see `data_folder`.
-
-    Returns
-    -------
-    pathlib.Path
+def fetch(file: RemoteFile, data: FilePath | None = None) -> Path:
+    """Path of a checked copy of ``file``, downloaded into the `data_folder` if it is not there.
 
     Raises
     ------
@@ -182,7 +155,7 @@ def _unavailable(file: RemoteFile, folder: Path, error: OSError) -> DatasetUnava
     )
 
 
-def load_amazon(domain: str, data: str | os.PathLike[str] | None = None) -> LabelledData:
+def load_amazon(domain: str, data: FilePath | None = None) -> LabelledData:
     """Amazon reviews of one domain: 400 word features per review, +1 for a positive review.
 
     The files store 1 for a positive and 0 for a negative review; here the label is +1.0 or -1.0.  The rows
@@ -194,21 +167,7 @@ def load_amazon(domain: str, data: str | os.PathLike[str] | None = None) -> Labe
     domain : {"book", "dvd", "elec", "kitchen"}
         2000, 1999, 1998 and 1999 reviews.
     data : path, optional
-        Data folder, see `data_folder`.  A missing file is downloaded.
-
-    Returns
-    -------
-    LabelledData
-        ``features`` of shape (n_reviews, 400), ``labels`` of shape (n_reviews,).
-
-    Raises
-    ------
-    ValueError
-        For an unknown domain.
-    DatasetUnavailable
-        If the file is neither in the data folder nor obtainable.
-    DatasetCorrupted
-        If the file is not the published one.
+        See `data_folder`; errors as of `fetch`.
 
     References
     ----------
@@ -232,17 +191,10 @@ def load_amazon(domain: str, data: str | os.PathLike[str] | None = None) -> Labe
     return LabelledData(domain, features, labels)
 
 
-def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
+def standardise(features: FloatArray) -> FloatArray:
     r"""Columns with mean 0 and variance 1: :math:`(x - \bar x) / s`, with s = 1 for a constant column.
 
-    Parameters
-    ----------
-    features : ndarray of shape (n_samples, p)
-        The variance is the population one (divided by n_samples).
-
-    Returns
-    -------
-    ndarray of shape (n_samples, p)
+    The variance is the population one, divided by the number of rows.
 
     Examples
     --------
@@ -255,16 +207,8 @@ def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(centred / scale, dtype=np.float64)
 
 
-def deviations(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard deviations of the columns (divided by n_samples), 1 for a constant column.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n_samples, p)
-
-    Returns
-    -------
-    ndarray of shape (p,)
+def deviations(features: FloatArray) -> FloatArray:
+    """Standard deviations of the columns (divided by the number of rows), 1 for a constant column.
 
     Examples
     --------
@@ -274,7 +218,7 @@ def deviations(features: NDArray[np.float64]) -> NDArray[np.float64]:
     return _deviations(features)[0]
 
 
-def _deviations(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _deviations(features: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
     centre = features.mean(axis=0)
     deviation = features.std(axis=0)
     # The computed deviation of a constant column c is rounding error of order eps |c| sqrt(n), rarely 0.
@@ -283,26 +227,11 @@ def _deviations(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
     return np.where(constant, 1.0, deviation), constant
 
 
-def class_mean(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+def class_mean(features: FloatArray, labels: FloatArray) -> FloatArray:
     r"""Half the difference of the class means, :math:`\hat\mu = (\bar x_{+} - \bar x_{-}) / 2`.
 
     In the model x ~ N(y mu, C) this is the mean mu; its squared norm overestimates ||mu||^2 by about
-    tr(C)/n_samples.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n_samples, p)
-    labels : ndarray of shape (n_samples,)
-        +1 or -1, both present.
-
-    Returns
-    -------
-    ndarray of shape (p,)
-
-    Raises
-    ------
-    ValueError
-        If a class is empty.
+    tr(C)/n_samples.  ValueError if a class is empty.
 
     Examples
     --------

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.datasets import LabelledData, RemoteFile, fetch
 
 _SOURCE = "https://raw.githubusercontent.com/anax32/data/c7634e4b6122b2227c50a71ba962d63fe2856c16/mnist/"
@@ -24,7 +24,7 @@ LABELS = RemoteFile(
 )
 
 
-def load_digit_pair(positive: int, negative: int, data: str | os.PathLike[str] | None = None) -> LabelledData:
+def load_digit_pair(positive: int, negative: int, data: FilePath | None = None) -> LabelledData:
     """Images of two digits: +1 for the first, -1 for the second; as many of each, in the order of the file.
 
     Parameters
@@ -32,7 +32,7 @@ def load_digit_pair(positive: int, negative: int, data: str | os.PathLike[str] |
     positive, negative : int
         Two different digits, 0 to 9.
     data : path, optional
-        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.  Missing files are downloaded.
+        See `rmt_alpha.experiments.data.datasets.data_folder`.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def load_digit_pair(positive: int, negative: int, data: str | os.PathLike[str] |
     ValueError
         If the digits are none, or the same.
     DatasetUnavailable, DatasetCorrupted
-        As `rmt_alpha.experiments.data.datasets.load_amazon`.
+        As `rmt_alpha.experiments.data.datasets.fetch`.
 
     Examples
     --------

@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.datasets import LabelledData, RemoteFile, fetch
 
-Array = NDArray[np.float64]
 Texts = list[tuple[str, float]]
 
 ENCODER_VARIABLE = "RMT_ALPHA_ENCODER"
@@ -61,20 +60,11 @@ SST_FILE = RemoteFile(
 )
 
 
-def load_rt_polarity(data: str | os.PathLike[str] | None = None) -> Texts:
+def load_rt_polarity(data: FilePath | None = None) -> Texts:
     """5331 positive sentences from film reviews (+1), then as many negative ones (-1).
 
     Collected by B. Pang and L. Lee, "Seeing stars: exploiting class relationships for sentiment
     categorization with respect to rating scales", ACL 2005.
-
-    Parameters
-    ----------
-    data : path, optional
-        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
-
-    Returns
-    -------
-    list of (sentence, label)
     """
     return [
         (line.strip(), label)
@@ -84,20 +74,11 @@ def load_rt_polarity(data: str | os.PathLike[str] | None = None) -> Texts:
     ]
 
 
-def load_sst2(data: str | os.PathLike[str] | None = None) -> Texts:
+def load_sst2(data: FilePath | None = None) -> Texts:
     """67,349 phrases of the training set of SST-2 with labels +1 and -1.
 
     R. Socher et al., "Recursive deep models for semantic compositionality over a sentiment treebank", EMNLP
     2013, in the form of GLUE (A. Wang et al., ICLR 2019).
-
-    Parameters
-    ----------
-    data : path, optional
-        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
-
-    Returns
-    -------
-    list of (phrase, label)
     """
     with fetch(SST_FILE, data).open(encoding="utf-8", newline="") as stream:
         rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -105,22 +86,11 @@ def load_sst2(data: str | os.PathLike[str] | None = None) -> Texts:
         return [(text.strip(), 1.0 if label == "1" else -1.0) for text, label in rows]
 
 
-def disjoint_sentences(
-    collection: str, data: str | os.PathLike[str] | None = None, per_class: int = PER_CLASS
-) -> Texts:
-    """A random sample of one collection, balanced, that shares no text with that of the other.
+def disjoint_sentences(collection: str, data: FilePath | None = None, per_class: int = PER_CLASS) -> Texts:
+    """A random sample of "rt" or "sst2", balanced, that shares no text with that of the other.
 
-    Parameters
-    ----------
-    collection : {"rt", "sst2"}
-    data : path, optional
-    per_class : int
-        At most so many of each class.
-
-    Returns
-    -------
-    list of (text, label)
-        In random order, the same at every call.
+    At most ``per_class`` texts of each class with their labels, in a random order that is the same at every
+    call.
     """
     check_choice("collection", collection, COLLECTIONS)
     half = [(text, label) for text, label in load_rt_polarity(data) if _in_half(text)]
@@ -145,15 +115,6 @@ def without_phrases_of(
 ) -> Iterator[tuple[str, float]]:
     """The phrases that are part of none of the sentences, whatever the spacing and punctuation.
 
-    Parameters
-    ----------
-    sentences : list of str
-    phrases : list of (phrase, label)
-
-    Yields
-    ------
-    (phrase, label)
-
     Examples
     --------
     >>> phrases = [("a great film", 1.0), ("greatness", 1.0)]
@@ -176,7 +137,7 @@ def _in_half(text: str) -> bool:
     return hashlib.sha256(_plain(text).encode()).digest()[0] % 2 == 0
 
 
-def use_model(folder: str | os.PathLike[str]) -> None:
+def use_model(folder: FilePath) -> None:
     """Use the encoder in ``folder`` from now on, in this process and those it starts."""
     if not (Path(folder) / "config.json").is_file():
         raise ValueError(
@@ -198,19 +159,11 @@ def encoder_folder() -> Path:
     return Path(found.origin).parent / "model"
 
 
-def embed(texts: Sequence[str], *, cache: str | os.PathLike[str] | None = None) -> Array:
+def embed(texts: Sequence[str], *, cache: FilePath | None = None) -> FloatArray:
     """Mean of the last hidden states over the tokens of each text, scaled to length 1; kept on disk.
 
-    Parameters
-    ----------
-    texts : list of str
-    cache : path, optional
-        Folder for the embeddings; by default ``$RMT_ALPHA_CACHE``, else that of the package.  A file is found
-        again by the texts and the weights of the encoder.
-
-    Returns
-    -------
-    ndarray of shape (n, width)
+    One row per text.  The folder is ``cache``, else ``$RMT_ALPHA_CACHE``, else that of the package; a file is
+    found again by the texts and the weights of the encoder.
     """
     model = encoder_folder()
     digest = hashlib.sha256("\0".join(texts).encode())
@@ -233,7 +186,7 @@ def _file_digest(file: Path, _changed: int) -> bytes:
         return hashlib.file_digest(stream, "sha256").digest()
 
 
-def _cache_folder(cache: str | os.PathLike[str] | None) -> Path:
+def _cache_folder(cache: FilePath | None) -> Path:
     named = cache or os.environ.get(CACHE_VARIABLE)
     if named:
         return Path(named).expanduser()
@@ -242,7 +195,7 @@ def _cache_folder(cache: str | os.PathLike[str] | None) -> Path:
     return Path(pooch.os_cache("rmt_alpha")) / "embeddings"
 
 
-def _encode(texts: Sequence[str], model: Path) -> Array:
+def _encode(texts: Sequence[str], model: Path) -> FloatArray:
     try:
         import torch
         from transformers import AutoModel, AutoTokenizer
@@ -267,22 +220,12 @@ def _encode(texts: Sequence[str], model: Path) -> Array:
 
 
 def embedded_pair(
-    source: str, target: str, *, data: str | os.PathLike[str] | None = None
+    source: str, target: str, *, data: FilePath | None = None
 ) -> tuple[LabelledData, LabelledData]:
-    """Embeddings of the two collections, without a text in common.
+    """Embeddings of two of the collections "rt" and "sst2", without a text in common."""
 
-    Parameters
-    ----------
-    source, target : {"rt", "sst2"}
-    data : path, optional
+    def load(name: str) -> LabelledData:
+        texts, labels = zip(*disjoint_sentences(name, data), strict=True)
+        return LabelledData(name, embed(texts), np.array(labels))
 
-    Returns
-    -------
-    source, target : LabelledData
-    """
-    found = []
-    for name in (source, target):
-        sentences = disjoint_sentences(name, data)
-        labels = np.array([label for _, label in sentences])
-        found.append(LabelledData(name, embed([text for text, _ in sentences]), labels))
-    return found[0], found[1]
+    return load(source), load(target)

@@ -1,6 +1,7 @@
-"""One module per figure or table of the paper's linear part; `registry` lists them.
+"""One module per figure or table of the paper's linear part.
 
-Every module has the same face: ``NAME``, ``TITLE``, ``NEEDS_DATA``, ``compute(quick, data)`` which returns
-all numbers, ``tables(result)`` which turns them into CSV tables, and ``draw(result)`` which draws them and
-computes nothing. `rmt_alpha.experiments.reproduce.reproduce` writes them all.
+Open `registry` first: it lists them, and says what each provides. ``compute(quick, data)`` returns all
+numbers (less precise ones if ``quick``; ``data`` is the folder of data files, for figures that need some),
+``tables(result)`` turns them into CSV tables, and ``draw(result)`` draws them and computes nothing.
+`rmt_alpha.experiments.reproduce.reproduce` writes them all.
 """

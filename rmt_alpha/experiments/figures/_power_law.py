@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize
+
+from rmt_alpha._core.types import FloatArray
 
 NEXT_ORDER = 5.0
 """Standard deviation, in fits, of the unknown c in the correction 1 + c/n to a power law.
@@ -30,12 +31,7 @@ class PowerLaw(NamedTuple):
 
 
 def fit_power_law(
-    n: NDArray[np.float64],
-    values: NDArray[np.float64],
-    stderr: NDArray[np.float64],
-    *,
-    guess: float,
-    fixed: bool = False,
+    n: FloatArray, values: FloatArray, stderr: FloatArray, *, guess: float, fixed: bool = False
 ) -> PowerLaw:
     r"""Fit :math:`y = a\,n^s (1 + c/n)` by weighted least squares.
 
@@ -62,7 +58,7 @@ def fit_power_law(
     pivot = np.exp(np.sum(signal * np.log(n)) / np.sum(signal))
     start = np.sum(values / stderr**2 * (n / pivot) ** guess) / np.sum(((n / pivot) ** guess / stderr) ** 2)
 
-    def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    def residuals(parameters: FloatArray) -> FloatArray:
         factor, c, *exponent = parameters
         model = factor * start * (n / pivot) ** (exponent[0] if exponent else guess) * (1 + c / n)
         return np.append((values - model) / stderr, c / NEXT_ORDER)
@@ -77,7 +73,7 @@ def fit_power_law(
     return PowerLaw(factor, abs(factor) * float(np.sqrt(slope @ covariance @ slope)), exponent, error)
 
 
-def std_with_stderr(values: NDArray[np.float64]) -> tuple[float, float]:
+def std_with_stderr(values: FloatArray) -> tuple[float, float]:
     """Standard deviation of a sample, and its standard error by the fourth moment: nothing need be normal."""
     std = float(values.std(ddof=1))
     fourth = float(np.mean((values - values.mean()) ** 4))

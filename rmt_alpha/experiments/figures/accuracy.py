@@ -7,13 +7,12 @@ classifier is wrong more often than right.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
@@ -28,64 +27,22 @@ SEED = 2510
 REACH = 10.0
 
 
-@dataclass(frozen=True, eq=False)
-class AccuracyCurves:
-    """Predicted and simulated accuracy.
-
-    Attributes
-    ----------
-    betas : tuple of float
-    alphas : ndarray of shape (n_alphas,)
-    theory : ndarray of shape (n_betas, n_alphas)
-    simulated_alphas : ndarray of shape (n_points,)
-    simulated, stderr, std : ndarray of shape (n_betas, n_points)
-        Mean over the draws of the data, its standard error, and the standard deviation of a single draw.
-    theory_there : ndarray of shape (n_betas, n_points)
-        Theory at ``simulated_alphas``.
-    draws : int
-        Number of draws.
-    optimal_alpha, neutral_alpha : ndarray of shape (n_betas,)
-    at_optimum, at_0, at_1 : ndarray of shape (n_betas,)
-        Predicted accuracy at alpha*, 0 and 1.
-    """
-
-    betas: tuple[float, ...]
-    alphas: NDArray[np.float64]
-    theory: NDArray[np.float64]
-    simulated_alphas: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    std: NDArray[np.float64]
-    theory_there: NDArray[np.float64]
-    draws: int
-    optimal_alpha: NDArray[np.float64]
-    neutral_alpha: NDArray[np.float64]
-    at_optimum: NDArray[np.float64]
-    at_0: NDArray[np.float64]
-    at_1: NDArray[np.float64]
-
-
 def problem(beta: float) -> TransferProblem:
     """The problem of one panel."""
     return TransferProblem(beta=beta, **SETTING)
 
 
-def compute(quick: bool = False, data: Any = None) -> AccuracyCurves:
-    """Predict and simulate.
+def compute(quick: bool = False, data: Any = None) -> Numbers:
+    """Predict and simulate: arrays of shape (n_betas, n_alphas) or (n_betas,); ``std`` is that of a draw.
 
-    Parameters
-    ----------
-    quick : bool
-        400 draws of the data for each beta instead of 4000.
-    data
-        Not used: no data files are needed.
+    Quick: 400 draws of the data for each beta instead of 4000.
     """
     draws = 400 if quick else 4000
     alphas, points = np.linspace(-REACH, REACH, 401), np.arange(-REACH + 0.5, REACH)
     curves = [problem(beta).curve() for beta in BETAS]
     runs = [simulate(problem(beta), points, replicates=draws, rng=(SEED, i)) for i, beta in enumerate(BETAS)]
     best = np.array([curve.optimal_alpha() for curve in curves])
-    return AccuracyCurves(
+    return Numbers(
         betas=BETAS,
         alphas=alphas,
         theory=np.array([curve.accuracy(alphas) for curve in curves]),
@@ -103,36 +60,33 @@ def compute(quick: bool = False, data: Any = None) -> AccuracyCurves:
     )
 
 
-def tables(result: AccuracyCurves) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, the simulated points beside the theory, and the marked alphas."""
-    curve_rows, point_rows, mark_rows = [], [], []
-    for i, beta in enumerate(result.betas):
-        curve_rows += [[beta, a, acc] for a, acc in zip(result.alphas, result.theory[i], strict=True)]
-        columns = (
-            result.simulated_alphas,
-            result.theory_there[i],
-            result.simulated[i],
-            result.stderr[i],
-            result.std[i],
-        )
-        point_rows += [[beta, *values, result.draws] for values in zip(*columns, strict=True)]
-        marks = (result.optimal_alpha, result.neutral_alpha, result.at_optimum, result.at_0, result.at_1)
-        mark_rows.append([beta, *(values[i] for values in marks)])
+    beta = np.array(result.betas)[:, None]
     return {
-        "accuracy": (["beta", "alpha", "accuracy"], curve_rows),
-        "accuracy_simulated": (
-            ["beta", "alpha", "theory", "simulated", "standard_error", "std_of_a_draw", "draws"],
-            point_rows,
+        "accuracy": table(beta=beta, alpha=result.alphas, accuracy=result.theory),
+        "accuracy_simulated": table(
+            beta=beta,
+            alpha=result.simulated_alphas,
+            theory=result.theory_there,
+            simulated=result.simulated,
+            standard_error=result.stderr,
+            std_of_a_draw=result.std,
+            draws=result.draws,
         ),
-        "accuracy_marked": (
-            ["beta", "optimal_alpha", "neutral_alpha", "accuracy_optimal", "accuracy_0", "accuracy_1"],
-            mark_rows,
+        "accuracy_marked": table(
+            beta=result.betas,
+            optimal_alpha=result.optimal_alpha,
+            neutral_alpha=result.neutral_alpha,
+            accuracy_optimal=result.at_optimum,
+            accuracy_0=result.at_0,
+            accuracy_1=result.at_1,
         ),
     }
 
 
 @style.styled
-def draw(result: AccuracyCurves) -> Figure:
+def draw(result: Numbers) -> Figure:
     """One panel per beta: theory as a line, simulation as points, the special alphas marked."""
     figure, ((*axes,),) = style.panels(len(result.betas))
     for i, (ax, beta) in enumerate(zip(axes, result.betas, strict=True)):

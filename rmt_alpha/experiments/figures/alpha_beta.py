@@ -6,13 +6,12 @@ N = 2000 source and n = 200 target samples, all norms and the source ridge 1, as
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.experiments.figures._optimum import simulated_optimum
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
@@ -29,50 +28,15 @@ POINTS = (-0.75, -0.5, -0.25, 0.25, 0.5, 0.75)
 SEED = 2511
 
 
-@dataclass(frozen=True, eq=False)
-class AlphaBeta:
-    """The best alpha.
-
-    Attributes
-    ----------
-    etas, gammas : tuple of float
-    betas : ndarray of shape (n_betas,)
-    optimal_alpha : ndarray of shape (n_gammas, n_etas, n_betas)
-    points : ndarray of shape (n_points,)
-        Betas that were simulated.
-    simulated, stderr : ndarray of shape (n_gammas, n_etas, n_points)
-        The alpha with the highest average simulated accuracy, and its standard error.
-    theory_there : ndarray of shape (n_gammas, n_etas, n_points)
-        Theory at ``points``.
-    draws : int
-        Number of draws per point.
-    """
-
-    etas: tuple[float, ...]
-    gammas: tuple[float, ...]
-    betas: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    points: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    theory_there: NDArray[np.float64]
-    draws: int
-
-
 def problem(beta: Any, eta: Any, gamma: Any) -> TransferProblem:
     """The problem of one point, or of arrays of points."""
     return TransferProblem(beta=beta, p=eta * N_TARGET, n=N_TARGET, N=N_SOURCE, gamma=gamma)
 
 
-def compute(quick: bool = False, data: Any = None) -> AlphaBeta:
-    """Evaluate the formula and simulate.
+def compute(quick: bool = False, data: Any = None) -> Numbers:
+    """alpha* in arrays of shape (n_gammas, n_etas, n_betas), simulated at the betas ``points``.
 
-    Parameters
-    ----------
-    quick : bool
-        500 draws for each point instead of 5000.
-    data
-        Not used: no data files are needed.
+    Quick: 500 draws for each point instead of 5000.
     """
     draws = 500 if quick else 5000
     # Dense near -1 and 1, where the curves of small eta are steep.
@@ -88,7 +52,7 @@ def compute(quick: bool = False, data: Any = None) -> AlphaBeta:
             for k, beta in enumerate(POINTS)
         ]
     ).reshape(len(GAMMAS), len(ETAS), len(POINTS), 2)
-    return AlphaBeta(
+    return Numbers(
         etas=ETAS,
         gammas=GAMMAS,
         betas=betas,
@@ -101,31 +65,25 @@ def compute(quick: bool = False, data: Any = None) -> AlphaBeta:
     )
 
 
-def tables(result: AlphaBeta) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, and the simulated points beside the theory."""
-    curves, points = [], []
-    for i, gamma in enumerate(result.gammas):
-        for j, eta in enumerate(result.etas):
-            pairs = zip(result.betas, result.optimal_alpha[i, j], strict=True)
-            curves += [[gamma, eta, beta, alpha] for beta, alpha in pairs]
-            columns = (
-                result.points,
-                result.theory_there[i, j],
-                result.simulated[i, j],
-                result.stderr[i, j],
-            )
-            points += [[gamma, eta, *values, result.draws] for values in zip(*columns, strict=True)]
+    gamma, eta, beta = np.ix_(result.gammas, result.etas, result.betas)
     return {
-        "alpha_beta": (["gamma", "eta", "beta", "optimal_alpha"], curves),
-        "alpha_beta_simulated": (
-            ["gamma", "eta", "beta", "theory", "simulated", "standard_error", "draws"],
-            points,
+        "alpha_beta": table(gamma=gamma, eta=eta, beta=beta, optimal_alpha=result.optimal_alpha),
+        "alpha_beta_simulated": table(
+            gamma=gamma,
+            eta=eta,
+            beta=result.points,
+            theory=result.theory_there,
+            simulated=result.simulated,
+            standard_error=result.stderr,
+            draws=result.draws,
         ),
     }
 
 
 @style.styled
-def draw(result: AlphaBeta) -> Figure:
+def draw(result: Numbers) -> Figure:
     """One panel per target ridge, one curve per aspect ratio."""
     figure, ((*axes,),) = style.panels(len(result.gammas))
     for i, (ax, gamma) in enumerate(zip(axes, result.gammas, strict=True)):

@@ -8,14 +8,13 @@ identity covariance a strong ridge with the right alpha beats every weaker one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from rmt_alpha._core.arithmetic import FLOAT
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.experiments.figures._optimum import simulated_optimum
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
@@ -33,48 +32,6 @@ POINTS = (1e-3, 1e-1, 1e1, 1e3)
 SEED = 2512
 
 
-@dataclass(frozen=True, eq=False)
-class AlphaGamma:
-    """The best alpha and accuracies.
-
-    Attributes
-    ----------
-    betas : tuple of float
-    gammas : ndarray of shape (n_gammas,)
-    optimal_alpha : ndarray of shape (n_betas, n_gammas)
-    limit : ndarray of shape (n_betas,)
-        What gamma alpha* tends to.
-    at_optimum, at_1, at_0 : ndarray of shape (n_betas, n_gammas)
-        Predicted accuracy at alpha*, 1 and 0.
-    points : ndarray of shape (n_points,)
-        Ridges that were simulated.
-    simulated, stderr, theory_there : ndarray of shape (n_betas, n_points)
-        The alpha with the highest average simulated accuracy, its standard error, and the theory.
-    accuracy, accuracy_stderr, accuracy_std, accuracy_theory : ndarray of shape (n_betas, n_points)
-        Simulated accuracy at the theory's alpha*, its standard error, the standard deviation of a draw, and
-        theory.
-    draws : int
-        Number of draws per point.
-    """
-
-    betas: tuple[float, ...]
-    gammas: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    limit: NDArray[np.float64]
-    at_optimum: NDArray[np.float64]
-    at_1: NDArray[np.float64]
-    at_0: NDArray[np.float64]
-    points: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    theory_there: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    accuracy_stderr: NDArray[np.float64]
-    accuracy_std: NDArray[np.float64]
-    accuracy_theory: NDArray[np.float64]
-    draws: int
-
-
 def problem(beta: Any, gamma: Any) -> TransferProblem:
     """The problem of one point, or of arrays of points."""
     return TransferProblem(beta=beta, gamma=gamma, **SETTING)
@@ -86,15 +43,11 @@ def strong_ridge_limit(beta: Any) -> Any:
     return SETTING["p"] / SETTING["n"] * beta * g / (g**2 + noise2 - (beta * g) ** 2)
 
 
-def compute(quick: bool = False, data: Any = None) -> AlphaGamma:
-    """Evaluate the formulas and simulate.
+def compute(quick: bool = False, data: Any = None) -> Numbers:
+    """Arrays of shape (n_betas, n_gammas), simulated at the ridges ``points``.
 
-    Parameters
-    ----------
-    quick : bool
-        1000 draws for each point instead of 10000.
-    data
-        Not used: no data files are needed.
+    ``accuracy`` is simulated at the theory's alpha*, ``simulated`` the alpha that was best in simulation, and
+    ``limit`` what gamma alpha* tends to. Quick: 1000 draws for each point instead of 10000.
     """
     draws = 1000 if quick else 10_000
     gammas, points = np.logspace(-3, 3, 181), np.array(POINTS)
@@ -107,7 +60,7 @@ def compute(quick: bool = False, data: Any = None) -> AlphaGamma:
             run = simulate(problem(beta, gamma), theory[i, j], replicates=draws, rng=(SEED, i, j))
             optima[i, j] = simulated_optimum(run.draws)
             accuracies[i, j] = run.accuracy, run.accuracy_stderr, run.draws.accuracy.std(ddof=1)
-    return AlphaGamma(
+    return Numbers(
         betas=BETAS,
         gammas=gammas,
         optimal_alpha=curve.optimal_alpha(),
@@ -127,32 +80,35 @@ def compute(quick: bool = False, data: Any = None) -> AlphaGamma:
     )
 
 
-def tables(result: AlphaGamma) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, and the simulated points beside the theory."""
-    curves, points = [], []
-    for i, beta in enumerate(result.betas):
-        lines = (result.gammas, result.optimal_alpha[i], result.at_optimum[i], result.at_1[i], result.at_0[i])
-        curves += [[beta, *values] for values in zip(*lines, strict=True)]
-        columns = (
-            result.points,
-            result.theory_there[i],
-            result.simulated[i],
-            result.stderr[i],
-            result.accuracy_theory[i],
-            result.accuracy[i],
-            result.accuracy_stderr[i],
-            result.accuracy_std[i],
-        )
-        points += [[beta, *values, result.draws] for values in zip(*columns, strict=True)]
-    header = ["beta", "gamma", "optimal_alpha", "accuracy_optimal", "accuracy_1", "accuracy_0"]
-    point_header = ["beta", "gamma", "alpha_theory", "alpha_simulated", "alpha_standard_error"]
-    point_header += ["accuracy_theory", "accuracy_simulated", "accuracy_standard_error"]
-    point_header += ["accuracy_std_of_a_draw", "draws"]
-    return {"alpha_gamma": (header, curves), "alpha_gamma_simulated": (point_header, points)}
+    beta = np.array(result.betas)[:, None]
+    return {
+        "alpha_gamma": table(
+            beta=beta,
+            gamma=result.gammas,
+            optimal_alpha=result.optimal_alpha,
+            accuracy_optimal=result.at_optimum,
+            accuracy_1=result.at_1,
+            accuracy_0=result.at_0,
+        ),
+        "alpha_gamma_simulated": table(
+            beta=beta,
+            gamma=result.points,
+            alpha_theory=result.theory_there,
+            alpha_simulated=result.simulated,
+            alpha_standard_error=result.stderr,
+            accuracy_theory=result.accuracy_theory,
+            accuracy_simulated=result.accuracy,
+            accuracy_standard_error=result.accuracy_stderr,
+            accuracy_std_of_a_draw=result.accuracy_std,
+            draws=result.draws,
+        ),
+    }
 
 
 @style.styled
-def draw(result: AlphaGamma) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Left: alpha* and its strong-ridge limit.  Right: accuracy at alpha*, 1 and 0, one panel per beta."""
     figure, axes = style.panels(2, 2, size=(3.8, 2.7))
     left, *rest = axes.flat

@@ -7,13 +7,12 @@ dimension p = 400, n = 200 and n = 20 target samples, target ridges from 0.1 to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 
@@ -26,62 +25,33 @@ SAMPLES = (200, 20)
 GAMMAS = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
-@dataclass(frozen=True, eq=False)
-class AlphaOverlap:
-    """The best alpha.
-
-    Attributes
-    ----------
-    samples : tuple of int
-        Target samples n.
-    gammas : tuple of float
-    overlaps : ndarray of shape (n_overlaps,)
-        Inner product of the source vector with the target mean.
-    optimal_alpha : ndarray of shape (n_samples, n_gammas, n_overlaps)
-    gain : ndarray of shape (n_samples, n_gammas, n_overlaps)
-        Accuracy at the best alpha minus accuracy at alpha = 1.
-    """
-
-    samples: tuple[int, ...]
-    gammas: tuple[float, ...]
-    overlaps: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    gain: NDArray[np.float64]
-
-
 def problem(overlap: Any, n: Any, gamma: Any) -> TransferProblem:
     """The problem of one point, or of arrays of points: ``N=None`` is a fixed source vector of norm mu."""
     return TransferProblem(beta=overlap, p=P, n=n, N=None, mu=1.0, mu_orth=1.0, gamma=gamma)
 
 
-def compute(quick: bool = False, data: Any = None) -> AlphaOverlap:
-    """Evaluate the formula.
-
-    Parameters
-    ----------
-    quick : bool
-        Without effect: this takes no time.
-    data
-        Not used: no data files are needed.
-    """
+def compute(quick: bool = False, data: Any = None) -> Numbers:
+    """alpha* and its gain in accuracy over alpha = 1, of shape (n_samples, n_gammas, n_overlaps)."""
     overlaps = np.linspace(-1, 1, 201)
     curve = problem(overlaps, np.array(SAMPLES)[:, None, None], np.array(GAMMAS)[:, None]).curve()
-    return AlphaOverlap(SAMPLES, GAMMAS, overlaps, curve.optimal_alpha(), curve.gain(over=1.0))
+    return Numbers(
+        samples=SAMPLES,
+        gammas=GAMMAS,
+        overlaps=overlaps,
+        optimal_alpha=curve.optimal_alpha(),
+        gain=curve.gain(over=1.0),
+    )
 
 
-def tables(result: AlphaOverlap) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves."""
-    rows = [
-        [n, gamma, overlap, result.optimal_alpha[i, j, k], result.gain[i, j, k]]
-        for i, n in enumerate(result.samples)
-        for j, gamma in enumerate(result.gammas)
-        for k, overlap in enumerate(result.overlaps)
-    ]
-    return {"alpha_overlap": (["n", "gamma", "overlap", "optimal_alpha", "gain_over_1"], rows)}
+    n, gamma, overlap = np.ix_(result.samples, result.gammas, result.overlaps)
+    best = {"optimal_alpha": result.optimal_alpha, "gain_over_1": result.gain}
+    return {"alpha_overlap": table(n=n, gamma=gamma, overlap=overlap, **best)}
 
 
 @style.styled
-def draw(result: AlphaOverlap) -> Figure:
+def draw(result: Numbers) -> Figure:
     """One panel per number of samples, one curve per target ridge."""
     figure, ((*axes,),) = style.panels(len(result.samples), size=(3.6, 3.0))
     for i, (ax, n) in enumerate(zip(axes, result.samples, strict=True)):

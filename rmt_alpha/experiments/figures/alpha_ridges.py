@@ -5,15 +5,14 @@ N = 2000 source and n = 40 target samples in dimension p = 400, all norms 1 (alp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 
@@ -28,58 +27,37 @@ GAIN_LEVELS = (0.1, 1.0, 10.0)
 """Contours of the gain, in points of accuracy."""
 
 
-@dataclass(frozen=True, eq=False)
-class AlphaRidges:
-    """The maps.
-
-    Attributes
-    ----------
-    betas : tuple of float
-    gammas_source, gammas : ndarray of shape (n_grid,)
-    optimal_alpha, gain : ndarray of shape (n_betas, n_grid, n_grid)
-        One row per target ridge, one column per source ridge; the gain is accuracy(alpha*) - accuracy(1).
-    """
-
-    betas: tuple[float, ...]
-    gammas_source: NDArray[np.float64]
-    gammas: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    gain: NDArray[np.float64]
-
-
 def problem(beta: Any, gamma_source: Any, gamma: Any) -> TransferProblem:
     """The problem of one point, or of arrays of points."""
     return TransferProblem(beta=beta, gamma=gamma, gamma_source=gamma_source, **SETTING)
 
 
-def compute(quick: bool = False, data: Any = None) -> AlphaRidges:
-    """Evaluate the formula on a grid.
+def compute(quick: bool = False, data: Any = None) -> Numbers:
+    """alpha* and its gain over alpha = 1: one row per target ridge, one column per source ridge.
 
-    Parameters
-    ----------
-    quick : bool
-        A grid of 41 x 41 instead of 81 x 81.
-    data
-        Not used: no data files are needed.
+    Quick: a grid of 41 x 41 instead of 81 x 81.
     """
     grid = np.logspace(-2, 2, 41 if quick else 81)
     curve = problem(np.array(BETAS)[:, None, None], grid, grid[:, None]).curve()
-    return AlphaRidges(BETAS, grid, grid, curve.optimal_alpha(), curve.gain(over=1.0))
+    return Numbers(
+        betas=BETAS,
+        gammas_source=grid,
+        gammas=grid,
+        optimal_alpha=curve.optimal_alpha(),
+        gain=curve.gain(over=1.0),
+    )
 
 
-def tables(result: AlphaRidges) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The maps, one row per pixel."""
-    rows = [
-        [beta, source, target, result.optimal_alpha[i, k, j], result.gain[i, k, j]]
-        for i, beta in enumerate(result.betas)
-        for j, source in enumerate(result.gammas_source)
-        for k, target in enumerate(result.gammas)
-    ]
-    return {"alpha_ridges": (["beta", "gamma_source", "gamma", "optimal_alpha", "gain_over_1"], rows)}
+    beta, source, target = np.ix_(result.betas, result.gammas_source, result.gammas)
+    maps = {"optimal_alpha": result.optimal_alpha, "gain_over_1": result.gain}
+    columns = {name: values.swapaxes(1, 2) for name, values in maps.items()}
+    return {"alpha_ridges": table(beta=beta, gamma_source=source, gamma=target, **columns)}
 
 
 @style.styled
-def draw(result: AlphaRidges) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Above the best alpha, below its gain over alpha = 1 in points of accuracy; one column per beta."""
     figure, axes = style.panels(len(result.betas), 2, size=(2.9, 2.6), sharex=True, sharey=True)
     gain = 100 * result.gain

@@ -11,15 +11,12 @@ does, for better (alpha > 0) and for worse (alpha < 0); at alpha = 0 it is withi
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import load_task, split_accuracies
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 
 NAME = "amazon"
@@ -32,58 +29,12 @@ SEEDS = (123, 404, 1337)
 REPEATS = 10
 
 
-@dataclass(frozen=True, eq=False)
-class AmazonCurves:
-    """Measured and predicted accuracy of the pairs, on one grid of alpha.
+def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
+    """Measure and predict; accuracies are fractions, signed.
 
-    Attributes
-    ----------
-    pairs : tuple of (source, target)
-    alphas : ndarray of shape (n_alphas,)
-    accuracy : ndarray of shape (n_pairs, n_splits, n_alphas)
-        Measured, as fractions, signed.
-    theory : ndarray of shape (n_pairs, n_alphas)
-    optimal_alpha : ndarray of shape (n_pairs,)
-        alpha* of the theory.
-    theory_at_optimum : ndarray of shape (n_pairs,)
-        Predicted accuracy at alpha*.
-    accuracy_at_optimum : ndarray of shape (n_pairs, n_splits)
-        Measured accuracy at that alpha*.
-    """
-
-    pairs: tuple[tuple[str, str], ...]
-    alphas: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    theory: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    theory_at_optimum: NDArray[np.float64]
-    accuracy_at_optimum: NDArray[np.float64]
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """Measured mean over the splits, of shape (n_pairs, n_alphas)."""
-        return np.asarray(self.accuracy.mean(axis=1))
-
-    @property
-    def std(self) -> NDArray[np.float64]:
-        """Measured standard deviation over the splits, of shape (n_pairs, n_alphas)."""
-        return np.asarray(self.accuracy.std(axis=1, ddof=1))
-
-    @property
-    def best_alpha(self) -> NDArray[np.float64]:
-        """The alpha of the grid with the highest measured mean, of shape (n_pairs,)."""
-        return np.asarray(self.alphas[self.mean.argmax(axis=1)])
-
-
-def compute(quick: bool = False, data: str | os.PathLike[str] | None = None) -> AmazonCurves:
-    """Measure and predict.
-
-    Parameters
-    ----------
-    quick : bool
-        10 splits and 41 values of alpha instead of 30 and 161.
-    data : path, optional
-        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
+    ``accuracy`` has shape (n_pairs, n_splits, n_alphas), ``accuracy_at_optimum`` is measured at the alpha* of
+    the theory, and ``best_alpha`` is the one of the grid with the highest measured mean. Quick: 10 splits and
+    41 values of alpha instead of 30 and 161.
     """
     alphas = np.linspace(-4, 4, 41 if quick else 161)
     seeds = SEEDS[:1] if quick else SEEDS
@@ -103,47 +54,53 @@ def compute(quick: bool = False, data: str | os.PathLike[str] | None = None) -> 
                 ]
             )
         )
-    accuracy = np.array(measured)
-    return AmazonCurves(
-        PAIRS,
-        alphas,
-        accuracy[:, :, :-1],
-        np.array(theory),
-        np.array(optimal),
-        np.array(at_optimum),
-        accuracy[:, :, -1],
+    accuracy, there = np.split(np.array(measured), [-1], axis=2)
+    mean = accuracy.mean(axis=1)
+    return Numbers(
+        pairs=PAIRS,
+        alphas=alphas,
+        accuracy=accuracy,
+        mean=mean,
+        std=accuracy.std(axis=1, ddof=1),
+        best_alpha=alphas[mean.argmax(axis=1)],
+        theory=np.array(theory),
+        optimal_alpha=np.array(optimal),
+        theory_at_optimum=np.array(at_optimum),
+        accuracy_at_optimum=there[..., 0],
     )
 
 
-def tables(result: AmazonCurves) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The numbers as CSV tables (accuracies as fractions): the curves, and the values at alpha*."""
-    header = ["source", "target", "alpha", "accuracy", "std_over_splits", "splits", "theory"]
-    splits = result.accuracy.shape[1]
-    rows: list[list[Any]] = []
-    for i, pair in enumerate(result.pairs):
-        columns = (result.alphas, result.mean[i], result.std[i], result.theory[i])
-        for alpha, mean, std, theory in np.round(np.column_stack(columns), 6).tolist():
-            rows.append([*pair, alpha, mean, std, splits, theory])
-    best_header = ["source", "target", "optimal_alpha_theory", "theory", "accuracy_there"]
-    best_header += ["best_alpha_measured", "accuracy_best", "accuracy_0", "accuracy_1"]
-    best_rows: list[list[Any]] = []
-    for i, pair in enumerate(result.pairs):
-        at_0, at_1 = (result.mean[i, np.abs(result.alphas - a).argmin()] for a in (0, 1))
-        numbers = [
-            result.optimal_alpha[i],
-            result.theory_at_optimum[i],
-            result.accuracy_at_optimum[i].mean(),
-            result.best_alpha[i],
-            result.mean[i].max(),
-            at_0,
-            at_1,
-        ]
-        best_rows.append([*pair, *(round(float(x), 4) for x in numbers)])
-    return {"amazon": (header, rows), "amazon_optimum": (best_header, best_rows)}
+    sources, targets = (np.array(names) for names in zip(*result.pairs, strict=True))
+    at_0, at_1 = (result.mean[:, np.abs(result.alphas - alpha).argmin()] for alpha in (0, 1))
+    best = {
+        "optimal_alpha_theory": result.optimal_alpha,
+        "theory": result.theory_at_optimum,
+        "accuracy_there": result.accuracy_at_optimum.mean(axis=1),
+        "best_alpha_measured": result.best_alpha,
+        "accuracy_best": result.mean.max(axis=1),
+        "accuracy_0": at_0,
+        "accuracy_1": at_1,
+    }
+    return {
+        "amazon": table(
+            source=sources[:, None],
+            target=targets[:, None],
+            alpha=np.round(result.alphas, 6),
+            accuracy=np.round(result.mean, 6),
+            std_over_splits=np.round(result.std, 6),
+            splits=result.accuracy.shape[1],
+            theory=np.round(result.theory, 6),
+        ),
+        "amazon_optimum": table(
+            source=sources, target=targets, **{name: np.round(values, 4) for name, values in best.items()}
+        ),
+    }
 
 
 @style.styled
-def draw(result: AmazonCurves) -> Figure:
+def draw(result: Numbers) -> Figure:
     """One panel per pair: measured mean with its spread, theory, and the two optima."""
     figure: Figure
     figure, grid = style.panels(len(result.pairs), size=(3.3, 3.1), sharey=True)

@@ -7,16 +7,13 @@ predicted law of the score is N(y mean, std^2) for class y.
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy import stats
 
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import affine_scores, draw_splits, load_task
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, joined, table
 from rmt_alpha.plotting import style
 
 NAME = "amazon_decision"
@@ -29,39 +26,10 @@ N_SOURCE, N_TARGET, GAMMA_SOURCE, GAMMA = 2000, 100, 1.0, 1.0
 SEED = 123
 
 
-@dataclass(frozen=True, eq=False)
-class AmazonScores:
-    r"""Scores of all test rows, and the predicted law.
+def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
+    """Train on one split and score its test rows: one array (n_alphas, n_test) per pair, and its labels.
 
-    Attributes
-    ----------
-    pairs : tuple of (source, target)
-    scores : tuple of ndarray of shape (n_alphas, n_test)
-        One array per pair: :math:`w_\alpha^\top x` of every test row.
-    labels : tuple of ndarray of shape (n_test,)
-        +1 (positive review) or -1.
-    mean, std : ndarray of shape (n_pairs, n_alphas)
-        Predicted law of :math:`y\, w_\alpha^\top x`.
-    predicted_accuracy : ndarray of shape (n_pairs, n_alphas)
-    """
-
-    pairs: tuple[tuple[str, str], ...]
-    scores: tuple[NDArray[np.float64], ...]
-    labels: tuple[NDArray[np.float64], ...]
-    mean: NDArray[np.float64]
-    std: NDArray[np.float64]
-    predicted_accuracy: NDArray[np.float64]
-
-
-def compute(quick: bool = False, data: str | os.PathLike[str] | None = None) -> AmazonScores:
-    """Train on one split and score its test rows.
-
-    Parameters
-    ----------
-    quick : bool
-        Without effect: this takes a fraction of a second.
-    data : path, optional
-        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
+    ``mean``, ``std`` and ``predicted_accuracy`` are predicted, for the label times the score.
     """
     scores, labels, mean, std, accuracy = [], [], [], [], []
     alphas = np.array(ALPHAS)
@@ -75,34 +43,44 @@ def compute(quick: bool = False, data: str | os.PathLike[str] | None = None) -> 
         mean.append(curve.mean(alphas))
         std.append(curve.std(alphas))
         accuracy.append(curve.accuracy(alphas))
-    return AmazonScores(
-        PAIRS, tuple(scores), tuple(labels), np.array(mean), np.array(std), np.array(accuracy)
+    return Numbers(
+        pairs=PAIRS,
+        scores=scores,
+        labels=labels,
+        mean=np.array(mean),
+        std=np.array(std),
+        predicted_accuracy=np.array(accuracy),
     )
 
 
-def tables(result: AmazonScores) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """Mean and standard deviation of the score by class, measured and predicted, and the accuracy."""
-    header = ["source", "target", "alpha", "label", "rows", "mean", "predicted_mean", "std", "predicted_std"]
-    header += ["accuracy", "predicted_accuracy"]
-    rows: list[list[Any]] = []
-    for i, pair in enumerate(result.pairs):
-        for j, alpha in enumerate(ALPHAS):
-            for label in (-1, 1):
-                scores = result.scores[i][j, result.labels[i] == label]
-                numbers = [
-                    scores.mean(),
-                    label * result.mean[i, j],
-                    scores.std(ddof=1),
-                    result.std[i, j],
-                    (label * scores > 0).mean(),
-                    result.predicted_accuracy[i, j],
-                ]
-                rows.append([*pair, alpha, label, len(scores), *(round(float(x), 4) for x in numbers)])
-    return {"amazon_decision": (header, rows)}
+    signs, parts = np.array([-1, 1]), []
+    for i, (source, target) in enumerate(result.pairs):
+        own = [result.scores[i][:, result.labels[i] == sign] for sign in signs]  # not of the same length
+        numbers = {
+            "mean": np.stack([scores.mean(axis=1) for scores in own], axis=1),
+            "predicted_mean": signs * result.mean[i][:, None],
+            "std": np.stack([scores.std(axis=1, ddof=1) for scores in own], axis=1),
+            "predicted_std": result.std[i][:, None],
+            "accuracy": np.stack([(own[0] < 0).mean(axis=1), (own[1] > 0).mean(axis=1)], axis=1),
+            "predicted_accuracy": result.predicted_accuracy[i][:, None],
+        }
+        parts.append(
+            table(
+                source=source,
+                target=target,
+                alpha=np.array(ALPHAS)[:, None],
+                label=signs,
+                rows=[scores.shape[1] for scores in own],
+                **{name: np.round(values, 4) for name, values in numbers.items()},
+            )
+        )
+    return {"amazon_decision": joined(*parts)}
 
 
 @style.styled
-def draw(result: AmazonScores) -> Figure:
+def draw(result: Numbers) -> Figure:
     """One row of panels per pair, one column per alpha."""
     figure: Figure
     figure, panels = style.panels(len(ALPHAS), len(result.pairs), size=(3.3, 2.5))

@@ -11,15 +11,15 @@ alike, beta = 0.6; source and target have the same covariance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from rmt_alpha.experiments.figures._ridge_search import best_ridge
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, or_word, table
+from rmt_alpha.experiments.figures._optimum import best_ridge
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -34,7 +34,7 @@ NEEDS_DATA = False
 P, SAMPLES, SOURCE_SAMPLES, SOURCE_RIDGE = 200, 100, 400, 0.2
 LENGTH, BETA = 1.2, 0.6
 FALLING = np.arange(1.0, P + 1) ** -0.5
-SPECTRA: tuple[tuple[str, NDArray[np.float64] | None], ...] = (
+SPECTRA: tuple[tuple[str, FloatArray | None], ...] = (
     ("uncorrelated", None),
     ("spiked: 20 variances of 10, the rest 1", np.where(np.arange(P) < 20, 10.0, 1.0)),
     (r"power law: variances $\propto 1/\sqrt{i}$", FALLING * P / FALLING.sum()),
@@ -47,41 +47,7 @@ POINTS = (0.01, 0.1, 1.0, 10.0, 300.0)
 SEED = 2521
 
 
-@dataclass(frozen=True, eq=False)
-class BestRidge:
-    """Predicted and simulated accuracy against the target ridge.
-
-    Attributes
-    ----------
-    spectra : tuple of str
-    gammas : ndarray of shape (n_gammas,)
-    optimal_alpha : ndarray of shape (n_spectra, n_gammas)
-    accuracy : ndarray of shape (n_spectra, 3, n_gammas)
-        At alpha = 0, 1 and alpha*.
-    best, at_best, limit : ndarray of shape (n_spectra, 3)
-        For each of the three alphas the best ridge (inf: the more the better), the accuracy there, and
-        that in the limit of infinite ridge.
-    points : ndarray of shape (n_points,)
-    simulated, stderr, theory_there : ndarray of shape (n_spectra, 3, n_points)
-    draws : tuple of int
-        Number of draws per point, by spectrum.
-    """
-
-    spectra: tuple[str, ...]
-    gammas: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    best: NDArray[np.float64]
-    at_best: NDArray[np.float64]
-    limit: NDArray[np.float64]
-    points: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    theory_there: NDArray[np.float64]
-    draws: tuple[int, ...]
-
-
-def problem(variances: NDArray[np.float64] | None, gamma: float) -> TransferProblem | FineTuning:
+def problem(variances: FloatArray | None, gamma: float) -> TransferProblem | FineTuning:
     """The problem of one point; the isotropic one in a few numbers, which is faster to simulate."""
     if variances is None:
         norms = {"mu": LENGTH, "mu_orth": LENGTH}
@@ -93,26 +59,24 @@ def problem(variances: NDArray[np.float64] | None, gamma: float) -> TransferProb
     return FineTuning(task, RidgeSource(source_task, SOURCE_SAMPLES, SOURCE_RIDGE), SAMPLES, gamma)
 
 
-def predict(variances: NDArray[np.float64] | None, gamma: float) -> tuple[float, NDArray[np.float64]]:
+def predict(variances: FloatArray | None, gamma: float) -> tuple[float, FloatArray]:
     """alpha*, and the accuracy at 0, 1 and alpha*."""
     curve = problem(variances, gamma).curve()
     best = curve.optimal_alpha()
     return best, np.asarray(curve.accuracy(np.array([0.0, 1.0, best])))
 
 
-def _accuracy(k: int, variances: NDArray[np.float64] | None, gamma: float) -> float:
+def _accuracy(k: int, variances: FloatArray | None, gamma: float) -> float:
     return float(predict(variances, gamma)[1][k])
 
 
-def compute(quick: bool = False, data: Any = None) -> BestRidge:
+def compute(quick: bool = False, data: Any = None) -> Numbers:
     """Evaluate the formulas, find the best ridges, and simulate.
 
-    Parameters
-    ----------
-    quick : bool
-        A tenth of the draws: 400 for each point with uncorrelated features, 60 with correlated ones.
-    data
-        Not used: no data files are needed.
+    ``accuracy`` of shape (n_spectra, 3, n_gammas) is at alpha = 0, 1 and alpha*; ``best``, ``at_best`` and
+    ``limit`` of shape (n_spectra, 3) are the best ridge for each of these (inf: the more the better), the
+    accuracy there, and that in the limit of infinite ridge. Quick: a tenth of the draws, 400 for each point
+    with uncorrelated features, 60 with correlated ones.
     """
     gammas, points = np.logspace(-3, 4, 71), np.array(POINTS)
     lines = [[predict(variances, gamma) for gamma in gammas] for _, variances in SPECTRA]
@@ -132,7 +96,7 @@ def compute(quick: bool = False, data: Any = None) -> BestRidge:
             alpha, values = predict(variances, gamma)
             run = simulate(problem(variances, gamma), [0, 1, alpha], replicates=draws[i], rng=(SEED, i, j))
             runs[:, i, :, j] = run.accuracy, run.accuracy_stderr, values
-    return BestRidge(
+    return Numbers(
         spectra=tuple(label for label, _ in SPECTRA),
         gammas=gammas,
         optimal_alpha=np.array([[alpha for alpha, _ in line] for line in lines]),
@@ -148,30 +112,43 @@ def compute(quick: bool = False, data: Any = None) -> BestRidge:
     )
 
 
-def tables(result: BestRidge) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, the best ridges, and the simulated points beside the theory."""
-    curves, optima, points = [], [], []
-    for i, name in enumerate(result.spectra):
-        label = name.replace("$", "").replace("\\propto 1/\\sqrt{i}", "proportional to i^(-1/2)")
-        columns = (result.gammas, result.optimal_alpha[i], *result.accuracy[i])
-        curves += [[label, *row] for row in zip(*columns, strict=True)]
-        for k, alpha in enumerate(("0", "1", "best")):
-            best = result.best[i, k]
-            ridge = best if np.isfinite(best) else "infinite"
-            optima.append([label, alpha, ridge, result.at_best[i, k], result.limit[i, k]])
-            there = (result.points, result.theory_there[i, k], result.simulated[i, k], result.stderr[i, k])
-            points += [[label, alpha, *row, result.draws[i]] for row in zip(*there, strict=True)]
-    header = ["features", "gamma", "optimal_alpha", "accuracy_0", "accuracy_1", "accuracy_optimal"]
-    point_header = ["features", "alpha", "gamma", "theory", "simulated", "standard_error", "draws"]
+    labels = [
+        name.replace("$", "").replace("\\propto 1/\\sqrt{i}", "proportional to i^(-1/2)")
+        for name in result.spectra
+    ]
+    features, alpha, point = np.ix_(labels, ("0", "1", "best"), result.points)
     return {
-        "best_ridge": (header, curves),
-        "best_ridge_optima": (["features", "alpha", "best_gamma", "accuracy", "accuracy_infinite"], optima),
-        "best_ridge_simulated": (point_header, points),
+        "best_ridge": table(
+            features=features[..., 0],
+            gamma=result.gammas,
+            optimal_alpha=result.optimal_alpha,
+            accuracy_0=result.accuracy[:, 0],
+            accuracy_1=result.accuracy[:, 1],
+            accuracy_optimal=result.accuracy[:, 2],
+        ),
+        "best_ridge_optima": table(
+            features=features[..., 0],
+            alpha=alpha[..., 0],
+            best_gamma=or_word(result.best, "infinite"),
+            accuracy=result.at_best,
+            accuracy_infinite=result.limit,
+        ),
+        "best_ridge_simulated": table(
+            features=features,
+            alpha=alpha,
+            gamma=point,
+            theory=result.theory_there,
+            simulated=result.simulated,
+            standard_error=result.stderr,
+            draws=np.array(result.draws)[:, None, None],
+        ),
     }
 
 
 @style.styled
-def draw(result: BestRidge) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Above the accuracies with the best ridges marked, below gamma alpha*; one column per spectrum."""
     figure, axes = style.panels(len(result.spectra), 2, size=(3.2, 2.5), sharex=True, height_ratios=[1.7, 1])
     for i, (upper, lower) in enumerate(axes.T):
@@ -203,7 +180,6 @@ def draw(result: BestRidge) -> Figure:
     axes[0, 0].set_ylabel("test accuracy")
     axes[1, 0].set_ylabel(r"$\alpha^*$ and $\gamma\alpha^*$")
     axes[1, 0].legend(loc="upper left", handlelength=2.5)
-    label = "simulation, ± 2 standard errors"
-    axes[0, 0].errorbar([], [], yerr=[], fmt=".", color=style.BLACK, label=label)
+    style.simulation_entry(axes[0, 0], marker=".", markersize=6.0)
     style.legend(figure, axes[0], columns=4)
     return figure

@@ -7,14 +7,14 @@ direction, and as long as the calibrated classifier would be at alpha = 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from rmt_alpha._core.statistics import standard_error
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -33,56 +33,17 @@ SEED = 2532
 
 def problem(gamma: float) -> FineTuning:
     """Two balanced classes, uncorrelated features."""
-    mean = np.full(P, LENGTH / np.sqrt(P))
-    across = np.where(np.arange(P) % 2, -1.0, 1.0) / np.sqrt(P)
-    weights = SOURCE_LENGTH * (COSINE * mean / LENGTH + np.sqrt(1 - COSINE**2) * across)
+    mean, weights = mean_and_source(P, LENGTH, COSINE, SOURCE_LENGTH)
     return FineTuning(GaussianMixture.symmetric(mean), FixedSource(weights), SAMPLES, gamma, loss="logistic")
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Accuracy and calibration.
-
-    Attributes
-    ----------
-    alpha : ndarray of shape (a,)
-    accuracy, slope, error : ndarray of shape (ridges, a)
-    best : ndarray of shape (ridges,)
-        alpha of highest accuracy.
-    best_loss : ndarray of shape (ridges,)
-        alpha of least expected loss.
-    at_best, at_best_loss : ndarray of shape (ridges, 3)
-        Accuracy, slope and error there.
-    points : ndarray of shape (m,)
-    theory, simulated, stderr : ndarray of shape (2, ridges, m)
-        Accuracy, and slope of the log odds.
-    draws : int
-    """
-
-    alpha: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    slope: NDArray[np.float64]
-    error: NDArray[np.float64]
-    best: NDArray[np.float64]
-    best_loss: NDArray[np.float64]
-    at_best: NDArray[np.float64]
-    at_best_loss: NDArray[np.float64]
-    points: NDArray[np.float64]
-    theory: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    draws: int
-
-
-def compute(quick: bool = False, data: Any = None) -> Calibration:
+def compute(quick: bool = False, data: Any = None) -> Numbers:
     """Solve and simulate.
 
-    Parameters
-    ----------
-    quick : bool
-        13 alphas instead of 61, and 10 draws instead of 300.
-    data
-        Not used: no data files are needed.
+    Curves have shape (n_ridges, n_alphas); ``at_best`` (highest accuracy) and ``at_best_loss`` (least
+    expected loss) hold accuracy, slope and error; ``theory``, ``simulated`` and ``stderr`` of shape (2,
+    n_ridges, n_points) are of accuracy and slope. Quick: 26 alphas instead of 61, and 10 draws instead of
+    300.
     """
     alpha, draws = np.linspace(-1.0, 4.0, 26 if quick else 61), 10 if quick else 300
     points = np.array([0.0, 1.0, 2.0, 3.0])
@@ -99,7 +60,7 @@ def compute(quick: bool = False, data: Any = None) -> Calibration:
         [[c.optimal_alpha(tolerance=1e-4), c.optimal_alpha("loss", tolerance=1e-4)] for c in curves]
     )
 
-    def there(k: int) -> NDArray[np.float64]:
+    def there(k: int) -> FloatArray:
         return np.array(
             [
                 [c.accuracy(a), c.calibration_slope(a), c.calibration_error(a)]
@@ -107,7 +68,7 @@ def compute(quick: bool = False, data: Any = None) -> Calibration:
             ]
         )
 
-    return Calibration(
+    return Numbers(
         alpha=alpha,
         accuracy=np.array([curve.accuracy(alpha) for curve in curves]),
         slope=np.array([curve.calibration_slope(alpha) for curve in curves]),
@@ -124,32 +85,27 @@ def compute(quick: bool = False, data: Any = None) -> Calibration:
     )
 
 
-def tables(result: Calibration) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, the best alphas, and the simulated points beside the theory."""
-    curves, optima, points = [], [], []
-    for i, gamma in enumerate(RIDGES):
-        columns = (result.alpha, result.accuracy[i], result.slope[i], result.error[i])
-        curves += [[gamma, *row] for row in zip(*columns, strict=True)]
-        optima.append([gamma, "accuracy", result.best[i], *result.at_best[i]])
-        optima.append([gamma, "loss", result.best_loss[i], *result.at_best_loss[i]])
-        for j, alpha in enumerate(result.points):
-            row = [gamma, alpha]
-            for q in range(2):
-                row += [values[q, i, j] for values in (result.theory, result.simulated, result.stderr)]
-            points.append([*row, result.draws])
-    header = ["gamma", "alpha"]
-    kinds = ("theory", "simulated", "standard_error")
-    point_header = header + [f"{name}_{kind}" for name in ("accuracy", "slope") for kind in kinds]
-    found = ["accuracy", "calibration_slope", "calibration_error"]
+    gamma, found = np.array(RIDGES)[:, None], ("accuracy", "calibration_slope", "calibration_error")
+    curves = dict(zip(found, (result.accuracy, result.slope, result.error), strict=True))
+    at_best = np.stack([result.at_best, result.at_best_loss], axis=1)
+    best = np.stack([result.best, result.best_loss], axis=1)
+    simulated = beside_theory(("accuracy", "slope"), result.theory, result.simulated, result.stderr)
     return {
-        "calibration": ([*header, *found], curves),
-        "calibration_best": (["gamma", "criterion", "alpha", *found], optima),
-        "calibration_simulated": ([*point_header, "draws"], points),
+        "calibration": table(gamma=gamma, alpha=result.alpha, **curves),
+        "calibration_best": table(
+            gamma=gamma,
+            criterion=("accuracy", "loss"),
+            alpha=best,
+            **{name: at_best[..., k] for k, name in enumerate(found)},
+        ),
+        "calibration_simulated": table(gamma=gamma, alpha=result.points, **simulated, draws=result.draws),
     }
 
 
 @style.styled
-def draw(result: Calibration) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Accuracy, slope of the log odds, and calibration error against alpha."""
     figure, axes = style.panels(3, 1, size=(3.3, 2.9))
     first, second, third = axes[0]
@@ -173,7 +129,6 @@ def draw(result: Calibration) -> Figure:
     third.set(ylabel="calibration error")
     for ax in axes[0]:
         ax.set(xlabel=r"$\alpha$", xlim=(result.alpha[0], result.alpha[-1]))
-    label = "simulation, ± 2 standard errors"
-    first.errorbar([], [], yerr=[], fmt="o", color=style.BLACK, markersize=3.2, label=label)
+    style.simulation_entry(first)
     style.legend(figure, axes[0], columns=4)
     return figure

@@ -22,6 +22,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, joined, table
 from rmt_alpha.experiments.figures._power_law import PowerLaw, fit_power_law, std_with_stderr
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
@@ -44,7 +46,7 @@ ONE_SIDED = 1.645
 """95 % quantile of the standard normal law."""
 
 
-class Case(NamedTuple):
+class ScaledProblem(NamedTuple):
     """One problem at every size: p = eta n and N = source n."""
 
     label: str
@@ -64,15 +66,15 @@ class Case(NamedTuple):
 
 
 CASES = (
-    Case("well conditioned: $p = n/4$", 0.25, None, {"beta": 0.6, "gamma": 0.3}, 80_000),
-    Case(
+    ScaledProblem("well conditioned: $p = n/4$", 0.25, None, {"beta": 0.6, "gamma": 0.3}, 80_000),
+    ScaledProblem(
         r"near-singular: $p = n$, $\gamma = 0.01$",
         1.0,
         None,
         {"beta": 0.6, "gamma": 0.01, "mu": 2.0, "mu_orth": 2.0},
         28_000,
     ),
-    Case(
+    ScaledProblem(
         "trained source: $N = n/2$, $p = n/4$",
         0.25,
         0.5,
@@ -84,37 +86,25 @@ CASES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
-    """One problem at every size.
+class SizeStudy:
+    """One problem at every size: arrays of shape (n_sizes,), but for ``theory``, which is the same at all.
 
-    Attributes
-    ----------
-    case : Case
-    n : ndarray of shape (n_sizes,)
-    draws : ndarray of shape (n_sizes,)
-        Number of draws of the data.
-    theory : float
-        Predicted accuracy, the same at every size.
-    theory_std : ndarray of shape (n_sizes,)
-        Predicted standard deviation of one draw.
-    mean, mean_stderr : ndarray of shape (n_sizes,)
-        Average simulated accuracy and its standard error.
-    std, std_stderr : ndarray of shape (n_sizes,)
-        Standard deviation of one simulated draw and its standard error.
+    ``theory_std`` and ``std`` are the predicted and the simulated standard deviation of one draw of the data,
+    ``mean`` the average accuracy over ``draws``.
     """
 
-    case: Case
-    n: NDArray[np.float64]
-    draws: NDArray[np.float64]
+    case: ScaledProblem
+    n: FloatArray
+    draws: FloatArray
     theory: float
-    theory_std: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    mean_stderr: NDArray[np.float64]
-    std: NDArray[np.float64]
-    std_stderr: NDArray[np.float64]
+    theory_std: FloatArray
+    mean: FloatArray
+    mean_stderr: FloatArray
+    std: FloatArray
+    std_stderr: FloatArray
 
     @property
-    def bias(self) -> NDArray[np.float64]:
+    def bias(self) -> FloatArray:
         """Average minus theory."""
         return self.mean - self.theory
 
@@ -124,7 +114,7 @@ class Study:
         return np.abs(self.bias) > RESOLVED * self.mean_stderr
 
     @property
-    def bias_bound(self) -> NDArray[np.float64]:
+    def bias_bound(self) -> FloatArray:
         """Upper bound of the absolute bias, at 95 % confidence."""
         return np.abs(self.bias) + ONE_SIDED * self.mean_stderr
 
@@ -138,15 +128,7 @@ class Study:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Convergence:
-    """All numbers: one study per problem, and the power laws fitted to it."""
-
-    studies: tuple[Study, ...]
-    fits: tuple[dict[str, PowerLaw], ...]
-
-
-def study(case: Case, sizes: tuple[int, ...], share: float, seed: int) -> Study:
+def study(case: ScaledProblem, sizes: tuple[int, ...], share: float, seed: int) -> SizeStudy:
     """Simulate one problem at every size, with ``share`` of its draws."""
     rows = []
     for i, n in enumerate(sizes):
@@ -157,50 +139,67 @@ def study(case: Case, sizes: tuple[int, ...], share: float, seed: int) -> Study:
         predicted = problem.curve().accuracy_std(ALPHA)
         rows.append([n, draws, predicted, accuracy.mean(), std / np.sqrt(draws), std, std_stderr])
     n, draws, *columns = np.array(rows, dtype=float).T
-    return Study(case, n, draws, float(case.problem(sizes[0]).curve().accuracy(ALPHA)), *columns)
+    return SizeStudy(case, n, draws, float(case.problem(sizes[0]).curve().accuracy(ALPHA)), *columns)
 
 
-def compute(quick: bool = False, data: Any = None) -> Convergence:
-    """Simulate from n = 40 to n = 10^7 and fit the exponents.
+def compute(quick: bool = False, data: Any = None) -> Numbers:
+    """Simulate from n = 40 to n = 10^7 and fit the exponents: one `SizeStudy` and its fits per problem.
 
-    Parameters
-    ----------
-    quick : bool
-        A twentieth of the draws, and fewer sizes.
-    data
-        Not used: no data files are needed.
+    Quick: a twentieth of the draws, and fewer sizes.
     """
     sizes, share = (QUICK_SIZES, 0.05) if quick else (SIZES, 1.0)
     studies = tuple(study(case, sizes, share, seed) for seed, case in enumerate(CASES))
-    return Convergence(studies, tuple(each.fits() for each in studies))
+    return Numbers(studies=studies, fits=tuple(each.fits() for each in studies))
 
 
-def tables(result: Convergence) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """Bias and spread at every size, and the fitted power laws."""
     points, laws = [], []
     for each, fits in zip(result.studies, result.fits, strict=True):
         name = each.case.label.replace("$", "").replace("\\", "")
-        for i, n in enumerate(each.n):
-            problem = each.case.problem(round(n))
-            samples = "known source" if problem.N is None else problem.N
-            values = [each.draws, each.mean, each.mean_stderr, each.bias]
-            values += [n * each.bias, n * each.mean_stderr, each.resolved.astype(int), each.bias_bound]
-            values += [each.theory_std, each.std, each.std_stderr, each.std / each.theory_std]
-            points.append([name, problem.p, n, samples, ALPHA, each.theory, *(value[i] for value in values)])
+        problems = [each.case.problem(round(n)) for n in each.n]
+        points.append(
+            table(
+                problem=name,
+                p=[problem.p for problem in problems],
+                n=each.n,
+                N=["known source" if each.case.source is None else problem.N for problem in problems],
+                alpha=ALPHA,
+                theory=each.theory,
+                draws=each.draws,
+                simulated=each.mean,
+                standard_error=each.mean_stderr,
+                bias=each.bias,
+                n_times_bias=each.n * each.bias,
+                n_times_standard_error=each.n * each.mean_stderr,
+                bias_resolved=each.resolved.astype(int),
+                bias_upper_bound_95=each.bias_bound,
+                theory_std=each.theory_std,
+                simulated_std=each.std,
+                std_standard_error=each.std_stderr,
+                std_ratio=each.std / each.theory_std,
+            )
+        )
         for quantity, expected in (("bias", -1.0), ("spread", -0.5), ("bias, exponent fixed", -1.0)):
             law = fits[quantity]
             predicted = each.theory_std[0] * np.sqrt(each.n[0]) if quantity == "spread" else "not predicted"
-            laws.append([name, quantity, expected, *law[2:], *law[:2], predicted])
-    header = ["problem", "p", "n", "N", "alpha", "theory", "draws", "simulated", "standard_error", "bias"]
-    header += ["n_times_bias", "n_times_standard_error", "bias_resolved", "bias_upper_bound_95"]
-    header += ["theory_std", "simulated_std", "std_standard_error", "std_ratio"]
-    law_header = ["problem", "quantity", "expected_exponent", "exponent", "exponent_standard_error"]
-    law_header += ["factor", "factor_standard_error", "predicted_factor"]
-    return {"convergence": (header, points), "convergence_exponents": (law_header, laws)}
+            laws.append(
+                table(
+                    problem=name,
+                    quantity=quantity,
+                    expected_exponent=expected,
+                    exponent=law.exponent,
+                    exponent_standard_error=law.exponent_stderr,
+                    factor=law.factor,
+                    factor_standard_error=law.factor_stderr,
+                    predicted_factor=predicted,
+                )
+            )
+    return {"convergence": joined(*points), "convergence_exponents": joined(*laws)}
 
 
 @style.styled
-def draw(result: Convergence) -> Figure:
+def draw(result: Numbers) -> Figure:
     """One column per problem: bias and spread against n, and below the spread relative to its prediction."""
     figure, axes = style.panels(
         len(result.studies), 2, size=(3.4, 2.6), sharex=True, sharey="row", height_ratios=[1.7, 1]
@@ -218,7 +217,7 @@ def draw(result: Convergence) -> Figure:
     return figure
 
 
-def _draw_sizes(ax: Axes, each: Study, fits: dict[str, PowerLaw]) -> None:
+def _draw_sizes(ax: Axes, each: SizeStudy, fits: dict[str, PowerLaw]) -> None:
     """Bias and spread against n, with the fitted exponents as text."""
     found, red = each.resolved, style.VERMILLION
     ax.plot(each.n, each.theory_std, color=style.BLUE, label="spread of one draw: theory")

@@ -9,14 +9,14 @@ scores lie from the prediction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy import stats
 
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
@@ -32,66 +32,26 @@ SEED = 2513
 TEST_POINTS = 8000
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """Scores of test points, and the predicted law.
-
-    Attributes
-    ----------
-    betas, alphas : tuple of float
-    scores : ndarray of shape (n_betas, n_alphas, n_test)
-        Scores of one trained classifier.
-    labels : ndarray of shape (n_test,)
-        +1 or -1, half of each.
-    mean, std, accuracy : ndarray of shape (n_betas, n_alphas)
-        Predicted law of the label times the score.
-    simulated : dict of str to ndarray of shape (n_betas, n_alphas)
-        Averages over draws of the data, "mean", "variance" and "accuracy", and their standard errors with
-        the suffix
-        "_stderr".
-    variance : ndarray of shape (n_betas, n_alphas)
-        Predicted variance.
-    draws : int
-        Number of draws behind ``simulated``.
-    """
-
-    betas: tuple[float, ...]
-    alphas: tuple[float, ...]
-    scores: NDArray[np.float64]
-    labels: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    simulated: dict[str, NDArray[np.float64]]
-    draws: int
-
-    @property
-    def std(self) -> NDArray[np.float64]:
-        """Predicted standard deviation."""
-        return np.sqrt(self.variance)
-
-
 def problem(beta: float) -> TransferProblem:
     """The problem of one row of panels."""
     return TransferProblem(beta=beta, **SETTING)
 
 
-def compute(quick: bool = False, data: Any = None) -> Scores:
+def compute(quick: bool = False, data: Any = None) -> Numbers:
     """Train, score and predict.
 
-    Parameters
-    ----------
-    quick : bool
-        500 draws for the averages instead of 5000; the histograms are the same.
-    data
-        Not used: no data files are needed.
+    ``scores`` of shape (n_betas, n_alphas, n_test) are those of one classifier, ``mean``, ``variance``,
+    ``std`` and ``accuracy`` the predicted law of the label times the score, and ``simulated`` averages over
+    ``draws`` with standard errors under "..._stderr". Quick: 500 draws instead of 5000; the histograms are
+    the same.
     """
     draws, alphas = 500 if quick else 5000, np.array(ALPHAS)
     labels = np.repeat([-1.0, 1.0], TEST_POINTS // 2)
     curves = [problem(beta).curve() for beta in BETAS]
     runs = [simulate(problem(beta), alphas, replicates=draws, rng=(SEED, i)) for i, beta in enumerate(BETAS)]
+    variance = np.array([curve.variance(alphas) for curve in curves])
     names = [name + end for name in ("mean", "variance", "accuracy") for end in ("", "_stderr")]
-    return Scores(
+    return Numbers(
         betas=BETAS,
         alphas=ALPHAS,
         scores=np.array(
@@ -99,16 +59,15 @@ def compute(quick: bool = False, data: Any = None) -> Scores:
         ),
         labels=labels,
         mean=np.array([curve.mean(alphas) for curve in curves]),
-        variance=np.array([curve.variance(alphas) for curve in curves]),
+        variance=variance,
+        std=np.sqrt(variance),
         accuracy=np.array([curve.accuracy(alphas) for curve in curves]),
         simulated={name: np.array([getattr(run, name) for run in runs]) for name in names},
         draws=draws,
     )
 
 
-def trained_scores(
-    setting: TransferProblem, labels: NDArray[np.float64], seed: tuple[int, ...]
-) -> NDArray[np.float64]:
+def trained_scores(setting: TransferProblem, labels: FloatArray, seed: tuple[int, ...]) -> FloatArray:
     """Draw data, train both classifiers, score test points with these labels; shape (n_alphas, n_test).
 
     `rmt_alpha.simulate` draws no test points, because it knows a classifier's accuracy without; a histogram
@@ -121,10 +80,10 @@ def trained_scores(
     source_mean[0] = setting.mu
     target_mean[:2] = setting.along, setting.across
 
-    def sample(mean: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    def sample(mean: FloatArray, y: FloatArray) -> FloatArray:
         return y[:, None] * mean + rng.standard_normal((len(y), len(mean)))
 
-    def train(mean: NDArray[np.float64], count: int, gamma: float, prior: NDArray[np.float64]) -> Any:
+    def train(mean: FloatArray, count: int, gamma: float, prior: FloatArray) -> Any:
         y = np.where(np.arange(count) % 2, 1.0, -1.0)
         x = sample(mean, y)
         gram = x.T @ x / count + gamma * np.eye(len(mean))
@@ -136,28 +95,46 @@ def trained_scores(
     return np.asarray(weights @ sample(target_mean, labels).T)
 
 
-def tables(result: Scores) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """Each panel's measured and predicted moments, and the averages over many draws beside the prediction."""
-    header = ["beta", "alpha", "label", "test_points", "mean", "predicted_mean", "std", "predicted_std"]
-    header += ["accuracy", "predicted_accuracy"]
-    average_header = ["beta", "alpha", "quantity", "theory", "simulated", "standard_error", "draws"]
-    rows: list[list[Any]] = []
-    averages: list[list[Any]] = []
-    for i, beta in enumerate(result.betas):
-        for j, alpha in enumerate(result.alphas):
-            for label in (-1, 1):
-                own = result.scores[i, j, result.labels == label]
-                numbers = [own.mean(), label * result.mean[i, j], own.std(ddof=1), result.std[i, j]]
-                numbers += [(label * own > 0).mean(), result.accuracy[i, j]]
-                rows.append([beta, alpha, label, len(own), *numbers])
-            for name in ("mean", "variance", "accuracy"):
-                found = (result.simulated[name][i, j], result.simulated[f"{name}_stderr"][i, j])
-                averages.append([beta, alpha, name, getattr(result, name)[i, j], *found, result.draws])
-    return {"decision": (header, rows), "decision_average": (average_header, averages)}
+    beta, alpha, label = np.ix_(result.betas, result.alphas, (-1, 1))
+    own = np.stack([result.scores[..., result.labels == sign] for sign in (-1, 1)], axis=2)
+    names = ("mean", "variance", "accuracy")
+    theory, simulated, stderr = (
+        np.stack(values, axis=-1)
+        for values in (
+            [getattr(result, name) for name in names],
+            [result.simulated[name] for name in names],
+            [result.simulated[f"{name}_stderr"] for name in names],
+        )
+    )
+    return {
+        "decision": table(
+            beta=beta,
+            alpha=alpha,
+            label=label,
+            test_points=own.shape[-1],
+            mean=own.mean(axis=-1),
+            predicted_mean=label * result.mean[..., None],
+            std=own.std(axis=-1, ddof=1),
+            predicted_std=result.std[..., None],
+            accuracy=(label[..., None] * own > 0).mean(axis=-1),
+            predicted_accuracy=result.accuracy[..., None],
+        ),
+        "decision_average": table(
+            beta=beta,
+            alpha=alpha,
+            quantity=names,
+            theory=theory,
+            simulated=simulated,
+            standard_error=stderr,
+            draws=result.draws,
+        ),
+    }
 
 
 @style.styled
-def draw(result: Scores) -> Figure:
+def draw(result: Numbers) -> Figure:
     """One row of panels per beta, one column per alpha."""
     figure, axes = style.panels(len(result.alphas), len(result.betas), size=(3.2, 2.4))
     looks = {-1: (style.VERMILLION, "-", "$y = -1$"), 1: (style.BLUE, style.DASHES[1], "$y = +1$")}

@@ -10,13 +10,13 @@ Dimension p = 1000, N = 5000 source samples, source ridge 5, all norms 1, beta =
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
@@ -32,51 +32,12 @@ KINDS = ("zero", "one", "best")
 SEED = 2518
 
 
-@dataclass(frozen=True, eq=False)
-class DoubleDescent:
-    """Predicted and simulated accuracy and risk.
-
-    Attributes
-    ----------
-    gammas : tuple of float
-    samples : ndarray of shape (n_samples,)
-        Numbers of target samples.
-    optimal_alpha, optimal_alpha_risk : ndarray of shape (n_gammas, n_samples)
-        The best alpha for the accuracy and for the risk; 0 where the source has no influence.
-    accuracy, risk : ndarray of shape (n_gammas, 3, n_samples)
-        Predicted at alpha = 0, 1 and the best alpha for that quantity.
-    points : ndarray of shape (n_points,)
-    simulated_accuracy, accuracy_stderr : ndarray of shape (n_gammas, 3, n_points)
-        Average over the draws and its standard error, nan where it was not simulated: at n = p without ridge.
-    simulated_risk, risk_stderr : ndarray of shape (n_gammas, 3, n_points)
-    accuracy_there, risk_there : ndarray of shape (n_gammas, 3, n_points)
-        The predictions at ``points``, nan where there is no simulation.
-    draws : int
-        Number of draws per point.
-    """
-
-    gammas: tuple[float, ...]
-    samples: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    optimal_alpha_risk: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    risk: NDArray[np.float64]
-    points: NDArray[np.float64]
-    simulated_accuracy: NDArray[np.float64]
-    accuracy_stderr: NDArray[np.float64]
-    simulated_risk: NDArray[np.float64]
-    risk_stderr: NDArray[np.float64]
-    accuracy_there: NDArray[np.float64]
-    risk_there: NDArray[np.float64]
-    draws: int
-
-
 def problem(gamma: Any, n: Any) -> TransferProblem:
     """The problem of one point, or of arrays of points."""
     return TransferProblem(gamma=gamma, n=n, **SETTING)
 
 
-def predict(gamma: float, n: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+def predict(gamma: float, n: FloatArray) -> tuple[FloatArray, ...]:
     """Both best alphas, shape (2, n_samples), and accuracy and risk at alpha = 0, 1, best, (3, n_samples)."""
     curve = problem(gamma, n).curve()
     alphas = np.array([curve.optimal_alpha(), curve.optimal_alpha("risk")])
@@ -89,15 +50,12 @@ def predict(gamma: float, n: NDArray[np.float64]) -> tuple[NDArray[np.float64], 
     return alphas, accuracy, risk
 
 
-def compute(quick: bool = False, data: Any = None) -> DoubleDescent:
+def compute(quick: bool = False, data: Any = None) -> Numbers:
     """Evaluate the formulas and simulate.
 
-    Parameters
-    ----------
-    quick : bool
-        400 draws for each point instead of 4000.
-    data
-        Not used: no data files are needed.
+    ``accuracy`` and ``risk`` of shape (n_gammas, 3, n_samples) are at alpha = 0, 1 and the best alpha for
+    that quantity, which is 0 where the source has no influence; simulated values and the theory there are nan
+    at n = p without ridge, which was not simulated. Quick: 400 draws for each point instead of 4000.
     """
     draws = 400 if quick else 4000
     p = SETTING["p"]
@@ -119,7 +77,7 @@ def compute(quick: bool = False, data: Any = None) -> DoubleDescent:
                 theory[k, i, :, j] = (accuracy, risk)[k][:, 0]
     lines = [predict(gamma, samples) for gamma in GAMMAS]
     best = np.array([alphas for alphas, _, _ in lines])
-    return DoubleDescent(
+    return Numbers(
         gammas=GAMMAS,
         samples=samples,
         optimal_alpha=best[:, 0],
@@ -137,34 +95,40 @@ def compute(quick: bool = False, data: Any = None) -> DoubleDescent:
     )
 
 
-def tables(result: DoubleDescent) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, and the simulated points beside the theory."""
-    curves, points = [], []
-    for i, gamma in enumerate(result.gammas):
-        columns = [result.samples, result.optimal_alpha[i], result.optimal_alpha_risk[i]]
-        columns += [*result.accuracy[i], *result.risk[i]]
-        curves += [[gamma, *values] for values in zip(*columns, strict=True)]
-        for k, alpha in enumerate(("0", "1", "best")):
-            there = (
-                result.points,
-                result.accuracy_there[i, k],
-                result.simulated_accuracy[i, k],
-                result.accuracy_stderr[i, k],
-                result.risk_there[i, k],
-                result.simulated_risk[i, k],
-                result.risk_stderr[i, k],
-            )
-            rows = [[gamma, alpha, *row, result.draws] for row in zip(*there, strict=True)]
-            points += [row for row in rows if np.isfinite(row[3])]
-    header = ["gamma", "n", "optimal_alpha", "optimal_alpha_risk"]
-    header += [f"{quantity}_{alpha}" for quantity in ("accuracy", "risk") for alpha in ("0", "1", "optimal")]
-    point_header = ["gamma", "alpha", "n", "accuracy_theory", "accuracy_simulated", "accuracy_standard_error"]
-    point_header += ["risk_theory", "risk_simulated", "risk_standard_error", "draws"]
-    return {"double_descent": (header, curves), "double_descent_simulated": (point_header, points)}
+    gamma, alpha, n = np.ix_(result.gammas, ("0", "1", "best"), result.points)
+    lines = {"accuracy": result.accuracy, "risk": result.risk}
+    header, rows = table(
+        gamma=gamma,
+        alpha=alpha,
+        n=n,
+        **beside_theory(
+            ("accuracy", "risk"),
+            [result.accuracy_there, result.risk_there],
+            [result.simulated_accuracy, result.simulated_risk],
+            [result.accuracy_stderr, result.risk_stderr],
+        ),
+        draws=result.draws,
+    )
+    return {
+        "double_descent": table(
+            gamma=gamma[..., 0],
+            n=result.samples,
+            optimal_alpha=result.optimal_alpha,
+            optimal_alpha_risk=result.optimal_alpha_risk,
+            **{
+                f"{quantity}_{name}": values[:, k]
+                for quantity, values in lines.items()
+                for k, name in enumerate(("0", "1", "optimal"))
+            },
+        ),
+        "double_descent_simulated": (header, [row for row in rows if np.isfinite(row[3])]),
+    }
 
 
 @style.styled
-def draw(result: DoubleDescent) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Accuracy above, risk below; one column per ridge."""
     figure, axes = style.panels(len(result.gammas), 2, size=(3.1, 2.5), sharex=True, sharey="row")
     ratio, there = (values / SETTING["p"] for values in (result.samples, result.points))
@@ -188,8 +152,6 @@ def draw(result: DoubleDescent) -> Figure:
             ax.axvline(1.0, color=style.GREY, linewidth=0.8, linestyle=":", zorder=1)
     axes[0, 0].set(ylabel="test accuracy", xscale="log", ylim=(0.49, 0.85))
     axes[1, 0].set(ylabel="test risk", yscale="log", ylim=(0.4, 60))
-    axes[0, 0].errorbar(
-        [], [], yerr=[], fmt="o", color=style.BLACK, markersize=2.8, label="simulation, ± 2 standard errors"
-    )
+    style.simulation_entry(axes[0, 0], markersize=2.8)
     style.legend(figure, axes[0], columns=4)
     return figure

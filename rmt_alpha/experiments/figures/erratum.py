@@ -9,16 +9,18 @@ Where the reference's "variance" is negative it predicts nothing, and the curves
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from rmt_alpha.experiments.figures._formulas import COLUMNS, Comparison, Simulated, compare, row, run
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, joined, table
+from rmt_alpha.experiments.figures._optimum import simulated_optimum
 from rmt_alpha.experiments.reference_formula import reference_curve
 from rmt_alpha.plotting import style
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.simulation import simulate
 
 NAME = "erratum"
 TITLE = "The error in the reference implementation: its formula, the right one, and simulation."
@@ -55,59 +57,73 @@ SHOWN = (-4.0, 6.0)
 """Range of the axis of alpha*: the reference's values leave it where they have a pole."""
 
 
-@dataclass(frozen=True, eq=False)
-class Erratum:
-    """All numbers.
+def compare(values: dict[str, Any]) -> Numbers:
+    """Both formulas for arrays of problems; ``got`` is the right accuracy at either formula's alpha*."""
+    reference, right = reference_curve(**values), TransferProblem(**values).curve()
+    alpha, best = reference.optimal_alpha(), right.optimal_alpha()
+    return Numbers(
+        reference_norm2=reference.source_norm2,
+        reference_1=reference.accuracy(1.0),
+        right_1=right.accuracy(1.0),
+        reference_alpha=alpha,
+        right_alpha=best,
+        got_reference=right.accuracy(alpha),
+        got_right=right.accuracy(best),
+    )
 
-    Attributes
-    ----------
-    ratios : ndarray of shape (n_ratios,)
-        N/p of the curves.
-    curves : tuple of Comparison
-        One per setting, over ``ratios``.
-    points : ndarray of shape (n_points,)
-        N/p of the simulated points.
-    at_points : tuple of Comparison
-    simulated : tuple of Simulated
-        One per setting, over ``points``.
-    cases : Comparison
-    cases_simulated : Simulated
-        The table.
-    reference_3 : ndarray of shape (n_cases,)
-        The reference's accuracy at alpha = 3.
-    draws : int
+
+def run(problems: list[dict[str, float]], draws: int, seed: tuple[int, ...]) -> Numbers:
+    """Train classifiers for every problem: pairs of value and standard error in the last axis.
+
+    ``alpha``, the one of highest average accuracy, is nan where the simulation cannot tell.
     """
+    rows = []
+    both = compare({key: np.array([values[key] for values in problems]) for key in problems[0]})
+    for i, values in enumerate(problems):
+        alphas = [1.0, both.reference_alpha[i], both.right_alpha[i]]
+        found = simulate(TransferProblem(**values), alphas, replicates=draws, rng=(*seed, i))
+        pairs = np.transpose([found.accuracy, found.accuracy_stderr])
+        rows.append([*pairs, simulated_optimum(found.draws)])
+    at_1, at_reference, at_right, alpha = np.array(rows).swapaxes(0, 1)
+    return Numbers(at_1=at_1, at_reference=at_reference, at_right=at_right, alpha=alpha)
 
-    ratios: NDArray[np.float64]
-    curves: tuple[Comparison, ...]
-    points: NDArray[np.float64]
-    at_points: tuple[Comparison, ...]
-    simulated: tuple[Simulated, ...]
-    cases: Comparison
-    cases_simulated: Simulated
-    reference_3: NDArray[np.float64]
-    draws: int
+
+def columns(theory: Numbers, found: Numbers) -> dict[str, FloatArray]:
+    """Everything about some problems, as columns of a table."""
+    return {
+        "reference_source_norm2": theory.reference_norm2,
+        "simulated_accuracy_1": found.at_1[:, 0],
+        "standard_error_accuracy_1": found.at_1[:, 1],
+        "reference_accuracy_1": theory.reference_1,
+        "right_accuracy_1": theory.right_1,
+        "simulated_alpha": found.alpha[:, 0],
+        "standard_error_alpha": found.alpha[:, 1],
+        "reference_alpha": theory.reference_alpha,
+        "right_alpha": theory.right_alpha,
+        "simulated_at_reference_alpha": found.at_reference[:, 0],
+        "standard_error_at_reference_alpha": found.at_reference[:, 1],
+        "right_formula_at_reference_alpha": theory.got_reference,
+        "simulated_at_right_alpha": found.at_right[:, 0],
+        "standard_error_at_right_alpha": found.at_right[:, 1],
+        "right_formula_at_right_alpha": theory.got_right,
+    }
 
 
-def compute(quick: bool = False, data: Any = None) -> Erratum:
-    """Evaluate both formulas and simulate.
+def compute(quick: bool = False, data: Any = None) -> Numbers:
+    """Both formulas over N/p (``curves``) and at ``points``, and simulations there, one entry per setting.
 
-    Parameters
-    ----------
-    quick : bool
-        100 draws for each point instead of 1000.
-    data
-        Not used: no data files are needed.
+    The table's ``cases`` have ten times as many draws; ``reference_3`` is the reference's accuracy at alpha =
+    3. Quick: 100 draws for each point instead of 1000.
     """
     draws = 100 if quick else 1000
     ratios, points = np.logspace(np.log10(0.5), np.log10(50), 201), np.array(RATIOS)
     size = {"p": P, "n": N_TARGET}
 
-    def over(grid: NDArray[np.float64]) -> tuple[Comparison, ...]:
+    def over(grid: FloatArray) -> tuple[Numbers, ...]:
         return tuple(compare({**size, "N": P * grid, **setting}) for setting in SETTINGS)
 
     reference_3 = [reference_curve(**case).accuracy(3.0) for case in CASES]
-    return Erratum(
+    return Numbers(
         ratios=ratios,
         curves=over(ratios),
         points=points,
@@ -123,46 +139,41 @@ def compute(quick: bool = False, data: Any = None) -> Erratum:
     )
 
 
-def tables(result: Erratum) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """Single cases, the simulated points of the figure, and its curves; nan where a formula gives nothing."""
-    keys = ["N", "n", "p", "mu", "mu_orth", "beta", "gamma_source", "gamma"]
-    cases = [
-        [
-            *(case[key] for key in keys),
-            10 * result.draws,
-            *row(result.cases, result.cases_simulated, i),
-            result.reference_3[i],
-        ]
-        for i, case in enumerate(CASES)
-    ]
-    points = [
-        [
-            *({"N": P * ratio, "n": N_TARGET, "p": P, **setting}[key] for key in keys),
-            result.draws,
-            *row(result.at_points[k], result.simulated[k], i),
-        ]
-        for k, setting in enumerate(SETTINGS)
-        for i, ratio in enumerate(result.points)
-    ]
-    curve_names = ("reference_1", "right_1", "reference_alpha", "right_alpha", "got_reference", "got_right")
-    curves = [
-        [setting["beta"], setting["mu"], setting["gamma_source"], setting["gamma"], ratio]
-        + [getattr(result.curves[k], name)[i] for name in curve_names]
-        for k, setting in enumerate(SETTINGS)
-        for i, ratio in enumerate(result.ratios)
-    ]
-    curve_header = ["beta", "mu", "gamma_source", "gamma", "N_over_p", "reference_accuracy_1"]
-    curve_header += ["right_accuracy_1", "reference_alpha", "right_alpha"]
-    curve_header += ["right_formula_at_reference_alpha", "right_formula_at_right_alpha"]
+    keys = ("N", "n", "p", "mu", "mu_orth", "beta", "gamma_source", "gamma")
+    points, curves = [], []
+    for k, setting in enumerate(SETTINGS):
+        values = {"N": P * result.points, "n": N_TARGET, "p": P, **setting}
+        found = columns(result.at_points[k], result.simulated[k])
+        points.append(table(**{key: values[key] for key in keys}, draws=result.draws, **found))
+        curve = result.curves[k]
+        curves.append(
+            table(
+                **{key: setting[key] for key in ("beta", "mu", "gamma_source", "gamma")},
+                N_over_p=result.ratios,
+                reference_accuracy_1=curve.reference_1,
+                right_accuracy_1=curve.right_1,
+                reference_alpha=curve.reference_alpha,
+                right_alpha=curve.right_alpha,
+                right_formula_at_reference_alpha=curve.got_reference,
+                right_formula_at_right_alpha=curve.got_right,
+            )
+        )
     return {
-        "erratum": ([*keys, "draws", *COLUMNS, "reference_accuracy_3"], cases),
-        "erratum_points": ([*keys, "draws", *COLUMNS], points),
-        "erratum_curves": (curve_header, curves),
+        "erratum": table(
+            **{key: [case[key] for case in CASES] for key in keys},
+            draws=10 * result.draws,
+            **columns(result.cases, result.cases_simulated),
+            reference_accuracy_3=result.reference_3,
+        ),
+        "erratum_points": joined(*points),
+        "erratum_curves": joined(*curves),
     }
 
 
 @style.styled
-def draw(result: Erratum) -> Figure:
+def draw(result: Numbers) -> Figure:
     """One row per setting: accuracy at alpha = 1, alpha*, and the accuracy that either alpha* gets."""
     figure, axes = style.panels(3, len(SETTINGS), size=(3.3, 2.35), sharex=True)
     wrong: dict[str, Any] = {"color": style.VERMILLION, "linestyle": style.DASHES[1], "zorder": 3}
@@ -199,9 +210,7 @@ def draw(result: Erratum) -> Figure:
     return figure
 
 
-def _cut_at_poles(
-    values: NDArray[np.float64], alpha: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
+def _cut_at_poles(values: FloatArray, alpha: FloatArray | None = None) -> FloatArray:
     """``values`` with a gap wherever alpha* jumps through infinity: no line joins the two sides."""
     alpha = values if alpha is None else alpha
     jumps = np.flatnonzero((alpha[1:] * alpha[:-1] < 0) & (np.abs(np.diff(alpha)) > SHOWN[1] - SHOWN[0]))

@@ -12,14 +12,14 @@ with cosine 0.7 to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from rmt_alpha.experiments.figures._mixture_optimum import simulated_mixture_optimum
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, table
+from rmt_alpha.experiments.figures._optimum import simulated_mixture_optimum
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -35,7 +35,7 @@ SEED = 2522
 KINDS = ("zero", "one", "best")
 
 
-class Setting(NamedTuple):
+class NoisySetting(NamedTuple):
     """One line of the upper panels."""
 
     label: str
@@ -43,6 +43,12 @@ class Setting(NamedTuple):
     gamma: float
     intercept: bool
     one_sided: bool = False
+
+    @property
+    def varied(self) -> str:
+        """What x is."""
+        noise = "label noise in one class" if self.one_sided else "label noise in both classes"
+        return "share of class +1" if self.panel == 0 else noise
 
     def problem(self, x: float) -> FineTuning:
         """The problem with share x of the larger class (panel 0), or label noise x (panel 1)."""
@@ -53,74 +59,34 @@ class Setting(NamedTuple):
         return FineTuning(target, source, SAMPLES, self.gamma, intercept=self.intercept, label_noise=noise)
 
 
-TARGET = np.full(P, LENGTH / np.sqrt(P))
-ACROSS = np.where(np.arange(P) % 2, -1.0, 1.0) / np.sqrt(P)
-SOURCE = SOURCE_LENGTH * (COSINE * TARGET / LENGTH + np.sqrt(1 - COSINE**2) * ACROSS)
+TARGET, SOURCE = mean_and_source(P, LENGTH, COSINE, SOURCE_LENGTH)
 
 SETTINGS = (
-    Setting(r"intercept, $\gamma = 0.1$", 0, 0.1, True),
-    Setting(r"intercept, $\gamma = 2$", 0, 2.0, True),
-    Setting(r"no intercept, $\gamma = 0.1$", 0, 0.1, False),
-    Setting("both classes", 1, 0.1, True),
-    Setting("one class, intercept", 1, 0.1, True, one_sided=True),
-    Setting("one class, no intercept", 1, 0.1, False, one_sided=True),
+    NoisySetting(r"intercept, $\gamma = 0.1$", 0, 0.1, True),
+    NoisySetting(r"intercept, $\gamma = 2$", 0, 2.0, True),
+    NoisySetting(r"no intercept, $\gamma = 0.1$", 0, 0.1, False),
+    NoisySetting("both classes", 1, 0.1, True),
+    NoisySetting("one class, intercept", 1, 0.1, True, one_sided=True),
+    NoisySetting("one class, no intercept", 1, 0.1, False, one_sided=True),
 )
 SHOWN = (0, 3)
 """The settings whose accuracies are shown below."""
 SHARES, NOISES = (0.5, 0.65, 0.8, 0.9), (0.0, 0.1, 0.2, 0.3)
 
 
-@dataclass(frozen=True, eq=False)
-class ImbalanceNoise:
-    """The best alpha, and accuracies.
-
-    Attributes
-    ----------
-    settings : tuple of Setting
-    x : ndarray of shape (n_settings, n_x)
-        Share of the larger class, or label noise.
-    optimal_alpha : ndarray of shape (n_settings, n_x)
-    accuracy : ndarray of shape (n_settings, 3, n_x)
-        At alpha = 0, 1 and alpha*.
-    class_accuracy : ndarray of shape (n_settings, 2, n_x)
-        Of the first and the second class, at alpha*.
-    points : ndarray of shape (n_settings, n_points)
-    simulated_alpha, alpha_stderr, alpha_theory : ndarray of shape (n_settings, n_points)
-    simulated, stderr, theory_there : ndarray of shape (n_settings, 3, n_points)
-    draws : int
-    """
-
-    settings: tuple[Setting, ...]
-    x: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    class_accuracy: NDArray[np.float64]
-    points: NDArray[np.float64]
-    simulated_alpha: NDArray[np.float64]
-    alpha_stderr: NDArray[np.float64]
-    alpha_theory: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    theory_there: NDArray[np.float64]
-    draws: int
-
-
-def predict(problem: FineTuning) -> NDArray[np.float64]:
+def predict(problem: FineTuning) -> FloatArray:
     """alpha*, accuracy at 0, 1 and alpha*, and the accuracy of both classes at alpha*."""
     curve = problem.curve()
     best = curve.optimal_alpha()
     return np.array([best, *curve.accuracy(np.array([0.0, 1.0, best])), *curve.class_accuracy(best)])
 
 
-def compute(quick: bool = False, data: Any = None) -> ImbalanceNoise:
+def compute(quick: bool = False, data: Any = None) -> Numbers:
     """Evaluate the formulas and simulate.
 
-    Parameters
-    ----------
-    quick : bool
-        300 draws for each point instead of 2000, and coarser curves.
-    data
-        Not used: no data files are needed.
+    Arrays have shape (n_settings, n_x), with x the share of the larger class or the label noise; ``accuracy``
+    of shape (n_settings, 3, n_x) is at alpha = 0, 1 and alpha*, ``class_accuracy`` at alpha*. Quick: 300
+    draws for each point instead of 2000, and coarser curves.
     """
     draws = 300 if quick else 2000
     size = 19 if quick else 37
@@ -136,7 +102,7 @@ def compute(quick: bool = False, data: Any = None) -> ImbalanceNoise:
             run = simulate(setting.problem(value), [0, 1, best], replicates=draws, rng=(SEED, i, j))
             optima[:, i, j] = simulated_mixture_optimum(run.draws, best)
             runs[:, i, :, j] = run.accuracy, run.accuracy_stderr
-    return ImbalanceNoise(
+    return Numbers(
         settings=SETTINGS,
         x=x,
         optimal_alpha=lines[..., 0],
@@ -153,34 +119,40 @@ def compute(quick: bool = False, data: Any = None) -> ImbalanceNoise:
     )
 
 
-def tables(result: ImbalanceNoise) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, and the simulated points beside the theory."""
-    curves, points = [], []
-    for i, setting in enumerate(result.settings):
-        noise = "label noise in one class" if setting.one_sided else "label noise in both classes"
-        varied = "share of class +1" if setting.panel == 0 else noise
-        label = [varied, setting.gamma, "yes" if setting.intercept else "no"]
-        columns = (result.x[i], result.optimal_alpha[i], *result.accuracy[i], *result.class_accuracy[i])
-        curves += [[*label, *row] for row in zip(*columns, strict=True)]
-        for j, value in enumerate(result.points[i]):
-            alphas = (result.alpha_theory, result.simulated_alpha, result.alpha_stderr)
-            row = [*label, value, *(values[i, j] for values in alphas)]
-            for k in range(3):
-                row += [values[i, k, j] for values in (result.theory_there, result.simulated, result.stderr)]
-            points.append([*row, result.draws])
-    first = ["varied", "gamma", "intercept", "value"]
-    header = [*first, "optimal_alpha", "accuracy_0", "accuracy_1", "accuracy_optimal"]
-    point_header = [*first, "alpha_theory", "alpha_simulated", "alpha_standard_error"]
-    for alpha in ("0", "1", "optimal"):
-        point_header += [f"accuracy_{alpha}_{kind}" for kind in ("theory", "simulated", "standard_error")]
+    first = {
+        "varied": [setting.varied for setting in SETTINGS],
+        "gamma": [setting.gamma for setting in SETTINGS],
+        "intercept": ["yes" if setting.intercept else "no" for setting in SETTINGS],
+    }
+    labels = {name: np.array(values)[:, None] for name, values in first.items()}
+    accuracies = ("accuracy_0", "accuracy_1", "accuracy_optimal")
     return {
-        "imbalance_noise": ([*header, "accuracy_of_class_-1", "accuracy_of_class_+1"], curves),
-        "imbalance_noise_simulated": ([*point_header, "draws"], points),
+        "imbalance_noise": table(
+            **labels,
+            value=result.x,
+            optimal_alpha=result.optimal_alpha,
+            **{name: result.accuracy[:, k] for k, name in enumerate(accuracies)},
+            **{
+                f"accuracy_of_class_{sign}": result.class_accuracy[:, k]
+                for k, sign in enumerate(("-1", "+1"))
+            },
+        ),
+        "imbalance_noise_simulated": table(
+            **labels,
+            value=result.points,
+            alpha_theory=result.alpha_theory,
+            alpha_simulated=result.simulated_alpha,
+            alpha_standard_error=result.alpha_stderr,
+            **beside_theory(accuracies, result.theory_there, result.simulated, result.stderr, axis=1),
+            draws=result.draws,
+        ),
     }
 
 
 @style.styled
-def draw(result: ImbalanceNoise) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Above the best alpha, below the accuracies; imbalance on the left, label noise on the right."""
     figure, axes = style.panels(2, 2, size=(4.1, 2.7), sharex="col")
     colors = (style.BLUE, style.PURPLE, style.GREY)
@@ -219,7 +191,6 @@ def draw(result: ImbalanceNoise) -> Figure:
     right.set(xlabel="fraction of wrong labels")
     for ax in axes[0]:
         ax.legend(handlelength=3)
-    label = "simulation, ± 2 standard errors"
-    left.errorbar([], [], yerr=[], fmt="o", color=style.BLACK, markersize=3.2, label=label)
+    style.simulation_entry(left)
     style.legend(figure, axes[1], columns=3)
     return figure

@@ -7,13 +7,12 @@ difference is the scale of alpha.  p = 200, n = 160, a fixed source with cosine 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -32,9 +31,7 @@ SEED = 2531
 
 def problem(case: int, loss: str, gamma: float) -> FineTuning:
     """One problem; ``case`` is an index of `CASES`."""
-    mean = np.full(P, LENGTH / np.sqrt(P))
-    across = np.where(np.arange(P) % 2, -1.0, 1.0) / np.sqrt(P)
-    weights = SOURCE_LENGTH * (COSINE * mean / LENGTH + np.sqrt(1 - COSINE**2) * across)
+    mean, weights = mean_and_source(P, LENGTH, COSINE, SOURCE_LENGTH)
     if case == 0:
         target = GaussianMixture.symmetric(mean)
         return FineTuning(target, FixedSource(weights), SAMPLES, gamma, loss=loss)
@@ -45,41 +42,12 @@ def problem(case: int, loss: str, gamma: float) -> FineTuning:
     return FineTuning(target, source, SAMPLES, gamma, intercept=True, label_noise=0.15, loss=loss)
 
 
-@dataclass(frozen=True, eq=False)
-class Losses:
-    """Best alpha and accuracies.
-
-    Attributes
-    ----------
-    gamma : ndarray of shape (g,)
-    optimal_alpha, best, plain : ndarray of shape (cases, losses, g)
-        alpha*, accuracy there and at alpha = 1.
-    points : ndarray of shape (m,)
-        Ridges that were simulated, at alpha* and 1.
-    theory, simulated, stderr : ndarray of shape (cases, losses, m, 2)
-    draws : int
-    """
-
-    gamma: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    best: NDArray[np.float64]
-    plain: NDArray[np.float64]
-    points: NDArray[np.float64]
-    theory: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    draws: int
-
-
-def compute(quick: bool = False, data: Any = None) -> Losses:
+def compute(quick: bool = False, data: Any = None) -> Numbers:
     """Solve and simulate.
 
-    Parameters
-    ----------
-    quick : bool
-        3 ridges instead of 13, and 4 draws at one of them instead of 100 at three.
-    data
-        Not used: no data files are needed.
+    Curves have shape (n_cases, n_losses, n_gammas): alpha*, the accuracy there (``best``) and at alpha = 1
+    (``plain``); simulated values have these two in the last axis. Quick: 3 ridges instead of 13, and 4 draws
+    at one of them instead of 100 at three.
     """
     gamma = np.geomspace(0.01, 10.0, 3 if quick else 13)
     points, draws = gamma[1:2] if quick else gamma[[4, 7, 10]], 4 if quick else 100
@@ -100,33 +68,41 @@ def compute(quick: bool = False, data: Any = None) -> Losses:
             run = simulate(problem(case, LOSSES[k], value), at, replicates=draws, rng=(SEED, case, k, j))
             simulated[case, k, j], stderr[case, k, j] = run.accuracy, run.accuracy_stderr
     best_alpha, best_accuracy, plain = np.moveaxis(lines, 2, 0)
-    return Losses(gamma, best_alpha, best_accuracy, plain, points, theory, simulated, stderr, draws)
+    return Numbers(
+        gamma=gamma,
+        optimal_alpha=best_alpha,
+        best=best_accuracy,
+        plain=plain,
+        points=points,
+        theory=theory,
+        simulated=simulated,
+        stderr=stderr,
+        draws=draws,
+    )
 
 
-def tables(result: Losses) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, and the simulated points beside the theory."""
-    curves, points = [], []
-    for case, k in np.ndindex(len(CASES), len(LOSSES)):
-        label = [CASES[case], LOSSES[k]]
-        columns = (result.gamma, result.optimal_alpha[case, k], result.best[case, k], result.plain[case, k])
-        curves += [[*label, *row] for row in zip(*columns, strict=True)]
-        for j, gamma in enumerate(result.points):
-            row = [*label, gamma]
-            for a in range(2):
-                row += [values[case, k, j, a] for values in (result.theory, result.simulated, result.stderr)]
-            points.append([*row, result.draws])
-    header = ["features", "loss", "gamma"]
-    point_header = [*header]
-    for alpha in ("optimal", "1"):
-        point_header += [f"accuracy_{alpha}_{kind}" for kind in ("theory", "simulated", "standard_error")]
+    features, loss, gamma = np.ix_(CASES, LOSSES, result.gamma)
+    names = ("accuracy_optimal", "accuracy_1")
+    simulated = beside_theory(names, result.theory, result.simulated, result.stderr, axis=-1)
     return {
-        "losses": ([*header, "optimal_alpha", "accuracy_optimal", "accuracy_1"], curves),
-        "losses_simulated": ([*point_header, "draws"], points),
+        "losses": table(
+            features=features,
+            loss=loss,
+            gamma=gamma,
+            optimal_alpha=result.optimal_alpha,
+            accuracy_optimal=result.best,
+            accuracy_1=result.plain,
+        ),
+        "losses_simulated": table(
+            features=features, loss=loss, gamma=result.points, **simulated, draws=result.draws
+        ),
     }
 
 
 @style.styled
-def draw(result: Losses) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Accuracy at alpha*, alpha*, and the gain over alpha = 1; a column for each kind of features."""
     figure, axes = style.panels(2, 3, size=(3.7, 2.2), sharex=True, sharey="row")
     for case, k in np.ndindex(len(CASES), len(LOSSES)):
@@ -148,7 +124,6 @@ def draw(result: Losses) -> Figure:
     axes[0, 0].set(ylabel=r"accuracy at $\alpha^*$")
     axes[1, 0].set(ylabel=r"best alpha $\alpha^*$")
     axes[2, 0].set(ylabel=r"gain over $\alpha = 1$")
-    label = "simulation, ± 2 standard errors"
-    axes[0, 0].errorbar([], [], yerr=[], fmt="o", color=style.BLACK, markersize=3.2, label=label)
+    style.simulation_entry(axes[0, 0])
     style.legend(figure, axes[0], columns=4)
     return figure

@@ -12,17 +12,16 @@ Two sources in dimension p = 400: a well-trained one (N = 4000, source ridge 1) 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy import optimize
 
 from rmt_alpha._core.statistics import mean_and_error
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, or_word, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
@@ -32,7 +31,7 @@ TITLE = "The phase diagram of negative transfer: where alpha = 1 beats alpha = 0
 NEEDS_DATA = False
 
 
-class Source(NamedTuple):
+class SourceTraining(NamedTuple):
     """One column of the figure."""
 
     label: str
@@ -40,8 +39,8 @@ class Source(NamedTuple):
 
 
 SOURCES = (
-    Source(r"well-trained source, $N = 10\,p$", {"N": 4000, "gamma_source": 1.0}),
-    Source(r"overfitted source, $N = 1.2\,p$", {"N": 480, "gamma_source": 0.01}),
+    SourceTraining(r"well-trained source, $N = 10\,p$", {"N": 4000, "gamma_source": 1.0}),
+    SourceTraining(r"overfitted source, $N = 1.2\,p$", {"N": 480, "gamma_source": 0.01}),
 )
 SETTING = {"p": 400, "gamma": 0.3}
 SLICES = (40, 400, 2000)
@@ -62,59 +61,18 @@ NOTES = (
 """Where the regions get their names: beta, n/p, text."""
 
 
-@dataclass(frozen=True, eq=False)
-class NegativeTransfer:
-    """The maps, the borders, and curves with simulation.
-
-    Attributes
-    ----------
-    sources : tuple of str
-    betas : ndarray of shape (n_betas,)
-    samples : ndarray of shape (n_samples,)
-    gain, optimal_alpha, upper_end : ndarray of shape (n_sources, n_samples, n_betas)
-        accuracy(1) - accuracy(0), alpha*, and the upper end of the interval of alphas that beat 0.
-    best_border, harm_border : ndarray of shape (n_sources, n_samples)
-        The alignments where alpha* = 1, and where that upper end is 1; nan where there is none in (0, 1).
-    slices : tuple of int
-        Target samples of the simulations.
-    points : ndarray of shape (n_points,)
-        Alignments of the simulations.
-    sliced : ndarray of shape (n_sources, n_slices, n_betas)
-        The gain at the samples of ``slices``.
-    simulated, stderr, theory_there : ndarray of shape (n_sources, n_slices, n_points)
-        Gain, averaged over draws (both classifiers trained on the same data), its standard error, and theory.
-    draws : int
-    """
-
-    sources: tuple[str, ...]
-    betas: NDArray[np.float64]
-    samples: NDArray[np.float64]
-    gain: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    upper_end: NDArray[np.float64]
-    best_border: NDArray[np.float64]
-    harm_border: NDArray[np.float64]
-    slices: tuple[int, ...]
-    points: NDArray[np.float64]
-    sliced: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    theory_there: NDArray[np.float64]
-    draws: int
-
-
-def problem(beta: Any, n: Any, source: Source) -> TransferProblem:
+def problem(beta: Any, n: Any, source: SourceTraining) -> TransferProblem:
     """The problem of one point, or of arrays of points."""
     return TransferProblem(beta=beta, n=n, **SETTING, **source.fields)
 
 
-def predicted_gain(beta: Any, n: Any, source: Source) -> Any:
+def predicted_gain(beta: Any, n: Any, source: SourceTraining) -> Any:
     """Accuracy at alpha = 1 minus accuracy at alpha = 0."""
     curve = problem(beta, n, source).curve()
     return curve.accuracy(1.0) - curve.accuracy(0.0)
 
 
-def _above_one(beta: Any, n: Any, source: Source) -> Any:
+def _above_one(beta: Any, n: Any, source: SourceTraining) -> Any:
     return problem(beta, n, source).curve().optimal_alpha() - 1
 
 
@@ -129,15 +87,14 @@ def border(excess: Callable[[Any], Any]) -> float:
     return float(optimize.brentq(excess, grid[first], grid[first + 1], xtol=1e-13))
 
 
-def compute(quick: bool = False, data: Any = None) -> NegativeTransfer:
+def compute(quick: bool = False, data: Any = None) -> Numbers:
     """Evaluate the formulas on a grid, find the borders, and simulate along three lines.
 
-    Parameters
-    ----------
-    quick : bool
-        400 draws for each point instead of 4000, and a coarser map.
-    data
-        Not used: no data files are needed.
+    Maps have shape (n_sources, n_samples, n_betas): ``gain`` is accuracy(1) - accuracy(0), ``upper_end`` that
+    of the interval of alphas that beat 0. ``best_border`` is the alignment where alpha* = 1, ``harm_border``
+    where that upper end is 1; nan where there is none in (0, 1). A simulated gain is an average over draws,
+    both classifiers trained on the same data. Quick: 400 draws for each point instead of 4000, and a coarser
+    map.
     """
     draws, size = (400, 41) if quick else (4000, 81)
     betas, samples = np.linspace(-1, 1, 2 * size + 1), SETTING["p"] * np.logspace(-1.5, 1, size)
@@ -155,7 +112,7 @@ def compute(quick: bool = False, data: Any = None) -> NegativeTransfer:
             borders[0, i, j] = border(partial(_above_one, n=n, source=source))
             borders[1, i, j] = border(partial(predicted_gain, n=n, source=source))
     lines = np.array(SLICES, float)[:, None]
-    return NegativeTransfer(
+    return Numbers(
         sources=tuple(source.label for source in SOURCES),
         betas=betas,
         samples=samples,
@@ -174,34 +131,41 @@ def compute(quick: bool = False, data: Any = None) -> NegativeTransfer:
     )
 
 
-def tables(result: NegativeTransfer) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The maps, one row per pixel; the borders; and the simulated points beside the theory."""
-    pixels, borders, points = [], [], []
-    for i, name in enumerate(result.sources):
-        label = name.replace("$", "").replace("\\,", " ")
-        for j, n in enumerate(result.samples):
-            maps = (result.optimal_alpha, result.upper_end, result.gain)
-            columns = (result.betas, *(values[i, j] for values in maps))
-            for beta, best, end, gain in zip(*columns, strict=True):
-                pixels.append([label, n, beta, best, end if np.isfinite(end) else "unbounded", gain])
-            for kind, values in (("alpha* = 1", result.best_border), ("gain = 0", result.harm_border)):
-                if np.isfinite(values[i, j]):
-                    borders.append([label, n, kind, values[i, j]])
-        for j, n in enumerate(result.slices):
-            columns = (result.points, result.theory_there[i, j], result.simulated[i, j], result.stderr[i, j])
-            points += [[label, n, *values, result.draws] for values in zip(*columns, strict=True)]
+    labels = [name.replace("$", "").replace("\\,", " ") for name in result.sources]
+    source, n, beta = np.ix_(labels, result.samples, result.betas)
+    _, kind, _ = np.ix_(labels, ("alpha* = 1", "gain = 0"), result.points)
+    header, borders = table(
+        source=source,
+        n=n,
+        border=kind.swapaxes(1, 2),
+        beta=np.stack([result.best_border, result.harm_border], axis=-1),
+    )
     return {
-        "negative_transfer": (["source", "n", "beta", "optimal_alpha", "upper_end", "gain_of_1"], pixels),
-        "negative_transfer_borders": (["source", "n", "border", "beta"], borders),
-        "negative_transfer_simulated": (
-            ["source", "n", "beta", "gain_theory", "gain_simulated", "standard_error", "draws"],
-            points,
+        "negative_transfer": table(
+            source=source,
+            n=n,
+            beta=beta,
+            optimal_alpha=result.optimal_alpha,
+            upper_end=or_word(result.upper_end, "unbounded"),
+            gain_of_1=result.gain,
+        ),
+        "negative_transfer_borders": (header, [row for row in borders if np.isfinite(row[-1])]),
+        "negative_transfer_simulated": table(
+            source=source,
+            n=np.array(result.slices)[:, None],
+            beta=result.points,
+            gain_theory=result.theory_there,
+            gain_simulated=result.simulated,
+            standard_error=result.stderr,
+            draws=result.draws,
         ),
     }
 
 
 @style.styled
-def draw(result: NegativeTransfer) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Above the maps with their borders, below the gain along three horizontal lines."""
     figure, axes = style.panels(len(result.sources), 2, size=(3.9, 2.9), sharey="row")
     ratio = result.samples / SETTING["p"]
@@ -249,8 +213,6 @@ def draw(result: NegativeTransfer) -> Figure:
             )
         ax.set(xlabel=r"alignment $\beta$", xlim=(-1, 1), ylim=(-100 * LOSS, None))
     axes[1, 0].set_ylabel("gain of $\\alpha = 1$, points")
-    axes[1, 0].errorbar(
-        [], [], yerr=[], fmt="o", color=style.BLACK, markersize=3.2, label="simulation, ± 2 standard errors"
-    )
+    style.simulation_entry(axes[1, 0])
     style.legend(figure, axes.flat, columns=4)
     return figure

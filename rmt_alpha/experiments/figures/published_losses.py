@@ -10,14 +10,13 @@ the best ridge no loss beats the squared one: correlated features, at every n th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy import optimize, special
 
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -57,49 +56,12 @@ def best_ridge(loss: str, ratio: float) -> float:
     return float(found.fun)
 
 
-@dataclass(frozen=True, eq=False)
-class Published:
-    """Test and training error.
-
-    Attributes
-    ----------
-    ratio : ndarray of shape (r,)
-        Samples per dimension.
-    test, training : ndarray of shape (r,)
-        Errors of logistic regression with the published ridge.
-    bayes : float
-        Least possible test error.
-    points : ndarray of shape (m,)
-    simulated, stderr, theory : ndarray of shape (2, m)
-        Test and training error.
-    best : ndarray of shape (losses, b)
-        Least test error over the ridge.
-    best_ratio : ndarray of shape (b,)
-    draws : int
-    """
-
-    ratio: NDArray[np.float64]
-    test: NDArray[np.float64]
-    training: NDArray[np.float64]
-    bayes: float
-    points: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    theory: NDArray[np.float64]
-    best: NDArray[np.float64]
-    best_ratio: NDArray[np.float64]
-    draws: int
-
-
-def compute(quick: bool = False, data: Any = None) -> Published:
+def compute(quick: bool = False, data: Any = None) -> Numbers:
     """Solve and simulate.
 
-    Parameters
-    ----------
-    quick : bool
-        9 and 3 ratios instead of 40 and 9, and 6 draws instead of 100.
-    data
-        Not used: no data files are needed.
+    ``simulated``, ``stderr`` and ``theory`` of shape (2, n_points) are test and training error; ``best`` of
+    shape (n_losses, n_ratios) is the least test error over the ridge. Quick: 20 and 3 ratios instead of 39
+    and 9, and 6 draws instead of 100.
     """
     ratio, draws = np.linspace(0.5, 10.0, 20 if quick else 39), 6 if quick else 100
     points = np.array([1.0, 2.0, 4.0] if quick else [1.0, 2.0, 3.0, 4.0, 6.0, 8.0])
@@ -116,7 +78,7 @@ def compute(quick: bool = False, data: Any = None) -> Published:
         stderr[:, j] = run.accuracy_stderr, run.training_accuracy_stderr
     test, training = np.array([errors(value) for value in ratio]).T
     best_ratio = np.geomspace(0.3, 10.0, 3 if quick else 9)
-    return Published(
+    return Numbers(
         ratio=ratio,
         test=test,
         training=training,
@@ -131,30 +93,24 @@ def compute(quick: bool = False, data: Any = None) -> Published:
     )
 
 
-def tables(result: Published) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, the simulated points beside the theory, and the least errors."""
-    points = []
-    for j, value in enumerate(result.points):
-        row = [value]
-        for q in range(2):
-            row += [values[q, j] for values in (result.theory, result.simulated, result.stderr)]
-        points.append([*row, result.draws])
-    kinds = ("theory", "simulated", "standard_error")
-    header = ["samples_per_dimension"]
-    curves = [list(row) for row in zip(result.ratio, result.test, result.training, strict=True)]
-    best = [list(row) for row in zip(result.best_ratio, *result.best, strict=True)]
+    simulated = beside_theory(("test", "training"), result.theory, result.simulated, result.stderr)
     return {
-        "published_losses": ([*header, "test_error", "training_error"], curves),
-        "published_losses_simulated": (
-            header + [f"{name}_{kind}" for name in ("test", "training") for kind in kinds] + ["draws"],
-            points,
+        "published_losses": table(
+            samples_per_dimension=result.ratio, test_error=result.test, training_error=result.training
         ),
-        "published_losses_best": ([*header, *LOSSES], best),
+        "published_losses_simulated": table(
+            samples_per_dimension=result.points, **simulated, draws=result.draws
+        ),
+        "published_losses_best": table(
+            samples_per_dimension=result.best_ratio, **dict(zip(LOSSES, result.best, strict=True))
+        ),
     }
 
 
 @style.styled
-def draw(result: Published) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Errors of logistic regression on the left, least errors over the ridge on the right."""
     figure, axes = style.panels(2, 1, size=(3.9, 3.0))
     left, right = axes[0]
@@ -174,7 +130,6 @@ def draw(result: Published) -> Figure:
         ylim=(0, None),
         title="best ridge for each loss",
     )
-    label = "simulation, ± 2 standard errors"
-    left.errorbar([], [], yerr=[], fmt="o", color=style.BLACK, markersize=3.2, label=label)
+    style.simulation_entry(left)
     style.legend(figure, axes[0], columns=3)
     return figure

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol, cast
 
 from matplotlib.figure import Figure
 
-Tables = dict[str, tuple[list[str], list[list[Any]]]]
+from rmt_alpha._core.types import FilePath
 
 NAMES = (
     "accuracy",
@@ -46,10 +45,10 @@ class FigureModule(Protocol):
     TITLE: str
     NEEDS_DATA: bool
 
-    def compute(self, quick: bool = False, data: str | os.PathLike[str] | None = None) -> Any:
+    def compute(self, quick: bool = False, data: FilePath | None = None) -> Any:
         """All numbers; a smaller simulation if ``quick``; data files from the folder ``data``."""
 
-    def tables(self, result: Any) -> Tables:
+    def tables(self, result: Any) -> dict[str, tuple[list[str], list[list[Any]]]]:
         """The numbers as tables: stem of the CSV file to (header, rows)."""
 
     def draw(self, result: Any) -> Figure:
@@ -65,21 +64,7 @@ class Entry(NamedTuple):
 
 
 def load(name: str) -> FigureModule:
-    """The figure module called ``name``.
-
-    Parameters
-    ----------
-    name : str
-        One of `NAMES`.
-
-    Returns
-    -------
-    FigureModule
-
-    Raises
-    ------
-    ValueError
-        If there is no such figure.
+    """The figure module called ``name``; ValueError if there is none.
 
     Examples
     --------
@@ -91,22 +76,7 @@ def load(name: str) -> FigureModule:
 
 
 def select(names: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Check the names of figures; hyphens count as underscores, and every figure comes once.
-
-    Parameters
-    ----------
-    names : str, iterable of str or None
-        None selects all.
-
-    Returns
-    -------
-    tuple of str
-        In the order of ``names``.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown; the message lists those that exist.
+    """Check the names of figures; hyphens count as underscores, every figure comes once, None selects all.
 
     Examples
     --------
@@ -132,10 +102,6 @@ def select(names: str | Iterable[str] | None) -> tuple[str, ...]:
 
 def catalogue() -> list[Entry]:
     """Name, title and need of data files of every figure.
-
-    Returns
-    -------
-    list of Entry
 
     Examples
     --------

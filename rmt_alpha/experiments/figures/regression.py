@@ -11,15 +11,15 @@ which is invisible beside the error of the prior, 200 and more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
-from numpy.typing import NDArray
 
 from rmt_alpha._core.statistics import standard_error
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 from rmt_alpha.theory.mixtures.regression import regression_optimal_alpha, regression_risk
 
@@ -33,45 +33,7 @@ SEED = 2514
 REACH = 4.0
 
 
-@dataclass(frozen=True, eq=False)
-class RegressionRisk:
-    """Predicted and simulated risk.
-
-    Attributes
-    ----------
-    factors : tuple of float
-        b, one panel each.
-    alphas : ndarray of shape (n_alphas,)
-    theory : ndarray of shape (n_factors, n_alphas)
-    points : ndarray of shape (n_points,)
-        Alphas that were simulated.
-    simulated, stderr, std, theory_there : ndarray of shape (n_factors, n_points)
-        Mean over the draws of the data, its standard error, standard deviation of a single draw, theory.
-    optimal_alpha, at_optimum, at_1, at_0 : ndarray of shape (n_factors,)
-        alpha*, and the predicted risk there, at 1 and at 0.
-    simulated_optimum, optimum_stderr : ndarray of shape (n_factors,)
-        The alpha with the lowest average simulated risk, and its standard error.
-    draws : int
-    """
-
-    factors: tuple[float, ...]
-    alphas: NDArray[np.float64]
-    theory: NDArray[np.float64]
-    points: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    std: NDArray[np.float64]
-    theory_there: NDArray[np.float64]
-    optimal_alpha: NDArray[np.float64]
-    at_optimum: NDArray[np.float64]
-    at_1: NDArray[np.float64]
-    at_0: NDArray[np.float64]
-    simulated_optimum: NDArray[np.float64]
-    optimum_stderr: NDArray[np.float64]
-    draws: int
-
-
-def weights(factor: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def weights(factor: float) -> tuple[FloatArray, FloatArray]:
     """(W_t, W_s) of one panel; the source and the orthogonal part are the same in all panels."""
     source, other = np.random.default_rng(SEED).standard_normal((2, OUTPUTS, P))
     other -= np.sum(other * source) / np.sum(source * source) * source
@@ -79,15 +41,8 @@ def weights(factor: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def simulated_risk(
-    target: NDArray[np.float64],
-    source: NDArray[np.float64],
-    n: int,
-    *,
-    sigma: float,
-    gamma: float,
-    draws: int,
-    rng: Any,
-) -> NDArray[np.float64]:
+    target: FloatArray, source: FloatArray, n: int, *, sigma: float, gamma: float, draws: int, rng: Any
+) -> FloatArray:
     r"""Train on random data: the coefficients of the risk of every draw, quadratic in alpha.
 
     Given the trained weights W the risk on fresh data is :math:`\|W - W_t\|_F^2 + \sigma^2 d`, exactly.
@@ -111,15 +66,11 @@ def simulated_risk(
     return np.asarray(risk)
 
 
-def compute(quick: bool = False, data: Any = None) -> RegressionRisk:
-    """Evaluate the formula and simulate.
+def compute(quick: bool = False, data: Any = None) -> Numbers:
+    """Evaluate the formula and simulate: risks of shape (n_factors, n_alphas) or (n_factors, n_points).
 
-    Parameters
-    ----------
-    quick : bool
-        300 draws for each panel instead of 3000.
-    data
-        Not used: no data files are needed.
+    ``simulated_optimum`` is the alpha with the lowest average simulated risk. Quick: 300 draws for each panel
+    instead of 3000.
     """
     draws = 300 if quick else 3000
     alphas, points = np.linspace(-REACH, REACH, 201), np.arange(-REACH + 0.25, REACH, 0.5)
@@ -139,7 +90,7 @@ def compute(quick: bool = False, data: Any = None) -> RegressionRisk:
     _, c1, c2 = coefficients.mean(axis=1).T
     optimum = -c1 / (2 * c2)
     residual = coefficients[:, :, 1] + 2 * optimum[:, None] * coefficients[:, :, 2]
-    return RegressionRisk(
+    return Numbers(
         factors=FACTORS,
         alphas=alphas,
         theory=np.array([theory(alphas, i) for i in every]),
@@ -158,34 +109,35 @@ def compute(quick: bool = False, data: Any = None) -> RegressionRisk:
     )
 
 
-def tables(result: RegressionRisk) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, the simulated points beside the theory, and the optima."""
-    curves, points, optima = [], [], []
-    for i, factor in enumerate(result.factors):
-        curves += [[factor, a, risk] for a, risk in zip(result.alphas, result.theory[i], strict=True)]
-        columns = (
-            result.points,
-            result.theory_there[i],
-            result.simulated[i],
-            result.stderr[i],
-            result.std[i],
-        )
-        points += [[factor, *values, result.draws] for values in zip(*columns, strict=True)]
-        marks = (result.optimal_alpha, result.simulated_optimum, result.optimum_stderr)
-        risks = (result.at_optimum, result.at_1, result.at_0)
-        optima.append([factor, *(values[i] for values in (*marks, *risks)), result.draws])
-    point_header = ["b", "alpha", "theory", "simulated", "standard_error", "std_of_a_draw", "draws"]
-    optimum_header = ["b", "optimal_alpha", "simulated_optimum", "standard_error"]
-    optimum_header += ["risk_optimal", "risk_1", "risk_0", "draws"]
+    factor = np.array(result.factors)[:, None]
     return {
-        "regression": (["b", "alpha", "risk"], curves),
-        "regression_simulated": (point_header, points),
-        "regression_optimum": (optimum_header, optima),
+        "regression": table(b=factor, alpha=result.alphas, risk=result.theory),
+        "regression_simulated": table(
+            b=factor,
+            alpha=result.points,
+            theory=result.theory_there,
+            simulated=result.simulated,
+            standard_error=result.stderr,
+            std_of_a_draw=result.std,
+            draws=result.draws,
+        ),
+        "regression_optimum": table(
+            b=result.factors,
+            optimal_alpha=result.optimal_alpha,
+            simulated_optimum=result.simulated_optimum,
+            standard_error=result.optimum_stderr,
+            risk_optimal=result.at_optimum,
+            risk_1=result.at_1,
+            risk_0=result.at_0,
+            draws=result.draws,
+        ),
     }
 
 
 @style.styled
-def draw(result: RegressionRisk) -> Figure:
+def draw(result: Numbers) -> Figure:
     """One panel per factor b."""
     figure, ((*axes,),) = style.panels(len(result.factors), sharey=True)
     for i, (ax, factor) in enumerate(zip(axes, result.factors, strict=True)):

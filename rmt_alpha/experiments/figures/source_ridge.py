@@ -11,15 +11,15 @@ Means of norm 1, p = 200, N = 800 source samples.  The correlated features have 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from rmt_alpha.experiments.figures._ridge_search import best_ridge
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, or_word, table
+from rmt_alpha.experiments.figures._optimum import best_ridge
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -41,7 +41,7 @@ SIGNS = (1.0, -1.0, 1.0, 1.0)
 """Whether larger or smaller is better."""
 
 
-class Case(NamedTuple):
+class TransferCase(NamedTuple):
     """One column of the figure."""
 
     label: str
@@ -68,7 +68,7 @@ class Case(NamedTuple):
         """The k-th of `values`, turned so that larger is better."""
         return float(SIGNS[k] * self.values(gamma_source)[k])
 
-    def values(self, gamma_source: float) -> NDArray[np.float64]:
+    def values(self, gamma_source: float) -> FloatArray:
         """Own accuracy, own risk, accuracy after transfer at alpha = 1 and at alpha*."""
         own, curve = self.own(gamma_source).curve(), self.problem(gamma_source).curve()
         best = curve.accuracy(curve.optimal_alpha())
@@ -79,62 +79,28 @@ VARIANCES = 1 / np.arange(1.0, P + 1)
 VARIANCES *= P / VARIANCES.sum()
 
 
-def means(beta: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def means(beta: float) -> tuple[FloatArray, FloatArray]:
     """Source and target mean, unit vectors with inner product beta, spread over all features alike."""
     source, across = np.ones(P) / np.sqrt(P), (-1.0) ** np.arange(P) / np.sqrt(P)
     return source, beta * source + np.sqrt(1 - beta * beta) * across
 
 
 CASES = (
-    Case("uncorrelated features,\n$\\beta = 0.9$, $n = 50$, $\\gamma = 1$", False, 0.9, 50, 1.0),
-    Case("correlated, close task,\n$\\beta = 0.9$, $n = 200$, $\\gamma = 0.03$", True, 0.9, 200, 0.03),
-    Case("correlated, remote task,\n$\\beta = 0.5$, $n = 200$, $\\gamma = 1$", True, 0.5, 200, 1.0),
+    TransferCase("uncorrelated features,\n$\\beta = 0.9$, $n = 50$, $\\gamma = 1$", False, 0.9, 50, 1.0),
+    TransferCase(
+        "correlated, close task,\n$\\beta = 0.9$, $n = 200$, $\\gamma = 0.03$", True, 0.9, 200, 0.03
+    ),
+    TransferCase("correlated, remote task,\n$\\beta = 0.5$, $n = 200$, $\\gamma = 1$", True, 0.5, 200, 1.0),
 )
 
 
-@dataclass(frozen=True, eq=False)
-class SourceRidge:
-    """Predicted accuracies, the best ridges and what each choice costs.
-
-    Attributes
-    ----------
-    cases : tuple of Case
-    gammas : ndarray of shape (n_gammas,)
-        Source ridges.
-    values : ndarray of shape (n_cases, 4, n_gammas)
-        The source's own accuracy and own risk, and the target accuracy at alpha = 1 and at alpha*.
-    best : ndarray of shape (n_cases, 4)
-        The source ridge that is best for each of these; inf where the more the better.
-    at_best : ndarray of shape (n_cases, 4, 4)
-        At each best ridge (second axis), all four values (third axis).
-    points : ndarray of shape (n_points,)
-    simulated, stderr, theory_there : ndarray of shape (n_cases, 2, n_points)
-        Accuracy at alpha = 1 and at the theory's alpha*: average over draws, standard error, theory.
-    draws : tuple of int
-        Number of draws per point, by case.
-    """
-
-    cases: tuple[Case, ...]
-    gammas: NDArray[np.float64]
-    values: NDArray[np.float64]
-    best: NDArray[np.float64]
-    at_best: NDArray[np.float64]
-    points: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    theory_there: NDArray[np.float64]
-    draws: tuple[int, ...]
-
-
-def compute(quick: bool = False, data: Any = None) -> SourceRidge:
+def compute(quick: bool = False, data: Any = None) -> Numbers:
     """Evaluate the formulas, find the best ridges, and simulate.
 
-    Parameters
-    ----------
-    quick : bool
-        A tenth of the draws: 400 for each point with uncorrelated features, 60 with correlated ones.
-    data
-        Not used: no data files are needed.
+    ``values`` of shape (n_cases, 4, n_gammas) are those of `TransferCase.values`; ``best`` of shape (n_cases,
+    4) is the source ridge that is best for each (inf: the more the better), ``at_best`` all four values
+    there, in the last axis. Simulated are the accuracies at alpha = 1 and at the theory's alpha*. Quick: a
+    tenth of the draws, 400 for each point with uncorrelated features, 60 with correlated ones.
     """
     gammas, points = np.logspace(np.log10(LOW), np.log10(HIGH), 57), np.array(POINTS)
     values = np.array([[case.values(g) for g in gammas] for case in CASES]).transpose(0, 2, 1)
@@ -152,37 +118,53 @@ def compute(quick: bool = False, data: Any = None) -> SourceRidge:
             alphas = np.array([1.0, curve.optimal_alpha()])
             run = simulate(problem, alphas, replicates=draws[i], rng=(SEED, i, j))
             runs[:, i, :, j] = run.accuracy, run.accuracy_stderr, curve.accuracy(alphas)
-    simulated, stderr, theory = runs
-    return SourceRidge(
-        CASES, gammas, values, best, np.array(at_best), points, simulated, stderr, theory, draws
+    return Numbers(
+        cases=CASES,
+        gammas=gammas,
+        values=values,
+        best=best,
+        at_best=np.array(at_best),
+        points=points,
+        simulated=runs[0],
+        stderr=runs[1],
+        theory_there=runs[2],
+        draws=draws,
     )
 
 
-def tables(result: SourceRidge) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The curves, the best ridges and what they cost, and the simulated points beside the theory."""
-    curves, optima, points = [], [], []
-    for i, case in enumerate(result.cases):
-        label = case.label.replace("\n", " ").replace("$", "").replace("\\", "")
-        curves += [[label, g, *row] for g, row in zip(result.gammas, result.values[i].T, strict=True)]
-        for k, kind in enumerate(KINDS):
-            best, at = result.best[i, k], result.at_best[i, k]
-            lost = [result.at_best[i, 2, 2] - at[2], result.at_best[i, 3, 3] - at[3]]
-            optima.append([label, kind, best if np.isfinite(best) else "infinite", *at, *lost])
-        for k, alpha in enumerate(("1", "best")):
-            columns = result.points, result.theory_there[i, k], result.simulated[i, k], result.stderr[i, k]
-            points += [[label, alpha, *row, result.draws[i]] for row in zip(*columns, strict=True)]
-    four = ["own_accuracy", "own_risk", "accuracy_1", "accuracy_optimal"]
-    best_header = ["case", "chosen_for", "gamma_source", *four, "lost_at_1", "lost_at_optimal"]
-    point_header = ["case", "alpha", "gamma_source", "theory", "simulated", "standard_error", "draws"]
+    labels = [case.label.replace("\n", " ").replace("$", "").replace("\\", "") for case in result.cases]
+    case, alpha, point = np.ix_(labels, ("1", "best"), result.points)
+    four, at = ("own_accuracy", "own_risk", "accuracy_1", "accuracy_optimal"), result.at_best
     return {
-        "source_ridge": (["case", "gamma_source", *four], curves),
-        "source_ridge_best": (best_header, optima),
-        "source_ridge_simulated": (point_header, points),
+        "source_ridge": table(
+            case=case[..., 0],
+            gamma_source=result.gammas,
+            **{name: result.values[:, k] for k, name in enumerate(four)},
+        ),
+        "source_ridge_best": table(
+            case=case[..., 0],
+            chosen_for=KINDS,
+            gamma_source=or_word(result.best, "infinite"),
+            **{name: at[..., k] for k, name in enumerate(four)},
+            lost_at_1=at[:, 2, 2, None] - at[..., 2],
+            lost_at_optimal=at[:, 3, 3, None] - at[..., 3],
+        ),
+        "source_ridge_simulated": table(
+            case=case,
+            alpha=alpha,
+            gamma_source=point,
+            theory=result.theory_there,
+            simulated=result.simulated,
+            standard_error=result.stderr,
+            draws=np.array(result.draws)[:, None, None],
+        ),
     }
 
 
 @style.styled
-def draw(result: SourceRidge) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Above the accuracy after transfer, below the source's own; thin lines at its own best ridge."""
     figure, axes = style.panels(len(result.cases), 2, size=(3.3, 2.5), sharex=True, height_ratios=[1.6, 1])
     for i, (upper, lower) in enumerate(axes.T):
@@ -227,8 +209,6 @@ def draw(result: SourceRidge) -> Figure:
         lower.set(xscale="log", xlabel=r"source ridge $\tilde\gamma$", xlim=(LOW, HIGH))
     axes[0, 0].set_ylabel("target accuracy")
     axes[1, 0].set_ylabel("source accuracy")
-    axes[0, 0].errorbar(
-        [], [], yerr=[], fmt="o", color=style.BLACK, markersize=3.2, label="simulation, ± 2 standard errors"
-    )
+    style.simulation_entry(axes[0, 0])
     style.legend(figure, axes.flat, columns=3)
     return figure

@@ -22,18 +22,18 @@ These features are correlated, so no isotropic alpha* need be the best for them.
 from __future__ import annotations
 
 import itertools
-import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
-from numpy.typing import NDArray
 
 from rmt_alpha._core.statistics import standard_error
+from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.amazon_task import AmazonTask, load_task, split_accuracies
 from rmt_alpha.experiments.data.datasets import AMAZON_DOMAINS
+from rmt_alpha.experiments.figures._numbers import Table, table
 from rmt_alpha.experiments.reference_formula import reference_optimal_alpha
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
@@ -55,8 +55,11 @@ _BLOCK = {"0": 1, "1": 2, "reference": 0, "corrected": 0, "right": 0}
 PAIRS = tuple(itertools.permutations(AMAZON_DOMAINS, 2))
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+PRINTED_AS = {"0": "0", "1": "1", "reference": "best"}
+"""The columns that were published, and the suffix of their entries in `Published`."""
+
+
+class Published(NamedTuple):
     """One printed row: beta, alpha*, and mean and std of the accuracy (in %) at alpha = 0, 1 and alpha*."""
 
     beta: float
@@ -107,18 +110,18 @@ class Table1:
     """
 
     pairs: tuple[tuple[str, str], ...]
-    beta: NDArray[np.float64]
-    alphas: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
+    beta: FloatArray
+    alphas: FloatArray
+    accuracy: FloatArray
 
-    def seed_means(self, column: str) -> NDArray[np.float64]:
+    def seed_means(self, column: str) -> FloatArray:
         """Accuracy by the published protocol, of shape (n_pairs, n_seeds): means of 10 splits."""
         start = _BLOCK[column] * REPEATS
         return np.asarray(
             self.accuracy[:, :, start : start + REPEATS, COLUMNS.index(column)].mean(axis=2), dtype=np.float64
         )
 
-    def percent(self, column: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def percent(self, column: str) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation over the seeds, in % rounded to the two printed digits."""
         means = self.seed_means(column)
         return np.round(means.mean(axis=1) * 100, 2), np.round(means.std(axis=1) * 100, 2)
@@ -130,7 +133,7 @@ class Table1:
 
     def mismatches(self) -> list[str]:
         """The printed digits that are not reproduced, one line each; empty if all are."""
-        columns = {name: self.percent(name) for name in ("0", "1", "reference")}
+        columns = {name: self.percent(name) for name in PRINTED_AS}
         lines = []
         for row, pair in enumerate(self.pairs):
             printed = PUBLISHED[pair]
@@ -138,7 +141,7 @@ class Table1:
                 "beta": (round(float(self.beta[row]), 2), printed.beta),
                 "alpha*": (round(float(self.alphas[row, COLUMNS.index("reference")]), 2), printed.alpha),
             }
-            for name, suffix in (("0", "0"), ("1", "1"), ("reference", "best")):
+            for name, suffix in PRINTED_AS.items():
                 mean, std = (float(values[row]) for values in columns[name])
                 ours[f"accuracy at {name}"] = (mean, getattr(printed, f"mean_{suffix}"))
                 ours[f"std at {name}"] = (std, getattr(printed, f"std_{suffix}"))
@@ -151,22 +154,9 @@ class Table1:
 
 
 def compute(
-    quick: bool = False,
-    data: str | os.PathLike[str] | None = None,
-    *,
-    pairs: tuple[tuple[str, str], ...] = PAIRS,
+    quick: bool = False, data: FilePath | None = None, *, pairs: tuple[tuple[str, str], ...] = PAIRS
 ) -> Table1:
-    """Compute the table.
-
-    Parameters
-    ----------
-    quick : bool
-        Without effect: the whole table takes a few seconds.
-    data : path, optional
-        Data folder, see `rmt_alpha.experiments.data.datasets.data_folder`.
-    pairs : tuple of (source, target)
-        The rows that are wanted.
-    """
+    """The rows of these pairs; ``quick`` has no effect, the whole table takes seconds."""
     beta, alphas, accuracy = [], [], []
     for source, target in pairs:
         task = load_task(source, target, n_source=N_SOURCE, gamma_source=GAMMA_SOURCE, data=data)
@@ -195,45 +185,48 @@ def alpha_choices(task: AmazonTask) -> list[float]:
     ]
 
 
-def tables(result: Table1) -> dict[str, tuple[list[str], list[list[Any]]]]:
-    """The numbers as CSV tables.
+def tables(result: Table1) -> dict[str, Table]:
+    """The table by the published protocol beside the published values, and all choices of alpha compared.
 
-    ``table1`` has the published protocol and the published values (accuracies in %); ``table1_paired``
-    compares all choices of alpha on the same 90 splits, with the standard error of the difference to alpha =
-    1 over the splits (which share test rows, so it is somewhat optimistic).
+    Accuracies are in %.  ``table1_paired`` has all choices on the same 90 splits, with the standard error of
+    the difference to alpha = 1 over the splits (which share test rows, so it is somewhat optimistic).
     """
-    header = ["source", "target", "beta", "beta_published"]
-    header += ["alpha_reference", "alpha_published", "alpha_corrected", "alpha_right"]
-    for name in ("0", "1", "reference"):
-        header += [f"accuracy_{name}", f"std_{name}", f"published_{name}", f"published_std_{name}"]
-    header += ["accuracy_corrected", "std_corrected", "accuracy_right", "std_right"]
-    percent = {name: result.percent(name) for name in COLUMNS}
-    rows = []
-    for i, pair in enumerate(result.pairs):
-        printed = PUBLISHED[pair]
-        alpha = dict(zip(COLUMNS, np.round(result.alphas[i], 4).tolist(), strict=True))
-        row: list[Any] = [*pair, round(float(result.beta[i]), 4), printed.beta]
-        row += [alpha["reference"], printed.alpha, alpha["corrected"], alpha["right"]]
-        for name, suffix in (("0", "0"), ("1", "1"), ("reference", "best")):
-            row += [float(values[i]) for values in percent[name]]
-            row += [getattr(printed, f"mean_{suffix}"), getattr(printed, f"std_{suffix}")]
-        for name in ("corrected", "right"):
-            row += [float(values[i]) for values in percent[name]]
-        rows.append(row)
-    return {"table1": (header, rows), "table1_paired": _paired(result)}
-
-
-def _paired(result: Table1) -> tuple[list[str], list[list[Any]]]:
-    header = ["source", "target", "choice", "alpha", "accuracy", "gain_over_1", "standard_error", "splits"]
-    rows: list[list[Any]] = []
+    sources, targets = (np.array(names) for names in zip(*result.pairs, strict=True))
+    rows = zip(*(PUBLISHED[pair] for pair in result.pairs), strict=True)
+    printed = dict(zip(Published._fields, rows, strict=True))
+    alphas = dict(zip(COLUMNS, np.round(result.alphas, 4).T, strict=True))
+    accuracies: dict[str, Any] = {}
+    for name in COLUMNS:
+        accuracies[f"accuracy_{name}"], accuracies[f"std_{name}"] = result.percent(name)
+        if name in PRINTED_AS:
+            accuracies[f"published_{name}"] = printed[f"mean_{PRINTED_AS[name]}"]
+            accuracies[f"published_std_{name}"] = printed[f"std_{PRINTED_AS[name]}"]
     splits = result.accuracy.reshape(len(result.pairs), -1, len(COLUMNS)) * 100
     gain = splits - splits[:, :, [COLUMNS.index("1")]]
     error = np.asarray(standard_error(gain, axis=1))
-    for i, pair in enumerate(result.pairs):
-        for j, name in enumerate(COLUMNS):
-            numbers = (result.alphas[i, j], splits[i, :, j].mean(), gain[i, :, j].mean(), error[i, j])
-            rows.append([*pair, name, *(round(float(x), 4) for x in numbers), gain.shape[1]])
-    return header, rows
+    return {
+        "table1": table(
+            source=sources,
+            target=targets,
+            beta=np.round(result.beta, 4),
+            beta_published=printed["beta"],
+            alpha_reference=alphas["reference"],
+            alpha_published=printed["alpha"],
+            alpha_corrected=alphas["corrected"],
+            alpha_right=alphas["right"],
+            **accuracies,
+        ),
+        "table1_paired": table(
+            source=sources[:, None],
+            target=targets[:, None],
+            choice=COLUMNS,
+            alpha=np.round(result.alphas, 4),
+            accuracy=np.round(splits.mean(axis=1), 4),
+            gain_over_1=np.round(gain.mean(axis=1), 4),
+            standard_error=np.round(error, 4),
+            splits=gain.shape[1],
+        ),
+    }
 
 
 _LOOKS = {  # color, marker, vertical shift, label

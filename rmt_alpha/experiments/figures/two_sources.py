@@ -9,14 +9,14 @@ p = 200, n = 60, identity covariance, target mean of length 1.2, sources of leng
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy import optimize
 
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -32,7 +32,7 @@ NEEDS_DATA = False
 
 P, SAMPLES, GAMMA, LENGTH, SOURCE_LENGTH = 200, 60, 0.3, 1.2, 0.5
 # Coordinates of the unit source vectors: along the target mean, and along two directions across it.
-CASES: tuple[tuple[str, NDArray[np.float64]], ...] = (
+CASES: tuple[tuple[str, FloatArray], ...] = (
     ("two aligned sources", np.array([[0.7, np.sqrt(0.51), 0.0], [0.5, 0.0, np.sqrt(0.75)]])),
     ("a source and its error", np.array([[0.7, np.sqrt(0.51), 0.0], [0.0, 0.8, 0.6]])),
 )
@@ -41,39 +41,7 @@ REACH = (-2.6, 3.6)
 SEED = 2523
 
 
-@dataclass(frozen=True, eq=False)
-class TwoSources:
-    """The maps and the special points.
-
-    Attributes
-    ----------
-    cases : tuple of str
-    alphas : ndarray of shape (n_grid,)
-        Grid of either component of alpha.
-    accuracy : ndarray of shape (n_cases, n_grid, n_grid)
-        First index of the map: alpha_2, second: alpha_1.
-    choices : ndarray of shape (n_cases, 5, 2)
-        alpha = (0, 0), the best with source 1 or 2 alone, (1, 1), and the best of all.
-    theory, simulated, stderr : ndarray of shape (n_cases, 5)
-        Accuracy there.
-    found, found_covariance : ndarray of shape (n_cases, 2) and (n_cases, 2, 2)
-        The alpha with the highest average simulated accuracy, and its covariance.
-    draws : int
-    """
-
-    cases: tuple[str, ...]
-    alphas: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    choices: NDArray[np.float64]
-    theory: NDArray[np.float64]
-    simulated: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    found: NDArray[np.float64]
-    found_covariance: NDArray[np.float64]
-    draws: int
-
-
-def problem(units: NDArray[np.float64]) -> FineTuning:
+def problem(units: FloatArray) -> FineTuning:
     """The problem with these two unit source vectors, written in three orthonormal directions."""
     # Columns of a Hadamard pattern: all features take part alike.
     signs = np.array([np.ones(P), (-1.0) ** np.arange(P), (-1.0) ** (np.arange(P) // 2)])
@@ -82,11 +50,11 @@ def problem(units: NDArray[np.float64]) -> FineTuning:
     return FineTuning(target, FixedSource(SOURCE_LENGTH * units @ basis), SAMPLES, GAMMA)
 
 
-def simulated_best(draws: Draws, guess: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def simulated_best(draws: Draws, guess: Any) -> tuple[FloatArray, FloatArray]:
     """The alpha of the highest average accuracy; its covariance is H^-1 Cov(gradient) H^-1 / draws."""
     step = 1e-3 * np.eye(2)
 
-    def gradients(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
+    def gradients(alpha: FloatArray) -> FloatArray:
         around = draws.at(np.concatenate([alpha + step, alpha - step])).accuracy
         return np.asarray((around[:, :2] - around[:, 2:]) / (2 * step[0, 0]))
 
@@ -97,15 +65,12 @@ def simulated_best(draws: Draws, guess: Any) -> tuple[NDArray[np.float64], NDArr
     return best, inverse @ np.cov(gradients(best).T) @ inverse / draws.replicates
 
 
-def compute(quick: bool = False, data: Any = None) -> TwoSources:
+def compute(quick: bool = False, data: Any = None) -> Numbers:
     """Evaluate the formulas and simulate.
 
-    Parameters
-    ----------
-    quick : bool
-        1000 draws of the data instead of 10 000.
-    data
-        Not used: no data files are needed.
+    The maps ``accuracy`` have alpha_2 in rows and alpha_1 in columns; ``choices`` of shape (n_cases, 5, 2)
+    are the alphas of `CHOICES`; ``found`` of shape (n_cases, 2) is the alpha with the highest average
+    simulated accuracy. Quick: 1000 draws of the data instead of 10 000.
     """
     draws, alphas = (1000 if quick else 10_000), np.linspace(*REACH, 125)
     grid = np.stack(np.meshgrid(alphas, alphas), axis=-1)
@@ -125,30 +90,43 @@ def compute(quick: bool = False, data: Any = None) -> TwoSources:
         run = simulate(problem(units), choices[i], replicates=draws, rng=(SEED, i))
         values[:, i] = curve.accuracy(choices[i]), run.accuracy, run.accuracy_stderr
         found[i], covariances[i] = simulated_best(run.draws, choices[i, 4])
-    theory, simulated, stderr = values
-    labels = tuple(label for label, _ in CASES)
-    return TwoSources(labels, alphas, maps, choices, theory, simulated, stderr, found, covariances, draws)
+    return Numbers(
+        cases=tuple(label for label, _ in CASES),
+        alphas=alphas,
+        accuracy=maps,
+        choices=choices,
+        theory=values[0],
+        simulated=values[1],
+        stderr=values[2],
+        found=found,
+        found_covariance=covariances,
+        draws=draws,
+    )
 
 
-def tables(result: TwoSources) -> dict[str, tuple[list[str], list[list[Any]]]]:
+def tables(result: Numbers) -> dict[str, Table]:
     """The special points with theory and simulation, the best alphas, and the maps."""
-    points, optima, pixels = [], [], []
-    for i, case in enumerate(result.cases):
-        for k, choice in enumerate(CHOICES):
-            values = (result.theory[i, k], result.simulated[i, k], result.stderr[i, k], result.draws)
-            points.append([case, choice, *result.choices[i, k], *values])
-        covariance = result.found_covariance[i]
-        for k in range(2):
-            error = float(np.sqrt(covariance[k, k]))
-            optima.append([case, k + 1, result.choices[i, 4, k], result.found[i, k], error])
-        for row, second in zip(result.accuracy[i], result.alphas, strict=True):
-            pixels += [[case, first, second, value] for first, value in zip(result.alphas, row, strict=True)]
-    header = ["case", "choice", "alpha_1", "alpha_2", "theory", "simulated", "standard_error", "draws"]
-    optimum_header = ["case", "source", "alpha_theory", "alpha_simulated", "standard_error"]
+    case, second, first = np.ix_(result.cases, result.alphas, result.alphas)
+    variances = np.diagonal(result.found_covariance, axis1=1, axis2=2)
     return {
-        "two_sources": (header, points),
-        "two_sources_optima": (optimum_header, optima),
-        "two_sources_map": (["case", "alpha_1", "alpha_2", "accuracy"], pixels),
+        "two_sources": table(
+            case=case[..., 0],
+            choice=CHOICES,
+            alpha_1=result.choices[..., 0],
+            alpha_2=result.choices[..., 1],
+            theory=result.theory,
+            simulated=result.simulated,
+            standard_error=result.stderr,
+            draws=result.draws,
+        ),
+        "two_sources_optima": table(
+            case=case[..., 0],
+            source=(1, 2),
+            alpha_theory=result.choices[:, 4],
+            alpha_simulated=result.found,
+            standard_error=np.sqrt(variances),
+        ),
+        "two_sources_map": table(case=case, alpha_1=first, alpha_2=second, accuracy=result.accuracy),
     }
 
 
@@ -162,7 +140,7 @@ LOOKS: tuple[dict[str, Any], ...] = (
 
 
 @style.styled
-def draw(result: TwoSources) -> Figure:
+def draw(result: Numbers) -> Figure:
     """Contours of the accuracy over (alpha_1, alpha_2) with special points; right the accuracies there."""
     figure, ((*axes,),) = style.panels(3, size=(3.5, 3.3), width_ratios=[1.15, 1.15, 1])
     top = result.accuracy.max()
@@ -190,7 +168,7 @@ def draw(result: TwoSources) -> Figure:
     return figure
 
 
-def _accuracies(ax: Axes, result: TwoSources) -> None:
+def _accuracies(ax: Axes, result: Numbers) -> None:
     """Theory as short lines, simulation as points, for both cases side by side."""
     for i in range(len(result.cases)):
         for k, look in enumerate(LOOKS):

@@ -149,7 +149,7 @@ def test_standard_error_of_a_standard_deviation_without_normality():
 def test_the_upper_bound_covers(truth):
     rng, case = np.random.default_rng(8), convergence.CASES[0]
     mean, one = truth + rng.standard_normal(20_000), np.ones(20_000)
-    study = convergence.Study(case, one, one, 0.0, one, mean, one, one, one)
+    study = convergence.SizeStudy(case, one, one, 0.0, one, mean, one, one, one)
     covered = np.mean(study.bias_bound >= truth)
     assert covered > 0.95 - SIGMAS * np.sqrt(0.05 * 0.95 / 20_000)
 

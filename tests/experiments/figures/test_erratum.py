@@ -7,7 +7,6 @@ import pytest
 
 import rmt_alpha as ra
 from rmt_alpha.experiments.figures import erratum
-from rmt_alpha.experiments.figures._formulas import COLUMNS
 from rmt_alpha.experiments.reference_formula import reference_curve
 
 # Accuracy at alpha = 1: simulation, its error, reference, right; alpha*: reference, right.
@@ -101,7 +100,12 @@ def test_no_line_is_drawn_through_a_pole(quick):
     assert (drawn[neighbours] * drawn[neighbours + 1] > 0).all()
 
 
-def test_column_names_are_as_many_as_columns(quick):
-    assert len(COLUMNS) == len(set(COLUMNS)) == 15
-    assert "standard_error_accuracy_1" in COLUMNS
-    assert len(table(quick("erratum"), "erratum_points")) == 27
+def test_every_simulated_point_is_in_the_table(quick):
+    points = table(quick("erratum"), "erratum_points")
+    assert len(points) == 27
+    settings = [(row["N"], row["gamma_source"], row["mu"]) for row in points]
+    assert settings == [
+        (400 * ratio, setting["gamma_source"], setting["mu"])
+        for setting in erratum.SETTINGS
+        for ratio in erratum.RATIOS
+    ]

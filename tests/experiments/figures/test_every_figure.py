@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import io
 import itertools
+import pickle
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from rmt_alpha.experiments.figures._numbers import Numbers, joined, or_word, table
 from rmt_alpha.experiments.figures.registry import NAMES, catalogue, load, select
 
 SIMULATED = [name for name in NAMES if not load(name).NEEDS_DATA]
@@ -156,8 +158,8 @@ def test_drawing_computes_nothing_and_leaves_no_trace(name, quick, monkeypatch):
 
 def arrays(value, path=""):
     """All arrays inside a result, with where they are."""
-    if dataclasses.is_dataclass(value):
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Numbers) or dataclasses.is_dataclass(value):
+        value = vars(value)
     if isinstance(value, dict):
         for key, entry in value.items():
             yield from arrays(entry, f"{path}.{key}")
@@ -175,3 +177,26 @@ def test_computing_again_gives_the_same_numbers(name, quick):
     assert first.keys() == second.keys()
     for where, values in first.items():
         np.testing.assert_array_equal(values, second[where], err_msg=where)
+
+
+def test_columns_spread_over_each_other():
+    first, second = np.ix_(["a", "b"], [1, 2, 3])
+    header, rows = table(name=first, n=second, half=second / 2, best=np.array([[0.5], [2.5]]), word="w")
+    assert header == ["name", "n", "half", "best", "word"]
+    assert rows[0] == ["a", 1, 0.5, 0.5, "w"]
+    assert rows[4] == ["b", 2, 1.0, 2.5, "w"]
+    assert len(rows) == 6
+    assert joined((header, rows[:2]), (header, rows[2:])) == (header, rows)
+    assert or_word(np.array([1.5, np.inf]), "infinite").tolist() == [1.5, "infinite"]
+    with pytest.raises(ValueError, match="shape"):
+        table(a=[1, 2], b=[1, 2, 3])
+
+
+def test_numbers_say_what_they_hold():
+    numbers = Numbers(alphas=np.arange(3), draws=5)
+    assert repr(numbers) == "Numbers(alphas, draws)"
+    assert not hasattr(numbers, "betas")
+    with pytest.raises(AttributeError, match="no 'betas' among alphas, draws"):
+        numbers.betas  # noqa: B018
+    copied = pickle.loads(pickle.dumps(numbers))
+    assert copied.draws == 5

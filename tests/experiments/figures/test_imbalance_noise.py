@@ -8,7 +8,7 @@ from half_size import half_size_z_scores, halved
 from scipy.special import ndtr
 
 import rmt_alpha as ra
-from rmt_alpha.experiments.figures._mixture_optimum import simulated_mixture_optimum
+from rmt_alpha.experiments.figures._optimum import simulated_mixture_optimum
 from rmt_alpha.experiments.figures.imbalance_noise import SAMPLES, SETTINGS, SOURCE, TARGET
 from rmt_alpha.simulation import simulate
 

@@ -9,7 +9,7 @@ from size_bias import z_scores
 
 import rmt_alpha as ra
 from rmt_alpha.experiments.figures import source_ridge
-from rmt_alpha.experiments.figures._ridge_search import best_ridge
+from rmt_alpha.experiments.figures._optimum import best_ridge
 from rmt_alpha.experiments.figures.source_ridge import CASES, N, P
 
 SIGMAS = 4.0

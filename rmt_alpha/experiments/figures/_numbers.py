@@ -1,0 +1,75 @@
+"""What a figure computes, and how its numbers become the columns of a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rmt_alpha._core.types import FloatArray
+
+Table = tuple[list[str], list[list[Any]]]
+"""Header and rows of a CSV file."""
+
+KINDS = ("theory", "simulated", "standard_error")
+
+
+class Numbers:
+    """The numbers of a figure by name: ``Numbers(alphas=a, accuracy=b).accuracy``."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"there is no {name!r} among {', '.join(vars(self))}")
+
+    def __repr__(self) -> str:
+        return f"Numbers({', '.join(vars(self))})"
+
+
+def table(**columns: Any) -> Table:
+    """Columns that broadcast against each other; the last axis runs fastest from row to row.
+
+    Examples
+    --------
+    >>> table(
+    ...     beta=np.array([0.5, 0.8])[:, None],
+    ...     alpha=["0", "1"],
+    ...     accuracy=[[0.6, 0.7], [0.6, 0.9]],
+    ... )
+    (['beta', 'alpha', 'accuracy'], [[0.5, '0', 0.6], [0.5, '1', 0.7], [0.8, '0', 0.6], [0.8, '1', 0.9]])
+    """
+    entries = (values.ravel().tolist() for values in np.broadcast_arrays(*columns.values()))
+    return list(columns), [list(row) for row in zip(*entries, strict=True)]
+
+
+def joined(*tables: Table) -> Table:
+    """Tables of one header, below each other."""
+    return tables[0][0], [row for _, rows in tables for row in rows]
+
+
+def or_word(values: FloatArray, word: str) -> NDArray[np.object_]:
+    """The values, with a word where they are not finite."""
+    return np.where(np.isfinite(values), values.astype(object), word)
+
+
+def beside_theory(
+    names: tuple[str, ...], theory: ArrayLike, simulated: ArrayLike, stderr: ArrayLike, axis: int = 0
+) -> dict[str, FloatArray]:
+    """Columns ``NAME_theory``, ``NAME_simulated`` and ``NAME_standard_error``; ``axis`` has the names."""
+    three = [np.moveaxis(np.asarray(values), axis, 0) for values in (theory, simulated, stderr)]
+    return {
+        f"{name}_{kind}": values[q]
+        for q, name in enumerate(names)
+        for kind, values in zip(KINDS, three, strict=True)
+    }
+
+
+def mean_and_source(
+    p: int, length: float, cosine: float, source_length: float
+) -> tuple[FloatArray, FloatArray]:
+    """A mean and a source vector of these lengths and this cosine, spread over all features alike."""
+    mean = np.full(p, length / np.sqrt(p))
+    across = np.where(np.arange(p) % 2, -1.0, 1.0) / np.sqrt(p)
+    return mean, source_length * (cosine * mean / length + np.sqrt(1 - cosine**2) * across)
