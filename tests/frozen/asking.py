@@ -9,14 +9,14 @@ from typing import Any
 from spectra import spectrum_ridge
 
 from rmt_alpha.cli import main
-from rmt_alpha.experiments.reference_formula import reference_accuracy
+from rmt_alpha.experiments.reference_formula import reference_curve
 from rmt_alpha.problems.losses import LOSSES
 from rmt_alpha.theory.mixtures.regression import regression_optimal_alpha, regression_risk
 
 __all__ = [
     "LOSSES",
     "main",
-    "reference_accuracy",
+    "reference_curve",
     "regression_optimal_alpha",
     "regression_risk",
     "spectrum_ridge",

@@ -142,7 +142,7 @@ def regression() -> Cases:
     cases["ridge/spectrum/30 digits"] = asking.spectrum_ridge_in_30_digits
     for folded in (True, False):
         cases[f"reference/accuracy folded={folded}"] = partial(
-            asking.reference_accuracy, ALPHAS, 0.5, 400, 100, N=480, gamma_source=0.01, folded=folded
+            asking.reference_curve(0.5, 400, 100, N=480, gamma_source=0.01).accuracy, ALPHAS, folded=folded
         )
     return cases
 
