@@ -6,12 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from rmt_alpha._core.alphas import as_alpha
 from rmt_alpha.estimators.base import AlphaRidgeBase
 from rmt_alpha.estimators.classifier import AlphaClassifierMixin
 from rmt_alpha.estimators.validation import check_gammas
 from rmt_alpha.from_data.criteria import DEFAULT
 from rmt_alpha.from_data.design import Design
-from rmt_alpha.from_data.points import as_alpha
 from rmt_alpha.from_data.selection import Selection
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.alphas import as_alpha
 from rmt_alpha._core.checks import as_real
 from rmt_alpha.from_data.class_law import ClassLaw
 from rmt_alpha.from_data.criteria import DEFAULT, find_criterion
 from rmt_alpha.from_data.criteria.base import Criterion
 from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.points import as_alpha
 from rmt_alpha.from_data.ridge_path import RidgeFit
 from rmt_alpha.from_data.zero_one import StepFunction, zero_one_path
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rmt_alpha._core.alphas import as_alpha, as_point
 from rmt_alpha.from_data.criteria import Choice
 from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.points import as_alpha, as_point
 
 
 class Fit(Protocol):

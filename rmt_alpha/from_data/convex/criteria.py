@@ -15,6 +15,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
 from rmt_alpha.from_data.convex.solution import Solution
@@ -22,7 +23,6 @@ from rmt_alpha.from_data.criteria.base import Choice, index_of_best
 from rmt_alpha.from_data.criteria.least_squares import solve_scaled
 from rmt_alpha.from_data.criteria.zero_one import half_width, nearest_best
 from rmt_alpha.from_data.design import EPS, Array
-from rmt_alpha.from_data.points import as_point
 from rmt_alpha.from_data.zero_one import StepFunction, zero_one_path
 
 PRECISION = 1e-10

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from rmt_alpha._core.alphas import normalised
 from rmt_alpha.from_data.design import Array
-from rmt_alpha.from_data.points import normalised
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from rmt_alpha._core.alphas import normalised
 from rmt_alpha.from_data.criteria.base import Criterion
 from rmt_alpha.from_data.criteria.squared_error import LooMse
 from rmt_alpha.from_data.design import Array
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
-from rmt_alpha.from_data.points import normalised
 from rmt_alpha.from_data.ridge_path import RidgeFit
 from rmt_alpha.from_data.zero_one import StepFunction, right_intervals, zero_one_path
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
+from rmt_alpha._core.alphas import FINITE, alpha_values
 from rmt_alpha._core.checks import as_real, check_range
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
@@ -18,8 +19,6 @@ from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.optimum import LossOptimum, best_accuracy
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.solver import Solution, distance, solve
-from rmt_alpha.theory.isotropic.finite_size import FINITE
-from rmt_alpha.theory.mixtures.homogeneous import alpha_values
 
 if TYPE_CHECKING:
     from rmt_alpha.theory.mixtures.curve import MixtureCurve

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rmt_alpha._core import arithmetic
+from rmt_alpha._core.alphas import Formula, Point, evaluate
 from rmt_alpha._core.arithmetic import Arithmetic
 from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
-from rmt_alpha._core.evaluation import Formula, Point, evaluate
 from rmt_alpha.theory.isotropic import finite_size, geometry
 from rmt_alpha.theory.isotropic.geometry import Pair
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rmt_alpha._core.checks import Range, as_real, check_range
+from rmt_alpha._core.checks import as_real, check_range
 from rmt_alpha.theory.isotropic import geometry
 
 if TYPE_CHECKING:
     from rmt_alpha.theory.isotropic.curve import AlphaCurve
     from rmt_alpha.theory.isotropic.fluctuations import Fluctuations
-
-FINITE = Range("a finite number", -math.inf, math.inf, largest=1e60)
 
 
 def curve_std(curve: AlphaCurve, quantity: str, alpha: Any) -> Any:

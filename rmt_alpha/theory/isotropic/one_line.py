@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core import arithmetic
+from rmt_alpha._core.alphas import BLOCK
 from rmt_alpha._core.checks import as_real, check_choice, check_dps
-from rmt_alpha._core.evaluation import BLOCK
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.isotropic.curve import CRITERIA, AlphaCurve
 

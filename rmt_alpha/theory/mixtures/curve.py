@@ -11,14 +11,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from rmt_alpha._core import arithmetic
+from rmt_alpha._core.alphas import ALPHA, FINITE, alpha_values, directions, points
 from rmt_alpha._core.arithmetic import ARRAY, MP_ARRAY, Arithmetic
 from rmt_alpha._core.checks import as_real, check_choice, check_range
-from rmt_alpha._core.evaluation import ALPHA
 from rmt_alpha.theory.isotropic.curve import CRITERIA
-from rmt_alpha.theory.isotropic.finite_size import FINITE
 from rmt_alpha.theory.mixtures import intervals
 from rmt_alpha.theory.mixtures import optimum as optima
-from rmt_alpha.theory.mixtures.homogeneous import alpha_values, directions, points
 from rmt_alpha.theory.mixtures.optimum import Optimum
 from rmt_alpha.theory.mixtures.orthant import orthant_probability
 from rmt_alpha.theory.ridge.mixture import MixtureRidge

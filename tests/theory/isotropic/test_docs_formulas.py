@@ -20,8 +20,8 @@ from scipy.special import ndtri
 from tex_formulas import check, equations
 
 import rmt_alpha as ra
+from rmt_alpha._core.alphas import Point
 from rmt_alpha._core.arithmetic import FLOAT, MP, symbolic
-from rmt_alpha._core.evaluation import Point
 from rmt_alpha.experiments.reference_formula import reference_curve
 from rmt_alpha.simulation import simulate
 from rmt_alpha.theory.isotropic import geometry

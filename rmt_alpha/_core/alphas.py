@@ -1,4 +1,9 @@
-"""How a curve is evaluated at given alphas: number type, infinite alphas, precision, cache-sized blocks."""
+"""Alphas as points of a projective line: weights (1, alpha), or a direction where alpha is huge or infinite.
+
+Three forms of one thing: one alpha for many problems or one problem for many alphas (`Point`, `evaluate`),
+vectors of alphas as rows z = (1, kappa alpha) (`alpha_values`, `points`, `directions`), and single choices
+from data, which may be infinite (`as_point`, `as_alpha`, `normalised`).
+"""
 
 from __future__ import annotations
 
@@ -8,16 +13,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import Arithmetic
 from rmt_alpha._core.checks import Range, as_real, check_range
+from rmt_alpha._core.types import FloatArray
 
-ALPHA = Range("a real number (inf and -inf are allowed)", -math.inf, math.inf, infinite=True)
+Array = np.ndarray[Any, Any]
+
 BLOCK = 1 << 15
 """Entries per block: a dozen temporaries of this length stay in the processor's cache (see benchmarks)."""
 EXTREME = 1e60
 """Beyond this squares could overflow, and only the direction of (1, alpha) is used."""
+ALPHA = Range("a real number (inf and -inf are allowed)", -math.inf, math.inf, infinite=True)
+FINITE = Range("a finite number", -math.inf, math.inf, largest=EXTREME)
+
+
+# --- numbers that broadcast with the fields of a problem ----------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +116,76 @@ def _evaluate_precisely(formula: Formula, alpha: Any, ops: Arithmetic, dps: int)
         if isinstance(exact, np.ndarray):
             ops = arithmetic.MP_ARRAY
         return arithmetic.rounded(formula(Point.at(exact, ops)), dps)
+
+
+# --- vectors of alphas, one component per source ------------------------------------------------------------
+
+
+def alpha_values(alpha: ArrayLike, sources: int, single: bool, dps: int | None, allowed: Range) -> Array:
+    """``alpha`` as an array of shape (..., sources); a scalar stands for the same alpha for all sources."""
+    if dps is None:
+        values = np.asarray(as_real("alpha", alpha), dtype=float)
+    else:
+        values = np.asarray(arithmetic.exact_numbers("alpha", alpha), dtype=object)
+    check_range("alpha", values, allowed)
+    if single:
+        return values[..., None]
+    if values.ndim == 0:
+        return np.full(sources, values[()])
+    if values.shape[-1] != sources:
+        raise ValueError(
+            f"alpha must have shape (..., {sources}), one component per source, got shape {values.shape}"
+        )
+    return values
+
+
+def points(values: Array, kappa: Any) -> Array:
+    """z = (1, kappa * alpha), shape (..., 1 + k)."""
+    one = np.ones((*values.shape[:-1], 1), dtype=values.dtype)
+    return np.concatenate([one, kappa * values], axis=-1)
+
+
+def directions(values: Array, kappa: Any) -> Array:
+    """The same up to a positive factor, finite for every alpha."""
+    if kappa == 0:
+        # Even infinite alpha does nothing.
+        return points(np.zeros(values.shape, dtype=values.dtype), kappa)
+    size = abs(values).max(axis=-1, keepdims=True)
+    infinite = size == math.inf
+    if values.shape[-1] > 1 and infinite.any():
+        raise ValueError("alpha must be finite with several sources; use along(direction) for their limit")
+    scale = np.where(infinite | (size < EXTREME), 1, size)
+    z = points(np.where(infinite, np.sign(values), values / scale), kappa)
+    z[..., :1] = np.where(infinite, 0, 1 / scale)
+    return z
+
+
+# --- single choices, which may be infinite ------------------------------------------------------------------
+
+
+def as_point(alpha: ArrayLike) -> FloatArray:
+    """(1, alpha), or (0, signs of the infinite entries) if any entry is infinite."""
+    values = np.atleast_1d(np.asarray(alpha, dtype=np.float64))
+    infinite = np.isinf(values)
+    if infinite.any():
+        return np.concatenate([[0.0], np.where(infinite, np.sign(values), 0.0)])
+    return np.concatenate([[1.0], values])
+
+
+def as_alpha(point: FloatArray) -> FloatArray:
+    """The alpha of a point; for a direction (0, d), infinities with the signs of d."""
+    if point[0] > 0:
+        return np.asarray(point[1:] / point[0])
+    return np.asarray(np.where(point[1:] == 0, 0.0, np.copysign(np.inf, point[1:])))
+
+
+def normalised(point: FloatArray) -> FloatArray:
+    """(1, alpha) if the first coordinate is positive, else a direction (0, d) of length 1."""
+    size = np.abs(point[1:]).max(initial=0.0)
+    # Where alpha would overflow, the direction says the same.
+    if point[0] > size * 1e-150:
+        return np.asarray(point / point[0])
+    if size == 0:
+        return np.concatenate([[1.0], np.zeros(point.size - 1)])
+    direction = point[1:] / size
+    return np.concatenate([[0.0], direction / np.linalg.norm(direction)])
