@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import Arithmetic
 from rmt_alpha._core.checks import Range, as_real, check_range
-from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.types import FloatArray, Real
 
 Array = np.ndarray[Any, Any]
 
@@ -83,22 +83,22 @@ class Point:
 Formula = Callable[[Point], Any]
 
 
-def evaluate(formula: Formula, alpha: Any, ops: Arithmetic, dps: int | None) -> Any:
+def evaluate(formula: Formula, alpha: ArrayLike, ops: Arithmetic, dps: int | None) -> Real:
     """``formula`` at validated ``alpha``; a Python float for scalars, rounded to ``dps`` digits in mpmath."""
     if dps is not None:
         return _evaluate_precisely(formula, alpha, ops, dps)
-    alpha = as_real("alpha", alpha)
-    check_range("alpha", alpha, ALPHA)
-    if not isinstance(alpha, np.ndarray):
-        value = formula(Point.at(float(alpha), ops))
+    at = as_real("alpha", alpha)
+    check_range("alpha", at, ALPHA)
+    if not isinstance(at, np.ndarray):
+        value = formula(Point.at(float(at), ops))
         return value if isinstance(value, np.ndarray) else float(value)
-    if alpha.dtype == object:
-        alpha = alpha.astype(float)
-    if alpha.size == 0:
-        return alpha.copy()
-    if ops is arithmetic.FLOAT and alpha.size > BLOCK:
-        return _evaluate_in_blocks(formula, alpha)
-    return np.asarray(formula(Point.at(alpha, arithmetic.ARRAY)))
+    if at.dtype == object:
+        at = at.astype(float)
+    if at.size == 0:
+        return np.array(at)
+    if ops is arithmetic.FLOAT and at.size > BLOCK:
+        return _evaluate_in_blocks(formula, at)
+    return np.asarray(formula(Point.at(at, arithmetic.ARRAY)))
 
 
 def _evaluate_in_blocks(formula: Formula, alpha: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -109,13 +109,14 @@ def _evaluate_in_blocks(formula: Formula, alpha: np.ndarray[Any, Any]) -> np.nda
     return result.reshape(alpha.shape)
 
 
-def _evaluate_precisely(formula: Formula, alpha: Any, ops: Arithmetic, dps: int) -> Any:
+def _evaluate_precisely(formula: Formula, alpha: Any, ops: Arithmetic, dps: int) -> Real:
     with arithmetic.working_precision(dps):
         exact = arithmetic.exact_numbers("alpha", alpha)
         check_range("alpha", exact, ALPHA)
         if isinstance(exact, np.ndarray):
             ops = arithmetic.MP_ARRAY
-        return arithmetic.rounded(formula(Point.at(exact, ops)), dps)
+        value: Real = arithmetic.rounded(formula(Point.at(exact, ops)), dps)
+        return value
 
 
 # --- vectors of alphas, one component per source ------------------------------------------------------------

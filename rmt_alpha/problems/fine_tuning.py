@@ -271,11 +271,10 @@ class FineTuning:
         task, prior = self._task(dps)
         law = score_law(task, ridge, prior, self.intercept)
         return MixtureCurve(
-            strength=0 * law.strength if self._forgets_source() else law.strength,
-            unit=law.strength,
+            kappa=0 * law.strength if self._forgets_source() else law.strength,
             center=law.center,
             miss=law.miss,
-            spread=law.spread[task.group],
+            score_rows=law.spread[task.group],
             risk_slope=law.risk_slope,
             priors=task.priors,
             single=len(self.sources) == 1

@@ -66,7 +66,8 @@ def compute(quick: bool = False, data: Any = None) -> AlphaOverlap:
     """
     overlaps = np.linspace(-1, 1, 201)
     curve = problem(overlaps, np.array(SAMPLES)[:, None, None], np.array(GAMMAS)[:, None]).curve()
-    return AlphaOverlap(SAMPLES, GAMMAS, overlaps, curve.optimal_alpha(), curve.gain(over=1.0))
+    best, gain = np.asarray(curve.optimal_alpha()), np.asarray(curve.gain(over=1.0))
+    return AlphaOverlap(SAMPLES, GAMMAS, overlaps, best, gain)
 
 
 def tables(result: AlphaOverlap) -> dict[str, tuple[list[str], list[list[Any]]]]:

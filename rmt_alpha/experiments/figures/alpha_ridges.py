@@ -64,7 +64,8 @@ def compute(quick: bool = False, data: Any = None) -> AlphaRidges:
     """
     grid = np.logspace(-2, 2, 41 if quick else 81)
     curve = problem(np.array(BETAS)[:, None, None], grid, grid[:, None]).curve()
-    return AlphaRidges(BETAS, grid, grid, curve.optimal_alpha(), curve.gain(over=1.0))
+    best, gain = np.asarray(curve.optimal_alpha()), np.asarray(curve.gain(over=1.0))
+    return AlphaRidges(BETAS, grid, grid, best, gain)
 
 
 def tables(result: AlphaRidges) -> dict[str, tuple[list[str], list[list[Any]]]]:

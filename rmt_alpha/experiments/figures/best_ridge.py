@@ -96,7 +96,7 @@ def problem(variances: NDArray[np.float64] | None, gamma: float) -> TransferProb
 def predict(variances: NDArray[np.float64] | None, gamma: float) -> tuple[float, NDArray[np.float64]]:
     """alpha*, and the accuracy at 0, 1 and alpha*."""
     curve = problem(variances, gamma).curve()
-    best = curve.optimal_alpha()
+    best = float(curve.optimal_alpha())
     return best, np.asarray(curve.accuracy(np.array([0.0, 1.0, best])))
 
 

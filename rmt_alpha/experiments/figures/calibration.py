@@ -93,9 +93,7 @@ def compute(quick: bool = False, data: Any = None) -> Calibration:
         slopes = (mean[..., 1] - mean[..., 0]) / variance[..., 0]  # one spread for both classes
         for q, values in enumerate((run.draws.accuracy, slopes)):
             simulated[q, i], stderr[q, i] = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(draws)
-    optima = np.array(
-        [[c.optimal_alpha(tolerance=1e-4), c.optimal_alpha("loss", tolerance=1e-4)] for c in curves]
-    )
+    optima = np.array([[c.optimal_alpha(rtol=1e-4), c.optimal_alpha("loss", rtol=1e-4)] for c in curves])
 
     def there(k: int) -> NDArray[np.float64]:
         return np.array(

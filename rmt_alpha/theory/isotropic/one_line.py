@@ -11,7 +11,7 @@ from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import BLOCK
 from rmt_alpha._core.checks import as_real, check_choice, check_dps
 from rmt_alpha.problems.transfer import TransferProblem
-from rmt_alpha.theory.isotropic.curve import CRITERIA, AlphaCurve
+from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 Question = Callable[..., Any]
 
@@ -80,7 +80,7 @@ def optimal_alpha(
     >>> print(mpmath.nstr(optimal_alpha("0.8", 400, 40, dps=30), 30))
     0.817445578903182373967662869777
     """
-    check_choice("criterion", criterion, CRITERIA)
+    check_choice("criterion", criterion, AlphaCurve.criteria)
     fields = _fields(beta, p, n, N, mu, mu_orth, gamma, gamma_source)
     return _ask(AlphaCurve.optimal_alpha, (), fields, dps, criterion=criterion)
 
@@ -215,11 +215,7 @@ def neutral_alpha(
     >>> round(neutral_alpha(0.8, 400, 40), 4), neutral_alpha(0, 400, 40)
     (-0.1238, inf)
     """
-    return _ask(_neutral, (), _fields(beta, p, n, N, mu, mu_orth, gamma, gamma_source), dps)
-
-
-def _neutral(curve: AlphaCurve) -> Any:
-    return curve.neutral_alpha
+    return _ask(AlphaCurve.neutral_alpha, (), _fields(beta, p, n, N, mu, mu_orth, gamma, gamma_source), dps)
 
 
 def _fields(
