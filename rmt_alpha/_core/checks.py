@@ -9,6 +9,8 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from rmt_alpha._core.types import FloatArray
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -153,10 +155,38 @@ def check_dps(dps: Any) -> int | None:
     return int(dps)
 
 
-def check_vector(name: str, value: Any) -> np.ndarray[Any, Any]:
-    """A non-empty, finite, one-dimensional float64 array."""
+def check_flag(name: str, value: Any) -> bool:
+    """``value`` as a bool, else TypeError."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {_shown(value)}")
+    return bool(value)
+
+
+def check_scalar(name: str, value: Any, allowed: Range) -> float:
+    """One real number in a range, as a float."""
+    value = as_real(name, value)
+    if isinstance(value, np.ndarray):
+        raise TypeError(
+            f"{name} must be one number here, got an array of shape {value.shape}; loop over its values"
+        )
+    check_range(name, value, allowed)
+    return float(value)
+
+
+def frozen(name: str, array: FloatArray) -> FloatArray:
+    """``array`` itself, from now on read-only, if all of it is finite; else ValueError."""
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        index = f" at index {where[0] if len(where) == 1 else where}" if where else ""
+        raise ValueError(f"{name} must have finite entries, got {array[where]}{index}")
+    array.flags.writeable = False
+    return array
+
+
+def check_vector(name: str, value: Any) -> FloatArray:
+    """A non-empty, finite, one-dimensional, read-only float64 array."""
     try:
-        vector = np.asarray(value, dtype=np.float64)
+        vector = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(
             f"{name} must be a one-dimensional array of real numbers, got {_shown(value)}"
@@ -165,7 +195,4 @@ def check_vector(name: str, value: Any) -> np.ndarray[Any, Any]:
         raise ValueError(
             f"{name} must be a one-dimensional array with at least one entry, got shape {vector.shape}"
         )
-    if not np.isfinite(vector).all():
-        where = int(np.flatnonzero(~np.isfinite(vector))[0])
-        raise ValueError(f"{name} must have finite entries, got {vector[where]} at index {where}")
-    return vector
+    return frozen(name, vector)

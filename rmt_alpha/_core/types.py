@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,3 +23,16 @@ Seed: TypeAlias = (
 )
 """What ``rng`` may be."""
 FilePath: TypeAlias = str | os.PathLike[str]
+
+
+class SimulationOptions(TypedDict, total=False):
+    """The options of `rmt_alpha.simulate`, which explains them and holds the defaults."""
+
+    replicates: int
+    method: str
+    rng: int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
+    n_jobs: int
+    progress: bool
+    truncate: float | None
+    memory_limit: float
+    class_counts: str

@@ -21,9 +21,10 @@ def load_problem(path: str | Path) -> Any:
     A file with ``beta`` describes a `TransferProblem` by its fields.  A file with a table ``[target]``
     describes a `FineTuning` problem: ``n``, ``gamma``, ``intercept``, ``label_noise`` and ``loss`` at the
     top; in ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row
-    per class), ``covariance`` or ``covariances``, and ``priors``; in ``[source]`` either ``weights``, or
-    ``n``, ``gamma``, the keys of a mixture, and if wanted ``intercept`` and ``label_noise``, for a source
-    trained by ridge; ``outputs`` as in these classes.  Several sources are several tables ``[[source]]``.
+    per class), ``covariance`` (one of all classes) or ``covariances`` (a list, one per class), and
+    ``priors``; in ``[source]`` either ``weights``, or ``n``, ``gamma``, the keys of a mixture, and if wanted
+    ``intercept`` and ``label_noise``, for a source trained by ridge; ``outputs`` as in these classes.
+    Several sources are several tables ``[[source]]``.
     Wherever an array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside
     the TOML file.
 
@@ -87,12 +88,32 @@ def _mixture(table: dict[str, Any], where: str, folder: Path) -> Any:
         raise ValueError(f"{where} must have either mean (two balanced classes, -mean and +mean) or means")
     if "covariance" in table and "covariances" in table:
         raise ValueError(f"{where} must have covariance or covariances, not both")
-    covariance = _array(table.get("covariance", table.get("covariances")), folder)
     if "mean" in table:
         if "priors" in table:
             raise ValueError(f"{where} with mean is balanced: give means to set priors")
-        return GaussianMixture.symmetric(_array(table["mean"], folder), covariance)
-    return GaussianMixture(_array(table["means"], folder), covariance, _array(table.get("priors"), folder))
+        means = GaussianMixture.symmetric(_array(table["mean"], folder)).means
+    else:
+        means = _array(table["means"], folder)
+    covariances = _covariances(table, where, folder, getattr(means, "shape", ()))
+    return GaussianMixture(means, covariances, _array(table.get("priors"), folder))
+
+
+def _covariances(table: dict[str, Any], where: str, folder: Path, shape: tuple[int, ...]) -> Any:
+    """``covariance`` is one of all classes; a list ``covariances`` is read as in Python."""
+    from rmt_alpha.problems.covariances import is_ambiguous
+
+    value = table.get("covariances")
+    if not isinstance(value, list):
+        return _array(table.get("covariance", value), folder)
+    if any(isinstance(item, str) for item in value):
+        return [_array(item, folder) for item in value]
+    if len(shape) == 2 and is_ambiguous(value, *shape):
+        raise ValueError(
+            f"{where} covariances could be one covariance of all classes or one per class, as there are "
+            f"{shape[0]} classes in dimension {shape[1]}: write covariance = ... for one of all classes; for "
+            "one per class write every one as a matrix, [[...], [...]], or as 'file.npz:name'"
+        )
+    return value
 
 
 def _sources(value: Any, target: Any, folder: Path) -> Any:

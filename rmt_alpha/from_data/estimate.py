@@ -15,8 +15,8 @@ from rmt_alpha._core.checks import as_real, check_range
 from rmt_alpha.from_data.geometry import Geometry
 from rmt_alpha.from_data.population import Population
 from rmt_alpha.from_data.spectral_moments import spectral_moments
+from rmt_alpha.problems.ranges import RIDGE, SAMPLES
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
-from rmt_alpha.theory.ridge.isotropic import RIDGE, SAMPLES
 
 
 class Estimate(NamedTuple):

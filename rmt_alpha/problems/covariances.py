@@ -1,16 +1,14 @@
-"""What a user may pass as covariances, checked and sorted into groups of equal ones."""
+"""What a user may pass as covariances, checked, with equal ones made one object."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
 
-from rmt_alpha._core.checks import as_real
-
-Array = np.ndarray[Any, Any]
+from rmt_alpha._core.checks import as_real, frozen
+from rmt_alpha._core.types import FloatArray
 
 FORM = "None (identity), a number, or an array of shape (p,) (diagonal) or (p, p)"
 ASYMMETRY = 1e-10
@@ -19,42 +17,42 @@ ROUNDING = 8 * np.finfo(float).eps
 """Negative eigenvalues up to p times this fraction of the largest count as zero."""
 
 
-@dataclass(frozen=True, eq=False)
-class Covariances:
-    """The distinct covariances of a mixture.
-
-    Attributes
-    ----------
-    members : tuple of ndarray
-        Distinct covariances: shape () for a multiple of the identity, (p,) diagonal, (p, p) dense.
-    group : ndarray of shape (K,)
-        Which member each class has.
-    """
-
-    members: tuple[Array, ...]
-    group: Array
-
-
-def parse_covariances(value: Any, classes: int, p: int) -> Covariances:
-    """Read the ``covariances`` argument of a mixture; every refusal names the class and the entry."""
+def parse_covariances(value: Any, classes: int, p: int) -> tuple[FloatArray, ...]:
+    """The covariance of each class, equal ones the same object; refusals name the class and the entry."""
+    if is_ambiguous(value, classes, p):
+        raise ValueError(
+            f"covariances = {_brief(value)} could be one covariance of all classes or one per class, as "
+            f"there are K = {p} classes in dimension {p}: pass np.array(covariances) for one of all classes, "
+            "the arrays [np.array(c) for c in covariances] for one per class"
+        )
     per_class = _per_class(value, classes, p)
     if per_class is None:
-        return Covariances((parse_one("covariances", value, p),), np.zeros(classes, int))
-    members: list[Array] = []
-    originals: list[Any] = []
-    group = []
+        return (parse_one("covariances", value, p),) * classes
+    found: list[FloatArray] = []
     for index, item in enumerate(per_class):
-        known = next((g for g, other in enumerate(originals) if other is item), None)
-        if known is None:
-            member = parse_one(f"covariances[{index}]", item, p)
-            known = next(
-                (g for g, other in enumerate(members) if np.array_equal(other, member)), len(members)
-            )
-            if known == len(members):
-                members.append(member)
-                originals.append(item)
-        group.append(known)
-    return Covariances(tuple(members), np.array(group))
+        known = next((found[i] for i in range(index) if per_class[i] is item), None)
+        member = parse_one(f"covariances[{index}]", item, p) if known is None else known
+        found.append(next((other for other in found if np.array_equal(other, member)), member))
+    return tuple(found)
+
+
+def is_ambiguous(value: Any, classes: int, p: int) -> bool:
+    """Whether a list of numbers, nested or not, could be one covariance as well as K of them: for K = p.
+
+    Members that are NumPy objects or None are covariances by themselves: nobody writes a diagonal like that.
+    """
+    if not isinstance(value, list | tuple) or not len(value) == classes == p:
+        return False
+    if any(item is None or isinstance(item, np.ndarray | np.generic) for item in value):
+        return False
+    nested = [isinstance(item, list | tuple) for item in value]
+    shape = np.asarray(value, dtype=object).shape
+    return shape == (p, p) if all(nested) else shape == (p,) and not any(nested)
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _per_class(value: Any, classes: int, p: int) -> list[Any] | None:
@@ -75,27 +73,24 @@ def _per_class(value: Any, classes: int, p: int) -> list[Any] | None:
     )
 
 
-def parse_one(name: str, value: Any, p: int) -> Array:
+def parse_one(name: str, value: Any, p: int) -> FloatArray:
     """One covariance as a read-only array of shape (), (p,) or (p, p), checked."""
     if value is None:
-        return _frozen(np.ones(()))
+        return frozen(name, np.ones(()))
     array = np.array(as_real(name, value), dtype=np.float64)
     if array.shape not in ((), (p,), (p, p)):
         raise ValueError(f"{name} must be {FORM} with p = {p}, got shape {array.shape}")
-    bad = ~np.isfinite(array)
-    if bad.any():
-        where = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(f"{name} must have finite entries, got {array[where]} at index {where}")
+    frozen(name, array)
     if array.ndim == 2:
         return _dense(name, array)
     if (array < 0).any():
         index = int(np.argmin(array))
         entry = f"entry {index} is {array[index]:g}" if array.ndim else f"got {float(array):g}"
         raise ValueError(f"{name} must be positive semi-definite, but {entry}: variances must be >= 0")
-    return _frozen(array)
+    return frozen(name, array)
 
 
-def _dense(name: str, array: Array) -> Array:
+def _dense(name: str, array: FloatArray) -> FloatArray:
     scale = np.max(np.abs(array))
     skew = np.abs(array - array.T)
     if np.max(skew) > ASYMMETRY * scale:
@@ -116,19 +111,4 @@ def _dense(name: str, array: Array) -> Array:
                 f"{name} must be positive semi-definite, but its smallest eigenvalue is {smallest:g} "
                 f"(the largest is {largest:g}); project it on the semi-definite cone first"
             )
-    return _frozen(array)
-
-
-def _frozen(array: Array) -> Array:
-    array.flags.writeable = False
-    return array
-
-
-def proportional(first: Array, second: Array) -> float | None:
-    """s if second = s * first up to rounding, else None; both dense."""
-    index = np.unravel_index(np.argmax(np.abs(first)), first.shape)
-    if first[index] == 0:
-        return None
-    ratio = float(second[index] / first[index])
-    close = np.max(np.abs(second - ratio * first)) <= 8 * np.finfo(float).eps * np.max(np.abs(second))
-    return ratio if close else None
+    return frozen(name, array)

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from rmt_alpha._core import arithmetic
-from rmt_alpha._core.checks import check_dps
-from rmt_alpha.problems.labels import check_label_noise
-from rmt_alpha.problems.losses import as_loss
-from rmt_alpha.problems.mixture import GaussianMixture
-from rmt_alpha.problems.sources import (
-    FixedSource,
-    RidgeSource,
-    Source,
-    check_mixture,
-    check_outputs_fit,
-    check_scalar,
-    make_task,
-)
+from rmt_alpha._core.checks import check_flag, check_scalar
+from rmt_alpha._core.types import FloatArray, SimulationOptions
+from rmt_alpha._core.values import Value, shown
+from rmt_alpha.problems.labels import check_label_noise, check_outputs_fit
+from rmt_alpha.problems.losses import Loss, as_loss
+from rmt_alpha.problems.mixture import GaussianMixture, check_mixture
+from rmt_alpha.problems.ranges import RIDGE, SAMPLES
+from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
 from rmt_alpha.problems.transfer import TransferProblem
-from rmt_alpha.theory.convex.curve import LossCurve
-from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.mixtures.curve import MixtureCurve
-from rmt_alpha.theory.mixtures.score_law import Prior, Task, score_law
-from rmt_alpha.theory.ridge.isotropic import RIDGE, SAMPLES
-from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from rmt_alpha.simulation.result import Simulation
+    from rmt_alpha.theory.convex.curve import LossCurve
+    from rmt_alpha.theory.mixtures.curve import MixtureCurve
+    from rmt_alpha.theory.ridge.mixture import MixtureRidge
 
 
-@dataclass(frozen=True, eq=False)
-class FineTuning:
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class FineTuning(Value):
     r"""Fine-tuning a ridge classifier on a Gaussian mixture, from a rescaled source.
 
     .. math:: w_\alpha, b = \arg\min_{w, b} \frac1n \sum_i |t_i - w x_i - b|^2
@@ -110,22 +103,37 @@ class FineTuning:
     """
 
     target: GaussianMixture
-    source: Any
-    n: Any
-    gamma: Any
-    intercept: bool = field(default=False, kw_only=True)
-    label_noise: Any = field(default=0.0, kw_only=True)
-    loss: Any = field(default="squared", kw_only=True)
+    source: Source | tuple[Source, ...]
+    n: float
+    gamma: float
+    intercept: bool
+    label_noise: FloatArray
+    loss: str | Loss
 
-    def __post_init__(self) -> None:
-        check_mixture("target", self.target)
-        object.__setattr__(self, "n", check_scalar("n", self.n, SAMPLES))
-        object.__setattr__(self, "gamma", check_scalar("gamma", self.gamma, RIDGE))
-        object.__setattr__(self, "label_noise", check_label_noise(self.label_noise, self.target.classes))
-        if not isinstance(self.intercept, bool | np.bool_):
-            raise TypeError(f"intercept must be True or False, got {self.intercept!r}")
-        if isinstance(self.source, list):
-            object.__setattr__(self, "source", tuple(self.source))
+    def __init__(
+        self,
+        target: GaussianMixture,
+        source: Source | Sequence[Source],
+        n: float,
+        gamma: float,
+        *,
+        intercept: bool = False,
+        label_noise: ArrayLike = 0.0,
+        loss: str | Loss = "squared",
+    ) -> None:
+        vars(self).update(
+            target=check_mixture("target", target),
+            source=tuple(source) if isinstance(source, list) else source,
+            n=check_scalar("n", n, SAMPLES),
+            gamma=check_scalar("gamma", gamma, RIDGE),
+            intercept=check_flag("intercept", intercept),
+            label_noise=check_label_noise(label_noise, target.classes),
+            loss=loss,
+        )
+        self._check_sources()
+        self._check_loss()
+
+    def _check_sources(self) -> None:
         sources = self.sources
         if not sources or not all(isinstance(source, FixedSource | RidgeSource) for source in sources):
             raise TypeError(
@@ -135,19 +143,18 @@ class FineTuning:
         for source in sources:
             if source.p != self.target.p:
                 raise ValueError(f"source has dimension {source.p}, target has dimension {self.target.p}")
-            if source.outputs != sources[0].outputs:
+            if source.outputs != self.outputs:
                 raise ValueError("all sources must have the same number of outputs")
-        check_outputs_fit(sources[0].outputs, self.target.classes)
-        self._check_loss()
+        check_outputs_fit(self.outputs, self.target.classes)
 
     def _check_loss(self) -> None:
         loss = as_loss(self.loss)
-        if isinstance(self.loss, str) and self.loss == "squared":
+        if self.squared:
             return
-        if self.sources[0].outputs != 1:
+        if self.outputs != 1:
             raise ValueError(
                 f"loss={self.loss!r} is a loss of labels -1 and +1: it needs two classes and a source with "
-                f"outputs=1, got {self.target.classes} classes and outputs={self.sources[0].outputs}; use "
+                f"outputs=1, got {self.target.classes} classes and outputs={self.outputs}; use "
                 "loss='squared' for one-hot targets"
             )
         if self.gamma == 0:
@@ -180,20 +187,41 @@ class FineTuning:
         source_mean[0], target_mean[0], target_mean[1] = problem.mu, problem.along, problem.across
         source: Source = FixedSource(source_mean)
         if problem.N is not None:
-            source = RidgeSource(GaussianMixture.symmetric(source_mean), problem.N, problem.gamma_source)
-        return cls(GaussianMixture.symmetric(target_mean), source, problem.n, problem.gamma)
+            own = GaussianMixture.symmetric(source_mean)
+            source = RidgeSource(own, float(problem.N), float(problem.gamma_source))
+        return cls(GaussianMixture.symmetric(target_mean), source, float(problem.n), float(problem.gamma))
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """The source or sources, as a tuple."""
         return self.source if isinstance(self.source, tuple) else (self.source,)
 
+    @property
+    def outputs(self) -> int:
+        """Outputs of the classifier: 1 for labels -1 and +1, else one per class."""
+        return self.sources[0].outputs
+
+    @property
+    def components(self) -> int | None:
+        """Components of alpha; None if it is a number, for a single source without an axis for it."""
+        counts = [source.count for source in self.sources]
+        if counts == [None] and not isinstance(self.source, tuple):
+            return None
+        return sum(1 if count is None else count for count in counts)
+
+    @property
+    def squared(self) -> bool:
+        """Whether the loss is the squared one, by its name: the curve is a `MixtureCurve` then."""
+        return isinstance(self.loss, str) and self.loss == "squared"
+
     @cached_property
     def ridge(self) -> MixtureRidge:
         """Effective ridges of the target fit: kappa, its bracket, residual, status, iterations."""
+        from rmt_alpha.theory.ridge.mixture import fit_ridge
+
         return fit_ridge(self.target.model, self.n, self.gamma)
 
-    def curve(self, dps: int | None = None) -> Any:
+    def curve(self, dps: int | None = None) -> MixtureCurve | LossCurve:
         """The law of the scores as a function of alpha.
 
         Parameters
@@ -207,22 +235,11 @@ class FineTuning:
         MixtureCurve or LossCurve
             A `MixtureCurve` for ``loss="squared"``.
         """
-        dps = check_dps(dps)
-        if not (isinstance(self.loss, str) and self.loss == "squared"):
-            if dps is not None:
-                raise ValueError(f"dps needs loss='squared', got loss={self.loss!r}: use dps=None")
-            return self._loss_curve(self.ridge)
-        if dps is None:
-            return self._curve(self.ridge, None)
-        if self.sources[0].outputs > 1:
-            raise ValueError(
-                "dps needs one output (labels -1 and +1): the accuracy of more is integrated in float64"
-            )
-        with arithmetic.working_precision(dps):
-            n, gamma = arithmetic.to_mpf(self.n), arithmetic.to_mpf(self.gamma)
-            return self._curve(fit_ridge(self.target.model.exact(), n, gamma), dps)
+        from rmt_alpha.theory.mixtures.build import fine_tuning_curve
 
-    def path(self, gamma: Iterable[float]) -> Iterator[Any]:
+        return fine_tuning_curve(self, dps)
+
+    def path(self, gamma: Iterable[float]) -> Iterator[MixtureCurve | LossCurve]:
         """The curves for many ridges, each started from the solution for the one before.
 
         Parameters
@@ -242,48 +259,42 @@ class FineTuning:
         >>> [round(curve.accuracy(1.0), 3) for curve in problem.path([0.1, 1.0, 10.0])]
         [0.875, 0.889, 0.907]
         """
-        previous = None
-        for value in gamma:
-            problem = replace(self, gamma=value)
-            previous = fit_ridge(self.target.model, problem.n, problem.gamma, previous)
-            squared = isinstance(self.loss, str) and self.loss == "squared"
-            yield problem._curve(previous, None) if squared else problem._loss_curve(previous)
+        from rmt_alpha.theory.mixtures.build import fine_tuning_path
 
-    def _loss_curve(self, ridge: MixtureRidge) -> LossCurve:
-        if not self.target.model.moments[0].max() > 0:
-            raise ValueError(
-                f"loss={self.loss!r} needs features that vary within the classes, got covariances that are 0"
-            )
-        task, prior = self._task(None)
-        reduction = Reduction(self.target.model, task, prior, self.n, self.gamma)
-        squared = self._curve(ridge, None)
-        return LossCurve(
-            reduction, as_loss(self.loss), self.label_noise, bool(self.intercept), squared.single, squared
+        return fine_tuning_path(self, gamma)
+
+    def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
+        """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`.
+
+        Parameters
+        ----------
+        alpha : float or array_like
+            Any shape; (..., k) for k sources.
+        **options
+            ``replicates``, ``rng``, ``n_jobs`` and whatever else `rmt_alpha.simulate` takes.
+
+        Examples
+        --------
+        >>> problem = FineTuning(
+        ...     GaussianMixture.symmetric([2.0, 0.0]),
+        ...     FixedSource([1.0, 1.0]),
+        ...     n=20,
+        ...     gamma=1,
+        ... )
+        >>> problem.simulate([0, 1], replicates=100, rng=1).accuracy.shape
+        (2,)
+        """
+        from rmt_alpha.simulation import simulate
+
+        return simulate(self, alpha, **options)
+
+    def __repr__(self) -> str:
+        count = f"{self.components} sources" if self.components else type(self.source).__name__
+        extras = f", intercept={self.intercept}" if self.intercept else ""
+        if self.label_noise.any():
+            extras += f", label_noise={' '.join(f'{x:g}' for x in self.label_noise)}"
+        loss = self.loss if isinstance(self.loss, str) else self.loss.name
+        return (
+            f"FineTuning(K={self.target.classes}, p={self.target.p}, {count}, n={shown(self.n)}, "
+            f"gamma={shown(self.gamma)}{extras}, loss={loss})"
         )
-
-    def _task(self, dps: int | None) -> tuple[Task, Prior]:
-        task = make_task(self.target, self.sources[0].outputs, self.label_noise, dps)
-        priors = [source.prior(task.basis, dps) for source in self.sources]
-        rows = np.concatenate([prior.mean for prior in priors])
-        return task, Prior(rows, tuple(pairs for prior in priors for pairs in prior.noise))
-
-    def _curve(self, ridge: MixtureRidge, dps: int | None) -> MixtureCurve:
-        task, prior = self._task(dps)
-        law = score_law(task, ridge, prior, self.intercept)
-        return MixtureCurve(
-            kappa=0 * law.strength if self._forgets_source() else law.strength,
-            center=law.center,
-            miss=law.miss,
-            score_rows=law.spread[task.group],
-            risk_slope=law.risk_slope,
-            priors=task.priors,
-            single=len(self.sources) == 1
-            and not isinstance(self.source, tuple)
-            and self.sources[0].count is None,
-            dps=dps,
-            ridge=ridge,
-        )
-
-    def _forgets_source(self) -> bool:
-        """Whether the limit gamma -> 0 is least squares, which knows nothing of the source."""
-        return self.gamma == 0 and self.target.model.rank == self.target.p and self.n > self.target.p

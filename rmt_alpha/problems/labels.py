@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rmt_alpha._core.checks import Range, as_real, check_range
+from rmt_alpha._core.types import FloatArray
 
 Array = np.ndarray[Any, Any]
 
@@ -28,7 +29,7 @@ class Labels(NamedTuple):
     """Cov[t | a], (K, q, q)."""
 
 
-def check_label_noise(value: Any, classes: int) -> Array:
+def check_label_noise(value: Any, classes: int) -> FloatArray:
     """``label_noise`` as one fraction per class."""
     value = as_real("label_noise", value)
     check_range("label_noise", value, FRACTION)
@@ -40,6 +41,20 @@ def check_label_noise(value: Any, classes: int) -> Array:
     result = np.array(np.broadcast_to(noise, (classes,)))
     result.flags.writeable = False
     return result
+
+
+def check_outputs(value: Any) -> int:
+    """Number of outputs of a classifier as an int, else ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"outputs must be 1 or the number of classes, got {value!r}")
+    return int(value)
+
+
+def check_outputs_fit(outputs: int, classes: int) -> None:
+    """1 output is for two classes, else there is one for each class."""
+    if outputs not in ((1, 2) if classes == 2 else (classes,)):
+        allowed = "1 (labels -1 and +1) or 2 (one-hot)" if classes == 2 else f"{classes}, one for each class"
+        raise ValueError(f"outputs must be {allowed}, got {outputs}")
 
 
 def label_law(classes: int, outputs: int, noise: Array) -> Labels:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from rmt_alpha._core.checks import as_real
-from rmt_alpha.problems.covariances import Covariances, parse_covariances, proportional
-from rmt_alpha.theory.ridge.basis import STANDARD, Basis
-from rmt_alpha.theory.ridge.dense_covariances import DenseCovariances
-from rmt_alpha.theory.ridge.spectrum import Spectrum
+from rmt_alpha._core.checks import as_real, frozen
+from rmt_alpha._core.types import FloatArray, IntArray
+from rmt_alpha._core.values import Value
+from rmt_alpha.problems.covariances import parse_covariances
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from rmt_alpha.theory.ridge.dense import DenseCovariances
+    from rmt_alpha.theory.ridge.spectrum import Spectrum
 
 SUM_TOLERANCE = 1e-9
 """How far the priors may be from summing to 1; closer ones are normalised."""
 
 
-@dataclass(frozen=True, eq=False)
-class GaussianMixture:
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class GaussianMixture(Value):
     r"""Classes with Gaussian features, :math:`x \mid a \sim \mathcal N(m_a, C_a)` for a share :math:`\pi_a`.
 
     Parameters
@@ -31,10 +34,18 @@ class GaussianMixture:
     covariances : None, float, array_like or list
         Covariance within the classes: None for the identity, a number for a multiple of it, an array of
         shape (p,) for a diagonal matrix or (p, p) for a full one.  One of these for all classes; or one per
-        class, as a list of K of them or an array of shape (K, p) or (K, p, p).  (A *list* of length K is
-        always read per class.)  Singular matrices are allowed.
+        class, as a list of K of them or an array of shape (K, p) or (K, p, p).  A list of length K is read
+        per class; if K = p its members must be arrays or None, since a list of numbers could be either.
+        Singular matrices are allowed.
     priors : array_like of shape (K,), optional
         Probabilities of the classes, positive, summing to 1; equal if None.
+
+    Attributes
+    ----------
+    means : ndarray of shape (K, p)
+    covariances : tuple of K ndarrays
+        Of shape (), (p,) or (p, p); equal ones are the same object.
+    priors : ndarray of shape (K,)
 
     Raises
     ------
@@ -66,26 +77,30 @@ class GaussianMixture:
     ValueError: covariances must be positive semi-definite, but entry 1 is -0.5: variances must be >= 0
     """
 
-    means: Any
-    covariances: Any = None
-    priors: Any = None
+    means: FloatArray
+    covariances: tuple[FloatArray, ...]
+    priors: FloatArray
 
-    def __post_init__(self) -> None:
-        means = _matrix("means", self.means)
-        classes, p = means.shape
+    def __init__(
+        self,
+        means: ArrayLike,
+        covariances: ArrayLike | Sequence[ArrayLike | None] | None = None,
+        priors: ArrayLike | None = None,
+    ) -> None:
+        checked = _matrix("means", means)
+        classes, p = checked.shape
         if classes < 2:
-            raise ValueError(f"means must have shape (K, p) with K >= 2 classes, got {means.shape}")
-        if np.ma.isMaskedArray(self.covariances):
+            raise ValueError(f"means must have shape (K, p) with K >= 2 classes, got {checked.shape}")
+        if np.ma.isMaskedArray(covariances):
             raise TypeError("covariances must not be masked arrays")
-        parsed = parse_covariances(self.covariances, classes, p)
-        object.__setattr__(self, "means", means)
-        object.__setattr__(self, "priors", _priors(self.priors, classes))
-        # What was passed is not kept: `groups` has the one validated copy.
-        object.__setattr__(self, "covariances", tuple(parsed.members[g] for g in parsed.group))
-        object.__setattr__(self, "_parsed", parsed)
+        vars(self).update(
+            means=checked,
+            covariances=parse_covariances(covariances, classes, p),
+            priors=_priors(priors, classes),
+        )
 
     @classmethod
-    def symmetric(cls, mean: Any, covariance: Any = None) -> GaussianMixture:
+    def symmetric(cls, mean: ArrayLike, covariance: ArrayLike | None = None) -> GaussianMixture:
         """Two balanced classes with means -mean (label -1) and +mean (label +1) and one covariance.
 
         Parameters
@@ -118,75 +133,56 @@ class GaussianMixture:
         """Dimension."""
         return int(self.means.shape[1])
 
-    @property
-    def group(self) -> Array:
+    @cached_property
+    def members(self) -> tuple[FloatArray, ...]:
+        """The G distinct covariances."""
+        return tuple({id(each): each for each in self.covariances}.values())
+
+    @cached_property
+    def group(self) -> IntArray:
         """Index of each class's covariance among the distinct ones, shape (K,)."""
-        parsed: Covariances = self.__dict__["_parsed"]
-        return parsed.group
+        known = [id(each) for each in self.members]
+        return np.array([known.index(id(each)) for each in self.covariances])
 
     @cached_property
     def model(self) -> Spectrum | DenseCovariances:
         """The covariances in the form that the fixed point needs; computed once."""
-        parsed: Covariances = self.__dict__["_parsed"]
-        return covariance_model(parsed.members, np.bincount(parsed.group, weights=self.priors), self.p)
+        from rmt_alpha.theory.ridge.covariance_model import covariance_model
 
-    @cached_property
-    def mean_coordinates(self) -> Array:
+        return covariance_model(self.members, self.group, self.priors, self.p)
+
+    @property
+    def mean_coordinates(self) -> FloatArray:
         """Means in the basis of `model`, shape (K, p)."""
-        return self.model.basis.coordinates(self.means)
+        return self.model.basis.kept_coordinates(self.means)
 
     def __repr__(self) -> str:
         names = {0: "scalar", 1: "diagonal", 2: "full"}
-        parsed: Covariances = self.__dict__["_parsed"]
-        kinds = [names[c.ndim] for c in parsed.members]
-        covariance = kinds[0] if len(kinds) == 1 else ", ".join(kinds[g] for g in parsed.group)
+        kinds = [names[c.ndim] for c in self.covariances]
+        covariance = kinds[0] if len(self.members) == 1 else ", ".join(kinds)
         priors = " ".join(f"{x:.4g}" for x in self.priors)
         return f"GaussianMixture(K={self.classes}, p={self.p}, covariance: {covariance}, priors: {priors})"
 
 
-def covariance_model(members: tuple[Array, ...], shares: Array, p: int) -> Spectrum | DenseCovariances:
-    """Distinct covariances in the form that the fixed point needs; ``shares`` of the samples have them."""
-    matrices = [c for c in members if c.ndim == 2]
-    if not matrices:
-        width = p if any(c.ndim for c in members) else 1
-        return Spectrum(STANDARD, np.stack([np.broadcast_to(c, (width,)) for c in members]), shares, p)
-    factors = [_multiple_of(matrices[0], c) for c in members]
-    if all(factor is not None for factor in factors):
-        # Multiples of one matrix and of the identity: one eigendecomposition serves all.
-        values, vectors = np.linalg.eigh(matrices[0])
-        values[values <= p * np.finfo(float).eps * values[-1]] = 0.0  # rounding, of either sign
-        spectra = np.stack([a * values + b for a, b in factors])  # type: ignore[misc]
-        return Spectrum(Basis(vectors), spectra, shares, p)
-    full = [c if c.ndim == 2 else np.diag(np.broadcast_to(c, (p,))) for c in members]
-    return DenseCovariances.from_matrices(np.stack(full), shares)
+def check_mixture(name: str, value: Any) -> GaussianMixture:
+    """``value`` if it is a mixture, else TypeError."""
+    if not isinstance(value, GaussianMixture):
+        raise TypeError(f"{name} must be a GaussianMixture, got {type(value).__name__}")
+    return value
 
 
-def _multiple_of(first: Array, other: Array) -> tuple[float, float] | None:
-    """(a, b) with other = a first + b I, or None."""
-    if other is first:
-        return 1.0, 0.0
-    if other.ndim == 0:
-        return 0.0, float(other)
-    factor = proportional(first, other) if other.ndim == 2 else None
-    return None if factor is None else (factor, 0.0)
-
-
-def _matrix(name: str, value: Any) -> Array:
+def _matrix(name: str, value: Any) -> FloatArray:
     array = np.array(as_real(name, value), dtype=np.float64)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(
             f"{name} must be a matrix with one row per class, shape (K, p), got shape {array.shape}"
         )
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name} must have finite entries, got {array[where]} at index {where}")
-    array.flags.writeable = False
-    return array
+    return frozen(name, array)
 
 
-def _priors(value: Any, classes: int) -> Array:
+def _priors(value: Any, classes: int) -> FloatArray:
     if value is None:
-        return np.full(classes, 1 / classes)
+        return frozen("priors", np.full(classes, 1 / classes))
     array = np.array(as_real("priors", value), dtype=np.float64)
     if array.shape != (classes,):
         raise ValueError(f"priors must have shape ({classes},), one per class, got shape {array.shape}")
@@ -201,5 +197,4 @@ def _priors(value: Any, classes: int) -> Array:
             f"priors must sum to 1, got the sum {total!r}; divide them by it if they are weights"
         )
     array /= total
-    array.flags.writeable = False
-    return array
+    return frozen("priors", array)

@@ -11,11 +11,10 @@ import numpy as np
 
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import MP_ARRAY
-from rmt_alpha._core.checks import Range, as_real, check_dps, check_range
+from rmt_alpha._core.checks import Range, as_real, check_dps, check_range, check_scalar
 from rmt_alpha.problems.covariances import parse_one
-from rmt_alpha.problems.mixture import covariance_model
-from rmt_alpha.problems.sources import check_scalar
-from rmt_alpha.theory.ridge.isotropic import RIDGE, SAMPLES
+from rmt_alpha.problems.ranges import RIDGE, SAMPLES
+from rmt_alpha.theory.ridge.covariance_model import covariance_model
 from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
 from rmt_alpha.theory.ridge.spectrum import Spectrum
 
@@ -113,7 +112,7 @@ class RidgeRegressionTransfer:
     @cached_property
     def model(self) -> Spectrum:
         """Spectrum and eigenvectors of the covariance."""
-        model = covariance_model((self.covariance,), np.ones(1), self.p)
+        model = covariance_model((self.covariance,), np.zeros(1, int), np.ones(1), self.p)
         assert isinstance(model, Spectrum)  # one covariance commutes with itself
         return model
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core import arithmetic
-from rmt_alpha._core.checks import Range, as_real, check_dps, check_range, check_vector
-from rmt_alpha.theory.isotropic.curve import AlphaCurve
-from rmt_alpha.theory.isotropic.stage import two_stage_curve, two_stage_fluctuations
-from rmt_alpha.theory.ridge.isotropic import DIMENSION, LARGEST, RIDGE, SAMPLES, check_interpolation
+from rmt_alpha._core.checks import Range, as_real, check_range, check_vector
+from rmt_alpha._core.types import Real, SimulationOptions
+from rmt_alpha._core.values import Value, shown
+from rmt_alpha.problems.ranges import DIMENSION, LARGEST, RIDGE, SAMPLES, check_interpolation
+
+if TYPE_CHECKING:
+    from rmt_alpha.simulation.result import Simulation
+    from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 ALIGNMENT = Range("a number in [-1, 1]", -1.0, 1.0)
 NORM = Range("a finite number >= 0", 0.0, math.inf, smallest=1 / LARGEST, largest=LARGEST)
@@ -31,8 +35,8 @@ RANGES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class TransferProblem:
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class TransferProblem(Value):
     r"""Fine-tuning a ridge classifier from a source task to a target task, both with identity covariance.
 
     .. math:: w_\alpha = \arg\min_w \frac1n \sum_i (y_i - w^\top x_i)^2 + \gamma \|w - \alpha \tilde w\|^2
@@ -87,27 +91,37 @@ class TransferProblem:
     ValueError: beta must be a number in [-1, 1], got 1.2
     """
 
-    beta: Any
-    p: Any
-    n: Any
-    N: Any = None
-    mu: Any = 1.0
-    mu_orth: Any = 1.0
-    gamma: Any = 1.0
-    gamma_source: Any = 1.0
-    target_scale: Any = 1.0
+    beta: Real
+    p: Real
+    n: Real
+    N: Real | None = None
+    mu: Real = 1.0
+    mu_orth: Real = 1.0
+    gamma: Real = 1.0
+    gamma_source: Real = 1.0
+    target_scale: Real = 1.0
 
-    def __post_init__(self) -> None:
-        arrays = False
-        for name, allowed in RANGES.items():
-            value = getattr(self, name)
-            if name == "N" and value is None:
-                continue
-            if not allowed.plain(value):
-                value = as_real(name, value)
-                check_range(name, value, allowed)
-                object.__setattr__(self, name, value)
-            arrays = arrays or isinstance(value, np.ndarray)
+    def __init__(
+        self,
+        beta: ArrayLike,
+        p: ArrayLike,
+        n: ArrayLike,
+        N: ArrayLike | None = None,
+        mu: ArrayLike = 1.0,
+        mu_orth: ArrayLike = 1.0,
+        gamma: ArrayLike = 1.0,
+        gamma_source: ArrayLike = 1.0,
+        target_scale: ArrayLike = 1.0,
+    ) -> None:
+        given = (beta, p, n, N, mu, mu_orth, gamma, gamma_source, target_scale)
+        values, arrays = vars(self), False
+        for (name, allowed), value in zip(RANGES.items(), given, strict=True):
+            checked: Any = value
+            if not (allowed.plain(value) or (value is None and name == "N")):
+                checked = as_real(name, value)
+                check_range(name, checked, allowed)
+                arrays = arrays or isinstance(checked, np.ndarray)
+            values[name] = checked
         if arrays:
             self._check_shapes()
         check_interpolation(self.p, self.n, self.gamma, "p == n", "gamma")
@@ -117,13 +131,13 @@ class TransferProblem:
     @classmethod
     def from_means(
         cls,
-        mu_source: Any,
-        mu_target: Any,
+        mu_source: ArrayLike,
+        mu_target: ArrayLike,
         *,
-        n: Any,
-        N: Any = None,
-        gamma: Any = 1.0,
-        gamma_source: Any = 1.0,
+        n: ArrayLike,
+        N: ArrayLike | None = None,
+        gamma: ArrayLike = 1.0,
+        gamma_source: ArrayLike = 1.0,
     ) -> TransferProblem:
         """The problem whose source and target classes have means +-mu_source and +-mu_target.
 
@@ -146,20 +160,22 @@ class TransferProblem:
                 f"mu_source and mu_target must have the same length, got {source.size} and {target.size}"
             )
         mu, norm = float(np.linalg.norm(source)), float(np.linalg.norm(target))
-        common = {"p": source.size, "n": n, "N": N, "gamma": gamma, "gamma_source": gamma_source}
+        common: dict[str, Any] = {"n": n, "N": N, "gamma": gamma, "gamma_source": gamma_source}
         if mu == 0 or norm == 0:
             # No angle: the whole target mean (if any) is new.
-            return cls(0.0, mu=mu, mu_orth=norm, **common)
+            return cls(0.0, source.size, mu=mu, mu_orth=norm, **common)
         unit = source / mu
         along = float(unit @ target)
         across = float(np.linalg.norm(target - along * unit))  # from vectors: 1 - beta^2 would lose digits
         beta, scale = max(-1.0, min(1.0, along / norm)), norm / mu
         sine = math.sqrt((1 - beta) * (1 + beta))
         mu_orth = across / (scale * sine) if sine > 0 else mu
-        return cls(beta, mu=mu, mu_orth=mu_orth, target_scale=scale, **common)
+        return cls(beta, source.size, mu=mu, mu_orth=mu_orth, target_scale=scale, **common)
 
     @classmethod
-    def from_source(cls, w_source: Any, mu_target: Any, *, n: Any, gamma: Any = 1.0) -> TransferProblem:
+    def from_source(
+        cls, w_source: ArrayLike, mu_target: ArrayLike, *, n: ArrayLike, gamma: ArrayLike = 1.0
+    ) -> TransferProblem:
         """The problem with a fixed source vector and target classes with means +-mu_target.
 
         Parameters
@@ -188,25 +204,26 @@ class TransferProblem:
     # --- geometry ------------------------------------------------------------------------------------
 
     @property
-    def along(self) -> Any:
+    def along(self) -> Real:
         """Component of the target mean along the source mean, target_scale beta mu."""
         return self.target_scale * (self.beta * self.mu)
 
     @property
-    def across(self) -> Any:
+    def across(self) -> Real:
         """Length of the target mean across the source mean, target_scale sqrt(1 - beta^2) mu_orth."""
-        sine2 = (1 - self.beta) * (1 + self.beta)
-        return self.target_scale * (arithmetic.square_root(sine2) * self.mu_orth)
+        sine: Real = arithmetic.square_root((1 - self.beta) * (1 + self.beta))
+        return self.target_scale * (sine * self.mu_orth)
 
     @property
-    def target_norm(self) -> Any:
+    def target_norm(self) -> Real:
         """Norm of the target mean; Phi(target_norm) is the best accuracy that any classifier can have."""
-        return arithmetic.square_root(self.along * self.along + self.across * self.across)
+        norm: Real = arithmetic.square_root(self.along * self.along + self.across * self.across)
+        return norm
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Broadcast shape of all fields, () for a scalar problem."""
-        return np.broadcast_shapes(*(np.shape(value) for _, value in self._items()))
+        return np.broadcast_shapes(*(np.shape(value) for value in vars(self).values() if value is not None))
 
     # --- answers -------------------------------------------------------------------------------------
 
@@ -223,19 +240,31 @@ class TransferProblem:
         AlphaCurve
             Accuracy, risk, moments, optimal and neutral alpha; arrays where fields are arrays.
         """
-        dps = check_dps(dps)
-        values = vars(self)
-        with arithmetic.working_precision(dps):
-            if dps is not None:
-                values = {k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()}
-            elif any(map(arithmetic.is_precise, values.values())):
-                values = {k: None if v is None else np.asarray(v, float)[()] for k, v in values.items()}
-            ops = arithmetic.arithmetic_of(values.values(), dps)
-            # Error bars are asked for rarely: their ingredients are computed then.
-            fluctuations = partial(two_stage_fluctuations, **values) if dps is None else None
-            return two_stage_curve(ops, dps, fluctuations, **values)
+        from rmt_alpha.theory.isotropic.build import transfer_curve
 
-    def equivalent_samples(self) -> Any:
+        return transfer_curve(self, dps)
+
+    def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
+        """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`.
+
+        Parameters
+        ----------
+        alpha : float or array_like
+            Any shape.
+        **options
+            ``replicates``, ``rng``, ``n_jobs`` and whatever else `rmt_alpha.simulate` takes.
+
+        Examples
+        --------
+        >>> problem = TransferProblem(beta=0.8, p=400, n=40)
+        >>> round(problem.simulate(1.0, replicates=100, rng=1).accuracy.item(), 1)
+        0.9
+        """
+        from rmt_alpha.simulation import simulate
+
+        return simulate(self, alpha, **options)
+
+    def equivalent_samples(self) -> Real:
         """How many more target samples would buy, without a source, what the source buys at alpha*.
 
         The smallest n' - n >= 0 such that training on n' target samples with alpha = 0 and the same gamma
@@ -252,23 +281,16 @@ class TransferProblem:
 
     # --- internals -----------------------------------------------------------------------------------
 
-    def _items(self) -> list[tuple[str, Any]]:
-        return [(name, value) for name, value in vars(self).items() if value is not None]
-
     def _check_shapes(self) -> None:
         try:
             _ = self.shape
         except ValueError:
             shapes = ", ".join(
-                f"{name} {np.shape(value)}" for name, value in self._items() if np.shape(value)
+                f"{name} {np.shape(value)}" for name, value in vars(self).items() if np.shape(value)
             )
             raise ValueError(f"the arguments must broadcast to one shape, got shapes {shapes}") from None
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, TransferProblem):
-            return NotImplemented
-        mine, theirs = dict(self._items()), dict(other._items())
-        return mine.keys() == theirs.keys() and all(np.array_equal(mine[k], theirs[k]) for k in mine)
-
-    def __hash__(self) -> int:
-        return hash(tuple((k, v.tobytes() if isinstance(v, np.ndarray) else v) for k, v in self._items()))
+    def __repr__(self) -> str:
+        given = [(f.name, vars(self)[f.name]) for f in fields(self) if vars(self)[f.name] is not f.default]
+        shown_values = [f"{name}={shown(value)}" for name, value in given if value is not None]
+        return f"TransferProblem({', '.join(shown_values)})"

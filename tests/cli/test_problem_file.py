@@ -77,6 +77,63 @@ def test_general_mixture_with_arrays_beside_the_file(write, tmp_path):
     np.testing.assert_array_equal(problem.curve().accuracy(alphas), expected.curve().accuracy(alphas))
 
 
+SQUARE = """
+n = 40
+gamma = 0.2
+
+[target]
+means = MEANS
+covariances = VALUE
+
+[source]
+weights = WEIGHTS
+"""
+
+
+def square(k, value, key="covariances"):
+    """As many classes as dimensions."""
+    text = SQUARE.replace("covariances", key).replace("VALUE", str(value))
+    weights = [1.0, 0.5] if k == 2 else np.eye(k).tolist()
+    return text.replace("MEANS", str(np.eye(k).tolist())).replace("WEIGHTS", str(weights))
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_covariances_that_could_be_read_in_two_ways(k, write, tmp_path):
+    """What Python refuses is refused with the spellings of a file, and the rest is read as in Python."""
+    means, scalars, nested = np.eye(k), [float(i + 1) for i in range(k)], (np.eye(k) + 1).tolist()
+    for value in (scalars, nested):
+        with pytest.raises(ValueError, match="could be one covariance of all classes"):
+            ra.GaussianMixture(means, value)
+        with pytest.raises(
+            ValueError, match=r"write covariance = \.\.\. for one of all classes; for one per class"
+        ):
+            load_problem(write(square(k, value)))
+        shared = load_problem(write(square(k, value, "covariance"))).target
+        assert shared == ra.GaussianMixture(means, np.array(value))
+    matrices = [(c * np.eye(k)).tolist() for c in scalars]
+    assert load_problem(write(square(k, matrices))).target == ra.GaussianMixture(means, matrices)
+    diagonals = np.arange(1.0, k * k + 1).reshape(k, k)
+    np.savez(
+        tmp_path / "diagonals.npz", matrix=np.array(nested), **{f"c{i}": c for i, c in enumerate(diagonals)}
+    )
+    each = [f"diagonals.npz:c{i}" for i in range(k)]
+    assert load_problem(write(square(k, each))).target == ra.GaussianMixture(means, list(diagonals))
+    # An array is an array: one matrix of all classes, in Python too.
+    matrix = load_problem(write(square(k, '"diagonals.npz:matrix"'))).target
+    assert matrix == ra.GaussianMixture(means, np.array(nested))
+
+
+def test_covariances_of_a_symmetric_mixture(write):
+    text = SYMMETRIC.replace("[source]", "covariances = VALUE\n\n[source]")
+    target = load_problem(write(text.replace("VALUE", "[1.0, 2.0]"))).target
+    assert [c.tolist() for c in target.covariances] == [1.0, 2.0]  # one per class, as in Python
+    target = load_problem(write(text.replace("VALUE", "[1.0, 2.0, 3.0, 4.0]"))).target
+    assert target.covariances[0].tolist() == [1.0, 2.0, 3.0, 4.0]
+    short = text.replace(", 0.0, 0.0]", "]")
+    with pytest.raises(ValueError, match=r"\[target\] covariances could be one covariance of all classes"):
+        load_problem(write(short.replace("VALUE", "[1.0, 2.0]")))
+
+
 def test_the_command_line_reads_it(write, capsys):
     path = write(SYMMETRIC)
     assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0

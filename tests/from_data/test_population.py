@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
+from spectra import spectrum_ridge
 
 from rmt_alpha import FineTuning, FixedSource, GaussianMixture
 from rmt_alpha._core.arithmetic import ARRAY
@@ -14,7 +15,6 @@ from rmt_alpha.from_data import spectrum as spectrum_module
 from rmt_alpha.from_data.population import Population
 from rmt_alpha.from_data.score_moments import ScoreMoments
 from rmt_alpha.from_data.spectrum import SpectrumEstimate, sample_kappa
-from rmt_alpha.theory.ridge.spectral_ridge import spectrum_ridge
 
 VALUES, COUNTS = np.array([0.2, 1.0, 3.0]), np.array([100, 60, 40])
 DENSITY = np.array([0.2, 0.3, 0.5])

@@ -13,12 +13,12 @@ from rmt_alpha.problems.sources import FixedSource, RidgeSource
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def covariance(rng: np.random.Generator, p: int, kind: str, decades: float) -> np.ndarray | float | None:
+def covariance(rng: np.random.Generator, p: int, kind: str, decades: float) -> np.ndarray | np.float64 | None:
     values = 10.0 ** (decades * (rng.random(p) - 0.5))
     if kind == "identity":
         return None
     if kind == "scalar":
-        return float(values[0])
+        return values[0]
     if kind == "diagonal":
         return values
     if kind == "singular":

@@ -51,6 +51,50 @@ def test_mixtures(arguments, error, message):
         ra.GaussianMixture(*arguments)
 
 
+LITERALS = {
+    "one scalar per class, or a diagonal": lambda k: [float(i + 1) for i in range(k)],
+    "one diagonal per class, or a matrix": lambda k: (np.eye(k) + 1).tolist(),
+    "not even symmetric": lambda k: (np.eye(k) + np.arange(k)[:, None]).tolist(),
+}
+
+
+@pytest.mark.parametrize("kind", LITERALS)
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_list_of_numbers_that_could_be_either_is_refused_when_there_are_as_many_classes_as_dimensions(
+    kind, k
+):
+    means, value = np.eye(k), LITERALS[kind](k)
+    message = rf"K = {k} classes in .*np.array\(covariances\) for one of all classes.* for c in covariances\]"
+    with pytest.raises(ValueError, match=message):
+        ra.GaussianMixture(means, value)
+    with pytest.raises(ValueError, match="could be one covariance of all classes"):
+        ra.GaussianMixture(means, tuple(value))
+    # Both spellings of the message, and what is no list of numbers:
+    each = ra.GaussianMixture(means, [np.array(c) for c in value])
+    for found, given in zip(each.covariances, value, strict=True):
+        np.testing.assert_array_equal(found, given)
+    assert ra.GaussianMixture(means, each.covariances) == each
+    assert ra.GaussianMixture(means, [2 * c for c in each.covariances]).group.tolist() == each.group.tolist()
+    if kind != "not even symmetric":
+        shared = ra.GaussianMixture(means, np.array(value))
+        assert all(found is shared.covariances[0] for found in shared.covariances)
+        np.testing.assert_array_equal(shared.covariances[0], value)
+    matrices = [(np.eye(k) * (i + 1)).tolist() for i in range(k)]
+    np.testing.assert_array_equal(ra.GaussianMixture(means, matrices).covariances, matrices)
+
+
+def test_lists_of_numbers_are_plain_where_the_dimension_tells_them_apart():
+    wide = np.zeros((2, 3))
+    assert [c.tolist() for c in ra.GaussianMixture(wide, [1.0, 2.0]).covariances] == [1.0, 2.0]
+    assert ra.GaussianMixture(wide, [1.0, 2.0, 3.0]).covariances[1].tolist() == [1.0, 2.0, 3.0]
+    nested = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    assert [c.tolist() for c in ra.GaussianMixture(wide, nested).covariances] == nested
+    assert ra.GaussianMixture(wide, np.eye(3).tolist()).covariances[0].shape == (3, 3)
+    assert ra.GaussianMixture(MEANS, [None, 2.0]).covariances[1].shape == ()
+    # One mean, one covariance: nothing to mistake.
+    assert ra.GaussianMixture.symmetric([1.0, 0.0], [1.0, 2.0]).covariances[0].tolist() == [1.0, 2.0]
+
+
 def test_a_symmetric_mixture_has_one_mean():
     with pytest.raises(ValueError, match=r"mean must be a vector of shape \(p,\), got shape \(1, 2\)"):
         ra.GaussianMixture.symmetric([[1.0, 2.0]])
@@ -85,6 +129,7 @@ def test_fixed_sources(weights, outputs, error, message):
         ),
         ({"gamma": -1.0}, ValueError, "gamma must be"),
         ({"label_noise": 1.5}, ValueError, r"label_noise must be .*\[0, 1\]"),
+        ({"intercept": "yes"}, TypeError, "intercept must be True or False, got 'yes'"),
         ({"label_noise": [0.1, 0.2, 0.3]}, ValueError, r"have shape \(2,\), one per class"),
         ({"outputs": 3}, ValueError, "outputs must be 1 .labels -1 and .1. or 2"),
     ],

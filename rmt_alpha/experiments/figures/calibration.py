@@ -19,6 +19,7 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import simulate
+from rmt_alpha.theory.convex.curve import LossCurve
 
 NAME = "calibration"
 TITLE = "Calibration of fine-tuned logistic regression against alpha."
@@ -84,7 +85,7 @@ def compute(quick: bool = False, data: Any = None) -> Calibration:
     """
     alpha, draws = np.linspace(-1.0, 4.0, 26 if quick else 61), 10 if quick else 300
     points = np.array([0.0, 1.0, 2.0, 3.0])
-    curves = [problem(gamma).curve() for gamma in RIDGES]
+    curves = [curve for gamma in RIDGES if isinstance(curve := problem(gamma).curve(), LossCurve)]
     theory, simulated, stderr = np.empty((3, 2, len(RIDGES), len(points)))
     for i, gamma in enumerate(RIDGES):
         theory[:, i] = curves[i].accuracy(points), curves[i].calibration_slope(points)

@@ -115,6 +115,7 @@ def trained_scores(
     needs some.
     """
     rng = np.random.default_rng(seed)
+    assert setting.N is not None
     p, n, n_source = int(setting.p), int(setting.n), int(setting.N)
     source_mean, target_mean = np.zeros(p), np.zeros(p)
     source_mean[0] = setting.mu
@@ -129,8 +130,8 @@ def trained_scores(
         gram = x.T @ x / count + gamma * np.eye(len(mean))
         return np.linalg.solve(gram, np.column_stack([x.T @ y / count, gamma * prior]))
 
-    source = train(source_mean, n_source, setting.gamma_source, np.zeros(p))[:, 0]
-    base, slope = train(target_mean, n, setting.gamma, source).T
+    source = train(source_mean, n_source, float(setting.gamma_source), np.zeros(p))[:, 0]
+    base, slope = train(target_mean, n, float(setting.gamma), source).T
     weights = base + np.array(ALPHAS)[:, None] * slope
     return np.asarray(weights @ sample(target_mean, labels).T)
 

@@ -23,6 +23,7 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import simulate
+from rmt_alpha.theory.convex.curve import LossCurve
 
 NAME = "published_losses"
 TITLE = "Published asymptotics of convex losses, without a source."
@@ -105,6 +106,7 @@ def compute(quick: bool = False, data: Any = None) -> Published:
 
     def errors(value: float) -> tuple[float, float]:
         curve = problem("logistic", value, LAMBDA / (2 * value)).curve()
+        assert isinstance(curve, LossCurve)
         return curve.error(0.0), 1 - curve.training_accuracy(0.0)
 
     simulated, stderr = np.empty((2, 2, len(points)))

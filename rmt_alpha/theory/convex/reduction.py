@@ -19,7 +19,7 @@ from scipy.linalg import lapack
 
 from rmt_alpha.theory.mixtures.score_law import Prior, Task
 from rmt_alpha.theory.ridge.basis import Operator, trace_product
-from rmt_alpha.theory.ridge.dense_covariances import DenseCovariances
+from rmt_alpha.theory.ridge.dense import DenseCovariances
 from rmt_alpha.theory.ridge.spectrum import Spectrum
 
 Array = np.ndarray[Any, Any]

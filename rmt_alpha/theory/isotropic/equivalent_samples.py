@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rmt_alpha._core.arithmetic import ARRAY
+from rmt_alpha._core.types import Real
 from rmt_alpha.theory.ridge.isotropic import isotropic_ridge
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ NEWTON_STEPS = 4
 """Companion eigenvalues are right to 1e-8 of the largest root or better; each step squares the error."""
 
 
-def equivalent_samples(problem: TransferProblem) -> Any:
+def equivalent_samples(problem: TransferProblem) -> Real:
     """See `TransferProblem.equivalent_samples`."""
     curve = problem.curve()
     m = np.asarray(problem.target_norm, float)

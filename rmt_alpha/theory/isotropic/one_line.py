@@ -240,7 +240,9 @@ def _ask(
     dps = check_dps(dps)
     if dps is not None:
         with arithmetic.working_precision(dps):
-            exact = {k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()}
+            exact: dict[str, Any] = {
+                k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()
+            }
         return question(TransferProblem(**exact).curve(dps), *alpha, **options)
     if any(type(v) not in (float, int) and np.size(v) > BLOCK for v in values.values()):
         return _ask_in_blocks(question, alpha, values, options)

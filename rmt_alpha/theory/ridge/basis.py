@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+
+KEPT = 8
+"""Results of `Basis.kept_coordinates`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,19 +30,38 @@ class Basis:
         """Coordinates of vectors given as rows, shape (..., p)."""
         return rows if self.vectors is None else rows @ self.vectors
 
+    def kept_coordinates(self, rows: Array) -> Array:
+        """`coordinates` of an array that never changes, in O(p^2) once: the last few results are kept."""
+        if self.vectors is None:
+            return rows
+        found = self._kept.get(id(rows))
+        if found is None:
+            if len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)), None)
+            found = self._kept[id(rows)] = rows, self.coordinates(rows)
+        return found[1]
+
+    @cached_property
+    def _kept(self) -> dict[int, tuple[Array, Array]]:
+        return {}  # with the rows themselves, whose ids stay taken as long as they are here
+
     def vectors_from(self, coordinates: Array) -> Array:
         """The inverse of `coordinates`."""
         return coordinates if self.vectors is None else coordinates @ self.vectors.T
 
     def squared_overlaps(self, other: Basis) -> Array:
         """(u_i . v_j)^2 for the vectors u_i of this basis and v_j of another; the last result is kept."""
-        last: tuple[Basis, Array] | None = self.__dict__.get("_last_overlaps")
+        last = next(iter(self._overlaps), None)
         if last is None or last[0] is not other:
             left, right = self.vectors, other.vectors
             product = right if left is None else left.T if right is None else left.T @ right
             last = other, np.asarray(product) ** 2
-            self.__dict__["_last_overlaps"] = last
+            self._overlaps[:] = [last]
         return last[1]
+
+    @cached_property
+    def _overlaps(self) -> list[tuple[Basis, Array]]:
+        return []
 
 
 STANDARD = Basis()

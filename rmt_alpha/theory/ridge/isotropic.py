@@ -6,39 +6,26 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core.arithmetic import Arithmetic, arithmetic_of
-from rmt_alpha._core.checks import Range, as_real, check_range
-
-POSITIVE = "a positive finite number"
-LARGEST = 1e30
-"""Largest magnitude of a float64 argument: products of a handful of them neither overflow nor underflow."""
-
-DIMENSION = Range(POSITIVE, 0.0, math.inf, open_low=True, smallest=1 / LARGEST, largest=LARGEST)
-SAMPLES = Range(
-    "a positive number (inf is allowed)",
-    0.0,
-    math.inf,
-    True,
-    infinite=True,
-    smallest=1 / LARGEST,
-    largest=LARGEST,
-)
-RIDGE = Range("a finite number >= 0", 0.0, math.inf, smallest=1 / LARGEST, largest=LARGEST)
+from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.types import Real
+from rmt_alpha.problems.ranges import DIMENSION, RIDGE, SAMPLES, check_interpolation
 
 
 class EffectiveRidge(NamedTuple):
     """What a ridge fit on n samples in dimension p does, in five numbers (isotropic covariance)."""
 
-    kappa: Any
+    kappa: Real
     """Effective ridge, gamma (1 + delta): the ridge that an infinite sample would need to shrink as much."""
-    gamma_over_kappa: Any
+    gamma_over_kappa: Real
     """gamma / kappa = 1 / (1 + delta); its limit max(1 - eta, 0) at gamma = 0."""
-    lift: Any
+    lift: Real
     """L = 1 + kappa."""
-    noise: Any
+    noise: Real
     """1 - h = eta / L^2, the share of the degrees of freedom that the fit spends on noise."""
-    freedom: Any
+    freedom: Real
     """h = (gamma/kappa + kappa) / L, the share that is left; 0 at eta = 1, gamma -> 0 (double descent)."""
 
 
@@ -68,7 +55,7 @@ def _aspect(p: Any, n: Any, ops: Arithmetic) -> tuple[Any, Any]:
     return ops.where(infinite, minus_one, (p - n) / n), ops.where(infinite, zero, p / n)
 
 
-def effective_ridge(p: Any, n: Any, gamma: Any) -> EffectiveRidge:
+def effective_ridge(p: ArrayLike, n: ArrayLike, gamma: ArrayLike) -> EffectiveRidge:
     r"""Effective ridge of a ridge fit with identity covariance.
 
     .. math:: \kappa = \gamma + \eta\,\frac{\kappa}{1 + \kappa}, \qquad \eta = p / n, \quad \kappa \ge 0.
@@ -106,19 +93,8 @@ def effective_ridge(p: Any, n: Any, gamma: Any) -> EffectiveRidge:
     >>> abs(ridge.kappa - (gamma + eta * ridge.kappa / (1 + ridge.kappa))) < 1e-14
     True
     """
-    p, n, gamma = as_real("p", p), as_real("n", n), as_real("gamma", gamma)
-    check_range("p", p, DIMENSION)
-    check_range("n", n, SAMPLES)
-    check_range("gamma", gamma, RIDGE)
-    check_interpolation(p, n, gamma, "p == n", "gamma")
-    return isotropic_ridge(p, n, gamma, arithmetic_of((p, n, gamma)))
-
-
-def check_interpolation(p: Any, n: Any, gamma: Any, condition: str, name: str) -> None:
-    """Refuse the one point where no limit exists: as many samples as dimensions and no ridge."""
-    singular = (p == n) & (gamma == 0)
-    if singular is True or (singular is not False and singular.any()):
-        raise ValueError(
-            f"{name} = 0 with {condition} has infinite variance (the double-descent peak): "
-            f"choose {name} > 0, or a different number of samples"
-        )
+    values = as_real("p", p), as_real("n", n), as_real("gamma", gamma)
+    for name, value, allowed in zip(("p", "n", "gamma"), values, (DIMENSION, SAMPLES, RIDGE), strict=True):
+        check_range(name, value, allowed)
+    check_interpolation(*values, "p == n", "gamma")
+    return isotropic_ridge(*values, arithmetic_of(values))

@@ -17,8 +17,7 @@ import mpmath
 import numpy as np
 
 from rmt_alpha._core.small_linear import dominant_solve
-from rmt_alpha.theory.ridge.dense import DenseResolvent
-from rmt_alpha.theory.ridge.dense_covariances import DenseCovariances
+from rmt_alpha.theory.ridge.dense import DenseCovariances, DenseResolvent
 from rmt_alpha.theory.ridge.fixed_point import FixedPoint, Tangent, harmonic_root, solve
 from rmt_alpha.theory.ridge.graded import GradedResolvent
 from rmt_alpha.theory.ridge.probed import probed_tangent

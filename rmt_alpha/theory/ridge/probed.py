@@ -10,15 +10,13 @@ quarter of an evaluation that multiplies matrices, and a step from afar is not w
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.linalg import blas, lapack
 
+from rmt_alpha.theory.ridge.dense import DenseCovariances
 from rmt_alpha.theory.ridge.fixed_point import Tangent
-
-if TYPE_CHECKING:
-    from rmt_alpha.theory.ridge.dense_covariances import DenseCovariances
 
 Array = np.ndarray[Any, Any]
 

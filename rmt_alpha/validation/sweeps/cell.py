@@ -150,7 +150,8 @@ def _compute_one(cell: Cell) -> Record:
 
 
 def _numbers(cell: Cell) -> tuple[tuple[Number, ...], tuple[Point, ...]]:
-    problem = TransferProblem(**dict(cell.problem))
+    given: dict[str, Any] = dict(cell.problem)
+    problem = TransferProblem(**given)
     curve = problem.curve()
     best = float(curve.optimal_alpha())
     alphas = np.array([best if alpha == OPTIMAL else alpha for alpha in cell.alpha], dtype=np.float64)

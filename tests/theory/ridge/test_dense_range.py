@@ -12,8 +12,7 @@ from strategies import log_uniform
 
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.mixture import GaussianMixture
-from rmt_alpha.theory.ridge.dense import DenseResolvent
-from rmt_alpha.theory.ridge.dense_covariances import DenseCovariances
+from rmt_alpha.theory.ridge.dense import DenseCovariances, DenseResolvent
 from rmt_alpha.theory.ridge.graded import GradedResolvent
 from rmt_alpha.theory.ridge.mixture import fit_ridge
 from rmt_alpha.theory.ridge.probed import WORTHWHILE, probed_tangent

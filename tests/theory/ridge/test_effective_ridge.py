@@ -9,8 +9,7 @@ from hypothesis import given
 from strategies import aspect_ratios, log_uniform
 
 from rmt_alpha._core.arithmetic import MP
-from rmt_alpha.theory.ridge import isotropic as effective_ridge
-from rmt_alpha.theory.ridge.isotropic import isotropic_ridge
+from rmt_alpha.theory.ridge.isotropic import effective_ridge, isotropic_ridge
 
 EPS = np.finfo(float).eps
 

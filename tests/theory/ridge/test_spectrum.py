@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mixture_strategies import SEEDS, mixtures
+from spectra import spectrum_ridge
 from strategies import aspect_ratios, log_uniform
 
 from rmt_alpha.problems.mixture import GaussianMixture
-from rmt_alpha.theory.ridge import isotropic as effective_ridge
-from rmt_alpha.theory.ridge.dense_covariances import DenseCovariances
+from rmt_alpha.theory.ridge.dense import DenseCovariances
+from rmt_alpha.theory.ridge.isotropic import effective_ridge
 from rmt_alpha.theory.ridge.mixture import fit_ridge
-from rmt_alpha.theory.ridge.spectral_ridge import spectrum_ridge
 from rmt_alpha.theory.ridge.spectrum import Spectrum
 
 EPS = float(np.finfo(float).eps)
@@ -92,19 +92,11 @@ def test_infinite_sample_leaves_the_ridge_alone():
     assert spectrum_ridge([1.0, 2.0], np.inf, 0.3).value[0] == 0.3
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (([-1.0, 1.0], 3, 1), "eigenvalues must be a finite number >= 0, got -1.0 at index 0"),
-        (([[1.0]], 3, 1), r"eigenvalues must have shape \(p,\)"),
-        (([1.0], [3, 4], 1), "n and gamma must be numbers"),
-        (([1.0], 0, 1), "n must be a positive number"),
-        (([1.0], 1, -1), "gamma must be"),
-    ],
-)
-def test_arguments_are_checked(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        spectrum_ridge(*arguments)
+def test_high_precision_to_the_last_digit():
+    """kappa = (eta - 1 + gamma + sqrt((eta - 1 + gamma)^2 + 4 gamma)) / 2 with eta = 4, gamma = 1/2."""
+    with mpmath.workdps(45):
+        kappa = spectrum_ridge([mpmath.mpf(1)] * 4, mpmath.mpf(1), mpmath.mpf("0.5")).value[0]
+        assert abs(kappa - (mpmath.mpf("3.5") + mpmath.sqrt("14.25")) / 2) < mpmath.mpf(10) ** -43
 
 
 @given(mixtures(kinds=["full"], decades=3.0), aspect_ratios(2), log_uniform(-4, 4))
