@@ -360,12 +360,12 @@ class Curve(ABC):
             raise self._not_available(question)
 
     def _not_available(self, question: str) -> NotAvailable:
-        return NotAvailable(f"{question} of a {type(self).__name__}: {self._refusals()[question]}")
+        return NotAvailable(f"{type(self).__name__} has no {question}: {self._refusals()[question]}")
 
     def _check_criterion(self, criterion: str) -> None:
         if criterion in CRITERIA and criterion not in self.criteria:
             raise NotAvailable(
-                f"criterion {criterion!r} of a {type(self).__name__}: it has "
+                f"{type(self).__name__} has no criterion {criterion!r}, only "
                 f"{', '.join(map(repr, self.criteria))}"
             )
         check_choice("criterion", criterion, self.criteria)
