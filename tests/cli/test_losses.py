@@ -53,7 +53,7 @@ def test_curve_chooses_its_alphas_and_draws(file, tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 62
 
 
-OF_ISSUE = """
+LOGISTIC = """
 n = 40
 gamma = 0.2
 loss = "logistic"
@@ -66,7 +66,7 @@ weights = [1.0, 0.1, 0.0]
 
 @pytest.mark.parametrize("criterion", ["accuracy", "risk", "loss"])
 def test_optimal_prints_the_best_alpha(file, capsys, criterion):
-    file.write_text(OF_ISSUE)
+    file.write_text(LOGISTIC)
     curve = load_problem(file).curve()
     assert main(["optimal", "--problem", str(file), "--criterion", criterion, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
@@ -78,7 +78,7 @@ def test_optimal_prints_the_best_alpha(file, capsys, criterion):
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "huber", "squared"])
 def test_optimal_works_for_every_loss(file, capsys, loss):
-    file.write_text(OF_ISSUE.replace("logistic", loss))
+    file.write_text(LOGISTIC.replace("logistic", loss))
     assert main(["optimal", "--problem", str(file)]) == 0
     shown = capsys.readouterr().out
     for words in ("alpha* = ", "within one point", "the source helps for alpha in"):
@@ -86,7 +86,7 @@ def test_optimal_works_for_every_loss(file, capsys, loss):
 
 
 def test_several_sources_are_refused_or_taken_together(file, capsys):
-    two = OF_ISSUE.replace("[1.0, 0.1, 0.0]", "[[1.0, 0.1, 0.0], [0.0, 1.0, 0.0]]")
+    two = LOGISTIC.replace("[1.0, 0.1, 0.0]", "[[1.0, 0.1, 0.0], [0.0, 1.0, 0.0]]")
     file.write_text(two)
     assert main(["optimal", "--problem", str(file)]) == 2
     assert "use along(direction)" in capsys.readouterr().err
