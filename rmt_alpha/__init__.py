@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rmt_alpha._core.version import __version__ as __version__
 from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.theory.curve import Curve, Optimum
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
 from rmt_alpha.theory.ridge.isotropic import EffectiveRidge, effective_ridge
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.theory.convex.curve import LossCurve
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
+    from rmt_alpha.theory.mixtures.regression import RegressionCurve
     from rmt_alpha.validation.compare import Comparison, compare
     from rmt_alpha.validation.sweeps import SweepResult, sweep
 
@@ -55,6 +57,7 @@ _LAZY = {
     "LossCurve": "theory.convex.curve",
     "MixtureCurve": "theory.mixtures.curve",
     "ProblemEstimate": "from_data.estimate",
+    "RegressionCurve": "theory.mixtures.regression",
     "RidgeRegressionTransfer": "problems.regression",
     "RidgeSource": "problems.sources",
     "Simulation": "simulation",
@@ -78,6 +81,7 @@ __all__ = [
     "AlphaRidgeClassifier",
     "AlphaRidgeClassifierCV",
     "Comparison",
+    "Curve",
     "EffectiveRidge",
     "FineTuning",
     "FixedSource",
@@ -85,7 +89,9 @@ __all__ = [
     "Loss",
     "LossCurve",
     "MixtureCurve",
+    "Optimum",
     "ProblemEstimate",
+    "RegressionCurve",
     "RidgeRegressionTransfer",
     "RidgeSource",
     "Simulation",

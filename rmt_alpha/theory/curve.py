@@ -141,10 +141,12 @@ class Curve(ABC):
 
     def std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of label times score."""
+        self._check("std")
         return _plain(np.sqrt(self.variance(alpha)))
 
     def second(self, alpha: ArrayLike) -> Real:
         """Second moment of the score, E[s^2] = variance + mean^2."""
+        self._check("second")
         return self.variance(alpha) + self.mean(alpha) ** 2
 
     def class_mean(self, alpha: ArrayLike) -> FloatArray:
@@ -171,14 +173,17 @@ class Curve(ABC):
 
     def error(self, alpha: ArrayLike) -> Real:
         """Test error, 1 - accuracy; for two classes precise even where accuracy rounds to 1."""
+        self._check("error")
         return 1 - self.accuracy(alpha)
 
     def log_accuracy(self, alpha: ArrayLike) -> Real:
         """Logarithm of the accuracy; for two classes finite where the accuracy itself underflows."""
+        self._check("log_accuracy")
         return _log(self.accuracy(alpha))
 
     def log_error(self, alpha: ArrayLike) -> Real:
         """Logarithm of the error; for two classes finite where the error itself underflows."""
+        self._check("log_error")
         return _log(self.error(alpha))
 
     def margin(self, alpha: ArrayLike) -> Real:
@@ -186,6 +191,7 @@ class Curve(ABC):
 
         Where all classes share one margin it is mean over standard deviation of the score.
         """
+        self._check("margin")
         right, wrong = np.asarray(self.log_accuracy(alpha)), np.asarray(self.log_error(alpha))
         # From the smaller of the two probabilities, which has all its digits.
         small = special.ndtri_exp(np.minimum(right, wrong))
@@ -193,6 +199,7 @@ class Curve(ABC):
 
     def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
         """Numerical error of `accuracy`: rounding, quadrature, or the residual of a fixed point."""
+        self._check("accuracy_uncertainty")
         return _plain(np.full(np.shape(self.accuracy(alpha)), float(np.finfo(float).eps)))
 
     def accuracy_derivative(self, alpha: ArrayLike) -> Real:
@@ -237,10 +244,12 @@ class Curve(ABC):
         ValueError
             If the criterion is unknown, or this curve does not have it.
         """
+        self._check("optimal_alpha")
         return self.optimum(criterion).alpha
 
     def gain(self, over: ArrayLike = 1.0) -> Real:
         """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
+        self._check("gain")
         return _plain(np.asarray(self.optimum().value - np.asarray(self.accuracy(over))))
 
     def neutral_alpha(self) -> Real:

@@ -292,12 +292,8 @@ class LossCurve(Curve):
         ValueError
             For several sources, which `along` reduces to one.
         """
+        self._check("optimal_alpha")
         return self.optimum(criterion, rtol=rtol).alpha
-
-    def gain(self, over: ArrayLike = 1.0) -> Real:
-        """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
-        self._check("gain")
-        return super().gain(over)
 
     def accuracy_derivative(self, alpha: ArrayLike) -> Real:
         """Derivative of the accuracy in alpha."""

@@ -71,9 +71,9 @@ class AlphaCurve(Curve):
     AlphaCurve(accuracy 0.613 at alpha=0, 0.778 at 1, 0.779 at 0.854)
     """
 
-    kappa: Any
+    kappa: Real
     mean_line: Pair
-    aligned: Any
+    aligned: Real
     terms: tuple[Pair, ...]
     risk_parts: Callable[[], tuple[Any, tuple[Pair, ...]]]
     ops: Arithmetic
@@ -130,7 +130,7 @@ class AlphaCurve(Curve):
         """Logarithm of the error, finite where the error itself underflows."""
         return self._evaluate(lambda at: at.ops.log_ndtr(-self._margin(at)), alpha)
 
-    def accuracy_derivative(self, alpha: Any) -> Any:
+    def accuracy_derivative(self, alpha: ArrayLike) -> Real:
         r"""Derivative of the accuracy in alpha, :math:`\varphi(m/\sigma)\, \frac{d}{d\alpha}(m/\sigma)`."""
 
         def formula(at: Point) -> Any:
@@ -366,9 +366,9 @@ class AlphaCurve(Curve):
     def _finite_size_std(self, quantity: str, alpha: ArrayLike) -> Real:
         if self.fluctuations is None:
             raise self._not_available(f"{quantity}_std")
-        check_range("alpha", alpha := as_real("alpha", alpha), FINITE)
-        mean, std = np.asarray(self.mean(alpha)), np.asarray(self.std(alpha))
-        deviation: Real = self.fluctuations().std(quantity, self.kappa * alpha, mean, std)
+        check_range("alpha", at := as_real("alpha", alpha), FINITE)
+        mean, std = np.asarray(self.mean(at)), np.asarray(self.std(at))
+        deviation: Real = self.fluctuations().std(quantity, self.kappa * at, mean, std)
         return deviation
 
     @cached_property

@@ -99,7 +99,7 @@ class MixtureCurve(Curve):
     MixtureCurve(accuracy 0.626 at alpha=0, 0.735 at 1, 0.747 at 1.89)
     """
 
-    kappa: Any
+    kappa: Real
     center: Array
     miss: Array
     score_rows: Array
@@ -142,7 +142,7 @@ class MixtureCurve(Curve):
         z = self._point(alpha)
         signed = self._signed(z)
         rows = at_points(self.score_rows, z)[..., 0]
-        between = signed - (signed @ self.priors)[..., None]
+        between = signed - np.asarray(signed @ self.priors)[..., None]
         return self._result(((rows * rows).sum(axis=-1) + between * between) @ self.priors)
 
     @_in_precision
