@@ -96,7 +96,7 @@ class MixtureCurve(Curve):
     >>> target = GaussianMixture.symmetric(mean, covariance=np.linspace(0.1, 3, 100))
     >>> curve = FineTuning(target, FixedSource(mean), n=50, gamma=0.1).curve()
     >>> curve
-    MixtureCurve(accuracy 0.626 at alpha=0, 0.735 at 1, 0.747 at 1.89)
+    MixtureCurve(accuracy 0.626 at alpha=0, 0.735 at 1, 0.747 at 1.87)
     """
 
     kappa: Real
