@@ -444,7 +444,9 @@ class MixtureCurve(Curve):
         return result
 
     def _summary(self) -> str:
-        ask = [0.0, 1.0, *([self.optimal_alpha()] if self.single and self.contrasts.exact else [])]
+        # What a search in high precision, or by quadrature, would say takes long or may fail.
+        known = self.contrasts.one_margin or (self.contrasts.exact and self.dps is None)
+        ask: list[Any] = [0.0, 1.0, *([self.optimal_alpha()] if self.single and known else [])]
         return base.summary("accuracy", [(alpha, self.accuracy(alpha)) for alpha in ask])
 
 

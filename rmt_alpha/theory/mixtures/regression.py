@@ -67,9 +67,9 @@ class RegressionCurve(Curve):
     [0.89, 3.11]
     """
 
-    best: Any
-    floor: Any
-    curvature: Any
+    best: float
+    floor: float
+    curvature: float
     dps: int | None = None
 
     criteria: ClassVar[tuple[str, ...]] = ("risk",)
@@ -86,7 +86,7 @@ class RegressionCurve(Curve):
             exact = self.dps is not None
             value = arithmetic.exact_numbers("alpha", alpha) if exact else as_real("alpha", alpha)
             check_range("alpha", value, FINITE)
-            if not exact and not np.isfinite(self.floor + self.curvature):
+            if self._overflows:
                 raise ValueError(
                     "the risk of weights so large overflows float64: rescale coef_target and coef_source, or "
                     "use dps"
@@ -146,6 +146,11 @@ class RegressionCurve(Curve):
         reason = "a regression has no classes: ask for the risk, whose gain and intervals are known"
         return dict.fromkeys((name for name in QUESTIONS if name not in (*ANSWERED, *SHARED)), reason)
 
+    @property
+    def _overflows(self) -> bool:
+        """Whether the weights are so large that their squares have no float64."""
+        return self.dps is None and not np.isfinite(self.floor + self.curvature)
+
     def _result(self, value: Any) -> Real:
         if self.dps is None:
             return value if isinstance(value, np.ndarray) else float(value)
@@ -153,6 +158,8 @@ class RegressionCurve(Curve):
         return precise
 
     def _summary(self) -> str:
+        if self._overflows:
+            return f"least at alpha={float(self.best):.3g}"
         alphas: tuple[Any, ...] = (0.0, 1.0, self.optimal_alpha())
         return base.summary("risk", [(alpha, self.risk(alpha)) for alpha in alphas])
 

@@ -181,8 +181,10 @@ def test_the_curve_knows_its_parabola():
 
 
 def test_a_risk_beyond_float64_is_refused():
+    curve = ra.RidgeRegressionTransfer(None, 1e200 * TARGET, 1e200 * SOURCE, 1.0, 40, 0.1).curve()
     with pytest.raises(ValueError, match="overflows float64"):
-        risk_of(1.0, 1e200 * TARGET, 1e200 * SOURCE, 40)
+        curve.risk(1.0)
+    assert repr(curve).startswith("RegressionCurve(least at alpha=0.")
 
 
 def test_high_precision_agrees():
