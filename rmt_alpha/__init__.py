@@ -16,7 +16,7 @@ from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import Curve, Optimum
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
-from rmt_alpha.theory.ridge.isotropic import EffectiveRidge, effective_ridge
+from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
 
 if TYPE_CHECKING:
     from rmt_alpha.estimators.alpha_path import alpha_path

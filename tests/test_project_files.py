@@ -39,7 +39,7 @@ def test_symbol_table_is_read():
     assert ("problems.transfer", "TransferProblem.beta") in rows
     assert {module for module, _ in rows} >= {
         "theory.isotropic.curve",
-        "theory.ridge.isotropic",
+        "theory.ridge.closed_form",
         "problems.transfer",
     }
 

@@ -32,7 +32,7 @@ from scipy import special
 
 from rmt_alpha._core.checks import Range, as_real, check_range
 from rmt_alpha.problems.ranges import DIMENSION, LARGEST, SAMPLES
-from rmt_alpha.theory.ridge.isotropic import effective_ridge
+from rmt_alpha.theory.ridge.closed_form import effective_ridge
 
 _RIDGE = Range(
     "a positive finite number", 0.0, math.inf, open_low=True, smallest=1 / LARGEST, largest=LARGEST

@@ -257,8 +257,8 @@ class TransferProblem(Value):
         Examples
         --------
         >>> problem = TransferProblem(beta=0.8, p=400, n=40)
-        >>> round(problem.simulate(1.0, replicates=100, rng=1).accuracy.item(), 1)
-        0.9
+        >>> round(problem.simulate(1.0, replicates=100, rng=1).accuracy, 1)
+        0.8
         """
         from rmt_alpha.simulation import simulate
 

@@ -11,7 +11,7 @@ import mpmath
 from rmt_alpha._core.arithmetic import MP
 from rmt_alpha.experiments.reference_formula import reference_curve
 from rmt_alpha.theory.isotropic.stage import ridge_stage, source_vector, two_stage_geometry
-from rmt_alpha.theory.ridge.isotropic import EffectiveRidge, isotropic_ridge
+from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, isotropic_ridge
 
 DIGITS = 50
 GUARD = 20

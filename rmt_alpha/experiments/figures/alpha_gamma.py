@@ -21,7 +21,7 @@ from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
 from rmt_alpha.theory.isotropic.stage import source_vector
-from rmt_alpha.theory.ridge.isotropic import effective_ridge
+from rmt_alpha.theory.ridge.closed_form import effective_ridge
 
 NAME = "alpha_gamma"
 TITLE = "The best alpha, and the accuracy that it buys, against the target ridge."

@@ -18,7 +18,7 @@ import numpy as np
 
 from rmt_alpha._core.arithmetic import ARRAY
 from rmt_alpha._core.types import Real
-from rmt_alpha.theory.ridge.isotropic import isotropic_ridge
+from rmt_alpha.theory.ridge.closed_form import isotropic_ridge
 
 if TYPE_CHECKING:
     from rmt_alpha.problems.transfer import TransferProblem

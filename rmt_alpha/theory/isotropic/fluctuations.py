@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha.theory.isotropic.geometry import Pair
-from rmt_alpha.theory.ridge.isotropic import EffectiveRidge
+from rmt_alpha.theory.ridge.closed_form import EffectiveRidge
 
 Array = np.ndarray[Any, Any]
 STEP = 1e-25

@@ -1,4 +1,5 @@
 """Effective ridges: the numbers kappa through which a sample of finite size enters every prediction.
 
-Open `isotropic` first, the closed form; `fixed_point` solves what has none, `mixture` picks the way.
+Open `closed_form` first, for identity covariance; `fixed_point` solves what has none, and `mixture` picks
+the way.
 """

@@ -3,8 +3,8 @@ r"""The effective ridges of a mixture: what a ridge fit on n samples does, one n
     kappa_a = gamma + (1/n) tr C_a R,        R = (sum_b pi_b C_b / kappa_b + I)^-1.
 
 With one covariance this is the scalar equation kappa = gamma + kappa (1/n) tr C (C + kappa I)^-1, and with
-C = I the quadratic one of `rmt_alpha.theory.ridge.isotropic`.  In the words of random matrix theory kappa_a =
-gamma (1 + delta_a), and R / gamma is the deterministic equivalent of (X X^T / n + gamma I)^-1.
+C = I the quadratic one of `closed_form`.  In the words of random matrix theory kappa_a = gamma (1 + delta_a),
+and R / gamma is the deterministic equivalent of (X X^T / n + gamma I)^-1.
 """
 
 from __future__ import annotations

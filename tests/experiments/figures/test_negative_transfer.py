@@ -13,7 +13,7 @@ from rmt_alpha._core.arithmetic import FLOAT
 from rmt_alpha.experiments.figures import negative_transfer as module
 from rmt_alpha.experiments.figures.negative_transfer import SLICES, SOURCES, border, problem
 from rmt_alpha.theory.isotropic.stage import source_vector
-from rmt_alpha.theory.ridge.isotropic import effective_ridge
+from rmt_alpha.theory.ridge.closed_form import effective_ridge
 
 SIGMAS = 4.0
 """48 gains are compared: chance exceeds it once in 300 such runs."""

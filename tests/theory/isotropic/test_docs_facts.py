@@ -14,7 +14,7 @@ from strategies import moderate_problems
 import rmt_alpha as ra
 from rmt_alpha._core.arithmetic import MP
 from rmt_alpha.theory.isotropic.stage import Geometry, ridge_stage
-from rmt_alpha.theory.ridge.isotropic import isotropic_ridge
+from rmt_alpha.theory.ridge.closed_form import isotropic_ridge
 
 TINY, HUGE = mpmath.mpf(10) ** -25, mpmath.mpf(10) ** 25
 # A limit is approached in proportion to the small parameter (times constants of moderate problems).

@@ -26,7 +26,7 @@ from rmt_alpha.experiments.reference_formula import reference_curve
 from rmt_alpha.simulation import simulate
 from rmt_alpha.theory.isotropic import geometry
 from rmt_alpha.theory.isotropic.stage import Geometry, ridge_stage, source_vector, two_stage_geometry
-from rmt_alpha.theory.ridge.isotropic import EffectiveRidge, isotropic_ridge
+from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, isotropic_ridge
 
 DOCS = Path(__file__).parents[3] / "docs"
 TEX = equations(DOCS / "theory.md") | equations(DOCS / "erratum.md")

@@ -182,9 +182,7 @@ def test_intervals_end_where_accuracy_passes_its_level(problem):
 def test_neutral_alpha_is_a_coin_flip():
     curve = symmetric_problem(0, 1).curve().along([1.0])
     assert curve.accuracy(curve.neutral_alpha()) == pytest.approx(0.5, abs=1e-13)
-    unequal = FineTuning(
-        GaussianMixture(np.eye(2), [np.array(1.0), np.array(2.0)]), FixedSource([1.0, 0.0]), 3, 1
-    ).curve()
+    unequal = FineTuning(GaussianMixture(np.eye(2), [None, 2.0]), FixedSource([1.0, 0.0]), 3, 1).curve()
     assert unequal.accuracy(unequal.neutral_alpha()) == pytest.approx(0.5, abs=1e-13)
     assert abs(unequal.class_accuracy(unequal.neutral_alpha()) - 0.5).min() > 1e-3
 

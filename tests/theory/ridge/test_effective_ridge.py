@@ -9,7 +9,7 @@ from hypothesis import given
 from strategies import aspect_ratios, log_uniform
 
 from rmt_alpha._core.arithmetic import MP
-from rmt_alpha.theory.ridge.isotropic import effective_ridge, isotropic_ridge
+from rmt_alpha.theory.ridge.closed_form import effective_ridge, isotropic_ridge
 
 EPS = np.finfo(float).eps
 

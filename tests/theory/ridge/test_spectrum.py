@@ -14,8 +14,8 @@ from spectra import spectrum_ridge
 from strategies import aspect_ratios, log_uniform
 
 from rmt_alpha.problems.mixture import GaussianMixture
+from rmt_alpha.theory.ridge.closed_form import effective_ridge
 from rmt_alpha.theory.ridge.dense import DenseCovariances
-from rmt_alpha.theory.ridge.isotropic import effective_ridge
 from rmt_alpha.theory.ridge.mixture import fit_ridge
 from rmt_alpha.theory.ridge.spectrum import Spectrum
 
