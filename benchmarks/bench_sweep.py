@@ -50,7 +50,7 @@ def bare_loop(grid: dict, replicates: int) -> None:
         for seed, cell in enumerate(read_grid(grid | {"alpha": ALPHAS}).cells()):
             problem = TransferProblem(**dict(cell.problem))
             curve = problem.curve()
-            numbers = [curve.optimal_alpha(), curve.neutral_alpha]
+            numbers = [curve.optimal_alpha(), curve.neutral_alpha()]
             alphas = np.array(ALPHAS, dtype=float)
             numbers += [f(alphas) for f in (curve.mean, curve.variance, curve.accuracy, curve.risk)]
             if replicates:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rmt_alpha._core.version import __version__ as __version__
 from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.theory.curve import Curve, Optimum
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
 from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.theory.convex.curve import LossCurve
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
+    from rmt_alpha.theory.mixtures.regression import RegressionCurve
     from rmt_alpha.validation.compare import compare
     from rmt_alpha.validation.comparison import Comparison
     from rmt_alpha.validation.sweeps import SweepResult, sweep
@@ -53,6 +55,7 @@ _LAZY = {
     "LossCurve": "theory.convex.curve",
     "MixtureCurve": "theory.mixtures.curve",
     "ProblemEstimate": "from_data.plug_in.problem_estimate",
+    "RegressionCurve": "theory.mixtures.regression",
     "RidgeRegressionTransfer": "problems.regression",
     "RidgeSource": "problems.sources",
     "Simulation": "simulation",
@@ -76,6 +79,7 @@ __all__ = [
     "AlphaRidgeClassifier",
     "AlphaRidgeClassifierCV",
     "Comparison",
+    "Curve",
     "EffectiveRidge",
     "FineTuning",
     "FixedSource",
@@ -83,7 +87,9 @@ __all__ = [
     "Loss",
     "LossCurve",
     "MixtureCurve",
+    "Optimum",
     "ProblemEstimate",
+    "RegressionCurve",
     "RidgeRegressionTransfer",
     "RidgeSource",
     "Simulation",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import sys
 from pathlib import Path
@@ -12,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.tables import csv_text
 from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
-from rmt_alpha.theory.landmarks import landmarks
+from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.theory.curve import Curve
 
-COLUMNS = ("alpha", "mean", "variance", "accuracy", "risk")
+COLUMNS = ("mean", "variance", "accuracy", "risk", "test_loss", "training_loss")
 DESCRIPTION = """\
 Mean and variance of the score, accuracy and risk for many alphas: CSV (or JSON) on standard output, or in a
 file.
@@ -56,21 +56,26 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, draw the picture."""
     problem = problem_from(arguments)
-    curve = problem.curve()
-    if isinstance(curve.optimal_alpha(), np.ndarray):
+    curve: Curve = problem.curve()
+    if "landmarks" not in curve.answers:  # several sources
         curve = along_the_best(curve)
     alpha = arguments.alpha if arguments.alpha is not None else default_alphas(curve)
-    columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in names_for(curve)}
-    if hasattr(curve, "class_accuracy"):
+    names = [name for name in COLUMNS if name in curve.answers]
+    columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in names}
+    if not isinstance(problem, TransferProblem):  # whose classes are mirror images
         each = curve.class_accuracy(alpha)
         columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
     if arguments.band:
-        if not hasattr(curve, "accuracy_std"):
+        if "accuracy_std" not in curve.answers:
             raise ValueError(
                 "--band is known for the isotropic model only; leave it out for a general mixture"
             )
         columns["accuracy_std"] = curve.accuracy_std(alpha)
-    text = _csv(columns) if arguments.format == "csv" else _json(columns)
+    text = (
+        csv_text(list(columns), zip(*columns.values(), strict=True))
+        if arguments.format == "csv"
+        else _json(columns)
+    )
     if arguments.out is None:
         sys.stdout.write(text)
     else:
@@ -82,39 +87,25 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def names_for(curve: Any) -> tuple[str, ...]:
-    """The columns that a curve has: a label times a score is for two classes with one score."""
-    one_score = not hasattr(curve, "center") or curve.center.shape[1] == 1
-    names = COLUMNS[1:] if one_score else ("accuracy", "risk")
-    return (*names, "test_loss", "training_loss") if hasattr(curve, "training_loss") else names
-
-
-def along_the_best(curve: Any) -> Any:
-    """The curve of several sources along its best alphas, which are told on standard error."""
-    best = curve.optimum()
-    direction = np.asarray(best.alpha if best.finite else best.direction, dtype=float)
-    if not direction.any():
-        direction = np.ones(len(direction))
+def along_the_best(curve: Curve) -> Curve:
+    """The curve of several sources along its best alphas if known, told on standard error."""
+    direction = np.ones(curve.sources)
+    if "optimum" in curve.answers:
+        best = curve.optimum()
+        found = np.asarray(best.alpha if best.finite else best.direction, dtype=float)
+        direction = found if found.any() else direction
     numbers = ", ".join(f"{x:.6g}" for x in direction)
     print(f"several sources: alpha multiplies ({numbers})", file=sys.stderr)
     return curve.along(direction)
 
 
-def default_alphas(curve: Any) -> np.ndarray[Any, Any]:
+def default_alphas(curve: Curve) -> np.ndarray[Any, Any]:
     """61 alphas that show 0, 1, alpha* and the neutral alpha, if they are of that size."""
-    wanted = [x for x in landmarks(curve).values() if abs(x) < 50]
+    wanted = [x for x in curve.landmarks().values() if abs(x) < 50]
     low, high = min(wanted), max(wanted)
     margin = 0.35 * (high - low)
     grid = 10.0 ** np.floor(np.log10(high - low)) / 2  # round numbers at both ends
     return np.linspace(np.floor((low - margin) / grid) * grid, np.ceil((high + margin) / grid) * grid, 61)
-
-
-def _csv(columns: dict[str, np.ndarray[Any, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([repr(float(value)) for value in row] for row in zip(*columns.values(), strict=True))
-    return text.getvalue()
 
 
 def _json(columns: dict[str, np.ndarray[Any, Any]]) -> str:

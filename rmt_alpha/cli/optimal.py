@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -13,10 +13,7 @@ import numpy as np
 from rmt_alpha._core.checks import check_dps
 from rmt_alpha.cli.problem import FIELDS, add_problem_options, problem_from
 from rmt_alpha.problems.transfer import TransferProblem
-from rmt_alpha.theory.isotropic.curve import CRITERIA
-
-if TYPE_CHECKING:
-    from rmt_alpha.theory.mixtures.curve import MixtureCurve
+from rmt_alpha.theory.curve import CRITERIA, Curve
 
 DESCRIPTION = """\
 The factor alpha* by which to multiply the frozen source weights, what accuracy it gives, and how precise it
@@ -39,7 +36,8 @@ def add_parser(subparsers: Any) -> None:
         "--criterion",
         choices=CRITERIA,
         default="accuracy",
-        help="what alpha optimises: accuracy (to classify, default) or risk (when the score itself is used)",
+        help="what alpha optimises: accuracy (to classify, default), risk (squared, when the score itself is "
+        "used) or the loss of the training, if not squared",
     )
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.add_argument("--dps", type=int, metavar="DIGITS", help="evaluate with this many decimal digits")
@@ -54,13 +52,13 @@ def run(arguments: argparse.Namespace) -> int:
     best = curve.optimal_alpha(arguments.criterion)
     values: dict[str, Any] = {"optimal_alpha": best, "criterion": arguments.criterion}
     if not isinstance(problem, TransferProblem):
-        values |= _of_a_mixture(curve, arguments.criterion)
+        values |= _of_any(curve, arguments.criterion)
     else:
         values |= {
             "accuracy": {"optimal": curve.accuracy(best), "0": curve.accuracy(0), "1": curve.accuracy(1)},
             "risk": {"optimal": curve.risk(best), "0": curve.risk(0), "1": curve.risk(1)},
-            "neutral_alpha": curve.neutral_alpha,
-            "transfer_interval": list(curve.transfer_interval),
+            "neutral_alpha": curve.neutral_alpha(),
+            "transfer_interval": list(curve.transfer_interval()),
             "within_one_point": list(curve.tolerance_interval(0.01)),
             "equivalent_samples": problem.equivalent_samples(),
             "problem": {name: getattr(problem, name) for name in FIELDS},
@@ -72,22 +70,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _of_a_mixture(curve: MixtureCurve, criterion: str) -> dict[str, Any]:
+def _of_any(curve: Curve, criterion: str) -> dict[str, Any]:
     """The same for a general problem, whose best alpha may be a vector, or a direction."""
     best = curve.optimum(criterion)
     several = isinstance(best.alpha, np.ndarray)
-    values: dict[str, Any] = {"accuracy": {}, "risk": {}, "class_accuracy": {}}
-    for name, alpha in (("optimal", best.alpha), ("0", 0), ("1", 1)):
-        if best.finite or name != "optimal":
-            values["risk"][name] = curve.risk(alpha)
-        if best.finite or name != "optimal" or not several:
-            values["accuracy"][name] = curve.accuracy(alpha)
-            values["class_accuracy"][name] = list(curve.class_accuracy(alpha))
+    at = {"optimal": best.alpha, "0": 0.0, "1": 1.0}
+    if not best.finite and not curve.infinite_alpha:
+        at["optimal"] = next(end for end in best.bracket or () if np.isfinite(end))  # as far as was looked
+    finite = {name: alpha for name, alpha in at.items() if np.all(np.isfinite(np.asarray(alpha, float)))}
+    known = finite if several else at
+    values: dict[str, Any] = {
+        "accuracy": {name: curve.accuracy(alpha) for name, alpha in known.items()},
+        "risk": {name: curve.risk(alpha) for name, alpha in finite.items()},
+        "class_accuracy": {name: list(curve.class_accuracy(alpha)) for name, alpha in known.items()},
+    }
+    if "test_loss" in curve.answers:
+        test_loss: Any = vars(type(curve))["test_loss"]
+        values["loss"] = {name: test_loss(curve, alpha) for name, alpha in finite.items()}
     values["accuracy"].setdefault("optimal", best.value)
     if best.direction is not None:
         values["direction"] = list(best.direction)
     if not several:
-        values["transfer_interval"] = list(curve.transfer_interval)
+        values["transfer_interval"] = list(curve.transfer_interval())
         values["within_one_point"] = list(curve.tolerance_interval(0.01))
     return values
 
@@ -112,8 +116,8 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
         )
     if "optimal" in values.get("class_accuracy", ()):
         lines.append(f"by class {' '.join(map(shown, values['class_accuracy']['optimal']))}")
-    if values["criterion"] == "risk":
-        return "\n".join([*lines, f"risk {shown(values['risk']['optimal'])}, the least of all alpha"])
+    if (least := values["criterion"]) != "accuracy":
+        return "\n".join([*lines, f"{least} {shown(values[least]['optimal'])}, the least of all alpha"])
     if not several:
         helps = values["transfer_interval"]
         within = span(values["within_one_point"])

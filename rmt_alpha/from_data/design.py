@@ -22,7 +22,6 @@ from scipy import linalg
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 
-Array = FloatArray
 InterceptRule: TypeAlias = bool | Literal["shrunk"]
 """Whether an intercept is trained: without penalty, not at all, or shrunk."""
 

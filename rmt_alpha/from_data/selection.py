@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, FitPath
-from rmt_alpha.from_data.points import as_point
 
 
 @dataclass(frozen=True, eq=False, repr=False)

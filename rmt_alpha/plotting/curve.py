@@ -2,52 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.plotting import style
-from rmt_alpha.theory.isotropic.curve import AlphaCurve
-from rmt_alpha.theory.landmarks import landmarks
+from rmt_alpha.theory.curve import Curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.validation.comparison import Comparison
 
 
 @style.styled
-def draw_curve(
-    curve: AlphaCurve | MixtureCurve, alpha: np.ndarray[Any, Any], *, band: bool = False
-) -> Figure:
-    """Accuracy against alpha for a scalar curve.
+def draw_curve(curve: Curve, alpha: FloatArray, *, band: bool = False) -> Figure:
+    """Accuracy, or the risk where there is no accuracy, against alpha for a scalar curve.
 
     Parameters
     ----------
-    curve : AlphaCurve or MixtureCurve
+    curve : Curve
         With a scalar alpha.
     alpha : array of shape (k,)
         Where to draw it; special alphas outside this range are not marked.
     band : bool
-        Shade one standard deviation over draws of the training data, which an `AlphaCurve` knows.
+        Shade one standard deviation of the accuracy over draws of the training data, where it is known.
     """
     figure, axes = style.panels(1, size=(5.2, 3.4))
     (axis,) = axes.flat
-    fine = np.linspace(alpha.min(), alpha.max(), 121 if hasattr(curve, "loss") else 601)
-    axis.plot(fine, curve.accuracy(fine), color=style.BLUE, label="accuracy")
-    if band and isinstance(curve, AlphaCurve):
-        middle, std = curve.accuracy(fine), curve.accuracy_std(fine)
+    fine = np.linspace(alpha.min(), alpha.max(), 121 if curve.costly else 601)
+    quantity = curve.criteria[0]
+    drawn = getattr(curve, quantity)
+    axis.plot(fine, drawn(fine), color=style.BLUE, label=quantity)
+    if band and "accuracy_std" in curve.answers:
+        middle, std = np.asarray(curve.accuracy(fine)), np.asarray(curve.accuracy_std(fine))
         label = "one standard deviation of a single run"
         axis.fill_between(
             fine, middle - std, middle + std, color=style.SKY, alpha=0.35, linewidth=0, label=label
         )
-    if isinstance(curve, AlphaCurve) or len(curve.priors) == 2:
+    if "class_accuracy" in curve.answers and curve.class_accuracy(0.0).shape[-1] == 2:
         axis.axhline(0.5, color=style.GREY, linewidth=0.8)
-    for kind, value in landmarks(curve).items():
+    for kind, value in curve.landmarks().items():
         if alpha.min() <= value <= alpha.max():
-            style.mark(axis, kind, value, curve.accuracy(value))
-    axis.set(xlabel=r"$\alpha$", ylabel="test accuracy", xlim=(alpha.min(), alpha.max()))
+            style.mark(axis, kind, value, float(drawn(value)))
+    axis.set(xlabel=r"$\alpha$", ylabel=f"test {quantity}", xlim=(alpha.min(), alpha.max()))
     style.legend(figure, [axis], columns=2)
     return figure
 
@@ -67,7 +66,7 @@ def draw_comparison(comparison: Comparison) -> Figure:
         raise ValueError("only a comparison along one alpha can be drawn, not one of several sources")
     figure, axes = style.panels(len(names))
     curve = comparison.problem.curve()
-    fine = np.linspace(comparison.alpha.min(), comparison.alpha.max(), 81 if hasattr(curve, "loss") else 401)
+    fine = np.linspace(comparison.alpha.min(), comparison.alpha.max(), 81 if curve.costly else 401)
     for axis, name in zip(axes.flat, names, strict=True):
         axis.plot(fine, getattr(curve, name)(fine), color=style.BLUE, label="theory")
         stderr = comparison.column("stderr", name)

@@ -5,27 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from rmt_alpha._core import arithmetic
-from rmt_alpha._core.arithmetic import MP_ARRAY
-from rmt_alpha._core.checks import Range, as_real, check_dps, check_range, check_scalar
+from rmt_alpha._core.checks import Range, as_real, check_range, check_scalar
+from rmt_alpha._core.types import FloatArray, Real, SimulationOptions
+from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.covariances import parse_one
 from rmt_alpha.problems.ranges import RIDGE, SAMPLES
-from rmt_alpha.theory.ridge.covariance_model import covariance_model
-from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
-from rmt_alpha.theory.ridge.spectrum import Spectrum
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from rmt_alpha.simulation.result import Simulation
+    from rmt_alpha.theory.mixtures.regression import RegressionCurve
+    from rmt_alpha.theory.ridge.mixture import MixtureRidge
 
-FINITE = Range("a finite number", -math.inf, math.inf, largest=1e60)
 NOISE = Range("a finite number >= 0, or one per output", 0.0, math.inf)
 
 
-@dataclass(frozen=True, eq=False)
-class RidgeRegressionTransfer:
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class RidgeRegressionTransfer(Value):
     r"""Multi-output ridge regression fine-tuned from alpha times the source weights.
 
     .. math:: W_\alpha = \arg\min_W \frac1n \sum_i |y_i - W x_i|^2 + \gamma |W - \alpha W_s|_F^2,
@@ -59,9 +59,16 @@ class RidgeRegressionTransfer:
         If arguments do not fit together.  Also, when an answer is asked for, if gamma = 0 and n is the rank
         of the covariance, where the variance is infinite.
 
-    See Also
-    --------
-    rmt_alpha.theory.mixtures.regression.regression_risk : the same for identity covariance, broadcasting.
+    Notes
+    -----
+    With identity covariance :math:`\alpha^* = \operatorname{tr}(W_t W_s^\top) / \operatorname{tr}(W_s
+    W_s^\top)`, exactly, for every n, p, ridge and noise: the expected risk is a constant plus a positive
+    multiple of :math:`|W_t - \alpha W_s|_F^2`, and only these two have a finite-size error, of relative order
+    1/n.  For :math:`\gamma = 0` and p > n + 1 they are known: the factor is :math:`1 - n/p`, as in the limit,
+    and the excess noise is :math:`\sigma^2 n/(p - n - 1)` where the limit has :math:`\sigma^2 n/(p - n)`.
+    (In classification the best alpha depends on all of them, see `rmt_alpha.optimal_alpha`.)
+
+    The setting is the appendix of alpha-LoRA, arXiv 2510.21345.
 
     Examples
     --------
@@ -70,39 +77,49 @@ class RidgeRegressionTransfer:
     >>> problem = RidgeRegressionTransfer(
     ...     np.linspace(0.1, 2, 300), target, source, 1.0, n=150, gamma=0.1
     ... )
-    >>> print(
-    ...     f"{problem.optimal_alpha():.4f} {problem.risk(problem.optimal_alpha()):.3f} {problem.risk(0):.3f}"
-    ... )
-    1.4914 29.827 136.497
+    >>> problem
+    RidgeRegressionTransfer(p=300, 1 output, n=150, gamma=0.1)
+    >>> problem.curve()
+    RegressionCurve(risk 136 at alpha=0, 41.4 at 1, 29.8 at 1.49)
     """
 
-    covariance: Any
-    coef_target: Any
-    coef_source: Any
-    noise: Any
-    n: Any
-    gamma: Any
+    covariance: FloatArray
+    coef_target: FloatArray
+    coef_source: FloatArray
+    noise: Real
+    n: float
+    gamma: float
 
-    def __post_init__(self) -> None:
-        target, source = (
-            _coefficients("coef_target", self.coef_target),
-            _coefficients("coef_source", self.coef_source),
-        )
+    def __init__(
+        self,
+        covariance: ArrayLike | None,
+        coef_target: ArrayLike,
+        coef_source: ArrayLike,
+        noise: ArrayLike,
+        n: float,
+        gamma: float,
+    ) -> None:
+        target, source = _coefficients("coef_target", coef_target), _coefficients("coef_source", coef_source)
         if target.shape != source.shape:
             raise ValueError(
                 f"coef_target and coef_source must have the same shape, got {target.shape} and {source.shape}"
             )
-        noise = np.asarray(as_real("noise", self.noise), dtype=float)
-        check_range("noise", noise, NOISE)
+        deviation = np.array(as_real("noise", noise), dtype=float)
+        check_range("noise", deviation, NOISE)
         outputs = 1 if target.ndim == 1 else len(target)
-        if noise.shape not in ((), (outputs,)):
-            raise ValueError(f"noise must be a number or have shape ({outputs},), got shape {noise.shape}")
-        object.__setattr__(self, "covariance", parse_one("covariance", self.covariance, target.shape[-1]))
-        object.__setattr__(self, "coef_target", target)
-        object.__setattr__(self, "coef_source", source)
-        object.__setattr__(self, "noise", noise[()])
-        object.__setattr__(self, "n", check_scalar("n", self.n, SAMPLES))
-        object.__setattr__(self, "gamma", check_scalar("gamma", self.gamma, RIDGE))
+        if deviation.shape not in ((), (outputs,)):
+            raise ValueError(
+                f"noise must be a number or have shape ({outputs},), got shape {deviation.shape}"
+            )
+        deviation.flags.writeable = False
+        vars(self).update(
+            covariance=parse_one("covariance", covariance, target.shape[-1]),
+            coef_target=target,
+            coef_source=source,
+            noise=deviation[()],
+            n=check_scalar("n", n, SAMPLES),
+            gamma=check_scalar("gamma", gamma, RIDGE),
+        )
 
     @property
     def p(self) -> int:
@@ -110,18 +127,25 @@ class RidgeRegressionTransfer:
         return int(self.coef_target.shape[-1])
 
     @cached_property
-    def model(self) -> Spectrum:
-        """Spectrum and eigenvectors of the covariance."""
-        model = covariance_model((self.covariance,), np.zeros(1, int), np.ones(1), self.p)
-        assert isinstance(model, Spectrum)  # one covariance commutes with itself
-        return model
-
-    @cached_property
     def ridge(self) -> MixtureRidge:
         """The effective ridge kappa, with its bracket, residual and status."""
-        return fit_ridge(self.model, self.n, self.gamma)
+        from rmt_alpha.theory.mixtures.regression import regression_ridge
 
-    def risk(self, alpha: Any, dps: int | None = None) -> Any:
+        return regression_ridge(self)
+
+    def curve(self, dps: int | None = None) -> RegressionCurve:
+        """The risk as a function of alpha.
+
+        Parameters
+        ----------
+        dps : int or None
+            None evaluates in float64; a number of digits in mpmath, for scalar and diagonal covariances.
+        """
+        from rmt_alpha.theory.mixtures.regression import regression_curve
+
+        return regression_curve(self, dps)
+
+    def risk(self, alpha: ArrayLike, dps: int | None = None) -> Real:
         """Test risk E|y - W_alpha x|^2, the noise of the test outputs included.
 
         Parameters
@@ -129,19 +153,11 @@ class RidgeRegressionTransfer:
         alpha : float or array_like
             Finite.
         dps : int or None
-            None evaluates in float64; a number of digits in mpmath, for scalar and diagonal covariances.
+            As in `curve`.
         """
-        dps = check_dps(dps)
-        with arithmetic.working_precision(dps):
-            value = as_real("alpha", alpha) if dps is None else arithmetic.exact_numbers("alpha", alpha)
-            check_range("alpha", value, FINITE)
-            best, floor, curvature = self._parabola(dps)
-            risk = floor + curvature * (value - best) ** 2
-            return arithmetic.rounded(
-                risk if isinstance(value, np.ndarray) or dps is not None else float(risk), dps
-            )
+        return (self._in_floats if dps is None else self.curve(dps)).risk(alpha)
 
-    def optimal_alpha(self, dps: int | None = None) -> Any:
+    def optimal_alpha(self, criterion: str = "risk", dps: int | None = None) -> Real:
         r"""The alpha of least risk.
 
         .. math:: \alpha^* = \frac{\operatorname{tr}(W_t B W_s^\top)}
@@ -149,55 +165,56 @@ class RidgeRegressionTransfer:
 
         With identity covariance it depends on nothing but the weights; otherwise on n and gamma through
         kappa. 0 if the source weights have no influence at all.
+
+        Parameters
+        ----------
+        criterion : {"risk"}
+            What to minimise: a regression has nothing else.
+        dps : int or None
+            As in `curve`.
         """
-        dps = check_dps(dps)
-        with arithmetic.working_precision(dps):
-            best = self._parabola(dps)[0]
-            return arithmetic.rounded(best if dps is not None else float(best), dps)
+        return (self._in_floats if dps is None else self.curve(dps)).optimal_alpha(criterion)
 
-    def gain(self, over: Any = 1.0) -> Any:
+    def gain(self, over: ArrayLike = 1.0) -> Real:
         """Risk that alpha* saves over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
-        return self.risk(over) - self.risk(self.optimal_alpha())
+        return self._in_floats.gain(over)
 
-    def _parabola(self, dps: int | None) -> tuple[Any, Any, Any]:
-        """(alpha*, risk*, c) with risk = risk* + c (alpha - alpha*)^2: no difference of large numbers."""
-        if dps is None and "_in_floats" in self.__dict__:
-            result: tuple[Any, Any, Any] = self.__dict__["_in_floats"]
-            return result
-        rows = [np.atleast_2d(self.model.basis.coordinates(w)) for w in (self.coef_target, self.coef_source)]
-        noise, ridge = np.broadcast_to(self.noise, (len(rows[0]),)), None
-        if dps is None:
-            ridge = self.ridge
-        else:
-            rows = [MP_ARRAY.number(w) for w in rows]
-            noise = MP_ARRAY.number(noise)
-            n, gamma = arithmetic.to_mpf(self.n), arithmetic.to_mpf(self.gamma)
-            ridge = fit_ridge(self.model.exact(), n, gamma)
-        target, source = rows
-        scale = abs(source).max()
-        unit = source / (scale if scale > 0 else 1)
-        moved = ridge.resolvent.apply(unit)
-        inner = _trace_form(ridge, ridge.resolvent.apply(target), moved)
-        length = _trace_form(ridge, moved, moved)
-        best = inner / length if length > 0 else 0 * length
-        missed = ridge.resolvent.apply(target - best * unit)
-        variance = (noise * noise).sum()
-        inflation, k = ridge.inflation[0, 0], ridge.strength
-        floor = inflation * (variance + k * k * _trace_form(ridge, missed, missed))
-        parts = best / (scale if scale > 0 else 1), floor, inflation * k * k * length * scale * scale
-        if dps is None:
-            self.__dict__["_in_floats"] = parts
-        return parts
+    def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
+        """Weights trained on random data, each scored exactly; see `rmt_alpha.simulate`.
 
+        Parameters
+        ----------
+        alpha : float or array_like
+            Any shape.
+        **options
+            ``replicates``, ``rng``, ``n_jobs`` and whatever else `rmt_alpha.simulate` takes.
 
-def _trace_form(ridge: MixtureRidge, left: Array, right: Array) -> Any:
-    """tr(left C right^T)."""
-    spectrum = ridge.resolvent.spectrum  # type: ignore[union-attr]
-    return (left * spectrum.values[0] * right).sum()
+        Examples
+        --------
+        >>> problem = RidgeRegressionTransfer(
+        ...     1.0, np.ones(4), np.ones(4), 0.5, n=6, gamma=0.1
+        ... )
+        >>> problem.simulate([0, 1], replicates=9, rng=1).risk.shape
+        (2,)
+        """
+        from rmt_alpha.simulation import simulate
+
+        return simulate(self, alpha, **options)
+
+    @cached_property
+    def _in_floats(self) -> RegressionCurve:
+        from rmt_alpha.theory.mixtures.regression import regression_curve
+
+        return regression_curve(self)
+
+    def __repr__(self) -> str:
+        outputs = 1 if self.coef_target.ndim == 1 else len(self.coef_target)
+        count = f"{outputs} output{'s' * (outputs > 1)}"
+        return f"RidgeRegressionTransfer(p={self.p}, {count}, n={shown(self.n)}, gamma={shown(self.gamma)})"
 
 
-def _coefficients(name: str, value: Any) -> Array:
-    array = np.array(as_real(name, value), dtype=np.float64)
+def _coefficients(name: str, value: ArrayLike) -> FloatArray:
+    array: FloatArray = np.array(as_real(name, value), dtype=np.float64)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"{name} must have shape (p,) or (d, p), got shape {array.shape}")
     if not np.isfinite(array).all():

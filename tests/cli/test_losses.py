@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -50,6 +51,53 @@ def test_curve_chooses_its_alphas_and_draws(file, tmp_path, capsys):
     assert main(["curve", "--problem", str(file), "--plot", str(picture)]) == 0
     assert picture.stat().st_size > 5000
     assert len(capsys.readouterr().out.splitlines()) == 62
+
+
+LOGISTIC = """
+n = 40
+gamma = 0.2
+loss = "logistic"
+[target]
+mean = [1.0, 0.5, 0.0]
+[source]
+weights = [1.0, 0.1, 0.0]
+"""
+
+
+@pytest.mark.parametrize("criterion", ["accuracy", "risk", "loss"])
+def test_optimal_prints_the_best_alpha(file, capsys, criterion):
+    file.write_text(LOGISTIC)
+    curve = load_problem(file).curve()
+    assert main(["optimal", "--problem", str(file), "--criterion", criterion, "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["optimal_alpha"] == pytest.approx(curve.optimal_alpha(criterion), rel=1e-5)
+    assert values[criterion]["optimal"] == pytest.approx(curve.optimum(criterion).value, rel=1e-9)
+    assert main(["optimal", "--problem", str(file), "--criterion", criterion]) == 0
+    assert f"alpha* = {values['optimal_alpha']:.6g}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "huber", "squared"])
+def test_optimal_works_for_every_loss(file, capsys, loss):
+    file.write_text(LOGISTIC.replace("logistic", loss))
+    assert main(["optimal", "--problem", str(file)]) == 0
+    shown = capsys.readouterr().out
+    for words in ("alpha* = ", "within one point", "the source helps for alpha in"):
+        assert words in shown
+
+
+def test_several_sources_are_refused_or_taken_together(file, capsys):
+    two = LOGISTIC.replace("[1.0, 0.1, 0.0]", "[[1.0, 0.1, 0.0], [0.0, 1.0, 0.0]]")
+    file.write_text(two)
+    assert main(["optimal", "--problem", str(file)]) == 2
+    assert "use along(direction)" in capsys.readouterr().err
+    assert main(["curve", "--problem", str(file), "--alpha=0,1"]) == 0
+    assert "several sources: alpha multiplies (1, 1)" in capsys.readouterr().err
+
+
+def test_a_criterion_that_a_problem_lacks_is_refused_with_the_reason(file, capsys):
+    options = ["--beta", "0.5", "--p", "10", "--n", "20", "--criterion", "loss"]
+    assert main(["optimal", *options]) == 2
+    assert "has no criterion 'loss', only 'accuracy', 'risk'" in capsys.readouterr().err
 
 
 def test_compare_trains_the_loss(file, capsys):

@@ -8,9 +8,9 @@ from scipy import stats
 from small_samples import SHAPES, draw
 
 from rmt_alpha import AlphaRidgeClassifier, AlphaRidgeClassifierCV
+from rmt_alpha._core.alphas import as_point
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
 from rmt_alpha.from_data.design import Design
-from rmt_alpha.from_data.points import as_point
 from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import select
 

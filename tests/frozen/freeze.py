@@ -33,7 +33,7 @@ import mpmath  # noqa: E402
 import numpy as np  # noqa: E402
 import scipy  # noqa: E402
 from frozen import data_values, isotropic_values, mixture_values, tool_values  # noqa: E402
-from frozen.asking import Cases  # noqa: E402
+from frozen.asking import LAST_DIGITS, Cases  # noqa: E402
 
 FILE = Path(__file__).with_name("values.json")
 
@@ -156,7 +156,12 @@ def main(argv: list[str] | None = None) -> int:
         say(f"note: frozen with {made}, compared with {made_with()}")
     different = [key for key, value in values.items() if before.get(key) != value]
     gone = [key for key in before if key not in cases]
-    for key in different:
+    for key in list(different):
+        reasons = [why for glob, why in LAST_DIGITS.items() if fnmatch.fnmatchcase(key, glob)]
+        if reasons:
+            different.remove(key)
+            say(f"{key}: last digits, {reasons[0]}")
+            continue
         say(f"{key}\n  frozen {shown(before.get(key, 'nothing'))}\n  now    {shown(values[key])}")
     for key in gone:
         say(f"{key}: frozen, but no longer asked for")

@@ -124,15 +124,14 @@ def transfer() -> Cases:
 
 def regression() -> Cases:
     """What is known of isotropic regression, of a spectrum alone, and of the reference implementation."""
-    lines = {"n": [2, 40], "sigma": 0.5, "gamma": 0.1}
+    problems = [asking.isotropic_regression(TARGET, SOURCE, n, 0.5, 0.1) for n in (2, 40)]
+    vectors = asking.isotropic_regression(TARGET[0], SOURCE[0], 9.0)
     cases: Cases = {
         "regression/isotropic/risk(alphas)": lambda: [
-            asking.regression_risk(a, TARGET, SOURCE, **lines) for a in ALPHAS
+            np.array([problem.risk(a) for problem in problems]) for a in ALPHAS
         ],
-        "regression/isotropic/risk of vectors": lambda: asking.regression_risk(
-            0.5, TARGET[0], SOURCE[0], 9.0
-        ),
-        "regression/isotropic/optimal_alpha": lambda: asking.regression_optimal_alpha(TARGET, SOURCE),
+        "regression/isotropic/risk of vectors": lambda: vectors.risk(0.5),
+        "regression/isotropic/optimal_alpha": problems[0].optimal_alpha,
     }
     spectrum = np.linspace(0.0, 3.0, 40)
     for n, gamma in ((10, 0.5), (100, 0.0), (10, 0.0), (np.inf, 0.3)):
@@ -142,7 +141,7 @@ def regression() -> Cases:
     cases["ridge/spectrum/30 digits"] = asking.spectrum_ridge_in_30_digits
     for folded in (True, False):
         cases[f"reference/accuracy folded={folded}"] = partial(
-            asking.reference_accuracy, ALPHAS, 0.5, 400, 100, N=480, gamma_source=0.01, folded=folded
+            asking.reference_curve(0.5, 400, 100, N=480, gamma_source=0.01).accuracy, ALPHAS, folded=folded
         )
     return cases
 

@@ -87,8 +87,8 @@ def _values(v: dict[str, Any]) -> dict[str, Any]:
     v.update(rho=place.across2 / place.along**2)
     v.update(mean=curve.mean(alpha), sigma=curve.std(alpha), risk=curve.risk(alpha), sigma_0=curve.std(0))
     v.update(x_alpha=curve.margin(alpha), x_star=curve.margin(best), x_alone=curve.margin(0))
-    v.update(alpha_star=best, alpha_risk=curve.optimal_alpha("risk"), alpha_neutral=curve.neutral_alpha)
-    v.update(alpha_even=next(end for end in curve.transfer_interval if end))
+    v.update(alpha_star=best, alpha_risk=curve.optimal_alpha("risk"), alpha_neutral=curve.neutral_alpha())
+    v.update(alpha_even=next(end for end in curve.transfer_interval() if end))
 
     # The mean vector (solution of the population problem with ridge kappa): its length, its overlap with w~.
     t, miss = ridge.kappa * alpha, 1 - v["mean"]

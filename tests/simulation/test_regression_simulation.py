@@ -12,7 +12,6 @@ import rmt_alpha as ra
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.simulation import regression
 from rmt_alpha.simulation.setting import regression_setting
-from rmt_alpha.theory.mixtures.regression import regression_risk
 
 P, N = 60, 40
 ALPHAS = [0.0, 1.0, -0.5]
@@ -72,8 +71,10 @@ def test_identity_covariance_is_the_closed_form():
 
     class ClosedForm:
         def risk(self, alpha):
-            weights = problem.coef_target, problem.coef_source
-            return regression_risk(alpha, *weights, N, sigma=0.3, gamma=0.2)
+            ridge = ra.effective_ridge(P, N, 0.2)
+            missed = [np.sum((problem.coef_target - a * problem.coef_source) ** 2) for a in np.ravel(alpha)]
+            shrink = ridge.kappa / ridge.lift
+            return (3 * 0.3**2 + shrink**2 * np.reshape(missed, np.shape(alpha))) / ridge.freedom
 
     assert ra.compare(problem, ALPHAS, theory=ClosedForm(), replicates=300, rng=1).agrees
 

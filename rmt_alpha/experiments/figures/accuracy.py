@@ -53,7 +53,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         theory_there=np.array([curve.accuracy(points) for curve in curves]),
         draws=draws,
         optimal_alpha=best,
-        neutral_alpha=np.array([curve.neutral_alpha for curve in curves]),
+        neutral_alpha=np.array([curve.neutral_alpha() for curve in curves]),
         at_optimum=np.array([curve.accuracy(alpha) for curve, alpha in zip(curves, best, strict=True)]),
         at_0=np.array([curve.accuracy(0.0) for curve in curves]),
         at_1=np.array([curve.accuracy(1.0) for curve in curves]),

@@ -56,11 +56,11 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         etas=ETAS,
         gammas=GAMMAS,
         betas=betas,
-        optimal_alpha=problem(betas, etas, gammas).curve().optimal_alpha(),
+        optimal_alpha=np.asarray(problem(betas, etas, gammas).curve().optimal_alpha()),
         points=points,
         simulated=found[..., 0],
         stderr=found[..., 1],
-        theory_there=problem(points, etas, gammas).curve().optimal_alpha(),
+        theory_there=np.asarray(problem(points, etas, gammas).curve().optimal_alpha()),
         draws=draws,
     )
 

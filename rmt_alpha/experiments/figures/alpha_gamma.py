@@ -53,7 +53,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
     gammas, points = np.logspace(-3, 3, 181), np.array(POINTS)
     betas = np.array(BETAS)[:, None]
     curve, there = problem(betas, gammas).curve(), problem(betas, points).curve()
-    theory = there.optimal_alpha()
+    theory = np.asarray(there.optimal_alpha())
     optima, accuracies = np.empty((len(BETAS), len(POINTS), 2)), np.empty((len(BETAS), len(POINTS), 3))
     for i, beta in enumerate(BETAS):
         for j, gamma in enumerate(POINTS):
@@ -63,11 +63,11 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
     return Numbers(
         betas=BETAS,
         gammas=gammas,
-        optimal_alpha=curve.optimal_alpha(),
+        optimal_alpha=np.asarray(curve.optimal_alpha()),
         limit=strong_ridge_limit(np.array(BETAS)),
-        at_optimum=curve.accuracy(curve.optimal_alpha()),
-        at_1=curve.accuracy(1.0),
-        at_0=curve.accuracy(0.0),
+        at_optimum=np.asarray(curve.accuracy(curve.optimal_alpha())),
+        at_1=np.asarray(curve.accuracy(1.0)),
+        at_0=np.asarray(curve.accuracy(0.0)),
         points=points,
         simulated=optima[..., 0],
         stderr=optima[..., 1],
@@ -75,7 +75,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         accuracy=accuracies[..., 0],
         accuracy_stderr=accuracies[..., 1],
         accuracy_std=accuracies[..., 2],
-        accuracy_theory=there.accuracy(theory),
+        accuracy_theory=np.asarray(there.accuracy(theory)),
         draws=draws,
     )
 

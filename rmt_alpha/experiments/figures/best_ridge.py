@@ -62,7 +62,7 @@ def problem(variances: FloatArray | None, gamma: float) -> TransferProblem | Fin
 def predict(variances: FloatArray | None, gamma: float) -> tuple[float, FloatArray]:
     """alpha*, and the accuracy at 0, 1 and alpha*."""
     curve = problem(variances, gamma).curve()
-    best = curve.optimal_alpha()
+    best = float(curve.optimal_alpha())
     return best, np.asarray(curve.accuracy(np.array([0.0, 1.0, best])))
 
 

@@ -56,9 +56,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         slopes = (mean[..., 1] - mean[..., 0]) / variance[..., 0]  # one spread for both classes
         for q, values in enumerate((run.draws.accuracy, slopes)):
             simulated[q, i], stderr[q, i] = values.mean(axis=0), standard_error(values)
-    optima = np.array(
-        [[c.optimal_alpha(tolerance=1e-4), c.optimal_alpha("loss", tolerance=1e-4)] for c in curves]
-    )
+    optima = np.array([[c.optimal_alpha(rtol=1e-4), c.optimal_alpha("loss", rtol=1e-4)] for c in curves])
 
     def there(k: int) -> FloatArray:
         return np.array(

@@ -77,8 +77,9 @@ SHARES, NOISES = (0.5, 0.65, 0.8, 0.9), (0.0, 0.1, 0.2, 0.3)
 def predict(problem: FineTuning) -> FloatArray:
     """alpha*, accuracy at 0, 1 and alpha*, and the accuracy of both classes at alpha*."""
     curve = problem.curve()
-    best = curve.optimal_alpha()
-    return np.array([best, *curve.accuracy(np.array([0.0, 1.0, best])), *curve.class_accuracy(best)])
+    best = float(curve.optimal_alpha())
+    accuracies = np.asarray(curve.accuracy(np.array([0.0, 1.0, best])))
+    return np.array([best, *accuracies, *curve.class_accuracy(best)])
 
 
 def compute(quick: bool = False, data: Any = None) -> Numbers:

@@ -58,7 +58,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         for i, value in enumerate(gamma):
             curve = problem(case, LOSSES[k], value).curve()
             # The squared loss has a formula, the others a search.
-            options: dict[str, Any] = {} if k == 0 else {"tolerance": 1e-4}
+            options: dict[str, Any] = {} if k == 0 else {"rtol": 1e-4}
             best = curve.optimal_alpha(**options)
             lines[case, k, :, i] = best, curve.accuracy(best), curve.accuracy(1.0)
         for j, value in enumerate(points):

@@ -118,7 +118,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         samples=samples,
         gain=np.array([curve.accuracy(1.0) - curve.accuracy(0.0) for curve in curves]),
         optimal_alpha=np.array([curve.optimal_alpha() for curve in curves]),
-        upper_end=np.array([curve.transfer_interval[1] for curve in curves]),
+        upper_end=np.array([curve.transfer_interval()[1] for curve in curves]),
         best_border=borders[0],
         harm_border=borders[1],
         slices=SLICES,

@@ -69,7 +69,7 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
     def errors(value: float) -> tuple[float, float]:
         curve = problem("logistic", value, LAMBDA / (2 * value)).curve()
         assert isinstance(curve, LossCurve)
-        return curve.error(0.0), 1 - curve.training_accuracy(0.0)
+        return float(curve.error(0.0)), 1 - float(curve.training_accuracy(0.0))
 
     simulated, stderr = np.empty((2, 2, len(points)))
     for j, value in enumerate(points):

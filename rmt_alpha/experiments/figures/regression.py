@@ -5,7 +5,7 @@ are W_t = b W_s + B with B orthogonal to the source weights W_s, both of standar
 -2, 0.5 and 2 (appendix of alpha-LoRA, arXiv 2510.21345).
 
 alpha* = tr(W_t W_s^T) / tr(W_s W_s^T) = b is exact at any size.  The theory's risk is a limit: at n = 20
-its term for the excess noise, 2.4 here, is about 5 % too small (`regression_risk`),
+its term for the excess noise, 2.4 here, is about 5 % too small (`RidgeRegressionTransfer`),
 which is invisible beside the error of the prior, 200 and more.
 """
 
@@ -21,7 +21,7 @@ from rmt_alpha._core.statistics import standard_error
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
-from rmt_alpha.theory.mixtures.regression import regression_optimal_alpha, regression_risk
+from rmt_alpha.problems.regression import RidgeRegressionTransfer
 
 NAME = "regression"
 TITLE = "Multi-output regression: test risk against alpha."
@@ -76,10 +76,11 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
     alphas, points = np.linspace(-REACH, REACH, 201), np.arange(-REACH + 0.25, REACH, 0.5)
     setting: dict[str, Any] = {"sigma": SIGMA, "gamma": GAMMA}
     pairs = [weights(factor) for factor in FACTORS]
-    best = np.array([regression_optimal_alpha(*pair) for pair in pairs])
+    problems = [RidgeRegressionTransfer(None, *pair, SIGMA, N_TARGET, GAMMA) for pair in pairs]
+    best = np.array([problem.optimal_alpha() for problem in problems])
 
     def theory(alpha: Any, i: int) -> Any:
-        return regression_risk(alpha, *pairs[i], N_TARGET, **setting)
+        return problems[i].risk(alpha)
 
     every = range(len(pairs))
     coefficients = np.array(

@@ -15,11 +15,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rmt_alpha._core.alphas import as_point
 from rmt_alpha.experiments.study.protocols import Split
 from rmt_alpha.experiments.study.ridge_cv import ridge_cv_weights
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
 from rmt_alpha.from_data.design import Design, judged_on
-from rmt_alpha.from_data.points import as_point
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
 Array = NDArray[np.float64]

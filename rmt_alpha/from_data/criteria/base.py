@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
+from rmt_alpha._core.alphas import as_alpha, normalised
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
-from rmt_alpha.from_data.points import as_alpha, normalised
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 from rmt_alpha.from_data.zero_one import half_width
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from rmt_alpha._core.alphas import normalised
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.criteria.base import RidgeCriterion, accuracy_covariance, least_squares
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
-from rmt_alpha.from_data.points import normalised
 from rmt_alpha.from_data.ridge_path import RidgeFit
 from rmt_alpha.from_data.zero_one import nearest_best, zero_one_path
 

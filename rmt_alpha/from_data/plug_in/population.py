@@ -128,7 +128,7 @@ class Population:
             return 0.0, parts
 
         return AlphaCurve(
-            strength=kappa,
+            kappa=kappa,
             mean_line=(inverse * norm2 / reach, inverse * overlap / reach),
             aligned=aligned / (inverse * norm) if norm > 0 else 0.0,
             terms=terms,

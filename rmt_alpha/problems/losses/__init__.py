@@ -1,7 +1,7 @@
 """Convex losses of the margin, as the theory needs them: values, proximal operators, Gaussian expectations.
 
-A `Loss` (`base`) has a value, a slope and a curvature; its proximal operator (`prox`) and its expectations
-(`quadrature`) follow, unless it knows them in closed form (`piecewise`).
+Open `base` first: a `Loss` has a value, a slope and a curvature; its proximal operator (`prox`) and its
+expectations (`quadrature`) follow, unless it knows them in closed form (`piecewise`).
 """
 
 from __future__ import annotations

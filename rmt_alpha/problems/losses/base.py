@@ -95,9 +95,14 @@ class Loss:
             "loss='logistic', or read the true ones from curve.posterior"
         )
 
+    @property
+    def states_probabilities(self) -> bool:
+        """Whether `probability` has an answer."""
+        return type(self).probability is not Loss.probability
+
     def prox(self, z: Array, kappa: Array) -> Array:
         """argmin_u phi(u) + (u - z)^2 / (2 kappa), elementwise, to rounding."""
-        return proximal_point(self, z, kappa)
+        return proximal_point(self.slope, self.curvature, z, kappa)
 
     def force(self, z: Array, kappa: Array) -> tuple[Array, Array]:
         """g(z) = (prox(z) - z) / kappa and -g'(z), elementwise."""

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
+from rmt_alpha._core.alphas import EXTREME, FINITE, alpha_values
 from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
+from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.convex import calibration
 from rmt_alpha.theory.convex.equations import Equations, State
-from rmt_alpha.theory.convex.optimum import LossOptimum, best_accuracy
+from rmt_alpha.theory.convex.optimum import RTOL, best_alpha
+from rmt_alpha.theory.convex.path import FixedPoints
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.convex.solver import Solution, distance, solve
-from rmt_alpha.theory.isotropic.finite_size import FINITE
-from rmt_alpha.theory.mixtures.homogeneous import alpha_values
-
-if TYPE_CHECKING:
-    from rmt_alpha.theory.mixtures.curve import MixtureCurve
+from rmt_alpha.theory.convex.solver import Solution
+from rmt_alpha.theory.curve import Curve, Optimum
+from rmt_alpha.theory.mixtures.curve import MixtureCurve
 
 Array = np.ndarray[Any, Any]
 
-LARGEST_ALPHA = 1e60
+SIGN = np.array([-1.0, 1.0])
+"""Labels of the two classes."""
 
 
-@dataclass(frozen=True, eq=False)
-class LossCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class LossCurve(Curve):
     r"""The law of the scores of a classifier fine-tuned with a convex loss, as a function of alpha.
 
     .. math:: s \mid c \sim \mathcal N(u_c, \sigma_c^2), \qquad
@@ -47,7 +50,9 @@ class LossCurve:
     loss : Loss
         What is minimised in training.
     label_noise : ndarray of shape (2,)
+        Share of wrong labels in each class.
     intercept : bool
+        Whether there is one.
     single : bool
         Whether alpha is a scalar.
     squared : MixtureCurve
@@ -65,8 +70,10 @@ class LossCurve:
     ...     target, FixedSource(mean), n=80, gamma=0.01, loss="logistic"
     ... )
     >>> curve = problem.curve()
-    >>> [round(curve.accuracy(alpha), 3) for alpha in (0, 1, curve.optimal_alpha())]
-    [0.899, 0.923, 0.947]
+    >>> curve
+    LossCurve(logistic loss, accuracy 0.899 at alpha=0, 0.923 at 1)
+    >>> round(curve.accuracy(curve.optimal_alpha()), 3)
+    0.947
     """
 
     reduction: Reduction
@@ -74,12 +81,13 @@ class LossCurve:
     label_noise: Array
     intercept: bool
     single: bool
-    squared: MixtureCurve = field(repr=False)
-    _solved: dict[tuple[float, ...], Solution] = field(default_factory=dict, init=False, repr=False)
+    squared: MixtureCurve
+    _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
+    """The best alphas that were asked for."""
 
     # --- the fixed point --------------------------------------------------------------------------------
 
-    def solution(self, alpha: Any) -> Solution:
+    def solution(self, alpha: ArrayLike) -> Solution:
         """The fixed point at one alpha: scores, spreads, effective ridges, residual and status.
 
         Raises
@@ -90,35 +98,35 @@ class LossCurve:
         values = self._alphas(alpha)
         if values.ndim != 1:
             raise ValueError(f"solution needs one alpha, got an array of shape {np.shape(alpha)}")
-        return self._solve(values)
+        return self._points.at(values)
 
-    def equations(self, alpha: Array) -> Equations:
+    def equations(self, alpha: FloatArray) -> Equations:
         """The fixed-point map at one alpha, shape (k,)."""
-        return Equations(self.reduction, self.loss, self.label_noise, self.intercept, alpha)
+        return self._points.equations(alpha)
 
-    def kappa(self, alpha: Any) -> Any:
+    def kappa(self, alpha: ArrayLike) -> FloatArray:
         """Effective step of every distinct covariance, (1/n) tr C Q, shape (..., G)."""
-        return self._table(alpha, lambda s, _: self.reduction.at(s.state.theta).kappa)
+        return np.asarray(self._table(alpha, lambda s, _: self.reduction.at(s.state.theta).kappa))
 
     # --- the law of the scores --------------------------------------------------------------------------
 
-    def class_mean(self, alpha: Any) -> Any:
+    def class_mean(self, alpha: ArrayLike) -> FloatArray:
         """Mean score of each class, intercept included, shape (..., 2)."""
-        return self._table(alpha, lambda s, _: s.state.mean)
+        return np.asarray(self._table(alpha, lambda s, _: s.state.mean))
 
-    def class_std(self, alpha: Any) -> Any:
+    def class_std(self, alpha: ArrayLike) -> FloatArray:
         """Standard deviation of the score within each class, shape (..., 2)."""
-        return self._table(alpha, lambda s, _: s.state.std[self._group])
+        return np.asarray(self._table(alpha, lambda s, _: s.state.std[self._group]))
 
-    def offset(self, alpha: Any) -> Any:
+    def offset(self, alpha: ArrayLike) -> Real:
         """The intercept b; 0 without one."""
         return self._table(alpha, lambda s, _: np.asarray(s.state.offset if self.intercept else 0.0))
 
-    def mean(self, alpha: Any) -> Any:
+    def mean(self, alpha: ArrayLike) -> Real:
         """Mean of label times score, E[y s]."""
         return self._table(alpha, lambda s, _: self.priors @ (SIGN * s.state.mean))
 
-    def variance(self, alpha: Any) -> Any:
+    def variance(self, alpha: ArrayLike) -> Real:
         """Variance of label times score: that within the classes, and that between their means."""
 
         def answer(solution: Solution, _: Array) -> Array:
@@ -128,25 +136,33 @@ class LossCurve:
 
         return self._table(alpha, answer)
 
-    def std(self, alpha: Any) -> Any:
-        """Standard deviation of label times score."""
-        return _plain(np.sqrt(self.variance(alpha)))
-
     # --- accuracy and losses ----------------------------------------------------------------------------
 
-    def class_accuracy(self, alpha: Any) -> Any:
+    def class_accuracy(self, alpha: ArrayLike) -> FloatArray:
         """Probability that a sample of each class is classified rightly, shape (..., 2)."""
-        return self._table(alpha, lambda s, _: special.ndtr(self.margins(s.state)))
+        return np.asarray(self._table(alpha, lambda s, _: special.ndtr(self._margins(s.state))))
 
-    def accuracy(self, alpha: Any) -> Any:
+    def accuracy(self, alpha: ArrayLike) -> Real:
         """Probability that a fresh sample is classified rightly."""
-        return self._table(alpha, lambda s, _: self.accuracy_of(s.state))
+        return self._table(alpha, lambda s, _: self.priors @ special.ndtr(self._margins(s.state)))
 
-    def error(self, alpha: Any) -> Any:
+    def error(self, alpha: ArrayLike) -> Real:
         """1 - accuracy, precise even where accuracy rounds to 1."""
-        return self._table(alpha, lambda s, _: self.priors @ special.ndtr(-self.margins(s.state)))
+        return self._table(alpha, lambda s, _: self.priors @ special.ndtr(-self._margins(s.state)))
 
-    def risk(self, alpha: Any) -> Any:
+    def log_accuracy(self, alpha: ArrayLike) -> Real:
+        """Logarithm of the accuracy, finite where the accuracy itself underflows."""
+        return self._table(alpha, lambda s, _: self._log_share(self._margins(s.state)))
+
+    def log_error(self, alpha: ArrayLike) -> Real:
+        """Logarithm of the error, finite where the error itself underflows."""
+        return self._table(alpha, lambda s, _: self._log_share(-self._margins(s.state)))
+
+    def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
+        """Residual of the fixed point: the largest relative change of a score by one more step."""
+        return self._table(alpha, lambda s, _: max(s.residual, float(np.finfo(float).eps)))
+
+    def risk(self, alpha: ArrayLike) -> Real:
         """Squared test risk, E (y - s)^2, whatever the training loss; `test_loss` is that of the loss."""
 
         def answer(solution: Solution, _: Array) -> Array:
@@ -155,7 +171,7 @@ class LossCurve:
 
         return self._table(alpha, answer)
 
-    def test_loss(self, alpha: Any) -> Any:
+    def test_loss(self, alpha: ArrayLike) -> Real:
         """Expected loss on a fresh sample with its true label, E phi(y s)."""
 
         def answer(solution: Solution, _: Array) -> Array:
@@ -164,7 +180,7 @@ class LossCurve:
 
         return self._table(alpha, answer)
 
-    def training_loss(self, alpha: Any) -> Any:
+    def training_loss(self, alpha: ArrayLike) -> Real:
         """Average loss on the training sample, with the labels it has: (1/n) sum phi(t_i s_i)."""
 
         def answer(solution: Solution, values: Array) -> Array:
@@ -177,7 +193,7 @@ class LossCurve:
 
         return self._table(alpha, answer)
 
-    def training_accuracy(self, alpha: Any) -> Any:
+    def training_accuracy(self, alpha: ArrayLike) -> Real:
         """Share of the training sample that is classified as it is labelled; 1 once it can be separated."""
 
         def answer(solution: Solution, values: Array) -> Array:
@@ -193,21 +209,21 @@ class LossCurve:
 
     # --- calibration ------------------------------------------------------------------------------------
 
-    def posterior(self, score: Any, alpha: Any) -> Any:
+    def posterior(self, score: ArrayLike, alpha: ArrayLike) -> Real:
         """True probability of label +1 given the score, by Bayes' rule; alpha is one alpha."""
         state = self.solution(alpha).state
         score = np.asarray(as_real("score", score), float)
         check_range("score", score, FINITE)
         return _plain(calibration.posterior(score, state.mean, state.std[self._group], self.priors))
 
-    def calibration_slope(self, alpha: Any) -> Any:
+    def calibration_slope(self, alpha: ArrayLike) -> Real:
         """Slope of the true log odds in the score, where both classes have one spread (else at its centre).
 
         1 is calibrated, below 1 overconfident; for losses that state probabilities as the logistic does.
         """
         return self._table(alpha, lambda s, _: calibration.slope(s.state.mean, s.state.std[self._group]))
 
-    def calibration_error(self, alpha: Any) -> Any:
+    def calibration_error(self, alpha: ArrayLike) -> Real:
         r"""Expected difference between stated and true probability, :math:`E\,|\hat p(s) - P(+1 \mid s)|`.
 
         Raises
@@ -215,6 +231,7 @@ class LossCurve:
         ValueError
             If the loss states no probabilities.
         """
+        self._check("calibration_error")
         return self._table(
             alpha,
             lambda s, _: calibration.error(self.loss, s.state.mean, s.state.std[self._group], self.priors),
@@ -222,18 +239,47 @@ class LossCurve:
 
     # --- the best alpha ---------------------------------------------------------------------------------
 
-    def optimum(self, criterion: str = "accuracy", *, tolerance: float = 1e-6) -> LossOptimum:
-        """The alpha of highest accuracy, with its value and how well it is known."""
-        return best_accuracy(self, criterion, tolerance)
+    def optimum(self, criterion: str = "accuracy", *, rtol: float = 1e-6) -> Optimum:
+        """The best alpha with its value and how well it is known.
 
-    def optimal_alpha(self, criterion: str = "accuracy", *, tolerance: float = 1e-6) -> float:
+        Parameters
+        ----------
+        criterion : {"accuracy", "risk", "loss"}
+            Maximise the accuracy, or minimise E (y - s)^2 or the expected loss, on fresh samples.
+        rtol : float
+            Relative error allowed in alpha.
+
+        Raises
+        ------
+        ValueError
+            For several sources, which `along` reduces to one.
+        """
+        self._check("optimum")
+        self._check_criterion(criterion)
+        check_range("rtol", rtol := as_real("rtol", rtol), RTOL)
+        if (criterion, rtol) not in self._optima:
+            sign = 1.0 if criterion == "accuracy" else -1.0
+            ask = {"accuracy": self.accuracy, "risk": self.risk, "loss": self.test_loss}[criterion]
+
+            def slope(alpha: float) -> float:
+                return self._derivative(alpha, lambda state: sign * self._of_state(criterion, state))
+
+            def score(alpha: Any) -> Any:
+                return sign * np.asarray(ask(alpha))
+
+            scale = self._alpha_scale()
+            unit = scale if np.isfinite(scale) else 1.0
+            self._optima[criterion, rtol] = best_alpha(score, slope, unit, rtol)
+        return self._optima[criterion, rtol]
+
+    def optimal_alpha(self, criterion: str = "accuracy", *, rtol: float = 1e-6) -> Real:
         """The best alpha.
 
         Parameters
         ----------
-        criterion : {"accuracy", "loss"}
-            Maximise the accuracy, or minimise the expected loss on fresh samples.
-        tolerance : float
+        criterion : {"accuracy", "risk", "loss"}
+            Maximise the accuracy, or minimise E (y - s)^2 or the expected loss, on fresh samples.
+        rtol : float
             Relative error allowed in alpha.
 
         Returns
@@ -246,32 +292,19 @@ class LossCurve:
         ValueError
             For several sources, which `along` reduces to one.
         """
-        return self.optimum(criterion, tolerance=tolerance).alpha
+        self._check("optimal_alpha")
+        return self.optimum(criterion, rtol=rtol).alpha
 
-    @property
-    def neutral_alpha(self) -> float:
-        """Refused: there is no formula for the alpha at which accuracy is 1/2.
+    def accuracy_derivative(self, alpha: ArrayLike) -> Real:
+        """Derivative of the accuracy in alpha."""
+        self._check("accuracy_derivative")
+        values = self._alphas(alpha)[..., 0]
+        found = [self._derivative(a, partial(self._of_state, "accuracy")) for a in values.ravel().tolist()]
+        return _plain(np.array(found).reshape(values.shape))
 
-        Raises
-        ------
-        ValueError
-            Always; it is a root of ``curve.accuracy(alpha) - 0.5``.
-        """
-        raise ValueError(
-            f"neutral_alpha has a formula for the squared loss only, not for {self.loss.name}; search "
-            "a root of curve.accuracy(alpha) - 0.5"
-        )
-
-    def gain(self, over: Any = 1.0) -> Any:
-        """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
-        return _plain(np.asarray(self.optimum().value - np.asarray(self.accuracy(over))))
-
-    def along(self, direction: Any) -> LossCurve:
+    def along(self, direction: ArrayLike) -> LossCurve:
         """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
-        vector = np.asarray(as_real("direction", direction), float)
-        if vector.shape != (self.sources,):
-            raise ValueError(f"direction must have shape ({self.sources},), got shape {vector.shape}")
-        check_range("direction", vector, FINITE)
+        vector = base.check_direction(direction, self.sources)
         return LossCurve(
             self.reduction.along(vector),
             self.loss,
@@ -283,13 +316,23 @@ class LossCurve:
 
     # --- internals --------------------------------------------------------------------------------------
 
+    costly: ClassVar[bool] = True
+    infinite_alpha: ClassVar[bool] = False
+    criteria: ClassVar[tuple[str, ...]] = ("accuracy", "risk", "loss")
+    _extras: ClassVar[tuple[str, ...]] = (
+        *("solution", "equations", "kappa", "offset", "test_loss", "training_loss", "training_accuracy"),
+        *("posterior", "calibration_slope", "calibration_error"),
+    )
+    _steps: ClassVar[int] = 24  # each takes the solution of a fixed point
+    _farthest: ClassVar[float] = 1e4
+
     @property
     def sources(self) -> int:
         """Number of sources, k."""
         return self.reduction.sources
 
     @property
-    def priors(self) -> Array:
+    def priors(self) -> FloatArray:
         """Class probabilities."""
         return self.reduction.task.priors
 
@@ -297,63 +340,11 @@ class LossCurve:
     def _group(self) -> Array:
         return self.reduction.task.group
 
-    def margins(self, state: State) -> Array:
-        """Mean over standard deviation of label times score, shape (2,)."""
-        return np.asarray(SIGN * state.mean / state.std[self._group])
+    @cached_property
+    def _points(self) -> FixedPoints:
+        return FixedPoints(self.reduction, self.loss, self.label_noise, self.intercept, self._squared_state)
 
-    def accuracy_of(self, state: State) -> Array:
-        """Accuracy in a state."""
-        return np.asarray(self.priors @ special.ndtr(self.margins(state)))
-
-    def _alphas(self, alpha: Any) -> Array:
-        values = alpha_values(alpha, self.sources, self.single, None, FINITE)
-        if values.size and abs(values).max() > LARGEST_ALPHA:
-            raise ValueError(f"alpha must be at most {LARGEST_ALPHA:g} in size, got {abs(values).max():g}")
-        return values
-
-    def _solve(self, alpha: Array) -> Solution:
-        key = tuple(alpha.tolist())
-        if key not in self._solved:
-            try:
-                start, jacobian = self._start(alpha)
-                self._solved[key] = solve(self.equations(alpha), start, jacobian=jacobian)
-            except ConvergenceError as error:
-                self._solved[key] = self._walked(alpha, error)
-        return self._solved[key]
-
-    def _walked(self, alpha: Array, failure: ConvergenceError) -> Solution:
-        """The solution by small steps from alpha = 0, where no step from elsewhere arrives."""
-        if not alpha.any():
-            raise failure
-        solution = self._solve(0 * alpha)
-        for share in np.linspace(0, 1, WALK + 1)[1:]:
-            try:
-                solution = solve(self.equations(share * alpha), solution.state)
-            except ConvergenceError:
-                raise failure from None
-        return solution
-
-    def _start(self, alpha: Array) -> tuple[State, Array | None]:
-        """The best of three guesses, by their residuals, and a Jacobian matrix from nearby.
-
-        The solution at the nearest alpha, the line through the nearest two, and the squared loss.
-        """
-        squared = self._squared_start(alpha)
-        if not self._solved:
-            return squared, None
-        keys = np.array(list(self._solved))
-        near = np.argsort(abs(keys - alpha).max(axis=1), kind="stable")[:2]
-        solutions = [self._solved[tuple(keys[i].tolist())] for i in near]
-        guesses = [(solutions[0].state, solutions[0].jacobian), (squared, None)]
-        if len(solutions) == 2 and self.sources == 1:
-            x, y = (solution.state.packed() for solution in solutions)
-            first, second = keys[near, 0]
-            ahead = x + (y - x) * ((alpha[0] - first) / (second - first))
-            guesses.append((State.unpacked(ahead, len(self.priors)), solutions[0].jacobian))
-        equations = self.equations(alpha)
-        return min(guesses, key=lambda guess: distance(equations, guess[0]))
-
-    def _squared_start(self, alpha: Array) -> State:
+    def _squared_state(self, alpha: Array) -> State:
         at = alpha[0] if self.squared.single else alpha
         mean, std = self.squared.class_mean(at), self.squared.class_std(at)
         first = [int(np.flatnonzero(self._group == g)[0]) for g in range(self._group.max() + 1)]
@@ -361,10 +352,50 @@ class LossCurve:
         spread = np.maximum(std[first], 1e-12)
         return State(mean, float(np.mean(mean)) if self.intercept else 0.0, spread, ridge.gamma / ridge.kappa)
 
-    @cached_property
-    def unit(self) -> float:
-        """A natural size of alpha: that at which the source moves scores by as much as the target's data."""
-        own = self._solve(np.zeros(self.sources)).state
+    def _refusals(self) -> Mapping[str, str]:
+        found = dict.fromkeys(
+            ("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std"),
+            "finite-size error bars are known for the isotropic model only, a TransferProblem",
+        )
+        if not self.single:
+            found |= dict.fromkeys(
+                (
+                    *("optimum", "optimal_alpha", "gain", "accuracy_derivative", "neutral_alpha"),
+                    *("transfer_interval", "tolerance_interval", "landmarks"),
+                ),
+                f"it is searched for one scalar alpha, here it has {self.sources} components: use "
+                "along(direction) to fix their proportions",
+            )
+        if not self.loss.states_probabilities:
+            found["calibration_error"] = (
+                f"the {self.loss.name} loss states no probabilities; use loss='logistic', or read the true "
+                "ones from curve.posterior"
+            )
+        return found
+
+    def _margins(self, state: State) -> Array:
+        """Mean over standard deviation of label times score, shape (2,)."""
+        return np.asarray(SIGN * state.mean / state.std[self._group])
+
+    def _log_share(self, margins: Array) -> Any:
+        """log sum_c pi_c Phi(margin_c)."""
+        return special.logsumexp(special.log_ndtr(margins), b=self.priors)
+
+    def _of_state(self, criterion: str, state: State) -> float:
+        """Accuracy, risk or expected loss in a state."""
+        std = state.std[self._group]
+        if criterion == "accuracy":
+            return float(self.priors @ special.ndtr(self._margins(state)))
+        if criterion == "risk":
+            return float(self.priors @ ((SIGN - state.mean) ** 2 + std**2))
+        return float(self.priors @ self.loss.test_loss(SIGN * state.mean, std))
+
+    def _derivative(self, alpha: float, score: Callable[[State], float]) -> float:
+        scale = self._alpha_scale()
+        return self._points.derivative(alpha, score, scale if np.isfinite(scale) else 1.0)
+
+    def _alpha_scale(self) -> float:
+        own = self._points.at(np.zeros(self.sources)).state
         reduced = self.reduction.at(own.theta)
         classes = len(self.priors)
         moved = np.sqrt(
@@ -373,9 +404,15 @@ class LossCurve:
             + reduced.noise.sum(axis=0)
         ).max(initial=0.0)
         size = float(np.sqrt((own.std**2).sum() + (own.mean**2).sum()))
-        return size / float(moved) if moved > 0 else 1.0
+        return size / float(moved) if moved > 0 else np.inf
 
-    def _table(self, alpha: Any, answer: Callable[[Solution, Array], Any]) -> Any:
+    def _alphas(self, alpha: ArrayLike) -> Array:
+        values = alpha_values(alpha, self.sources, self.single, None, FINITE)
+        if values.size and abs(values).max() > EXTREME:
+            raise ValueError(f"alpha must be at most {EXTREME:g} in size, got {abs(values).max():g}")
+        return values
+
+    def _table(self, alpha: ArrayLike, answer: Callable[[Solution, Array], Any]) -> Real:
         """``answer`` at every alpha, in the order of alphas so that each starts from its neighbour."""
         values = self._alphas(alpha)
         flat = values.reshape(-1, self.sources)
@@ -384,16 +421,17 @@ class LossCurve:
         order = np.lexsort(flat.T)
         found: dict[int, Array] = {}
         for i in order:
-            found[int(i)] = np.asarray(answer(self._solve(flat[i]), flat[i]), float)
+            found[int(i)] = np.asarray(answer(self._points.at(flat[i]), flat[i]), float)
         table = np.stack([found[i] for i in range(len(flat))])
         return _plain(table.reshape((*values.shape[:-1], *table.shape[1:])))
 
+    def _summary(self) -> str:
+        try:
+            found = base.summary("accuracy", [(alpha, self.accuracy(alpha)) for alpha in (0.0, 1.0)])
+        except ConvergenceError:  # to be seen is no reason to fail
+            found = f"{self.sources} sources"
+        return f"{self.loss.name} loss, {found}"
 
-WALK = 16
-"""Steps from alpha = 0 to an alpha that is hard to reach."""
-SIGN = np.array([-1.0, 1.0])
-"""Labels of the two classes."""
 
-
-def _plain(value: Any) -> Any:
-    return float(value) if np.ndim(value) == 0 else value
+def _plain(value: Any) -> Real:
+    return float(value) if np.ndim(value) == 0 else np.asarray(value)

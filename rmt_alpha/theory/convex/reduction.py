@@ -78,6 +78,10 @@ class Reduction:
         """A stiffness that the ridge hides: what is added to all of them, so that they have logarithms."""
         return HIDDEN * self.gamma * self.model.p / max(float(self.model.moments[0].max()), 1e-300)
 
+    @cached_property
+    def _kept(self) -> dict[bytes, Reduced]:
+        return {}
+
     @property
     def sources(self) -> int:
         """Number of sources, k."""
@@ -95,7 +99,7 @@ class Reduction:
 
     def at(self, theta: Array) -> Reduced:
         """The numbers at stiffnesses theta, shape (G,); the last few results are kept."""
-        kept: dict[bytes, Reduced] = self.__dict__.setdefault("_kept", {})
+        kept = self._kept
         key = np.asarray(theta, float).tobytes()
         if key not in kept:
             if len(kept) > 8:

@@ -29,6 +29,8 @@ SLOW, STUCK = 0.9, 3
 """Newton steps in a row that leave more than this share of the residual: it is stuck."""
 PATIENCE = 12
 """Steps without progress after which what is left is taken for rounding."""
+ROUGH = 1e-2
+"""Residual below which plain steps give way to Newton's at once."""
 LIMIT = 120
 """Newton steps and plain steps together."""
 REUSED = 0.03
@@ -138,70 +140,130 @@ def iterate(
 
     ``growth`` 2 makes the runs of plain steps longer whenever Newton's method gets stuck.
     """
-    classes = equations.classes
-    x, count = start.packed(), 0
+    iteration = Iteration(equations, start, tolerance, jacobian, growth)
+    for n_iter in range(LIMIT):
+        found = iteration.check_convergence(n_iter)
+        if found is not None:
+            return found
+        if iteration.plain > 0 and iteration.merit > ROUGH:
+            iteration.plain -= 1
+            iteration.plain_step()
+        else:
+            iteration.newton_step()
+    raise iteration.failure()
 
-    def residual(y: Array) -> Array:
-        nonlocal count
-        count += 1
-        state = State.unpacked(y, classes)
+
+class Iteration:
+    """Where an iteration is, how far it came, and what it does next.
+
+    Attributes
+    ----------
+    x, change : ndarray
+        The unknowns, and what one application of the map changes.
+    merit : float
+        The residual.
+    best : (float, ndarray)
+        The least residual so far, and where.
+    stale : int
+        Steps since then.
+    plain, streak : int
+        Plain steps to do before Newton's, and how many there will be the next time.
+    slow : int
+        Newton steps in a row that reduced the residual too little.
+    jacobian : ndarray or None
+        Of the last Newton step, or of a solution nearby.
+    n_eval : int
+        Evaluations of the map.
+    """
+
+    def __init__(
+        self, equations: Equations, start: State, tolerance: float, jacobian: Array | None, growth: int
+    ) -> None:
+        self.equations, self.tolerance, self.growth = equations, tolerance, growth
+        self.classes, self.n_eval = equations.classes, 0
+        self.x, self.jacobian = start.packed(), jacobian
+        self.change = self.residual(self.x)
+        self.best, self.stale, self.slow = (np.inf, self.x), 0, 0
+        self.plain, self.streak = PLAIN, PLAIN
+        self.merit = np.inf
+
+    def residual(self, y: Array) -> Array:
+        """What one step changes at y."""
+        self.n_eval += 1
+        state = State.unpacked(y, self.classes)
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(equations.step(state).packed() - y)
+            return np.asarray(self.equations.step(state).packed() - y)
 
-    def farthest(y: Array) -> Array:
-        # While an envelope loses its smoothing, scores stay in sight of its kinks.
+    def check_convergence(self, n_iter: int) -> Solution | None:
+        """Measure the residual; the solution if it is small enough, or as small as rounding lets it be."""
+        self.merit = _size(self.change, self.x, self.classes)
+        if self.merit < self.best[0]:
+            self.best, self.stale = (self.merit, self.x), 0
+        self.stale += 1
+        if self.stale > PATIENCE and self.best[0] <= 1e3 * self.tolerance:
+            return self._solution(*self.best, n_iter, "rounding")
+        if self.merit <= self.tolerance:
+            return self._solution(self.merit, self.x, n_iter, "converged")
+        return None
+
+    def plain_step(self, length: float = 1.0) -> None:
+        """One application of the map, or part of its way."""
+        self.x = self.x + length * _limited(self.change, self._farthest())
+        self.change = self.residual(self.x)
+
+    def newton_step(self) -> None:
+        """Newton's step with the Jacobian matrix at hand, or a new one."""
+        fresh = self.jacobian is None
+        if self.jacobian is None:
+            scale = units(self.x, self.classes)
+            self.jacobian = _jacobian(self.residual, self.x, self.change, scale)
+        moved = _newton(self.residual, self.classes, self.x, self.change, self.jacobian, self._farthest())
+        if not fresh and (moved is None or _size(moved[1], moved[0], self.classes) > REUSED * self.merit):
+            self.jacobian = None  # that of an earlier point no longer does; what it gained is kept
+        if moved is not None:
+            self.x, self.change = moved
+            self._watch_progress()
+        elif fresh:
+            self._more_plain_steps()
+            # Half a step: where Newton's method fails plain steps tend to overshoot.
+            self.plain_step(0.5)
+
+    def failure(self) -> ConvergenceError:
+        """The error after the last step, with the best estimate."""
+        merit, x = self.best
+        return ConvergenceError(
+            f"no convergence in {LIMIT} iterations at alpha = {self.equations.alpha}: the residual is "
+            f"{merit:.2g}, above {self.tolerance:g}; the best estimate is in the attribute `best` of this "
+            "exception; a larger gamma may help",
+            self._solution(merit, x, LIMIT, "max_iter"),
+        )
+
+    def _watch_progress(self) -> None:
+        """Leave Newton's method for a while, in a second attempt, where it is stuck."""
+        stuck = _size(self.change, self.x, self.classes) > SLOW * self.merit
+        self.slow = self.slow + 1 if stuck else 0
+        if self.slow == STUCK and self.growth > 1:
+            self.slow = 0
+            self._more_plain_steps()
+
+    def _more_plain_steps(self) -> None:
+        self.plain, self.streak = self.streak, self.growth * self.streak
+
+    def _farthest(self) -> Array:
+        """The largest change of each unknown in one step."""
+        y, classes = self.x, self.classes
         logs = np.full(len(y) - classes - 1, FARTHEST)
-        if not equations.smoothing:
+        smoothing = self.equations.smoothing
+        if not smoothing:
             return np.concatenate([FARTHEST * units(y, classes)[: classes + 1], logs])
+        # While an envelope loses its smoothing, scores stay in sight of its kinks.
         state = State.unpacked(y, classes)
-        width = state.std + equations.reduction.at(state.theta).kappa + equations.smoothing
+        width = state.std + self.equations.reduction.at(state.theta).kappa + smoothing
         return np.concatenate([np.full(classes + 1, float(width.max())), logs])
 
-    change = residual(x)
-    best, stale, slow = (np.inf, x), 0, 0
-    plain, streak = PLAIN, PLAIN
-    for n_iter in range(LIMIT):
-        scale = units(x, classes)
-        merit = float(np.max(abs(change / scale)))
-        if merit < best[0]:
-            best, stale = (merit, x), 0
-        stale += 1
-        if stale > PATIENCE and best[0] <= 1e3 * tolerance:
-            state = State.unpacked(best[1], classes)
-            return Solution(state, best[0], n_iter, count, "rounding", jacobian)
-        if merit <= tolerance:
-            return Solution(State.unpacked(x, classes), merit, n_iter, count, "converged", jacobian)
-        if plain > 0 and merit > 1e-2:
-            plain -= 1
-            x = x + _limited(change, farthest(x))
-            change = residual(x)
-            continue
-        fresh = jacobian is None
-        if jacobian is None:
-            jacobian = _jacobian(residual, x, change, scale)
-        moved = _newton(residual, classes, x, change, jacobian, farthest(x))
-        if not fresh and (moved is None or _size(moved[1], moved[0], classes) > REUSED * merit):
-            jacobian = None  # that of an earlier point no longer does; what it gained is kept
-        if moved is None:
-            if not fresh:
-                continue
-            plain, streak = streak, growth * streak
-            # Half a step: where Newton's method fails plain steps tend to overshoot.
-            x = x + 0.5 * _limited(change, farthest(x))
-            change = residual(x)
-        else:
-            x, change = moved
-            slow = slow + 1 if _size(change, x, classes) > SLOW * merit else 0
-            if slow == STUCK and growth > 1:
-                slow, plain, streak = 0, streak, growth * streak
-    merit, x = best
-    result = Solution(State.unpacked(x, classes), merit, LIMIT, count, "max_iter", jacobian)
-    raise ConvergenceError(
-        f"no convergence in {LIMIT} iterations at alpha = {equations.alpha}: the residual is {merit:.2g}, "
-        f"above {tolerance:g}; the best estimate is in the attribute `best` of this exception; a larger "
-        "gamma may help",
-        result,
-    )
+    def _solution(self, merit: float, x: Array, n_iter: int, status: str) -> Solution:
+        state = State.unpacked(x, self.classes)
+        return Solution(state, merit, n_iter, self.n_eval, status, self.jacobian)
 
 
 def _size(change: Array, x: Array, classes: int) -> float:

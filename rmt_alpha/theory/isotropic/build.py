@@ -24,5 +24,5 @@ def transfer_curve(problem: TransferProblem, dps: int | None) -> AlphaCurve:
             values = {k: None if v is None else np.asarray(v, float)[()] for k, v in values.items()}
         ops = arithmetic.arithmetic_of(values.values(), dps)
         # Error bars are asked for rarely: their ingredients are computed then.
-        spread = partial(two_stage_fluctuations, **values) if dps is None else None
-        return two_stage_curve(ops, dps, spread, **values)
+        fluctuations = partial(two_stage_fluctuations, **values) if dps is None else None
+        return two_stage_curve(ops, dps, fluctuations, **values)

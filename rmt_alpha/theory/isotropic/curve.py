@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core import arithmetic
+from rmt_alpha._core.alphas import FINITE, Formula, Point, evaluate
 from rmt_alpha._core.arithmetic import Arithmetic
-from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
-from rmt_alpha._core.evaluation import Formula, Point, evaluate
-from rmt_alpha.theory.isotropic import finite_size, geometry
+from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha.theory import curve as base
+from rmt_alpha.theory.curve import Curve, Optimum
+from rmt_alpha.theory.isotropic import geometry
+from rmt_alpha.theory.isotropic.fluctuations import Fluctuations
 from rmt_alpha.theory.isotropic.geometry import Pair
 
-if TYPE_CHECKING:
-    from rmt_alpha.theory.isotropic.fluctuations import Fluctuations
 
-CRITERIA = ("accuracy", "risk")
-LOSS = Range("a number in (0, 1)", 0.0, 1.0, open_low=True)
-
-
-@dataclass(frozen=True, eq=False)
-class AlphaCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class AlphaCurve(Curve):
     r"""The law of the score of a fine-tuned classifier as a curve in alpha.
 
     .. math:: y\, w_\alpha^\top x \sim \mathcal N(m_\alpha, \sigma^2_\alpha), \qquad
@@ -37,8 +36,8 @@ class AlphaCurve:
 
     Parameters
     ----------
-    strength : float or array
-        kappa: alpha enters every score as t = kappa alpha.
+    kappa : float or array
+        The effective ridge: alpha enters every score as t = kappa alpha.
     mean_line : pair
         Mean of the score, (a0, a1) for a0 + a1 t.
     aligned : float or array
@@ -53,7 +52,7 @@ class AlphaCurve:
         The number type of the fields.
     dps : int or None
         Decimal digits of the results in high precision, None for float64.
-    spread : callable or None
+    fluctuations : callable or None
         Returns the `Fluctuations` behind the finite-size error bars; None if the model has none.
 
     Notes
@@ -68,68 +67,70 @@ class AlphaCurve:
     >>> curve = TransferProblem(beta=0.8, p=400, n=40, gamma=0.1).curve()
     >>> round(curve.accuracy(1.0), 4), round(curve.accuracy(curve.optimal_alpha()), 4)
     (0.7782, 0.7785)
+    >>> curve
+    AlphaCurve(accuracy 0.613 at alpha=0, 0.778 at 1, 0.779 at 0.854)
     """
 
-    strength: Any
+    kappa: Real
     mean_line: Pair
-    aligned: Any
+    aligned: Real
     terms: tuple[Pair, ...]
     risk_parts: Callable[[], tuple[Any, tuple[Pair, ...]]]
     ops: Arithmetic
     dps: int | None = None
-    spread: Callable[[], Fluctuations] | None = None
+    fluctuations: Callable[[], Fluctuations] | None = None
 
     # --- the law of the score ------------------------------------------------------------------------
 
-    def mean(self, alpha: Any) -> Any:
+    def mean(self, alpha: ArrayLike) -> Real:
         """Mean of the score, E[y w.x]; 1 would be a perfect regression on the labels."""
         return self._evaluate(lambda at: self._line(self.mean_line, at), alpha)
 
-    def variance(self, alpha: Any) -> Any:
+    def variance(self, alpha: ArrayLike) -> Real:
         """Variance of the score within a class, E[(w.x)^2] - mean^2; in the isotropic model ||w||^2."""
         return self._evaluate(self._variance, alpha)
 
-    def std(self, alpha: Any) -> Any:
+    def std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of the score within a class."""
         return self._evaluate(lambda at: at.ops.sqrt(self._variance(at)), alpha)
 
-    def second(self, alpha: Any) -> Any:
+    def second(self, alpha: ArrayLike) -> Real:
         """Second moment of the score, E[(w.x)^2] = variance + mean^2 (nu in the paper)."""
         return self._evaluate(lambda at: self._variance(at) + _square(self._line(self.mean_line, at)), alpha)
 
-    def risk(self, alpha: Any) -> Any:
+    def risk(self, alpha: ArrayLike) -> Real:
         """Squared test risk, E(y - w.x)^2 = variance + (1 - mean)^2."""
 
         def formula(at: Point) -> Any:
             floor, terms = self._risk
-            lines = (at.line(self.strength * r, self.strength * q) for r, q in terms)
+            lines = (at.line(self.kappa * r, self.kappa * q) for r, q in terms)
             return floor + sum(_square(line) for line in lines)
 
         return self._evaluate(formula, alpha)
 
     # --- accuracy ------------------------------------------------------------------------------------
 
-    def margin(self, alpha: Any) -> Any:
+    def margin(self, alpha: ArrayLike) -> Real:
         """Mean over standard deviation: the signed signal-to-noise ratio, accuracy = Phi(margin)."""
         return self._evaluate(self._margin, alpha)
 
-    def accuracy(self, alpha: Any) -> Any:
+    def accuracy(self, alpha: ArrayLike) -> Real:
         """Test accuracy Phi(mean / std), signed (not folded with max(acc, 1 - acc))."""
         return self._evaluate(lambda at: at.ops.ndtr(self._margin(at)), alpha)
 
-    def error(self, alpha: Any) -> Any:
+    def error(self, alpha: ArrayLike) -> Real:
         """Test error Phi(-mean / std); keeps its relative precision where accuracy rounds to 1."""
         return self._evaluate(lambda at: at.ops.ndtr(-self._margin(at)), alpha)
 
-    def log_accuracy(self, alpha: Any) -> Any:
+    def log_accuracy(self, alpha: ArrayLike) -> Real:
         """Logarithm of the accuracy, finite where the accuracy itself underflows."""
         return self._evaluate(lambda at: at.ops.log_ndtr(self._margin(at)), alpha)
 
-    def log_error(self, alpha: Any) -> Any:
+    def log_error(self, alpha: ArrayLike) -> Real:
         """Logarithm of the error, finite where the error itself underflows."""
         return self._evaluate(lambda at: at.ops.log_ndtr(-self._margin(at)), alpha)
 
-    def accuracy_derivative(self, alpha: Any) -> Any:
+    def accuracy_derivative(self, alpha: ArrayLike) -> Real:
         r"""Derivative of the accuracy in alpha, :math:`\varphi(m/\sigma)\, \frac{d}{d\alpha}(m/\sigma)`."""
 
         def formula(at: Point) -> Any:
@@ -142,13 +143,28 @@ class AlphaCurve:
             x = self._margin(at)
             density = at.ops.exp(-x * x / 2) / at.ops.sqrt(2 * at.ops.pi)
             slope = at.ops.ratio(turn, sigma * sigma * sigma)
-            return self.strength * density * slope * (at.present * at.present)
+            return self.kappa * density * slope * (at.present * at.present)
 
         return self._evaluate(formula, alpha)
 
     # --- the best alpha, and how much it matters -----------------------------------------------------
 
-    def optimal_alpha(self, criterion: str = "accuracy") -> Any:
+    def optimum(self, criterion: str = "accuracy") -> Optimum:
+        """The best alpha with its value, and the direction in which to go if no finite alpha is best.
+
+        Parameters
+        ----------
+        criterion : {"accuracy", "risk"}
+            What to optimise, as in `optimal_alpha`.
+        """
+        best = self.optimal_alpha(criterion)
+        value = self.risk(best) if criterion == "risk" else self.accuracy(best)
+        infinite = np.isinf(np.asarray(best, float))
+        direction = np.where(infinite, np.sign(np.asarray(best, float)), 0.0)[..., None]
+        finite = ~infinite if infinite.ndim else not infinite
+        return Optimum(best, value, direction if infinite.any() else None, (best, best), finite)
+
+    def optimal_alpha(self, criterion: str = "accuracy") -> Real:
         r"""The best alpha, in closed form.
 
         ``"accuracy"`` maximises :math:`m_\alpha / \sigma_\alpha`: use it to classify.  ``"risk"`` minimises
@@ -173,7 +189,7 @@ class AlphaCurve:
         ValueError
             If the criterion is unknown.
         """
-        check_choice("criterion", criterion, CRITERIA)
+        self._check_criterion(criterion)
         with arithmetic.working_precision(self.dps):
             if criterion == "risk":
                 _, terms = self._risk
@@ -182,18 +198,16 @@ class AlphaCurve:
             z0, z1 = geometry.best_direction(self.mean_line, self.terms)
             return self._result(self._alpha(self.ops.ratio(z1, z0)))
 
-    @property
-    def neutral_alpha(self) -> Any:
+    def neutral_alpha(self) -> Real:
         """The alpha at which the mean is 0 and accuracy exactly 1/2; inf where there is none."""
         with arithmetic.working_precision(self.dps):
             a0, a1 = self.mean_line
-            slope = a1 * self.strength
+            slope = a1 * self.kappa
             exists = slope != 0
             value = -a0 / self.ops.where(exists, slope, 1 + 0 * slope)
             return self._result(self.ops.where(exists, value, self.ops.number(math.inf)))
 
-    @property
-    def transfer_interval(self) -> tuple[Any, Any]:
+    def transfer_interval(self) -> tuple[Real, Real]:
         """The open interval (low, high) of alpha where using the source beats ignoring it (alpha = 0).
 
         One end is 0, the other may be infinite.  Outside the interval transfer is negative.  (0, 0) if no
@@ -202,84 +216,170 @@ class AlphaCurve:
         with arithmetic.working_precision(self.dps):
             end = self._alpha(geometry.better_than_zero(self.mean_line, self.terms, self.ops))
             # Without ridge and with p < n every alpha gives the same accuracy: none is better.
-            end = self.ops.where(self.strength == 0, 0 * self.strength, end)
+            end = self.ops.where(self.kappa == 0, 0 * self.kappa, end)
             zero = self.ops.number(0)
             low, high = self.ops.where(end < 0, end, zero), self.ops.where(end > 0, end, zero)
             return self._result(low), self._result(high)
 
-    def tolerance_interval(self, loss: Any) -> tuple[Any, Any]:
-        """How precise need alpha be: the interval whose accuracy is within ``loss`` of the best.
+    def tolerance_interval(self, tolerance: ArrayLike) -> tuple[Real, Real]:
+        """How precise need alpha be: the interval whose accuracy is within ``tolerance`` of the best.
 
         Parameters
         ----------
-        loss : float or array
+        tolerance : float or array
             Accuracy that may be given up, in (0, 1]: 0.01 is one point.
 
         Returns
         -------
         tuple
             (low, high): the largest interval that contains alpha* and on which accuracy(alpha) >=
-            accuracy(alpha*) - loss.  An end is infinite if accuracy never falls that far on its side.
+            accuracy(alpha*) - tolerance.  An end is infinite if accuracy never falls that far on its side.
 
         Raises
         ------
         ValueError
-            If ``loss`` is outside (0, 1].
+            If ``tolerance`` is outside (0, 1].
         """
-        check_range("loss", loss := as_real("loss", loss), LOSS)
+        allowed = base.check_tolerance(tolerance)
         with arithmetic.working_precision(self.dps):
-            ops = self.ops if not isinstance(loss, np.ndarray) else arithmetic.array_version(self.ops)
+            ops = self.ops if not isinstance(allowed, np.ndarray) else arithmetic.array_version(self.ops)
             best = self.margin(self.optimal_alpha())
-            level = ops.ndtr(-best) + loss  # the error that is still accepted
+            level = ops.ndtr(-best) + allowed  # the error that is still accepted
             floor = -ops.ndtri(ops.where(level < 1, level, ops.number(1)))
             cosine = ops.ratio(ops.where(abs(floor) < best, floor, -best), best)
             ends = geometry.level_interval(self.mean_line, self.aligned, self.terms, cosine, ops)
-            # Without influence (strength 0) every alpha is as good as any other.
-            everywhere = self.strength == 0
+            # Without influence (kappa 0) every alpha is as good as any other.
+            everywhere = self.kappa == 0
             low, high = (
                 self._result(ops.where(everywhere, sign * ops.number(math.inf), self._alpha(end)))
                 for sign, end in zip((-1, 1), ends, strict=True)
             )
             return low, high
 
-    def gain(self, over: Any = 1.0) -> Any:
+    def gain(self, over: ArrayLike = 1.0) -> Real:
         """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
         with arithmetic.working_precision(self.dps):
             return self._result(self.error(over) - self.error(self.optimal_alpha()))
 
+    def along(self, direction: ArrayLike) -> AlphaCurve:
+        """The curve of s with alpha = s * direction, a finite number."""
+        factor: Any = base.check_direction(direction, 1)[0]
+        fluctuations = self.fluctuations and partial(_fluctuations_along, self.fluctuations, float(factor))
+        if self.dps is not None:
+            factor = arithmetic.to_mpf(factor)
+
+        def along(pair: Pair) -> Pair:
+            return pair[0], pair[1] * factor
+
+        with arithmetic.working_precision(self.dps):
+            return replace(
+                self,
+                mean_line=along(self.mean_line),
+                terms=tuple(map(along, self.terms)),
+                risk_parts=partial(_risk_along, self.risk_parts, factor),
+                fluctuations=fluctuations,
+            )
+
+    # --- the classes, labelled -1 and +1, which are mirror images of each other -----------------------
+
+    def class_mean(self, alpha: ArrayLike) -> FloatArray:
+        """Mean score of each class, shape (..., 2)."""
+        mean = self.mean(alpha)
+        return np.stack([-np.asarray(mean), np.asarray(mean)], axis=-1)
+
+    def class_std(self, alpha: ArrayLike) -> FloatArray:
+        """Standard deviation of the score within each class, shape (..., 2)."""
+        return _twice(self.std(alpha))
+
+    def class_accuracy(self, alpha: ArrayLike) -> FloatArray:
+        """Probability that a sample of each class is classified rightly, shape (..., 2)."""
+        return _twice(self.accuracy(alpha))
+
     # --- finite-size error bars: standard deviation over draws of the data ----------------------------
 
-    def accuracy_std(self, alpha: Any) -> Any:
+    def accuracy_std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of the accuracy over draws of the training data: the error bar of one run."""
-        return finite_size.curve_std(self, "accuracy", alpha)
+        return self._finite_size_std("accuracy", alpha)
 
-    def mean_std(self, alpha: Any) -> Any:
+    def mean_std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of the mean of the score over draws of the training data."""
-        return finite_size.curve_std(self, "mean", alpha)
+        return self._finite_size_std("mean", alpha)
 
-    def variance_std(self, alpha: Any) -> Any:
+    def variance_std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of the variance of the score over draws of the training data."""
-        return finite_size.curve_std(self, "variance", alpha)
+        return self._finite_size_std("variance", alpha)
 
-    def risk_std(self, alpha: Any) -> Any:
+    def risk_std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of the risk over draws of the training data."""
-        return finite_size.curve_std(self, "risk", alpha)
+        return self._finite_size_std("risk", alpha)
 
-    def optimal_alpha_std(self) -> Any:
+    def optimal_alpha_std(self) -> Real:
         """Standard deviation, over draws of the training data, of the alpha that is best for the draw."""
-        return finite_size.optimal_alpha_std(self)
+        if self.fluctuations is None:
+            raise self._not_available("optimal_alpha_std")
+        best = geometry.best_direction(self.mean_line, self.terms)
+        std: Real = self.fluctuations().optimal_alpha_std(best, self.kappa)
+        return std
 
     # --- internals -----------------------------------------------------------------------------------
+
+    @property
+    def sources(self) -> int:
+        """Number of sources, 1."""
+        return 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Broadcast shape of the fields, () for a scalar problem."""
+        return np.broadcast_shapes(
+            *(np.shape(x) for x in (self.kappa, *self.mean_line, *sum(self.terms, ())))
+        )
+
+    def _refusals(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        if self.fluctuations is None:
+            found |= dict.fromkeys(
+                ("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std"),
+                "this curve has no finite-size error bars: they exist in float64 (dps=None) for "
+                "TransferProblem",
+            )
+        if self.shape:
+            found["landmarks"] = (
+                f"they exist for a scalar problem, this is an array of them of shape {self.shape}: use "
+                "optimal_alpha and neutral_alpha"
+            )
+        return found
+
+    def _alpha_scale(self) -> float:
+        pairs = [(self.aligned * self.mean_line[0], self.aligned * self.mean_line[1]), *self.terms]
+        first, second = (math.sqrt(sum(float(pair[i]) ** 2 for pair in pairs)) for i in (0, 1))
+        influence = float(self.kappa) * (second or abs(float(self.mean_line[1])))
+        return (first or 1.0) / influence if influence else math.inf
+
+    def _summary(self) -> str:
+        if self.shape:
+            return f"{self.shape} problems"
+        return base.summary(
+            "accuracy", [(alpha, self.accuracy(alpha)) for alpha in (0, 1, self.optimal_alpha())]
+        )
+
+    def _finite_size_std(self, quantity: str, alpha: ArrayLike) -> Real:
+        if self.fluctuations is None:
+            raise self._not_available(f"{quantity}_std")
+        check_range("alpha", at := as_real("alpha", alpha), FINITE)
+        mean, std = np.asarray(self.mean(at)), np.asarray(self.std(at))
+        deviation: Real = self.fluctuations().std(quantity, self.kappa * at, mean, std)
+        return deviation
 
     @cached_property
     def _risk(self) -> tuple[Any, tuple[Pair, ...]]:
         return self.risk_parts()
 
     def _line(self, pair: Pair, at: Point) -> Any:
-        return at.line(pair[0], self.strength * pair[1])
+        return at.line(pair[0], self.kappa * pair[1])
 
     def _ray(self, pair: Pair, at: Point) -> Any:
-        return at.ray(pair[0], self.strength * pair[1])
+        return at.ray(pair[0], self.kappa * pair[1])
 
     def _variance(self, at: Point) -> Any:
         return self._sum_of_squares(
@@ -300,20 +400,36 @@ class AlphaCurve:
     def _has_influence(self) -> Any:
         """Whether alpha matters at all."""
         slopes = (pair[1] for pair in (self.mean_line, *self.terms))
-        return self.strength * sum(abs(slope) for slope in slopes) != 0
+        return self.kappa * sum(abs(slope) for slope in slopes) != 0
 
     def _alpha(self, t: Any) -> Any:
         """alpha = t / kappa, with the signed infinity that it tends to as kappa -> 0."""
-        return self.ops.ratio(t, self.strength)
+        return self.ops.ratio(t, self.kappa)
 
-    def _evaluate(self, formula: Formula, alpha: Any) -> Any:
+    def _evaluate(self, formula: Formula, alpha: ArrayLike) -> Real:
         return evaluate(formula, alpha, self.ops, self.dps)
 
-    def _result(self, value: Any) -> Any:
+    def _result(self, value: Any) -> Real:
         if self.dps is not None:
-            return arithmetic.rounded(value, self.dps)
+            precise: Real = arithmetic.rounded(value, self.dps)
+            return precise
         return value if isinstance(value, np.ndarray) else float(value)
 
 
 def _square(x: Any) -> Any:
     return x * x
+
+
+def _twice(value: Any) -> FloatArray:
+    return np.stack([np.asarray(value)] * 2, axis=-1)
+
+
+def _fluctuations_along(fluctuations: Callable[[], Fluctuations], factor: float) -> Fluctuations:
+    return fluctuations().along(factor)
+
+
+def _risk_along(
+    parts: Callable[[], tuple[Any, tuple[Pair, ...]]], factor: Any
+) -> tuple[Any, tuple[Pair, ...]]:
+    floor, terms = parts()
+    return floor, tuple((r, q * factor) for r, q in terms)

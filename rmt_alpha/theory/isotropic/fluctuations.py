@@ -22,11 +22,13 @@ direction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from rmt_alpha.theory.isotropic.geometry import Pair
 from rmt_alpha.theory.ridge.closed_form import EffectiveRidge
 
 Array = np.ndarray[Any, Any]
@@ -122,6 +124,66 @@ class Fluctuations:
     chain: RidgeChain
     source: SourceSpread | None
 
+    def along(self, factor: float) -> Fluctuations:
+        """The same for ``factor`` times the source vector."""
+        a, b, source = factor * self.chain.along, factor * self.chain.across, self.source
+        if source is not None:
+            powers = factor**2 * source.along, factor**3 * source.mixed, factor**4 * source.square
+            source = SourceSpread(*powers)
+        return Fluctuations(replace(self.chain, along=a, across=b), source)
+
+    def std(self, quantity: str, t: Any, mean: Array, std: Array) -> Any:
+        r"""Standard deviation of a quantity over draws of the n target and N source samples.
+
+        .. math:: \operatorname{std} \approx \sqrt{v(\alpha) / n}, \qquad
+            v = \lim_{n \to \infty} n \operatorname{Var}
+
+        exact to first order in 1/n.
+
+        Parameters
+        ----------
+        quantity : {"accuracy", "mean", "variance", "risk"}
+            Which function of t.
+        t : float or ndarray
+            kappa alpha.
+        mean, std : ndarray
+            Of the score at t.
+        """
+        m = self.chain.m
+        safe = np.where(std == 0, 1.0, std)
+        slope = np.exp(-((mean / safe) ** 2) / 2) / math.sqrt(2 * math.pi)
+        # Partial derivatives by the length w.e along the target mean (mean = m w.e) and by ||w||^2.
+        by_length, by_square = {
+            "mean": (m, 0.0),
+            "variance": (0.0, 1.0),
+            "risk": (-2 * (1 - mean) * m, 1.0),
+            "accuracy": (slope * m / safe, -slope * mean / (2 * safe**3)),
+        }[quantity]
+        return _root(self.variance(t, by_length, by_square))
+
+    def optimal_alpha_std(self, best: Pair, kappa: Any) -> Any:
+        r"""Standard deviation of the empirical alpha*, the best alpha for the one draw that was made.
+
+        By implicit differentiation of :math:`x'(\alpha^*) = 0` with x = mean / std: the deviation of alpha*
+        is that of :math:`x'` divided by :math:`-x''`.  0 where nothing depends on alpha.  ``best`` is
+        `geometry.best_direction`.
+        """
+        z0, z1 = np.asarray(best[0], float), best[1]
+        free = z0 > 0
+        t = np.asarray(z1) / np.where(free, z0, 1.0)
+        chain = self.chain
+
+        def gradient(at: Any) -> tuple[Any, Any]:
+            length, square = chain.length_and_square(at)
+            return chain.m / np.sqrt(square), -chain.m * length / (2 * square**1.5)
+
+        _, square = chain.length_and_square(t)
+        # x'' = -z0 / std^3 in units of t; alpha = t / kappa.
+        deviation = np.sqrt(self.variance_of_derivative(t, gradient)) * square**1.5
+        free = free & (np.asarray(kappa) > 0)
+        scale = np.where(free, z0 * kappa, 1.0)
+        return _root(np.where(free, deviation / scale, 0.0) ** 2)
+
     def variance(self, t: Any, by_length: Any, by_square: Any) -> Array:
         """Variance of a functional with these partial derivatives, at t = kappa alpha."""
         derivatives = self.chain.derivatives(t, by_length, by_square)
@@ -151,6 +213,11 @@ class Fluctuations:
         spread = self.source
         mixed = 2 * by_along * by_square * spread.mixed
         return by_along**2 * spread.along + mixed + by_square**2 * spread.square
+
+
+def _root(variance: Any) -> Any:
+    std = np.sqrt(np.maximum(variance, 0.0))
+    return float(std) if np.ndim(std) == 0 else np.asarray(std)
 
 
 def _stack(*coordinates: Any) -> Array:

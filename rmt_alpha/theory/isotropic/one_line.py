@@ -6,29 +6,31 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core import arithmetic
+from rmt_alpha._core.alphas import BLOCK
 from rmt_alpha._core.checks import as_real, check_choice, check_dps
-from rmt_alpha._core.evaluation import BLOCK
+from rmt_alpha._core.types import Real
 from rmt_alpha.problems.transfer import TransferProblem
-from rmt_alpha.theory.isotropic.curve import CRITERIA, AlphaCurve
+from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
-Question = Callable[..., Any]
+Question = Callable[..., Real]
 
 
 def optimal_alpha(
-    beta: Any,
-    p: Any,
-    n: Any,
+    beta: ArrayLike,
+    p: ArrayLike,
+    n: ArrayLike,
     *,
-    N: Any = None,
-    mu: Any = 1.0,
-    mu_orth: Any = 1.0,
-    gamma: Any = 1.0,
-    gamma_source: Any = 1.0,
+    N: ArrayLike | None = None,
+    mu: ArrayLike = 1.0,
+    mu_orth: ArrayLike = 1.0,
+    gamma: ArrayLike = 1.0,
+    gamma_source: ArrayLike = 1.0,
     criterion: str = "accuracy",
     dps: int | None = None,
-) -> Any:
+) -> Real:
     r"""The factor by which the frozen source weights should be multiplied.
 
     .. math:: \alpha^* = \frac{\eta\, L\, s}{\kappa\,[(L + m^2)\, m^2 c_2 + \eta\, s^2]}, \qquad
@@ -80,24 +82,24 @@ def optimal_alpha(
     >>> print(mpmath.nstr(optimal_alpha("0.8", 400, 40, dps=30), 30))
     0.817445578903182373967662869777
     """
-    check_choice("criterion", criterion, CRITERIA)
+    check_choice("criterion", criterion, AlphaCurve.criteria)
     fields = _fields(beta, p, n, N, mu, mu_orth, gamma, gamma_source)
     return _ask(AlphaCurve.optimal_alpha, (), fields, dps, criterion=criterion)
 
 
 def accuracy(
-    alpha: Any,
-    beta: Any,
-    p: Any,
-    n: Any,
+    alpha: ArrayLike,
+    beta: ArrayLike,
+    p: ArrayLike,
+    n: ArrayLike,
     *,
-    N: Any = None,
-    mu: Any = 1.0,
-    mu_orth: Any = 1.0,
-    gamma: Any = 1.0,
-    gamma_source: Any = 1.0,
+    N: ArrayLike | None = None,
+    mu: ArrayLike = 1.0,
+    mu_orth: ArrayLike = 1.0,
+    gamma: ArrayLike = 1.0,
+    gamma_source: ArrayLike = 1.0,
     dps: int | None = None,
-) -> Any:
+) -> Real:
     r"""Test accuracy after fine-tuning from alpha times the source weights.
 
     .. math:: \text{accuracy} = \Phi(m_\alpha / \sigma_\alpha), \qquad
@@ -136,18 +138,18 @@ def accuracy(
 
 
 def risk(
-    alpha: Any,
-    beta: Any,
-    p: Any,
-    n: Any,
+    alpha: ArrayLike,
+    beta: ArrayLike,
+    p: ArrayLike,
+    n: ArrayLike,
     *,
-    N: Any = None,
-    mu: Any = 1.0,
-    mu_orth: Any = 1.0,
-    gamma: Any = 1.0,
-    gamma_source: Any = 1.0,
+    N: ArrayLike | None = None,
+    mu: ArrayLike = 1.0,
+    mu_orth: ArrayLike = 1.0,
+    gamma: ArrayLike = 1.0,
+    gamma_source: ArrayLike = 1.0,
     dps: int | None = None,
-) -> Any:
+) -> Real:
     r"""Squared test risk after fine-tuning from alpha times the source weights.
 
     .. math:: E (y - w_\alpha^\top x)^2 = \sigma_\alpha^2 + (1 - m_\alpha)^2 .
@@ -179,17 +181,17 @@ def risk(
 
 
 def neutral_alpha(
-    beta: Any,
-    p: Any,
-    n: Any,
+    beta: ArrayLike,
+    p: ArrayLike,
+    n: ArrayLike,
     *,
-    N: Any = None,
-    mu: Any = 1.0,
-    mu_orth: Any = 1.0,
-    gamma: Any = 1.0,
-    gamma_source: Any = 1.0,
+    N: ArrayLike | None = None,
+    mu: ArrayLike = 1.0,
+    mu_orth: ArrayLike = 1.0,
+    gamma: ArrayLike = 1.0,
+    gamma_source: ArrayLike = 1.0,
     dps: int | None = None,
-) -> Any:
+) -> Real:
     r"""The alpha at which the score is centred at zero and accuracy is exactly 1/2.
 
     .. math:: \alpha_0 = -\frac{m^2}{\kappa\, s}, \qquad s = \tilde w^\top m_t .
@@ -215,15 +217,11 @@ def neutral_alpha(
     >>> round(neutral_alpha(0.8, 400, 40), 4), neutral_alpha(0, 400, 40)
     (-0.1238, inf)
     """
-    return _ask(_neutral, (), _fields(beta, p, n, N, mu, mu_orth, gamma, gamma_source), dps)
-
-
-def _neutral(curve: AlphaCurve) -> Any:
-    return curve.neutral_alpha
+    return _ask(AlphaCurve.neutral_alpha, (), _fields(beta, p, n, N, mu, mu_orth, gamma, gamma_source), dps)
 
 
 def _fields(
-    beta: Any, p: Any, n: Any, N: Any, mu: Any, mu_orth: Any, gamma: Any, gamma_source: Any
+    beta: ArrayLike, p: Any, n: Any, N: Any, mu: Any, mu_orth: Any, gamma: Any, gamma_source: Any
 ) -> dict[str, Any]:
     return {
         "beta": beta,
@@ -239,7 +237,7 @@ def _fields(
 
 def _ask(
     question: Question, alpha: tuple[Any, ...], values: dict[str, Any], dps: int | None, **options: Any
-) -> Any:
+) -> Real:
     """Build the problem, ask its curve; long arrays go through in blocks that stay in the cache."""
     dps = check_dps(dps)
     if dps is not None:

@@ -73,7 +73,7 @@ def ridge_stage(
     at: Geometry,
     ops: Arithmetic,
     dps: int | None = None,
-    spread: Callable[[], Fluctuations] | None = None,
+    fluctuations: Callable[[], Fluctuations] | None = None,
 ) -> AlphaCurve:
     """The law of the score after fine-tuning, as a curve in alpha."""
     m, m2, _a, s, c2 = at
@@ -83,14 +83,14 @@ def ridge_stage(
     noise = ops.sqrt(ridge.noise) / scale
     drift = ops.sqrt(c2) / (root * ridge.lift)
     return AlphaCurve(
-        strength=ridge.kappa,
+        kappa=ridge.kappa,
         mean_line=(m2 / reach, s / reach),
         aligned=1 / (root * ops.nonzero(m)),
         terms=((0, drift), (noise * ridge.lift, -noise * s)),
         risk_parts=partial(_risk_parts, ridge.freedom, at, scale, drift, ops),
         ops=ops,
         dps=dps,
-        spread=spread,
+        fluctuations=fluctuations,
     )
 
 
@@ -107,7 +107,7 @@ def _risk_parts(
 def two_stage_curve(
     ops: Arithmetic,
     dps: int | None = None,
-    spread: Callable[[], Fluctuations] | None = None,
+    fluctuations: Callable[[], Fluctuations] | None = None,
     *,
     beta: Any,
     p: Any,
@@ -122,7 +122,7 @@ def two_stage_curve(
     """The whole model: source stage (unless N is None), geometry, target stage."""
     source = source_vector(mu, None if N is None else isotropic_ridge(p, N, gamma_source, ops), ops)
     geometry = two_stage_geometry(beta, mu, mu_orth, target_scale, source, ops)
-    return ridge_stage(isotropic_ridge(p, n, gamma, ops), geometry, ops, dps, spread)
+    return ridge_stage(isotropic_ridge(p, n, gamma, ops), geometry, ops, dps, fluctuations)
 
 
 def two_stage_fluctuations(

@@ -1,7 +1,7 @@
 """General Gaussian mixtures: any covariance, any number of classes, intercept, label noise, several sources.
 
-A problem (`finetuning`, `regression_transfer`) is a target mixture (`mixture`), a source (`sources`), and n
-samples with a ridge.  From it follow the effective ridges (`ridge`, on the covariances in the cheapest basis
-that serves, `spectrum` or `dense_covariances`), the law of the scores (`score_law`), and what they say about
-alpha (`curve`, `optimum`, `search`, `intervals`).
+Open `build` first: from the fields of a `FineTuning` problem to its curve.  The effective ridges
+(`theory.ridge`) and the sources (`priors`) give the law of the scores (`score_law`); the differences between
+scores (`contrasts`, `orthant`) give the accuracy, its best direction (`optimum`, `search`) and all that
+`curve` answers.  `regression` is the same for a regression target.
 """

@@ -55,11 +55,10 @@ def _mixture_curve(problem: FineTuning, ridge: MixtureRidge, dps: int | None) ->
     task, prior = _task(problem, dps)
     law = score_law(task, ridge, prior, problem.intercept)
     return MixtureCurve(
-        strength=0 * law.strength if _forgets_source(problem) else law.strength,
-        unit=law.strength,
+        kappa=0 * law.kappa_max if _forgets_source(problem) else law.kappa_max,
         center=law.center,
         miss=law.miss,
-        spread=law.spread[task.group],
+        score_rows=law.spread[task.group],
         risk_slope=law.risk_slope,
         priors=task.priors,
         single=problem.components is None,

@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
+import mpmath
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
 
 from rmt_alpha._core import arithmetic
-from rmt_alpha._core.arithmetic import ARRAY, MP_ARRAY, Arithmetic
-from rmt_alpha._core.checks import as_real, check_choice, check_range
-from rmt_alpha._core.evaluation import ALPHA
-from rmt_alpha.theory.isotropic.curve import CRITERIA
-from rmt_alpha.theory.isotropic.finite_size import FINITE
-from rmt_alpha.theory.mixtures import intervals
-from rmt_alpha.theory.mixtures import optimum as optima
-from rmt_alpha.theory.mixtures.homogeneous import alpha_values, directions, points
-from rmt_alpha.theory.mixtures.optimum import Optimum
-from rmt_alpha.theory.mixtures.orthant import orthant_probability
+from rmt_alpha._core.alphas import ALPHA, FINITE, alpha_values, as_alpha, directions, points
+from rmt_alpha._core.arithmetic import MP_ARRAY
+from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha.theory import curve as base
+from rmt_alpha.theory.curve import Curve, Optimum
+from rmt_alpha.theory.isotropic.curve import AlphaCurve
+from rmt_alpha.theory.mixtures import optimum
+from rmt_alpha.theory.mixtures.contrasts import Contrasts, at_points, squared
 from rmt_alpha.theory.ridge.mixture import MixtureRidge
 
 Array = np.ndarray[Any, Any]
 
+Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
+STEPS = {True: 2000, False: 60}
+"""Angles at which accuracy is compared with a level: many where it has a closed form."""
+UNCERTAIN = 1e-6
+"""Angle by which a maximum may be missed that is searched by its quadrature alone: it is flat."""
 
-def _in_precision(method: Callable[..., Answer]) -> Callable[..., Answer]:
+
+def _in_precision(
+    method: Callable[Concatenate[MixtureCurve, Arguments], Answer],
+) -> Callable[Concatenate[MixtureCurve, Arguments], Answer]:
     """Run a method with the curve's number of digits."""
 
     @functools.wraps(method)
-    def wrapped(self: MixtureCurve, *args: Any, **kwargs: Any) -> Answer:
+    def wrapped(self: MixtureCurve, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
         with arithmetic.working_precision(self.dps):
             return method(self, *args, **kwargs)
 
     return wrapped
 
 
-@dataclass(frozen=True, eq=False)
-class MixtureCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class MixtureCurve(Curve):
     r"""The law of the scores of a fine-tuned classifier as a function of alpha.
 
     .. math:: s \mid c \sim \mathcal N(M_c, \Sigma_c), \qquad
@@ -52,16 +61,15 @@ class MixtureCurve:
 
     Parameters
     ----------
-    strength : float or mpf
-        alpha enters every score as t = strength * alpha; 0 if the source has no influence.
-    unit : float or mpf
-        The effective ridge that strength is, or tends to.
+    kappa : float or mpf
+        The largest effective ridge: alpha enters every score as t = kappa alpha.  0 if the source has no
+        influence, which is the limit of small kappa.
     center : ndarray of shape (K, q, 1 + k)
         Mean scores, center @ (1, t).
     miss : ndarray of shape (K, q, 1 + k)
         Target minus mean score.
-    spread : ndarray of shape (K, J, q, 1 + k)
-        Covariance of the scores of a class: sum over j of the squares of spread_j @ (1, t).
+    score_rows : ndarray of shape (K, J, q, 1 + k)
+        Covariance of the scores of a class: sum over j of the squares of score_rows_j @ (1, t).
     risk_slope : ndarray of shape (k,)
         Half the derivative of the risk in t at 0.
     priors : ndarray of shape (K,)
@@ -87,165 +95,212 @@ class MixtureCurve:
     >>> mean = np.ones(100) / 10
     >>> target = GaussianMixture.symmetric(mean, covariance=np.linspace(0.1, 3, 100))
     >>> curve = FineTuning(target, FixedSource(mean), n=50, gamma=0.1).curve()
-    >>> [round(curve.accuracy(alpha), 3) for alpha in (0, 1, curve.optimal_alpha())]
-    [0.626, 0.735, 0.747]
+    >>> curve
+    MixtureCurve(accuracy 0.626 at alpha=0, 0.735 at 1, 0.747 at 1.87)
     """
 
-    strength: Any
-    unit: Any
+    kappa: Real
     center: Array
     miss: Array
-    spread: Array
+    score_rows: Array
     risk_slope: Array
     priors: Array
     single: bool
     dps: int | None
     ridge: MixtureRidge
+    _optima: dict[str, Optimum] = field(default_factory=dict, init=False)
+    """The best alphas that were asked for."""
 
     # --- the law of the scores -----------------------------------------------------------------------
 
     @_in_precision
-    def class_mean(self, alpha: Any) -> Any:
+    def class_mean(self, alpha: ArrayLike) -> FloatArray:
         """Mean score of each class, shape (..., K), or (..., K, q) with q > 1 outputs; intercept included."""
-        mean = self._squeezed(self._lines(self.center, self._point(alpha)))
-        return self._result(mean)
+        return np.asarray(self._result(self._squeezed(at_points(self.center, self._point(alpha)))))
 
     @_in_precision
-    def class_std(self, alpha: Any) -> Any:
+    def class_std(self, alpha: ArrayLike) -> FloatArray:
         """Standard deviation of the score within each class, shape (..., K) or (..., K, q)."""
-        rows = self._lines(self.spread, self._point(alpha))
-        return self._result(self._squeezed(arithmetic.square_root((rows * rows).sum(axis=-2))))
+        rows = at_points(self.score_rows, self._point(alpha))
+        return np.asarray(self._result(self._squeezed(arithmetic.square_root((rows * rows).sum(axis=-2)))))
 
     @_in_precision
-    def class_covariance(self, alpha: Any) -> Any:
+    def class_covariance(self, alpha: ArrayLike) -> FloatArray:
         """Covariance of the q outputs within each class, shape (..., K, q, q)."""
-        return self._result(_gram(self._lines(self.spread, self._point(alpha))))
+        return np.asarray(self._result(squared(at_points(self.score_rows, self._point(alpha)))))
 
     @_in_precision
-    def mean(self, alpha: Any) -> Any:
+    def mean(self, alpha: ArrayLike) -> Real:
         """Mean of label times score, E[y s], for two classes with labels -1 and +1."""
+        self._check("mean")
         return self._result(self._signed(self._point(alpha)) @ self.priors)
 
     @_in_precision
-    def variance(self, alpha: Any) -> Any:
+    def variance(self, alpha: ArrayLike) -> Real:
         """Variance of label times score: that within the classes, and that between their means."""
+        self._check("variance")
         z = self._point(alpha)
         signed = self._signed(z)
-        rows = self._lines(self.spread, z)[..., 0]
-        between = signed - (signed @ self.priors)[..., None]
+        rows = at_points(self.score_rows, z)[..., 0]
+        between = signed - np.asarray(signed @ self.priors)[..., None]
         return self._result(((rows * rows).sum(axis=-1) + between * between) @ self.priors)
 
     @_in_precision
-    def std(self, alpha: Any) -> Any:
+    def std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of label times score."""
+        self._check("std")
         return self._result(arithmetic.square_root(np.asarray(self.variance(alpha), self.center.dtype)))
 
     @_in_precision
-    def second(self, alpha: Any) -> Any:
+    def second(self, alpha: ArrayLike) -> Real:
         """Second moment of the score, E[s^2] = variance + mean^2."""
+        self._check("second")
         return self.variance(alpha) + self.mean(alpha) ** 2
 
     @_in_precision
-    def risk(self, alpha: Any) -> Any:
+    def risk(self, alpha: ArrayLike) -> Real:
         """Squared test risk, E|y - s|^2, with the label -1 or +1 or the one-hot vector of the true class."""
         z = self._point(alpha)
-        miss, rows = self._lines(self.miss, z), self._lines(self.spread, z)
+        miss, rows = at_points(self.miss, z), at_points(self.score_rows, z)
         each = (miss * miss).sum(axis=-1) + (rows * rows).sum(axis=(-1, -2))
         return self._result(each @ self.priors)
 
     # --- accuracy ------------------------------------------------------------------------------------
 
     @_in_precision
-    def class_accuracy(self, alpha: Any) -> Any:
+    def class_accuracy(self, alpha: ArrayLike) -> FloatArray:
         """Probability that a sample of each class is classified rightly, shape (..., K)."""
-        return self._result(self._class_accuracy(self._direction(alpha))[0])
+        return np.asarray(self._result(self.contrasts.class_accuracy(self._direction(alpha))[0]))
 
     @_in_precision
-    def accuracy(self, alpha: Any) -> Any:
+    def accuracy(self, alpha: ArrayLike) -> Real:
         """Test accuracy, signed (not folded with max(acc, 1 - acc))."""
-        return self._result(self._class_accuracy(self._direction(alpha))[0] @ self.priors)
+        return self._result(self.contrasts.accuracy(self._direction(alpha)))
 
     @_in_precision
-    def error(self, alpha: Any) -> Any:
+    def error(self, alpha: ArrayLike) -> Real:
         """Test error, 1 - accuracy; for two classes precise even where accuracy rounds to 1."""
         z = self._direction(alpha)
-        if self.contrast_lines.shape[1] > 1:
-            return self._result(1 - self._class_accuracy(z)[0] @ self.priors)
-        return self._result(self.ops.ndtr(-self._margins(z)) @ self.priors)
+        if not self.contrasts.exact:
+            return self._result(1 - self.contrasts.accuracy(z))
+        return self._result(self.contrasts.ops.ndtr(-self.contrasts.margins(z)) @ self.priors)
 
     @_in_precision
-    def accuracy_error(self, alpha: Any) -> Any:
+    def log_accuracy(self, alpha: ArrayLike) -> Real:
+        """Logarithm of the accuracy; for two classes finite where the accuracy itself underflows."""
+        if not self.contrasts.exact:
+            return super().log_accuracy(alpha)
+        return self._result(self._log_share(self.contrasts.margins(self._direction(alpha))))
+
+    @_in_precision
+    def log_error(self, alpha: ArrayLike) -> Real:
+        """Logarithm of the error; for two classes finite where the error itself underflows."""
+        if not self.contrasts.exact:
+            return super().log_error(alpha)
+        return self._result(self._log_share(-self.contrasts.margins(self._direction(alpha))))
+
+    @_in_precision
+    def margin(self, alpha: ArrayLike) -> Real:
+        r"""The signed signal-to-noise ratio, :math:`\Phi^{-1}(\text{accuracy})`.
+
+        Where all classes share one margin it is mean over standard deviation of the score.
+        """
+        if self.contrasts.one_margin:
+            return self._result(self.contrasts.margins(self._direction(alpha))[..., 0])
+        if self.dps is None:
+            return super().margin(alpha)
+        margins = self.contrasts.margins(self._direction(alpha))
+        right, wrong = self._log_share(margins), self._log_share(-margins)
+        found = np.where(
+            wrong < right, -_quantiles(np.minimum(right, wrong)), _quantiles(np.minimum(right, wrong))
+        )
+        return self._result(found)
+
+    @_in_precision
+    def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
         """Numerical error of `accuracy`: rounding up to 3 classes, quadrature or sampling beyond."""
-        return self._result(np.asarray(self._class_accuracy(self._direction(alpha))[1] @ self.priors))
+        return self._result(
+            np.asarray(self.contrasts.class_accuracy(self._direction(alpha))[1] @ self.priors)
+        )
+
+    @_in_precision
+    def accuracy_derivative(self, alpha: ArrayLike) -> Real:
+        """Derivative of the accuracy in alpha; 0 at infinite alpha."""
+        if not self.contrasts.exact:
+            return super().accuracy_derivative(alpha)
+        self._check("accuracy_derivative")
+        z = self._direction(alpha)
+        flat = z.reshape(-1, 2)
+        # The gradient belongs to z = (1, t); that of the same direction is inversely proportional to z.
+        found = [self.kappa * self.contrasts.gradient(at)[1] * at[0] for at in flat]
+        return self._result(np.array(found, dtype=z.dtype).reshape(z.shape[:-1]))
 
     # --- the best alpha, and how much it matters -----------------------------------------------------
 
+    @_in_precision
     def optimum(self, criterion: str = "accuracy") -> Optimum:
-        """The best alpha with its value, and the direction in which to go if no finite alpha is best.
-
-        Parameters
-        ----------
-        criterion : {"accuracy", "risk"}
-            What to optimise, as in `optimal_alpha`.
-        """
-        check_choice("criterion", criterion, CRITERIA)
-        return self._best_risk if criterion == "risk" else self._best_accuracy
-
-    def optimal_alpha(self, criterion: str = "accuracy") -> Any:
-        r"""The best alpha: a scalar for one source, shape (k,) for several.
+        r"""The best alpha with its value, and the direction in which to go if no finite alpha is best.
 
         ``"accuracy"`` maximises the accuracy: in closed form, :math:`H^{-1} a`, where all classes share one
         margin (balanced and symmetric, see docs/mixtures.md), numerically otherwise.  ``"risk"`` minimises
         :math:`E |y - s|^2`, always in closed form.
 
-        Returns
-        -------
-        float or ndarray of shape (k,)
-            Infinite entries say that accuracy only approaches its supremum as alpha grows;
-            ``optimum().direction`` says in which proportions.
+        Parameters
+        ----------
+        criterion : {"accuracy", "risk"}
+            What to optimise.
 
         Raises
         ------
         ValueError
             If the criterion is unknown.
         """
-        return self.optimum(criterion).alpha
+        self._check_criterion(criterion)
+        if criterion not in self._optima:
+            self._optima[criterion] = self._least_risk() if criterion == "risk" else self._most_accurate()
+        return self._optima[criterion]
 
     @_in_precision
-    def gain(self, over: Any = 1.0) -> Any:
+    def gain(self, over: ArrayLike = 1.0) -> Real:
         """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
         return self._result(np.asarray(self.optimum().value - self.accuracy(over)))
 
-    @property
     @_in_precision
-    def neutral_alpha(self) -> Any:
-        """The alpha at which accuracy is exactly 1/2; inf if there is none.
+    def neutral_alpha(self) -> Real:
+        """The alpha at which accuracy passes 1/2; inf if there is none.
 
-        It exists where both classes share one margin; ValueError otherwise.
+        Where both classes share one margin both are guessed there.  Otherwise that happens at different
+        alphas (see `class_accuracy`), and of two alphas, one on each side of alpha*, this is the nearer to 0.
         """
-        return intervals.neutral_alpha(self)
+        self._check("neutral_alpha")
+        common = self._common
+        return super().neutral_alpha() if common is None else common.neutral_alpha()
 
-    @property
     @_in_precision
-    def transfer_interval(self) -> tuple[Any, Any]:
+    def transfer_interval(self) -> tuple[Real, Real]:
         """The open interval around alpha* where the source is of use; (0, 0) if nothing beats alpha = 0."""
-        return intervals.transfer_interval(self)
+        self._check("transfer_interval")
+        common = self._common
+        if common is not None and (self.kappa == 0 or self.optimum().finite):
+            return common.transfer_interval()
+        return super().transfer_interval()
 
     @_in_precision
-    def tolerance_interval(self, loss: Any) -> tuple[Any, Any]:
-        """The largest interval around alpha* whose accuracy is within ``loss`` of the best.
+    def tolerance_interval(self, tolerance: ArrayLike) -> tuple[Real, Real]:
+        """The largest interval around alpha* whose accuracy is within ``tolerance`` of the best.
 
         An end is infinite if accuracy never falls that far on its side.
         """
-        return intervals.tolerance_interval(self, loss)
+        self._check("tolerance_interval")
+        common = self._common
+        if common is not None and self.optimum().finite:
+            return common.tolerance_interval(tolerance)
+        return super().tolerance_interval(tolerance)
 
     @_in_precision
-    def along(self, direction: Any) -> MixtureCurve:
+    def along(self, direction: ArrayLike) -> MixtureCurve:
         """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
-        vector = np.asarray(as_real("direction", direction), dtype=float)
-        if vector.shape != (self.sources,):
-            raise ValueError(f"direction must have shape ({self.sources},), got shape {vector.shape}")
-        check_range("direction", vector, FINITE)
+        vector = base.check_direction(direction, self.sources)
         if self.dps is not None:
             vector = MP_ARRAY.number(vector)
 
@@ -256,93 +311,160 @@ class MixtureCurve:
             self,
             center=mixed(self.center),
             miss=mixed(self.miss),
-            spread=mixed(self.spread),
+            score_rows=mixed(self.score_rows),
             risk_slope=np.asarray([self.risk_slope @ vector]),
             single=True,
         )
 
     # --- internals -----------------------------------------------------------------------------------
 
+    _extras: ClassVar[tuple[str, ...]] = ("class_covariance",)
+
     @property
     def sources(self) -> int:
         """Number of sources, k."""
         return int(self.center.shape[-1]) - 1
 
+    @cached_property
+    def contrasts(self) -> Contrasts:
+        """The law of the differences between scores, on which accuracy depends."""
+        return Contrasts.of_scores(self.center, self.score_rows, self.priors, self.dps)
+
+    @cached_property
+    def _common(self) -> AlphaCurve | None:
+        """The isotropic kind of curve, with the same mean and variance in both classes, if this is one."""
+        if not self.contrasts.one_margin:
+            return None
+        lines, rows = self.contrasts.lines, self.contrasts.rows
+        zero = 0 * self.ridge.kappa_max
+        mean = (lines[0, 0] + lines[1, 0]) / 2
+        terms = tuple((row[0], row[1]) for row in rows[0, :, 0])
+        ops = arithmetic.FLOAT if self.dps is None else arithmetic.MP
+        line = mean[0], mean[1]
+        return AlphaCurve(self.kappa, line, zero, terms, lambda: (zero, ()), ops, self.dps)
+
+    def _refusals(self) -> Mapping[str, str]:
+        found = dict.fromkeys(
+            ("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std"),
+            "finite-size error bars are known for the isotropic model only, a TransferProblem",
+        )
+        if self.center.shape[1] > 1:
+            found |= dict.fromkeys(
+                ("mean", "variance", "std", "second"),
+                "this moment is defined for two classes with labels -1 and +1; use class_mean and "
+                "class_covariance",
+            )
+        if not self.single:
+            found |= dict.fromkeys(
+                (
+                    "accuracy_derivative",
+                    "neutral_alpha",
+                    "transfer_interval",
+                    "tolerance_interval",
+                    "landmarks",
+                ),
+                f"it exists for one scalar alpha, here it has {self.sources} components: use "
+                "along(direction), the curve of their common factor",
+            )
+        return found
+
+    def _most_accurate(self) -> Optimum:
+        z = optimum.best_direction(self.contrasts)
+        if optimum.is_finite(self.contrasts, z):
+            t = z[1:] / z[0]
+            alpha = self.contrasts.ops.ratio(t, self.kappa + 0 * t)
+            # Without ridge the source may have lost its influence: the limit of alpha* is infinite, accuracy
+            # constant.
+            finite = bool(self.kappa != 0) or not np.any(t)
+            direction, at = (None, z) if finite else (_unit(t), np.concatenate([z[:1], 0 * t]))
+        else:
+            finite, direction = False, _unit(z[1:])
+            alpha = as_alpha(np.concatenate([[0.0], direction]))
+            at = np.concatenate([0 * z[:1], z[1:]])
+        value = self._result(np.asarray(self.contrasts.accuracy(at)))
+        return self._optimum(alpha, value, direction, finite, self.contrasts.exact)
+
+    def _least_risk(self) -> Optimum:
+        t = optimum.least_risk(self.miss, self.score_rows, self.priors, self.risk_slope)
+        best = self._optimum(t / self.ridge.kappa_max, 0.0, None, True, True)
+        return replace(best, value=self.risk(best.alpha))
+
+    def _optimum(self, alpha: Array, value: Any, direction: Any, finite: bool, known: bool) -> Optimum:
+        best = self._result(np.asarray(alpha[0] if self.single else alpha))
+        bracket = (best, best) if self.single else None
+        if self.single and finite and not known:
+            scale = self._alpha_scale()
+            angle = np.arctan(best / scale) if np.isfinite(scale) else 0.0
+            bracket = (
+                float(scale * np.tan(angle - UNCERTAIN)) if angle else best,
+                float(scale * np.tan(angle + UNCERTAIN)) if angle else best,
+            )
+        return Optimum(best, value, direction, bracket, finite)
+
     @property
-    def ops(self) -> Arithmetic:
-        """The number type."""
-        return ARRAY if self.dps is None else MP_ARRAY
+    def _steps(self) -> int:  # type: ignore[override]
+        return STEPS[self.contrasts.exact]
 
-    @cached_property
-    def contrast_lines(self) -> Array:
-        """Means of the differences that must be positive, (K, d, 1 + k)."""
-        return np.asarray(np.einsum("cdq,cqz->cdz", self._contrasts, self.center))
+    def _alpha_scale(self) -> float:
+        size = np.sqrt((self.contrasts.rows.astype(float) ** 2).sum(axis=(0, 1, 2)))
+        if self.kappa == 0 or (size[1] == 0 and not np.any(self.contrasts.lines[..., 1])):
+            return np.inf
+        return float(size[0] / size[1]) / float(self.kappa) if size[1] > 0 else 1 / float(self.kappa)
 
-    @cached_property
-    def contrast_rows(self) -> Array:
-        """Square roots of their covariances, (K, J, d, 1 + k)."""
-        return np.asarray(np.einsum("cdq,cjqz->cjdz", self._contrasts, self.spread))
+    def _polished(self, level: Any, alpha: float) -> Any:
+        if self.dps is None:
+            return float(alpha)
+        root = mpmath.findroot(
+            lambda x: self.accuracy(x) - level, (alpha, alpha * (1 + 1e-9) + 1e-12), verify=False
+        )
+        return arithmetic.rounded(root, self.dps)
 
-    @cached_property
-    def _contrasts(self) -> Array:
-        classes, outputs = self.center.shape[:2]
-        if outputs == 1:
-            return np.array([[[-1]], [[1]]])
-        identity = np.eye(classes, dtype=int)
-        others = [np.delete(identity, c, axis=0) for c in range(classes)]
-        return np.stack([identity[c] - others[c] for c in range(classes)])
+    def _log_share(self, margins: Array) -> Any:
+        """log sum_c pi_c Phi(margin_c)."""
+        if self.dps is not None:  # mpf do not underflow
+            return np.frompyfunc(mpmath.log, 1, 1)(self.contrasts.ops.ndtr(margins) @ self.priors)
+        return special.logsumexp(special.log_ndtr(margins), b=self.priors, axis=-1)
 
-    @cached_property
-    def _best_accuracy(self) -> Optimum:
-        with arithmetic.working_precision(self.dps):
-            return optima.best_accuracy(self)
+    def _direction(self, alpha: ArrayLike) -> Array:
+        return directions(alpha_values(alpha, self.sources, self.single, self.dps, ALPHA), self.kappa)
 
-    @cached_property
-    def _best_risk(self) -> Optimum:
-        with arithmetic.working_precision(self.dps):
-            return optima.best_risk(self)
-
-    def _direction(self, alpha: Any) -> Array:
-        return directions(alpha_values(alpha, self.sources, self.single, self.dps, ALPHA), self.strength)
-
-    def _point(self, alpha: Any) -> Array:
-        return points(alpha_values(alpha, self.sources, self.single, self.dps, FINITE), self.strength)
-
-    @staticmethod
-    def _lines(lines: Array, z: Array) -> Array:
-        """lines (A, ..., 1 + k) at points (..., 1 + k), shape (..., A, ...)."""
-        return np.tensordot(z, lines, axes=(-1, -1))
+    def _point(self, alpha: ArrayLike) -> Array:
+        return points(alpha_values(alpha, self.sources, self.single, self.dps, FINITE), self.kappa)
 
     def _squeezed(self, values: Array) -> Array:
         return values[..., 0] if self.center.shape[1] == 1 else values
 
     def _signed(self, z: Array) -> Array:
-        if self.center.shape[1] > 1:
-            raise ValueError(
-                "this moment is defined for two classes with labels -1 and +1; use class_mean and "
-                "class_covariance"
-            )
-        return self._lines(self.contrast_lines, z)[..., 0]
+        return at_points(self.contrasts.lines, z)[..., 0]
 
-    def _margins(self, z: Array) -> Array:
-        """Mean over standard deviation of the only contrast, shape (..., K)."""
-        means, rows = self._lines(self.contrast_lines, z), self._lines(self.contrast_rows, z)[..., 0]
-        spread = arithmetic.square_root((rows * rows).sum(axis=-1))
-        return np.asarray(self.ops.ratio(means[..., 0], spread))
-
-    def _class_accuracy(self, z: Array) -> tuple[Array, Array]:
-        if self.contrast_lines.shape[1] == 1:
-            accuracy = np.asarray(self.ops.ndtr(self._margins(z)))
-            return accuracy, np.zeros(accuracy.shape) + float(np.finfo(float).eps)
-        means, rows = self._lines(self.contrast_lines, z), self._lines(self.contrast_rows, z)
-        return orthant_probability(means, _gram(rows))
-
-    def _result(self, value: Any) -> Any:
+    def _result(self, value: Any) -> Real:
         if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
             value = value.item()
-        return arithmetic.rounded(value, self.dps)
+        result: Real = arithmetic.rounded(value, self.dps)
+        return result
+
+    def _summary(self) -> str:
+        # What a search in high precision, or by quadrature, would say takes long or may fail.
+        known = self.contrasts.one_margin or (self.contrasts.exact and self.dps is None)
+        ask: list[Any] = [0.0, 1.0, *([self.optimal_alpha()] if self.single and known else [])]
+        return base.summary("accuracy", [(alpha, self.accuracy(alpha)) for alpha in ask])
 
 
-def _gram(rows: Array) -> Array:
-    """Sum over j of rows_j rows_j^T, (..., J, q) to (..., q, q)."""
-    return np.swapaxes(rows, -1, -2) @ rows
+def _unit(vector: Array) -> Array:
+    values = vector.astype(float)
+    return np.asarray(values / np.linalg.norm(values))
+
+
+def _quantiles(logs: Any) -> Array:
+    """x with log Phi(x) = logs, by Newton's method from float64."""
+
+    def quantile(value: Any) -> Any:
+        x, step = mpmath.mpf(float(special.ndtri_exp(float(value)))), mpmath.mpf(1)
+        while mpmath.isfinite(x) and abs(step) > mpmath.sqrt(mpmath.mp.eps) * (1 + abs(x)):
+            there = arithmetic.MP.log_ndtr(x)
+            density = mpmath.exp(-x * x / 2 - there) / mpmath.sqrt(2 * mpmath.pi)
+            step = (value - there) / density
+            x += step
+        return x
+
+    return np.asarray(np.frompyfunc(quantile, 1, 1)(logs))

@@ -1,179 +1,212 @@
-r"""Multi-output ridge regression with a rescaled source: test risk and the best alpha.
-
-The fit is held near alpha times the source, as in classification, but the labels are vectors:
-
-    W_alpha = argmin_W (1/n) sum_i ||y_i - W x_i||^2 + gamma ||W - alpha W_s||_F^2,
-    x ~ N(0, I_p),   y = W_t x + sigma z,   z ~ N(0, I_d).
+r"""`RegressionCurve`: the risk of multi-output ridge regression from a rescaled source.
 
 With Q = (X X^T/n + gamma I)^-1 the error of the fit is
 
-    W_alpha - W_t = -gamma (W_t - alpha W_s) Q + sigma (Z X^T/n) Q,
+    W_alpha - W_t = -gamma (W_t - alpha W_s) Q + (E X^T/n) Q,       E the noise,
 
-a part that the prior missed and a part that is noise, uncorrelated because Z has mean 0.  The law of X does
-not change under rotations, so E Q^2 and E Q (X X^T/n) Q are multiples of the identity, and the expected risk
-is
-
-    E ||y - W_alpha x||^2 = sigma^2 d (1 + u) + v ||W_t - alpha W_s||_F^2,
-    u = E tr(Q X X^T/n Q) / n,     v = gamma^2 E tr(Q^2) / p,
-
-exactly, for every n and p.  As n and p grow, 1 + u tends to 1/h and v to (kappa / (1 + kappa))^2 / h
-(`rmt_alpha.theory.ridge.closed_form`).
+a part that the prior missed and a part that is noise, uncorrelated because the noise has mean 0.  So the risk
+is a constant plus a quadratic form of W_t - alpha W_s, at every size: a parabola in alpha.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from rmt_alpha._core.checks import Range, as_real, check_range
-from rmt_alpha.theory.ridge.closed_form import effective_ridge
+from rmt_alpha._core import arithmetic
+from rmt_alpha._core.alphas import FINITE
+from rmt_alpha._core.arithmetic import MP_ARRAY
+from rmt_alpha._core.checks import as_real, check_dps, check_range
+from rmt_alpha._core.types import Real
+from rmt_alpha.problems.regression import RidgeRegressionTransfer
+from rmt_alpha.theory import curve as base
+from rmt_alpha.theory.curve import QUESTIONS, Curve, Optimum
+from rmt_alpha.theory.ridge.covariance_model import covariance_model
+from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
+from rmt_alpha.theory.ridge.spectrum import Spectrum
 
-LARGEST = float(np.finfo(np.float64).max)
-FINITE = Range("a finite number", -math.inf, math.inf, largest=LARGEST)
-NOISE = Range("a finite number >= 0", 0.0, math.inf, largest=LARGEST)
+Array = np.ndarray[Any, Any]
 
-
-def regression_risk(
-    alpha: Any, W_target: Any, W_source: Any, n: Any, *, sigma: Any = 0.0, gamma: Any = 1.0
-) -> Any:
-    r"""Test risk of multi-output ridge regression fine-tuned from ``alpha`` times the source weights.
-
-    .. math:: E \|y - W_\alpha x\|^2 = \frac1h \left[ \sigma^2 d
-        + \left(\frac{\kappa}{1 + \kappa}\right)^2 \|W_t - \alpha W_s\|_F^2 \right]
-
-    for features :math:`x \sim \mathcal N(0, I_p)`, outputs :math:`y = W_t x + \sigma z` with
-    :math:`z \sim \mathcal N(0, I_d)`, and
-
-    .. math:: W_\alpha = \arg\min_W \frac1n \sum_{i=1}^n \|y_i - W x_i\|^2 + \gamma \|W - \alpha W_s\|_F^2 .
-
-    Parameters
-    ----------
-    alpha : float or array_like
-        Factor of the source weights, finite.
-    W_target, W_source : array_like of shape (d, p)
-        True weights of the target task and weights of the source; a vector counts as one output, d = 1.
-    n : float or array_like
-        Number of target samples, positive; ``inf`` is allowed.
-    sigma : float or array_like
-        Standard deviation of the noise in every output, non-negative.
-    gamma : float or array_like
-        Ridge penalty, non-negative, per-sample convention (1/n in front of the loss).
-
-    Returns
-    -------
-    float or ndarray
-        The risk summed over the d outputs; the noise of the test outputs, sigma^2 d, is part of it.
-        Arguments other than the weights broadcast.
-
-    Raises
-    ------
-    TypeError
-        If an argument is no real number or array of them.
-    ValueError
-        If the weights are not two finite matrices of one shape, an argument is outside its range, or p == n
-        with gamma = 0, where the variance is infinite.
-
-    See Also
-    --------
-    regression_optimal_alpha : The alpha that minimises it.
-
-    Notes
-    -----
-    The formula is the limit of large n and p.  Its shape is exact at every size, a constant plus a multiple
-    of :math:`\|W_t - \alpha W_s\|_F^2`; only the two coefficients have a finite-size error, of relative order
-    1/n.  For :math:`\gamma = 0` and p > n + 1 they are known: the factor of
-    :math:`\|W_t - \alpha W_s\|_F^2` is :math:`1 - n/p`, as in the limit, and the excess noise is
-    :math:`\sigma^2 d\, n/(p - n - 1)` where the limit has :math:`\sigma^2 d\, n/(p - n)`.
-
-    The setting is the appendix of alpha-LoRA, arXiv 2510.21345.
-
-    Examples
-    --------
-    >>> W_source = [[1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]]
-    >>> W_target = [[2.0, 0.0, 1.0, 0.0], [0.0, 4.0, 0.0, 1.0]]
-    >>> [
-    ...     round(
-    ...         regression_risk(alpha, W_target, W_source, 2, sigma=0.5, gamma=0.1), 3
-    ...     )
-    ...     for alpha in (0, 1, 2)
-    ... ]
-    [11.996, 4.404, 1.873]
-    >>> regression_optimal_alpha(W_target, W_source)
-    2.0
-    """
-    target, source = _weights(W_target, W_source)
-    alpha, sigma = as_real("alpha", alpha), as_real("sigma", sigma)
-    check_range("alpha", alpha, FINITE)
-    check_range("sigma", sigma, NOISE)
-    outputs, p = target.shape
-    ridge = effective_ridge(p, n, gamma)
-    shrink = ridge.kappa / ridge.lift
-    best = regression_optimal_alpha(target, source)
-    # ||W_t - alpha W_s||^2, split at its minimum: a sum of squares, without a (d, p) matrix for every alpha.
-    missed = np.sum((target - best * source) ** 2) + (alpha - best) ** 2 * np.sum(source**2)
-    risk = np.asarray((sigma * sigma * outputs + shrink * shrink * missed) / ridge.freedom)
-    return risk if risk.ndim else float(risk)
+ANSWERED = ("risk", "optimum", "optimal_alpha", "gain", "transfer_interval", "tolerance_interval")
+SHARED = ("landmarks", "along")
 
 
-def regression_optimal_alpha(W_target: Any, W_source: Any) -> float:
-    r"""The alpha that minimises the test risk of multi-output regression.
+@dataclass(frozen=True, eq=False, repr=False)
+class RegressionCurve(Curve):
+    r"""The test risk of multi-output ridge regression as a function of alpha.
 
-    .. math:: \alpha^* = \frac{\operatorname{tr}(W_t W_s^\top)}{\operatorname{tr}(W_s W_s^\top)}
+    .. math:: E |y - W_\alpha x|^2 = r^* + c\,(\alpha - \alpha^*)^2
 
-    With isotropic features this is exact for every n, p, ridge and noise: the expected risk is a constant
-    plus a positive multiple of :math:`\|W_t - \alpha W_s\|_F^2`.  (In classification the best alpha depends
-    on all of them, see `rmt_alpha.optimal_alpha`.)
+    The best alpha, gains and intervals are those of the risk; there are no classes, and no accuracy.  Curves
+    come from ``RidgeRegressionTransfer.curve()``.
 
     Parameters
     ----------
-    W_target, W_source : array_like of shape (d, p)
-        True weights of the target task and weights of the source; a vector counts as one output.
-
-    Returns
-    -------
-    float
-        0 if the source weights are all zero: then alpha has no effect.
-
-    Raises
-    ------
-    TypeError
-        If the weights are not real numbers.
-    ValueError
-        If they are not two finite matrices of one shape.
+    best : float or mpf
+        The alpha of least risk.
+    floor : float or mpf
+        The least risk, the noise of the test outputs included.
+    curvature : float or mpf
+        c, 0 if the source has no influence.
+    dps : int or None
+        Decimal digits in high precision, None for float64.
 
     Examples
     --------
-    >>> regression_optimal_alpha([[2.0, 1.0]], [[1.0, 0.0]])
-    2.0
+    >>> from rmt_alpha import RidgeRegressionTransfer
+    >>> curve = RidgeRegressionTransfer(
+    ...     None, [2.0, 1.0], [1.0, 0.0], 0.5, n=4, gamma=0.1
+    ... ).curve()
+    >>> curve
+    RegressionCurve(risk 0.565 at alpha=0, 0.461 at 1, 0.427 at 2)
+    >>> [round(end, 2) for end in curve.tolerance_interval(0.1)]
+    [0.89, 3.11]
     """
-    target, source = _weights(W_target, W_source)
-    # Scaled by the largest entry, so that no square overflows or vanishes.
-    largest = float(np.max(np.abs(source)))
-    if largest == 0:
-        return 0.0
-    unit = source / largest
-    return float(np.sum(target * unit) / np.sum(unit * unit) / largest)
+
+    best: float
+    floor: float
+    curvature: float
+    dps: int | None = None
+
+    criteria: ClassVar[tuple[str, ...]] = ("risk",)
+    infinite_alpha: ClassVar[bool] = False
+
+    @property
+    def sources(self) -> int:
+        """Number of sources, 1."""
+        return 1
+
+    def risk(self, alpha: ArrayLike) -> Real:
+        """Test risk E|y - W_alpha x|^2, the noise of the test outputs included; alpha is finite."""
+        with arithmetic.working_precision(self.dps):
+            exact = self.dps is not None
+            value = arithmetic.exact_numbers("alpha", alpha) if exact else as_real("alpha", alpha)
+            check_range("alpha", value, FINITE)
+            if self._overflows:
+                raise ValueError(
+                    "the risk of weights so large overflows float64: rescale coef_target and coef_source, or "
+                    "use dps"
+                )
+            # Around the minimum: no difference of large numbers.
+            risk = self.floor + self.curvature * (value - self.best) ** 2
+            return self._result(risk)
+
+    def optimum(self, criterion: str = "risk") -> Optimum:
+        """The alpha of least risk, which is always finite."""
+        best = self.optimal_alpha(criterion)
+        return Optimum(best, self._result(self.floor), None, (best, best), True)
+
+    def optimal_alpha(self, criterion: str = "risk") -> Real:
+        """The alpha of least risk; 0 if the source weights have no influence at all."""
+        self._check_criterion(criterion)
+        return self._result(self.best)
+
+    def gain(self, over: ArrayLike = 1.0) -> Real:
+        """Risk that alpha* saves over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
+        return self.risk(over) - self.risk(self.optimal_alpha())
+
+    def transfer_interval(self) -> tuple[Real, Real]:
+        """The open interval of alpha with a smaller risk than alpha = 0; (0, 0) if there is none."""
+        with arithmetic.working_precision(self.dps):
+            end = self._result(2 * self.best if self.curvature > 0 else 0 * self.best)
+        return (end, 0.0) if end < 0 else (0.0, end)
+
+    def tolerance_interval(self, tolerance: ArrayLike) -> tuple[Real, Real]:
+        """The interval whose risk is at most (1 + tolerance) times the least.
+
+        Parameters
+        ----------
+        tolerance : float or array_like
+            Share of the least risk that may be added, in (0, 1]: 0.01 is one percent.
+        """
+        allowed = base.check_tolerance(tolerance)
+        with arithmetic.working_precision(self.dps):
+            ops = arithmetic.arithmetic_of((allowed,), self.dps)
+            width = ops.sqrt(ops.ratio(ops.number(allowed) * self.floor, self.curvature + 0 * allowed))
+            if self.curvature == 0:
+                width = width + ops.number(np.inf)
+            return self._result(self.best - width), self._result(self.best + width)
+
+    def along(self, direction: ArrayLike) -> RegressionCurve:
+        """The curve of s with alpha = s * direction, a finite number."""
+        factor: Any = base.check_direction(direction, 1)[0]
+        with arithmetic.working_precision(self.dps):
+            if self.dps is not None:
+                factor = arithmetic.to_mpf(factor)
+            if factor == 0:
+                floor = self.floor + self.curvature * self.best**2
+                return replace(self, best=0 * self.best, floor=floor, curvature=0 * self.curvature)
+            return replace(self, best=self.best / factor, curvature=self.curvature * factor**2)
+
+    def _refusals(self) -> Mapping[str, str]:
+        reason = "a regression has no classes: ask for the risk, whose gain and intervals are known"
+        return dict.fromkeys((name for name in QUESTIONS if name not in (*ANSWERED, *SHARED)), reason)
+
+    @property
+    def _overflows(self) -> bool:
+        """Whether the weights are so large that their squares have no float64."""
+        return self.dps is None and not np.isfinite(self.floor + self.curvature)
+
+    def _result(self, value: Any) -> Real:
+        if self.dps is None:
+            return value if isinstance(value, np.ndarray) else float(value)
+        precise: Real = arithmetic.rounded(value, self.dps)
+        return precise
+
+    def _summary(self) -> str:
+        if self._overflows:
+            return f"least at alpha={float(self.best):.3g}"
+        alphas: tuple[Any, ...] = (0.0, 1.0, self.optimal_alpha())
+        return base.summary("risk", [(alpha, self.risk(alpha)) for alpha in alphas])
 
 
-def _weights(W_target: Any, W_source: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    target, source = _matrix("W_target", W_target), _matrix("W_source", W_source)
-    if target.shape != source.shape:
-        raise ValueError(
-            f"W_target and W_source must have the same shape (d, p), got {target.shape} and {source.shape}"
-        )
-    return target, source
+def regression_ridge(problem: RidgeRegressionTransfer) -> MixtureRidge:
+    """See `RidgeRegressionTransfer.ridge`."""
+    return fit_ridge(_model(problem), problem.n, problem.gamma)
 
 
-def _matrix(name: str, value: Any) -> NDArray[np.float64]:
-    array = np.atleast_2d(np.asarray(as_real(name, value), dtype=np.float64))
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(
-            f"{name} must be a matrix of shape (d, p) with d, p >= 1, got shape {np.shape(value)}"
-        )
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name} must have finite entries, got {array[where]} at index {where}")
-    return array
+def regression_curve(problem: RidgeRegressionTransfer, dps: int | None = None) -> RegressionCurve:
+    """See `RidgeRegressionTransfer.curve`."""
+    dps = check_dps(dps)
+    model = _model(problem)
+    # Squares of huge weights overflow; the best alpha does not need them.
+    with arithmetic.working_precision(dps), np.errstate(over="ignore"):
+        rows = [np.atleast_2d(model.basis.coordinates(w)) for w in (problem.coef_target, problem.coef_source)]
+        noise: Array = np.broadcast_to(problem.noise, (len(rows[0]),))
+        if dps is None:
+            ridge = problem.ridge
+        else:
+            rows = [MP_ARRAY.number(w) for w in rows]
+            noise = MP_ARRAY.number(noise)
+            n, gamma = arithmetic.to_mpf(problem.n), arithmetic.to_mpf(problem.gamma)
+            ridge = fit_ridge(model.exact(), n, gamma)
+        target, source = rows
+        scale = abs(source).max()
+        unit = source / (scale if scale > 0 else 1)
+        moved = ridge.resolvent.apply(unit)
+        inner = _trace_form(ridge, ridge.resolvent.apply(target), moved)
+        length = _trace_form(ridge, moved, moved)
+        best = inner / length if length > 0 else 0 * length
+        missed = ridge.resolvent.apply(target - best * unit)
+        variance = (noise * noise).sum()
+        inflation, k = ridge.inflation[0, 0], ridge.kappa_max
+        floor = inflation * (variance + k * k * _trace_form(ridge, missed, missed))
+        curvature = inflation * k * k * length * scale * scale
+        return RegressionCurve(best / (scale if scale > 0 else 1), floor, curvature, dps)
+
+
+def _model(problem: RidgeRegressionTransfer) -> Spectrum:
+    """Spectrum and eigenvectors of the covariance."""
+    model = covariance_model((problem.covariance,), np.zeros(1, int), np.ones(1), problem.p)
+    assert isinstance(model, Spectrum)  # one covariance commutes with itself
+    return model
+
+
+def _trace_form(ridge: MixtureRidge, left: Array, right: Array) -> Any:
+    """tr(left C right^T)."""
+    spectrum = ridge.resolvent.spectrum  # type: ignore[union-attr]
+    return (left * spectrum.values[0] * right).sum()

@@ -55,11 +55,11 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ScoreLaw:
-    """Scores of K classes with q outputs, as functions of z = (1, t), t = strength * alpha.
+    """Scores of K classes with q outputs, as functions of z = (1, t), t = kappa_max * alpha.
 
     Attributes
     ----------
-    strength : float or mpf
+    kappa_max : float or mpf
         Factor from alpha to t.
     center : ndarray of shape (K, q, 1 + k)
         E[score | class] = center @ z, intercept included.
@@ -76,7 +76,7 @@ class ScoreLaw:
     task : Task
     """
 
-    strength: Any
+    kappa_max: Any
     center: Array
     miss: Array
     residual: Array
@@ -122,7 +122,7 @@ def score_law(task: Task, ridge: MixtureRidge, prior: Prior | None, intercept: b
     miss[:, :, 0] = miss[:, :, 0] + (task.labels.clean - task.labels.mean)
     spread = _spread(task, ridge, prior, residual, weights)
     slope = _risk_slope(task, ridge, residual, miss, spread, weights)
-    return ScoreLaw(ridge.strength, center, miss, residual, spread, slope, weights[:, 0], task)
+    return ScoreLaw(ridge.kappa_max, center, miss, residual, spread, slope, weights[:, 0], task)
 
 
 def _spread(task: Task, ridge: MixtureRidge, prior: Prior | None, residual: Array, weights: Array) -> Array:
@@ -193,4 +193,4 @@ def _risk_slope(
     wrong = (task.labels.clean - task.labels.mean)[:, :, None]
     overlap = (weights[:, :1] * weights[:, 1:]).sum(axis=(0, 2))
     mislabelled = (each * (wrong * residual[:, :, 1:]).sum(axis=1)).sum(axis=0)
-    return np.asarray(mislabelled - ridge.strength * ridge.inflation[0, 0] * overlap)
+    return np.asarray(mislabelled - ridge.kappa_max * ridge.inflation[0, 0] * overlap)

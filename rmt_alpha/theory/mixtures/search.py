@@ -8,17 +8,13 @@ score, from no source, from the best point of each source alone and from infinit
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mpmath
 import numpy as np
 from scipy import optimize
 
-from rmt_alpha._core import arithmetic
-
-if TYPE_CHECKING:
-    from rmt_alpha.theory.mixtures.curve import MixtureCurve
+from rmt_alpha.theory.mixtures.contrasts import Contrasts
 
 Array = np.ndarray[Any, Any]
 
@@ -32,78 +28,38 @@ ANGLES = {True: 721, False: 46}
 """Directions tried for one source before the best is refined: many where accuracy has a closed form."""
 
 
-def best_direction(curve: MixtureCurve) -> Array:
+def best_direction(contrasts: Contrasts) -> Array:
     """Maximiser of the accuracy over directions z."""
-    if curve.dps is not None:
-        return _polished(curve, best_direction(in_floats(curve)))
-    scales = natural_scales(curve)
-    if curve.sources == 1:
-        return _best_angle(curve, scales)
-    from rmt_alpha.theory.mixtures.optimum import pooled_direction
-
-    pooled = pooled_direction(curve)
+    if contrasts.dps is not None:
+        return _polished(contrasts, best_direction(contrasts.in_floats()))
+    scales = contrasts.scales
+    if contrasts.sources == 1:
+        return _best_angle(contrasts, scales)
+    pooled = contrasts.pooled_direction()
     starts = [pooled, np.eye(len(scales))[0], np.concatenate([[0.0], pooled[1:]])]
-    for unit in np.eye(curve.sources):
-        z = best_direction(curve.along(unit))
+    for source, unit in enumerate(np.eye(contrasts.sources)):
+        z = best_direction(contrasts.of_source(source))
         starts.append(np.concatenate([z[:1], z[1] * unit]))
-    ends = [_climb(curve, start / scales, scales) for start in starts]
-    return max(ends, key=lambda z: float(accuracy_at(curve, z)))
+    ends = [_climb(contrasts, start / scales, scales) for start in starts]
+    return max(ends, key=lambda z: float(contrasts.accuracy(z)))
 
 
-def accuracy_at(curve: MixtureCurve, z: Array) -> Any:
-    """Accuracy in directions z, shape (..., 1 + k)."""
-    return curve._class_accuracy(z)[0] @ curve.priors
-
-
-def natural_scales(curve: MixtureCurve) -> Array:
-    """Units of the coordinates of z: those in which each alone has a score of variance 1."""
-    size = arithmetic.square_root((curve.contrast_rows**2).sum(axis=(0, 1, 2)))
-    return np.where(size > 0, 1 / np.where(size > 0, size, 1), 1 + 0 * size)
-
-
-def gradient(curve: MixtureCurve, z: Array) -> Array:
-    """Gradient in z of sum_c pi_c Phi(margin_c)."""
-    lines, rows = curve.contrast_lines[:, 0], curve.contrast_rows[:, :, 0]
-    parts = rows @ z
-    sigma = arithmetic.square_root((parts * parts).sum(axis=1))
-    margin = lines @ z / sigma
-    pull = np.einsum("cj,cjz->cz", parts, rows)
-    slopes = lines / sigma[:, None] - (margin / (sigma * sigma))[:, None] * pull
-    density = curve.ops.exp(-margin * margin / 2) / arithmetic.square_root(2 * curve.ops.pi)
-    return np.asarray((curve.priors * density) @ slopes)
-
-
-def in_floats(curve: MixtureCurve) -> MixtureCurve:
-    """The same curve in float64."""
-    return replace(
-        curve,
-        strength=float(curve.strength),
-        unit=float(curve.unit),
-        center=curve.center.astype(float),
-        miss=curve.miss.astype(float),
-        spread=curve.spread.astype(float),
-        risk_slope=curve.risk_slope.astype(float),
-        priors=curve.priors.astype(float),
-        dps=None,
-    )
-
-
-def _best_angle(curve: MixtureCurve, scales: Array) -> Array:
+def _best_angle(contrasts: Contrasts, scales: Array) -> Array:
     def direction(angle: Any) -> Array:
         return np.stack([np.cos(angle) * scales[0], np.sin(angle) * scales[1]], axis=-1)
 
     def slope(angle: float) -> float:
         turn = np.array([-np.sin(angle), np.cos(angle)]) * scales
-        return float(gradient(curve, direction(angle)) @ turn)
+        return float(contrasts.gradient(direction(angle)) @ turn)
 
-    exact = curve.contrast_lines.shape[1] == 1
+    exact = contrasts.exact
     angles = np.linspace(-np.pi / 2, np.pi / 2, ANGLES[exact])
     points = direction(angles)
     points[[0, -1], 0] = 0.0
-    values = accuracy_at(curve, points)
+    values = contrasts.accuracy(points)
     best = int(np.argmax(values))
     low, high = angles[max(best - 1, 0)], angles[min(best + 1, len(angles) - 1)]
-    rise = values[best] - accuracy_at(curve, direction(0.0))
+    rise = values[best] - contrasts.accuracy(direction(0.0))
     if rise <= FLAT and (not exact or abs(slope(0.0)) <= FLAT):
         return direction(0.0)  # nothing beats alpha = 0, as for a source without influence
     if exact and slope(low) > 0 > slope(high):
@@ -111,7 +67,7 @@ def _best_angle(curve: MixtureCurve, scales: Array) -> Array:
     if best in (0, len(angles) - 1):
         return np.asarray(points[best])
     found = optimize.minimize_scalar(
-        lambda x: -accuracy_at(curve, direction(x)),
+        lambda x: -contrasts.accuracy(direction(x)),
         bounds=(low, high),
         method="bounded",
         options={"xatol": 1e-10},
@@ -119,9 +75,9 @@ def _best_angle(curve: MixtureCurve, scales: Array) -> Array:
     return direction(found.x if -found.fun >= values[best] else angles[best])
 
 
-def _climb(curve: MixtureCurve, start: Array, scales: Array) -> Array:
+def _climb(contrasts: Contrasts, start: Array, scales: Array) -> Array:
     """Local maximum over the half-sphere in scaled coordinates u, reached from ``start``; z = u scales."""
-    exact = curve.contrast_lines.shape[1] == 1
+    exact = contrasts.exact
     boundary = start[0] <= 0
     keep = np.arange(len(start)) > 0 if boundary else np.ones(len(start), bool)
 
@@ -133,10 +89,10 @@ def _climb(curve: MixtureCurve, start: Array, scales: Array) -> Array:
         return u * scales / np.linalg.norm(u)
 
     def loss(v: Array) -> float:
-        return -float(accuracy_at(curve, point(v)))
+        return -float(contrasts.accuracy(point(v)))
 
     def slope(v: Array) -> Array:
-        full = -gradient(curve, point(v)) * scales / np.linalg.norm(v)
+        full = -contrasts.gradient(point(v)) * scales / np.linalg.norm(v)
         full[0] *= -1 if v[0] < 0 and not boundary else 1
         return np.asarray(full[keep])
 
@@ -160,14 +116,14 @@ def _climb(curve: MixtureCurve, start: Array, scales: Array) -> Array:
     return point(v)
 
 
-def _polished(curve: MixtureCurve, z: Array) -> Array:
-    """A maximum known in float64, to the precision of the curve."""
-    if z[0] <= FAR * abs(z / natural_scales(in_floats(curve))).max():
+def _polished(contrasts: Contrasts, z: Array) -> Array:
+    """A maximum known in float64, to the precision of the contrasts."""
+    if z[0] <= FAR * abs(z / contrasts.in_floats().scales).max():
         raise ValueError("alpha* is infinite, and its direction is known in float64 only: use dps=None")
     start = [mpmath.mpf(float(x)) for x in z[1:] / z[0]]
 
     def equations(*t: Any) -> list[Any]:
-        return list(gradient(curve, np.array([mpmath.mpf(1), *t], dtype=object))[1:])
+        return list(contrasts.gradient(np.array([mpmath.mpf(1), *t], dtype=object))[1:])
 
     root = mpmath.findroot(
         equations, start, tol=mpmath.mp.eps ** mpmath.mpf("1.5"), maxsteps=60, verify=False
@@ -175,6 +131,6 @@ def _polished(curve: MixtureCurve, z: Array) -> Array:
     values = list(root) if isinstance(root, mpmath.matrix) else [root]
     if max(abs(x - s) / (abs(s) + 1) for x, s in zip(values, start, strict=True)) > NEAR:
         raise ArithmeticError(
-            f"the maximum near alpha * strength = {z[1:] / z[0]} could not be refined; use dps=None"
+            f"the maximum near alpha * kappa_max = {z[1:] / z[0]} could not be refined; use dps=None"
         )
     return np.array([mpmath.mpf(1), *values], dtype=object)

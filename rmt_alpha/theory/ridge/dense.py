@@ -113,12 +113,12 @@ class DenseCovariances:
 
 
 class DenseResolvent:
-    """R = (sum_g pi_g C_g / kappa_g + I)^-1 as strength * ``inverse``, and the products inverse C_g."""
+    """R = (sum_g pi_g C_g / kappa_g + I)^-1 as kappa_max * ``inverse``, and the products inverse C_g."""
 
     def __init__(self, model: DenseCovariances, kappa: Array, n: Any, coarse: bool = False) -> None:
         self.model, self.priors, self.kappa, self.n, self.coarse = model, model.priors, kappa, n, coarse
-        self.strength = float(np.max(kappa))
-        self.weights = self.priors * (self.strength / kappa)
+        self.kappa_max = float(np.max(kappa))
+        self.weights = self.priors * (self.kappa_max / kappa)
 
     @cached_property
     def condition(self) -> float:
@@ -130,7 +130,7 @@ class DenseResolvent:
         except np.linalg.LinAlgError:
             return np.inf
         diagonals = np.diagonal(self.model.matrices, axis1=1, axis2=2)
-        estimate = inverse * float(np.max(self.weights @ diagonals) + self.strength)
+        estimate = inverse * float(np.max(self.weights @ diagonals) + self.kappa_max)
         return estimate if estimate > 0 else np.inf
 
     def reliable(self, precision: str) -> bool:
@@ -139,10 +139,10 @@ class DenseResolvent:
 
     @cached_property
     def inverse(self) -> Array:
-        """(sum_g (pi_g strength / kappa_g) C_g + strength I)^-1."""
+        """(sum_g (pi_g kappa_max / kappa_g) C_g + kappa_max I)^-1."""
         matrices = self.model.matrices
         total = np.tensordot(self.weights.astype(matrices.dtype), matrices, axes=1)
-        total.flat[:: total.shape[0] + 1] += self.strength
+        total.flat[:: total.shape[0] + 1] += self.kappa_max
         factorise, invert = lapack.get_lapack_funcs(("potrf", "potri"), (total,))
         # The transpose of a symmetric C-ordered array is the same matrix in Fortran order: no copy.
         factor, failure = factorise(total.T, lower=0, clean=0, overwrite_a=1)
@@ -179,7 +179,7 @@ class DenseResolvent:
     def _pairs(self) -> tuple[Array, Array]:
         """tr C_g Q C_h Q and tr C_g Q^2 for Q = ``inverse``.
 
-        sum_g weight_g Q C_g + strength Q = I, multiplied by Q or C_g Q, gives the traces of one group
+        sum_g weight_g Q C_g + kappa_max Q = I, multiplied by Q or C_g Q, gives the traces of one group
         from those of the others.
         """
         weights, traces, inverse = self.weights, self._traces, self.inverse
@@ -187,7 +187,7 @@ class DenseResolvent:
         pairs, squares = np.zeros((groups, groups)), np.zeros(groups)
         if last is not None:
             others = [g for g in range(groups) if g != last]
-            norms = float(np.trace(inverse)), self.strength * float(np.vdot(inverse, inverse))
+            norms = float(np.trace(inverse)), self.kappa_max * float(np.vdot(inverse, inverse))
             squares[others] = [np.vdot(self._products[g], inverse) for g in others]
             squares[last] = (norms[0] - norms[1] - weights @ squares) / weights[last]
             if squares[last] * weights[last] < REMAINDER * norms[0]:
@@ -199,15 +199,15 @@ class DenseResolvent:
             for h in known[i:]:
                 pairs[g, h] = pairs[h, g] = np.einsum("ij,ji->", self._products[g], self._products[h])
         if last is not None and last not in known:
-            rest = traces - pairs @ weights - self.strength * squares
+            rest = traces - pairs @ weights - self.kappa_max * squares
             pairs[last, others] = pairs[others, last] = rest[others] / weights[last]
-            rest = traces[last] - pairs[last] @ weights - self.strength * squares[last]
+            rest = traces[last] - pairs[last] @ weights - self.kappa_max * squares[last]
             pairs[last, last] = rest / weights[last]
         return np.maximum(pairs, 0.0), np.maximum(squares, 0.0)  # less than nothing is rounding
 
     def tangent(self) -> Tangent:
         """The fixed-point map T_g = (1/n) tr C_g R and its derivative."""
-        kappa, n, k = self.kappa, self.n, self.strength
+        kappa, n, k = self.kappa, self.n, self.kappa_max
         total = self._traces
         pairs, squares = self._pairs()
         value = k * total / n
@@ -221,12 +221,12 @@ class DenseResolvent:
         return Tangent(value, share / whole[:, None], slack / whole, deficit)
 
     def apply(self, rows: Array) -> Array:
-        """R / strength times each row."""
+        """R / kappa_max times each row."""
         rank = self.model.rank
         inside = rows[..., :rank] @ self.inverse
         if rank == self.model.p:
             return np.asarray(inside)
-        return np.concatenate([inside, rows[..., rank:] / self.strength], axis=-1)
+        return np.concatenate([inside, rows[..., rank:] / self.kappa_max], axis=-1)
 
     def form(self, rows: Array, group: int) -> Array:
         """rows C_g rows^T."""
@@ -234,7 +234,7 @@ class DenseResolvent:
         return np.asarray(inside @ self.model.matrices[group] @ inside.T)
 
     def sandwich(self, group: int) -> Operator:
-        """R C_g R / strength^2."""
+        """R C_g R / kappa_max^2."""
         rank, p = self.model.rank, self.model.p
         entries = np.zeros((p, p))
         entries[:rank, :rank] = self._product(group) @ self.inverse

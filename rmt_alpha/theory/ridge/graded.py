@@ -1,8 +1,8 @@
 r"""The resolvent of covariances from their square roots: for ridges that span many orders of magnitude.
 
-With C_g = F_g^T F_g and the stacked matrix A of the blocks sqrt(weight_g) F_g and sqrt(strength) I,
+With C_g = F_g^T F_g and the stacked matrix A of the blocks sqrt(weight_g) F_g and sqrt(kappa_max) I,
 
-    sum_g weight_g C_g + strength I = A^T A = (triangle^T triangle),
+    sum_g weight_g C_g + kappa_max I = A^T A = (triangle^T triangle),
 
 and everything is a sum of squares of the blocks A_g triangle^-1, which are parts of a matrix with orthonormal
 columns: weight_g tr C_g Q = ||A_g triangle^-1||^2, with Q the inverse of that sum.  Householder's method with
@@ -27,18 +27,18 @@ Array = np.ndarray[Any, Any]
 
 
 class GradedResolvent:
-    """R = (sum_g pi_g C_g / kappa_g + I)^-1 as strength * Q, for C_g = roots_g^T roots_g."""
+    """R = (sum_g pi_g C_g / kappa_g + I)^-1 as kappa_max * Q, for C_g = roots_g^T roots_g."""
 
     def __init__(self, basis: Basis, roots: list[Array], priors: Array, p: int, kappa: Array, n: Any) -> None:
         self.basis, self.roots, self.priors, self.p, self.kappa, self.n = basis, roots, priors, p, kappa, n
         self.rank = int(roots[0].shape[1])
-        self.strength = float(np.max(kappa))
-        self.weights = priors * (self.strength / kappa)
+        self.kappa_max = float(np.max(kappa))
+        self.weights = priors * (self.kappa_max / kappa)
 
     @cached_property
     def _factors(self) -> tuple[list[Array], Array]:
         blocks = [np.sqrt(w) * f for w, f in zip(self.weights, self.roots, strict=True)]
-        stacked = np.concatenate([*blocks, np.sqrt(self.strength) * np.eye(self.rank)])
+        stacked = np.concatenate([*blocks, np.sqrt(self.kappa_max) * np.eye(self.rank)])
         order = np.argsort(-np.max(abs(stacked), axis=1), kind="stable")
         sorted_q, triangle, pivots = qr(stacked[order], mode="economic", pivoting=True, check_finite=False)
         root = np.empty((self.rank, self.rank))
@@ -49,7 +49,7 @@ class GradedResolvent:
 
     @property
     def parts(self) -> list[Array]:
-        """sqrt(weight_g) F_g B: the squares of all of them and of sqrt(strength) B add up to I.
+        """sqrt(weight_g) F_g B: the squares of all of them and of sqrt(kappa_max) B add up to I.
 
         Taken from the orthonormal factor: the product with B would cancel where F_g has a null space.
         """
@@ -62,7 +62,7 @@ class GradedResolvent:
 
     def tangent(self) -> Tangent:
         """The fixed-point map T_g = (1/n) tr C_g R and its derivative."""
-        kappa, n, k, parts = self.kappa, self.n, self.strength, self.parts
+        kappa, n, k, parts = self.kappa, self.n, self.kappa_max, self.parts
         rest = np.sqrt(k) * self.inverse_root
         total = np.array([np.vdot(part, part) for part in parts])
         pairs = np.array([[_overlap(left, right) for right in parts] for left in parts])
@@ -75,9 +75,9 @@ class GradedResolvent:
         return Tangent(value, share, slack, deficit)
 
     def apply(self, rows: Array) -> Array:
-        """R / strength times each row."""
+        """R / kappa_max times each row."""
         inside = (rows[..., : self.rank] @ self.inverse_root) @ self.inverse_root.T
-        return np.concatenate([inside, rows[..., self.rank :] / self.strength], axis=-1)
+        return np.concatenate([inside, rows[..., self.rank :] / self.kappa_max], axis=-1)
 
     def form(self, rows: Array, group: int) -> Array:
         """rows C_g rows^T."""
@@ -85,7 +85,7 @@ class GradedResolvent:
         return np.asarray(seen @ seen.T)
 
     def sandwich(self, group: int) -> Operator:
-        """R C_g R / strength^2."""
+        """R C_g R / kappa_max^2."""
         half = self.parts[group] @ self.inverse_root.T / np.sqrt(self.weights[group])
         entries = np.zeros((self.p, self.p))
         entries[: self.rank, : self.rank] = half.T @ half

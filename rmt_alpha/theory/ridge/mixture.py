@@ -51,7 +51,7 @@ class MixtureRidge:
     solution : FixedPoint
         kappa of every distinct covariance, its bracket, the residual and the number of iterations.
     resolvent : DiagonalResolvent, DenseResolvent or GradedResolvent
-        R / strength.
+        R / kappa_max.
     forecast : ndarray of shape (G,) or None
         What the solution before it on a path said that kappa would be.
     """
@@ -68,14 +68,14 @@ class MixtureRidge:
         return self.solution.value
 
     @property
-    def strength(self) -> Any:
-        """The largest kappa: the source enters every score as strength * alpha."""
-        return self.resolvent.strength
+    def kappa_max(self) -> Any:
+        """The largest kappa: the source enters every score as kappa_max * alpha."""
+        return self.resolvent.kappa_max
 
     @property
     def relative(self) -> Array:
-        """kappa / strength."""
-        return np.asarray(self.kappa / self.strength)
+        """kappa / kappa_max."""
+        return np.asarray(self.kappa / self.kappa_max)
 
     @cached_property
     def inflation(self) -> Array:

@@ -98,17 +98,17 @@ def exact_deficit(kappa: Array, value: Array, priors: Array, n: Any, rank: int, 
 
 
 class DiagonalResolvent:
-    """R = (sum_g pi_g C_g / kappa_g + I)^-1 of commuting covariances, as strength * ``damping``."""
+    """R = (sum_g pi_g C_g / kappa_g + I)^-1 of commuting covariances, as kappa_max * ``damping``."""
 
     def __init__(self, spectrum: Spectrum, kappa: Array, n: Any) -> None:
         self.spectrum, self.priors, self.kappa, self.n = spectrum, spectrum.priors, kappa, n
-        self.strength = np.max(kappa)
-        self.load = (self.priors * (self.strength / kappa)) @ spectrum.values
-        self.damping = 1 / (self.load + self.strength)
+        self.kappa_max = np.max(kappa)
+        self.load = (self.priors * (self.kappa_max / kappa)) @ spectrum.values
+        self.damping = 1 / (self.load + self.kappa_max)
 
     def tangent(self) -> Tangent:
         """The fixed-point map T_g = (1/n) tr C_g R and its derivative."""
-        spectrum, kappa, n, k = self.spectrum, self.kappa, self.n, self.strength
+        spectrum, kappa, n, k = self.spectrum, self.kappa, self.n, self.kappa_max
         seen = spectrum.values * self.damping  # R = k * damping
         total = spectrum._sum(seen)
         pairs = (seen @ seen.T) * spectrum.multiplicity
@@ -124,7 +124,7 @@ class DiagonalResolvent:
         return Tangent(value, share, slack, deficit)
 
     def apply(self, rows: Array) -> Array:
-        """R / strength times each row."""
+        """R / kappa_max times each row."""
         return np.asarray(rows * self.damping)
 
     def form(self, rows: Array, group: int) -> Array:
@@ -132,6 +132,6 @@ class DiagonalResolvent:
         return np.asarray((rows * self.spectrum.values[group]) @ rows.T)
 
     def sandwich(self, group: int) -> Operator:
-        """R C_g R / strength^2."""
+        """R C_g R / kappa_max^2."""
         entries = self.damping * self.spectrum.values[group] * self.damping
         return Operator(self.spectrum.basis, np.broadcast_to(entries, (self.spectrum.p,)))

@@ -143,7 +143,7 @@ def _numbers(cell: Cell) -> tuple[tuple[Number, ...], tuple[Point, ...]]:
     best = float(curve.optimal_alpha())
     alphas = np.array([best if alpha == OPTIMAL else alpha for alpha in cell.alpha], dtype=np.float64)
     columns: list[Any] = [alphas, *(getattr(curve, name)(alphas) for name in THEORY)]
-    of_cell: list[Number] = [best, float(curve.neutral_alpha)]
+    of_cell: list[Number] = [best, float(curve.neutral_alpha())]
     if cell.replicates == 0:
         columns += [[None] * len(alphas)] * len(SIMULATED)
         of_cell += [None] * len(ALPHA_STAR)

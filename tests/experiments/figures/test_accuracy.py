@@ -30,7 +30,7 @@ def test_marked_alphas_are_those_of_the_curve(quick):
     for i, beta in enumerate(result.betas):
         curve = accuracy.problem(beta).curve()
         assert result.optimal_alpha[i] == curve.optimal_alpha()
-        assert result.neutral_alpha[i] == curve.neutral_alpha
+        assert result.neutral_alpha[i] == curve.neutral_alpha()
         # ... and are what they are called, by the drawn curve alone.
         assert result.at_optimum[i] >= result.theory[i].max()
         step = result.alphas[1] - result.alphas[0]

@@ -97,8 +97,8 @@ def test_a_spread_that_forgets_the_source_fails(studies):
     forgetful = []
     for n in study.n:
         curve = study.case.problem(int(n)).curve()
-        spread = Fluctuations(curve.spread().chain, None)
-        forgetful.append(dataclasses.replace(curve, spread=lambda spread=spread: spread))
+        without = Fluctuations(curve.fluctuations().chain, None)
+        forgetful.append(dataclasses.replace(curve, fluctuations=lambda without=without: without))
     wrong = np.array([curve.accuracy_std(convergence.ALPHA) for curve in forgetful])
     assert not spread_is_as_predicted(dataclasses.replace(study, theory_std=wrong))
     assert not spread_is_as_predicted(dataclasses.replace(study, theory_std=1.1 * study.theory_std))

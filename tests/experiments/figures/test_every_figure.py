@@ -149,7 +149,7 @@ def test_drawing_computes_nothing_and_leaves_no_trace(name, quick, monkeypatch):
     def forbidden(*args, **kwargs):
         raise AssertionError("draw must not compute")
 
-    monkeypatch.setattr("rmt_alpha.problems.transfer.TransferProblem.__post_init__", forbidden)
+    monkeypatch.setattr("rmt_alpha.problems.transfer.TransferProblem.__init__", forbidden)
     monkeypatch.setattr("rmt_alpha.simulation.engine.root_seed", forbidden)
     load(name).draw(result)
     assert dict(mpl.rcParams) == before

@@ -53,7 +53,7 @@ def test_borders_lie_where_alpha_1_is_best_and_where_it_is_worth_nothing(quick):
         assert found.any()
         curve = problem(result.harm_border[i][found], result.samples[found], source).curve()
         np.testing.assert_allclose(curve.accuracy(1.0), curve.accuracy(0.0), atol=1e-12)
-        np.testing.assert_allclose(curve.transfer_interval[1], 1.0, rtol=1e-8)
+        np.testing.assert_allclose(curve.transfer_interval()[1], 1.0, rtol=1e-8)
         # Every alpha up to 2 alpha* beats 0, so alpha = 1 harms only where alpha* < 1/2.
         assert (curve.optimal_alpha() < 0.5 + 1e-9).all()
         assert (curve.optimal_alpha() > 0).all()

@@ -178,9 +178,7 @@ def test_best_alpha_is_the_maximum(loss, criterion):
 def test_best_alpha_agrees_with_the_closed_form_for_the_squared_loss():
     problem = MAKERS["per_class"](50, 60)
     exact = problem.curve().optimal_alpha()
-    assert with_loss(problem, Squared()).curve().optimal_alpha(tolerance=1e-8) == pytest.approx(
-        exact, rel=1e-6
-    )
+    assert with_loss(problem, Squared()).curve().optimal_alpha(rtol=1e-8) == pytest.approx(exact, rel=1e-6)
 
 
 def test_a_useless_source_has_alpha_zero_and_a_perfect_one_may_have_infinity():
@@ -305,10 +303,10 @@ def test_refusals():
         curve.accuracy(np.inf)
     with pytest.raises(ValueError, match="at most 1e"):
         curve.accuracy(1e70)
-    with pytest.raises(ValueError, match="criterion must be one of 'accuracy', 'loss'"):
-        curve.optimum("risk")
-    with pytest.raises(ValueError, match="tolerance must be"):
-        curve.optimum(tolerance=0)
+    with pytest.raises(ValueError, match="criterion must be one of 'accuracy', 'risk', 'loss'"):
+        curve.optimum("speed")
+    with pytest.raises(ValueError, match="rtol must be"):
+        curve.optimum(rtol=0)
     with pytest.raises(ValueError, match="solution needs one alpha"):
         curve.solution([0.0, 1.0])
     with pytest.raises(ValueError, match="direction must have shape"):

@@ -62,16 +62,16 @@ def test_facts_of_the_optimum(problem):
     assert np.isfinite(best)
     assert np.sign(best) == np.sign(curve.optimal_alpha("risk")) == np.sign(problem.beta)
     if problem.beta == 0:
-        assert curve.neutral_alpha == np.inf
+        assert curve.neutral_alpha() == np.inf
     else:
-        assert np.sign(curve.neutral_alpha) == -np.sign(problem.beta)
+        assert np.sign(curve.neutral_alpha()) == -np.sign(problem.beta)
 
 
 @given(moderate_problems())
 def test_neutral_alpha_is_a_coin_flip(problem):
     assume(problem.beta != 0)
     curve = problem.curve()
-    neutral = curve.neutral_alpha
+    neutral = curve.neutral_alpha()
     # The margin is the difference of two numbers of the size of margin(0): a few ulps of that are left.
     scale = curve.mean(0.0) / curve.std(neutral)
     assert abs(curve.accuracy(neutral) - 0.5) < 1e-15 * (1 + 4 * scale)
@@ -86,7 +86,7 @@ def test_derivative_matches_the_difference_quotient(problem, alpha):
         quotient = (exact.accuracy(alpha + step) - exact.accuracy(alpha - step)) / (2 * step)
     value = problem.curve().accuracy_derivative(alpha)
     # Near the optimum the derivative is a small difference: compare on the scale of the slope elsewhere.
-    scale = abs(problem.curve().accuracy_derivative(problem.curve().neutral_alpha)) if problem.beta else 1.0
+    scale = abs(problem.curve().accuracy_derivative(problem.curve().neutral_alpha())) if problem.beta else 1.0
     assert value == pytest.approx(float(quotient), rel=1e-11, abs=1e-13 * scale + 1e-300)
     assert float(exact.accuracy_derivative(alpha)) == pytest.approx(float(quotient), rel=1e-15, abs=1e-18)
 
@@ -94,7 +94,7 @@ def test_derivative_matches_the_difference_quotient(problem, alpha):
 @given(moderate_problems())
 def test_transfer_interval_separates_gain_from_loss(problem):
     curve = problem.curve()
-    low, high = curve.transfer_interval
+    low, high = curve.transfer_interval()
     alone = curve.margin(0.0)
     if problem.beta == 0:
         assert (low, high) == (0.0, 0.0)
@@ -167,13 +167,13 @@ def test_shapes_and_types():
         assert type(getattr(scalar, method)(np.float64(1))) is float
         assert getattr(scalar, method)([[1, 2, 3]]).shape == (1, 3)
         assert getattr(scalar, method)([]).shape == (0,)
-    assert type(scalar.optimal_alpha()) is type(scalar.neutral_alpha) is type(scalar.gain()) is float
+    assert type(scalar.optimal_alpha()) is type(scalar.neutral_alpha()) is type(scalar.gain()) is float
     stacked = ra.TransferProblem(beta=[[0.2], [0.5]], p=100, n=[50, 60, 70]).curve()
     assert stacked.accuracy(1.0).shape == stacked.optimal_alpha().shape == (2, 3)
     assert stacked.accuracy(np.zeros((4, 1, 1))).shape == (4, 2, 3)
     assert stacked.accuracy(np.inf).shape == (2, 3)
     low, high = stacked.tolerance_interval(0.01)
-    assert low.shape == high.shape == stacked.transfer_interval[1].shape == (2, 3)
+    assert low.shape == high.shape == stacked.transfer_interval()[1].shape == (2, 3)
     assert scalar.tolerance_interval([0.01, 0.02])[0].shape == (2,)
     assert stacked.accuracy([1.0, 2.0, 3.0])[1, 0] == pytest.approx(scalar.accuracy(1.0), rel=1e-15)
 

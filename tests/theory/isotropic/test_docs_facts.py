@@ -107,18 +107,18 @@ def test_sign_and_size_of_the_best_alphas(problem):
     assume(abs(problem.beta) > 1e-6)
     curve = problem.curve()
     sign, best = np.sign(problem.along), curve.optimal_alpha()
-    assert np.sign(best) == np.sign(curve.optimal_alpha("risk")) == -np.sign(curve.neutral_alpha) == sign
+    assert np.sign(best) == np.sign(curve.optimal_alpha("risk")) == -np.sign(curve.neutral_alpha()) == sign
     assert math.isfinite(best)
     assert curve.margin(best) > 0
-    (low, high) = curve.transfer_interval
+    (low, high) = curve.transfer_interval()
     assert max(-low, high) > 2 * abs(best) * (1 - 1e-12)
 
 
 def test_orthogonal_tasks():
     curve = ra.TransferProblem(0, 400, 40, N=2000).curve()
     assert curve.optimal_alpha() == curve.optimal_alpha("risk") == 0
-    assert curve.neutral_alpha == math.inf
-    assert curve.transfer_interval == (0, 0)
+    assert curve.neutral_alpha() == math.inf
+    assert curve.transfer_interval() == (0, 0)
 
 
 @every_problem

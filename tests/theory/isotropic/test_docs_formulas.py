@@ -20,8 +20,8 @@ from scipy.special import ndtri
 from tex_formulas import check, equations
 
 import rmt_alpha as ra
+from rmt_alpha._core.alphas import Point
 from rmt_alpha._core.arithmetic import FLOAT, MP, symbolic
-from rmt_alpha._core.evaluation import Point
 from rmt_alpha.experiments.reference_formula import reference_curve
 from rmt_alpha.simulation import simulate
 from rmt_alpha.theory.isotropic import geometry
@@ -298,10 +298,10 @@ def test_tolerance_interval(beta, loss):
     place = two_stage_geometry(beta, 1.3, 1.0, 1.0, source_vector(1.3, source, FLOAT), FLOAT)
     share = m**2 * place.across2 + 400 / 60 * place.along**2
     K = ridge.lift * m / x * math.sqrt(ridge.freedom / share)
-    tau_star = curve.strength * best / (a0 + a1 * curve.strength * best)
+    tau_star = curve.kappa * best / (a0 + a1 * curve.kappa * best)
     ends = [tau_star - K * tangent, tau_star + K * tangent]
     ends = [
-        a0 * tau / (1 - a1 * tau) / curve.strength if a1 * tau < 1 else math.copysign(math.inf, a1)
+        a0 * tau / (1 - a1 * tau) / curve.kappa if a1 * tau < 1 else math.copysign(math.inf, a1)
         for tau in ends
     ]
     assert_allclose(curve.tolerance_interval(loss), ends, rtol=1e-11)

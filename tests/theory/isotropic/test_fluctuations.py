@@ -63,8 +63,8 @@ def test_predicted_spread_is_the_simulated_spread(name):
 def test_a_spread_without_the_source_would_fail():
     problem = ra.TransferProblem(**PROBLEMS["trained source"])
     curve = problem.curve()
-    full = curve.spread()
-    without = dataclasses.replace(curve, spread=lambda: Fluctuations(full.chain, None))
+    full = curve.fluctuations()
+    without = dataclasses.replace(curve, fluctuations=lambda: Fluctuations(full.chain, None))
     simulated = ra.simulate(problem, ALPHAS, replicates=REPLICATES, rng=3).draws.accuracy.std(axis=0)
     assert np.abs(simulated / without.accuracy_std(ALPHAS) - 1).max() > 2 * allowed(REPLICATES, problem.n)
 

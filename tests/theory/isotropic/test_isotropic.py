@@ -116,8 +116,8 @@ def test_large_ridge_limit_of_gamma_times_alpha(problem):
     heavier = dataclasses.replace(problem, gamma=1e19).curve()
     product, limit = 1e18 * curve.optimal_alpha(), 1e19 * heavier.optimal_alpha()
     m2 = problem.target_norm**2
-    across2 = heavier.terms[0][1] ** 2 * (1 + heavier.strength) ** 2  # c2, as h -> 1
-    inner = heavier.mean_line[1] * (1 + heavier.strength + m2)
+    across2 = heavier.terms[0][1] ** 2 * (1 + heavier.kappa) ** 2  # c2, as h -> 1
+    inner = heavier.mean_line[1] * (1 + heavier.kappa + m2)
     assume(across2 * m2 > 1e-6 * inner**2)
     assert product == pytest.approx(limit, rel=1e-9)
     expected = problem.p / problem.n * inner / (m2 * across2)
@@ -149,8 +149,8 @@ def test_least_squares_forgets_the_source(beta, expected):
     assert tiny == (0 if expected == 0 else pytest.approx(math.copysign(tiny, expected)))
     assert abs(tiny) > 1e15 or expected == 0
     assert len(set(curve.accuracy([0.0, 1.0, -7.0, math.inf, -math.inf]))) == 1
-    assert curve.neutral_alpha == math.inf
-    assert curve.transfer_interval == (0.0, 0.0)
+    assert curve.neutral_alpha() == math.inf
+    assert curve.transfer_interval() == (0.0, 0.0)
     assert curve.tolerance_interval(0.01) == (-math.inf, math.inf)
     assert curve.gain() == 0
     assert problem.equivalent_samples() == 0
@@ -159,7 +159,7 @@ def test_least_squares_forgets_the_source(beta, expected):
 def test_orthogonal_source_is_useless():
     curve = ra.TransferProblem(0.0, p=100, n=30, N=500).curve()
     assert curve.optimal_alpha() == curve.optimal_alpha("risk") == 0.0
-    assert curve.neutral_alpha == math.inf
+    assert curve.neutral_alpha() == math.inf
     assert curve.accuracy(1.0) < curve.accuracy(0.0)
 
 

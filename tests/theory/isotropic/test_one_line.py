@@ -23,7 +23,7 @@ def test_functions_are_the_curve(problem):
     assert ra.optimal_alpha(*where, **fields, criterion="risk") == curve.optimal_alpha("risk")
     assert ra.accuracy(1.5, *where, **fields) == curve.accuracy(1.5)
     assert ra.risk(1.5, *where, **fields) == curve.risk(1.5)
-    assert ra.neutral_alpha(*where, **fields) == curve.neutral_alpha
+    assert ra.neutral_alpha(*where, **fields) == curve.neutral_alpha()
 
 
 def test_scalars_in_python_float_out():
@@ -156,11 +156,11 @@ def test_the_same_checks_hold_in_high_precision():
         ra.optimal_alpha(0.5, 40, 40, gamma=mpmath.mpf(0), dps=40)
 
 
-@pytest.mark.parametrize("loss", [0, -0.1, 1.5, math.nan])
-def test_tolerance_loss_is_checked(loss):
+@pytest.mark.parametrize("tolerance", [0, -0.1, 1.5, math.nan])
+def test_tolerance_is_checked(tolerance):
     curve = ra.TransferProblem(0.5, 10, 5).curve()
-    with pytest.raises(ValueError, match="loss must be a number in"):
-        curve.tolerance_interval(loss)
+    with pytest.raises(ValueError, match="tolerance must be a number in"):
+        curve.tolerance_interval(tolerance)
 
 
 @pytest.mark.parametrize(

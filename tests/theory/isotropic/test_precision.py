@@ -35,7 +35,7 @@ def test_special_alphas(problem):
     assert relative_error(curve.optimal_alpha(), exact.optimal_alpha()) < TOLERANCE
     assert relative_error(curve.optimal_alpha("risk"), exact.optimal_alpha("risk")) < TOLERANCE
     if problem.beta != 0:
-        assert relative_error(curve.neutral_alpha, exact.neutral_alpha) < TOLERANCE
+        assert relative_error(curve.neutral_alpha(), exact.neutral_alpha()) < TOLERANCE
 
 
 @given(problems(), st.floats(0.01, 100))
@@ -130,6 +130,6 @@ def test_sympy_goes_through_the_same_lines():
     curve = two_stage_curve(symbolic(), **symbols)
     numbers = {"beta": 0.7, "p": 40, "n": 10, "N": 100, "mu": 1.2, "mu_orth": 0.8}
     numbers |= {"gamma": 0.3, "gamma_source": 2.0, "target_scale": 1.0}
-    mean = curve.mean_line[0] + curve.mean_line[1] * curve.strength
+    mean = curve.mean_line[0] + curve.mean_line[1] * curve.kappa
     expected = ra.TransferProblem(**numbers).curve().mean(1.0)
     assert float(mean.subs({symbols[k]: v for k, v in numbers.items()})) == pytest.approx(expected, rel=1e-13)

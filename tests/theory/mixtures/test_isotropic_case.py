@@ -46,8 +46,8 @@ def test_optima_and_intervals_agree(problem):
     assert curve.optimal_alpha() == pytest.approx(expected.optimal_alpha(), rel=1e-10, abs=1e-300)
     assert curve.optimal_alpha("risk") == pytest.approx(expected.optimal_alpha("risk"), rel=1e-10, abs=1e-300)
     assert curve.optimum().value == pytest.approx(expected.accuracy(expected.optimal_alpha()), rel=1e-10)
-    assert curve.neutral_alpha == pytest.approx(expected.neutral_alpha, rel=1e-10)
-    assert curve.transfer_interval == pytest.approx(expected.transfer_interval, rel=1e-8)
+    assert curve.neutral_alpha() == pytest.approx(expected.neutral_alpha(), rel=1e-10)
+    assert curve.transfer_interval() == pytest.approx(expected.transfer_interval(), rel=1e-8)
     assert curve.gain() == pytest.approx(expected.gain(), abs=1e-11)
 
 

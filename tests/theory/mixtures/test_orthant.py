@@ -84,7 +84,7 @@ def test_theory_and_simulation_integrate_alike_with_code_of_their_own(dimension)
 def test_the_reported_error_of_an_accuracy_is_honest(problem):
     curve = problem.curve()
     alphas = np.array([0.0, 1.0, -2.0])
-    error = curve.accuracy_error(alphas)
+    error = curve.accuracy_uncertainty(alphas)
     assert error.shape == (3,)
     # Up to two differences of scores the formula is closed; with three it is a quadrature.
     assert (error <= (1e-12 if problem.target.classes < 4 else 1e-4)).all()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 import rmt_alpha as ra
-from rmt_alpha.theory.mixtures.regression import regression_optimal_alpha, regression_risk
+from rmt_alpha.errors import NotAvailable
 
 RNG = np.random.default_rng(17)
 SOURCE, OTHER = RNG.standard_normal((2, 3, 60))
@@ -18,6 +18,14 @@ TARGET = 0.7 * SOURCE + 0.5 * OTHER
 ratios = st.floats(0.05, 20)
 ridges = st.floats(1e-3, 1e3)
 alphas = st.floats(-10, 10)
+
+
+def risk_of(alpha, target, source, n, *, sigma=0.0, gamma=1.0):
+    return ra.RidgeRegressionTransfer(None, target, source, sigma, n, gamma).risk(alpha)
+
+
+def best_of(target, source):
+    return ra.RidgeRegressionTransfer(None, target, source, 1.0, 40, 1.0).optimal_alpha()
 
 
 def trained_risks(target, source, n, *, alpha, sigma, gamma, draws, seed):
@@ -50,7 +58,7 @@ def test_risk_is_that_of_trained_weights(n, gamma, sigma, alpha):
     large = trained_risks(*grown, 4 * n, draws=250, seed=(2, n), **setting)
     limit = (4 * large.mean() - small.mean()) / 3
     error = np.hypot(4 * large.std(ddof=1) / np.sqrt(len(large)), small.std(ddof=1) / np.sqrt(len(small))) / 3
-    theory = regression_risk(alpha, TARGET, SOURCE, n, sigma=sigma, gamma=gamma)
+    theory = risk_of(alpha, TARGET, SOURCE, n, sigma=sigma, gamma=gamma)
     assert abs(limit - theory) < 4 * error
     # Formulas that forget a factor are refuted.
     ridge = ra.effective_ridge(60, n, gamma)
@@ -68,33 +76,31 @@ def test_without_ridge_the_noise_term_is_known_at_every_size(n, p):
     exact = prior + 3 * (1 + low / (high - low - 1))
     error = risks.std(ddof=1) / np.sqrt(len(risks))
     assert abs(risks.mean() - exact) < 4 * error
-    limit = regression_risk(0.7, TARGET, SOURCE, n, sigma=1.0, gamma=0.0)
+    limit = risk_of(0.7, TARGET, SOURCE, n, sigma=1.0, gamma=0.0)
     assert limit == pytest.approx(prior + 3 * (1 + low / (high - low)), rel=1e-13)
 
 
 def test_small_ridge_tends_to_no_ridge():
     for n in (20, 200):
-        none = regression_risk(0.5, TARGET, SOURCE, n, sigma=1.0, gamma=0.0)
-        small = regression_risk(0.5, TARGET, SOURCE, n, sigma=1.0, gamma=1e-9)
+        none = risk_of(0.5, TARGET, SOURCE, n, sigma=1.0, gamma=0.0)
+        small = risk_of(0.5, TARGET, SOURCE, n, sigma=1.0, gamma=1e-9)
         assert small == pytest.approx(none, rel=1e-7)
 
 
 def test_infinite_sample_and_infinite_ridge():
     # n = inf: the population ridge fit, W - W_t = -gamma/(1 + gamma) (W_t - alpha W_s).
     missed = np.sum((TARGET - 2 * SOURCE) ** 2)
-    found = regression_risk(2.0, TARGET, SOURCE, np.inf, sigma=1.5, gamma=3.0)
+    found = risk_of(2.0, TARGET, SOURCE, np.inf, sigma=1.5, gamma=3.0)
     assert found == pytest.approx((3 / 4) ** 2 * missed + 1.5**2 * 3, rel=1e-14)
     # gamma = inf: nothing is learned, W = alpha W_s.
-    found = regression_risk(2.0, TARGET, SOURCE, 50, sigma=1.5, gamma=1e12)
+    found = risk_of(2.0, TARGET, SOURCE, 50, sigma=1.5, gamma=1e12)
     assert found == pytest.approx(missed + 1.5**2 * 3, rel=1e-10)
 
 
 @given(alpha=alphas, ratio=ratios, gamma=ridges, sigma=st.floats(0, 5))
 def test_best_alpha_is_the_minimiser(alpha, ratio, gamma, sigma):
-    best = regression_optimal_alpha(TARGET, SOURCE)
-    at_best, here = (
-        regression_risk(a, TARGET, SOURCE, 60 / ratio, sigma=sigma, gamma=gamma) for a in (best, alpha)
-    )
+    best = best_of(TARGET, SOURCE)
+    at_best, here = (risk_of(a, TARGET, SOURCE, 60 / ratio, sigma=sigma, gamma=gamma) for a in (best, alpha))
     ridge = ra.effective_ridge(60, 60 / ratio, gamma)
     factor = (ridge.kappa / ridge.lift) ** 2 / ridge.freedom
     # A parabola of known curvature around the minimum.
@@ -105,67 +111,102 @@ def test_best_alpha_is_the_minimiser(alpha, ratio, gamma, sigma):
 @given(scale=st.floats(0.1, 10), alpha=alphas)
 def test_invariances(scale, alpha):
     fields = {"sigma": 0.8, "gamma": 0.4}
-    risk = regression_risk(alpha, TARGET, SOURCE, 40, **fields)
+    risk = risk_of(alpha, TARGET, SOURCE, 40, **fields)
     # Rotations of features and of outputs.
     left, right = (
         linalg.qr(np.random.default_rng(size).standard_normal((size, size)))[0] for size in (3, 60)
     )
-    turned = regression_risk(alpha, left @ TARGET @ right, left @ SOURCE @ right, 40, **fields)
+    turned = risk_of(alpha, left @ TARGET @ right, left @ SOURCE @ right, 40, **fields)
     assert turned == pytest.approx(risk, rel=1e-11)
     # Rescaling the source is rescaling alpha; changing both signs changes nothing.
-    assert regression_risk(alpha, TARGET, SOURCE / scale, 40, **fields) == pytest.approx(
-        regression_risk(alpha / scale, TARGET, SOURCE, 40, **fields), rel=1e-11
+    assert risk_of(alpha, TARGET, SOURCE / scale, 40, **fields) == pytest.approx(
+        risk_of(alpha / scale, TARGET, SOURCE, 40, **fields), rel=1e-11
     )
-    assert regression_risk(-alpha, TARGET, -SOURCE, 40, **fields) == pytest.approx(risk, rel=1e-13)
+    assert risk_of(-alpha, TARGET, -SOURCE, 40, **fields) == pytest.approx(risk, rel=1e-13)
     # Outputs add up.
-    parts = [regression_risk(alpha, t, s, 40, **fields) for t, s in zip(TARGET, SOURCE, strict=True)]
+    parts = [risk_of(alpha, t, s, 40, **fields) for t, s in zip(TARGET, SOURCE, strict=True)]
     assert sum(parts) == pytest.approx(risk, rel=1e-12)
 
 
 def test_optimal_alpha_is_the_formula_at_any_scale():
     expected = np.trace(TARGET @ SOURCE.T) / np.trace(SOURCE @ SOURCE.T)
-    assert regression_optimal_alpha(TARGET, SOURCE) == pytest.approx(expected, rel=1e-13)
+    assert best_of(TARGET, SOURCE) == pytest.approx(expected, rel=1e-13)
     for scale in (1e-200, 1e200):
-        found = regression_optimal_alpha(scale * TARGET, scale * SOURCE)
+        found = best_of(scale * TARGET, scale * SOURCE)
         assert found == pytest.approx(expected, rel=1e-13)
-    assert regression_optimal_alpha(TARGET, 0 * SOURCE) == 0.0
-    assert isinstance(regression_optimal_alpha(TARGET, SOURCE), float)
+    assert best_of(TARGET, 0 * SOURCE) == 0.0
+    assert isinstance(best_of(TARGET, SOURCE), float)
 
 
-def test_arguments_broadcast_and_scalars_give_floats():
-    assert isinstance(regression_risk(1, TARGET, SOURCE, 40), float)
-    grid = regression_risk(
-        np.linspace(-1, 1, 5)[:, None], TARGET, SOURCE, [10, 40, np.inf], sigma=1, gamma=0.3
-    )
-    assert grid.shape == (5, 3)
-    assert grid[1, 2] == regression_risk(-0.5, TARGET, SOURCE, np.inf, sigma=1, gamma=0.3)
-    assert regression_risk(1.0, [1.0, 2.0], [2.0, 1.0], 5) == regression_risk(
-        1.0, [[1.0, 2.0]], [[2.0, 1.0]], 5
-    )
+def test_arrays_of_alpha_and_scalars():
+    assert isinstance(risk_of(1, TARGET, SOURCE, 40), float)
+    grid = risk_of(np.linspace(-1, 1, 5)[:, None], TARGET, SOURCE, np.inf, sigma=1, gamma=0.3)
+    assert grid.shape == (5, 1)
+    assert grid[1, 0] == risk_of(-0.5, TARGET, SOURCE, np.inf, sigma=1, gamma=0.3)
+    assert risk_of(1.0, [1.0, 2.0], [2.0, 1.0], 5) == risk_of(1.0, [[1.0, 2.0]], [[2.0, 1.0]], 5)
+
+
+def test_identity_covariance_is_the_scalar_formula():
+    for n, gamma in ((20, 0.0), (40, 0.4), (200, 2.0), (np.inf, 1.0)):
+        ridge = ra.effective_ridge(60, n, gamma)
+        missed = np.sum((TARGET - 0.3 * SOURCE) ** 2)
+        expected = (3 * 0.7**2 + (ridge.kappa / ridge.lift) ** 2 * missed) / ridge.freedom
+        assert risk_of(0.3, TARGET, SOURCE, n, sigma=0.7, gamma=gamma) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_curve_knows_its_parabola():
+    curve = ra.RidgeRegressionTransfer(None, TARGET, SOURCE, 0.5, 40, 0.1).curve()
+    best = curve.optimum()
+    assert best == curve.optimum("risk")
+    assert (best.alpha, best.value) == (curve.optimal_alpha("risk"), curve.risk(curve.optimal_alpha()))
+    assert curve.gain(0.0) == curve.risk(0.0) - best.value
+    low, high = curve.transfer_interval()
+    assert low == 0
+    assert curve.risk(high) == pytest.approx(curve.risk(0.0), rel=1e-13)
+    lows, highs = curve.tolerance_interval([0.01, 0.1])
+    for end in (lows, highs):
+        np.testing.assert_allclose(curve.risk(end), best.value * np.array([1.01, 1.1]), rtol=1e-13)
+    assert curve.landmarks() == {"zero": 0.0, "one": 1.0, "best": best.alpha}
+    twice = curve.along(-2.0)
+    assert twice.risk(0.4) == pytest.approx(curve.risk(-0.8), rel=1e-13)
+    assert curve.along(0.0).risk(7.0) == pytest.approx(curve.risk(0.0), rel=1e-13)
+    assert curve.along(0.0).tolerance_interval(0.1) == (-np.inf, np.inf)
+    assert curve.along(0.0).transfer_interval() == (0.0, 0.0)
+    with pytest.raises(NotAvailable, match="a regression has no classes"):
+        curve.accuracy(1.0)
+    with pytest.raises(NotAvailable, match="no criterion 'accuracy', only 'risk'"):
+        curve.optimal_alpha("accuracy")
+    with pytest.raises(ValueError, match="criterion must be one of 'risk', got 'speed'"):
+        curve.optimal_alpha("speed")
+
+
+def test_a_risk_beyond_float64_is_refused():
+    curve = ra.RidgeRegressionTransfer(None, 1e200 * TARGET, 1e200 * SOURCE, 1.0, 40, 0.1).curve()
+    with pytest.raises(ValueError, match="overflows float64"):
+        curve.risk(1.0)
+    assert repr(curve).startswith("RegressionCurve(least at alpha=0.")
+
+
+def test_high_precision_agrees():
+    problem = ra.RidgeRegressionTransfer(0.7, TARGET, SOURCE, 0.5, 40, 0.1)
+    exact, curve = problem.curve(dps=40), problem.curve()
+    assert curve.optimal_alpha() == pytest.approx(float(exact.optimal_alpha()), rel=1e-13)
+    for ask in ("transfer_interval", "gain"):
+        np.testing.assert_allclose(
+            getattr(curve, ask)(), np.array(getattr(exact, ask)(), dtype=float), rtol=1e-12
+        )
+    ends = np.array(exact.tolerance_interval(0.01), dtype=float)
+    np.testing.assert_allclose(curve.tolerance_interval(0.01), ends, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"),
+    ("arguments", "message"),
     [
-        (
-            {"W_source": SOURCE[:2]},
-            ValueError,
-            r"W_target and W_source must have the same shape \(d, p\), got \(3, 60\)",
-        ),
-        (
-            {"W_source": SOURCE * np.nan},
-            ValueError,
-            r"W_source must have finite entries, got nan at index \(0, 0\)",
-        ),
-        ({"W_target": np.ones((1, 2, 2))}, ValueError, "W_target must be a matrix of shape"),
-        ({"W_target": "no"}, TypeError, "W_target must be a real number"),
-        ({"alpha": np.inf}, ValueError, "alpha must be a finite number, got inf"),
-        ({"sigma": -1}, ValueError, "sigma must be a finite number >= 0, got -1"),
-        ({"gamma": -1}, ValueError, "gamma must be a finite number >= 0, got -1"),
-        ({"n": 0}, ValueError, "n must be a positive number"),
-        ({"n": 60, "gamma": 0}, ValueError, "gamma = 0 with p == n has infinite variance"),
+        ({"alpha": np.inf}, "alpha must be a finite number, got inf"),
+        ({"sigma": -1}, "noise must be a finite number >= 0, or one per output, got -1"),
+        ({"n": 60, "gamma": 0}, "gamma = 0 with n equal to the rank"),
     ],
 )
-def test_bad_arguments_are_refused(arguments, error, message):
-    with pytest.raises(error, match=message):
-        regression_risk(**({"alpha": 1.0, "W_target": TARGET, "W_source": SOURCE, "n": 40} | arguments))
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        risk_of(**({"alpha": 1.0, "target": TARGET, "source": SOURCE, "n": 40} | arguments))

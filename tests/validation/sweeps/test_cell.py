@@ -86,7 +86,7 @@ def test_numbers_are_those_of_theory_and_simulation():
     of_cell = dict(zip(CELL_COLUMNS, record.values, strict=True))
     assert of_cell == {
         "optimal_alpha": curve.optimal_alpha(),
-        "neutral_alpha": curve.neutral_alpha,
+        "neutral_alpha": curve.neutral_alpha(),
         "simulated_optimal_alpha": median,
         "simulated_optimal_alpha_low": low,
         "simulated_optimal_alpha_high": high,

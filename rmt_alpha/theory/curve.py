@@ -1,0 +1,451 @@
+"""`Curve`: what every curve in alpha can be asked, and the answers that need nothing but its accuracy.
+
+A model gives the moments of its scores, the accuracy and its best alpha.  Everything else follows here by
+search or by differences, and a model that knows a closed form overrides it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, special
+
+from rmt_alpha._core.alphas import FINITE
+from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
+from rmt_alpha._core.types import BoolArray, FloatArray, Real
+from rmt_alpha.errors import NotAvailable
+
+CRITERIA = ("accuracy", "risk", "loss")
+"""What an alpha can be best for: most right answers, least squared error, least expected training loss."""
+TOLERANCE = Range("a number in (0, 1]", 0.0, 1.0, open_low=True)
+QUESTIONS = (
+    *(
+        "mean",
+        "variance",
+        "std",
+        "second",
+        "risk",
+        "margin",
+        "accuracy",
+        "error",
+        "log_accuracy",
+        "log_error",
+    ),
+    *("class_mean", "class_std", "class_accuracy", "accuracy_uncertainty", "accuracy_derivative"),
+    *("optimum", "optimal_alpha", "neutral_alpha", "transfer_interval", "tolerance_interval"),
+    *("gain", "along", "landmarks"),
+    *("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std"),
+)
+"""The methods that all curves have, and that one of them may have to refuse."""
+
+STEP = 1e-3
+"""Step of the differences, in radians: errors of order h^4 / 30, and of 1.5 roundings / h, or 1e-12."""
+FLAT = 1e-13
+"""Differences of accuracies that are rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """The best alpha.
+
+    Attributes
+    ----------
+    alpha : float, mpf or ndarray
+        Shape (k,) for k sources, that of the fields for a problem of arrays.  Infinite entries: no finite
+        alpha is best.
+    value : float, mpf or ndarray
+        Accuracy, risk or loss there; its supremum if alpha is infinite (of a `LossCurve`, the value at the
+        largest alpha that was tried).
+    direction : ndarray of shape (..., k) or None
+        For infinite alpha, the proportions in which its components grow; None for a finite alpha.
+    bracket : tuple or None
+        (low, high) between which alpha lies, twice alpha where it is known to rounding; None for several
+        sources.
+    finite : bool or ndarray
+        Whether alpha is finite.
+    """
+
+    alpha: Real
+    value: Real
+    direction: FloatArray | None
+    bracket: tuple[Real, Real] | None
+    finite: bool | BoolArray
+
+    def _key(self) -> tuple[object, ...]:
+        return tuple(np.asarray(value).tolist() for value in vars(self).values())
+
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, Optimum) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(repr(self._key()))
+
+
+class Curve(ABC):
+    r"""A fine-tuned model as a function of alpha, the factor of its source weights.
+
+    Every curve has the same methods.  Those that take alpha take a scalar or an array, of shape (..., k) for
+    k sources, where a scalar stands for the same alpha for all; they return a float for a scalar.  Accuracy
+    is *signed*: a classifier that is wrong more often than right has accuracy below 1/2.  Where a model has
+    no closed form, the answer is searched: for one source, or several `along` a direction.
+
+    Attributes
+    ----------
+    answers : frozenset of str
+        The names of the methods that this curve answers.  All others raise
+        `rmt_alpha.errors.NotAvailable`, a ValueError, with the reason and what to ask instead.
+    criteria : tuple of str
+        What `optimum` can optimise.
+    sources : int
+        Number of sources, k.
+    costly : bool
+        Whether every alpha takes an iteration.
+    infinite_alpha : bool
+        Whether accuracy may be asked at infinite alpha: the source alone, or its negative.
+    """
+
+    costly: ClassVar[bool] = False
+    infinite_alpha: ClassVar[bool] = True
+    criteria: ClassVar[tuple[str, ...]] = ("accuracy", "risk")
+    _extras: ClassVar[tuple[str, ...]] = ()
+    """Methods that other curves do not have."""
+    _steps: ClassVar[int] = 2000
+    """Angles at which accuracy is compared with a level, on each side of alpha*."""
+    _farthest: ClassVar[float] = np.inf
+    """The alpha, in units of `_alpha_scale`, that stands for infinity."""
+
+    @property
+    @abstractmethod
+    def sources(self) -> int:
+        """Number of sources, k."""
+
+    @property
+    def answers(self) -> frozenset[str]:
+        """Names of the methods that this curve answers."""
+        return frozenset((*QUESTIONS, *self._extras)) - self._refusals().keys()
+
+    # --- the law of the scores -----------------------------------------------------------------------
+
+    def mean(self, alpha: ArrayLike) -> Real:
+        """Mean of label times score, E[y s]; 1 would be a perfect regression on the labels."""
+        raise self._not_available("mean")
+
+    def variance(self, alpha: ArrayLike) -> Real:
+        """Variance of label times score: that within the classes, and that between their means."""
+        raise self._not_available("variance")
+
+    def std(self, alpha: ArrayLike) -> Real:
+        """Standard deviation of label times score."""
+        self._check("std")
+        return _plain(np.sqrt(self.variance(alpha)))
+
+    def second(self, alpha: ArrayLike) -> Real:
+        """Second moment of the score, E[s^2] = variance + mean^2."""
+        self._check("second")
+        return self.variance(alpha) + self.mean(alpha) ** 2
+
+    def class_mean(self, alpha: ArrayLike) -> FloatArray:
+        """Mean score of each class, shape (..., K), or (..., K, q) with q > 1 outputs; intercept included."""
+        raise self._not_available("class_mean")
+
+    def class_std(self, alpha: ArrayLike) -> FloatArray:
+        """Standard deviation of the score within each class, shape (..., K) or (..., K, q)."""
+        raise self._not_available("class_std")
+
+    @abstractmethod
+    def risk(self, alpha: ArrayLike) -> Real:
+        """Squared test risk, E|y - s|^2."""
+
+    # --- accuracy ------------------------------------------------------------------------------------
+
+    def accuracy(self, alpha: ArrayLike) -> Real:
+        """Test accuracy, signed (not folded with max(acc, 1 - acc))."""
+        raise self._not_available("accuracy")
+
+    def class_accuracy(self, alpha: ArrayLike) -> FloatArray:
+        """Probability that a sample of each class is classified rightly, shape (..., K)."""
+        raise self._not_available("class_accuracy")
+
+    def error(self, alpha: ArrayLike) -> Real:
+        """Test error, 1 - accuracy; for two classes precise even where accuracy rounds to 1."""
+        self._check("error")
+        return 1 - self.accuracy(alpha)
+
+    def log_accuracy(self, alpha: ArrayLike) -> Real:
+        """Logarithm of the accuracy; for two classes finite where the accuracy itself underflows."""
+        self._check("log_accuracy")
+        return _log(self.accuracy(alpha))
+
+    def log_error(self, alpha: ArrayLike) -> Real:
+        """Logarithm of the error; for two classes finite where the error itself underflows."""
+        self._check("log_error")
+        return _log(self.error(alpha))
+
+    def margin(self, alpha: ArrayLike) -> Real:
+        r"""The signed signal-to-noise ratio, :math:`\Phi^{-1}(\text{accuracy})`.
+
+        Where all classes share one margin it is mean over standard deviation of the score.
+        """
+        self._check("margin")
+        right, wrong = np.asarray(self.log_accuracy(alpha)), np.asarray(self.log_error(alpha))
+        # From the smaller of the two probabilities, which has all its digits.
+        small = special.ndtri_exp(np.minimum(right, wrong))
+        return _plain(np.where(wrong < right, -small, small))
+
+    def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
+        """Numerical error of `accuracy`: rounding, quadrature, or the residual of a fixed point."""
+        self._check("accuracy_uncertainty")
+        return _plain(np.full(np.shape(self.accuracy(alpha)), float(np.finfo(float).eps)))
+
+    def accuracy_derivative(self, alpha: ArrayLike) -> Real:
+        """Derivative of the accuracy in alpha; 0 at infinite alpha."""
+        self._check("accuracy_derivative")
+        values = np.asarray(as_real("alpha", alpha), float)
+        scale = self._alpha_scale()
+        if not np.isfinite(scale):
+            return _plain(np.zeros(values.shape))
+        angle = np.arctan(values / scale)
+        room = 0.5 * np.pi - abs(angle)
+        step = np.where(room > 0, np.minimum(STEP, room / 4), STEP)
+        at = np.where(room > 0, angle, 0.0)
+        below2, below1, above1, above2 = (
+            np.asarray(self.accuracy(scale * np.tan(at + k * step)), float) for k in (-2, -1, 1, 2)
+        )
+        slope = (8 * (above1 - below1) - (above2 - below2)) / (12 * step)
+        return _plain(np.where(room > 0, slope * np.cos(angle) ** 2 / scale, 0.0))
+
+    # --- the best alpha, and how much it matters -----------------------------------------------------
+
+    @abstractmethod
+    def optimum(self, criterion: str = "accuracy") -> Optimum:
+        """The best alpha with its value, and the direction in which to go if no finite alpha is best.
+
+        Parameters
+        ----------
+        criterion : str
+            One of `criteria`: "accuracy" is maximised, "risk" and "loss" are minimised.
+        """
+
+    def optimal_alpha(self, criterion: str = "accuracy") -> Real:
+        """The best alpha, ``optimum(criterion).alpha``: a scalar for one source, shape (k,) for several.
+
+        Parameters
+        ----------
+        criterion : str
+            One of `criteria`: "accuracy" is maximised, "risk" and "loss" are minimised.
+
+        Raises
+        ------
+        ValueError
+            If the criterion is unknown, or this curve does not have it.
+        """
+        self._check("optimal_alpha")
+        return self.optimum(criterion).alpha
+
+    def gain(self, over: ArrayLike = 1.0) -> Real:
+        """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
+        self._check("gain")
+        return _plain(np.asarray(self.optimum().value - np.asarray(self.accuracy(over))))
+
+    def neutral_alpha(self) -> Real:
+        """The alpha at which accuracy passes 1/2 on the way from alpha*; inf if there is none.
+
+        Of two such alphas, one on each side, that which is nearer to 0.
+        """
+        self._check("neutral_alpha")
+        best = self.optimum()
+        if not best.value > 0.5 or not np.isfinite(self._alpha_scale()):
+            return np.inf
+        ends: list[float] = [end for end in self._level_interval(0.5, best) if np.isfinite(float(end))]
+        return min(ends, key=abs, default=np.inf)
+
+    def transfer_interval(self) -> tuple[Real, Real]:
+        """The open interval (low, high) around alpha* where the source is of use: better than alpha = 0.
+
+        One end is 0 where accuracy has a single maximum, the other may be infinite.  (0, 0) if no alpha beats
+        0.
+        """
+        self._check("transfer_interval")
+        best = self.optimum()
+        if best.alpha == 0:
+            return 0.0, 0.0
+        alone = self.accuracy(0.0)
+        if not best.value > alone:  # rounding hides what alpha* gains
+            return (best.alpha, 0.0) if best.alpha < 0 else (0.0, best.alpha)
+        low, high = self._level_interval(alone, best)
+        # Accuracy passes its value at 0 exactly there.
+        return (0.0 if abs(low) < 1e-9 * abs(high) else low), (0.0 if abs(high) < 1e-9 * abs(low) else high)
+
+    def tolerance_interval(self, tolerance: ArrayLike) -> tuple[Real, Real]:
+        """How precise need alpha be: the interval whose accuracy is within ``tolerance`` of the best.
+
+        Parameters
+        ----------
+        tolerance : float or array_like
+            Accuracy that may be given up, in (0, 1]: 0.01 is one point.
+
+        Returns
+        -------
+        tuple
+            (low, high): the largest interval that contains alpha* and on which accuracy(alpha) >=
+            accuracy(alpha*) - tolerance.  An end is infinite if accuracy never falls that far on its side.
+
+        Raises
+        ------
+        ValueError
+            If ``tolerance`` is outside (0, 1].
+        """
+        self._check("tolerance_interval")
+        allowed = check_tolerance(tolerance)
+        if isinstance(allowed, np.ndarray):
+            ends = [self.tolerance_interval(value) for value in allowed.ravel().tolist()]
+            low, high = np.array(ends).reshape(-1, 2).T
+            return low.reshape(allowed.shape), high.reshape(allowed.shape)
+        if not np.isfinite(self._alpha_scale()):
+            return -np.inf, np.inf
+        best = self.optimum()
+        return self._level_interval(best.value - allowed, best)
+
+    def landmarks(self) -> dict[str, float]:
+        """The alphas that everybody looks for: ``zero``, ``one``, ``best`` and, if known, ``neutral``.
+
+        Examples
+        --------
+        >>> import rmt_alpha as ra
+        >>> ra.TransferProblem(beta=0, p=4, n=8).curve().landmarks()
+        {'zero': 0.0, 'one': 1.0, 'best': 0.0, 'neutral': inf}
+        """
+        self._check("landmarks")
+        found = {"zero": 0.0, "one": 1.0, "best": float(self.optimal_alpha(self.criteria[0]))}
+        if "neutral_alpha" in self.answers:
+            found["neutral"] = float(self.neutral_alpha())
+        return found
+
+    @abstractmethod
+    def along(self, direction: ArrayLike) -> Curve:
+        """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions.
+
+        Parameters
+        ----------
+        direction : array_like of shape (k,)
+            Finite.  For one source a number will do.
+        """
+
+    # --- finite-size error bars: standard deviation over draws of the data ---------------------------
+
+    def accuracy_std(self, alpha: ArrayLike) -> Real:
+        """Standard deviation of the accuracy over draws of the training data: the error bar of one run."""
+        raise self._not_available("accuracy_std")
+
+    def mean_std(self, alpha: ArrayLike) -> Real:
+        """Standard deviation of the mean of the score over draws of the training data."""
+        raise self._not_available("mean_std")
+
+    def variance_std(self, alpha: ArrayLike) -> Real:
+        """Standard deviation of the variance of the score over draws of the training data."""
+        raise self._not_available("variance_std")
+
+    def risk_std(self, alpha: ArrayLike) -> Real:
+        """Standard deviation of the risk over draws of the training data."""
+        raise self._not_available("risk_std")
+
+    def optimal_alpha_std(self) -> Real:
+        """Standard deviation, over draws of the training data, of the alpha that is best for the draw."""
+        raise self._not_available("optimal_alpha_std")
+
+    # --- what a model says about itself --------------------------------------------------------------
+
+    def _refusals(self) -> Mapping[str, str]:
+        """Reason and remedy for each method of `QUESTIONS` that this curve does not answer."""
+        return {}
+
+    def _check(self, question: str) -> None:
+        if question in self._refusals():
+            raise self._not_available(question)
+
+    def _not_available(self, question: str) -> NotAvailable:
+        return NotAvailable(f"{type(self).__name__} has no {question}: {self._refusals()[question]}")
+
+    def _check_criterion(self, criterion: str) -> None:
+        if criterion in CRITERIA and criterion not in self.criteria:
+            raise NotAvailable(
+                f"{type(self).__name__} has no criterion {criterion!r}, only "
+                f"{', '.join(map(repr, self.criteria))}"
+            )
+        check_choice("criterion", criterion, self.criteria)
+
+    def _alpha_scale(self) -> float:
+        """A natural size of alpha: the source moves scores as much as the data; inf if it never does."""
+        return 1.0
+
+    def _level_interval(self, level: Any, best: Optimum) -> tuple[Any, Any]:
+        """The interval around alpha* with accuracy >= level, by angle: alpha = scale tan(angle)."""
+        scale = self._alpha_scale()
+        last = float(np.arctan(self._farthest))
+        center = float(np.clip(np.arctan(float(best.alpha) / scale), -last, last))
+
+        def excess(angle: Any) -> Any:
+            return np.asarray(self.accuracy(scale * np.tan(angle)), float) - float(level)
+
+        def end(side: float) -> Any:
+            angles = np.linspace(center, side * np.pi / 2, self._steps)
+            angles[-1] = side * last
+            values = excess(angles[1:-1])
+            below = np.flatnonzero(values < 0)
+            if not len(below) and not (center != angles[-1] and excess(angles[-1]) < -FLAT):
+                return side * np.inf
+            first = int(below[0]) + 1 if len(below) else len(angles) - 1
+            inner, outer = angles[first - 1], angles[first]
+            # At the best alpha itself rounding may leave nothing of a level that is hardly below it.
+            angle = optimize.brentq(excess, inner, outer, xtol=1e-15) if excess(inner) > 0 else inner
+            return self._polished(level, scale * np.tan(angle))
+
+        return end(-1.0), end(1.0)
+
+    def _polished(self, level: Any, alpha: float) -> Any:
+        """The alpha near ``alpha`` where accuracy passes ``level``, to the precision of the curve."""
+        return float(alpha)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._summary()})"
+
+    @abstractmethod
+    def _summary(self) -> str:
+        """What the repr says, in one short line; it neither fails nor takes long."""
+
+
+def summary(name: str, values: list[tuple[Any, Any]]) -> str:
+    """``accuracy 0.613 at alpha=0, 0.744 at 1, 0.756 at 2.08``."""
+    shown = [f"{float(value):.3g} at {float(alpha):.3g}" for alpha, value in values]
+    return f"{name} {', '.join(shown)}".replace(" at ", " at alpha=", 1)
+
+
+def check_tolerance(value: ArrayLike) -> Any:
+    """A tolerance, or an array of them."""
+    check_range("tolerance", tolerance := as_real("tolerance", value), TOLERANCE)
+    return tolerance
+
+
+def check_direction(direction: ArrayLike, sources: int) -> FloatArray:
+    """A finite vector of one number for each source."""
+    vector = np.asarray(as_real("direction", direction), dtype=float)
+    if vector.ndim == 0 and sources == 1:
+        vector = vector[None]
+    if vector.shape != (sources,):
+        raise ValueError(f"direction must have shape ({sources},), got shape {vector.shape}")
+    check_range("direction", vector, FINITE)
+    return vector
+
+
+def _plain(value: Any) -> Real:
+    return float(value) if np.ndim(value) == 0 else np.asarray(value)
+
+
+def _log(value: Any) -> Real:
+    with np.errstate(divide="ignore"):
+        return _plain(np.log(np.maximum(value, 0.0)))

@@ -1,0 +1,148 @@
+"""`Contrasts`: the differences between scores that decide which class a sample is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rmt_alpha._core import arithmetic
+from rmt_alpha._core.arithmetic import ARRAY, MP_ARRAY, Arithmetic
+from rmt_alpha._core.small_linear import solve_squares
+from rmt_alpha.theory.mixtures.orthant import orthant_probability
+
+Array = np.ndarray[Any, Any]
+
+SAME = 1e-12
+"""Relative difference below which the margins of two classes count as one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contrasts:
+    r"""The law of the differences that must be positive for a right answer, at points z = (1, t).
+
+    .. math:: \text{accuracy}(z) = \sum_c \pi_c\, P(x_c > 0), \qquad
+        x_c \sim \mathcal N\big(L_c z, \textstyle\sum_j (R_{cj} z)(R_{cj} z)^\top\big),
+
+    which depends on the direction of z only.
+
+    Parameters
+    ----------
+    lines : ndarray of shape (K, d, 1 + k)
+        Means: d = 1, label times score, for two classes with one score, d = K - 1 otherwise.
+    rows : ndarray of shape (K, J, d, 1 + k)
+        Square roots of the covariances.
+    priors : ndarray of shape (K,)
+        Class probabilities.
+    dps : int or None
+        Decimal digits in high precision, None for float64.
+    """
+
+    lines: Array
+    rows: Array
+    priors: Array
+    dps: int | None
+
+    @classmethod
+    def of_scores(cls, center: Array, rows: Array, priors: Array, dps: int | None) -> Contrasts:
+        """From the laws of the scores, of shapes (K, q, 1 + k) and (K, J, q, 1 + k)."""
+        classes, outputs = center.shape[:2]
+        if outputs == 1:
+            signs = np.array([[[-1]], [[1]]])
+        else:
+            identity = np.eye(classes, dtype=int)
+            signs = np.stack([identity[c] - np.delete(identity, c, axis=0) for c in range(classes)])
+        lines = np.asarray(np.einsum("cdq,cqz->cdz", signs, center))
+        return cls(lines, np.asarray(np.einsum("cdq,cjqz->cjdz", signs, rows)), priors, dps)
+
+    @property
+    def ops(self) -> Arithmetic:
+        """The number type."""
+        return ARRAY if self.dps is None else MP_ARRAY
+
+    @property
+    def sources(self) -> int:
+        """Number of sources, k."""
+        return int(self.lines.shape[-1]) - 1
+
+    @property
+    def exact(self) -> bool:
+        """Whether accuracy is a closed form, with a gradient."""
+        return bool(self.lines.shape[1] == 1)
+
+    def margins(self, z: Array) -> Array:
+        """Mean over standard deviation of the only contrast, shape (..., K)."""
+        means, rows = at_points(self.lines, z), at_points(self.rows, z)[..., 0]
+        spread = arithmetic.square_root((rows * rows).sum(axis=-1))
+        return np.asarray(self.ops.ratio(means[..., 0], spread))
+
+    def class_accuracy(self, z: Array) -> tuple[Array, Array]:
+        """Accuracy of each class, shape (..., K), and its numerical error."""
+        if self.exact:
+            accuracy = np.asarray(self.ops.ndtr(self.margins(z)))
+            return accuracy, np.zeros(accuracy.shape) + float(np.finfo(float).eps)
+        return orthant_probability(at_points(self.lines, z), squared(at_points(self.rows, z)))
+
+    def accuracy(self, z: Array) -> Any:
+        """Accuracy, shape (...)."""
+        return self.class_accuracy(z)[0] @ self.priors
+
+    def gradient(self, z: Array) -> Array:
+        """Gradient in one z of sum_c pi_c Phi(margin_c)."""
+        lines, rows = self.lines[:, 0], self.rows[:, :, 0]
+        parts = rows @ z
+        sigma = arithmetic.square_root((parts * parts).sum(axis=1))
+        margin = lines @ z / sigma
+        pull = np.einsum("cj,cjz->cz", parts, rows)
+        slopes = lines / sigma[:, None] - (margin / (sigma * sigma))[:, None] * pull
+        density = self.ops.exp(-margin * margin / 2) / arithmetic.square_root(2 * self.ops.pi)
+        return np.asarray((self.priors * density) @ slopes)
+
+    @cached_property
+    def scales(self) -> Array:
+        """Units of the coordinates of z: those in which each alone has a score of variance 1."""
+        size = arithmetic.square_root((self.rows**2).sum(axis=(0, 1, 2)))
+        return np.where(size > 0, 1 / np.where(size > 0, size, 1), 1 + 0 * size)
+
+    @cached_property
+    def one_margin(self) -> bool:
+        """Whether both of two classes have the same margin at every alpha."""
+        lines = self.lines
+        if lines.shape[:2] != (2, 1):
+            return False
+        rows = self.rows[:, :, 0]
+        grams = np.swapaxes(rows, -1, -2) @ rows
+        width = np.diagonal(abs(grams).max(axis=0))
+        tolerance = SAME * arithmetic.square_root(np.multiply.outer(width, width))
+        close = np.all(abs(grams[0] - grams[1]) <= tolerance)
+        gaps, sizes = abs(lines[0, 0] - lines[1, 0]), abs(lines[:, 0]).max(axis=0)
+        return bool(close and np.all(gaps <= SAME * sizes))
+
+    def pooled_direction(self) -> Array:
+        """H^-1 a of the pooled score: exact where classes share one margin, a starting point elsewhere."""
+        a = self.priors @ self.lines.mean(axis=1)
+        rows = self.rows * arithmetic.square_root(self.priors)[:, None, None, None]
+        flat = rows.reshape(-1, len(a))
+        z = solve_squares(flat, a)
+        return z if z[0] > 0 else np.concatenate([0 * z[:1], solve_squares(flat[:, 1:], a[1:])])
+
+    def of_source(self, source: int) -> Contrasts:
+        """With one source alone."""
+        lines, rows = (np.ascontiguousarray(x[..., [0, 1 + source]]) for x in (self.lines, self.rows))
+        return Contrasts(lines, rows, self.priors, self.dps)
+
+    def in_floats(self) -> Contrasts:
+        """The same in float64."""
+        return Contrasts(self.lines.astype(float), self.rows.astype(float), self.priors.astype(float), None)
+
+
+def at_points(lines: Array, z: Array) -> Array:
+    """lines (A, ..., 1 + k) at points (..., 1 + k), shape (..., A, ...)."""
+    return np.tensordot(z, lines, axes=(-1, -1))
+
+
+def squared(rows: Array) -> Array:
+    """Sum over j of rows_j rows_j^T, (..., J, q) to (..., q, q)."""
+    return np.swapaxes(rows, -1, -2) @ rows
