@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 class Card(NamedTuple):
     """What an object shows of itself."""
 
-    rows: Mapping[str, object]
+    rows: dict[str, object]
     """Names and values of the table; numbers and arrays are shortened."""
     picture: str = ""
     """An SVG picture, from `rmt_alpha._core.svg`."""
@@ -33,8 +32,8 @@ class Shown:
             card = Card({"": repr(self)}, note=str(error))
         cell = 'style="text-align:left;font-weight:normal;padding:1px 14px 1px 0'
         rows = "".join(
-            f'<tr style="background:none"><th scope="row" {cell};opacity:.7">{escape(name)}</th>'
-            f'<td {cell}">{escape(number(value))}</td></tr>'
+            f'<tr style="background:none"><th scope="row" {cell};opacity:.7;white-space:nowrap">'
+            f'{escape(name)}</th><td {cell}">{escape(number(value))}</td></tr>'
             for name, value in card.rows.items()
         )
         note = f'<div style="opacity:.7;font-size:90%">{escape(card.note)}</div>' if card.note else ""
@@ -50,6 +49,8 @@ def number(value: object) -> str:
     if value is None or isinstance(value, str | bool):
         return "none" if value is None else str(value)
     array = np.asarray(value, dtype=float)
+    if array.ndim == 1 and 0 < array.size <= 3:
+        return ", ".join(map(number, array))
     if array.ndim:
         least, most = (number(end(array)) for end in (np.min, np.max)) if array.size else ("none", "none")
         return least if least == most else f"{least} to {most}, shape {array.shape}"

@@ -98,6 +98,13 @@ def cells(label: str, values: ArrayLike) -> str:
     return _svg(label, "".join(parts), TOP + tall * len(table) + 4)
 
 
+def window(values: Sequence[float], count: int) -> FloatArray:
+    """``count`` numbers around the finite ones of ``values``."""
+    known = [value for value in values if np.isfinite(value)]
+    room = 0.2 * (max(known) - min(known))
+    return np.linspace(min(known) - room, max(known) + room, count)
+
+
 def spread(count: int, most: int) -> IntArray:
     """Indices of at most ``most`` entries, evenly spread."""
     return np.unique(np.linspace(0, max(count - 1, 0), most).round().astype(int))[: max(count, 0)]
@@ -117,7 +124,7 @@ class _Scale:
 
     @property
     def ticks(self) -> list[float]:
-        rough = (self.high - self.low) / 4
+        rough = (self.high - self.low) / 5
         unit = 10.0 ** np.floor(np.log10(rough))
         step = float(next(k * unit for k in (1, 2, 5, 10) if k * unit >= 0.999 * rough))
         first, last = int(np.ceil(self.low / step)), int(np.floor(self.high / step))
