@@ -27,7 +27,8 @@ class Shown:
 
     def _repr_html_(self) -> str:
         try:
-            card = self._card()
+            with np.errstate(all="ignore"):
+                card = self._card()
         except Exception as error:  # to be looked at is no reason to fail
             card = Card({"": repr(self)}, note=str(error))
         cell = 'style="text-align:left;font-weight:normal;padding:1px 14px 1px 0'

@@ -122,7 +122,7 @@ class AlphaPath(Value, Shown):
         rows |= {f"accuracy at alpha = {at:g}": self.loo_accuracy(at) for at in ends.values()}
         if self.features.size <= LARGEST:
             ends["best"], error = self.best_alpha()
-            rows |= {"best alpha": f"{ends['best']:.4g} ± {error:.2g}"}
+            rows |= {"best alpha": f"{ends['best']:.4g} +- {error:.2g}"}
             rows |= {"accuracy there": self.loo_accuracy(ends["best"])}
         at = window(list(ends.values()), 301)
         lines = {"exact": (at, self.loo_accuracy(at))}

@@ -291,9 +291,13 @@ class TransferProblem(Value, Shown):
             )
             raise ValueError(f"the arguments must broadcast to one shape, got shapes {shapes}") from None
 
+    def _given(self) -> dict[str, Real]:
+        """The fields that differ from their defaults."""
+        each = ((vars(self)[f.name], f) for f in fields(self))
+        return {f.name: value for value, f in each if np.ndim(value) or value != f.default}
+
     def _facts(self) -> dict[str, object]:
-        given = {f.name: vars(self)[f.name] for f in fields(self) if vars(self)[f.name] is not f.default}
-        return given if self.N is not None else given | {"source": "known exactly"}
+        return {**self._given(), **({"source": "known exactly"} if self.N is None else {})}
 
     def _card(self) -> Card:
         from rmt_alpha.theory.pictures import problem_card
@@ -301,6 +305,5 @@ class TransferProblem(Value, Shown):
         return problem_card(self)
 
     def __repr__(self) -> str:
-        given = [(f.name, vars(self)[f.name]) for f in fields(self) if vars(self)[f.name] is not f.default]
-        shown_values = [f"{name}={shown(value)}" for name, value in given if value is not None]
+        shown_values = [f"{name}={shown(value)}" for name, value in self._given().items()]
         return f"TransferProblem({', '.join(shown_values)})"

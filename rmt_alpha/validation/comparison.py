@@ -128,7 +128,8 @@ class Comparison(Value, Shown):
         return Card(rows, picture, f"{self.verdict()[:1].upper()}{self.verdict()[1:]}.")
 
     def __repr__(self) -> str:
-        found = f"{self.verdict().split(':')[0]}, worst z {self.worst.limit_z:+.2f} of {self.threshold:.2f}"
+        agreement = "agreement" if self.agrees else "DISAGREEMENT"
+        found = f"{agreement}, worst z {self.worst.limit_z:+.2f} of {self.threshold:.2f}"
         return f"Comparison({type(self.problem).__name__}, {len(self.rows)} rows: {found})"
 
     def __str__(self) -> str:
