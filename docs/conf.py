@@ -79,15 +79,14 @@ _single = (
     "changelog",
     "cli",
     "contributing",
-    "datasets",
-    "erratum",
-    "figures",
-    "glue",
+    "experiments/*",
+    "from_data/*",
+    "how_to_choose",
+    "lora",
     "scope",
     "simulation",
-    "symbols",
-    "theory",
-    "validation",
+    "theory/*",
+    "validation/*",
 )
 html_sidebars = dict.fromkeys(_single, ())
 html_theme_options = {

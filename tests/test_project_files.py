@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def symbol_rows() -> list[tuple[str, str]]:
-    """(module, dotted name) for every name in the second column of docs/symbols.md."""
+    """(module, dotted name) for every name in the second column of docs/theory/symbols.md."""
     rows = []
-    for line in (ROOT / "docs" / "symbols.md").read_text(encoding="utf-8").splitlines():
+    for line in (ROOT / "docs" / "theory" / "symbols.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
         if not line.startswith("| ") or len(cells) != 4 or not cells[3].startswith("`"):
             continue
