@@ -1,4 +1,4 @@
-"""docs/experiments/study.md shows tables and bars; they agree with the numbers of the study that lie beside them."""
+"""docs/experiments/study.md shows tables and bars; they agree with the numbers of the study beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/theory/isotropic.md and docs/experiments/erratum.md are true: every numbered equation on them has a check here.
+"""The pages on the isotropic theory and the erratum are true: every numbered equation has a check here.
 
 Closed forms are evaluated from the TeX source of the page (`tex_formulas`) and compared with what the code
 says (`docs_values`).  The others are listed with the functions that prove them.

@@ -1,4 +1,4 @@
-"""docs/theory/mixtures.md is true: its numbered equations, written out with matrices, hold for the answers."""
+"""docs/theory/mixtures.md is true: its numbered equations, written out as matrices, hold for the answers."""
 
 from __future__ import annotations
 
