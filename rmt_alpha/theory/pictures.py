@@ -14,7 +14,7 @@ from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.sources import RidgeSource
 from rmt_alpha.problems.transfer import TransferProblem
 
-LARGEST = {0: (100_000, 12_000), 1: (400, 400), 2: (400, 50)}
+LARGEST = {0: (50_000, 5_000), 1: (400, 200), 2: (400, 30)}
 """Dimensions up to which a curve takes a moment, for the squared and for other losses, without full
 covariances, with one that is shared, and with several."""
 

@@ -432,7 +432,7 @@ class LossCurve(Curve):
     def _drawn(self) -> int:  # type: ignore[override]
         model = self.reduction.model
         quick = isinstance(self.loss, PiecewiseQuadratic | Logistic)  # of others the expectations are slow
-        return 9 if quick and model.p <= (50 if isinstance(model, DenseCovariances) else 20_000) else 0
+        return 9 if quick and model.p <= (30 if isinstance(model, DenseCovariances) else 5_000) else 0
 
     def _known_optimum(self) -> Optimum | None:
         return next((best for (name, _), best in self._optima.items() if name == "accuracy"), None)
