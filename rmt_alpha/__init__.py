@@ -19,6 +19,7 @@ from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
 
 if TYPE_CHECKING:
     from rmt_alpha.estimators.functions import alpha_path, estimate_problem
+    from rmt_alpha.estimators.linear import LinearCoefficients, linear_coefficients
     from rmt_alpha.estimators.logistic import AlphaLogisticRegression, AlphaLogisticRegressionCV
     from rmt_alpha.estimators.ridge import AlphaRidge
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier, AlphaRidgeClassifierCV
@@ -49,6 +50,7 @@ _LAZY = {
     "FineTuning": "problems.fine_tuning",
     "FixedSource": "problems.sources",
     "GaussianMixture": "problems.mixture",
+    "LinearCoefficients": "estimators.linear",
     "Loss": "problems.losses",
     "LossCurve": "theory.convex.curve",
     "MixtureCurve": "theory.mixtures.curve",
@@ -60,6 +62,7 @@ _LAZY = {
     "SweepResult": "validation.sweeps",
     "alpha_path": "estimators.functions",
     "estimate_problem": "estimators.functions",
+    "linear_coefficients": "estimators.linear",
     "heatmap": "plotting.heat_map",
     "plot_alpha_path": "plotting.alpha_path",
     "simulate": "simulation",
@@ -80,6 +83,7 @@ __all__ = [
     "FineTuning",
     "FixedSource",
     "GaussianMixture",
+    "LinearCoefficients",
     "Loss",
     "LossCurve",
     "MixtureCurve",
@@ -95,6 +99,7 @@ __all__ = [
     "effective_ridge",
     "estimate_problem",
     "heatmap",
+    "linear_coefficients",
     "neutral_alpha",
     "optimal_alpha",
     "plot_alpha_path",

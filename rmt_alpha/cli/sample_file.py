@@ -57,9 +57,9 @@ def _read_csv(file: Path, source: Path, label: str) -> SampleFile:
     lacking = [name for name in features if name not in known]
     if lacking or (len(weights) == 1) != (classes is None):
         what = f"it lacks {lacking[0]!r}" if lacking else f"it has {len(weights)}"
-        rows = "one row" if classes is None else "one row per class, two or more,"
+        expected = "one row" if classes is None else "one row per class, two or more,"
         raise ValueError(
-            f"{source.name} must hold {rows} with a weight for every feature of {file.name}; {what}"
+            f"{source.name} must hold {expected} with a weight for every feature of {file.name}; {what}"
         )
     columns = [*features, *(["intercept"] if "intercept" in known else [])]
     numbers = [

@@ -46,7 +46,10 @@ def encode_labels(y: Any, counts: FloatArray, who: str) -> tuple[Any, FloatArray
     binarizer = LabelBinarizer(neg_label=-1, pos_label=1).fit(y[there])
     classes = binarizer.classes_
     if len(classes) < 2:
-        raise ValueError(f"{who} needs samples of at least 2 classes, got one class: {classes.tolist()[0]!r}")
+        raise ValueError(
+            f"{who} needs samples of at least 2 classes, got one class: {classes.tolist()[0]!r}; it tells "
+            "nothing about alpha, and the source itself is all there is to predict with"
+        )
     labels = np.full((len(y), 1 if len(classes) == 2 else len(classes)), -1.0)
     labels[there] = binarizer.transform(y[there])
     return classes, labels
