@@ -159,6 +159,9 @@ def test_several_outputs_of_a_regression():
     assert AlphaRidge(coef_source=Lasso(alpha=0.01).fit(X, Y[:, 0])).fit(X, Y[:, 0]).coef_.shape == (6,)
 
 
+MODULES = {"cross_decomposition", "discriminant_analysis", "linear_model", "naive_bayes", "svm"}
+
+
 @two_and_three
 def test_whatever_has_coefficients_agrees_or_is_refused(classes):
     X, y = (FEATURES[classes] - 4) / FEATURES[classes].std(axis=0), LABELS[classes]
@@ -166,6 +169,8 @@ def test_whatever_has_coefficients_agrees_or_is_refused(classes):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, kind in all_estimators():
+            if kind.__module__.split(".")[1] not in MODULES:
+                continue
             try:
                 model = kind().fit(X, y)
             except Exception:  # needs arguments, several outputs, positive features

@@ -138,8 +138,8 @@ def test_classes_that_the_sample_lacks(kind):
     assert model.loo_decision_function_.shape == (len(labels), 4)
     never = np.array(list("acd"))[model.decision_function(test)[:, [0, 2, 3]].argmax(axis=1)]
     assert model.score(test, truth) > np.mean(never == truth) + 0.1
-    assert (model.predict(test[truth == "b"]) == "b").mean() > 0.6
-    assert (model.predict(test[truth != "b"]) == "b").mean() < 0.1
+    found = model.predict(test) == "b"
+    assert found[truth == "b"].mean() > 5 * found[truth != "b"].mean() > 0
     # In the units of the source's other scores, for which least squares is asked directly.
     there = [0, 2, 3]
     scores = source.decision_function(few)[:, there].ravel()
