@@ -110,8 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rmt_alpha.experiments.networks.results.runs import RunRecord
 
     if arguments.report:
-        from rmt_alpha.experiments.networks.results.paired import summarise
-        from rmt_alpha.experiments.networks.results.report import as_csv, report
+        from rmt_alpha.experiments.networks.results.report import as_csv, report, summarise
 
         if not arguments.out.exists():
             raise FileNotFoundError(f"there is no record {arguments.out}: name one with --out")
@@ -137,13 +136,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     import rmt_alpha.lora  # noqa: F401 - says what to install, if it has to
-    from rmt_alpha.experiments.networks.accuracy_curves import accuracy_curves
-    from rmt_alpha.experiments.networks.alpha_map import alpha_map
     from rmt_alpha.experiments.networks.experiment import run_experiment
+    from rmt_alpha.experiments.networks.extras import accuracy_curves, alpha_map
+    from rmt_alpha.experiments.networks.loading import load_glue
     from rmt_alpha.experiments.networks.results.report import report
     from rmt_alpha.experiments.networks.results.runs import RunRecord
     from rmt_alpha.experiments.networks.settings import Settings
-    from rmt_alpha.experiments.networks.tasks.loading import load_glue
     from rmt_alpha.experiments.networks.training.trainer import TaskTrainer
 
     record = RunRecord(arguments.out)

@@ -16,26 +16,17 @@ Loader = Callable[[str, Folder], tuple[LabelledData, LabelledData]]
 
 @dataclass(frozen=True)
 class TransferStudy:
-    """One collection of transfers.
-
-    Attributes
-    ----------
-    name : str
-    pairs : tuple of str
-        ``"source->target"``.
-    sizes : tuple of int
-        Numbers of target samples.
-    n_source : int
-        At most so many rows train the source classifier.
-    load : callable
-        Source and target of a pair, from a data folder.
-    """
+    """One collection of transfers."""
 
     name: str
     pairs: tuple[str, ...]
+    """``"source->target"``."""
     sizes: tuple[int, ...]
+    """Numbers of target samples."""
     n_source: int
+    """At most so many rows train the source classifier."""
     load: Loader
+    """Source and target of a pair, from a data folder."""
 
 
 def _amazon(pair: str, data: Folder) -> tuple[LabelledData, LabelledData]:

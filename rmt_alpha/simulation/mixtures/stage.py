@@ -16,30 +16,20 @@ CLASS_COUNTS = ("fixed", "random")
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What is drawn, and how it is trained: the fields of a problem, its covariances factorised.
-
-    Parameters
-    ----------
-    means, covariances, priors
-        Of the K classes: (K, p), K of them, (K,).
-    n : int
-        Samples.
-    gamma : float
-    intercept : bool
-    label_noise : ndarray, shape (K,)
-        Probability that the label of a sample is wrong, by class.
-    outputs : int
-        Scores of the classifier: 1 for labels -1 and +1, else K, one-hot.
-    """
+    """What is drawn, and how it is trained: the fields of a problem, its covariances factorised."""
 
     means: FloatArray
     covariances: tuple[Covariance, ...]
     priors: FloatArray
+    """Of the K classes: (K, p), K of them, (K,)."""
     n: int
+    """Samples."""
     gamma: float
     intercept: bool
     label_noise: FloatArray
+    """Probability that the label of a sample is wrong, by class, (K,)."""
     outputs: int
+    """Scores of the classifier: 1 for labels -1 and +1, else K, one-hot."""
 
     @property
     def classes(self) -> int:

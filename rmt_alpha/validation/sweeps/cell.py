@@ -37,27 +37,18 @@ Point = tuple[str | Number, ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """One problem of a grid and what is asked about it.
-
-    Attributes
-    ----------
-    problem : tuple of (name, value)
-        All fields of `TransferProblem`.
-    alpha : tuple
-        Numbers and "optimal", the theory's alpha*.
-    replicates : int
-        Draws of the data; 0: theory alone.
-    method : str
-        Of `simulate`.
-    seed : int
-        Of the whole sweep.
-    """
+    """One problem of a grid and what is asked about it."""
 
     problem: tuple[tuple[str, float | None], ...]
+    """All fields of `TransferProblem`."""
     alpha: tuple[float | str, ...]
+    """Numbers and "optimal", the theory's alpha*."""
     replicates: int
+    """Draws of the data; 0: theory alone."""
     method: str
+    """Of `simulate`."""
     seed: int
+    """Of the whole sweep."""
 
     @cached_property
     def parameters(self) -> str:
@@ -91,24 +82,16 @@ def _json_number(value: float | str | None) -> Any:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What a cell gave: either all numbers, or the error.
-
-    Attributes
-    ----------
-    parameters : str
-        Of the cell.
-    values : tuple
-        Of `CELL_COLUMNS`.
-    points : tuple of tuples
-        Of `POINT_COLUMNS`, per alpha.
-    error : str or None
-        What went wrong; there are no numbers then.
-    """
+    """What a cell gave: either all numbers, or the error."""
 
     parameters: str
+    """Of the cell."""
     values: tuple[Number, ...] = (None,) * len(CELL_COLUMNS)
+    """Of `CELL_COLUMNS`."""
     points: tuple[Point, ...] = ()
+    """Of `POINT_COLUMNS`, per alpha."""
     error: str | None = None
+    """What went wrong; there are no numbers then."""
 
     @property
     def content(self) -> dict[str, object]:

@@ -11,39 +11,26 @@ from rmt_alpha.validation.sweeps.grid import Grid
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The work that a sweep has before it; ``str(plan)`` says it in a few lines.
-
-    Parameters
-    ----------
-    cells : int
-        Cells of the grid.
-    replicates : int
-        Simulated draws per cell, 0 for theory alone.
-    recorded : int
-        Cells that the store has a result of.
-    failed : int
-        Cells that the store has an error of.
-    todo : int
-        Cells that will be computed.
-    workers : str
-        Where.
-    store : Path or None
-        The file of the results.
-    seconds : float or None
-        Estimated time, if it was asked for.
-    grid : Grid or None
-        The grid, to be shown.
-    """
+    """The work that a sweep has before it; ``str(plan)`` says it in a few lines."""
 
     cells: int
+    """Cells of the grid."""
     replicates: int
+    """Simulated draws per cell, 0 for theory alone."""
     recorded: int
+    """Cells that the store has a result of."""
     failed: int
+    """Cells that the store has an error of."""
     todo: int
+    """Cells that will be computed."""
     workers: str
+    """Where."""
     store: Path | None
+    """The file of the results."""
     seconds: float | None = None
+    """Estimated time, if it was asked for."""
     grid: Grid | None = field(default=None, repr=False)
+    """The grid, to be shown."""
 
     @property
     def headline(self) -> str:
