@@ -17,8 +17,7 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.sources import FixedSource, RidgeSource
 from rmt_alpha.problems.transfer import TransferProblem
-from rmt_alpha.simulation.mixtures.covariance import Covariance
-from rmt_alpha.simulation.mixtures.stage import Stage
+from rmt_alpha.simulation.mixtures.stage import Covariance, Stage
 
 Problem: TypeAlias = TransferProblem | FineTuning | RidgeRegressionTransfer
 
