@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 from rmt_alpha import TransferProblem
 from rmt_alpha.simulation import simulate
 from rmt_alpha.validation.sweeps import sweep
-from rmt_alpha.validation.sweeps.cost import estimated_seconds
 from rmt_alpha.validation.sweeps.grid import read_grid
+from rmt_alpha.validation.sweeps.plan import estimated_seconds
 
 ALPHAS = [0, 0.5, 1, 2]
 GRID = {"beta": {"linspace": [0, 1, 12]}, "gamma": {"logspace": [-2, 1, 12]}, "p": 400, "n": 40, "N": 2000}

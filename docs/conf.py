@@ -11,7 +11,7 @@ from rmt_alpha.experiments.figures.registry import catalogue
 from rmt_alpha.experiments.networks.results.drawing import draw_all
 from rmt_alpha.experiments.networks.results.runs import RunRecord
 from rmt_alpha.experiments.reproduce import reproduce
-from rmt_alpha.experiments.study.drawing import draw, read_summary
+from rmt_alpha.experiments.study.report import draw, read_summary
 
 HERE = Path(__file__).parent
 

@@ -13,10 +13,11 @@ import sys
 from collections.abc import Sequence
 
 from rmt_alpha._core.version import __version__
+from rmt_alpha.cli.common import Parser
 from rmt_alpha.errors import RecordError
 
 VERBS = ("optimal", "curve", "compare", "sweep", "fit", "study", "glue", "reproduce")
-"""Modules of this package, in the order of the help; each has ``add_parser(subparsers)`` and ``run``."""
+"""Modules of this package, in the order of the help: HELP, DESCRIPTION, `add_options` and `run` in each."""
 
 DESCRIPTION = """\
 How much should fine-tuning trust the model it starts from?
@@ -55,13 +56,17 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = argparse.ArgumentParser(
-        "rmt-alpha", description=DESCRIPTION, epilog=EPILOG, formatter_class=HelpFormatter
-    )
+    parser = Parser("rmt-alpha", description=DESCRIPTION, epilog=EPILOG, formatter_class=HelpFormatter)
     parser.add_argument("--version", action="version", version=f"rmt-alpha {__version__}")
     subparsers = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True)
     for verb in VERBS:
-        importlib.import_module(f"rmt_alpha.cli.{verb}").add_parser(subparsers)
+        module = importlib.import_module(f"rmt_alpha.cli.{verb}")
+        own = subparsers.add_parser(
+            verb, help=module.HELP, description=module.DESCRIPTION,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        module.add_options(own)
+        own.set_defaults(run=module.run)
     return parser
 
 

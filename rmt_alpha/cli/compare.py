@@ -6,10 +6,11 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
+from rmt_alpha.cli.common import Parser
 from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
 
+HELP = "theory against simulation, with z-scores and a verdict"
 DESCRIPTION = """\
 Train classifiers on random data and hold the theory against them: theory, simulation, standard error and
 z-score for every alpha, and a verdict that takes out the bias of order 1/n (by also simulating at twice the
@@ -21,36 +22,18 @@ example:
 Exit status 0 if they agree, 1 if not."""
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "compare",
-        help="theory against simulation, with z-scores and a verdict",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: Parser) -> None:
+    """Add the options of the verb."""
     add_problem_options(parser, file=True)
-    parser.add_argument(
-        "--alpha",
-        type=alphas,
-        default="0,1,2",
-        metavar="LOW:HIGH:COUNT",
-        help="values of alpha, or a list (0,1,2)",
-    )
-    parser.add_argument("--replicates", type=int, default=400, metavar="R", help="draws of the data (400)")
-    parser.add_argument("--doublings", type=int, default=1, metavar="K", help="sizes beyond the first (1)")
-    parser.add_argument(
-        "--method", default="auto", choices=("auto", "dense", "krylov"), help="how to simulate (auto)"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the simulation (0)")
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="J", help="processes; the numbers do not depend on it"
-    )
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
-    parser.add_argument(
-        "--plot", type=Path, metavar="FILE", help="also draw theory and simulation (png, pdf, svg)"
-    )
-    parser.set_defaults(run=run)
+    parser.value("--alpha", alphas, "LOW:HIGH:COUNT", "values of alpha, or a list (0,1,2)", default="0,1,2")
+    parser.value("--replicates", int, "R", "draws of the data (400)", default=400)
+    parser.value("--doublings", int, "K", "sizes beyond the first (1)", default=1)
+    methods = ("auto", "dense", "krylov")
+    parser.add_argument("--method", default="auto", choices=methods, help="how to simulate (auto)")
+    parser.value("--seed", int, "S", "seed of the simulation (0)", default=0)
+    parser.value("--jobs", int, "J", "processes; the numbers do not depend on it", default=1)
+    parser.json()
+    parser.value("--plot", Path, "FILE", "also draw theory and simulation (png, pdf, svg)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.tables import csv_text
+from rmt_alpha.cli.common import Parser, json_text
 from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import Curve
 
 COLUMNS = ("mean", "variance", "accuracy", "risk", "test_loss", "training_loss")
+HELP = "accuracy and risk as functions of alpha (CSV, JSON, picture)"
 DESCRIPTION = """\
 Mean and variance of the score, accuracy and risk for many alphas: CSV (or JSON) on standard output, or in a
 file.
@@ -24,33 +25,18 @@ example:
   rmt-alpha curve --beta 0.5 --p 400 --n 40 --N 2000 --alpha=-4:4:81 --out curve.csv --plot curve.png"""
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "curve",
-        help="accuracy and risk as functions of alpha (CSV, JSON, picture)",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: Parser) -> None:
+    """Add the options of the verb."""
     add_problem_options(parser, file=True)
-    parser.add_argument(
-        "--alpha",
-        type=alphas,
-        metavar="LOW:HIGH:COUNT",
-        help="values of alpha, or a list such as 0,1,2.5 (default: a range around alpha*); "
+    parser.value(
+        "--alpha", alphas, "LOW:HIGH:COUNT",
+        "values of alpha, or a list such as 0,1,2.5 (default: a range around alpha*); "
         "write --alpha=-4:4:81 if the first number is negative",
-    )
+    )  # fmt: skip
     parser.add_argument("--format", choices=("csv", "json"), default="csv", help="format of the numbers")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="write the numbers here, not to standard output"
-    )
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the curve (png, pdf, svg)")
-    parser.add_argument(
-        "--band",
-        action="store_true",
-        help="add the standard deviation of the accuracy over draws of the training data",
-    )
-    parser.set_defaults(run=run)
+    parser.value("--out", Path, "FILE", "write the numbers here, not to standard output")
+    parser.value("--plot", Path, "FILE", "also draw the curve (png, pdf, svg)")
+    parser.flag("--band", "add the standard deviation of the accuracy over draws of the training data")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,11 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
                 "--band is known for the isotropic model only; leave it out for a general mixture"
             )
         columns["accuracy_std"] = curve.accuracy_std(alpha)
-    text = (
-        csv_text(list(columns), zip(*columns.values(), strict=True))
-        if arguments.format == "csv"
-        else _json(columns)
-    )
+    if arguments.format == "csv":
+        text = csv_text(list(columns), zip(*columns.values(), strict=True))
+    else:
+        text = json_text(columns) + "\n"
     if arguments.out is None:
         sys.stdout.write(text)
     else:
@@ -106,11 +91,3 @@ def default_alphas(curve: Curve) -> np.ndarray[Any, Any]:
     margin = 0.35 * (high - low)
     grid = 10.0 ** np.floor(np.log10(high - low)) / 2  # round numbers at both ends
     return np.linspace(np.floor((low - margin) / grid) * grid, np.ceil((high + margin) / grid) * grid, 61)
-
-
-def _json(columns: dict[str, np.ndarray[Any, Any]]) -> str:
-    rows = {
-        name: [value if np.isfinite(value) else str(value) for value in map(float, values)]
-        for name, values in columns.items()
-    }
-    return json.dumps(rows, indent=1) + "\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import warnings
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rmt_alpha.cli.common import Parser, json_text
 from rmt_alpha.cli.sample_file import SampleFile, read_sample
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT
 from rmt_alpha.from_data.design import InterceptRule
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
 
 INTERCEPTS: dict[str, InterceptRule] = {"shrunk": "shrunk", "free": True, "none": False}
+HELP = "choose alpha and the ridge from target samples, and fine-tune"
 DESCRIPTION = """\
 Fine-tune a ridge classifier from a source model on few target samples: alpha and the ridge are chosen from
 the samples themselves. Needs the extra [sklearn].
@@ -37,38 +38,23 @@ examples:
   rmt-alpha fit target.csv --source source.csv --label sentiment --out tuned.npz"""
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "fit",
-        help="choose alpha and the ridge from target samples, and fine-tune",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: Parser) -> None:
+    """Add the options of the verb."""
     parser.add_argument("samples", type=Path, metavar="FILE", help="target samples (.npz or .csv)")
-    parser.add_argument(
-        "--source", type=Path, metavar="FILE", help="source weights, for samples in a .csv file"
-    )
-    parser.add_argument("--label", default="y", metavar="NAME", help="name of the column of labels (y)")
+    parser.value("--source", Path, "FILE", "source weights, for samples in a .csv file")
+    parser.value("--label", str, "NAME", "name of the column of labels (y)", default="y")
     parser.add_argument(
         "--criterion", choices=tuple(CRITERIA), default=DEFAULT, help=f"how to choose ({DEFAULT})"
     )
+    parser.value("--gamma", float, "G", "keep to this ridge, per sample (default: choose it)")
+    parser.value("--alpha", float, "A", "keep to this alpha (default: choose it)")
     parser.add_argument(
-        "--gamma", type=float, metavar="G", help="keep to this ridge, per sample (default: choose it)"
-    )
-    parser.add_argument("--alpha", type=float, metavar="A", help="keep to this alpha (default: choose it)")
-    parser.add_argument(
-        "--intercept",
-        choices=tuple(INTERCEPTS),
-        default="shrunk",
+        "--intercept", choices=tuple(INTERCEPTS), default="shrunk",
         help="how its change is trained: with a penalty (shrunk), without (free), or not at all (none)",
-    )
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the fine-tuned model here (.npz)")
-    parser.add_argument(
-        "--plot", type=Path, metavar="FILE", help="draw the leave-one-out path (png, pdf, svg)"
-    )
-    parser.set_defaults(run=run)
+    )  # fmt: skip
+    parser.json()
+    parser.value("--out", Path, "FILE", "write the fine-tuned model here (.npz)")
+    parser.value("--plot", Path, "FILE", "draw the leave-one-out path (png, pdf, svg)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -90,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         path, estimate = _path(model, sample, model.gamma_), _estimate(model, sample)
         numbers = report(model, sample, path, estimate)
     if arguments.json:
-        print(json.dumps({k: v if _finite(v) else str(v) for k, v in numbers.items()}, indent=1))
+        print(json_text(numbers))
     else:
         print("\n".join(_table(numbers)))
     if arguments.out is not None:
@@ -180,7 +166,3 @@ def _table(numbers: dict[str, Any]) -> list[str]:
     ]
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}}  {text.format(**numbers)}" for name, text in rows]
-
-
-def _finite(value: Any) -> bool:
-    return not isinstance(value, float) or math.isfinite(value)

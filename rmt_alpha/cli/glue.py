@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rmt_alpha.cli.common import Parser, as_typed, say
+
+HELP = "fine-tuning methods on real networks and GLUE tasks, resumable"
 DESCRIPTION = """\
 Fine-tune a pretrained encoder on GLUE with LoRA, alpha-LoRA and their relatives: the same
 training rows, steps and number of tuning trials for every method. The learning rate (four trials) and the
@@ -29,76 +32,51 @@ TASKS = ("mnli", "qnli", "mrpc", "rte", "sst2", "qqp")
 METHODS = (
     "head", "lora", "lora-fewer-rows", "alpha-lora", "alpha-lora-paper", "ia3+lora", "ia3", "dora", "full"
 )  # fmt: skip
+REPEATED = (
+    "task", "method", "size", "seeds", "steps", "batch_size", "max_length", "validation_rows", "evaluations",
+    "rank", "dropout", "alpha_every", "alpha_ratio", "alpha_holdout", "tuning_sizes", "precision", "device",
+    "alpha_map", "curves",
+)  # fmt: skip
+"""Options that the command of a record repeats, in this order."""
 DEFAULT_OUT = Path("glue.sqlite")
+_say = partial(say, "glue")
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "glue",
-        help="fine-tuning methods on real networks and GLUE tasks, resumable",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--model", metavar="NAME_OR_FOLDER", help="pretrained encoder: on the hub, or a folder"
-    )
+def add_options(parser: Parser) -> None:
+    """Add the options of the verb."""
+    parser.value("--model", str, "NAME_OR_FOLDER", "pretrained encoder: on the hub, or a folder")
     parser.add_argument("--task", nargs="+", choices=TASKS, metavar="TASK", help=", ".join(TASKS))
     parser.add_argument("--method", nargs="+", choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="S", help="default 1 2 3")
-    parser.add_argument(
-        "--size",
-        nargs="+",
-        type=_size,
-        default=["full"],
-        metavar="N",
-        help="training rows, or full: all but the validation rows (default)",
-    )
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="folder with GLUE's tsv files (default: see docs)"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=DEFAULT_OUT, metavar="FILE", help=f"record ({DEFAULT_OUT})"
-    )
-    for flag, kind, text in (
-        (
-            "--steps",
-            str,
-            "adapter steps, or steps by rows (100:60,400:100,1600:150,240: 60 up to 100 rows, ...)",
-        ),
-        ("--batch-size", int, "rows per step (16)"),
-        ("--max-length", int, "tokens per row (128)"),
-        ("--validation-rows", int, "rows cut from the training file for tuning and checkpoints (300)"),
-        ("--evaluations", int, "validations per run (3)"),
-        ("--rank", int, "rank of LoRA (8)"),
-        ("--dropout", float, "dropout of the encoder (0)"),
-        ("--alpha-every", int, "adapter steps per step on alpha (5)"),
-        ("--alpha-ratio", float, "learning rate of alpha over that of the adapter (10)"),
-        ("--alpha-holdout", float, "share of the training rows held out for alpha (0.2)"),
-    ):
-        parser.add_argument(flag, type=kind, metavar="N" if kind is int else "X", help=text)
-    parser.add_argument(
-        "--tuning-sizes", nargs="+", type=int, metavar="N", help="training rows of the tuning runs (400 1600)"
-    )
+    parser.value("--seeds", int, "S", "default 1 2 3", nargs="+", default=[1, 2, 3])
+    sizes = "training rows, or full: all but the validation rows (default)"
+    parser.value("--size", _size, "N", sizes, nargs="+", default=["full"])
+    parser.value("--data", Path, "DIR", "folder with GLUE's tsv files (default: see docs)")
+    parser.value("--out", Path, "FILE", f"record ({DEFAULT_OUT})", default=DEFAULT_OUT)
+    steps = "adapter steps, or steps by rows (100:60,400:100,1600:150,240: 60 up to 100 rows, ...)"
+    parser.value("--steps", str, "X", steps)
+    parser.value("--batch-size", int, "N", "rows per step (16)")
+    parser.value("--max-length", int, "N", "tokens per row (128)")
+    rows = "rows cut from the training file for tuning and checkpoints (300)"
+    parser.value("--validation-rows", int, "N", rows)
+    parser.value("--evaluations", int, "N", "validations per run (3)")
+    parser.value("--rank", int, "N", "rank of LoRA (8)")
+    parser.value("--dropout", float, "X", "dropout of the encoder (0)")
+    parser.value("--alpha-every", int, "N", "adapter steps per step on alpha (5)")
+    parser.value("--alpha-ratio", float, "X", "learning rate of alpha over that of the adapter (10)")
+    parser.value("--alpha-holdout", float, "X", "share of the training rows held out for alpha (0.2)")
+    parser.value("--tuning-sizes", int, "N", "training rows of the tuning runs (400 1600)", nargs="+")
     parser.add_argument("--precision", choices=("fp32", "bf16"), help="bf16: autocast (default fp32)")
-    parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
-    parser.add_argument("--report", action="store_true", help="print the report of the record, train nothing")
-    parser.add_argument(
+    parser.value("--device", str, "D", "cpu, cuda, ... (default: a GPU if there is one)")
+    parser.flag("--report", "print the report of the record, train nothing")
+    parser.flag(
         "--alpha-map",
-        action="store_true",
-        help="instead: train alpha-lora with the first seed, then record its accuracy with alpha replaced by "
+        "instead: train alpha-lora with the first seed, then record its accuracy with alpha replaced by "
         "a * alpha + b",
     )
-    parser.add_argument(
-        "--curves",
-        action="store_true",
-        help="instead: the first size again, with its tuned rates; record validation accuracy at 20 steps",
-    )
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="with --report: write its table as CSV")
-    parser.add_argument(
-        "--figures", type=Path, metavar="DIR", help="with --report: draw its figures into DIR"
-    )
-    parser.set_defaults(run=run)
+    curves = "the first size again, with its tuned rates; record validation accuracy at 20 steps"
+    parser.flag("--curves", f"instead: {curves}")
+    parser.value("--csv", Path, "FILE", "with --report: write its table as CSV")
+    parser.value("--figures", Path, "DIR", "with --report: draw its figures into DIR")
 
 
 def _size(text: str) -> int | str:
@@ -110,8 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rmt_alpha.experiments.networks.results.runs import RunRecord
 
     if arguments.report:
-        from rmt_alpha.experiments.networks.results.paired import summarise
-        from rmt_alpha.experiments.networks.results.report import as_csv, report
+        from rmt_alpha.experiments.networks.results.report import as_csv, report, summarise
 
         if not arguments.out.exists():
             raise FileNotFoundError(f"there is no record {arguments.out}: name one with --out")
@@ -137,13 +114,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     import rmt_alpha.lora  # noqa: F401 - says what to install, if it has to
-    from rmt_alpha.experiments.networks.accuracy_curves import accuracy_curves
-    from rmt_alpha.experiments.networks.alpha_map import alpha_map
     from rmt_alpha.experiments.networks.experiment import run_experiment
+    from rmt_alpha.experiments.networks.extras import accuracy_curves, alpha_map
+    from rmt_alpha.experiments.networks.loading import load_glue
     from rmt_alpha.experiments.networks.results.report import report
     from rmt_alpha.experiments.networks.results.runs import RunRecord
     from rmt_alpha.experiments.networks.settings import Settings
-    from rmt_alpha.experiments.networks.tasks.loading import load_glue
     from rmt_alpha.experiments.networks.training.trainer import TaskTrainer
 
     record = RunRecord(arguments.out)
@@ -213,21 +189,5 @@ def command(arguments: argparse.Namespace, *, short: bool = False) -> str:
     words = ["rmt-alpha", "glue", "--model", short_name(arguments.model) if short else str(arguments.model)]
     if arguments.data is not None and not short:
         words += ["--data", str(arguments.data)]
-    words += ["--task", *arguments.task, "--method", *arguments.method]
-    words += ["--size", *map(str, arguments.size), "--seeds", *map(str, arguments.seeds)]
-    for name in ("steps", "batch_size", "max_length", "validation_rows", "evaluations", "rank", "dropout"):
-        words += _flag(arguments, name)
-    for name in ("alpha_every", "alpha_ratio", "alpha_holdout", "tuning_sizes", "precision", "device"):
-        words += _flag(arguments, name)
-    words += [f"--{name.replace('_', '-')}" for name in ("alpha_map", "curves") if getattr(arguments, name)]
+    words += as_typed(arguments, *REPEATED)
     return shlex.join([*words, "--out", arguments.out.name if short else str(arguments.out)])
-
-
-def _flag(arguments: argparse.Namespace, name: str) -> list[str]:
-    value = getattr(arguments, name)
-    values = value if isinstance(value, list) else [value]
-    return [] if value is None else [f"--{name.replace('_', '-')}", *map(str, values)]
-
-
-def _say(text: object) -> None:
-    print(f"rmt-alpha glue: {text}", file=sys.stderr)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 from typing import Any
 
 import mpmath
 import numpy as np
 
 from rmt_alpha._core.checks import check_dps
+from rmt_alpha.cli.common import Parser, json_text
 from rmt_alpha.cli.problem import FIELDS, add_problem_options, problem_from
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import CRITERIA, Curve
 
+HELP = "the best alpha, and what it is worth"
 DESCRIPTION = """\
 The factor alpha* by which to multiply the frozen source weights, what accuracy it gives, and how precise it
 need be.
@@ -23,25 +23,16 @@ example:
   rmt-alpha optimal --beta 0.8 --p 400 --n 40 --N 2000 --gamma 0.1"""
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "optimal",
-        help="the best alpha, and what it is worth",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: Parser) -> None:
+    """Add the options of the verb."""
     add_problem_options(parser, file=True)
     parser.add_argument(
-        "--criterion",
-        choices=CRITERIA,
-        default="accuracy",
+        "--criterion", choices=CRITERIA, default="accuracy",
         help="what alpha optimises: accuracy (to classify, default), risk (squared, when the score itself is "
         "used) or the loss of the training, if not squared",
-    )
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
-    parser.add_argument("--dps", type=int, metavar="DIGITS", help="evaluate with this many decimal digits")
-    parser.set_defaults(run=run)
+    )  # fmt: skip
+    parser.json()
+    parser.value("--dps", int, "DIGITS", "evaluate with this many decimal digits")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -64,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             "problem": {name: getattr(problem, name) for name in FIELDS},
         }
     if arguments.json:
-        print(json.dumps(_plain(values, dps), indent=2))
+        print(json_text(values, dps, indent=2))
     else:
         print(_sentence(values, dps))
     return 0
@@ -130,16 +121,3 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
     if "equivalent_samples" in values:
         lines.append(f"worth {values['equivalent_samples']:.4g} more target samples")
     return "\n".join(lines)
-
-
-def _plain(value: Any, dps: int | None) -> Any:
-    """JSON has no infinity and no mpf: both become strings."""
-    if isinstance(value, dict):
-        return {key: _plain(entry, dps) for key, entry in value.items()}
-    if isinstance(value, list | np.ndarray):
-        return [_plain(entry, dps) for entry in value]
-    if isinstance(value, mpmath.mpf):
-        return mpmath.nstr(value, dps)
-    if isinstance(value, float) and math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    return value

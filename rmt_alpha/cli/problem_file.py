@@ -33,14 +33,6 @@ def load_problem(path: FilePath) -> TransferProblem | FineTuning:
     Wherever an array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside
     the TOML file.
 
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    TransferProblem or FineTuning
-
     Raises
     ------
     ValueError

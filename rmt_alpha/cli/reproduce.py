@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-DEFAULT_FOLDER = Path("reproduced")
+from rmt_alpha.cli.common import Parser
+
+HELP = "make the paper's figures and tables"
 DESCRIPTION = """\
 Write the figures and tables of the linear part of alpha-LoRA (arXiv 2510.21345), as PNG and PDF, and their
 numbers as CSV, with the error of the reference implementation corrected and shown.
@@ -21,28 +22,17 @@ examples:
   rmt-alpha reproduce table1 --data FOLDER    Table 1 from files in FOLDER/amazon_review_400/"""
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "reproduce",
-        help="make the paper's figures and tables",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: Parser) -> None:
+    """Add the options of the verb."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="which ones (default: all; see --list)")
-    parser.add_argument(
-        "--out", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help="folder to write into (./reproduced)"
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="folder with data files (default: the environment variable RMT_ALPHA_DATA, then a cache that is "
+    parser.value("--out", Path, "DIR", "folder to write into (./reproduced)", default=Path("reproduced"))
+    parser.value(
+        "--data", Path, "DIR",
+        "folder with data files (default: the environment variable RMT_ALPHA_DATA, then a cache that is "
         "filled by downloading)",
-    )
-    parser.add_argument("--quick", action="store_true", help="smaller simulations: larger error bars")
-    parser.add_argument("--list", action="store_true", help="list the names and stop")
-    parser.set_defaults(run=run)
+    )  # fmt: skip
+    parser.flag("--quick", "smaller simulations: larger error bars")
+    parser.flag("--list", "list the names and stop")
 
 
 def run(arguments: argparse.Namespace) -> int:

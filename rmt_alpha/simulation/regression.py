@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.simulation.arguments import check_alpha
-from rmt_alpha.simulation.mixtures.fit import ridge
 from rmt_alpha.simulation.scores import Draws
-from rmt_alpha.simulation.setting import RegressionSetting
-
-
-def draw(setting: RegressionSetting, replicates: int, seed: np.random.SeedSequence) -> FloatArray:
-    """`RegressionDraws.error_gram` of ``replicates`` independent draws."""
-    rng = np.random.default_rng(seed)
-    return np.stack([_replicate(setting, rng) for _ in range(replicates)])
-
-
-def _replicate(setting: RegressionSetting, rng: np.random.Generator) -> FloatArray:
-    x = setting.covariance.samples(setting.n, rng)
-    noise = rng.standard_normal((setting.n, len(setting.noise))) * setting.noise
-    fit = ridge(x, x.T @ setting.target + noise, setting.gamma, setting.source, intercept=False)
-    gram = setting.covariance.gram(np.hstack([fit.base - setting.target, fit.slopes]))
-    outputs = len(setting.noise)
-    return np.asarray(np.einsum("iojo->ij", gram.reshape(2, outputs, 2, outputs)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,7 +63,3 @@ class RegressionDraws(Draws):
         check_choice("criterion", criterion, ("risk",))
         cross, square = self.error_gram[:, 0, 1], self.error_gram[:, 1, 1]
         return np.divide(-cross, square, out=np.zeros_like(cross), where=square > 0)
-
-    def at(self, alpha: ArrayLike) -> RegressionDraws:
-        """The same fits at other alphas; nothing is drawn again."""
-        return replace(self, alpha=check_alpha(alpha))

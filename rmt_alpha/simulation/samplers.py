@@ -1,10 +1,8 @@
-"""One sampler for each kind of problem: how to draw, how much at a time, what comes of it."""
+"""The sampler of each kind of problem: how to draw, how much at a time, what comes of it."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,15 +12,16 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.losses import Loss
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.transfer import TransferProblem
-from rmt_alpha.simulation import regression
-from rmt_alpha.simulation.arguments import check_alpha, check_vector_alpha
-from rmt_alpha.simulation.convex import draws as convex
-from rmt_alpha.simulation.convex.formulas import formula
+from rmt_alpha.simulation.arguments import check_vector_alpha
+from rmt_alpha.simulation.convex.draws import LossDraws
+from rmt_alpha.simulation.convex.fit import Trainer
+from rmt_alpha.simulation.convex.formulas import Formula, formula
 from rmt_alpha.simulation.isotropic import dense, krylov
 from rmt_alpha.simulation.isotropic.draws import TransferDraws
-from rmt_alpha.simulation.mixtures import dense as mixtures
 from rmt_alpha.simulation.mixtures.draws import MixtureDraws
-from rmt_alpha.simulation.scores import Draws
+from rmt_alpha.simulation.mixtures.fit import ridge
+from rmt_alpha.simulation.regression import RegressionDraws
+from rmt_alpha.simulation.scores import SIGNS, Batch, Draws, Sampler, batch_of
 from rmt_alpha.simulation.setting import (
     MixtureSetting,
     Problem,
@@ -32,54 +31,6 @@ from rmt_alpha.simulation.setting import (
     regression_setting,
     transfer_setting,
 )
-
-
-class Batch(NamedTuple):
-    """Some replicates, and how far the chains of their Krylov spaces went."""
-
-    arrays: tuple[FloatArray, ...]
-    """What `Sampler.collect` makes draws of; replicates on the first axis."""
-    truncation_error: float = 0.0
-    chain_length: int = 0
-
-
-class Sampler(ABC):
-    """What `simulate` asks of a problem and a method."""
-
-    method: str = "dense"
-    remedy: str = "take smaller p and n, fewer jobs, or raise memory_limit"
-
-    @abstractmethod
-    def batch_size(self) -> int:
-        """Replicates drawn together; by the problem alone, so that results do not depend on n_jobs."""
-
-    @abstractmethod
-    def memory(self) -> int:
-        """Bytes of the matrices of one batch."""
-
-    @abstractmethod
-    def sizes(self) -> str:
-        """What is so large."""
-
-    def check_memory(self, jobs: int, limit: float) -> None:
-        """ValueError if ``jobs`` batches at a time take more than ``limit`` bytes."""
-        if (need := jobs * self.memory()) > limit:
-            raise ValueError(
-                f"method='dense' would hold {_gib(need)} of matrices ({self.sizes()}, {jobs} at a time), "
-                f"above memory_limit={_gib(limit)}; {self.remedy}"
-            )
-
-    def check_alpha(self, alpha: ArrayLike) -> FloatArray:
-        """``alpha`` as a float64 array of a shape that fits the problem."""
-        return check_alpha(alpha)
-
-    @abstractmethod
-    def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
-        """Train classifiers; where they are affine in alpha it is not needed."""
-
-    @abstractmethod
-    def collect(self, alpha: FloatArray, *arrays: FloatArray) -> Draws:
-        """All draws, from the arrays of all batches joined."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +69,14 @@ class _Mixture(Sampler):
     counts: str
 
     def batch_size(self) -> int:
-        return mixtures.batch_size(self.setting)
+        return batch_of(max(stage.p * stage.n for stage in self.setting.drawn))
 
     def memory(self) -> int:
-        return mixtures.memory(self.setting)
+        # Of one replicate at its peak: data, normals, the smaller Gram matrix, its factor.
+        drawn = self.setting.drawn
+        matrices = max(2 * stage.p * stage.n + 2 * min(stage.p, stage.n) ** 2 for stage in drawn)
+        full = {id(c): c.p**2 for stage in drawn for c in stage.covariances if c.full}
+        return 8 * (matrices + 2 * sum(full.values()))
 
     def sizes(self) -> str:
         return "data of " + ", ".join(f"{stage.p} x {stage.n}" for stage in self.setting.drawn)
@@ -130,7 +85,17 @@ class _Mixture(Sampler):
         return check_vector_alpha(alpha, self.setting.components)
 
     def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
-        return Batch(mixtures.draw(self.setting, replicates, seed, self.counts))
+        rng = np.random.default_rng(seed)
+        means, grams = zip(*(self._replicate(rng) for _ in range(replicates)), strict=True)
+        return Batch((np.stack(means), np.stack(grams)))
+
+    def _replicate(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        target = self.setting.target
+        w, offset = target.train(self.setting.source_weights(self.counts, rng), self.counts, rng)
+        mean = target.means @ w + offset
+        gram = np.stack([covariance.gram(w) for covariance in target.covariances])
+        parts = (w.shape[1] // target.outputs, target.outputs)
+        return mean.reshape(target.classes, *parts), gram.reshape(target.classes, *parts, *parts)
 
     def collect(self, alpha: FloatArray, *arrays: FloatArray) -> Draws:
         target = self.setting.target
@@ -147,13 +112,29 @@ class _Loss(_Mixture):
         return min(8, super().batch_size())
 
     def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
-        rows = alpha.reshape(-1, self.setting.components or 1)
-        return Batch(convex.draw(self.setting, formula(self.loss), rows, replicates, seed, self.counts))
+        alphas, phi = alpha.reshape(-1, self.setting.components or 1), formula(self.loss)
+        rng = np.random.default_rng(seed)
+        drawn = (self._trained(alphas, phi, rng) for _ in range(replicates))
+        scores, training = zip(*drawn, strict=True)
+        return Batch((np.stack(scores), np.stack(training)))
 
-    def collect(self, alpha: FloatArray, *arrays: FloatArray) -> convex.LossDraws:
+    def _trained(
+        self, alphas: FloatArray, phi: Formula | None, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        target, sources = self.setting.target, self.setting.source_weights(self.counts, rng)
+        x, labels = target.draw(self.counts, rng)
+        trainer = Trainer(x, SIGNS[labels], target.gamma, target.intercept, phi)
+        scores, training = np.empty((len(alphas), 2, 2)), np.empty((len(alphas), 2))
+        for i, alpha in enumerate(alphas):
+            w, b, training[i] = trainer.fit(sources @ alpha)
+            scores[i, :, 0] = target.means @ w + b
+            scores[i, :, 1] = [covariance.gram(w[:, None])[0, 0] for covariance in target.covariances]
+        return scores, training
+
+    def collect(self, alpha: FloatArray, *arrays: FloatArray) -> LossDraws:
         shape = alpha.shape if self.setting.components is None else alpha.shape[:-1]
         scores, training = (each.reshape(len(each), *shape, *each.shape[2:]) for each in arrays)
-        return convex.LossDraws(alpha, self.setting.target.priors, scores, training)
+        return LossDraws(alpha, self.setting.target.priors, scores, training)
 
 
 @dataclass(frozen=True)
@@ -161,7 +142,7 @@ class _Regression(Sampler):
     setting: RegressionSetting
 
     def batch_size(self) -> int:
-        return mixtures.batch_of(len(self.setting.target) * self.setting.n)
+        return batch_of(len(self.setting.target) * self.setting.n)
 
     def memory(self) -> int:
         p, n = len(self.setting.target), self.setting.n
@@ -172,10 +153,19 @@ class _Regression(Sampler):
         return f"data of {len(self.setting.target)} x {self.setting.n}"
 
     def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
-        return Batch((regression.draw(self.setting, replicates, seed),))
+        rng = np.random.default_rng(seed)
+        return Batch((np.stack([self._replicate(rng) for _ in range(replicates)]),))
 
-    def collect(self, alpha: FloatArray, *arrays: FloatArray) -> regression.RegressionDraws:
-        return regression.RegressionDraws(alpha, float(np.sum(self.setting.noise**2)), *arrays)
+    def _replicate(self, rng: np.random.Generator) -> FloatArray:
+        setting, outputs = self.setting, len(self.setting.noise)
+        x = setting.covariance.samples(setting.n, rng)
+        noise = rng.standard_normal((setting.n, outputs)) * setting.noise
+        fit = ridge(x, x.T @ setting.target + noise, setting.gamma, setting.source, intercept=False)
+        gram = setting.covariance.gram(np.hstack([fit.base - setting.target, fit.slopes]))
+        return np.asarray(np.einsum("iojo->ij", gram.reshape(2, outputs, 2, outputs)))
+
+    def collect(self, alpha: FloatArray, *arrays: FloatArray) -> RegressionDraws:
+        return RegressionDraws(alpha, float(np.sum(self.setting.noise**2)), *arrays)
 
 
 def choose_sampler(problem: Problem, method: str, truncate: float | None, counts: str) -> Sampler:
@@ -199,7 +189,3 @@ def choose_sampler(problem: Problem, method: str, truncate: float | None, counts
         return _Mixture(setting, counts)
     formula(problem.loss)  # refuses what cannot be trained before anything is drawn
     return _Loss(setting, counts, problem.loss)
-
-
-def _gib(size: float) -> str:
-    return f"{size / 2**30:.3g} GiB"

@@ -1,9 +1,10 @@
-"""`Draws`: what can be asked of the trained classifiers of a simulation, whatever the problem."""
+"""`Draws` and `Sampler`: the trained classifiers of a problem, and how they are drawn, whatever its kind."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from dataclasses import replace
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,11 @@ from numpy.typing import ArrayLike
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.errors import MissingQuantity, NotAvailable
+from rmt_alpha.simulation.arguments import check_alpha
 
+BATCH_ENTRIES = 1 << 18
+"""Matrix entries of one batch."""
+BATCH_LIMIT = 128
 CRITERIA = ("accuracy", "risk")
 SIGNS = np.array([-1.0, 1.0])
 """Labels of two classes."""
@@ -44,9 +49,9 @@ class Draws(Value, ABC):
     def replicates(self) -> int:
         """Number of independent draws of the data."""
 
-    @abstractmethod
-    def at(self, alpha: ArrayLike) -> Draws:
+    def at(self, alpha: ArrayLike) -> Self:
         """The same classifiers at other alphas; nothing is drawn again."""
+        return replace(self, alpha=check_alpha(alpha))  # type: ignore[call-arg]  # a field of every kind
 
     def optimal_alpha(self, criterion: str = "accuracy") -> FloatArray:
         """The best alpha of every replicate, by ``criterion``: "accuracy" or "risk"."""
@@ -110,3 +115,60 @@ class Draws(Value, ABC):
         return MissingQuantity(
             f"the draws of {self.kind} have no {name!r}; they have {', '.join(self.quantities)}"
         )
+
+
+class Batch(NamedTuple):
+    """Some replicates, and how far the chains of their Krylov spaces went."""
+
+    arrays: tuple[FloatArray, ...]
+    """What `Sampler.collect` makes draws of; replicates on the first axis."""
+    truncation_error: float = 0.0
+    chain_length: int = 0
+
+
+class Sampler(ABC):
+    """What `simulate` asks of a problem and a method."""
+
+    method: str = "dense"
+    remedy: str = "take smaller p and n, fewer jobs, or raise memory_limit"
+
+    @abstractmethod
+    def batch_size(self) -> int:
+        """Replicates drawn together; by the problem alone, so that results do not depend on n_jobs."""
+
+    @abstractmethod
+    def memory(self) -> int:
+        """Bytes of the matrices of one batch."""
+
+    @abstractmethod
+    def sizes(self) -> str:
+        """What is so large."""
+
+    def check_memory(self, jobs: int, limit: float) -> None:
+        """ValueError if ``jobs`` batches at a time take more than ``limit`` bytes."""
+        if (need := jobs * self.memory()) > limit:
+            raise ValueError(
+                f"method='dense' would hold {_gib(need)} of matrices ({self.sizes()}, {jobs} at a time), "
+                f"above memory_limit={_gib(limit)}; {self.remedy}"
+            )
+
+    def check_alpha(self, alpha: ArrayLike) -> FloatArray:
+        """``alpha`` as a float64 array of a shape that fits the problem."""
+        return check_alpha(alpha)
+
+    @abstractmethod
+    def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
+        """Train classifiers; where they are affine in alpha it is not needed."""
+
+    @abstractmethod
+    def collect(self, alpha: FloatArray, *arrays: FloatArray) -> Draws:
+        """All draws, from the arrays of all batches joined."""
+
+
+def batch_of(entries: int) -> int:
+    """Replicates of one batch for data matrices of so many entries: small ones many at a time."""
+    return max(1, min(BATCH_LIMIT, BATCH_ENTRIES // entries))
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.3g} GiB"

@@ -17,39 +17,29 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.sources import FixedSource, RidgeSource
 from rmt_alpha.problems.transfer import TransferProblem
-from rmt_alpha.simulation.mixtures.covariance import Covariance
-from rmt_alpha.simulation.mixtures.stage import Stage
+from rmt_alpha.simulation.mixtures.stage import Covariance, Stage
 
 Problem: TypeAlias = TransferProblem | FineTuning | RidgeRegressionTransfer
 
 
 @dataclass(frozen=True, slots=True)
 class TransferSetting:
-    """One `TransferProblem` in plain numbers.
-
-    Parameters
-    ----------
-    p, n : int
-        Dimension and target samples.
-    source_samples : int or None
-        Source samples to be drawn; None if the source vector is not trained on finite data.
-    source_length : float
-        Length of the source vector that is not trained (its direction is the source mean's); else unused.
-    mu, along, across : float
-        Length of the source mean; components of the target mean along it and across it.
-    gamma, gamma_source : float
-        Ridges, per sample.
-    """
+    """One `TransferProblem` in plain numbers."""
 
     p: int
     n: int
+    """Dimension and target samples."""
     source_samples: int | None
+    """Source samples to be drawn; None if the source vector is not trained on finite data."""
     source_length: float
+    """Length of the source vector that is not trained (its direction is the source mean's); else unused."""
     mu: float
     along: float
     across: float
+    """Length of the source mean; components of the target mean along it and across it."""
     gamma: float
     gamma_source: float
+    """Ridges, per sample."""
 
     @property
     def target_norm(self) -> float:

@@ -10,7 +10,8 @@ from sklearn.linear_model import Ridge
 
 import rmt_alpha as ra
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
-from rmt_alpha.simulation import regression
+from rmt_alpha.simulation import RegressionDraws
+from rmt_alpha.simulation.samplers import choose_sampler
 from rmt_alpha.simulation.setting import regression_setting
 
 P, N = 60, 40
@@ -31,7 +32,8 @@ def test_risk_of_each_fit_is_what_a_test_set_measures():
     problem = make("full", 12, 15)
     seed = np.random.SeedSequence(3)
     setting = regression_setting(problem)
-    draws = regression.RegressionDraws(np.array(ALPHAS), 0.35, regression.draw(setting, 1, seed))
+    sampler = choose_sampler(problem, "dense", None, "fixed")
+    draws = RegressionDraws(np.array(ALPHAS), 0.35, *sampler.draw(np.array(ALPHAS), 1, seed).arrays)
     # The same data, in the order in which they are drawn; scikit-learn fits what the prior leaves over.
     rng = np.random.default_rng(seed)
     x = setting.covariance.samples(15, rng).T

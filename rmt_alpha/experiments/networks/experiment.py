@@ -7,6 +7,7 @@ and task serves all sizes.  The development rows are never looked at while tunin
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
@@ -18,9 +19,8 @@ from torch import nn
 from rmt_alpha.errors import RecordError
 from rmt_alpha.experiments.networks.results.runs import TUNING_SEED, RunKey, RunRecord
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.training.loop import Outcome
 from rmt_alpha.experiments.networks.training.methods import method
-from rmt_alpha.experiments.networks.training.trainer import Job, TaskTrainer
+from rmt_alpha.experiments.networks.training.trainer import Job, Outcome, TaskTrainer
 
 Announce = Callable[[str], None]
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -36,13 +36,6 @@ def plan(
 ) -> list[Job]:
     """The runs, in order: tuning first, then by size, seed and method.
 
-    Parameters
-    ----------
-    sizes : sequence of int
-        Training rows.
-    tuning_sizes : sequence of int
-        Training rows of the tuning runs.
-
     Examples
     --------
     >>> jobs = plan("rte", [100], ["lora"], [1, 2], [400, 1600])
@@ -50,33 +43,19 @@ def plan(
     [(1600, 0, 0.01), (100, 1, None), (100, 2, None)]
     """
     chosen = [method(name) for name in dict.fromkeys(methods)]
-    tuning = [
+    jobs = [
         Job(task, size, one, TUNING_SEED, rate)
-        for size in dict.fromkeys(tuning_sizes)
-        for one in chosen
+        for size, one in itertools.product(dict.fromkeys(tuning_sizes), chosen)
         for rate in one.rates
     ]
-    runs = [
-        Job(task, size, one, seed, None)
-        for size in dict.fromkeys(sizes)
-        for seed in dict.fromkeys(seeds)
-        for one in chosen
-    ]
-    return tuning + runs
+    tested = itertools.product(dict.fromkeys(sizes), dict.fromkeys(seeds), chosen)
+    return jobs + [Job(task, size, one, seed, None) for size, seed, one in tested]
 
 
 def chosen_rate(record: RunRecord, settings: str, job: Job) -> float:
-    """The learning rate with the highest mean validation accuracy in the tuning runs of this task and method.
+    """The learning rate that `RunRecord.tuned_rate` chooses for this task and method.
 
-    Parameters
-    ----------
-    settings : str
-        `Settings.id`.
-
-    Raises
-    ------
-    RecordError
-        If the tuning runs are not in the record.
+    RecordError if the tuning runs, under the settings of this id, are not in the record.
     """
     rate = record.tuned_rate(settings, job.task, job.method.name)
     if rate is None:
@@ -97,32 +76,16 @@ def run_experiment(
     announce: Announce = lambda _: None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[RunKey]:
-    """Do every run that the record lacks, and record each at once.
+    """Do every run that the record lacks, record each at once, and return the keys of all tested runs.
 
-    Parameters
-    ----------
-    record : RunRecord
-        Where runs are looked up and added.
-    sizes : sequence of int
-        Training rows, 2 or more; one above what the training file has is refused.
-    methods : sequence of str
-        Names from `rmt_alpha.experiments.networks.training.methods.METHOD_NAMES`.
-    seeds : sequence of int
-        1 or more; 0 is the seed of the tuning runs.
-    announce : callable
-        Called with lines for the reader: the number of runs, each result with the time left.
-    progress : callable, optional
-        Called with a title, the step and the number of steps.
-
-    Returns
-    -------
-    list of RunKey
-        Keys of the tested runs, found and new.
+    ``announce`` is called with lines for the reader: the number of runs, each result with the time left;
+    ``progress`` with a title, the step and the number of steps.
 
     Raises
     ------
     ValueError
-        If a size or a seed is out of range.
+        If a size is below 2 or above what the training file has, or a seed below 1: 0 is that of the tuning
+        runs.
     """
     _check(sizes, seeds, trainer.largest)
     settings, task = trainer.settings, trainer.data.task.name

@@ -18,57 +18,38 @@ STEPS = "100:60,400:100,1600:150,240"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What every run of a comparison shares.
-
-    Attributes
-    ----------
-    model : str
-        The pretrained encoder's name: the hub's, or the last folders of a path.
-    steps : str
-        Adapter steps of a run: a number, or numbers by training rows such as `STEPS`.
-    batch_size : int
-    max_length : int
-        Tokens a row is cut to.
-    validation_rows : int
-        Rows cut from the training file, the same for every size, method and seed: they choose the learning
-        rate and the checkpoint.
-    evaluations : int
-        How often a run is evaluated on them, evenly spaced, the last time after the last step.
-    warmup : float
-        Share of the steps in which the learning rates rise; from then on they fall linearly to 0.
-    rank : int
-        Rank of LoRA and of everything with a LoRA part; the scale s of (s/r) B A is r.
-    dropout : float
-        Dropout of the encoder while training, for every method.
-    alpha_every : int
-        T: one step on alpha after T adapter steps.
-    alpha_ratio : float
-        Learning rate of alpha over that of the adapter.
-    alpha_holdout : float
-        Share of the training rows that alpha-LoRA takes from the adapter and gives to alpha.
-    tuning_sizes : tuple of int
-        Training rows of the tuning runs; those above what there is are lowered to it.
-    precision : {"fp32", "bf16"}
-        bf16: autocast, with the frozen layers stored in bfloat16; what is trained stays in float32.
-    data : str
-        Where the rows are from.
-    """
+    """What every run of a comparison shares."""
 
     model: str
+    """The pretrained encoder's name: the hub's, or the last folders of a path."""
     steps: str = STEPS
+    """Adapter steps of a run: a number, or numbers by training rows such as `STEPS`."""
     batch_size: int = 16
     max_length: int = 128
+    """Tokens a row is cut to."""
     validation_rows: int = 300
+    """Rows cut from the training file, the same for every size, method and seed: they choose the learning
+    rate and the checkpoint."""
     evaluations: int = 3
+    """How often a run is evaluated on them, evenly spaced, the last time after the last step."""
     warmup: float = 0.1
+    """Share of the steps in which the learning rates rise; from then on they fall linearly to 0."""
     rank: int = 8
+    """Rank of LoRA and of everything with a LoRA part; the scale s of (s/r) B A is r."""
     dropout: float = 0.0
+    """Dropout of the encoder while training, for every method."""
     alpha_every: int = 5
+    """T: one step on alpha after T adapter steps."""
     alpha_ratio: float = 10.0
+    """Learning rate of alpha over that of the adapter."""
     alpha_holdout: float = 0.2
+    """Share of the training rows that alpha-LoRA takes from the adapter and gives to alpha."""
     tuning_sizes: tuple[int, ...] = (400, 1600)
+    """Training rows of the tuning runs; those above what there is are lowered to it."""
     precision: str = "fp32"
+    """bf16: autocast, with the frozen layers stored in bfloat16; what is trained stays in float32."""
     data: str = ""
+    """Where the rows are from."""
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "max_length", "validation_rows", "evaluations", "rank", "alpha_every"):

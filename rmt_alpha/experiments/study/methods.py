@@ -8,7 +8,7 @@ compares them).  All classifiers go without an intercept, see `rmt_alpha.experim
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha.experiments.study.protocols import Split
-from rmt_alpha.experiments.study.ridge_cv import ridge_cv_weights
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
 from rmt_alpha.from_data.design import Design, judged_on
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
@@ -58,12 +57,7 @@ class _Remembering(RidgePath):
 def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
     """Test accuracy, as a fraction, of the source, the fixed choices and every criterion, on one split.
 
-    Parameters
-    ----------
-    source : ndarray of shape (p,)
-        Weights of the source classifier.
-    alpha : float
-        The oracle's.
+    ``source`` holds the weights of the source classifier, (p,), and ``alpha`` is the oracle's.
     """
     return _scored(split, _choices(split, source, alpha))
 
@@ -71,10 +65,7 @@ def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
 def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]) -> dict[str, float]:
     """The same of scikit-learn's baselines, and of the default with an intercept of either kind.
 
-    Parameters
-    ----------
-    pooled : (features, labels)
-        Of the source.
+    ``pooled`` are the features and labels of the source.
     """
     return _scored(split, _baselines(split, source, pooled))
 
@@ -84,12 +75,11 @@ def logistic_accuracies(split: Split, source: Array) -> dict[str, float]:
     from rmt_alpha.estimators.logistic import AlphaLogisticRegressionCV
 
     model = AlphaLogisticRegressionCV(coef_source=source, fit_intercept=False)
-    return _scored(
-        split, iter([(LOGISTIC[0], model.fit(split.train, split.labels).decision_function(split.test))])
-    )
+    scores = model.fit(split.train, split.labels).decision_function(split.test)
+    return _scored(split, [(LOGISTIC[0], scores)])
 
 
-def _scored(split: Split, scores: Iterator[tuple[str, Array]]) -> dict[str, float]:
+def _scored(split: Split, scores: Iterable[tuple[str, Array]]) -> dict[str, float]:
     right = split.test_labels > 0
     return {name: float(np.mean((values > 0) == right)) for name, values in scores}
 
@@ -178,3 +168,29 @@ def _baselines(split: Split, source: Array, pooled: tuple[Array, Array]) -> Iter
         yield f"{name}_target", train(split.train, split.labels, split.test)
         yield f"{name}_feature", train(extended, split.labels, test_extended)
         yield f"{name}_pooled", train(*both, split.test)
+
+
+def ridge_cv_weights(features: Array, labels: Array, penalties: Array) -> Array:
+    r"""The weights of scikit-learn's `RidgeClassifierCV`, no intercept, for many more rows than features.
+
+    .. math:: w = (X^\top X + \lambda I)^{-1} X^\top y, \qquad
+        y_i - f_{-i}(x_i) = \frac{y_i - w^\top x_i}{1 - x_i^\top (X^\top X + \lambda I)^{-1} x_i}
+
+    at the penalty lambda (positive, not per sample) of least leave-one-out squared error.  scikit-learn
+    decomposes the samples, which for thousands of pooled rows takes most of the time of a study; here it is
+    the p x p products of the features.
+
+    Examples
+    --------
+    >>> X = np.array([[1.0], [2.0], [-1.0]])
+    >>> print(ridge_cv_weights(X, np.array([1.0, 1.0, -1.0]), np.array([1.0, 10.0])))
+    [0.57142857]
+    """
+    values, vectors = np.linalg.eigh(features.T @ features)
+    rotated = features @ vectors
+    target = rotated.T @ labels
+    shrunk = 1.0 / (np.maximum(values, 0.0)[:, None] + penalties)
+    fitted = rotated @ (target[:, None] * shrunk)
+    errors = (labels[:, None] - fitted) / (1.0 - rotated**2 @ shrunk)
+    best = int(np.square(errors).mean(axis=0).argmin())
+    return np.asarray(vectors @ (target * shrunk[:, best]))

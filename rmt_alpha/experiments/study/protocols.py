@@ -27,37 +27,25 @@ PROTOCOLS = ("paper", "inductive")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One random split of a target, and the source that goes with it.
-
-    Attributes
-    ----------
-    train, test : ndarray of shape (n, p), (n_test, p)
-    labels, test_labels : ndarray of shape (n,), (n_test,)
-        +1 or -1.
-    """
+    """One random split of a target, and the source that goes with it."""
 
     train: Array
     labels: Array
     test: Array
+    """Of shape (n, p), (n_test, p)."""
     test_labels: Array
+    """+1 or -1, (n,), (n_test,)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """A source and a target under one of the protocols.
-
-    Attributes
-    ----------
-    source_features, source_labels : ndarray of shape (N, p), (N,)
-        What the source classifier is trained on, standardised.
-    target : LabelledData
-        All rows; standardised under the paper's protocol, else divided by the source's deviations.
-    protocol : str
-    """
+    """A source and a target under one of the protocols."""
 
     source_features: Array
     source_labels: Array
+    """What the source classifier is trained on, standardised, (N, p), (N,)."""
     target: LabelledData
+    """All rows; standardised under the paper's protocol, else divided by the source's deviations."""
     protocol: str
 
     @classmethod

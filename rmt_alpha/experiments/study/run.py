@@ -14,13 +14,12 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rmt_alpha._core.record import Record
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import MeanEstimate, draw_splits, ridge
-from rmt_alpha.experiments.data.datasets import LabelledData
 from rmt_alpha.experiments.reference_formula import reference_optimal_alpha
 from rmt_alpha.experiments.study.methods import accuracies, baseline_accuracies, logistic_accuracies
 from rmt_alpha.experiments.study.protocols import PROTOCOLS, Array, Transfer
-from rmt_alpha.experiments.study.store import STUDIES, Block, Results, recorded
-from rmt_alpha.experiments.study.tasks import find_study
+from rmt_alpha.experiments.study.tasks import BLOCKS, Block, Results, find_study, recorded
 
 SEEDS = (1, 123, 404)
 SPLITS = 20
@@ -61,26 +60,15 @@ def run_study(
     blocks: Sequence[Block],
     record: Path | None,
     *,
-    data: str | os.PathLike[str] | None = None,
+    data: FilePath | None = None,
     jobs: int = 1,
     progress: bool = True,
 ) -> list[tuple[Block, Results]]:
-    """Compute what is missing, write each block as it is finished, and return all blocks asked for.
+    """Compute the blocks of a `plan` that the record lacks, write each at once, and return all asked for.
 
-    Parameters
-    ----------
-    blocks : list of Block
-        From `plan`.
-    record : path or None
-        SQLite file; what it already has is not computed again.
-    data : path, optional
-        Data folder.
-    jobs : int
-        Processes.
-    progress : bool
-        Show a progress bar on stderr, if that is a terminal.
+    ``record`` is an SQLite file, or None for none.
     """
-    with Record(record, STUDIES) as store:
+    with Record(record, BLOCKS) as store:
         done = {block for block, _ in recorded(store, blocks)}
         missing = [block for block in blocks if block not in done]
         folder = None if data is None else os.fspath(data)
@@ -128,15 +116,12 @@ def _prepared(
     source, target = found.load(pair, data)
     transfer = Transfer.prepare(source, target, found.n_source, protocol)
     weights = ridge(transfer.source_features, transfer.source_labels, GAMMA_SOURCE)
-    return (
-        transfer,
-        weights,
-        _oracle_inputs(transfer.source_features, transfer.source_labels, transfer.target),
-    )
+    return transfer, weights, _oracle_inputs(transfer)
 
 
-def _oracle_inputs(features: Array, labels: Array, target: LabelledData) -> dict[str, float]:
-    known = MeanEstimate.from_rows(features, labels)
+def _oracle_inputs(transfer: Transfer) -> dict[str, float]:
+    target = transfer.target
+    known = MeanEstimate.from_rows(transfer.source_features, transfer.source_labels)
     goal = MeanEstimate.from_rows(target.features - target.features.mean(axis=0), target.labels)
     beta = float(known.vector @ goal.vector) / known.inner_norm**2
     across = float(np.linalg.norm(goal.vector - beta * known.vector))

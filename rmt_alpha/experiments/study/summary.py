@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rmt_alpha._core.statistics import mean_and_error
 from rmt_alpha.experiments.study.methods import FIXED, METHODS
-from rmt_alpha.experiments.study.store import Block, Results
+from rmt_alpha.experiments.study.tasks import Block, Results
 from rmt_alpha.from_data.criteria import DEFAULT
 
 Array = NDArray[np.float64]
@@ -31,19 +31,12 @@ TOLERATED = 1.0
 
 @dataclass(frozen=True)
 class Cells:
-    """Accuracies in % by (protocol, n): of shape (pairs, splits, methods), nan where a method was not run.
-
-    Attributes
-    ----------
-    pairs : tuple of str
-    methods : tuple of str
-    values : dict of (str, int) to ndarray
-        Only splits that are there for every pair.
-    """
+    """Accuracies in % by (protocol, n): of shape (pairs, splits, methods), nan where a method was not run."""
 
     pairs: tuple[str, ...]
     methods: tuple[str, ...]
     values: dict[tuple[str, int], Array]
+    """Only splits that are there for every pair."""
 
     def of(self, protocol: str, n: int, method: str) -> Array:
         """Accuracies (pairs, splits) of one method, on the splits on which it was run."""

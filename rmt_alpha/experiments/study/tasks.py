@@ -1,13 +1,18 @@
-"""Which transfers are studied: pairs of domains, sizes, and how their data are loaded."""
+"""Which transfers are studied, how their data are loaded, and the blocks of splits that are recorded."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.record import Record
+from rmt_alpha._core.record_file import RecordKind
+from rmt_alpha._core.record_text import canonical, key_of
 from rmt_alpha.experiments.data.datasets import AMAZON_DOMAINS, LabelledData, load_amazon
 
 Folder = str | os.PathLike[str] | None
@@ -16,26 +21,17 @@ Loader = Callable[[str, Folder], tuple[LabelledData, LabelledData]]
 
 @dataclass(frozen=True)
 class TransferStudy:
-    """One collection of transfers.
-
-    Attributes
-    ----------
-    name : str
-    pairs : tuple of str
-        ``"source->target"``.
-    sizes : tuple of int
-        Numbers of target samples.
-    n_source : int
-        At most so many rows train the source classifier.
-    load : callable
-        Source and target of a pair, from a data folder.
-    """
+    """One collection of transfers."""
 
     name: str
     pairs: tuple[str, ...]
+    """``"source->target"``."""
     sizes: tuple[int, ...]
+    """Numbers of target samples."""
     n_source: int
+    """At most so many rows train the source classifier."""
     load: Loader
+    """Source and target of a pair, from a data folder."""
 
 
 def _amazon(pair: str, data: Folder) -> tuple[LabelledData, LabelledData]:
@@ -85,3 +81,34 @@ def find_study(name: str) -> TransferStudy:
     """The study of that name; ValueError names the others."""
     check_choice("study", name, tuple(STUDIES))
     return STUDIES[name]
+
+
+BLOCKS = RecordKind("record of a study", "blocks", "name another folder with --out")
+
+
+class Block(NamedTuple):
+    """Some consecutive splits of one target, drawn from one seed: what is computed and recorded at a time."""
+
+    study: str
+    pair: str
+    n: int
+    protocol: str
+    part: str
+    seed: int
+    start: int
+    splits: int
+
+    @property
+    def parameters(self) -> str:
+        """Its canonical JSON."""
+        return canonical(self._asdict())
+
+
+Results = list[dict[str, float]]
+"""Accuracy of every method, for each split of a block."""
+
+
+def recorded(record: Record, blocks: Iterable[Block]) -> list[tuple[Block, Results]]:
+    """Those of the blocks that the record has, sorted by their parameters."""
+    keys = [key_of(text) for text in sorted(block.parameters for block in blocks)]
+    return [(Block(**json.loads(entry.parameters)), entry.content) for entry in record.read(keys)]

@@ -10,11 +10,8 @@ from numpy.typing import ArrayLike
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.errors import NotAvailable
-from rmt_alpha.simulation.convex.fit import Trainer
-from rmt_alpha.simulation.convex.formulas import Formula
 from rmt_alpha.simulation.mixtures.decision import right_probabilities
 from rmt_alpha.simulation.scores import CLASS_QUANTITIES, SIGNS, Draws
-from rmt_alpha.simulation.setting import MixtureSetting
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,37 +85,3 @@ class LossDraws(Draws):
             "with a loss that is not squared every alpha is trained by itself: simulate again with "
             f"alpha={alpha!r}"
         )
-
-
-def draw(
-    setting: MixtureSetting,
-    formula: Formula | None,
-    alphas: FloatArray,
-    replicates: int,
-    seed: np.random.SeedSequence,
-    counts: str,
-) -> tuple[FloatArray, FloatArray]:
-    """`LossDraws.scores` and `LossDraws.training` at the rows of ``alphas``, which make up one axis."""
-    rng = np.random.default_rng(seed)
-    scores, training = zip(
-        *(_replicate(setting, formula, alphas, counts, rng) for _ in range(replicates)), strict=True
-    )
-    return np.stack(scores), np.stack(training)
-
-
-def _replicate(
-    setting: MixtureSetting,
-    formula: Formula | None,
-    alphas: FloatArray,
-    counts: str,
-    rng: np.random.Generator,
-) -> tuple[FloatArray, FloatArray]:
-    target, sources = setting.target, setting.source_weights(counts, rng)
-    x, labels = target.draw(counts, rng)
-    trainer = Trainer(x, SIGNS[labels], target.gamma, target.intercept, formula)
-    scores, training = np.empty((len(alphas), 2, 2)), np.empty((len(alphas), 2))
-    for i, alpha in enumerate(alphas):
-        w, b, training[i] = trainer.fit(sources @ alpha)
-        scores[i, :, 0] = target.means @ w + b
-        scores[i, :, 1] = [covariance.gram(w[:, None])[0, 0] for covariance in target.covariances]
-    return scores, training

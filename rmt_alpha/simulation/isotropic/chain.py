@@ -29,18 +29,13 @@ class Chain:
     The unknowns of the ridge problem live on the smaller side, where the matrix is best conditioned, and
     regular even without a ridge: on the rows of F (the p side, F F^T) if p <= n, else on its columns (the n
     side, F^T F). A row or column that carries an unknown is called a line.
-
-    Parameters
-    ----------
-    p, n : int
-        Dimension and samples.
-    mean : tuple of k floats
-        Components of the mean in the starting vectors u_1..u_k; k <= p.
     """
 
     p: int
     n: int
+    """Dimension and samples."""
     mean: tuple[float, ...]
+    """Components of the mean in the starting vectors u_1..u_k; k <= p."""
 
     @property
     def starts(self) -> int:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha.simulation.scores import batch_of
 from rmt_alpha.simulation.setting import TransferSetting
-
-BATCH_ENTRIES = 1 << 18
-"""Matrix entries of one batch: small problems are drawn many at a time, large ones one by one."""
-BATCH_LIMIT = 128
 
 
 def batch_size(setting: TransferSetting) -> int:
     """Replicates that are drawn together; by the problem alone, so that results do not depend on n_jobs."""
-    return max(1, min(BATCH_LIMIT, BATCH_ENTRIES // (setting.p * _most_samples(setting))))
+    return batch_of(setting.p * _most_samples(setting))
 
 
 def memory(setting: TransferSetting) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import special
 
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.simulation.arguments import check_alpha
 from rmt_alpha.simulation.scores import CLASS_QUANTITIES, CRITERIA, Draws
 
 
@@ -171,10 +169,6 @@ class TransferDraws(Draws):
             flat[:] = True
         best = np.where(z0 > 0, _ratio(z1, np.where(z0 > 0, z0, 1.0)), np.copysign(np.inf, a1))
         return np.where(flat, 0.0, best)
-
-    def at(self, alpha: ArrayLike) -> TransferDraws:
-        """The same classifiers at other alphas; nothing is drawn again."""
-        return replace(self, alpha=check_alpha(alpha))
 
     def _columns(self, table: FloatArray) -> FloatArray:
         # One axis of length 1 for every axis of alpha.

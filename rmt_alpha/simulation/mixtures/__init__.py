@@ -1,4 +1,4 @@
 """Draws of fine-tuning on Gaussian mixtures.
 
-Open `dense` first: draw the data, train, keep the scores.
+Open `stage` first, which draws data and trains on them; `draws` holds what comes of it.
 """

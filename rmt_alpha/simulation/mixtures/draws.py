@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -225,6 +226,6 @@ class MixtureDraws(Draws):
         best = most_accurate(self.score_gram, self.priors, self.moments)
         return best if self.components is None else best[:, None]
 
-    def at(self, alpha: ArrayLike) -> MixtureDraws:
+    def at(self, alpha: ArrayLike) -> Self:
         """The same classifiers at other alphas; nothing is drawn again."""
         return replace(self, alpha=check_vector_alpha(alpha, self.components))

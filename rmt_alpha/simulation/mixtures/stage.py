@@ -8,38 +8,75 @@ import numpy as np
 import scipy.linalg
 
 from rmt_alpha._core.types import FloatArray, IntArray
-from rmt_alpha.simulation.mixtures.covariance import Covariance
 from rmt_alpha.simulation.mixtures.fit import ridge
+
+
+class Covariance:
+    """A positive semidefinite covariance matrix by its entries: a number, a diagonal (p,) or (p, p).
+
+    Only a full matrix is ever factorised, once; nothing of size p x p is made of the other two.
+    """
+
+    def __init__(self, entries: FloatArray, p: int) -> None:
+        self.entries, self.p = entries, p
+        self.root = matrix_root(entries) if entries.ndim == 2 else np.sqrt(entries)
+        if self.root.ndim == 1:
+            self.root = self.root[:, None]
+
+    @property
+    def full(self) -> bool:
+        """Whether it is a full matrix."""
+        return self.entries.ndim == 2
+
+    def samples(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """``count`` columns of N(0, C), shape (p, count)."""
+        if self.full:
+            return np.asarray(self.root @ rng.standard_normal((self.root.shape[1], count)))
+        normal = rng.standard_normal((self.p, count))
+        normal *= self.root
+        return normal
+
+    def gram(self, w: FloatArray) -> FloatArray:
+        """``w.T @ C @ w`` for w of shape (p, m), as the square of a matrix: semidefinite by construction."""
+        half = self.root.T @ w if self.full else self.root * w
+        return np.asarray(half.T @ half)
+
+
+def matrix_root(matrix: FloatArray) -> FloatArray:
+    """R of shape (p, rank) with R R^T = matrix: the Cholesky factor, or by eigenvalues if it is singular."""
+    try:
+        return np.asarray(scipy.linalg.cholesky(matrix, lower=True))
+    except scipy.linalg.LinAlgError:
+        values, vectors = scipy.linalg.eigh(matrix)
+    rounding = len(values) * np.finfo(float).eps * max(values[-1], 0.0)
+    if values[0] < -1e3 * rounding:
+        raise ValueError(
+            f"a covariance must be positive semidefinite to be simulated, got the eigenvalue {values[0]:g}; "
+            "check the matrix, or clip its eigenvalues at 0"
+        )
+    kept = values > rounding
+    return np.asarray(vectors[:, kept] * np.sqrt(values[kept]))
+
 
 CLASS_COUNTS = ("fixed", "random")
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What is drawn, and how it is trained: the fields of a problem, its covariances factorised.
-
-    Parameters
-    ----------
-    means, covariances, priors
-        Of the K classes: (K, p), K of them, (K,).
-    n : int
-        Samples.
-    gamma : float
-    intercept : bool
-    label_noise : ndarray, shape (K,)
-        Probability that the label of a sample is wrong, by class.
-    outputs : int
-        Scores of the classifier: 1 for labels -1 and +1, else K, one-hot.
-    """
+    """What is drawn, and how it is trained: the fields of a problem, its covariances factorised."""
 
     means: FloatArray
     covariances: tuple[Covariance, ...]
     priors: FloatArray
+    """Of the K classes: (K, p), K of them, (K,)."""
     n: int
+    """Samples."""
     gamma: float
     intercept: bool
     label_noise: FloatArray
+    """Probability that the label of a sample is wrong, by class, (K,)."""
     outputs: int
+    """Scores of the classifier: 1 for labels -1 and +1, else K, one-hot."""
 
     @property
     def classes(self) -> int:

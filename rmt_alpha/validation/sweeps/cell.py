@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from rmt_alpha._core.record_text import canonical, key_of
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.validation.sweeps.axes import OPTIMAL, label
-from rmt_alpha.validation.sweeps.pinning import one_blas_thread
 
 REVISION = 1
 """Part of every key.  Raise it when the same parameters give other numbers (another formula, another order of
@@ -37,27 +40,18 @@ Point = tuple[str | Number, ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """One problem of a grid and what is asked about it.
-
-    Attributes
-    ----------
-    problem : tuple of (name, value)
-        All fields of `TransferProblem`.
-    alpha : tuple
-        Numbers and "optimal", the theory's alpha*.
-    replicates : int
-        Draws of the data; 0: theory alone.
-    method : str
-        Of `simulate`.
-    seed : int
-        Of the whole sweep.
-    """
+    """One problem of a grid and what is asked about it."""
 
     problem: tuple[tuple[str, float | None], ...]
+    """All fields of `TransferProblem`."""
     alpha: tuple[float | str, ...]
+    """Numbers and "optimal", the theory's alpha*."""
     replicates: int
+    """Draws of the data; 0: theory alone."""
     method: str
+    """Of `simulate`."""
     seed: int
+    """Of the whole sweep."""
 
     @cached_property
     def parameters(self) -> str:
@@ -91,24 +85,16 @@ def _json_number(value: float | str | None) -> Any:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What a cell gave: either all numbers, or the error.
-
-    Attributes
-    ----------
-    parameters : str
-        Of the cell.
-    values : tuple
-        Of `CELL_COLUMNS`.
-    points : tuple of tuples
-        Of `POINT_COLUMNS`, per alpha.
-    error : str or None
-        What went wrong; there are no numbers then.
-    """
+    """What a cell gave: either all numbers, or the error."""
 
     parameters: str
+    """Of the cell."""
     values: tuple[Number, ...] = (None,) * len(CELL_COLUMNS)
+    """Of `CELL_COLUMNS`."""
     points: tuple[Point, ...] = ()
+    """Of `POINT_COLUMNS`, per alpha."""
     error: str | None = None
+    """What went wrong; there are no numbers then."""
 
     @property
     def content(self) -> dict[str, object]:
@@ -176,3 +162,33 @@ def _stored(value: Any) -> Number:
     if math.isnan(number):
         raise ArithmeticError("a result is NaN; please report the parameters of this cell as a bug")
     return number + 0.0
+
+
+_lock = threading.Lock()
+_inside = 0
+_of_process: threadpool_limits | None = None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit BLAS to one thread, for this thread, and for as long as any thread of this process is inside.
+
+    Then workers do not fight for cores, and sums have one order.
+    Some libraries have a limit per thread, others one for the whole process.  Were the latter set and
+    restored by each thread for itself (a Dask worker runs several), the first to leave would lift it for all.
+    """
+    global _inside, _of_process  # noqa: PLW0603 - the limit is global too
+    with _lock:
+        _inside += 1
+        if _inside == 1:
+            _of_process = threadpool_limits(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0 and _of_process is not None:
+                with _of_process:  # leaving it restores what was before
+                    pass
+                _of_process = None

@@ -27,26 +27,18 @@ SETTINGS = {"alpha": None, "replicates": 100, "method": "auto", "seed": 0}
 
 @dataclass(frozen=True)
 class Grid:
-    """Every combination of the values of its axes, and what to compute at each.
-
-    Attributes
-    ----------
-    fields : dict
-        For each field of `TransferProblem` the tuple of its values.
-    axes : tuple of str
-        The fields that were given as a list or a range, in the order given: the dimensions of the results.
-    alpha : tuple
-        Numbers and "optimal".
-    replicates, method, seed
-        Of the simulation of every cell.
-    """
+    """Every combination of the values of its axes, and what to compute at each."""
 
     fields: Mapping[str, tuple[AxisValue, ...]]
+    """For each field of `TransferProblem` the tuple of its values."""
     axes: tuple[str, ...]
+    """The fields that were given as a list or a range, in the order given: the dimensions of the results."""
     alpha: tuple[float | str, ...]
+    """Numbers and "optimal"."""
     replicates: int
     method: str
     seed: int
+    """Of the simulation of every cell."""
 
     @property
     def shape(self) -> tuple[int, ...]:

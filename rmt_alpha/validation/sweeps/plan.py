@@ -1,49 +1,44 @@
-"""What a sweep is about to do, in numbers and in words."""
+"""What a sweep is about to do, in numbers and in words, and what it costs.
+
+A rough model of the time shares out the work; an estimate is measured on a few cells.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rmt_alpha.validation.sweeps.axes import OPTIMAL, AxisValue
+from rmt_alpha.validation.sweeps.cell import Cell, compute
 from rmt_alpha.validation.sweeps.grid import Grid
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The work that a sweep has before it; ``str(plan)`` says it in a few lines.
-
-    Parameters
-    ----------
-    cells : int
-        Cells of the grid.
-    replicates : int
-        Simulated draws per cell, 0 for theory alone.
-    recorded : int
-        Cells that the store has a result of.
-    failed : int
-        Cells that the store has an error of.
-    todo : int
-        Cells that will be computed.
-    workers : str
-        Where.
-    store : Path or None
-        The file of the results.
-    seconds : float or None
-        Estimated time, if it was asked for.
-    grid : Grid or None
-        The grid, to be shown.
-    """
+    """The work that a sweep has before it; ``str(plan)`` says it in a few lines."""
 
     cells: int
+    """Cells of the grid."""
     replicates: int
+    """Simulated draws per cell, 0 for theory alone."""
     recorded: int
+    """Cells that the store has a result of."""
     failed: int
+    """Cells that the store has an error of."""
     todo: int
+    """Cells that will be computed."""
     workers: str
+    """Where."""
     store: Path | None
+    """The file of the results."""
     seconds: float | None = None
+    """Estimated time, if it was asked for."""
     grid: Grid | None = field(default=None, repr=False)
+    """The grid, to be shown."""
 
     @property
     def headline(self) -> str:
@@ -90,3 +85,96 @@ def _alphas(alphas: tuple[float | str, ...]) -> str:
     numbers = tuple(alpha for alpha in alphas if isinstance(alpha, float))
     words = [_values(numbers)] if numbers else []
     return ", ".join(words + ([OPTIMAL] if OPTIMAL in alphas else []))
+
+
+TASK_SECONDS = 0.1
+"""Cells are sent to a worker in tasks of about this length, much longer than sending and recording takes."""
+TASK_CELLS = 500
+PROBES = 5
+PROBE_SECONDS = 0.2
+"""Predicted cost that one probe may have."""
+
+
+def predicted_seconds(cell: Cell) -> float:
+    """Order of magnitude of the time that ``cell`` takes on one core.
+
+    Nothing but the sharing of work and the estimate of the time depends on it.
+    """
+    theory = 2e-4
+    if cell.replicates == 0:
+        return theory
+    problem: dict[str, Any] = dict(cell.problem)
+    stages = [(problem["n"], problem["gamma"])]
+    if problem["N"] is not None and math.isfinite(problem["N"]):
+        stages.append((problem["N"], problem["gamma_source"]))
+    one_draw: Callable[[float, float, float], float] = _dense_draw if cell.method == "dense" else _krylov_draw
+    draw = 1e-5 + sum(one_draw(problem["p"], n, gamma) for n, gamma in stages)
+    return theory + 1.5e-3 + cell.replicates * draw
+
+
+def _dense_draw(p: float, n: float, gamma: float) -> float:
+    small = min(p, n)
+    return 1e-8 * p * n + 3e-11 * small * (p * n + small * small)
+
+
+def _krylov_draw(p: float, n: float, gamma: float) -> float:
+    # The chain is cut where its error, falling by exp(-4/sqrt(condition)) in a step of 3 unknowns, is 1e-14.
+    root = math.sqrt(p / n)
+    low, high = (1 - root) ** 2 + gamma, (1 + root) ** 2 + gamma
+    length = 33.0 * math.sqrt(high / low) if low > 0 else math.inf
+    return 2e-7 * min(p, n, length + 10.0)
+
+
+def tasks(cells: Sequence[Cell], workers: int) -> Iterator[tuple[Cell, ...]]:
+    """The cells in order, in tasks of about `TASK_SECONDS`, but enough of them to keep every worker busy."""
+    total = sum(map(predicted_seconds, cells))
+    limit = min(TASK_SECONDS, total / (4 * workers))
+    task: list[Cell] = []
+    seconds = 0.0
+    for cell in cells:
+        task.append(cell)
+        seconds += predicted_seconds(cell)
+        if seconds >= limit or len(task) == TASK_CELLS:
+            yield tuple(task)
+            task, seconds = [], 0.0
+    if task:
+        yield tuple(task)
+
+
+def estimated_seconds(cells: Sequence[Cell], workers: int) -> float:
+    """Time for ``cells`` on ``workers`` cores: the model, scaled by what a few short cells really took."""
+    if not cells:
+        return 0.0
+    predicted = [predicted_seconds(cell) for cell in cells]
+    scale = _measured_over_predicted(cells)
+    longest = max(predicted)
+    return scale * max(sum(predicted) / workers, longest)
+
+
+def _measured_over_predicted(cells: Sequence[Cell]) -> float:
+    measured = predicted = 0.0
+    step = max(1, len(cells) // PROBES)
+    for number, cell in enumerate(cells[step // 2 :: step][:PROBES]):
+        probe = _shortened(cell)
+        if predicted_seconds(probe) > 2 * PROBE_SECONDS:
+            continue  # a single draw is too long for a look ahead
+        if number == 0:
+            compute((_at_most(probe, 1),))  # the first call of all also loads libraries
+        start = time.perf_counter()
+        [result] = compute((probe,))
+        seconds = time.perf_counter() - start
+        if result.error is None:
+            measured += seconds
+            predicted += predicted_seconds(probe)
+    return measured / predicted if predicted else 1.0
+
+
+def _shortened(cell: Cell) -> Cell:
+    if cell.replicates == 0:
+        return cell
+    per_draw = predicted_seconds(cell) / cell.replicates
+    return _at_most(cell, max(1, int(PROBE_SECONDS / per_draw)))
+
+
+def _at_most(cell: Cell, replicates: int) -> Cell:
+    return replace(cell, replicates=min(cell.replicates, replicates))

@@ -13,9 +13,8 @@ from rmt_alpha._core.types import FilePath
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.validation.sweeps.axes import AlphaSpec
 from rmt_alpha.validation.sweeps.cell import Cell
-from rmt_alpha.validation.sweeps.cost import estimated_seconds, tasks
 from rmt_alpha.validation.sweeps.grid import Grid, read_grid
-from rmt_alpha.validation.sweeps.plan import SweepPlan
+from rmt_alpha.validation.sweeps.plan import SweepPlan, estimated_seconds, tasks
 from rmt_alpha.validation.sweeps.result import SweepResult, collect
 from rmt_alpha.validation.sweeps.store import Store
 from rmt_alpha.validation.sweeps.workers import Pool, open_pool

@@ -16,8 +16,7 @@ from tqdm import tqdm
 
 from rmt_alpha._core.version import __version__
 from rmt_alpha.simulation.arguments import check_jobs
-from rmt_alpha.validation.sweeps.cell import Cell, CellResult, compute
-from rmt_alpha.validation.sweeps.pinning import one_blas_thread
+from rmt_alpha.validation.sweeps.cell import Cell, CellResult, compute, one_blas_thread
 
 CONNECT_SECONDS = 20
 MUST_AGREE = ("rmt_alpha", "numpy", "scipy")

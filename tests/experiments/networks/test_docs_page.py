@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rmt_alpha.experiments.networks.results.paired import summarise
-from rmt_alpha.experiments.networks.results.report import as_csv, report
+from rmt_alpha.experiments.networks.results.report import as_csv, report, summarise
 from rmt_alpha.experiments.networks.results.runs import RunRecord
 
 DOCS = Path(__file__).parents[3] / "docs"

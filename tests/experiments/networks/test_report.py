@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rmt_alpha.experiments.networks.results.paired import TITLES, summarise
-from rmt_alpha.experiments.networks.results.report import percent, report, table, verdicts
+from rmt_alpha.experiments.networks.results.report import TITLES, percent, report, summarise, table, verdicts
 from rmt_alpha.experiments.networks.results.runs import RunKey, RunRecord
 
 

@@ -9,19 +9,28 @@ import pytest
 import torch
 
 from rmt_alpha.experiments.networks import experiment
-from rmt_alpha.experiments.networks.accuracy_curves import accuracy_curves
-from rmt_alpha.experiments.networks.alpha_map import SCALES, SHIFTS, alpha_map
 from rmt_alpha.experiments.networks.experiment import chosen_rate, run_experiment
+from rmt_alpha.experiments.networks.extras import SCALES, SHIFTS, accuracy_curves, alpha_map
+from rmt_alpha.experiments.networks.loading import load_glue
 from rmt_alpha.experiments.networks.results.runs import RunRecord
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.tasks.loading import load_glue
-from rmt_alpha.experiments.networks.tasks.splits import split
-from rmt_alpha.experiments.networks.training import loop, optimizer
-from rmt_alpha.experiments.networks.training.encoder import load_model
-from rmt_alpha.experiments.networks.training.evaluation import Score, evaluate
-from rmt_alpha.experiments.networks.training.methods import METHOD_NAMES, METHODS, head_modules, method
+from rmt_alpha.experiments.networks.tasks import split
+from rmt_alpha.experiments.networks.training import optimizer
+from rmt_alpha.experiments.networks.training import trainer as training
+from rmt_alpha.experiments.networks.training.methods import (
+    METHOD_NAMES,
+    METHODS,
+    head_modules,
+    load_model,
+    method,
+)
 from rmt_alpha.experiments.networks.training.optimizer import schedule
-from rmt_alpha.experiments.networks.training.tokens import evaluation_batches, training_batches
+from rmt_alpha.experiments.networks.training.tokens import (
+    Score,
+    evaluate,
+    evaluation_batches,
+    training_batches,
+)
 from rmt_alpha.experiments.networks.training.trainer import Job, TaskTrainer
 
 SETTINGS = Settings(
@@ -144,7 +153,7 @@ def rows_seen(monkeypatch, trainer, name):
 
     monkeypatch.setattr(type(trainer.train), "batch", batch)
     monkeypatch.setattr(optimizer.AlternatingOptimizer, "_loss", loss)
-    monkeypatch.setattr(loop, "evaluate", dont_watch)
+    monkeypatch.setattr(training, "evaluate", dont_watch)
     trainer.run(job(name), 1e-2, test=False)
     return {kind: [row for rows in batches for row in rows] for kind, batches in seen.items()}, seen
 
@@ -184,7 +193,7 @@ def test_the_checkpoint_is_the_best_on_validation_rows(trainer, monkeypatch):
         weights.append([p.clone() for p in model.parameters()])
         return Score(*next(scores), None)
 
-    monkeypatch.setattr(loop, "evaluate", fake)
+    monkeypatch.setattr(training, "evaluate", fake)
     settings = Settings(**{**SETTINGS.as_dict(), "evaluations": 4})
     outcome = trainer.with_settings(settings).run(job("lora"), 1e-2, test=True)
     assert outcome.best_step == outcome.curve[2][0]

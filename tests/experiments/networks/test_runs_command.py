@@ -11,7 +11,7 @@ import pytest
 from rmt_alpha.cli import glue as verb
 from rmt_alpha.cli import main
 from rmt_alpha.experiments.networks.results.runs import RunRecord
-from rmt_alpha.experiments.networks.tasks.definitions import TASK_NAMES
+from rmt_alpha.experiments.networks.tasks import TASK_NAMES
 from rmt_alpha.experiments.networks.training.methods import METHOD_NAMES
 
 SMALL = ["--steps", "2", "--batch-size", "4", "--validation-rows", "12", "--evaluations", "1", "--rank", "2"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from rmt_alpha.experiments.networks.features import find_encoder, sentence_features
+from rmt_alpha.experiments.data.sentences import find_encoder, sentence_features
 
 TEXTS = ["the film is good", "the plot is very very dull", "good", "the end is not great"]
 

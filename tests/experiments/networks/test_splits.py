@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmt_alpha.experiments.networks.settings import Settings, parse_steps
-from rmt_alpha.experiments.networks.tasks.splits import split
+from rmt_alpha.experiments.networks.tasks import split
 
 
 @given(st.integers(20, 300), st.data())

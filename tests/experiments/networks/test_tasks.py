@@ -9,10 +9,8 @@ import pytest
 from glue_world import sentences
 
 from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
-from rmt_alpha.experiments.networks.tasks.definitions import TASKS
-from rmt_alpha.experiments.networks.tasks.hub import from_hub_columns
-from rmt_alpha.experiments.networks.tasks.loading import load_glue
-from rmt_alpha.experiments.networks.tasks.tsv import read_tsv
+from rmt_alpha.experiments.networks.loading import from_hub_columns, load_glue, read_tsv
+from rmt_alpha.experiments.networks.tasks import TASKS
 
 
 def test_sentences_and_labels(data_folder):
@@ -54,7 +52,7 @@ def test_hub_and_files_give_the_same_rows(name, tmp_path, monkeypatch):
         return hub
 
     monkeypatch.setattr(
-        "rmt_alpha.experiments.networks.tasks.hub._datasets",
+        "rmt_alpha.experiments.networks.loading._datasets",
         lambda: SimpleNamespace(load_dataset=load_dataset),
     )
     local = load_glue(name, tmp_path)
@@ -114,7 +112,7 @@ def test_missing_files_are_explained(tmp_path, monkeypatch):
         raise ConnectionError("no\nnetwork")
 
     monkeypatch.setattr(
-        "rmt_alpha.experiments.networks.tasks.hub._datasets",
+        "rmt_alpha.experiments.networks.loading._datasets",
         lambda: SimpleNamespace(load_dataset=unreachable),
     )
     monkeypatch.setenv("RMT_ALPHA_DATA", str(tmp_path))

@@ -16,9 +16,9 @@ from rmt_alpha.experiments.study.methods import (
     accuracies,
     baseline_accuracies,
     logistic_accuracies,
+    ridge_cv_weights,
 )
 from rmt_alpha.experiments.study.protocols import Split, Transfer
-from rmt_alpha.experiments.study.ridge_cv import ridge_cv_weights
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT
 
 

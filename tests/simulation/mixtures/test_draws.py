@@ -13,10 +13,10 @@ import rmt_alpha as ra
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
-from rmt_alpha.simulation.mixtures import dense as mixture_dense
 from rmt_alpha.simulation.mixtures.draws import MixtureDraws
 from rmt_alpha.simulation.mixtures.orthant import POINTS_TOLERANCE
 from rmt_alpha.simulation.mixtures.stage import Stage
+from rmt_alpha.simulation.samplers import choose_sampler
 from rmt_alpha.simulation.setting import mixture_setting
 
 P, N = 12, 15
@@ -51,7 +51,7 @@ def classifiers(problem, alpha, seed):
 
 def draw(problem, seed, alpha):
     setting = mixture_setting(problem)
-    arrays = mixture_dense.draw(setting, 1, seed, "fixed")
+    arrays = choose_sampler(problem, "dense", None, "fixed").draw(np.empty(0), 1, seed).arrays
     target = setting.target
     return MixtureDraws(alpha, setting.components, target.priors, target.targets, *arrays)
 

@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rmt_alpha.simulation.mixtures.covariance import Covariance, matrix_root
-from rmt_alpha.simulation.mixtures.stage import Stage
+from rmt_alpha.simulation.mixtures.stage import Covariance, Stage, matrix_root
 
 P = 5
 ROOT = np.random.default_rng(0).standard_normal((P, P))

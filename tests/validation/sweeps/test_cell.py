@@ -13,9 +13,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import rmt_alpha as ra
 from rmt_alpha.simulation import simulate
 from rmt_alpha.validation.sweeps import cell as module
-from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, POINT_COLUMNS, Cell, compute
+from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, POINT_COLUMNS, Cell, compute, one_blas_thread
 from rmt_alpha.validation.sweeps.grid import read_grid
-from rmt_alpha.validation.sweeps.pinning import one_blas_thread
 from rmt_alpha.validation.sweeps.store import Store
 
 BASE = {"beta": 0.5, "p": 80, "n": 40, "N": 100, "alpha": [0, "optimal"], "replicates": 20}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rmt_alpha.cli import build_parser
 from rmt_alpha.cli import sweep as verb
 from rmt_alpha.errors import SweepError, SweepInterrupted
 from rmt_alpha.validation.sweeps import sweep
@@ -25,9 +26,7 @@ replicates = 4
 
 
 def parse(*words: object) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    verb.add_parser(parser.add_subparsers())
-    return parser.parse_args(["sweep", *map(str, words)])
+    return build_parser().parse_args(["sweep", *map(str, words)])
 
 
 @pytest.fixture

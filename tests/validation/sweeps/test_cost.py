@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rmt_alpha.validation.sweeps import cost
-from rmt_alpha.validation.sweeps.cost import TASK_CELLS, estimated_seconds, predicted_seconds, tasks
+from rmt_alpha.validation.sweeps import plan as cost
 from rmt_alpha.validation.sweeps.grid import read_grid
-from rmt_alpha.validation.sweeps.plan import duration
+from rmt_alpha.validation.sweeps.plan import TASK_CELLS, duration, estimated_seconds, predicted_seconds, tasks
 
 
 def cells_of(**change):

@@ -50,11 +50,9 @@ def started(grid: Path, store: Path) -> Iterator[subprocess.Popen]:
     """The command in a process group of its own, of which nothing is left in the end."""
     # `sweep` is called through the command line's parser, as by a user.
     program = f"""
-import argparse, sys
-from rmt_alpha.cli import sweep
-parser = argparse.ArgumentParser()
-sweep.add_parser(parser.add_subparsers())
-arguments = parser.parse_args(["sweep", {str(grid)!r}, "--out", {str(store)!r}, "--jobs", "2"])
+import sys
+from rmt_alpha.cli import build_parser
+arguments = build_parser().parse_args(["sweep", {str(grid)!r}, "--out", {str(store)!r}, "--jobs", "2"])
 sys.exit(arguments.run(arguments))
 """
     process = subprocess.Popen(

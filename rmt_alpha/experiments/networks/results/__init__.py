@@ -1,4 +1,4 @@
 """What the runs show: their record, paired tests of the methods, the report and the figures.
 
-Open `runs` first, the record, then `paired`.  Nothing here needs PyTorch.
+Open `runs` first, the record, then `report`.  Nothing here needs PyTorch.
 """

@@ -14,35 +14,19 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rmt_alpha._core.statistics import mean_and_error
-from rmt_alpha.experiments.networks.results.paired import TITLES, dev_runs, summarise
+from rmt_alpha.experiments.networks.results.report import TITLES, dev_runs, summarise
 from rmt_alpha.experiments.networks.results.runs import RunKey, RunRecord
 from rmt_alpha.plotting import style
 
-_LOOKS = dict(
-    zip(
-        TITLES,
-        zip((*style.SERIES[:2], style.GREY, *style.SERIES[2:], style.YELLOW), "sopvD^<>X", strict=True),
-        strict=True,
-    )
-)
+_COLOURS = (*style.SERIES[:2], style.GREY, *style.SERIES[2:], style.YELLOW)
+_LOOKS = dict(zip(TITLES, zip(_COLOURS, "sopvD^<>X", strict=True), strict=True))
 """Colour and marker of every method."""
 _STEPPED = ("lora", "alpha-lora", "alpha-lora-paper")
 """Methods whose few evaluations are drawn against the step."""
 
 
 def draw_all(record: RunRecord, folder: str | os.PathLike[str]) -> list[Path]:
-    """Every figure that the record has the numbers for, as PNG files.
-
-    Parameters
-    ----------
-    folder : path
-        Made if it does not exist.
-
-    Examples
-    --------
-    >>> draw_all(RunRecord("no_such_file.sqlite"), "figures")
-    []
-    """
+    """Every figure that the record has the numbers for, as PNG files in a folder that is made if needed."""
     made = []
     for name, figure in _figures(record):
         path = Path(folder) / f"{name}.png"

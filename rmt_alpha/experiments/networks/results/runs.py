@@ -22,43 +22,25 @@ TUNING_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """What a run is, apart from the settings that all runs share.
-
-    Attributes
-    ----------
-    settings : str
-        `Settings.id`.
-    task : str
-    size : int
-        Training rows.
-    method : str
-    rate : float
-        Learning rate.
-    seed : int
-    """
+    """What a run is, apart from the settings that all runs share."""
 
     settings: str
+    """`Settings.id`."""
     task: str
     size: int
+    """Training rows."""
     method: str
     rate: float
+    """Learning rate."""
     seed: int
 
 
 class RunRecord:
     """Runs by key, and the settings they were made with.
 
-    Several processes may add to one file: it is opened for each entry alone.
-
-    Parameters
-    ----------
-    path : path
-        The file, which is made at the first write; or the text of one, which can only be read.
-
-    Raises
-    ------
-    RecordError
-        If the file is something else, or damaged; it is left as it is.
+    The file at ``path`` is made at the first write; it may be the text of one, which can only be read.
+    Several processes may add to it: it is opened for each entry alone.  RecordError if it is something else,
+    or damaged; it is left as it is.
     """
 
     def __init__(self, path: FilePath) -> None:

@@ -14,10 +14,9 @@ import torch
 from torch import nn
 
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.tasks.splits import RowSplit
-from rmt_alpha.experiments.networks.training.evaluation import autocast
+from rmt_alpha.experiments.networks.tasks import RowSplit
 from rmt_alpha.experiments.networks.training.methods import Method
-from rmt_alpha.experiments.networks.training.tokens import Tokens
+from rmt_alpha.experiments.networks.training.tokens import Tokens, autocast
 
 _CLIP = 1.0
 
@@ -25,10 +24,7 @@ _CLIP = 1.0
 def schedule(step: int, steps: int, warmup: float) -> float:
     """Factor of the learning rates at this step, the first being 0: rises to 1, then falls linearly to 0.
 
-    Parameters
-    ----------
-    warmup : float
-        Share of the steps in which it rises.
+    ``warmup`` is the share of the steps in which it rises.
 
     Examples
     --------
@@ -65,16 +61,12 @@ class AlternatingOptimizer:
         if method.alpha:
             from rmt_alpha.lora import AlphaSchedule
 
+            size = settings.batch_size
+            epoch = -(-len(rows.train) // size) if method.alpha == "paper" else None
             self.alpha = AlphaSchedule(
-                model,
-                len(self.held),
-                every=settings.alpha_every,
-                batch_size=settings.batch_size,
-                seed=seed,
-                paper_steps_per_epoch=-(-len(rows.train) // settings.batch_size)
-                if method.alpha == "paper"
-                else None,
-            )
+                model, len(self.held), every=settings.alpha_every, batch_size=size, seed=seed,
+                paper_steps_per_epoch=epoch,
+            )  # fmt: skip
             self.rates.append(settings.alpha_ratio * rate)
             groups = self.alpha.parameter_groups(*self.rates)
             self.adapter = groups[0]["params"]
@@ -96,17 +88,15 @@ class AlternatingOptimizer:
     def alpha_step(self, taken: int) -> None:
         """One step of alpha, if it is due after this many steps of the adapter."""
         if self.alpha is not None:
-            self.alpha.update_alpha(
-                self.optimizer, taken, lambda chosen: self._loss(self._held_batch(chosen))
-            )
+            self.alpha.update_alpha(self.optimizer, taken, self._held_loss)
 
     def release(self) -> None:
         """Leave the model's parameters as they were found."""
         if self.alpha is not None:
             self.alpha.release()
 
-    def _held_batch(self, chosen: list[int]) -> dict[str, torch.Tensor]:
-        return self.tokens.batch(self.held[chosen], self.device)
+    def _held_loss(self, chosen: list[int]) -> torch.Tensor:
+        return self._loss(self.tokens.batch(self.held[chosen], self.device))
 
     def _loss(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         with autocast(self.settings, self.device):

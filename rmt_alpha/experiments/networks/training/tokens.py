@@ -1,4 +1,4 @@
-"""Rows as token numbers, tokenised once and kept in memory; batches of similar length."""
+"""Rows as token numbers, in batches of similar length, and the accuracy and loss of a model on them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from rmt_alpha.experiments.networks.tasks.definitions import Rows
+from rmt_alpha.experiments.networks.settings import Settings
+from rmt_alpha.experiments.networks.tasks import Rows
 
 _POOL = 8
 """Batches that are sorted by length together: enough to save most of the padding, and random all the same."""
@@ -18,22 +20,14 @@ _POOL = 8
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """Tokenised rows.
-
-    Attributes
-    ----------
-    columns : dict of str to list of list of int
-        ``input_ids``, ``attention_mask`` and, for some models, ``token_type_ids``.
-    labels : ndarray of shape (n_rows,)
-    lengths : ndarray of shape (n_rows,)
-    padding : dict of str to int
-        What pads each column.
-    """
+    """Tokenised rows."""
 
     columns: dict[str, list[list[int]]]
+    """``input_ids``, ``attention_mask`` and, for some models, ``token_type_ids``."""
     labels: NDArray[np.int64]
     lengths: NDArray[np.int64]
     padding: dict[str, int]
+    """What pads each column."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -68,14 +62,7 @@ def training_batches(
     """Endless batches; every epoch is a fresh random order, a function of the seed.
 
     Rows are shuffled, cut into pools of eight batches, sorted by length inside a pool, and the batches are
-    shuffled again.
-
-    Parameters
-    ----------
-    rows : ndarray of int
-        The rows to draw from.
-    batch_size : int
-        The last batch of an epoch may be smaller.
+    shuffled again.  The last batch of an epoch may be smaller.
     """
     if len(rows) == 0:
         raise ValueError("rows must not be empty: there is nothing to draw batches from")
@@ -93,6 +80,9 @@ def training_batches(
         epoch += 1
 
 
+_BATCH = 64
+
+
 def evaluation_batches(
     tokens: Tokens, rows: NDArray[np.int64], batch_size: int
 ) -> Iterator[NDArray[np.int64]]:
@@ -100,3 +90,40 @@ def evaluation_batches(
     order = rows[np.argsort(tokens.lengths[rows], kind="stable")]
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Accuracy and mean loss on some rows; ``f1`` of class 1 where there are two classes."""
+
+    accuracy: float
+    loss: float
+    f1: float | None
+
+
+def autocast(settings: Settings, device: torch.device) -> torch.autocast:
+    """The arithmetic of the settings."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.precision == "bf16")
+
+
+def evaluate(
+    model: nn.Module, tokens: Tokens, rows: NDArray[np.int64], settings: Settings, device: torch.device
+) -> Score:
+    """Accuracy and loss on these rows."""
+    model.eval()
+    loss, guesses, truths = 0.0, [], []
+    for chosen in evaluation_batches(tokens, rows, _BATCH):
+        batch = tokens.batch(chosen, device)
+        labels = batch.pop("labels")
+        with torch.no_grad(), autocast(settings, device):
+            logits = model(**batch).logits
+        logits = logits.float()
+        loss += float(nn.functional.cross_entropy(logits, labels, reduction="sum"))
+        guesses.append(logits.argmax(-1).cpu().numpy())
+        truths.append(labels.cpu().numpy())
+    guess, truth = np.concatenate(guesses), np.concatenate(truths)
+    f1 = None
+    if logits.shape[-1] == 2:
+        hits, wrong = int(np.sum(guess & truth)), int(np.sum(guess != truth))
+        f1 = 2 * hits / (2 * hits + wrong) if hits else 0.0
+    return Score(float(np.mean(guess == truth)), loss / len(rows), f1)

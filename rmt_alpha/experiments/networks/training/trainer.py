@@ -1,22 +1,114 @@
-"""A model's tokenizer and the rows of a task, ready to train one model after another on."""
+"""One training run: the same loop, the same order of the data and the same rules for every method.
+
+AdamW without weight decay; the learning rate rises over the first steps and falls linearly to 0; gradients
+are clipped to norm 1.  The checkpoint with the highest accuracy on the validation rows is kept (ties: the
+lower validation loss), and only that one is tested, once, on the development rows.
+"""
 
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
+from rmt_alpha.experiments.networks.loading import GlueData
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.tasks.loading import GlueData
-from rmt_alpha.experiments.networks.tasks.splits import split, validation_split
-from rmt_alpha.experiments.networks.training.encoder import load_model
-from rmt_alpha.experiments.networks.training.loop import Outcome, train
-from rmt_alpha.experiments.networks.training.methods import Method, head_modules
-from rmt_alpha.experiments.networks.training.tokens import Tokens, tokenise
+from rmt_alpha.experiments.networks.tasks import RowSplit, split, validation_split
+from rmt_alpha.experiments.networks.training.methods import (
+    Method,
+    head_modules,
+    load_model,
+    store_frozen_in_bf16,
+)
+from rmt_alpha.experiments.networks.training.optimizer import AlternatingOptimizer, schedule
+from rmt_alpha.experiments.networks.training.tokens import Score, Tokens, evaluate, tokenise, training_batches
+
+Say = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a run found."""
+
+    curve: list[tuple[int, Score]]
+    """Validation scores."""
+    best_step: int
+    """Step of the checkpoint."""
+    validation: Score
+    dev: Score | None
+    """Its scores; ``dev`` is None when the run only tunes."""
+    model: nn.Module
+    """With the checkpoint's weights."""
+    trainable: int
+    """Trained parameters, the head included."""
+    seconds: float
+
+
+def train(
+    model: nn.Module,
+    method: Method,
+    tokens: Tokens,
+    dev: Tokens | None,
+    rows: RowSplit,
+    settings: Settings,
+    rate: float,
+    seed: int,
+    *,
+    device: torch.device,
+    say: Say | None = None,
+) -> Outcome:
+    """Train on some rows of the training file, choose the checkpoint, and test it unless ``dev`` is None.
+
+    ``seed`` orders the data, and ``say`` is called with the step and the number of steps.  FloatingPointError
+    if the loss is no longer finite.
+    """
+    start = time.perf_counter()
+    torch.manual_seed(seed)
+    size = len(rows.train) + len(rows.alpha)
+    steps = settings.steps_for(size)
+    if settings.precision == "bf16":
+        store_frozen_in_bf16(model)
+    optimizer = AlternatingOptimizer(model, method, tokens, rows, settings, rate, seed, device)
+    batches = training_batches(tokens, rows.train, settings.batch_size, seed)
+    checkpoints = {round(steps * (k + 1) / settings.evaluations) for k in range(settings.evaluations)}
+    curve: list[tuple[int, Score]] = []
+    best: tuple[float, float] | None = None
+    kept: list[torch.Tensor] = []
+    best_step = 0
+
+    for step in range(steps):
+        model.train()
+        optimizer.set_rates(schedule(step, steps, settings.warmup))
+        optimizer.step(tokens.batch(next(batches), device))
+        optimizer.alpha_step(step + 1)
+        if step + 1 in checkpoints:
+            score = evaluate(model, tokens, rows.validation, settings, device)
+            curve.append((step + 1, score))
+            if best is None or (score.accuracy, -score.loss) > best:
+                best, best_step = (score.accuracy, -score.loss), step + 1
+                kept = [p.detach().clone() for p in optimizer.parameters]
+        if say is not None:
+            say(step + 1, steps)
+    with torch.no_grad():
+        for parameter, value in zip(optimizer.parameters, kept, strict=True):
+            parameter.copy_(value)
+    optimizer.release()
+    tested = None if dev is None else evaluate(model, dev, np.arange(len(dev)), settings, device)
+    return Outcome(
+        curve,
+        best_step,
+        dict(curve)[best_step],
+        tested,
+        model,
+        sum(p.numel() for p in optimizer.parameters),
+        time.perf_counter() - start,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +128,9 @@ class Job:
 
 
 class TaskTrainer:
-    """A model's tokenizer and the tokenised rows of a task, ready to train on.
+    """The tokenizer of a model on the hub or in a folder, and the tokenised rows of a task, to train on.
 
-    Parameters
-    ----------
-    model : str
-        Name on the hub, or a folder.
-    device : str or None
-        None: a GPU if there is one.
+    ``device`` None is a GPU if there is one.
     """
 
     def __init__(self, model: str, data: GlueData, settings: Settings, device: str | None = None) -> None:
@@ -78,14 +165,7 @@ class TaskTrainer:
             "origin": self.data.origin,
         }
 
-    def run(
-        self,
-        job: Job,
-        rate: float,
-        *,
-        test: bool,
-        say: Callable[[int, int], None] | None = None,
-    ) -> Outcome:
+    def run(self, job: Job, rate: float, *, test: bool, say: Say | None = None) -> Outcome:
         """Train one model from scratch."""
         settings = self.settings
         holdout = settings.alpha_holdout if job.method.holdout else 0.0

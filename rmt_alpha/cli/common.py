@@ -1,0 +1,61 @@
+"""What the verbs share: a parser with short ways to add options, messages, JSON, options as typed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of a verb; `value` and `flag` are `add_argument` for the two usual kinds of options."""
+
+    def value(self, name: str, kind: Callable[[str], Any], metavar: str, text: str, **more: Any) -> None:
+        """An option with a value."""
+        self.add_argument(name, type=kind, metavar=metavar, help=text, **more)
+
+    def flag(self, name: str, text: str) -> None:
+        """An option that is there or not."""
+        self.add_argument(name, action="store_true", help=text)
+
+    def json(self) -> None:
+        """``--json``."""
+        self.flag("--json", "machine-readable output")
+
+
+def say(verb: str, text: object) -> None:
+    """A message on standard error."""
+    print(f"rmt-alpha {verb}: {text}", file=sys.stderr)
+
+
+def as_typed(arguments: argparse.Namespace, *names: str) -> list[str]:
+    """Options as words of a command; those that were not given are left out."""
+    words: list[str] = []
+    for name in names:
+        value = getattr(arguments, name)
+        if value is not None and value is not False:
+            words.append(f"--{name.replace('_', '-')}")
+            words += [] if value is True else map(str, value if isinstance(value, list) else [value])
+    return words
+
+
+def json_text(values: Any, dps: int | None = None, indent: int = 1) -> str:
+    """JSON, which has no infinity, no NaN and no mpf: they become strings."""
+    return json.dumps(_plain(values, dps), indent=indent)
+
+
+def _plain(value: Any, dps: int | None) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry, dps) for key, entry in value.items()}
+    if isinstance(value, list | np.ndarray):
+        return [_plain(entry, dps) for entry in value]
+    if isinstance(value, mpmath.mpf):
+        return mpmath.nstr(value, dps)
+    if isinstance(value, float):
+        return float(value) if np.isfinite(value) else str(float(value))
+    return value
