@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from rmt_alpha._core.tables import csv_text
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
-from rmt_alpha.experiments.figures.registry import FigureModule, load, select
+from rmt_alpha.experiments.figures.registry import NEED_DATA, TITLES, load, select
 from rmt_alpha.plotting import style
 
 DIGITS = 10
@@ -120,11 +120,10 @@ def reproduce(
     folder.mkdir(parents=True, exist_ok=True)
     summary = Summary(folder)
     for number, name in enumerate(wanted, 1):
-        module = load(name)
-        say(f"[{number}/{len(wanted)}] {name}: {module.TITLE}")
+        say(f"[{number}/{len(wanted)}] {name}: {TITLES[name]}")
         start = time.perf_counter()
         try:
-            contents = render(module, data=data, quick=quick)
+            contents = render(name, data=data, quick=quick)
         except DatasetUnavailable as error:
             summary.skipped[name] = str(error)
             say("    skipped: its data files are not available")
@@ -141,10 +140,11 @@ def reproduce(
     return summary
 
 
-def render(module: FigureModule, *, data: FilePath | None = None, quick: bool = False) -> dict[str, bytes]:
+def render(name: str, *, data: FilePath | None = None, quick: bool = False) -> dict[str, bytes]:
     """Make one figure: the names of its files and their contents."""
+    module = load(name)
     with threadpool_limits(1):  # sums must not depend on the number of threads
-        result = module.compute(quick=quick, data=data)
+        result = module.compute(quick, data) if name in NEED_DATA else module.compute(quick)
     with mpl.rc_context(style.settings()):
         figure = module.draw(result)
         files = {}
@@ -155,9 +155,9 @@ def render(module: FigureModule, *, data: FilePath | None = None, quick: bool = 
         ):
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=anonymous)
-            files[f"{module.NAME}.{kind}"] = buffer.getvalue()
+            files[f"{name}.{kind}"] = buffer.getvalue()
             figure.set_layout_engine("none")  # keep the layout that the first one got: finding it takes time
-    for stem, (header, rows) in module.tables(result).items():
+    for stem, (header, rows) in result.tables(name).items():
         files[f"{stem}.csv"] = csv_text(header, rows, digits=DIGITS).encode()
     return files
 

@@ -19,10 +19,6 @@ from rmt_alpha.experiments.data.amazon_task import load_task, split_accuracies
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 
-NAME = "amazon"
-TITLE = "Test accuracy against alpha on three pairs of Amazon domains: measured and predicted."
-NEEDS_DATA = True
-
 PAIRS = (("dvd", "book"), ("book", "kitchen"), ("kitchen", "elec"))
 N_SOURCE, N_TARGET, GAMMA_SOURCE, GAMMA = 2000, 40, 2.0, 0.1
 SEEDS = (123, 404, 1337)

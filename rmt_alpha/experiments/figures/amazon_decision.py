@@ -16,10 +16,6 @@ from rmt_alpha.experiments.data.amazon_task import affine_scores, draw_splits, l
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, joined, table
 from rmt_alpha.plotting import style
 
-NAME = "amazon_decision"
-TITLE = "The decision function on two pairs of Amazon domains: histograms and predicted Gaussians."
-NEEDS_DATA = True
-
 PAIRS = (("book", "dvd"), ("elec", "kitchen"))
 ALPHAS = (0.1, 1.0, 10.0)
 N_SOURCE, N_TARGET, GAMMA_SOURCE, GAMMA = 2000, 100, 1.0, 1.0

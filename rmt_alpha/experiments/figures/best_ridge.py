@@ -27,10 +27,6 @@ from rmt_alpha.problems.sources import RidgeSource
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
 
-NAME = "best_ridge"
-TITLE = "The best target ridge: infinite with uncorrelated features, finite with correlated ones."
-NEEDS_DATA = False
-
 P, SAMPLES, SOURCE_SAMPLES, SOURCE_RIDGE = 200, 100, 400, 0.2
 LENGTH, BETA = 1.2, 0.6
 FALLING = np.arange(1.0, P + 1) ** -0.5
@@ -70,7 +66,7 @@ def _accuracy(k: int, variances: FloatArray | None, gamma: float) -> float:
     return float(predict(variances, gamma)[1][k])
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas, find the best ridges, and simulate.
 
     ``accuracy`` of shape (n_spectra, 3, n_gammas) is at alpha = 0, 1 and alpha*; ``best``, ``at_best`` and

@@ -22,10 +22,6 @@ from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import simulate
 from rmt_alpha.theory.convex.curve import LossCurve
 
-NAME = "calibration"
-TITLE = "Calibration of fine-tuned logistic regression against alpha."
-NEEDS_DATA = False
-
 P, SAMPLES, LENGTH, COSINE, SOURCE_LENGTH = 200, 100, 1.2, 0.7, 1.6
 RIDGES = (0.01, 0.1, 1.0)
 SEED = 2532
@@ -37,7 +33,7 @@ def problem(gamma: float) -> FineTuning:
     return FineTuning(GaussianMixture.symmetric(mean), FixedSource(weights), SAMPLES, gamma, loss="logistic")
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Solve and simulate.
 
     Curves have shape (n_ridges, n_alphas); ``at_best`` (highest accuracy) and ``at_best_loss`` (least

@@ -32,10 +32,6 @@ from rmt_alpha.simulation import simulate
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NAME = "convergence"
-TITLE = "Convergence: the theory's bias falls like 1/n, the spread of one draw like 1/sqrt(n)."
-NEEDS_DATA = False
-
 SIZES = (40, 100, 200, 400, 1000, 2000, 4000, 10**4, 10**5, 10**6, 10**7)
 QUICK_SIZES = (40, 100, 400, 10**3, 10**4, 10**5, 10**6, 10**7)
 ALPHA = 1.0
@@ -142,7 +138,7 @@ def study(case: ScaledProblem, sizes: tuple[int, ...], share: float, seed: int) 
     return SizeStudy(case, n, draws, float(case.problem(sizes[0]).curve().accuracy(ALPHA)), *columns)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Simulate from n = 40 to n = 10^7 and fit the exponents: one `SizeStudy` and its fits per problem.
 
     Quick: a twentieth of the draws, and fewer sizes.

@@ -21,10 +21,6 @@ from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
 
-NAME = "double_descent"
-TITLE = "Double descent in the number of target samples, at alpha = 0, 1 and alpha*."
-NEEDS_DATA = False
-
 GAMMAS = (0.0, 0.01, 0.3)
 SETTING = {"beta": 0.8, "p": 1000, "N": 5000, "gamma_source": 5.0}
 POINTS = (60, 130, 280, 500, 800, 1000, 1250, 2000, 3600, 7000)
@@ -50,7 +46,7 @@ def predict(gamma: float, n: FloatArray) -> tuple[FloatArray, ...]:
     return alphas, accuracy, risk
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas and simulate.
 
     ``accuracy`` and ``risk`` of shape (n_gammas, 3, n_samples) are at alpha = 0, 1 and the best alpha for

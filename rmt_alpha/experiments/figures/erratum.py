@@ -22,10 +22,6 @@ from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
 
-NAME = "erratum"
-TITLE = "The error in the reference implementation: its formula, the right one, and simulation."
-NEEDS_DATA = False
-
 P, N_TARGET = 400, 100
 SETTINGS: tuple[dict[str, float], ...] = (
     {"beta": 0.5, "mu": 1.0, "mu_orth": 1.0, "gamma": 1.0, "gamma_source": 0.01},
@@ -109,7 +105,7 @@ def columns(theory: Numbers, found: Numbers) -> dict[str, FloatArray]:
     }
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Both formulas over N/p (``curves``) and at ``points``, and simulations there, one entry per setting.
 
     The table's ``cases`` have ten times as many draws; ``reference_3`` is the reference's accuracy at alpha =

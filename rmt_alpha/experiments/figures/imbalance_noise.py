@@ -26,10 +26,6 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import simulate
 
-NAME = "imbalance_noise"
-TITLE = "Class imbalance and label noise move the best alpha."
-NEEDS_DATA = False
-
 P, SAMPLES, LENGTH, COSINE, SOURCE_LENGTH = 200, 100, 1.2, 0.7, 0.5
 SEED = 2522
 KINDS = ("zero", "one", "best")
@@ -82,7 +78,7 @@ def predict(problem: FineTuning) -> FloatArray:
     return np.array([best, *accuracies, *curve.class_accuracy(best)])
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas and simulate.
 
     Arrays have shape (n_settings, n_x), with x the share of the larger class or the label noise; ``accuracy``

@@ -19,10 +19,6 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import simulate
 
-NAME = "losses"
-TITLE = "When the loss matters: squared, logistic and hinge against the ridge."
-NEEDS_DATA = False
-
 P, SAMPLES, LENGTH, COSINE, SOURCE_LENGTH = 200, 160, 1.5, 0.6, 1.0
 LOSSES = ("squared", "logistic", "hinge")
 CASES = ("isotropic features", "one class wider, 15 % wrong labels")
@@ -42,7 +38,7 @@ def problem(case: int, loss: str, gamma: float) -> FineTuning:
     return FineTuning(target, source, SAMPLES, gamma, intercept=True, label_noise=0.15, loss=loss)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Solve and simulate.
 
     Curves have shape (n_cases, n_losses, n_gammas): alpha*, the accuracy there (``best``) and at alpha = 1

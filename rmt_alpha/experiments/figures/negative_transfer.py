@@ -26,10 +26,6 @@ from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
 
-NAME = "negative_transfer"
-TITLE = "The phase diagram of negative transfer: where alpha = 1 beats alpha = 0, and where it harms."
-NEEDS_DATA = False
-
 
 class SourceTraining(NamedTuple):
     """One column of the figure."""
@@ -87,7 +83,7 @@ def border(excess: Callable[[Any], Any]) -> float:
     return float(optimize.brentq(excess, grid[first], grid[first + 1], xtol=1e-13))
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas on a grid, find the borders, and simulate along three lines.
 
     Maps have shape (n_sources, n_samples, n_betas): ``gain`` is accuracy(1) - accuracy(0), ``upper_end`` that

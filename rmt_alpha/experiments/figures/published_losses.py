@@ -24,10 +24,6 @@ from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import simulate
 from rmt_alpha.theory.convex.curve import LossCurve
 
-NAME = "published_losses"
-TITLE = "Published asymptotics of convex losses, without a source."
-NEEDS_DATA = False
-
 P, WIDTH, LAMBDA = 200, 0.5, 1e-4
 LOSSES = ("squared", "logistic", "hinge")
 HALF = np.sqrt(0.5)
@@ -56,7 +52,7 @@ def best_ridge(loss: str, ratio: float) -> float:
     return float(found.fun)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Solve and simulate.
 
     ``simulated``, ``stderr`` and ``theory`` of shape (2, n_points) are test and training error; ``best`` of

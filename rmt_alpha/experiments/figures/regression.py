@@ -23,10 +23,6 @@ from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 
-NAME = "regression"
-TITLE = "Multi-output regression: test risk against alpha."
-NEEDS_DATA = False
-
 FACTORS = (-2.0, 0.5, 2.0)
 N_TARGET, P, OUTPUTS, SIGMA, GAMMA = 20, 40, 10, 0.5, 0.01
 SEED = 2514
@@ -66,7 +62,7 @@ def simulated_risk(
     return np.asarray(risk)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formula and simulate: risks of shape (n_factors, n_alphas) or (n_factors, n_points).
 
     ``simulated_optimum`` is the alpha with the lowest average simulated risk. Quick: 300 draws for each panel

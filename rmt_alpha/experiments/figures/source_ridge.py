@@ -27,10 +27,6 @@ from rmt_alpha.problems.sources import FixedSource, RidgeSource
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
 
-NAME = "source_ridge"
-TITLE = "The source's best ridge for transfer, at alpha = 1 and at alpha*, and its best ridge for itself."
-NEEDS_DATA = False
-
 P, N = 200, 800
 LOW, HIGH = 1e-3, 1e4
 """Range of the source ridge; an optimum at its upper end counts as infinite."""
@@ -94,7 +90,7 @@ CASES = (
 )
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas, find the best ridges, and simulate.
 
     ``values`` of shape (n_cases, 4, n_gammas) are those of `TransferCase.values`; ``best`` of shape (n_cases,

@@ -38,10 +38,6 @@ from rmt_alpha.experiments.reference_formula import reference_optimal_alpha
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 
-NAME = "table1"
-TITLE = "Table 1: test accuracy on 12 pairs of Amazon domains, beside the published values."
-NEEDS_DATA = True
-
 N_SOURCE, N_TARGET, GAMMA_SOURCE, GAMMA = 2000, 40, 1.0, 1.0
 SEEDS = (1, 123, 404)
 REPEATS = 10

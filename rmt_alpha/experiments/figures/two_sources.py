@@ -26,10 +26,6 @@ from rmt_alpha.simulation import Draws, simulate
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NAME = "two_sources"
-TITLE = "Two sources of different alignment, and the alpha vector that combines them."
-NEEDS_DATA = False
-
 P, SAMPLES, GAMMA, LENGTH, SOURCE_LENGTH = 200, 60, 0.3, 1.2, 0.5
 # Coordinates of the unit source vectors: along the target mean, and along two directions across it.
 CASES: tuple[tuple[str, FloatArray], ...] = (
@@ -65,7 +61,7 @@ def simulated_best(draws: Draws, guess: Any) -> tuple[FloatArray, FloatArray]:
     return best, inverse @ np.cov(gradients(best).T) @ inverse / draws.replicates
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas and simulate.
 
     The maps ``accuracy`` have alpha_2 in rows and alpha_1 in columns; ``choices`` of shape (n_cases, 5, 2)
