@@ -106,7 +106,7 @@ def series(k: int, **options: Any) -> dict[str, Any]:
 
 
 def at_alpha(kind: str, **options: Any) -> dict[str, Any]:
-    """Options of a curve at a special alpha: the colour and the label of its shape in `SHAPES`, and dashes."""
+    """Options of a curve at a special alpha: colour and label of its shape in `SHAPES`, and dashes."""
     shape, dash = SHAPES[kind], DASHES[("best", "one", "zero").index(kind)]
     return {"color": shape["color"], "linestyle": dash, "label": shape["label"], **options}
 

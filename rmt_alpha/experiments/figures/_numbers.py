@@ -63,7 +63,12 @@ class FoundTable(Table):
 
     def as_rows(self) -> list[list[Any]]:
         """Only what was found."""
-        return [row for row in super().as_rows() if all(value == value for value in row)]
+        return [row for row in super().as_rows() if "nan" not in map(str, row)]
+
+
+def across(*values: Any) -> tuple[Any, ...]:
+    """`numpy.ix_`: the values along the axes of a table, so that it has a row for each combination."""
+    return np.ix_(*values)
 
 
 def or_word(values: FloatArray, word: str) -> NDArray[np.object_]:

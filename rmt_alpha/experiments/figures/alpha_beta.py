@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across
 from rmt_alpha.experiments.figures._optimum import simulated_optimum
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
@@ -43,7 +43,7 @@ def compute(quick: bool = False) -> Numbers:
         found[i, j, k] = simulated_optimum(
             simulate(setting, 0.0, replicates=draws, rng=(SEED, i, j, k)).draws
         )
-    gamma, eta, _ = np.ix_(GAMMAS, ETAS, betas)
+    gamma, eta, _ = across(GAMMAS, ETAS, betas)
     return Numbers(
         main=Table(
             gamma=gamma, eta=eta, beta=betas, optimal_alpha=problem(betas, eta, gamma).curve().optimal_alpha()
@@ -68,7 +68,7 @@ def draw(result: Numbers) -> Figure:
     for i, (ax, gamma) in enumerate(zip(axes, GAMMAS, strict=True)):
         for j, eta in enumerate(ETAS):
             ax.plot(lines.beta, lines.optimal_alpha[i, j], **style.series(j, label=rf"$\eta = {eta:g}$"))
-            look = {"color": style.SERIES[j], "label": style.SIMULATION if j == 0 else None}
+            look: dict[str, Any] = {"color": style.SERIES[j], "label": style.SIMULATION if j == 0 else None}
             style.points(ax, found.beta, found.simulated[i, j], 2 * found.standard_error[i, j], **look)
         ax.axhline(1, color=style.GREY, linewidth=0.9, zorder=1, label=r"$\alpha = 1$")
         ax.set_title(rf"$\gamma = {gamma:g}$")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 
@@ -28,7 +28,7 @@ def problem(overlap: Any, n: Any, gamma: Any) -> TransferProblem:
 
 def compute(quick: bool = False) -> Numbers:
     """alpha* and its gain in accuracy over alpha = 1, of shape (n_samples, n_gammas, n_overlaps)."""
-    n, gamma, overlap = np.ix_(SAMPLES, GAMMAS, np.linspace(-1, 1, 201))
+    n, gamma, overlap = across(SAMPLES, GAMMAS, np.linspace(-1, 1, 201))
     curve = problem(overlap, n, gamma).curve()
     return Numbers(
         main=Table(

@@ -12,7 +12,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 
@@ -35,8 +35,8 @@ def compute(quick: bool = False) -> Numbers:
     """
     grid = np.logspace(-2, 2, 41 if quick else 81)
     curve = problem(np.array(BETAS)[:, None, None], grid, grid[:, None]).curve()
-    best, gain = curve.optimal_alpha(), curve.gain(over=1.0)
-    beta, source, target = np.ix_(BETAS, grid, grid)
+    best, gain = np.asarray(curve.optimal_alpha()), np.asarray(curve.gain(over=1.0))
+    beta, source, target = across(BETAS, grid, grid)
     maps = {"optimal_alpha": best.swapaxes(1, 2), "gain_over_1": gain.swapaxes(1, 2)}
     return Numbers(
         main=Table(beta=beta, gamma_source=source, gamma=target, **maps),

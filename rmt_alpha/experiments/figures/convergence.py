@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, joined, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table
 from rmt_alpha.experiments.figures._power_law import PowerLaw, fit_power_law, std_with_stderr
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
@@ -50,6 +50,11 @@ class ScaledProblem(NamedTuple):
     source: float | None
     fields: dict[str, float]
     draws: int
+
+    @property
+    def name(self) -> str:
+        """The label without mathematics."""
+        return self.label.replace("$", "").replace("\\", "")
 
     def draws_at(self, n: int, share: float) -> int:
         """Draws of the data: four times as many where they are cheap, a quarter where no bias can show."""
@@ -123,6 +128,47 @@ class SizeStudy:
             "bias, exponent fixed": fit_power_law(self.n, bias, error, guess=-1.0, fixed=True),
         }
 
+    def table(self) -> Table:
+        """Bias and spread at every size."""
+        problems = [self.case.problem(round(n)) for n in self.n]
+        sources = ["known source" if problem.N is None else problem.N for problem in problems]
+        return Table(
+            problem=self.case.name,
+            p=[problem.p for problem in problems],
+            n=self.n,
+            N=np.array(sources, dtype=object),
+            alpha=ALPHA,
+            theory=self.theory,
+            draws=self.draws,
+            simulated=self.mean,
+            standard_error=self.mean_stderr,
+            bias=self.bias,
+            n_times_bias=self.n * self.bias,
+            n_times_standard_error=self.n * self.mean_stderr,
+            bias_resolved=self.resolved.astype(int),
+            bias_upper_bound_95=self.bias_bound,
+            theory_std=self.theory_std,
+            simulated_std=self.std,
+            std_standard_error=self.std_stderr,
+            std_ratio=self.std / self.theory_std,
+        )
+
+
+def exponents(each: SizeStudy, fits: dict[str, PowerLaw]) -> Table:
+    """The fitted power laws of one problem."""
+    factor = each.theory_std[0] * np.sqrt(each.n[0])
+    laws = fits.values()
+    return Table(
+        problem=each.case.name,
+        quantity=list(fits),
+        expected_exponent=[-1.0, -0.5, -1.0],
+        exponent=[law.exponent for law in laws],
+        exponent_standard_error=[law.exponent_stderr for law in laws],
+        factor=[law.factor for law in laws],
+        factor_standard_error=[law.factor_stderr for law in laws],
+        predicted_factor=np.array(["not predicted", factor, "not predicted"], dtype=object),
+    )
+
 
 def study(case: ScaledProblem, sizes: tuple[int, ...], share: float, seed: int) -> SizeStudy:
     """Simulate one problem at every size, with ``share`` of its draws."""
@@ -145,53 +191,13 @@ def compute(quick: bool = False) -> Numbers:
     """
     sizes, share = (QUICK_SIZES, 0.05) if quick else (SIZES, 1.0)
     studies = tuple(study(case, sizes, share, seed) for seed, case in enumerate(CASES))
-    return Numbers(studies=studies, fits=tuple(each.fits() for each in studies))
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """Bias and spread at every size, and the fitted power laws."""
-    points, laws = [], []
-    for each, fits in zip(result.studies, result.fits, strict=True):
-        name = each.case.label.replace("$", "").replace("\\", "")
-        problems = [each.case.problem(round(n)) for n in each.n]
-        points.append(
-            table(
-                problem=name,
-                p=[problem.p for problem in problems],
-                n=each.n,
-                N=["known source" if each.case.source is None else problem.N for problem in problems],
-                alpha=ALPHA,
-                theory=each.theory,
-                draws=each.draws,
-                simulated=each.mean,
-                standard_error=each.mean_stderr,
-                bias=each.bias,
-                n_times_bias=each.n * each.bias,
-                n_times_standard_error=each.n * each.mean_stderr,
-                bias_resolved=each.resolved.astype(int),
-                bias_upper_bound_95=each.bias_bound,
-                theory_std=each.theory_std,
-                simulated_std=each.std,
-                std_standard_error=each.std_stderr,
-                std_ratio=each.std / each.theory_std,
-            )
-        )
-        for quantity, expected in (("bias", -1.0), ("spread", -0.5), ("bias, exponent fixed", -1.0)):
-            law = fits[quantity]
-            predicted = each.theory_std[0] * np.sqrt(each.n[0]) if quantity == "spread" else "not predicted"
-            laws.append(
-                table(
-                    problem=name,
-                    quantity=quantity,
-                    expected_exponent=expected,
-                    exponent=law.exponent,
-                    exponent_standard_error=law.exponent_stderr,
-                    factor=law.factor,
-                    factor_standard_error=law.factor_stderr,
-                    predicted_factor=predicted,
-                )
-            )
-    return {"convergence": joined(*points), "convergence_exponents": joined(*laws)}
+    fits = tuple(each.fits() for each in studies)
+    return Numbers(
+        main=tuple(each.table() for each in studies),
+        exponents=tuple(map(exponents, studies, fits)),
+        studies=studies,
+        fits=fits,
+    )
 
 
 @style.styled

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
@@ -45,7 +45,7 @@ def compute(quick: bool = False) -> Numbers:
     labels = np.repeat([-1.0, 1.0], TEST_POINTS // 2)
     curves = [problem(beta).curve() for beta in BETAS]
     runs = [simulate(problem(beta), alphas, replicates=draws, rng=(SEED, i)) for i, beta in enumerate(BETAS)]
-    beta, alpha, label = np.ix_(BETAS, ALPHAS, (-1, 1))
+    beta, alpha, label = across(BETAS, ALPHAS, (-1, 1))
     scores = np.array([trained_scores(problem(b), labels, (SEED, i, 1)) for i, b in enumerate(BETAS)])
     own = np.stack([scores[..., labels == sign] for sign in (-1, 1)], axis=2)
     names = ("mean", "variance", "accuracy")

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import optimize, special
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -53,10 +53,9 @@ def best_ridge(loss: str, ratio: float) -> float:
 
 
 def compute(quick: bool = False) -> Numbers:
-    """Solve and simulate.
+    """Solve and simulate: test and training error, and the least test error over the ridge.
 
-    ``simulated``, ``stderr`` and ``theory`` of shape (2, n_points) are test and training error; ``best`` of
-    shape (n_losses, n_ratios) is the least test error over the ridge. Quick: 20 and 3 ratios instead of 39
+    Quick: 20 and 3 ratios instead of 39
     and 9, and 6 draws instead of 100.
     """
     ratio, draws = np.linspace(0.5, 10.0, 20 if quick else 39), 6 if quick else 100
@@ -74,35 +73,19 @@ def compute(quick: bool = False) -> Numbers:
         stderr[:, j] = run.accuracy_stderr, run.training_accuracy_stderr
     test, training = np.array([errors(value) for value in ratio]).T
     best_ratio = np.geomspace(0.3, 10.0, 3 if quick else 9)
+    theory = np.array([errors(value) for value in points]).T
     return Numbers(
-        ratio=ratio,
-        test=test,
-        training=training,
-        bayes=float(special.ndtr(-HALF / np.sqrt(WIDTH))),
-        points=points,
-        simulated=simulated,
-        stderr=stderr,
-        theory=np.array([errors(value) for value in points]).T,
-        best=np.array([[best_ridge(loss, value) for value in best_ratio] for loss in LOSSES]),
-        best_ratio=best_ratio,
-        draws=draws,
+        main=Table(samples_per_dimension=ratio, test_error=test, training_error=training),
+        simulated=Table(
+            samples_per_dimension=points,
+            **beside_theory(("test", "training"), theory, simulated, stderr),
+            draws=draws,
+        ),
+        best=Table(
+            samples_per_dimension=best_ratio,
+            **{loss: np.array([best_ridge(loss, value) for value in best_ratio]) for loss in LOSSES},
+        ),
     )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, the simulated points beside the theory, and the least errors."""
-    simulated = beside_theory(("test", "training"), result.theory, result.simulated, result.stderr)
-    return {
-        "published_losses": table(
-            samples_per_dimension=result.ratio, test_error=result.test, training_error=result.training
-        ),
-        "published_losses_simulated": table(
-            samples_per_dimension=result.points, **simulated, draws=result.draws
-        ),
-        "published_losses_best": table(
-            samples_per_dimension=result.best_ratio, **dict(zip(LOSSES, result.best, strict=True))
-        ),
-    }
 
 
 @style.styled
@@ -110,14 +93,24 @@ def draw(result: Numbers) -> Figure:
     """Errors of logistic regression on the left, least errors over the ridge on the right."""
     figure, axes = style.panels(2, 1, size=(3.9, 3.0))
     left, right = axes[0]
-    for k, (name, values) in enumerate((("test error", result.test), ("training error", result.training))):
-        color = style.SERIES[k]
-        left.plot(result.ratio, values, color=color, linestyle=style.DASHES[k], label=name)
-        style.points(left, result.points, result.simulated[k], 2 * result.stderr[k], color=color)
-    left.axhline(result.bayes, color=style.GREY, linewidth=0.9, linestyle=":", label="Bayes error")
+    lines, found, best = result.main, result.simulated, result.best
+    for k, name in enumerate(("test", "training")):
+        look = style.series(k, label=f"{name} error")
+        left.plot(lines.samples_per_dimension, getattr(lines, f"{name}_error"), **look)
+        y, error = getattr(found, f"{name}_simulated"), getattr(found, f"{name}_standard_error")
+        style.points(left, found.samples_per_dimension, y, 2 * error, color=style.SERIES[k])
+    left.axhline(
+        special.ndtr(-HALF / np.sqrt(WIDTH)),
+        color=style.GREY,
+        linewidth=0.9,
+        linestyle=":",
+        label="Bayes error",
+    )
     for k, loss in enumerate(LOSSES[1:]):
-        look = {"color": style.SERIES[k + 2], "linestyle": style.DASHES[k], "label": f"{loss}"}
-        right.plot(result.best_ratio, 100 * (result.best[k + 1] - result.best[0]), **look)
+        above = 100 * (getattr(best, loss) - best.squared)
+        right.plot(
+            best.samples_per_dimension, above, **style.series(k, color=style.SERIES[k + 2], label=loss)
+        )
     left.set(xlabel="samples per dimension $n/p$", ylabel="error", title=r"logistic, $\lambda = 10^{-4}$")
     right.set(
         xlabel="samples per dimension $n/p$",

@@ -33,7 +33,7 @@ from rmt_alpha._core.statistics import standard_error
 from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.amazon_task import AmazonTask, load_task, split_accuracies
 from rmt_alpha.experiments.data.datasets import AMAZON_DOMAINS
-from rmt_alpha.experiments.figures._numbers import Table, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table
 from rmt_alpha.experiments.reference_formula import reference_optimal_alpha
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
@@ -148,6 +148,48 @@ class Table1:
             ]
         return lines
 
+    def tables(self, name: str) -> dict[str, Any]:
+        """The table by the published protocol beside the published values, and all choices of alpha compared.
+
+        Accuracies are in %.  ``table1_paired`` has all choices on the same 90 splits, with the standard error
+        of the difference to alpha = 1 over the splits (which share test rows: it is somewhat optimistic).
+        """
+        sources, targets = (np.array(names) for names in zip(*self.pairs, strict=True))
+        rows = zip(*(PUBLISHED[pair] for pair in self.pairs), strict=True)
+        printed = dict(zip(Published._fields, rows, strict=True))
+        alphas = dict(zip(COLUMNS, np.round(self.alphas, 4).T, strict=True))
+        accuracies: dict[str, Any] = {}
+        for column in COLUMNS:
+            accuracies[f"accuracy_{column}"], accuracies[f"std_{column}"] = self.percent(column)
+            if suffix := PRINTED_AS.get(column):
+                accuracies[f"published_{column}"] = printed[f"mean_{suffix}"]
+                accuracies[f"published_std_{column}"] = printed[f"std_{suffix}"]
+        splits = self.accuracy.reshape(len(self.pairs), -1, len(COLUMNS)) * 100
+        gain = splits - splits[:, :, [COLUMNS.index("1")]]
+        error = np.asarray(standard_error(gain, axis=1))
+        main = Table(
+            source=sources,
+            target=targets,
+            beta=np.round(self.beta, 4),
+            beta_published=printed["beta"],
+            alpha_reference=alphas["reference"],
+            alpha_published=printed["alpha"],
+            alpha_corrected=alphas["corrected"],
+            alpha_right=alphas["right"],
+            **accuracies,
+        )
+        paired = Table(
+            source=sources[:, None],
+            target=targets[:, None],
+            choice=COLUMNS,
+            alpha=np.round(self.alphas, 4),
+            accuracy=np.round(splits.mean(axis=1), 4),
+            gain_over_1=np.round(gain.mean(axis=1), 4),
+            standard_error=np.round(error, 4),
+            splits=gain.shape[1],
+        )
+        return Numbers(main=main, paired=paired).tables(name)
+
 
 def compute(
     quick: bool = False, data: FilePath | None = None, *, pairs: tuple[tuple[str, str], ...] = PAIRS
@@ -179,50 +221,6 @@ def alpha_choices(task: AmazonTask) -> list[float]:
         TransferProblem(**inputs, **ridges).curve().optimal_alpha(),
         task.problem(N_TARGET, GAMMA).curve().optimal_alpha(),
     ]
-
-
-def tables(result: Table1) -> dict[str, Table]:
-    """The table by the published protocol beside the published values, and all choices of alpha compared.
-
-    Accuracies are in %.  ``table1_paired`` has all choices on the same 90 splits, with the standard error of
-    the difference to alpha = 1 over the splits (which share test rows, so it is somewhat optimistic).
-    """
-    sources, targets = (np.array(names) for names in zip(*result.pairs, strict=True))
-    rows = zip(*(PUBLISHED[pair] for pair in result.pairs), strict=True)
-    printed = dict(zip(Published._fields, rows, strict=True))
-    alphas = dict(zip(COLUMNS, np.round(result.alphas, 4).T, strict=True))
-    accuracies: dict[str, Any] = {}
-    for name in COLUMNS:
-        accuracies[f"accuracy_{name}"], accuracies[f"std_{name}"] = result.percent(name)
-        if name in PRINTED_AS:
-            accuracies[f"published_{name}"] = printed[f"mean_{PRINTED_AS[name]}"]
-            accuracies[f"published_std_{name}"] = printed[f"std_{PRINTED_AS[name]}"]
-    splits = result.accuracy.reshape(len(result.pairs), -1, len(COLUMNS)) * 100
-    gain = splits - splits[:, :, [COLUMNS.index("1")]]
-    error = np.asarray(standard_error(gain, axis=1))
-    return {
-        "table1": table(
-            source=sources,
-            target=targets,
-            beta=np.round(result.beta, 4),
-            beta_published=printed["beta"],
-            alpha_reference=alphas["reference"],
-            alpha_published=printed["alpha"],
-            alpha_corrected=alphas["corrected"],
-            alpha_right=alphas["right"],
-            **accuracies,
-        ),
-        "table1_paired": table(
-            source=sources[:, None],
-            target=targets[:, None],
-            choice=COLUMNS,
-            alpha=np.round(result.alphas, 4),
-            accuracy=np.round(splits.mean(axis=1), 4),
-            gain_over_1=np.round(gain.mean(axis=1), 4),
-            standard_error=np.round(error, 4),
-            splits=gain.shape[1],
-        ),
-    }
 
 
 _LOOKS = {  # color, marker, vertical shift, label
