@@ -112,11 +112,20 @@ class ScoreMoments:
 
     def best_direction(self) -> FloatArray:
         r"""The z of largest margin, :math:`H^{-1} a`; z_0 <= 0 says that no finite alpha has it."""
-        scale = np.sqrt(np.maximum(np.einsum("...aa->...a", self.gram), 0.0))
-        scale = np.where(scale > 0, scale, 1.0)
-        unit = self.gram / (scale[..., :, None] * scale[..., None, :])
-        inverse = np.linalg.pinv(unit, rcond=1e-12, hermitian=True)
-        return np.asarray(np.einsum("...ab,...b->...a", inverse, self.line / scale) / scale)
+        return solve_scaled(self.gram, self.line)
+
+
+def solve_scaled(squares: FloatArray, products: FloatArray) -> FloatArray:
+    """The solution (..., k) of squares alpha = products, for positive semidefinite squares (..., k, k).
+
+    Sources that are parallel share what they have in common (least norm in the scale of their scores), and
+    silent ones get 0.
+    """
+    scale = np.sqrt(np.maximum(np.einsum("...aa->...a", squares), 0.0))
+    scale = np.where(scale > 0, scale, 1.0)
+    unit = squares / (scale[..., :, None] * scale[..., None, :])
+    inverse = np.linalg.pinv(unit, rcond=1e-12, hermitian=True)
+    return np.asarray(np.einsum("...ab,...b->...a", inverse, products / scale) / scale)
 
 
 @dataclass(frozen=True, eq=False)

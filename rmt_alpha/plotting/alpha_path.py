@@ -21,6 +21,7 @@ WIDEST = 20.0
 """Best alphas beyond this do not stretch the default range."""
 
 
+@style.styled
 def plot_alpha_path(
     path: AlphaPath,
     alpha: ArrayLike | None = None,
@@ -83,19 +84,6 @@ def plot_alpha_path(
         low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
         if not -np.inf < low < high < np.inf:
             raise ValueError(f"alpha must span a finite range, got {alpha!r}")
-    return _draw(path, low, high, best, stderr, criterion, estimate)
-
-
-@style.styled
-def _draw(
-    path: AlphaPath,
-    low: float,
-    high: float,
-    best: float,
-    stderr: float,
-    criterion: str,
-    estimate: ProblemEstimate | None,
-) -> Figure:
     figure, axes = style.panels(2, size=(4.2, 3.2))
     left, right = axes.flat
     fine = np.linspace(low, high, 601)

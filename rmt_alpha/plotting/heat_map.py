@@ -86,7 +86,9 @@ def heatmap(
     """
     table = select(result, x, y, c, alpha, at)
     if axes is None:
-        axes = _new_axes()
+        from matplotlib.figure import Figure
+
+        axes = Figure(figsize=(5.0, 3.8), layout="constrained").subplots()
     places_x, places_y = (_places(result.axes[name]) for name in (x, y))
     finite = np.isfinite(table)
     colors, norm = _colors(table[finite])
@@ -227,9 +229,3 @@ def _colors(values: FloatArray) -> tuple[str, Any]:
 def _title(c: str, alpha: float | str | None) -> str:
     text = SYMBOLS.get(c, c.replace("_", " "))
     return text if alpha is None else rf"{text} at $\alpha$ = {_shown((alpha,))}"
-
-
-def _new_axes() -> Axes:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(5.0, 3.8), layout="constrained").subplots()

@@ -88,6 +88,24 @@ def beside_theory(
     }
 
 
+def by_class(
+    scores: FloatArray, labels: FloatArray, mean: FloatArray, std: FloatArray, accuracy: FloatArray
+) -> dict[str, FloatArray]:
+    """Scores (n_alphas, n) of the classes -1 and +1 in two columns, measured and predicted.
+
+    ``mean``, ``std`` and ``accuracy``, (n_alphas,), are the predicted law of the label times the score.
+    """
+    own = [scores[:, labels == sign] for sign in (-1, 1)]  # maybe not of the same length
+    return {
+        "mean": np.stack([part.mean(axis=1) for part in own], axis=1),
+        "predicted_mean": np.array([-1, 1]) * mean[:, None],
+        "std": np.stack([part.std(axis=1, ddof=1) for part in own], axis=1),
+        "predicted_std": std[:, None],
+        "accuracy": np.stack([(own[0] < 0).mean(axis=1), (own[1] > 0).mean(axis=1)], axis=1),
+        "predicted_accuracy": accuracy[:, None],
+    }
+
+
 def mean_and_source(
     p: int, length: float, cosine: float, source_length: float
 ) -> tuple[FloatArray, FloatArray]:

@@ -88,7 +88,6 @@ def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
 @style.styled
 def draw(result: Numbers) -> Figure:
     """One panel per pair: measured mean with its spread, theory, and the two optima."""
-    figure: Figure
     figure, grid = style.panels(len(PAIRS), size=(3.3, 3.1), sharey=True)
     panels = grid[0]
     mean, std, found = result.mean * 100, result.std * 100, result.best

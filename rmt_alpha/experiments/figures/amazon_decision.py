@@ -13,7 +13,7 @@ from scipy import stats
 
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import affine_scores, draw_splits, load_task
-from rmt_alpha.experiments.figures._numbers import Numbers, Table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, by_class
 from rmt_alpha.plotting import style
 
 PAIRS = (("book", "dvd"), ("elec", "kitchen"))
@@ -29,7 +29,7 @@ def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
     the label times the score.  ``quick`` has no effect.
     """
     parts, panels = [], []
-    alphas, signs = np.array(ALPHAS), np.array([-1, 1])
+    alphas = np.array(ALPHAS)
     for source, target in PAIRS:
         task = load_task(source, target, n_source=N_SOURCE, gamma_source=GAMMA_SOURCE, data=data)
         ((train, test),) = draw_splits(len(task.labels), N_TARGET, SEED, 1)
@@ -37,22 +37,14 @@ def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
         scores, labels = base + alphas[:, None] * slope, task.labels[test]
         curve = task.problem(N_TARGET, GAMMA).curve()
         mean, std, accuracy = map(np.asarray, (curve.mean(alphas), curve.std(alphas), curve.accuracy(alphas)))
-        own = [scores[:, labels == sign] for sign in signs]  # not of the same length
-        numbers = {
-            "mean": np.stack([part.mean(axis=1) for part in own], axis=1),
-            "predicted_mean": signs * mean[:, None],
-            "std": np.stack([part.std(axis=1, ddof=1) for part in own], axis=1),
-            "predicted_std": std[:, None],
-            "accuracy": np.stack([(own[0] < 0).mean(axis=1), (own[1] > 0).mean(axis=1)], axis=1),
-            "predicted_accuracy": accuracy[:, None],
-        }
+        numbers = by_class(scores, labels, mean, std, accuracy)
         parts.append(
             Table(
                 source=source,
                 target=target,
                 alpha=alphas[:, None],
-                label=signs,
-                rows=[part.shape[1] for part in own],
+                label=(-1, 1),
+                rows=[np.sum(labels < 0), np.sum(labels > 0)],
                 **{name: np.round(values, 4) for name, values in numbers.items()},
             )
         )
@@ -63,7 +55,6 @@ def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
 @style.styled
 def draw(result: Numbers) -> Figure:
     """One row of panels per pair, one column per alpha."""
-    figure: Figure
     figure, panels = style.panels(len(ALPHAS), len(PAIRS), size=(3.3, 2.5))
     looks = {-1: (style.VERMILLION, "-", "negative"), 1: (style.BLUE, style.DASHES[1], "positive")}
     for i, (pair, panel) in enumerate(zip(PAIRS, result.panels, strict=True)):

@@ -16,9 +16,10 @@ Exponents are fitted to all sizes alike, whether resolved or not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -28,9 +29,6 @@ from rmt_alpha.experiments.figures._power_law import PowerLaw, fit_power_law, st
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SIZES = (40, 100, 200, 400, 1000, 2000, 4000, 10**4, 10**5, 10**6, 10**7)
 QUICK_SIZES = (40, 100, 400, 10**3, 10**4, 10**5, 10**6, 10**7)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, across
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across, by_class
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
@@ -45,10 +45,9 @@ def compute(quick: bool = False) -> Numbers:
     labels = np.repeat([-1.0, 1.0], TEST_POINTS // 2)
     curves = [problem(beta).curve() for beta in BETAS]
     runs = [simulate(problem(beta), alphas, replicates=draws, rng=(SEED, i)) for i, beta in enumerate(BETAS)]
-    beta, alpha, label = across(BETAS, ALPHAS, (-1, 1))
-    scores = np.array([trained_scores(problem(b), labels, (SEED, i, 1)) for i, b in enumerate(BETAS)])
-    own = np.stack([scores[..., labels == sign] for sign in (-1, 1)], axis=2)
     names = ("mean", "variance", "accuracy")
+    beta, alpha, _ = across(BETAS, ALPHAS, names)
+    scores = np.array([trained_scores(problem(b), labels, (SEED, i, 1)) for i, b in enumerate(BETAS)])
     mean, variance, accuracy = (np.array([getattr(c, name)(alphas) for c in curves]) for name in names)
     std = np.sqrt(variance)
     simulated, stderr = (
@@ -56,17 +55,15 @@ def compute(quick: bool = False) -> Numbers:
         for end in ("", "_stderr")
     )
     return Numbers(
-        main=Table(
-            beta=beta,
-            alpha=alpha,
-            label=label,
-            test_points=own.shape[-1],
-            mean=own.mean(axis=-1),
-            predicted_mean=label * mean[..., None],
-            std=own.std(axis=-1, ddof=1),
-            predicted_std=std[..., None],
-            accuracy=(label[..., None] * own > 0).mean(axis=-1),
-            predicted_accuracy=accuracy[..., None],
+        main=tuple(
+            Table(
+                beta=b,
+                alpha=alphas[:, None],
+                label=(-1, 1),
+                test_points=TEST_POINTS // 2,
+                **by_class(scores[i], labels, mean[i], std[i], accuracy[i]),
+            )
+            for i, b in enumerate(BETAS)
         ),
         average=Table(
             beta=beta,

@@ -9,9 +9,10 @@ p = 200, n = 60, identity covariance, target mean of length 1.2, sources of leng
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import optimize
 
@@ -22,9 +23,6 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import Draws, simulate
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 P, SAMPLES, GAMMA, LENGTH, SOURCE_LENGTH = 200, 60, 0.3, 1.2, 0.5
 # Coordinates of the unit source vectors: along the target mean, and along two directions across it.

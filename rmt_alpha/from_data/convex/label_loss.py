@@ -115,26 +115,6 @@ class SoftmaxLoss(LabelLoss):
         return np.asarray(self.contrasts @ blocks @ self.contrasts.T)
 
 
-class SquaredLoss(LabelLoss):
-    """Half the squared error, with which every formula here is exact and equals that of ridge regression."""
-
-    def value(self, z: FloatArray) -> FloatArray:
-        """|z - y|^2 / 2."""
-        return np.asarray(np.square(z - self.labels).sum(axis=1) / 2)
-
-    def gradient(self, z: FloatArray) -> FloatArray:
-        """z - y."""
-        return np.asarray(z - self.labels)
-
-    def hessian(self, z: FloatArray) -> FloatArray:
-        """The identity."""
-        return np.broadcast_to(np.eye(z.shape[1]), (*z.shape, z.shape[1]))
-
-    def hessian_along(self, z: FloatArray, change: FloatArray) -> FloatArray:
-        """0."""
-        return np.zeros((*z.shape, z.shape[1]))
-
-
 def cross_entropy(labels: FloatArray) -> LabelLoss:
     """Logistic for one column of labels, softmax for more."""
     return LogisticLoss(labels) if labels.shape[1] == 1 else SoftmaxLoss(labels)

@@ -50,9 +50,8 @@ class ConvexPath:
         self.scores[silent] = 0.0
         self.unseen = scores - loss.outer(outputs)  # what the loss does not depend on, and no fit changes
         self.used = design.singular > 0
-        self.start: FloatArray | None = (
-            None  # coefficients of the last fit, of features not divided by its ridge
-        )
+        # Coefficients of the last fit, of features not divided by its ridge.
+        self.start: FloatArray | None = None
         self.alpha = np.zeros(len(scores))  # where a search for alpha starts
 
     @property
