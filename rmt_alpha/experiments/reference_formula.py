@@ -47,14 +47,10 @@ class ReferenceCurve:
 
     Built by `reference_curve`.  All methods take alpha as a scalar or an array that broadcasts with the
     arguments of the problem and return a Python float for scalars.
-
-    Attributes
-    ----------
-    source_norm2 : float or ndarray
-        What stands for the squared norm of the source classifier.  Can be negative.
     """
 
     source_norm2: Any
+    """What stands for the squared norm of the source classifier.  Can be negative."""
     _target_norm2: Any
     _overlap: Any
     _eta: Any

@@ -29,27 +29,18 @@ DIGITS = 10
 
 @dataclass(frozen=True)
 class Summary:
-    """What `reproduce` did.
-
-    Attributes
-    ----------
-    out : pathlib.Path
-        The folder.
-    written : dict of str to tuple of pathlib.Path
-        Files of every figure that was made.
-    skipped : dict of str to str
-        Why a figure was not made: its data files are not available.
-    failed : dict of str to str
-        Why a figure could not be made although its data files are there: one is corrupted.
-    seconds : dict of str to float
-        Time that every figure took.
-    """
+    """What `reproduce` did."""
 
     out: Path
+    """The folder."""
     written: dict[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Files of every figure that was made."""
     skipped: dict[str, str] = field(default_factory=dict)
+    """Why a figure was not made: its data files are not available."""
     failed: dict[str, str] = field(default_factory=dict)
+    """Why a figure could not be made although its data files are there: one is corrupted."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """Time that every figure took."""
 
     @property
     def ok(self) -> bool:

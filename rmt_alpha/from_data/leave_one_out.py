@@ -14,21 +14,14 @@ from rmt_alpha.theory.mixtures.orthant import orthant_probability
 
 @dataclass(frozen=True, eq=False)
 class LeaveOneOut:
-    r"""Leave-one-out scores :math:`f_{-i}(x_i) = A_i + B_i \cdot \alpha`.
-
-    Attributes
-    ----------
-    lines : ndarray of shape (n, 1 + k, K)
-        A and B for each sample and output.
-    labels : ndarray of shape (n, K)
-        Labels -1 and +1 (one-vs-rest), or the targets of a regression.
-    counts : ndarray of shape (n,)
-        How many samples each row stands for.
-    """
+    r"""Leave-one-out scores :math:`f_{-i}(x_i) = A_i + B_i \cdot \alpha`."""
 
     lines: FloatArray
+    """A and B for each sample and output; shape (n, 1 + k, K)."""
     labels: FloatArray
+    """Labels -1 and +1 (one-vs-rest), or the targets of a regression; shape (n, K)."""
     counts: FloatArray
+    """How many samples each row stands for; shape (n,)."""
 
     @cached_property
     def weights(self) -> FloatArray:
@@ -86,17 +79,12 @@ class ScoreMoments:
     .. math:: \text{mean} = a^\top z, \quad \text{variance} = z^\top H z, \qquad z = (1, \alpha)
 
     Many of them at once have leading axes.
-
-    Attributes
-    ----------
-    line : ndarray of shape (..., 1 + k)
-        a.
-    gram : ndarray of shape (..., 1 + k, 1 + k)
-        H.
     """
 
     line: FloatArray
+    """a, of shape (..., 1 + k)."""
     gram: FloatArray
+    """H, of shape (..., 1 + k, 1 + k)."""
 
     def margin(self, z: FloatArray) -> FloatArray:
         """Mean over standard deviation along z of shape (..., 1 + k)."""
@@ -133,20 +121,14 @@ class ClassLaw:
     """Mean and covariance, in each class, of what must be positive for a sample to be classified rightly.
 
     That is label times score, or the score of the true class minus each of the others.
-
-    Attributes
-    ----------
-    priors : ndarray of shape (C,)
-        Weight of each class.
-    means : ndarray of shape (C, 1 + k, d)
-        Mean, for the coordinates of (1, alpha).
-    covariances : ndarray of shape (C, 1 + k, d, 1 + k, d)
-        Covariance of the same.
     """
 
     priors: FloatArray
+    """Weight of each class; shape (C,)."""
     means: FloatArray
+    """Mean, for the coordinates of (1, alpha). Shape (C, 1 + k, d)."""
     covariances: FloatArray
+    """Covariance of the same; shape (C, 1 + k, d, 1 + k, d)."""
 
     @classmethod
     def from_lines(cls, lines: LeaveOneOut) -> ClassLaw:

@@ -30,23 +30,16 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class MeanEstimate:
-    r"""The mean mu of a domain under x ~ N(y mu, C), estimated from all of its rows.
-
-    Attributes
-    ----------
-    vector : ndarray of shape (p,)
-        Half the difference of the class means.
-    norm : float
-        From the unbiased estimate of :math:`\|\mu\|^2`, :math:`(\|\sum_i y_i x_i\|^2 - \sum_i \|x_i\|^2) / (n
-        (n - 1))`. The squared norm of ``vector`` is too large by about tr(C)/n, here 0.2 in 1.4 to 2.2.
-    inner_norm : float
-        :math:`\sqrt{|\langle \bar x_+, \bar x_- \rangle|}`, which the reference implementation uses; nearly
-        the norm of ``vector``.
-    """
+    r"""The mean mu of a domain under x ~ N(y mu, C), estimated from all of its rows."""
 
     vector: FloatArray
+    """Half the difference of the class means; shape (p,)."""
     norm: float
+    r"""From the unbiased estimate of :math:`\|\mu\|^2`, :math:`(\|\sum_i y_i x_i\|^2 - \sum_i \|x_i\|^2) / (n
+    (n - 1))`. The squared norm of ``vector`` is too large by about tr(C)/n, here 0.2 in 1.4 to 2.2."""
     inner_norm: float
+    r""":math:`\sqrt{|\langle \bar x_+, \bar x_- \rangle|}`, which the reference implementation uses; nearly
+    the norm of ``vector``."""
 
     @classmethod
     def from_rows(cls, features: FloatArray, labels: FloatArray) -> MeanEstimate:
@@ -63,35 +56,24 @@ class MeanEstimate:
 
 @dataclass(frozen=True, eq=False)
 class AmazonTask:
-    """Fine-tuning on one domain of the Amazon reviews a classifier that was trained on another.
-
-    Attributes
-    ----------
-    source, target : str
-        Names of the two domains.
-    n_source : int
-        Rows that trained the source classifier.
-    gamma_source : float
-        Its ridge, per-sample convention.
-    features : ndarray of shape (n_target_rows, p)
-        All target rows, standardised.
-    labels : ndarray of shape (n_target_rows,)
-        +1 for a positive review, -1 for a negative one.
-    source_scores : ndarray of shape (n_target_rows,)
-        Score of the source classifier on every target row.
-    source_mean, target_mean : MeanEstimate
-        From all rows of the two domains.
-    """
+    """Fine-tuning on one domain of the Amazon reviews a classifier that was trained on another."""
 
     source: str
     target: str
+    """Names of the two domains."""
     n_source: int
+    """Rows that trained the source classifier."""
     gamma_source: float
+    """Its ridge, per-sample convention."""
     features: FloatArray
+    """All target rows, standardised; shape (n_target_rows, p)."""
     labels: FloatArray
+    """+1 for a positive review, -1 for a negative one; shape (n_target_rows,)."""
     source_scores: FloatArray
+    """Score of the source classifier on every target row; shape (n_target_rows,)."""
     source_mean: MeanEstimate
     target_mean: MeanEstimate
+    """From all rows of the two domains."""
 
     def problem(self, n: int, gamma: float) -> TransferProblem:
         r"""The isotropic model of this task, with unbiased estimates of the geometry of its means.

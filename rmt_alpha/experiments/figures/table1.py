@@ -92,23 +92,15 @@ PUBLISHED = {
 
 @dataclass(frozen=True, eq=False)
 class Table1:
-    """All numbers of the table.
-
-    Attributes
-    ----------
-    pairs : tuple of (source, target)
-    beta : ndarray of shape (n_pairs,)
-        As the reference implementation estimates it.
-    alphas : ndarray of shape (n_pairs, 5)
-        One column per entry of `COLUMNS`.
-    accuracy : ndarray of shape (n_pairs, 3, 30, 5)
-        Per pair, seed, split and column, as fractions: every column on every split.
-    """
+    """All numbers of the table."""
 
     pairs: tuple[tuple[str, str], ...]
     beta: FloatArray
+    """As the reference implementation estimates it; shape (n_pairs,)."""
     alphas: FloatArray
+    """One column per entry of `COLUMNS`; shape (n_pairs, 5)."""
     accuracy: FloatArray
+    """Per pair, seed, split and column, as fractions: every column on every split; shape (n_pairs, 3, 30, 5)."""
 
     def seed_means(self, column: str) -> FloatArray:
         """Accuracy by the published protocol, of shape (n_pairs, n_seeds): means of 10 splits."""

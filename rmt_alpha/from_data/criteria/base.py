@@ -28,7 +28,7 @@ class FitAtRidge(Protocol):
         """Weights (K, p) and intercept (K,) that are trained on top of the source."""
 
     def left_out(self, point: FloatArray) -> FloatArray:
-        """Score of each sample by the fit without it, (n, K)."""
+        """Score of each sample by the fit without it; shape (n, K)."""
 
 
 class FitPath(Protocol):
@@ -44,24 +44,16 @@ class FitPath(Protocol):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Choice(Value):
-    """The best alpha at one ridge.
-
-    Attributes
-    ----------
-    gamma : float
-        The ridge, per sample.
-    point : ndarray of shape (1 + k,)
-        (1, alpha), or a direction (0, d).
-    score : float
-        The criterion there; larger is better.
-    tie : float
-        Decides between equal scores.
-    """
+    """The best alpha at one ridge."""
 
     gamma: float
+    """The ridge, per sample."""
     point: FloatArray
+    """(1, alpha), or a direction (0, d). Shape (1 + k,)."""
     score: float
+    """The criterion there; larger is better."""
     tie: float = 0.0
+    """Decides between equal scores."""
 
     @property
     def alpha(self) -> FloatArray:
