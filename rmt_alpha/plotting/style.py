@@ -87,14 +87,8 @@ def panels(
 ) -> tuple[Figure, Any]:
     """A figure with a grid of axes: ``(figure, axes)`` with axes an array of shape (rows, columns).
 
-    Parameters
-    ----------
-    columns, rows : int
-        Number of panels.
-    size : tuple of float
-        Width and height of one panel in inches.
-    **options : Any
-        Passed to `matplotlib.figure.Figure.subplots`, such as ``sharey=True``.
+    ``size`` is that of one panel in inches; ``options``, such as ``sharey=True``, are those of
+    `matplotlib.figure.Figure.subplots`.
     """
     figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)

@@ -110,26 +110,13 @@ class AmazonTask:
 
 
 def load_task(
-    source: str,
-    target: str,
-    *,
-    n_source: int = 2000,
-    gamma_source: float = 1.0,
-    data: FilePath | None = None,
+    source: str, target: str, *, n_source: int = 2000, gamma_source: float = 1.0, data: FilePath | None = None
 ) -> AmazonTask:
     """Load two domains and train the source classifier.
 
-    Parameters
-    ----------
-    source, target : {"book", "dvd", "elec", "kitchen"}
-    n_source : int
-        The classifier is trained on the first ``n_source`` rows, or all if there are fewer (three domains
-        have 1998 or 1999); the attribute ``n_source`` keeps the nominal number, which is what the reference
-        implementation puts into the formulas.
-    gamma_source : float
-        Ridge of that classifier, per-sample convention.
-    data : path, optional
-        See `rmt_alpha.experiments.data.datasets.data_folder`.
+    It is trained on the first ``n_source`` rows, or all if there are fewer (three domains have 1998 or 1999),
+    with the ridge ``gamma_source`` per sample.  The attribute ``n_source`` keeps the nominal number, which is
+    what the reference implementation puts into the formulas.  ``data`` is the `data_folder`.
     """
     origin, goal = load_amazon(source, data), load_amazon(target, data)
     x_source, x_target = standardise(origin.features), standardise(goal.features)
@@ -168,15 +155,11 @@ def draw_splits(n_rows: int, n_train: int, seed: int, repeats: int) -> Iterator[
 
 
 def affine_scores(task: AmazonTask, train: Rows, test: Rows, gamma: float) -> tuple[FloatArray, FloatArray]:
-    r"""Scores of the fine-tuned classifier on the test rows, as an affine function of alpha.
+    r"""Scores (b, s) of the fine-tuned classifier on the test rows, as an affine function of alpha.
 
     .. math:: w_\alpha^\top x = b + \alpha s, \qquad
         w_\alpha = \alpha \tilde w + \tfrac1n X \bigl(\tfrac1n X^\top X + \gamma I\bigr)^{-1}
         (y - \alpha X^\top \tilde w)
-
-    Returns
-    -------
-    base, slope : ndarray of shape (n_test,)
     """
     x_train = task.features[train]
     n = len(train)

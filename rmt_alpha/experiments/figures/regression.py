@@ -43,11 +43,7 @@ def simulated_risk(
     r"""Train on random data: the coefficients of the risk of every draw, quadratic in alpha.
 
     Given the trained weights W the risk on fresh data is :math:`\|W - W_t\|_F^2 + \sigma^2 d`, exactly.
-
-    Returns
-    -------
-    ndarray of shape (draws, 3)
-        risk = c0 + c1 alpha + c2 alpha^2.
+    The result has shape (draws, 3): risk = c0 + c1 alpha + c2 alpha^2.
     """
     rng = np.random.default_rng(rng)
     outputs, p = target.shape

@@ -100,7 +100,7 @@ class Table1:
     alphas: FloatArray
     """One column per entry of `COLUMNS`; shape (n_pairs, 5)."""
     accuracy: FloatArray
-    """Per pair, seed, split and column, as fractions: every column on every split; shape (n_pairs, 3, 30, 5)."""
+    """Fractions, by pair, seed, split and column: every column on every split; shape (n_pairs, 3, 30, 5)."""
 
     def seed_means(self, column: str) -> FloatArray:
         """Accuracy by the published protocol, of shape (n_pairs, n_seeds): means of 10 splits."""

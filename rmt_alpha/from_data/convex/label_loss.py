@@ -14,12 +14,8 @@ class LabelLoss(ABC):
     r"""A loss :math:`\ell(y_i, z_i)` of m outputs, with the labels of n samples in it.
 
     Scores have K columns, one per class; outputs are what the loss depends on.  They differ for softmax,
-    which does not see what is common to all classes.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n, K)
-        Labels -1 and +1, one-vs-rest for more than two classes.
+    which does not see what is common to all classes.  Labels (n, K) are -1 and +1, one-vs-rest for more than
+    two classes.
     """
 
     def __init__(self, labels: FloatArray) -> None:

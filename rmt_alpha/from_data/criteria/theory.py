@@ -12,13 +12,7 @@ from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
 
 class Theory(MarginCriterion):
-    """Plug-in theory, for two classes.
-
-    Parameters
-    ----------
-    geometry : SampleGeometry, optional
-        Set by `prepared`.
-    """
+    """Plug-in theory, for two classes; `prepared` sets the geometry."""
 
     name = "theory"
 
