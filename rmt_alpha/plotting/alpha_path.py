@@ -91,17 +91,10 @@ def plot_alpha_path(
     edges = np.concatenate([[low], inside, [high]])
     steps = path.loo_accuracy((edges[1:] + edges[:-1]) / 2)
     left.stairs(steps, edges, baseline=None, color=style.BLACK, linewidth=1.1, label="leave-one-out, exact")
-    label = "leave-one-out, Gaussian"
-    left.plot(fine, path.gaussian_accuracy(fine), color=style.BLUE, label=label)
+    left.plot(fine, path.gaussian_accuracy(fine), color=style.BLUE, label="leave-one-out, Gaussian")
     if estimate is not None and np.isfinite(path.gamma):
-        label = "random matrix theory"
-        left.plot(
-            fine,
-            estimate.curve(path.gamma).accuracy(fine),
-            color=style.VERMILLION,
-            linestyle=style.DASHES[1],
-            label=label,
-        )
+        look = style.series(1, color=style.VERMILLION, label="random matrix theory")
+        left.plot(fine, estimate.curve(path.gamma).accuracy(fine), **look)
     right.plot(fine, path.loo_risk(fine), color=style.BLUE)
     for axis, curve, name in (
         (left, path.gaussian_accuracy, "accuracy"),
@@ -115,12 +108,7 @@ def plot_alpha_path(
             label = f"{criterion}: {best:.2f} $\\pm$ {stderr:.2f}"
             axis.axvline(best, color=style.PURPLE, linewidth=1.2, label=label)
             if np.isfinite(stderr):
-                axis.axvspan(
-                    max(best - stderr, low),
-                    min(best + stderr, high),
-                    color=style.PURPLE,
-                    alpha=0.15,
-                    linewidth=0,
-                )
+                span = max(best - stderr, low), min(best + stderr, high)
+                axis.axvspan(*span, color=style.PURPLE, alpha=0.15, linewidth=0)
     style.legend(figure, axes.flat, columns=3)
     return figure

@@ -76,6 +76,11 @@ def or_word(values: FloatArray, word: str) -> NDArray[np.object_]:
     return np.where(np.isfinite(values), values.astype(object), word)
 
 
+def named(names: tuple[str, ...], values: FloatArray, axis: int = 1) -> dict[str, FloatArray]:
+    """Columns with these names from the entries along one axis."""
+    return dict(zip(names, np.moveaxis(values, axis, 0), strict=True))
+
+
 def beside_theory(
     names: tuple[str, ...], theory: ArrayLike, simulated: ArrayLike, stderr: ArrayLike, axis: int = 0
 ) -> dict[str, FloatArray]:

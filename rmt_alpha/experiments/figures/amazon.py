@@ -11,6 +11,8 @@ does, for better (alpha > 0) and for worse (alpha < 0); at alpha = 0 it is withi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -41,13 +43,9 @@ def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
         theory.append(curve.accuracy(alphas))
         at_optimum.append(curve.accuracy(optimal[-1]))
         wanted = np.append(alphas, optimal[-1])
+        options: dict[str, Any] = {"n": N_TARGET, "gamma": GAMMA, "repeats": REPEATS}
         measured.append(
-            np.concatenate(
-                [
-                    split_accuracies(task, wanted, n=N_TARGET, gamma=GAMMA, seed=seed, repeats=REPEATS)
-                    for seed in seeds
-                ]
-            )
+            np.concatenate([split_accuracies(task, wanted, seed=seed, **options) for seed in seeds])
         )
     accuracy, there = np.split(np.array(measured), [-1], axis=2)
     mean, std = accuracy.mean(axis=1), accuracy.std(axis=1, ddof=1)

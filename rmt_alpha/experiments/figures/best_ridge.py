@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, across, or_word
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across, named, or_word
 from rmt_alpha.experiments.figures._optimum import best_ridge
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -102,9 +102,7 @@ def compute(quick: bool = False) -> Numbers:
             features=features[..., 0],
             gamma=gammas,
             optimal_alpha=np.array([[alpha for alpha, _ in line] for line in lines]),
-            accuracy_0=accuracy[:, 0],
-            accuracy_1=accuracy[:, 1],
-            accuracy_optimal=accuracy[:, 2],
+            **named(("accuracy_0", "accuracy_1", "accuracy_optimal"), accuracy),
         ),
         optima=Table(
             features=features[..., 0],

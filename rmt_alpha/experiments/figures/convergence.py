@@ -64,22 +64,12 @@ class ScaledProblem(NamedTuple):
         return TransferProblem(p=round(self.eta * n), n=n, N=N, **self.fields)
 
 
+SINGULAR = {"beta": 0.6, "gamma": 0.01, "mu": 2.0, "mu_orth": 2.0}
+TRAINED = {"beta": 0.8, "gamma": 1.0, "gamma_source": 0.1, "mu": 1.5, "mu_orth": 1.5}
 CASES = (
     ScaledProblem("well conditioned: $p = n/4$", 0.25, None, {"beta": 0.6, "gamma": 0.3}, 80_000),
-    ScaledProblem(
-        r"near-singular: $p = n$, $\gamma = 0.01$",
-        1.0,
-        None,
-        {"beta": 0.6, "gamma": 0.01, "mu": 2.0, "mu_orth": 2.0},
-        28_000,
-    ),
-    ScaledProblem(
-        "trained source: $N = n/2$, $p = n/4$",
-        0.25,
-        0.5,
-        {"beta": 0.8, "gamma": 1.0, "gamma_source": 0.1, "mu": 1.5, "mu_orth": 1.5},
-        70_000,
-    ),
+    ScaledProblem(r"near-singular: $p = n$, $\gamma = 0.01$", 1.0, None, SINGULAR, 28_000),
+    ScaledProblem("trained source: $N = n/2$, $p = n/4$", 0.25, 0.5, TRAINED, 70_000),
 )
 """The columns of the figure."""
 

@@ -127,11 +127,8 @@ def draw(result: Numbers) -> Figure:
                 ax.plot(grid, predicted, color=color, linestyle=dash, label=f"predicted, {name}")
             ax.axvline(0, color=style.BLACK, linewidth=0.8)
             measured = np.mean(result.scores[i, j] * result.labels > 0)
-            ax.set_title(
-                rf"$\alpha = {alpha:g}$: accuracy {100 * measured:.1f} %, "
-                f"predicted {100 * result.accuracy[i, j]:.1f} %",
-                fontsize=9,
-            )
+            both = f"accuracy {100 * measured:.1f} %, predicted {100 * result.accuracy[i, j]:.1f} %"
+            ax.set_title(rf"$\alpha = {alpha:g}$: {both}", fontsize=9)
             ax.set(xlim=(-reach, reach), yticks=[])
             ax.spines["left"].set_visible(False)
             ax.grid(False)

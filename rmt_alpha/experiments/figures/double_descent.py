@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import FoundTable, Numbers, Table, across, beside_theory
+from rmt_alpha.experiments.figures._numbers import FoundTable, Numbers, Table, across, beside_theory, named
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
@@ -81,8 +81,8 @@ def compute(quick: bool = False) -> Numbers:
             n=samples,
             optimal_alpha=best[:, 0],
             optimal_alpha_risk=best[:, 1],
-            **{f"accuracy_{name}": accuracy[:, k] for k, name in enumerate(("0", "1", "optimal"))},
-            **{f"risk_{name}": risk[:, k] for k, name in enumerate(("0", "1", "optimal"))},
+            **named(("accuracy_0", "accuracy_1", "accuracy_optimal"), accuracy),
+            **named(("risk_0", "risk_1", "risk_optimal"), risk),
         ),
         simulated=FoundTable(
             gamma=gamma, alpha=alpha, n=n, **beside_theory(QUANTITIES, theory, means, errors), draws=draws

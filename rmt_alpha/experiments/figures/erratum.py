@@ -31,21 +31,13 @@ SETTINGS: tuple[dict[str, float], ...] = (
 """The rows of the figure."""
 RATIOS = (0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0, 20.0, 50.0)
 """N/p of the simulated points."""
+NORMS = {"mu": 0.8, "mu_orth": 0.8}
 CASES: tuple[dict[str, float], ...] = (
     {"N": 480, "n": 100, "p": 400, **SETTINGS[0]},
     {"N": 400, "n": 100, "p": 400, **SETTINGS[0], "beta": 0.7, "gamma": 0.1, "gamma_source": 0.1},
     {"N": 800, "n": 100, "p": 400, **SETTINGS[1]},
     # The setting of the figure "accuracy", where the error is small:
-    {
-        "N": 5000,
-        "n": 40,
-        "p": 1000,
-        "beta": 0.5,
-        "mu": 0.8,
-        "mu_orth": 0.8,
-        "gamma": 0.1,
-        "gamma_source": 5.0,
-    },
+    {"N": 5000, "n": 40, "p": 1000, "beta": 0.5, **NORMS, "gamma": 0.1, "gamma_source": 5.0},
 )
 """The rows of the table."""
 SEED = 2515

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, named
 from rmt_alpha.experiments.figures._optimum import simulated_mixture_optimum
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -107,7 +107,7 @@ def compute(quick: bool = False) -> Numbers:
         "gamma": np.array([[setting.gamma] for setting in SETTINGS]),
         "intercept": np.array([["yes" if setting.intercept else "no"] for setting in SETTINGS]),
     }
-    columns = dict(zip(("optimal_alpha", *names, *CLASSES), np.moveaxis(lines, -1, 0), strict=True))
+    columns = named(("optimal_alpha", *names, *CLASSES), lines, -1)
     return Numbers(
         main=Table(**labels, value=x, **columns),
         simulated=Table(

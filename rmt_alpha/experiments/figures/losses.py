@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, across, beside_theory, mean_and_source
+from rmt_alpha.experiments.figures._numbers import (
+    Numbers,
+    Table,
+    across,
+    beside_theory,
+    mean_and_source,
+    named,
+)
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -64,7 +71,7 @@ def compute(quick: bool = False) -> Numbers:
             simulated[case, k, j], stderr[case, k, j] = run.accuracy, run.accuracy_stderr
     features, loss, _ = across(CASES, LOSSES, gamma)
     names = ("accuracy_optimal", "accuracy_1")
-    columns = dict(zip(("optimal_alpha", *names), np.moveaxis(lines, 2, 0), strict=True))
+    columns = named(("optimal_alpha", *names), lines, 2)
     beside = beside_theory(names, theory, simulated, stderr, axis=-1)
     return Numbers(
         main=Table(features=features, loss=loss, gamma=gamma, **columns),

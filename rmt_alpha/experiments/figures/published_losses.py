@@ -99,26 +99,17 @@ def draw(result: Numbers) -> Figure:
         left.plot(lines.samples_per_dimension, getattr(lines, f"{name}_error"), **look)
         y, error = getattr(found, f"{name}_simulated"), getattr(found, f"{name}_standard_error")
         style.points(left, found.samples_per_dimension, y, 2 * error, color=style.SERIES[k])
-    left.axhline(
-        special.ndtr(-HALF / np.sqrt(WIDTH)),
-        color=style.GREY,
-        linewidth=0.9,
-        linestyle=":",
-        label="Bayes error",
-    )
+    bayes = special.ndtr(-HALF / np.sqrt(WIDTH))
+    left.axhline(bayes, color=style.GREY, linewidth=0.9, linestyle=":", label="Bayes error")
     for k, loss in enumerate(LOSSES[1:]):
         above = 100 * (getattr(best, loss) - best.squared)
         right.plot(
             best.samples_per_dimension, above, **style.series(k, color=style.SERIES[k + 2], label=loss)
         )
-    left.set(xlabel="samples per dimension $n/p$", ylabel="error", title=r"logistic, $\lambda = 10^{-4}$")
-    right.set(
-        xlabel="samples per dimension $n/p$",
-        ylabel="points above squared loss",
-        xscale="log",
-        ylim=(0, None),
-        title="best ridge for each loss",
-    )
+    across = "samples per dimension $n/p$"
+    left.set(xlabel=across, ylabel="error", title=r"logistic, $\lambda = 10^{-4}$")
+    right.set(xlabel=across, ylabel="points above squared loss", title="best ridge for each loss")
+    right.set(xscale="log", ylim=(0, None))
     style.simulation_entry(left)
     style.legend(figure, axes[0], columns=3)
     return figure

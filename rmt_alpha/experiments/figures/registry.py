@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol, cast
-
-from matplotlib.figure import Figure
+from collections.abc import Iterable
+from types import ModuleType
+from typing import NamedTuple
 
 TITLES = {
     "accuracy": "Test accuracy against alpha: theory, simulation, and the alphas that matter.",
@@ -44,18 +43,6 @@ NEED_DATA = ("amazon_decision", "amazon", "table1")
 """Those whose ``compute`` takes the folder ``data`` of the data files, too."""
 
 
-class FigureModule(Protocol):
-    """What every figure module provides."""
-
-    compute: Callable[..., Any]
-    """``compute(quick=False)``: all numbers, of a smaller simulation if ``quick``.
-
-    Its ``tables(name)`` are those to be written: stem of the CSV file to (header, rows).
-    """
-    draw: Callable[[Any], Figure]
-    """The picture of these numbers; computes nothing."""
-
-
 class Entry(NamedTuple):
     """One line of the catalogue."""
 
@@ -64,8 +51,11 @@ class Entry(NamedTuple):
     needs_data: bool
 
 
-def load(name: str) -> FigureModule:
+def load(name: str) -> ModuleType:
     """The figure module called ``name``; ValueError if there is none.
+
+    Its ``compute(quick=False)`` gives all numbers, of a smaller simulation if ``quick``; ``tables(name)`` of
+    these are the tables to be written; ``draw(result)`` is the picture of these numbers, and computes nothing.
 
     Examples
     --------
@@ -73,7 +63,7 @@ def load(name: str) -> FigureModule:
     (0.2, 0.5, 0.9)
     """
     (known,) = select([name])
-    return cast("FigureModule", importlib.import_module(f"rmt_alpha.experiments.figures.{known}"))
+    return importlib.import_module(f"rmt_alpha.experiments.figures.{known}")
 
 
 def select(names: str | Iterable[str] | None) -> tuple[str, ...]:

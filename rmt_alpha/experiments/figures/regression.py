@@ -11,6 +11,7 @@ which is invisible beside the error of the prior, 200 and more.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,6 @@ def compute(quick: bool = False) -> Numbers:
     """
     draws = 300 if quick else 3000
     alphas, points = np.linspace(-REACH, REACH, 201), np.arange(-REACH + 0.25, REACH, 0.5)
-    setting: dict[str, Any] = {"sigma": SIGMA, "gamma": GAMMA}
     pairs = [weights(factor) for factor in FACTORS]
     problems = [RidgeRegressionTransfer(None, *pair, SIGMA, N_TARGET, GAMMA) for pair in pairs]
     best = np.array([problem.optimal_alpha() for problem in problems])
@@ -75,12 +75,8 @@ def compute(quick: bool = False) -> Numbers:
     def theory(alpha: ArrayLike) -> FloatArray:
         return np.array([problem.risk(alpha) for problem in problems])
 
-    coefficients = np.array(
-        [
-            simulated_risk(*pair, N_TARGET, draws=draws, rng=(SEED, i), **setting)
-            for i, pair in enumerate(pairs)
-        ]
-    )
+    draw_of = partial(simulated_risk, n=N_TARGET, draws=draws, sigma=SIGMA, gamma=GAMMA)
+    coefficients = np.array([draw_of(*pair, rng=(SEED, i)) for i, pair in enumerate(pairs)])
     risks = coefficients @ np.stack([np.ones_like(points), points, points**2])
     # The minimiser -c1 / (2 c2) of the average, and its standard error by the delta method.
     _, c1, c2 = coefficients.mean(axis=1).T

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, across, or_word
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across, named, or_word
 from rmt_alpha.experiments.figures._optimum import best_ridge
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -120,14 +120,12 @@ def compute(quick: bool = False) -> Numbers:
     cases, alpha, point = across(labels, ("1", "best"), points)
     four = ("own_accuracy", "own_risk", "accuracy_1", "accuracy_optimal")
     return Numbers(
-        main=Table(
-            case=cases[..., 0], gamma_source=gammas, **{name: values[:, k] for k, name in enumerate(four)}
-        ),
+        main=Table(case=cases[..., 0], gamma_source=gammas, **named(four, values)),
         best=Table(
             case=cases[..., 0],
             chosen_for=KINDS,
             gamma_source=or_word(best, "infinite"),
-            **{name: at_best[..., k] for k, name in enumerate(four)},
+            **named(four, at_best, -1),
             lost_at_1=at_best[:, 2, 2, None] - at_best[..., 2],
             lost_at_optimal=at_best[:, 3, 3, None] - at_best[..., 3],
         ),

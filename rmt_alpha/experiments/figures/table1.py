@@ -167,12 +167,8 @@ def compute(
         choices = alpha_choices(task)
         beta.append(task.reference_inputs["beta"])
         alphas.append(choices)
-        accuracy.append(
-            [
-                split_accuracies(task, choices, n=N_TARGET, gamma=GAMMA, seed=seed, repeats=3 * REPEATS)
-                for seed in SEEDS
-            ]
-        )
+        options: dict[str, Any] = {"n": N_TARGET, "gamma": GAMMA, "repeats": 3 * REPEATS}
+        accuracy.append([split_accuracies(task, choices, seed=seed, **options) for seed in SEEDS])
     return Table1(tuple(pairs), np.array(beta), np.array(alphas), np.array(accuracy))
 
 

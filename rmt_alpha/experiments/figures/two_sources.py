@@ -70,9 +70,7 @@ def compute(quick: bool = False) -> Numbers:
     shape = (len(CASES), len(CHOICES))
     maps, choices = np.empty((len(CASES), alphas.size, alphas.size)), np.zeros((*shape, 2))
     values, found, covariances = (
-        np.empty((3, *shape)),
-        np.empty((len(CASES), 2)),
-        np.empty((len(CASES), 2, 2)),
+        np.empty(size) for size in ((3, *shape), (len(CASES), 2), (len(CASES), 2, 2))
     )
     for i, (_, units) in enumerate(CASES):
         curve = problem(units).curve()
