@@ -99,8 +99,11 @@ def heatmap(
     _label(axes.xaxis, x, places_x[0], result.axes[x])
     _label(axes.yaxis, y, places_y[0], result.axes[y])
     axes.grid(False)
+    label = SYMBOLS.get(c, c.replace("_", " "))
+    if alpha is not None and _depends_on_alpha(result, c):
+        label += rf" at $\alpha$ = {_shown((alpha,))}"
     if finite.any():
-        axes.figure.colorbar(mesh, ax=axes, label=_title(c, alpha if _depends_on_alpha(result, c) else None))
+        axes.figure.colorbar(mesh, ax=axes, label=label)
     if blank := int((~finite).sum()):
         axes.set_title(f"grey: {blank} without a finite number")
     return axes
@@ -224,8 +227,3 @@ def _colors(values: FloatArray) -> tuple[str, Any]:
     if values.size and values.min() > 0 and values.max() > LOG_RATIO * values.min():
         return "cividis", LogNorm(values.min(), values.max())
     return "cividis", Normalize(values.min(), values.max()) if values.size else Normalize(0, 1)
-
-
-def _title(c: str, alpha: float | str | None) -> str:
-    text = SYMBOLS.get(c, c.replace("_", " "))
-    return text if alpha is None else rf"{text} at $\alpha$ = {_shown((alpha,))}"

@@ -6,7 +6,6 @@ import difflib
 import importlib
 from collections.abc import Iterable
 from types import ModuleType
-from typing import NamedTuple
 
 TITLES = {
     "accuracy": "Test accuracy against alpha: theory, simulation, and the alphas that matter.",
@@ -43,19 +42,11 @@ NEED_DATA = ("amazon_decision", "amazon", "table1")
 """Those whose ``compute`` takes the folder ``data`` of the data files, too."""
 
 
-class Entry(NamedTuple):
-    """One line of the catalogue."""
-
-    name: str
-    title: str
-    needs_data: bool
-
-
 def load(name: str) -> ModuleType:
     """The figure module called ``name``; ValueError if there is none.
 
     Its ``compute(quick=False)`` gives all numbers, of a smaller simulation if ``quick``; ``tables(name)`` of
-    these are the tables to be written; ``draw(result)`` is the picture of these numbers, and computes nothing.
+    these are the tables to be written; ``draw(result)`` draws these numbers, and computes nothing.
 
     Examples
     --------
@@ -89,14 +80,3 @@ def select(names: str | Iterable[str] | None) -> tuple[str, ...]:
             raise ValueError(f"no figure is called {given!r}{hint}; there are {', '.join(NAMES)}")
         wanted.append(name)
     return tuple(dict.fromkeys(wanted))
-
-
-def catalogue() -> list[Entry]:
-    """Name, title and need of data files of every figure.
-
-    Examples
-    --------
-    >>> catalogue()[0].name
-    'accuracy'
-    """
-    return [Entry(name, title, name in NEED_DATA) for name, title in TITLES.items()]

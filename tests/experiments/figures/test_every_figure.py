@@ -16,7 +16,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from rmt_alpha.experiments.figures._numbers import FoundTable, Numbers, Table, or_word
-from rmt_alpha.experiments.figures.registry import NAMES, NEED_DATA, TITLES, catalogue, load, select
+from rmt_alpha.experiments.figures.registry import NAMES, NEED_DATA, TITLES, load, select
 
 SIMULATED = [name for name in NAMES if name not in NEED_DATA]
 LABELS = {
@@ -69,10 +69,8 @@ def test_title_and_signature_are_those_of_the_registry(name):
     assert ("data" in parameters) == (name in NEED_DATA)
 
 
-def test_catalogue_lists_all_and_the_ones_with_data_come_last():
-    entries = catalogue()
-    assert [entry.name for entry in entries] == list(NAMES)
-    assert [entry.needs_data for entry in entries] == sorted(entry.needs_data for entry in entries)
+def test_the_figures_with_data_come_last():
+    assert NAMES[-len(NEED_DATA) :] == NEED_DATA
 
 
 def test_names_may_be_one_string_may_have_hyphens_and_come_once():
