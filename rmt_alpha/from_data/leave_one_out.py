@@ -94,10 +94,6 @@ class ScoreMoments:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.where(mean == 0, 0.0, mean / spread))
 
-    def accuracy(self, z: FloatArray) -> FloatArray:
-        """Gaussian accuracy Phi(mean / std)."""
-        return np.asarray(ndtr(self.margin(z)))
-
     def best_direction(self) -> FloatArray:
         r"""The z of largest margin, :math:`H^{-1} a`; z_0 <= 0 says that no finite alpha has it."""
         return solve_scaled(self.gram, self.line)
