@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import rmt_alpha
-from rmt_alpha.experiments.figures.registry import catalogue
+from rmt_alpha.experiments.figures.registry import NAMES, NEED_DATA
 from rmt_alpha.experiments.networks.results.drawing import draw_all
 from rmt_alpha.experiments.networks.results.runs import RunRecord
 from rmt_alpha.experiments.reproduce import reproduce
@@ -131,7 +131,7 @@ def draw_figures() -> None:
     Files that exist are kept: delete docs/generated/figures to draw them again.
     """
     folder = HERE / "generated" / "figures"
-    names = [entry.name for entry in catalogue() if not entry.needs_data]
+    names = [name for name in NAMES if name not in NEED_DATA]
     reproduce([name for name in names if not (folder / f"{name}.png").exists()] or (), folder, quick=True)
 
 

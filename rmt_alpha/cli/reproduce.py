@@ -37,12 +37,12 @@ def add_options(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make them; figures without data files are skipped, which is no failure."""
-    from rmt_alpha.experiments.figures.registry import catalogue
+    from rmt_alpha.experiments.figures.registry import NEED_DATA, TITLES
     from rmt_alpha.experiments.reproduce import reproduce
 
     if arguments.list:
-        for entry in catalogue():
-            print(f"{entry.name:16}{'needs data  ' if entry.needs_data else '            '}{entry.title}")
+        for name, title in TITLES.items():
+            print(f"{name:16}{'needs data  ' if name in NEED_DATA else '            '}{title}")
         return 0
     try:
         summary = reproduce(

@@ -47,14 +47,10 @@ class ReferenceCurve:
 
     Built by `reference_curve`.  All methods take alpha as a scalar or an array that broadcasts with the
     arguments of the problem and return a Python float for scalars.
-
-    Attributes
-    ----------
-    source_norm2 : float or ndarray
-        What stands for the squared norm of the source classifier.  Can be negative.
     """
 
     source_norm2: Any
+    """What stands for the squared norm of the source classifier.  Can be negative."""
     _target_norm2: Any
     _overlap: Any
     _eta: Any
@@ -78,10 +74,6 @@ class ReferenceCurve:
         prior = strength**2 * self.source_norm2 / lift**2 - pull**2 * (lift + full) / (full * lift) ** 2
         noise = (1 - self._freedom) * ((lift - pull) / full) ** 2
         return _plain((learned + prior + noise) / self._freedom)
-
-    def second(self, alpha: Any) -> Any:
-        """What stands for the second moment E[(w.x)^2]: variance + mean^2."""
-        return _plain(np.asarray(self.variance(alpha)) + np.asarray(self.mean(alpha)) ** 2)
 
     def accuracy(self, alpha: Any, *, folded: bool = True) -> Any:
         """Predicted accuracy; NaN where the "variance" is negative.
@@ -157,6 +149,15 @@ def reference_curve(
     >>> import rmt_alpha as ra
     >>> round(ra.accuracy(1.0, **problem), 3), round(ra.optimal_alpha(**problem), 3)
     (0.859, 0.742)
+
+    In the paper's figures N is much larger than p and the source ridge is large: 4.132 against the right
+    4.099.
+
+    >>> paper = dict(
+    ...     p=1000, n=40, N=5000, mu=0.8, mu_orth=0.8, gamma=0.1, gamma_source=5
+    ... )
+    >>> round(reference_curve(0.5, **paper).optimal_alpha(), 3)
+    4.132
     """
     beta, mu, mu_orth = _array("beta", beta), _array("mu", mu, _NORM), _array("mu_orth", mu_orth, _NORM)
     p, n = _array("p", p, DIMENSION), _array("n", n, DIMENSION)
@@ -176,38 +177,6 @@ def reference_curve(
         _lift=target.lift,
         _freedom=target.freedom,
     )
-
-
-def reference_optimal_alpha(
-    beta: Any,
-    p: Any,
-    n: Any,
-    *,
-    N: Any,
-    mu: Any = 1.0,
-    mu_orth: Any = 1.0,
-    gamma: Any = 1.0,
-    gamma_source: Any = 1.0,
-) -> Any:
-    """alpha* of the reference implementation (wrong), ``reference_curve(...).optimal_alpha()``.
-
-    See `reference_curve` for the parameters.
-
-    Examples
-    --------
-    In the paper's figures N is much larger than p and the source ridge is large: 4.132 against the
-    right 4.099.
-
-    >>> round(
-    ...     reference_optimal_alpha(
-    ...         0.5, 1000, 40, N=5000, mu=0.8, mu_orth=0.8, gamma=0.1, gamma_source=5
-    ...     ),
-    ...     3,
-    ... )
-    4.132
-    """
-    curve = reference_curve(beta, p, n, N=N, mu=mu, mu_orth=mu_orth, gamma=gamma, gamma_source=gamma_source)
-    return curve.optimal_alpha()
 
 
 def _array(name: str, value: Any, allowed: Range = _FINITE) -> Any:

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from rmt_alpha._core.tables import csv_text
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
-from rmt_alpha.experiments.figures.registry import FigureModule, load, select
+from rmt_alpha.experiments.figures.registry import NEED_DATA, TITLES, load, select
 from rmt_alpha.plotting import style
 
 DIGITS = 10
@@ -29,27 +29,18 @@ DIGITS = 10
 
 @dataclass(frozen=True)
 class Summary:
-    """What `reproduce` did.
-
-    Attributes
-    ----------
-    out : pathlib.Path
-        The folder.
-    written : dict of str to tuple of pathlib.Path
-        Files of every figure that was made.
-    skipped : dict of str to str
-        Why a figure was not made: its data files are not available.
-    failed : dict of str to str
-        Why a figure could not be made although its data files are there: one is corrupted.
-    seconds : dict of str to float
-        Time that every figure took.
-    """
+    """What `reproduce` did."""
 
     out: Path
+    """The folder."""
     written: dict[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Files of every figure that was made."""
     skipped: dict[str, str] = field(default_factory=dict)
+    """Why a figure was not made: its data files are not available."""
     failed: dict[str, str] = field(default_factory=dict)
+    """Why a figure could not be made although its data files are there: one is corrupted."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """Time that every figure took."""
 
     @property
     def ok(self) -> bool:
@@ -120,11 +111,10 @@ def reproduce(
     folder.mkdir(parents=True, exist_ok=True)
     summary = Summary(folder)
     for number, name in enumerate(wanted, 1):
-        module = load(name)
-        say(f"[{number}/{len(wanted)}] {name}: {module.TITLE}")
+        say(f"[{number}/{len(wanted)}] {name}: {TITLES[name]}")
         start = time.perf_counter()
         try:
-            contents = render(module, data=data, quick=quick)
+            contents = render(name, data=data, quick=quick)
         except DatasetUnavailable as error:
             summary.skipped[name] = str(error)
             say("    skipped: its data files are not available")
@@ -141,10 +131,11 @@ def reproduce(
     return summary
 
 
-def render(module: FigureModule, *, data: FilePath | None = None, quick: bool = False) -> dict[str, bytes]:
+def render(name: str, *, data: FilePath | None = None, quick: bool = False) -> dict[str, bytes]:
     """Make one figure: the names of its files and their contents."""
+    module = load(name)
     with threadpool_limits(1):  # sums must not depend on the number of threads
-        result = module.compute(quick=quick, data=data)
+        result = module.compute(quick, data) if name in NEED_DATA else module.compute(quick)
     with mpl.rc_context(style.settings()):
         figure = module.draw(result)
         files = {}
@@ -155,9 +146,9 @@ def render(module: FigureModule, *, data: FilePath | None = None, quick: bool = 
         ):
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=anonymous)
-            files[f"{module.NAME}.{kind}"] = buffer.getvalue()
+            files[f"{name}.{kind}"] = buffer.getvalue()
             figure.set_layout_engine("none")  # keep the layout that the first one got: finding it takes time
-    for stem, (header, rows) in module.tables(result).items():
+    for stem, (header, rows) in result.tables(name).items():
         files[f"{stem}.csv"] = csv_text(header, rows, digits=DIGITS).encode()
     return files
 

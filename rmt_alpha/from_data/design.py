@@ -39,43 +39,29 @@ development splits (docs/from_data/ridge.md)."""
 
 @dataclass(frozen=True, eq=False)
 class Design(Value):
-    r"""Features of one training set, decomposed once.
-
-    Attributes
-    ----------
-    counts : ndarray of shape (n,)
-        How many samples each row stands for, positive.
-    total : float
-        Their sum, the number of samples n of the formulas.
-    root : ndarray of shape (n,)
-        :math:`\sqrt{c_i / n}`, a unit vector.
-    mean : ndarray of shape (p,)
-        What the features are centred by: their weighted mean with an intercept, that of James and Stein with
-        a shrunk one; 0 without.
-    left : ndarray of shape (n, r)
-        U, orthonormal, and orthogonal to ``root`` with an intercept.
-    singular : ndarray of shape (r,)
-        sigma, descending, exactly 0 below rounding.
-    right : ndarray of shape (min(r, q), q)
-        Rows of V^T; q = p, and with a shrunk intercept p + 1.
-    fit_intercept : bool
-        Whether an unpenalised intercept is fitted.
-    complete : bool
-        Whether U (and root) span all n dimensions.
-    constant : float
-        Size of the constant feature whose weight is a shrunk intercept, 0 without.
-    """
+    r"""Features of one training set, decomposed once."""
 
     counts: FloatArray
+    """How many samples each row stands for, positive; shape (n,)."""
     total: float
+    """Their sum, the number of samples n of the formulas."""
     root: FloatArray
+    r""":math:`\sqrt{c_i / n}`, a unit vector; shape (n,)."""
     mean: FloatArray
+    """What the features are centred by: their weighted mean with an intercept, that of James and Stein with a
+    shrunk one; 0 without; shape (p,)."""
     left: FloatArray
+    """U, orthonormal, and orthogonal to ``root`` with an intercept; shape (n, r)."""
     singular: FloatArray
+    """sigma, descending, exactly 0 below rounding; shape (r,)."""
     right: FloatArray
+    """Rows of V^T; q = p, and with a shrunk intercept p + 1; shape (min(r, q), q)."""
     fit_intercept: bool
+    """Whether an unpenalised intercept is fitted."""
     complete: bool
+    """Whether U (and root) span all n dimensions."""
     constant: float = 0.0
+    """Size of the constant feature whose weight is a shrunk intercept, 0 without."""
 
     @classmethod
     def from_features(

@@ -14,21 +14,14 @@ from rmt_alpha.theory.mixtures.orthant import orthant_probability
 
 @dataclass(frozen=True, eq=False)
 class LeaveOneOut:
-    r"""Leave-one-out scores :math:`f_{-i}(x_i) = A_i + B_i \cdot \alpha`.
-
-    Attributes
-    ----------
-    lines : ndarray of shape (n, 1 + k, K)
-        A and B for each sample and output.
-    labels : ndarray of shape (n, K)
-        Labels -1 and +1 (one-vs-rest), or the targets of a regression.
-    counts : ndarray of shape (n,)
-        How many samples each row stands for.
-    """
+    r"""Leave-one-out scores :math:`f_{-i}(x_i) = A_i + B_i \cdot \alpha`."""
 
     lines: FloatArray
+    """A and B for each sample and output; shape (n, 1 + k, K)."""
     labels: FloatArray
+    """Labels -1 and +1 (one-vs-rest), or the targets of a regression; shape (n, K)."""
     counts: FloatArray
+    """How many samples each row stands for; shape (n,)."""
 
     @cached_property
     def weights(self) -> FloatArray:
@@ -86,17 +79,12 @@ class ScoreMoments:
     .. math:: \text{mean} = a^\top z, \quad \text{variance} = z^\top H z, \qquad z = (1, \alpha)
 
     Many of them at once have leading axes.
-
-    Attributes
-    ----------
-    line : ndarray of shape (..., 1 + k)
-        a.
-    gram : ndarray of shape (..., 1 + k, 1 + k)
-        H.
     """
 
     line: FloatArray
+    """a, of shape (..., 1 + k)."""
     gram: FloatArray
+    """H, of shape (..., 1 + k, 1 + k)."""
 
     def margin(self, z: FloatArray) -> FloatArray:
         """Mean over standard deviation along z of shape (..., 1 + k)."""
@@ -106,17 +94,22 @@ class ScoreMoments:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.where(mean == 0, 0.0, mean / spread))
 
-    def accuracy(self, z: FloatArray) -> FloatArray:
-        """Gaussian accuracy Phi(mean / std)."""
-        return np.asarray(ndtr(self.margin(z)))
-
     def best_direction(self) -> FloatArray:
         r"""The z of largest margin, :math:`H^{-1} a`; z_0 <= 0 says that no finite alpha has it."""
-        scale = np.sqrt(np.maximum(np.einsum("...aa->...a", self.gram), 0.0))
-        scale = np.where(scale > 0, scale, 1.0)
-        unit = self.gram / (scale[..., :, None] * scale[..., None, :])
-        inverse = np.linalg.pinv(unit, rcond=1e-12, hermitian=True)
-        return np.asarray(np.einsum("...ab,...b->...a", inverse, self.line / scale) / scale)
+        return solve_scaled(self.gram, self.line)
+
+
+def solve_scaled(squares: FloatArray, products: FloatArray) -> FloatArray:
+    """The solution (..., k) of squares alpha = products, for positive semidefinite squares (..., k, k).
+
+    Sources that are parallel share what they have in common (least norm in the scale of their scores), and
+    silent ones get 0.
+    """
+    scale = np.sqrt(np.maximum(np.einsum("...aa->...a", squares), 0.0))
+    scale = np.where(scale > 0, scale, 1.0)
+    unit = squares / (scale[..., :, None] * scale[..., None, :])
+    inverse = np.linalg.pinv(unit, rcond=1e-12, hermitian=True)
+    return np.asarray(np.einsum("...ab,...b->...a", inverse, products / scale) / scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,20 +117,14 @@ class ClassLaw:
     """Mean and covariance, in each class, of what must be positive for a sample to be classified rightly.
 
     That is label times score, or the score of the true class minus each of the others.
-
-    Attributes
-    ----------
-    priors : ndarray of shape (C,)
-        Weight of each class.
-    means : ndarray of shape (C, 1 + k, d)
-        Mean, for the coordinates of (1, alpha).
-    covariances : ndarray of shape (C, 1 + k, d, 1 + k, d)
-        Covariance of the same.
     """
 
     priors: FloatArray
+    """Weight of each class; shape (C,)."""
     means: FloatArray
+    """Mean, for the coordinates of (1, alpha). Shape (C, 1 + k, d)."""
     covariances: FloatArray
+    """Covariance of the same; shape (C, 1 + k, d, 1 + k, d)."""
 
     @classmethod
     def from_lines(cls, lines: LeaveOneOut) -> ClassLaw:

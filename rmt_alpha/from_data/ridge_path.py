@@ -16,21 +16,14 @@ from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 @dataclass(frozen=True, eq=False)
 class RidgeFit(Value):
-    r"""Residuals of the ridge fits of labels and source scores at one ridge.
-
-    Attributes
-    ----------
-    path : RidgePath
-        Where it comes from.
-    gamma : float
-        The ridge, per sample; ``inf`` trains nothing but the intercept.
-    keep : ndarray of shape (r,)
-        gamma / (eigenvalue + gamma), what a direction keeps of its residual.
-    """
+    r"""Residuals of the ridge fits of labels and source scores at one ridge."""
 
     path: RidgePath
+    """Where it comes from."""
     gamma: float
+    """The ridge, per sample; ``inf`` trains nothing but the intercept."""
     keep: FloatArray
+    """gamma / (eigenvalue + gamma), what a direction keeps of its residual; shape (r,)."""
 
     @property
     def frozen(self) -> bool:
@@ -107,18 +100,12 @@ class RidgeFit(Value):
 
 @dataclass(frozen=True, eq=False)
 class RidgePath(Value):
-    """Labels and source scores in the coordinates of a `Design`.
-
-    Attributes
-    ----------
-    design : Design
-        The features.
-    columns : ndarray of shape (n, 1 + k, K)
-        Labels, then the scores of each of k sources, for K outputs.
-    """
+    """Labels and source scores in the coordinates of a `Design`."""
 
     design: Design
+    """The features."""
     columns: FloatArray
+    """Labels, then the scores of each of k sources, for K outputs; shape (n, 1 + k, K)."""
 
     @classmethod
     def from_scores(cls, design: Design, labels: FloatArray, scores: FloatArray) -> RidgePath:

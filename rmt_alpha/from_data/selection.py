@@ -15,24 +15,16 @@ from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, Fit
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Selection:
-    """Choices for every ridge of a grid, and which of them is best.
-
-    Attributes
-    ----------
-    choices : list of Choice
-        One for each ridge.
-    index : int
-        The best of them.
-    fit : FitAtRidge
-        The fit at the chosen ridge.
-    covariance : ndarray of shape (k, k)
-        Of alpha at that ridge; 0 if alpha was given.
-    """
+    """Choices for every ridge of a grid, and which of them is best."""
 
     choices: list[Choice]
+    """One for each ridge."""
     index: int
+    """The best of them."""
     fit: FitAtRidge
+    """The fit at the chosen ridge."""
     covariance: FloatArray
+    """Of alpha at that ridge; 0 if alpha was given; shape (k, k)."""
 
     @property
     def best(self) -> Choice:

@@ -22,21 +22,14 @@ SAME = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class StepFunction:
-    """A function of alpha that is constant between breakpoints.
-
-    Attributes
-    ----------
-    breakpoints : ndarray of shape (m,)
-        Increasing.
-    values : ndarray of shape (m + 1,)
-        Value before the first breakpoint, between neighbours, and after the last.
-    at_breakpoints : ndarray of shape (m,)
-        Value exactly at each breakpoint, where a score is 0, or two are equal.
-    """
+    """A function of alpha that is constant between breakpoints."""
 
     breakpoints: FloatArray
+    """Increasing; shape (m,)."""
     values: FloatArray
+    """Value before the first breakpoint, between neighbours, and after the last; shape (m + 1,)."""
     at_breakpoints: FloatArray
+    """Value exactly at each breakpoint, where a score is 0, or two are equal; shape (m,)."""
 
     def __call__(self, alpha: ArrayLike) -> Real:
         """Value at alpha, any shape; infinities are allowed."""
@@ -62,20 +55,14 @@ class StepFunction:
 
 @dataclass(frozen=True, eq=False)
 class RightIntervals:
-    """Where on a line of alphas each sample is classified rightly.
-
-    Attributes
-    ----------
-    start, end : ndarray of shape (n,)
-        Ends, maybe infinite; start > end for a sample that is never right.
-    start_in, end_in : ndarray of bool of shape (n,)
-        Whether the sample is right at the end itself.
-    """
+    """Where on a line of alphas each sample is classified rightly."""
 
     start: FloatArray
     end: FloatArray
+    """Ends, maybe infinite; start > end for a sample that is never right; shape (n,)."""
     start_in: BoolArray
     end_in: BoolArray
+    """Whether the sample is right at the ends themselves; shape (n,)."""
 
 
 def right_intervals(lines: LeaveOneOut, along: FloatArray) -> RightIntervals:

@@ -21,6 +21,7 @@ WIDEST = 20.0
 """Best alphas beyond this do not stretch the default range."""
 
 
+@style.styled
 def plot_alpha_path(
     path: AlphaPath,
     alpha: ArrayLike | None = None,
@@ -83,19 +84,6 @@ def plot_alpha_path(
         low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
         if not -np.inf < low < high < np.inf:
             raise ValueError(f"alpha must span a finite range, got {alpha!r}")
-    return _draw(path, low, high, best, stderr, criterion, estimate)
-
-
-@style.styled
-def _draw(
-    path: AlphaPath,
-    low: float,
-    high: float,
-    best: float,
-    stderr: float,
-    criterion: str,
-    estimate: ProblemEstimate | None,
-) -> Figure:
     figure, axes = style.panels(2, size=(4.2, 3.2))
     left, right = axes.flat
     fine = np.linspace(low, high, 601)
@@ -103,17 +91,10 @@ def _draw(
     edges = np.concatenate([[low], inside, [high]])
     steps = path.loo_accuracy((edges[1:] + edges[:-1]) / 2)
     left.stairs(steps, edges, baseline=None, color=style.BLACK, linewidth=1.1, label="leave-one-out, exact")
-    label = "leave-one-out, Gaussian"
-    left.plot(fine, path.gaussian_accuracy(fine), color=style.BLUE, label=label)
+    left.plot(fine, path.gaussian_accuracy(fine), color=style.BLUE, label="leave-one-out, Gaussian")
     if estimate is not None and np.isfinite(path.gamma):
-        label = "random matrix theory"
-        left.plot(
-            fine,
-            estimate.curve(path.gamma).accuracy(fine),
-            color=style.VERMILLION,
-            linestyle=style.DASHES[1],
-            label=label,
-        )
+        look = style.series(1, color=style.VERMILLION, label="random matrix theory")
+        left.plot(fine, estimate.curve(path.gamma).accuracy(fine), **look)
     right.plot(fine, path.loo_risk(fine), color=style.BLUE)
     for axis, curve, name in (
         (left, path.gaussian_accuracy, "accuracy"),
@@ -127,12 +108,7 @@ def _draw(
             label = f"{criterion}: {best:.2f} $\\pm$ {stderr:.2f}"
             axis.axvline(best, color=style.PURPLE, linewidth=1.2, label=label)
             if np.isfinite(stderr):
-                axis.axvspan(
-                    max(best - stderr, low),
-                    min(best + stderr, high),
-                    color=style.PURPLE,
-                    alpha=0.15,
-                    linewidth=0,
-                )
+                span = max(best - stderr, low), min(best + stderr, high)
+                axis.axvspan(*span, color=style.PURPLE, alpha=0.15, linewidth=0)
     style.legend(figure, axes.flat, columns=3)
     return figure

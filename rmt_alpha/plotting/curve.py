@@ -18,16 +18,10 @@ if TYPE_CHECKING:
 
 @style.styled
 def draw_curve(curve: Curve, alpha: FloatArray, *, band: bool = False) -> Figure:
-    """Accuracy, or the risk where there is no accuracy, against alpha for a scalar curve.
+    """Accuracy, or the risk where there is none, of a curve with one alpha, over the range of ``alpha``.
 
-    Parameters
-    ----------
-    curve : Curve
-        With a scalar alpha.
-    alpha : array of shape (k,)
-        Where to draw it; special alphas outside this range are not marked.
-    band : bool
-        Shade one standard deviation of the accuracy over draws of the training data, where it is known.
+    Special alphas outside this range are not marked.  ``band`` shades one standard deviation of the accuracy
+    over draws of the training data, where it is known.
     """
     figure, axes = style.panels(1, size=(5.2, 3.4))
     (axis,) = axes.flat
@@ -55,10 +49,7 @@ def draw_curve(curve: Curve, alpha: FloatArray, *, band: bool = False) -> Figure
 def draw_comparison(comparison: Comparison) -> Figure:
     """Theory as lines, simulation as points with error bars, one panel for each quantity.
 
-    Parameters
-    ----------
-    comparison : Comparison
-        From `rmt_alpha.compare` with the problem's own theory.
+    The comparison is one with the problem's own theory.
     """
     # Quantities of single classes, such as class_mean[0], stay in the table.
     names = [name for name in dict.fromkeys(row.quantity for row in comparison.rows) if "[" not in name]

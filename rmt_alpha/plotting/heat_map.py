@@ -86,7 +86,9 @@ def heatmap(
     """
     table = select(result, x, y, c, alpha, at)
     if axes is None:
-        axes = _new_axes()
+        from matplotlib.figure import Figure
+
+        axes = Figure(figsize=(5.0, 3.8), layout="constrained").subplots()
     places_x, places_y = (_places(result.axes[name]) for name in (x, y))
     finite = np.isfinite(table)
     colors, norm = _colors(table[finite])
@@ -97,8 +99,11 @@ def heatmap(
     _label(axes.xaxis, x, places_x[0], result.axes[x])
     _label(axes.yaxis, y, places_y[0], result.axes[y])
     axes.grid(False)
+    label = SYMBOLS.get(c, c.replace("_", " "))
+    if alpha is not None and _depends_on_alpha(result, c):
+        label += rf" at $\alpha$ = {_shown((alpha,))}"
     if finite.any():
-        axes.figure.colorbar(mesh, ax=axes, label=_title(c, alpha if _depends_on_alpha(result, c) else None))
+        axes.figure.colorbar(mesh, ax=axes, label=label)
     if blank := int((~finite).sum()):
         axes.set_title(f"grey: {blank} without a finite number")
     return axes
@@ -222,14 +227,3 @@ def _colors(values: FloatArray) -> tuple[str, Any]:
     if values.size and values.min() > 0 and values.max() > LOG_RATIO * values.min():
         return "cividis", LogNorm(values.min(), values.max())
     return "cividis", Normalize(values.min(), values.max()) if values.size else Normalize(0, 1)
-
-
-def _title(c: str, alpha: float | str | None) -> str:
-    text = SYMBOLS.get(c, c.replace("_", " "))
-    return text if alpha is None else rf"{text} at $\alpha$ = {_shown((alpha,))}"
-
-
-def _new_axes() -> Axes:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(5.0, 3.8), layout="constrained").subplots()

@@ -40,6 +40,7 @@ SHAPES = {
     "zero": {"marker": "o", "color": GREEN, "label": r"$\alpha = 0$, no source"},
 }
 """How a special alpha is marked, in every figure."""
+SIMULATION = "simulation, ± 2 standard errors"
 
 SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same picture on every machine
@@ -86,17 +87,22 @@ def panels(
 ) -> tuple[Figure, Any]:
     """A figure with a grid of axes: ``(figure, axes)`` with axes an array of shape (rows, columns).
 
-    Parameters
-    ----------
-    columns, rows : int
-        Number of panels.
-    size : tuple of float
-        Width and height of one panel in inches.
-    **options : Any
-        Passed to `matplotlib.figure.Figure.subplots`, such as ``sharey=True``.
+    ``size`` is that of one panel in inches; ``options``, such as ``sharey=True``, are those of
+    `matplotlib.figure.Figure.subplots`.
     """
     figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def series(k: int, **options: Any) -> dict[str, Any]:
+    """Options of the k-th curve of a panel: its colour and its dashes."""
+    return {"color": SERIES[k], "linestyle": DASHES[k], **options}
+
+
+def at_alpha(kind: str, **options: Any) -> dict[str, Any]:
+    """Options of a curve at a special alpha: colour and label of its shape in `SHAPES`, and dashes."""
+    shape, dash = SHAPES[kind], DASHES[("best", "one", "zero").index(kind)]
+    return {"color": shape["color"], "linestyle": dash, "label": shape["label"], **options}
 
 
 def mark(axes: Axes, kind: str, x: float, y: float, **options: Any) -> None:
@@ -128,9 +134,8 @@ def points(axes: Axes, x: Any, y: Any, spread: Any, *, color: str = BLACK, **opt
 
 def simulation_entry(axes: Axes, **options: Any) -> None:
     """Put "simulation, ± 2 standard errors" into the legend, in black, and draw nothing."""
-    label = "simulation, ± 2 standard errors"
     look: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 3.2, "color": BLACK}
-    axes.errorbar([], [], yerr=[], label=label, **(look | options))
+    axes.errorbar([], [], yerr=[], label=SIMULATION, **(look | options))
 
 
 def legend(figure: Figure, axes: Iterable[Axes], *, columns: int = 4) -> None:

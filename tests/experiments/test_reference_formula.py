@@ -14,7 +14,6 @@ from scipy.stats import norm
 import rmt_alpha as ra
 from rmt_alpha.experiments.reference_formula import (
     reference_curve,
-    reference_optimal_alpha,
 )
 
 NAMES = ("N", "n", "p", "mu", "mu_orth", "beta", "gamma_source", "gamma")
@@ -82,7 +81,7 @@ def test_agrees_with_the_reference_implementation(
     assert curve.optimal_alpha() == pytest.approx(optimal, rel=1e-13)
     for alpha, mean, second, accuracy in values:
         assert curve.mean(alpha) == pytest.approx(mean, rel=1e-13)
-        assert curve.second(alpha) == pytest.approx(second, rel=1e-13)
+        assert curve.variance(alpha) + curve.mean(alpha) ** 2 == pytest.approx(second, rel=1e-13)
         assert curve.accuracy(alpha) == pytest.approx(accuracy, rel=1e-13, nan_ok=True)
         assert reference_curve(**problem).accuracy(alpha) == pytest.approx(accuracy, rel=1e-13, nan_ok=True)
 
@@ -90,7 +89,7 @@ def test_agrees_with_the_reference_implementation(
 def test_gives_the_alpha_that_the_reference_implementation_wrote_into_a_file_name() -> None:
     # study-plot/simulate_accuracy_real-N-1000-n-100-p-400-alpha-1.6660137073688979-beta-0.8954453735272294-
     # mu-1.4120774144716233-mu_orth-1.6887230186853466-gamma_pre-1.pdf (elec -> kitchen)
-    assert reference_optimal_alpha(**AMAZON) == pytest.approx(1.6660137073688979, rel=1e-13)
+    assert reference_curve(**AMAZON).optimal_alpha() == pytest.approx(1.6660137073688979, rel=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -107,12 +106,12 @@ def test_known_failures(
 ) -> None:
     assert round(reference_curve(**problem).accuracy(1.0), 3) == reference
     assert round(ra.accuracy(1.0, **problem), 3) == right
-    assert round(reference_optimal_alpha(**problem), 3) == optimal_reference
+    assert round(reference_curve(**problem).optimal_alpha(), 3) == optimal_reference
     assert round(ra.optimal_alpha(**problem), 3) == optimal_right
 
 
 def test_the_failure_is_hard_to_see_in_the_figures_of_the_paper() -> None:
-    assert round(reference_optimal_alpha(**PAPER_FIGURE), 3) == 4.132
+    assert round(reference_curve(**PAPER_FIGURE).optimal_alpha(), 3) == 4.132
     assert round(ra.optimal_alpha(**PAPER_FIGURE), 3) == 4.099
 
 
@@ -145,7 +144,7 @@ def trained(
 def test_simulation_refutes_the_reference_formula_and_confirms_the_right_one(
     problem: dict[str, float],
 ) -> None:
-    alphas = np.array([1.0, ra.optimal_alpha(**problem), reference_optimal_alpha(**problem)])
+    alphas = np.array([1.0, ra.optimal_alpha(**problem), reference_curve(**problem).optimal_alpha()])
     accuracy = simulated_accuracy(problem, alphas, draws=20, seed=11)
     simulated, error = accuracy[:, 0].mean(), accuracy[:, 0].std(ddof=1) / math.sqrt(len(accuracy))
     # Four standard errors, and a finite-size bias of order 1/n.
@@ -185,7 +184,7 @@ def test_the_norm_of_the_source_is_its_only_error(alpha: float, **problem: float
 
 def test_right_in_the_limit_of_many_source_samples() -> None:
     problem = {**WEAK_RIDGE, "N": math.inf}
-    assert reference_optimal_alpha(**problem) == pytest.approx(ra.optimal_alpha(**problem), rel=1e-13)
+    assert reference_curve(**problem).optimal_alpha() == pytest.approx(ra.optimal_alpha(**problem), rel=1e-13)
     assert reference_curve(**problem).accuracy(2.0) == pytest.approx(ra.accuracy(2.0, **problem), rel=1e-13)
 
 
@@ -200,16 +199,16 @@ def test_arguments_broadcast_and_scalars_give_floats() -> None:
     accuracy = reference_curve(**problem).accuracy(alphas)
     assert accuracy.shape == (2, 3)
     assert accuracy[1, 2] == reference_curve(**SMALL_RIDGES).accuracy(1.0)
-    optimal = reference_optimal_alpha(**problem)
+    optimal = reference_curve(**problem).optimal_alpha()
     assert optimal.shape == (3,)
-    assert optimal[2] == reference_optimal_alpha(**SMALL_RIDGES)
-    assert type(reference_optimal_alpha(**SMALL_RIDGES)) is float
+    assert optimal[2] == reference_curve(**SMALL_RIDGES).optimal_alpha()
+    assert type(reference_curve(**SMALL_RIDGES).optimal_alpha()) is float
     assert type(reference_curve(**SMALL_RIDGES).accuracy(1)) is float
     assert type(reference_curve(**SMALL_RIDGES).source_norm2) is float
 
 
 def test_beta_outside_the_unit_interval_is_what_the_reference_implementation_allows() -> None:
-    assert math.isfinite(reference_optimal_alpha(**{**SMALL_RIDGES, "beta": 1.2, "mu_orth": 0.5}))
+    assert math.isfinite(reference_curve(**{**SMALL_RIDGES, "beta": 1.2, "mu_orth": 0.5}).optimal_alpha())
 
 
 @pytest.mark.parametrize(
@@ -225,9 +224,9 @@ def test_beta_outside_the_unit_interval_is_what_the_reference_implementation_all
 )
 def test_bad_input_names_argument_value_and_range(name: str, value: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        reference_optimal_alpha(**{**WEAK_RIDGE, name: value})
+        reference_curve(**{**WEAK_RIDGE, name: value}).optimal_alpha()
 
 
 def test_a_known_source_is_not_its_business() -> None:
     with pytest.raises(TypeError, match="N must be a real number"):
-        reference_optimal_alpha(**{**WEAK_RIDGE, "N": None})
+        reference_curve(**{**WEAK_RIDGE, "N": None}).optimal_alpha()

@@ -16,13 +16,14 @@ from matplotlib.figure import Figure
 
 from rmt_alpha.experiments.data import datasets
 from rmt_alpha.experiments.figures import registry
+from rmt_alpha.experiments.figures._numbers import Numbers, Table
 from rmt_alpha.experiments.reproduce import Summary, render, reproduce
 from rmt_alpha.plotting import style
 
 CHEAP = ("accuracy", "decision", "regression")
-ALWAYS = [name for name in registry.NAMES if not registry.load(name).NEEDS_DATA]
+ALWAYS = [name for name in registry.NAMES if name not in registry.NEED_DATA]
 COARSE = 30
-WITH_DATA = [name for name in registry.NAMES if registry.load(name).NEEDS_DATA]
+WITH_DATA = list(registry.NEED_DATA)
 
 
 @pytest.fixture(autouse=True)
@@ -34,20 +35,14 @@ def _coarse(monkeypatch):
 class Stub:
     """A figure that costs nothing."""
 
-    TITLE = "A stub."
-    NEEDS_DATA = False
-
     def __init__(self, name, error=None):
-        self.NAME = name
+        self.name = name
         self.error = error
 
     def compute(self, quick=False, data=None):
         if self.error is not None:
             raise self.error
-        return {"quick": quick, "data": data}
-
-    def tables(self, result):
-        return {self.NAME: (["quick", "data"], [[int(result["quick"]), str(result["data"])]])}
+        return Numbers(main=Table(quick=[int(quick)], data=[str(data)]))
 
     def draw(self, result):
         figure = Figure(figsize=(1, 1))
@@ -56,7 +51,8 @@ class Stub:
 
 
 def use_stubs(monkeypatch, *stubs):
-    modules = {stub.NAME: stub for stub in stubs}
+    modules = {stub.name: stub for stub in stubs}
+    monkeypatch.setattr("rmt_alpha.experiments.reproduce.TITLES", dict.fromkeys(modules, "A stub."))
     monkeypatch.setattr(
         "rmt_alpha.experiments.reproduce.select", lambda names: tuple(modules) if names is None else names
     )
@@ -234,6 +230,7 @@ def test_a_bug_in_a_figure_is_not_hidden(monkeypatch, tmp_path):
 
 def test_arguments_reach_the_figure_and_files_can_be_read_by_others(monkeypatch, tmp_path):
     use_stubs(monkeypatch, Stub("one"))
+    monkeypatch.setattr("rmt_alpha.experiments.reproduce.NEED_DATA", ("one",))
     out = tmp_path / "a" / "b"
     summary = reproduce(["one"], out=str(out), data="somewhere", quick=True)
     assert (out / "one.csv").read_text() == "quick,data\n1,somewhere\n"
@@ -255,7 +252,7 @@ def test_bad_arguments_are_refused_before_anything_is_made(tmp_path):
 
 def test_render_writes_nothing(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    files = render(registry.load("alpha_overlap"))
+    files = render("alpha_overlap")
     assert list(files) == ["alpha_overlap.png", "alpha_overlap.pdf", "alpha_overlap.csv"]
     assert list(tmp_path.iterdir()) == []
 

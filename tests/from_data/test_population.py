@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
+from scipy.special import ndtr
 from spectra import spectrum_ridge
 
 from rmt_alpha import FineTuning, FixedSource, GaussianMixture
@@ -45,7 +46,7 @@ def test_the_law_is_that_of_fine_tuning(norm2, cosine, length2, exponent, n):
         assert getattr(curve, name)(ALPHAS) == pytest.approx(
             getattr(theory, name)(ALPHAS), rel=1e-9, abs=1e-12
         )
-    assert moments.accuracy(points) == pytest.approx(theory.accuracy(ALPHAS), rel=1e-9)
+    assert ndtr(moments.margin(points)) == pytest.approx(theory.accuracy(ALPHAS), rel=1e-9)
     if abs(cosine) > 1e-3:
         best = moments.best_direction()
         assert best[1] / best[0] == pytest.approx(theory.optimal_alpha(), rel=1e-6)
@@ -63,8 +64,8 @@ def test_curve_broadcasts_over_ridges():
 def test_infinite_ridge_is_the_limit():
     population, _, _ = realised(1.0, 0.6, 2.0)
     points = np.array([[0.0, 1.0], [0.0, -1.0]])
-    limit = population.moments(np.inf, 80).accuracy(points)
-    assert population.moments(1e9, 80).accuracy(points) == pytest.approx(limit)
+    limit = ndtr(population.moments(np.inf, 80).margin(points))
+    assert ndtr(population.moments(1e9, 80).margin(points)) == pytest.approx(limit)
     assert limit.sum() == pytest.approx(1)
 
 
@@ -120,7 +121,8 @@ def test_tilted_density_has_the_mean(mean):
 
 def test_moments_without_variance():
     moments = ScoreMoments(np.array([0.5, 1.0]), np.zeros((2, 2)))
-    assert moments.accuracy(np.array([[1.0, 1.0], [1.0, -1.0], [1.0, -0.5]])).tolist() == [1, 0, 0.5]
+    margins = moments.margin(np.array([[1.0, 1.0], [1.0, -1.0], [1.0, -0.5]]))
+    assert ndtr(margins).tolist() == [1, 0, 0.5]
 
 
 def test_the_solver_has_steps_to_spare(monkeypatch):

@@ -71,11 +71,7 @@ def mixed_sources(p: int, n: int) -> FineTuning:
     target = GaussianMixture(means, spiked(rng, p), [0.45, 0.55])
     near = GaussianMixture(means + vectors(rng, 2, p, 0.7), np.linspace(0.5, 1.5, p))
     far = GaussianMixture(vectors(rng, 2, p, 1.0), 1.2)
-    sources = [
-        RidgeSource(near, n, 0.3),
-        FixedSource(vectors(rng, 2, p, 1.0)),
-        RidgeSource(far, np.inf, 0.1),
-    ]
+    sources = [RidgeSource(near, n, 0.3), FixedSource(vectors(rng, 2, p, 1.0)), RidgeSource(far, np.inf, 0.1)]
     return FineTuning(target, sources, n=n, gamma=0.4, intercept=True)
 
 
@@ -100,15 +96,7 @@ def four_classes(p: int, n: int) -> FineTuning:
 
 PROBLEMS = {
     make.__name__: make
-    for make in (
-        balanced,
-        per_class,
-        two_sources,
-        trained_source,
-        mixed_sources,
-        three_classes,
-        four_classes,
-    )
+    for make in (balanced, per_class, two_sources, trained_source, mixed_sources, three_classes, four_classes)
 }
 
 

@@ -30,23 +30,16 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class MeanEstimate:
-    r"""The mean mu of a domain under x ~ N(y mu, C), estimated from all of its rows.
-
-    Attributes
-    ----------
-    vector : ndarray of shape (p,)
-        Half the difference of the class means.
-    norm : float
-        From the unbiased estimate of :math:`\|\mu\|^2`, :math:`(\|\sum_i y_i x_i\|^2 - \sum_i \|x_i\|^2) / (n
-        (n - 1))`. The squared norm of ``vector`` is too large by about tr(C)/n, here 0.2 in 1.4 to 2.2.
-    inner_norm : float
-        :math:`\sqrt{|\langle \bar x_+, \bar x_- \rangle|}`, which the reference implementation uses; nearly
-        the norm of ``vector``.
-    """
+    r"""The mean mu of a domain under x ~ N(y mu, C), estimated from all of its rows."""
 
     vector: FloatArray
+    """Half the difference of the class means; shape (p,)."""
     norm: float
+    r"""From the unbiased estimate of :math:`\|\mu\|^2`, :math:`(\|\sum_i y_i x_i\|^2 - \sum_i \|x_i\|^2) / (n
+    (n - 1))`. The squared norm of ``vector`` is too large by about tr(C)/n, here 0.2 in 1.4 to 2.2."""
     inner_norm: float
+    r""":math:`\sqrt{|\langle \bar x_+, \bar x_- \rangle|}`, which the reference implementation uses; nearly
+    the norm of ``vector``."""
 
     @classmethod
     def from_rows(cls, features: FloatArray, labels: FloatArray) -> MeanEstimate:
@@ -63,35 +56,24 @@ class MeanEstimate:
 
 @dataclass(frozen=True, eq=False)
 class AmazonTask:
-    """Fine-tuning on one domain of the Amazon reviews a classifier that was trained on another.
-
-    Attributes
-    ----------
-    source, target : str
-        Names of the two domains.
-    n_source : int
-        Rows that trained the source classifier.
-    gamma_source : float
-        Its ridge, per-sample convention.
-    features : ndarray of shape (n_target_rows, p)
-        All target rows, standardised.
-    labels : ndarray of shape (n_target_rows,)
-        +1 for a positive review, -1 for a negative one.
-    source_scores : ndarray of shape (n_target_rows,)
-        Score of the source classifier on every target row.
-    source_mean, target_mean : MeanEstimate
-        From all rows of the two domains.
-    """
+    """Fine-tuning on one domain of the Amazon reviews a classifier that was trained on another."""
 
     source: str
     target: str
+    """Names of the two domains."""
     n_source: int
+    """Rows that trained the source classifier."""
     gamma_source: float
+    """Its ridge, per-sample convention."""
     features: FloatArray
+    """All target rows, standardised; shape (n_target_rows, p)."""
     labels: FloatArray
+    """+1 for a positive review, -1 for a negative one; shape (n_target_rows,)."""
     source_scores: FloatArray
+    """Score of the source classifier on every target row; shape (n_target_rows,)."""
     source_mean: MeanEstimate
     target_mean: MeanEstimate
+    """From all rows of the two domains."""
 
     def problem(self, n: int, gamma: float) -> TransferProblem:
         r"""The isotropic model of this task, with unbiased estimates of the geometry of its means.
@@ -128,26 +110,13 @@ class AmazonTask:
 
 
 def load_task(
-    source: str,
-    target: str,
-    *,
-    n_source: int = 2000,
-    gamma_source: float = 1.0,
-    data: FilePath | None = None,
+    source: str, target: str, *, n_source: int = 2000, gamma_source: float = 1.0, data: FilePath | None = None
 ) -> AmazonTask:
     """Load two domains and train the source classifier.
 
-    Parameters
-    ----------
-    source, target : {"book", "dvd", "elec", "kitchen"}
-    n_source : int
-        The classifier is trained on the first ``n_source`` rows, or all if there are fewer (three domains
-        have 1998 or 1999); the attribute ``n_source`` keeps the nominal number, which is what the reference
-        implementation puts into the formulas.
-    gamma_source : float
-        Ridge of that classifier, per-sample convention.
-    data : path, optional
-        See `rmt_alpha.experiments.data.datasets.data_folder`.
+    It is trained on the first ``n_source`` rows, or all if there are fewer (three domains have 1998 or 1999),
+    with the ridge ``gamma_source`` per sample.  The attribute ``n_source`` keeps the nominal number, which is
+    what the reference implementation puts into the formulas.  ``data`` is the `data_folder`.
     """
     origin, goal = load_amazon(source, data), load_amazon(target, data)
     x_source, x_target = standardise(origin.features), standardise(goal.features)
@@ -186,15 +155,11 @@ def draw_splits(n_rows: int, n_train: int, seed: int, repeats: int) -> Iterator[
 
 
 def affine_scores(task: AmazonTask, train: Rows, test: Rows, gamma: float) -> tuple[FloatArray, FloatArray]:
-    r"""Scores of the fine-tuned classifier on the test rows, as an affine function of alpha.
+    r"""Scores (b, s) of the fine-tuned classifier on the test rows, as an affine function of alpha.
 
     .. math:: w_\alpha^\top x = b + \alpha s, \qquad
         w_\alpha = \alpha \tilde w + \tfrac1n X \bigl(\tfrac1n X^\top X + \gamma I\bigr)^{-1}
         (y - \alpha X^\top \tilde w)
-
-    Returns
-    -------
-    base, slope : ndarray of shape (n_test,)
     """
     x_train = task.features[train]
     n = len(train)

@@ -39,19 +39,8 @@ def fit_power_law(
     what is not resolved, would bias the fit.  The next order c is a nuisance with the law
     N(0, `NEXT_ORDER`^2), so that it widens the standard errors and does not shift the exponent.
 
-    Parameters
-    ----------
-    n, values, stderr : ndarray of shape (n_sizes,)
-        Sizes, measured values and their standard errors.
-    guess : float
-        Where the search for the exponent starts.
-    fixed : bool
-        Keep the exponent at ``guess``.
-
-    Returns
-    -------
-    PowerLaw
-        ``exponent_stderr`` is 0 if the exponent is fixed.
+    ``n``, ``values`` and ``stderr`` have shape (n_sizes,).  The search for the exponent starts at ``guess``,
+    or it is ``fixed`` there, without an error.
     """
     # Factor and exponent are least correlated at the size that knows most about the factor.
     signal = (n**guess / stderr) ** 2

@@ -11,15 +11,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across
 from rmt_alpha.experiments.figures._optimum import simulated_optimum
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
-
-NAME = "alpha_beta"
-TITLE = "The best alpha against the alignment of source and target."
-NEEDS_DATA = False
 
 ETAS = (0.01, 0.1, 1.0, 10.0)
 GAMMAS = (1.0, 5.0, 10.0)
@@ -33,73 +29,47 @@ def problem(beta: Any, eta: Any, gamma: Any) -> TransferProblem:
     return TransferProblem(beta=beta, p=eta * N_TARGET, n=N_TARGET, N=N_SOURCE, gamma=gamma)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
-    """alpha* in arrays of shape (n_gammas, n_etas, n_betas), simulated at the betas ``points``.
+def compute(quick: bool = False) -> Numbers:
+    """alpha* in arrays of shape (n_gammas, n_etas, n_betas), and simulated at a few betas.
 
     Quick: 500 draws for each point instead of 5000.
     """
     draws = 500 if quick else 5000
     # Dense near -1 and 1, where the curves of small eta are steep.
     betas, points = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 201)), np.array(POINTS)
-    etas, gammas = np.array(ETAS)[:, None], np.array(GAMMAS)[:, None, None]
-    found = np.array(
-        [
-            simulated_optimum(
-                simulate(problem(beta, eta, gamma), 0.0, replicates=draws, rng=(SEED, i, j, k)).draws
-            )
-            for i, gamma in enumerate(GAMMAS)
-            for j, eta in enumerate(ETAS)
-            for k, beta in enumerate(POINTS)
-        ]
-    ).reshape(len(GAMMAS), len(ETAS), len(POINTS), 2)
+    found = np.empty((len(GAMMAS), len(ETAS), len(POINTS), 2))
+    for i, j, k in np.ndindex(found.shape[:3]):
+        setting = problem(POINTS[k], ETAS[j], GAMMAS[i])
+        found[i, j, k] = simulated_optimum(
+            simulate(setting, 0.0, replicates=draws, rng=(SEED, i, j, k)).draws
+        )
+    gamma, eta, _ = across(GAMMAS, ETAS, betas)
     return Numbers(
-        etas=ETAS,
-        gammas=GAMMAS,
-        betas=betas,
-        optimal_alpha=np.asarray(problem(betas, etas, gammas).curve().optimal_alpha()),
-        points=points,
-        simulated=found[..., 0],
-        stderr=found[..., 1],
-        theory_there=np.asarray(problem(points, etas, gammas).curve().optimal_alpha()),
-        draws=draws,
-    )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, and the simulated points beside the theory."""
-    gamma, eta, beta = np.ix_(result.gammas, result.etas, result.betas)
-    return {
-        "alpha_beta": table(gamma=gamma, eta=eta, beta=beta, optimal_alpha=result.optimal_alpha),
-        "alpha_beta_simulated": table(
+        main=Table(
+            gamma=gamma, eta=eta, beta=betas, optimal_alpha=problem(betas, eta, gamma).curve().optimal_alpha()
+        ),
+        simulated=Table(
             gamma=gamma,
             eta=eta,
-            beta=result.points,
-            theory=result.theory_there,
-            simulated=result.simulated,
-            standard_error=result.stderr,
-            draws=result.draws,
+            beta=points,
+            theory=problem(points, eta, gamma).curve().optimal_alpha(),
+            simulated=found[..., 0],
+            standard_error=found[..., 1],
+            draws=draws,
         ),
-    }
+    )
 
 
 @style.styled
 def draw(result: Numbers) -> Figure:
     """One panel per target ridge, one curve per aspect ratio."""
-    figure, ((*axes,),) = style.panels(len(result.gammas))
-    for i, (ax, gamma) in enumerate(zip(axes, result.gammas, strict=True)):
-        for j, eta in enumerate(result.etas):
-            color = style.SERIES[j]
-            ax.plot(
-                result.betas,
-                result.optimal_alpha[i, j],
-                color=color,
-                linestyle=style.DASHES[j],
-                label=rf"$\eta = {eta:g}$",
-            )
-            label = "simulation, ± 2 standard errors" if j == 0 else None
-            style.points(
-                ax, result.points, result.simulated[i, j], 2 * result.stderr[i, j], color=color, label=label
-            )
+    figure, ((*axes,),) = style.panels(len(GAMMAS))
+    lines, found = result.main, result.simulated
+    for i, (ax, gamma) in enumerate(zip(axes, GAMMAS, strict=True)):
+        for j, eta in enumerate(ETAS):
+            ax.plot(lines.beta, lines.optimal_alpha[i, j], **style.series(j, label=rf"$\eta = {eta:g}$"))
+            look: dict[str, Any] = {"color": style.SERIES[j], "label": style.SIMULATION if j == 0 else None}
+            style.points(ax, found.beta, found.simulated[i, j], 2 * found.standard_error[i, j], **look)
         ax.axhline(1, color=style.GREY, linewidth=0.9, zorder=1, label=r"$\alpha = 1$")
         ax.set_title(rf"$\gamma = {gamma:g}$")
         ax.set(xlabel=r"alignment $\beta$", xlim=(-1, 1))

@@ -14,17 +14,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.arithmetic import FLOAT
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table
 from rmt_alpha.experiments.figures._optimum import simulated_optimum
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
 from rmt_alpha.theory.isotropic.stage import source_vector
 from rmt_alpha.theory.ridge.closed_form import effective_ridge
-
-NAME = "alpha_gamma"
-TITLE = "The best alpha, and the accuracy that it buys, against the target ridge."
-NEEDS_DATA = False
 
 BETAS = (0.2, 0.5, 0.8)
 SETTING = {"p": 400, "n": 40, "N": 2000}
@@ -43,11 +39,11 @@ def strong_ridge_limit(beta: Any) -> Any:
     return SETTING["p"] / SETTING["n"] * beta * g / (g**2 + noise2 - (beta * g) ** 2)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
-    """Arrays of shape (n_betas, n_gammas), simulated at the ridges ``points``.
+def compute(quick: bool = False) -> Numbers:
+    """Arrays of shape (n_betas, n_gammas), and simulated at a few ridges.
 
-    ``accuracy`` is simulated at the theory's alpha*, ``simulated`` the alpha that was best in simulation, and
-    ``limit`` what gamma alpha* tends to. Quick: 1000 draws for each point instead of 10000.
+    The accuracy is simulated at the theory's alpha*; ``limit`` is what gamma alpha* tends to. Quick: 1000
+    draws for each point instead of 10000.
     """
     draws = 1000 if quick else 10_000
     gammas, points = np.logspace(-3, 3, 181), np.array(POINTS)
@@ -60,51 +56,30 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
             run = simulate(problem(beta, gamma), theory[i, j], replicates=draws, rng=(SEED, i, j))
             optima[i, j] = simulated_optimum(run.draws)
             accuracies[i, j] = run.accuracy, run.accuracy_stderr, run.draws.accuracy.std(ddof=1)
+    best = np.asarray(curve.optimal_alpha())
     return Numbers(
-        betas=BETAS,
-        gammas=gammas,
-        optimal_alpha=np.asarray(curve.optimal_alpha()),
+        main=Table(
+            beta=betas,
+            gamma=gammas,
+            optimal_alpha=best,
+            accuracy_optimal=curve.accuracy(best),
+            accuracy_1=curve.accuracy(1.0),
+            accuracy_0=curve.accuracy(0.0),
+        ),
+        simulated=Table(
+            beta=betas,
+            gamma=points,
+            alpha_theory=theory,
+            alpha_simulated=optima[..., 0],
+            alpha_standard_error=optima[..., 1],
+            accuracy_theory=there.accuracy(theory),
+            accuracy_simulated=accuracies[..., 0],
+            accuracy_standard_error=accuracies[..., 1],
+            accuracy_std_of_a_draw=accuracies[..., 2],
+            draws=draws,
+        ),
         limit=strong_ridge_limit(np.array(BETAS)),
-        at_optimum=np.asarray(curve.accuracy(curve.optimal_alpha())),
-        at_1=np.asarray(curve.accuracy(1.0)),
-        at_0=np.asarray(curve.accuracy(0.0)),
-        points=points,
-        simulated=optima[..., 0],
-        stderr=optima[..., 1],
-        theory_there=theory,
-        accuracy=accuracies[..., 0],
-        accuracy_stderr=accuracies[..., 1],
-        accuracy_std=accuracies[..., 2],
-        accuracy_theory=np.asarray(there.accuracy(theory)),
-        draws=draws,
     )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, and the simulated points beside the theory."""
-    beta = np.array(result.betas)[:, None]
-    return {
-        "alpha_gamma": table(
-            beta=beta,
-            gamma=result.gammas,
-            optimal_alpha=result.optimal_alpha,
-            accuracy_optimal=result.at_optimum,
-            accuracy_1=result.at_1,
-            accuracy_0=result.at_0,
-        ),
-        "alpha_gamma_simulated": table(
-            beta=beta,
-            gamma=result.points,
-            alpha_theory=result.theory_there,
-            alpha_simulated=result.simulated,
-            alpha_standard_error=result.stderr,
-            accuracy_theory=result.accuracy_theory,
-            accuracy_simulated=result.accuracy,
-            accuracy_standard_error=result.accuracy_stderr,
-            accuracy_std_of_a_draw=result.accuracy_std,
-            draws=result.draws,
-        ),
-    }
 
 
 @style.styled
@@ -112,40 +87,29 @@ def draw(result: Numbers) -> Figure:
     """Left: alpha* and its strong-ridge limit.  Right: accuracy at alpha*, 1 and 0, one panel per beta."""
     figure, axes = style.panels(2, 2, size=(3.8, 2.7))
     left, *rest = axes.flat
+    lines, found = result.main, result.simulated
     # The three accuracies in three colours; the three betas on the left in three others.
-    for i, beta in enumerate(result.betas):
+    for i, beta in enumerate(BETAS):
         color = (style.SKY, style.PURPLE, style.BLACK)[i]
         left.plot(
-            result.gammas,
-            result.optimal_alpha[i],
-            color=color,
-            linestyle=style.DASHES[i],
-            label=rf"$\beta = {beta}$",
+            lines.gamma, lines.optimal_alpha[i], **style.series(i, color=color, label=rf"$\beta = {beta}$")
         )
-        style.points(left, result.points, result.simulated[i], 2 * result.stderr[i], color=color)
-    strong = result.gammas >= 3
-    asymptotes = result.limit[:, None] / result.gammas[strong]
-    lines = left.plot(result.gammas[strong], asymptotes.T, color=style.GREY, linewidth=0.9, zorder=1)
-    lines[0].set_label(r"limit of $\gamma\alpha^*$, over $\gamma$")
+        error = 2 * found.alpha_standard_error[i]
+        style.points(left, found.gamma, found.alpha_simulated[i], error, color=color)
+    strong = lines.gamma[lines.gamma >= 3]
+    asymptotes = result.limit[:, None] / strong
+    grey = left.plot(strong, asymptotes.T, color=style.GREY, linewidth=0.9, zorder=1)
+    grey[0].set_label(r"limit of $\gamma\alpha^*$, over $\gamma$")
     left.set(xscale="log", yscale="log", xlabel=r"target ridge $\gamma$", ylabel=r"best alpha $\alpha^*$")
     left.set_title(r"the best $\alpha$")
     left.legend(loc="lower left", handlelength=3)
-    for i, (ax, beta) in enumerate(zip(rest, result.betas, strict=True)):
-        for kind, values, dash in (
-            ("best", result.at_optimum[i], "-"),
-            ("one", result.at_1[i], style.DASHES[1]),
-            ("zero", result.at_0[i], style.DASHES[2]),
-        ):
-            look = style.SHAPES[kind]
-            ax.plot(result.gammas, values, color=look["color"], linestyle=dash, label=look["label"])
-        style.points(
-            ax,
-            result.points,
-            result.accuracy[i],
-            2 * result.accuracy_stderr[i],
-            color=style.VERMILLION,
-            label=r"simulation at $\alpha^*$, ± 2 standard errors",
-        )
+    for i, (ax, beta) in enumerate(zip(rest, BETAS, strict=True)):
+        ax.plot(lines.gamma, lines.accuracy_optimal[i], **style.at_alpha("best"))
+        ax.plot(lines.gamma, lines.accuracy_1[i], **style.at_alpha("one"))
+        ax.plot(lines.gamma, lines.accuracy_0[i], **style.at_alpha("zero"))
+        look = {"color": style.VERMILLION, "label": r"simulation at $\alpha^*$, ± 2 standard errors"}
+        error = 2 * found.accuracy_standard_error[i]
+        style.points(ax, found.gamma, found.accuracy_simulated[i], error, **look)
         ax.set(xscale="log", xlabel=r"target ridge $\gamma$", ylabel="test accuracy")
         ax.set_title(rf"accuracy, $\beta = {beta}$")
     style.legend(figure, rest, columns=4)

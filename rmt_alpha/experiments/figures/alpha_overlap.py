@@ -12,13 +12,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
-
-NAME = "alpha_overlap"
-TITLE = "The best alpha for a fixed source vector against its overlap with the target mean."
-NEEDS_DATA = False
 
 P = 400
 SAMPLES = (200, 20)
@@ -30,47 +26,35 @@ def problem(overlap: Any, n: Any, gamma: Any) -> TransferProblem:
     return TransferProblem(beta=overlap, p=P, n=n, N=None, mu=1.0, mu_orth=1.0, gamma=gamma)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """alpha* and its gain in accuracy over alpha = 1, of shape (n_samples, n_gammas, n_overlaps)."""
-    overlaps = np.linspace(-1, 1, 201)
-    curve = problem(overlaps, np.array(SAMPLES)[:, None, None], np.array(GAMMAS)[:, None]).curve()
+    n, gamma, overlap = across(SAMPLES, GAMMAS, np.linspace(-1, 1, 201))
+    curve = problem(overlap, n, gamma).curve()
     return Numbers(
-        samples=SAMPLES,
-        gammas=GAMMAS,
-        overlaps=overlaps,
-        optimal_alpha=curve.optimal_alpha(),
-        gain=curve.gain(over=1.0),
+        main=Table(
+            n=n,
+            gamma=gamma,
+            overlap=overlap,
+            optimal_alpha=curve.optimal_alpha(),
+            gain_over_1=curve.gain(over=1.0),
+        )
     )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves."""
-    n, gamma, overlap = np.ix_(result.samples, result.gammas, result.overlaps)
-    best = {"optimal_alpha": result.optimal_alpha, "gain_over_1": result.gain}
-    return {"alpha_overlap": table(n=n, gamma=gamma, overlap=overlap, **best)}
 
 
 @style.styled
 def draw(result: Numbers) -> Figure:
     """One panel per number of samples, one curve per target ridge."""
-    figure, ((*axes,),) = style.panels(len(result.samples), size=(3.6, 3.0))
-    for i, (ax, n) in enumerate(zip(axes, result.samples, strict=True)):
-        for j, gamma in enumerate(result.gammas):
-            ax.plot(
-                result.overlaps,
-                result.optimal_alpha[i, j],
-                color=style.SERIES[j],
-                linestyle=style.DASHES[j],
-                label=rf"$\gamma = {gamma:g}$",
-            )
+    figure, ((*axes,),) = style.panels(len(SAMPLES), size=(3.6, 3.0))
+    overlap = result.main.overlap.ravel()
+    for i, (ax, n) in enumerate(zip(axes, SAMPLES, strict=True)):
+        for j, gamma in enumerate(GAMMAS):
+            look = style.series(j, label=rf"$\gamma = {gamma:g}$")
+            ax.plot(overlap, result.main.optimal_alpha[i, j], **look)
         for level, label in ((1, r"$\alpha = \pm 1$"), (-1, None)):
             ax.axhline(level, color=style.GREY, linewidth=0.9, zorder=1, label=label)
         ax.set_title(rf"$n = {n}$, $\eta = {P / n:g}$")
-        ax.set(
-            xlabel=r"overlap $\langle \tilde w, \mu_\beta \rangle$",
-            xlim=(-1, 1),
-            xticks=(-1, -0.5, 0, 0.5, 1),
-        )
+        name = r"overlap $\langle \tilde w, \mu_\beta \rangle$"
+        ax.set(xlabel=name, xlim=(-1, 1), xticks=(-1, -0.5, 0, 0.5, 1))
     axes[0].set_ylabel(r"best alpha $\alpha^*$")
     style.legend(figure, axes, columns=6)
     return figure

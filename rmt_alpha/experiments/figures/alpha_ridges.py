@@ -12,13 +12,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
-
-NAME = "alpha_ridges"
-TITLE = "Heat maps of the best alpha, and of its gain over alpha = 1, over both ridges."
-NEEDS_DATA = False
 
 BETAS = (0.2, 0.5, 0.8)
 SETTING = {"p": 400, "n": 40, "N": 2000}
@@ -32,49 +28,38 @@ def problem(beta: Any, gamma_source: Any, gamma: Any) -> TransferProblem:
     return TransferProblem(beta=beta, gamma=gamma, gamma_source=gamma_source, **SETTING)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """alpha* and its gain over alpha = 1: one row per target ridge, one column per source ridge.
 
     Quick: a grid of 41 x 41 instead of 81 x 81.
     """
     grid = np.logspace(-2, 2, 41 if quick else 81)
     curve = problem(np.array(BETAS)[:, None, None], grid, grid[:, None]).curve()
+    best, gain = np.asarray(curve.optimal_alpha()), np.asarray(curve.gain(over=1.0))
+    beta, source, target = across(BETAS, grid, grid)
+    maps = {"optimal_alpha": best.swapaxes(1, 2), "gain_over_1": gain.swapaxes(1, 2)}
     return Numbers(
-        betas=BETAS,
-        gammas_source=grid,
+        main=Table(beta=beta, gamma_source=source, gamma=target, **maps),
         gammas=grid,
-        optimal_alpha=curve.optimal_alpha(),
-        gain=curve.gain(over=1.0),
+        optimal_alpha=best,
+        gain=gain,
     )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The maps, one row per pixel."""
-    beta, source, target = np.ix_(result.betas, result.gammas_source, result.gammas)
-    maps = {"optimal_alpha": result.optimal_alpha, "gain_over_1": result.gain}
-    columns = {name: values.swapaxes(1, 2) for name, values in maps.items()}
-    return {"alpha_ridges": table(beta=beta, gamma_source=source, gamma=target, **columns)}
 
 
 @style.styled
 def draw(result: Numbers) -> Figure:
     """Above the best alpha, below its gain over alpha = 1 in points of accuracy; one column per beta."""
-    figure, axes = style.panels(len(result.betas), 2, size=(2.9, 2.6), sharex=True, sharey=True)
+    figure, axes = style.panels(len(BETAS), 2, size=(2.9, 2.6), sharex=True, sharey=True)
     gain = 100 * result.gain
     floor = 0.01  # the gain is 0 where alpha* = 1: the colour scale stops here
     widest = max(result.optimal_alpha.max(), 1 / result.optimal_alpha.min())
     best = LogNorm(1 / widest, widest)  # the neutral colour is alpha* = 1
+    gains = np.maximum(gain, floor), LogNorm(floor, gain.max()), "cividis", GAIN_LEVELS
     rows: tuple[tuple[Any, ...], ...] = (
         (result.optimal_alpha, best, "PuOr_r", LEVELS, r"best alpha $\alpha^*$"),
-        (
-            np.maximum(gain, floor),
-            LogNorm(floor, gain.max()),
-            "cividis",
-            GAIN_LEVELS,
-            "gain over $\\alpha = 1$, points",
-        ),
+        (*gains, "gain over $\\alpha = 1$, points"),
     )
-    grid = (result.gammas_source, result.gammas)
+    grid = (result.gammas, result.gammas)
     for row, (values, norm, colors, levels, name) in zip(axes, rows, strict=True):
         for i, ax in enumerate(row):
             ax.set(xscale="log", yscale="log")  # before the contours, whose labels are placed on the screen
@@ -86,7 +71,7 @@ def draw(result: Numbers) -> Figure:
             ax.contour(*grid, result.optimal_alpha[i], [1.0], colors=line, linestyles="--", linewidths=1.8)
             ax.grid(False)
         figure.colorbar(mesh, ax=row, label=name, aspect=16)
-    for i, beta in enumerate(result.betas):
+    for i, beta in enumerate(BETAS):
         axes[0, i].set_title(rf"$\beta = {beta}$")
         axes[1, i].set_xlabel(r"source ridge $\tilde\gamma$")
     for ax in axes[:, 0]:

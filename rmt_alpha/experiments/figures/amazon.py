@@ -11,17 +11,15 @@ does, for better (alpha > 0) and for worse (alpha < 0); at alpha = 0 it is withi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import load_task, split_accuracies
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table
 from rmt_alpha.plotting import style
-
-NAME = "amazon"
-TITLE = "Test accuracy against alpha on three pairs of Amazon domains: measured and predicted."
-NEEDS_DATA = True
 
 PAIRS = (("dvd", "book"), ("book", "kitchen"), ("kitchen", "elec"))
 N_SOURCE, N_TARGET, GAMMA_SOURCE, GAMMA = 2000, 40, 2.0, 0.1
@@ -30,11 +28,10 @@ REPEATS = 10
 
 
 def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
-    """Measure and predict; accuracies are fractions, signed.
+    """Measure and predict; accuracies are fractions, signed: the curves, and the values at alpha*.
 
-    ``accuracy`` has shape (n_pairs, n_splits, n_alphas), ``accuracy_at_optimum`` is measured at the alpha* of
-    the theory, and ``best_alpha`` is the one of the grid with the highest measured mean. Quick: 10 splits and
-    41 values of alpha instead of 30 and 161.
+    ``accuracy`` has shape (n_pairs, n_splits, n_alphas); ``best_alpha_measured`` is the alpha of the grid
+    with the highest measured mean. Quick: 10 splits and 41 values of alpha instead of 30 and 161.
     """
     alphas = np.linspace(-4, 4, 41 if quick else 161)
     seeds = SEEDS[:1] if quick else SEEDS
@@ -46,67 +43,53 @@ def compute(quick: bool = False, data: FilePath | None = None) -> Numbers:
         theory.append(curve.accuracy(alphas))
         at_optimum.append(curve.accuracy(optimal[-1]))
         wanted = np.append(alphas, optimal[-1])
+        options: dict[str, Any] = {"n": N_TARGET, "gamma": GAMMA, "repeats": REPEATS}
         measured.append(
-            np.concatenate(
-                [
-                    split_accuracies(task, wanted, n=N_TARGET, gamma=GAMMA, seed=seed, repeats=REPEATS)
-                    for seed in seeds
-                ]
-            )
+            np.concatenate([split_accuracies(task, wanted, seed=seed, **options) for seed in seeds])
         )
     accuracy, there = np.split(np.array(measured), [-1], axis=2)
-    mean = accuracy.mean(axis=1)
-    return Numbers(
-        pairs=PAIRS,
-        alphas=alphas,
-        accuracy=accuracy,
-        mean=mean,
-        std=accuracy.std(axis=1, ddof=1),
-        best_alpha=alphas[mean.argmax(axis=1)],
-        theory=np.array(theory),
-        optimal_alpha=np.array(optimal),
-        theory_at_optimum=np.array(at_optimum),
-        accuracy_at_optimum=there[..., 0],
-    )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The numbers as CSV tables (accuracies as fractions): the curves, and the values at alpha*."""
-    sources, targets = (np.array(names) for names in zip(*result.pairs, strict=True))
-    at_0, at_1 = (result.mean[:, np.abs(result.alphas - alpha).argmin()] for alpha in (0, 1))
+    mean, std = accuracy.mean(axis=1), accuracy.std(axis=1, ddof=1)
+    sources, targets = np.array(PAIRS).T
+    at_0, at_1 = (mean[:, np.abs(alphas - alpha).argmin()] for alpha in (0, 1))
+    best_alpha = alphas[mean.argmax(axis=1)]
     best = {
-        "optimal_alpha_theory": result.optimal_alpha,
-        "theory": result.theory_at_optimum,
-        "accuracy_there": result.accuracy_at_optimum.mean(axis=1),
-        "best_alpha_measured": result.best_alpha,
-        "accuracy_best": result.mean.max(axis=1),
+        "optimal_alpha_theory": np.array(optimal),
+        "theory": np.array(at_optimum),
+        "accuracy_there": there[..., 0].mean(axis=1),
+        "best_alpha_measured": best_alpha,
+        "accuracy_best": mean.max(axis=1),
         "accuracy_0": at_0,
         "accuracy_1": at_1,
     }
-    return {
-        "amazon": table(
+    return Numbers(
+        main=Table(
             source=sources[:, None],
             target=targets[:, None],
-            alpha=np.round(result.alphas, 6),
-            accuracy=np.round(result.mean, 6),
-            std_over_splits=np.round(result.std, 6),
-            splits=result.accuracy.shape[1],
-            theory=np.round(result.theory, 6),
+            alpha=np.round(alphas, 6),
+            accuracy=np.round(mean, 6),
+            std_over_splits=np.round(std, 6),
+            splits=accuracy.shape[1],
+            theory=np.round(np.array(theory), 6),
         ),
-        "amazon_optimum": table(
+        optimum=Table(
             source=sources, target=targets, **{name: np.round(values, 4) for name, values in best.items()}
         ),
-    }
+        alphas=alphas,
+        accuracy=accuracy,
+        mean=mean,
+        std=std,
+        theory=np.array(theory),
+        best=Numbers(**best),
+    )
 
 
 @style.styled
 def draw(result: Numbers) -> Figure:
     """One panel per pair: measured mean with its spread, theory, and the two optima."""
-    figure: Figure
-    figure, grid = style.panels(len(result.pairs), size=(3.3, 3.1), sharey=True)
+    figure, grid = style.panels(len(PAIRS), size=(3.3, 3.1), sharey=True)
     panels = grid[0]
-    mean, std = result.mean * 100, result.std * 100
-    for i, (axes, pair) in enumerate(zip(panels, result.pairs, strict=True)):
+    mean, std, found = result.mean * 100, result.std * 100, result.best
+    for i, (axes, pair) in enumerate(zip(panels, PAIRS, strict=True)):
         axes.axhline(50, color=style.GREY, linewidth=0.8)
         band = (mean[i] - std[i], mean[i] + std[i])
         axes.fill_between(
@@ -116,13 +99,13 @@ def draw(result: Numbers) -> Figure:
         theory = {"color": style.BLACK, "linestyle": style.DASHES[1], "linewidth": 1.3}
         axes.plot(result.alphas, result.theory[i] * 100, label="isotropic theory", **theory)
         axes.axvline(1, color=style.ORANGE, linewidth=1.1, zorder=1, label=r"$\alpha = 1$, plain fine-tuning")
-        best, there = result.optimal_alpha[i], result.accuracy_at_optimum[i].mean() * 100
-        style.mark(axes, "best", best, result.theory_at_optimum[i] * 100, label=r"$\alpha^*$ of the theory")
+        best, there = found.optimal_alpha_theory[i], found.accuracy_there[i] * 100
+        style.mark(axes, "best", best, found.theory[i] * 100, label=r"$\alpha^*$ of the theory")
         style.mark(axes, "best", best, there, label="_")
         ring = {"markersize": 8, "markerfacecolor": "none", "markeredgecolor": style.BLACK, "clip_on": False}
-        axes.plot(result.best_alpha[i], mean[i].max(), "o", label="best measured", zorder=7, **ring)
-        at_edge = "≥ " if result.best_alpha[i] == result.alphas[-1] else ""
-        note = rf"$\alpha^* = {best:.2f}$" + f"\nbest measured {at_edge}{result.best_alpha[i]:.2f}"
+        axes.plot(found.best_alpha_measured[i], mean[i].max(), "o", label="best measured", zorder=7, **ring)
+        at_edge = "≥ " if found.best_alpha_measured[i] == result.alphas[-1] else ""
+        note = rf"$\alpha^* = {best:.2f}$" + f"\nbest measured {at_edge}{found.best_alpha_measured[i]:.2f}"
         axes.text(0.03, 0.97, note, transform=axes.transAxes, va="top")
         axes.set(title=f"{pair[0]} → {pair[1]}", xlabel=r"$\alpha$")
         axes.set_xlim(result.alphas[0], result.alphas[-1])

@@ -12,13 +12,12 @@ alike, beta = 0.6; source and target have the same covariance.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, or_word, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across, named, or_word
 from rmt_alpha.experiments.figures._optimum import best_ridge
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -26,10 +25,6 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import RidgeSource
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
-
-NAME = "best_ridge"
-TITLE = "The best target ridge: infinite with uncorrelated features, finite with correlated ones."
-NEEDS_DATA = False
 
 P, SAMPLES, SOURCE_SAMPLES, SOURCE_RIDGE = 200, 100, 400, 0.2
 LENGTH, BETA = 1.2, 0.6
@@ -70,12 +65,12 @@ def _accuracy(k: int, variances: FloatArray | None, gamma: float) -> float:
     return float(predict(variances, gamma)[1][k])
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas, find the best ridges, and simulate.
 
-    ``accuracy`` of shape (n_spectra, 3, n_gammas) is at alpha = 0, 1 and alpha*; ``best``, ``at_best`` and
-    ``limit`` of shape (n_spectra, 3) are the best ridge for each of these (inf: the more the better), the
-    accuracy there, and that in the limit of infinite ridge. Quick: a tenth of the draws, 400 for each point
+    ``accuracy`` of shape (n_spectra, 3, n_gammas) is at alpha = 0, 1 and alpha*; ``best`` of shape
+    (n_spectra, 3) is the best ridge for each of these (inf: the more the better); the optima are the accuracy
+    there, and that in the limit of infinite ridge. Quick: a tenth of the draws, 400 for each point
     with uncorrelated features, 60 with correlated ones.
     """
     gammas, points = np.logspace(-3, 4, 71), np.array(POINTS)
@@ -96,86 +91,63 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
             alpha, values = predict(variances, gamma)
             run = simulate(problem(variances, gamma), [0, 1, alpha], replicates=draws[i], rng=(SEED, i, j))
             runs[:, i, :, j] = run.accuracy, run.accuracy_stderr, values
-    return Numbers(
-        spectra=tuple(label for label, _ in SPECTRA),
-        gammas=gammas,
-        optimal_alpha=np.array([[alpha for alpha, _ in line] for line in lines]),
-        accuracy=accuracy,
-        best=best,
-        at_best=np.array(at_best),
-        limit=np.array([predict(variances, LIMIT)[1] for _, variances in SPECTRA]),
-        points=points,
-        simulated=runs[0],
-        stderr=runs[1],
-        theory_there=runs[2],
-        draws=draws,
-    )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, the best ridges, and the simulated points beside the theory."""
     labels = [
         name.replace("$", "").replace("\\propto 1/\\sqrt{i}", "proportional to i^(-1/2)")
-        for name in result.spectra
+        for name, _ in SPECTRA
     ]
-    features, alpha, point = np.ix_(labels, ("0", "1", "best"), result.points)
-    return {
-        "best_ridge": table(
+    features, alphas, point = across(labels, ("0", "1", "best"), points)
+    limit = np.array([predict(variances, LIMIT)[1] for _, variances in SPECTRA])
+    return Numbers(
+        main=Table(
             features=features[..., 0],
-            gamma=result.gammas,
-            optimal_alpha=result.optimal_alpha,
-            accuracy_0=result.accuracy[:, 0],
-            accuracy_1=result.accuracy[:, 1],
-            accuracy_optimal=result.accuracy[:, 2],
+            gamma=gammas,
+            optimal_alpha=np.array([[alpha for alpha, _ in line] for line in lines]),
+            **named(("accuracy_0", "accuracy_1", "accuracy_optimal"), accuracy),
         ),
-        "best_ridge_optima": table(
+        optima=Table(
             features=features[..., 0],
-            alpha=alpha[..., 0],
-            best_gamma=or_word(result.best, "infinite"),
-            accuracy=result.at_best,
-            accuracy_infinite=result.limit,
+            alpha=alphas[..., 0],
+            best_gamma=or_word(best, "infinite"),
+            accuracy=np.array(at_best),
+            accuracy_infinite=limit,
         ),
-        "best_ridge_simulated": table(
+        simulated=Table(
             features=features,
-            alpha=alpha,
+            alpha=alphas,
             gamma=point,
-            theory=result.theory_there,
-            simulated=result.simulated,
-            standard_error=result.stderr,
-            draws=np.array(result.draws)[:, None, None],
+            theory=runs[2],
+            simulated=runs[0],
+            standard_error=runs[1],
+            draws=np.array(draws)[:, None, None],
         ),
-    }
+        accuracy=accuracy,
+        best=best,
+    )
 
 
 @style.styled
 def draw(result: Numbers) -> Figure:
     """Above the accuracies with the best ridges marked, below gamma alpha*; one column per spectrum."""
-    figure, axes = style.panels(len(result.spectra), 2, size=(3.2, 2.5), sharex=True, height_ratios=[1.7, 1])
+    figure, axes = style.panels(len(SPECTRA), 2, size=(3.2, 2.5), sharex=True, height_ratios=[1.7, 1])
+    gammas, found, optima = result.main.gamma, result.simulated, result.optima
     for i, (upper, lower) in enumerate(axes.T):
         for k, kind in enumerate(KINDS):
-            look, dash = style.SHAPES[kind], style.DASHES[(2, 1, 0)[k]]
-            upper.plot(result.gammas, result.accuracy[i, k], color=look["color"], linestyle=dash)
-            found, error = result.simulated[i, k], 2 * result.stderr[i, k]
-            style.points(upper, result.points, found, error, color=look["color"], marker=".")
+            look = style.at_alpha(kind, label=None)
+            upper.plot(gammas, result.accuracy[i, k], **look)
+            error = 2 * found.standard_error[i, k]
+            style.points(upper, POINTS, found.simulated[i, k], error, color=look["color"], marker=".")
             if np.isfinite(result.best[i, k]):
-                style.mark(upper, kind, result.best[i, k], result.at_best[i, k])
+                style.mark(upper, kind, result.best[i, k], optima.accuracy[i, k])
             else:
                 # At the right margin, where the curve has come to its limit.
-                style.mark(upper, kind, result.gammas[-1], result.limit[i, k])
-        upper.set_title(result.spectra[i])
+                style.mark(upper, kind, gammas[-1], optima.accuracy_infinite[i, k])
+        upper.set_title(SPECTRA[i][0])
         if not np.isfinite(result.best[i, 2]):
-            upper.annotate(
-                r"best: $\gamma \to \infty$",
-                (0.97, 0.45),
-                xycoords="axes fraction",
-                ha="right",
-                color=style.VERMILLION,
-            )
-        product = result.gammas * result.optimal_alpha[i]
-        lower.plot(result.gammas, result.optimal_alpha[i], color=style.VERMILLION, label=r"$\alpha^*$")
-        lower.plot(
-            result.gammas, product, color=style.GREY, linestyle=style.DASHES[1], label=r"$\gamma\alpha^*$"
-        )
+            look = {"xycoords": "axes fraction", "ha": "right", "color": style.VERMILLION}
+            upper.annotate(r"best: $\gamma \to \infty$", (0.97, 0.45), **look)
+        best = result.main.optimal_alpha[i]
+        lower.plot(gammas, best, color=style.VERMILLION, label=r"$\alpha^*$")
+        lower.plot(gammas, gammas * best, **style.series(1, color=style.GREY, label=r"$\gamma\alpha^*$"))
         lower.set(xscale="log", yscale="log", xlabel=r"target ridge $\gamma$", ylim=(1e-4, 1e2))
     axes[0, 0].set_ylabel("test accuracy")
     axes[1, 0].set_ylabel(r"$\alpha^*$ and $\gamma\alpha^*$")

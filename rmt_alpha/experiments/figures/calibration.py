@@ -7,14 +7,14 @@ direction, and as long as the calibrated classifier would be at alpha = 1.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.statistics import standard_error
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -22,13 +22,10 @@ from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import simulate
 from rmt_alpha.theory.convex.curve import LossCurve
 
-NAME = "calibration"
-TITLE = "Calibration of fine-tuned logistic regression against alpha."
-NEEDS_DATA = False
-
 P, SAMPLES, LENGTH, COSINE, SOURCE_LENGTH = 200, 100, 1.2, 0.7, 1.6
 RIDGES = (0.01, 0.1, 1.0)
 SEED = 2532
+QUANTITIES = ("accuracy", "calibration_slope", "calibration_error")
 
 
 def problem(gamma: float) -> FineTuning:
@@ -37,13 +34,10 @@ def problem(gamma: float) -> FineTuning:
     return FineTuning(GaussianMixture.symmetric(mean), FixedSource(weights), SAMPLES, gamma, loss="logistic")
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Solve and simulate.
 
-    Curves have shape (n_ridges, n_alphas); ``at_best`` (highest accuracy) and ``at_best_loss`` (least
-    expected loss) hold accuracy, slope and error; ``theory``, ``simulated`` and ``stderr`` of shape (2,
-    n_ridges, n_points) are of accuracy and slope. Quick: 26 alphas instead of 61, and 10 draws instead of
-    300.
+    Arrays have shape (n_ridges, n_alphas). Quick: 26 alphas instead of 61, and 10 draws instead of 300.
     """
     alpha, draws = np.linspace(-1.0, 4.0, 26 if quick else 61), 10 if quick else 300
     points = np.array([0.0, 1.0, 2.0, 3.0])
@@ -58,48 +52,27 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
             simulated[q, i], stderr[q, i] = values.mean(axis=0), standard_error(values)
     optima = np.array([[c.optimal_alpha(rtol=1e-4), c.optimal_alpha("loss", rtol=1e-4)] for c in curves])
 
-    def there(k: int) -> FloatArray:
-        return np.array(
-            [
-                [c.accuracy(a), c.calibration_slope(a), c.calibration_error(a)]
-                for c, a in zip(curves, optima[:, k], strict=True)
-            ]
-        )
+    def of_all(name: str, alphas: Iterable[FloatArray]) -> FloatArray:
+        return np.array([getattr(curve, name)(own) for curve, own in zip(curves, alphas, strict=True)])
 
+    column = np.array(RIDGES)[:, None]
     return Numbers(
-        alpha=alpha,
-        accuracy=np.array([curve.accuracy(alpha) for curve in curves]),
-        slope=np.array([curve.calibration_slope(alpha) for curve in curves]),
-        error=np.array([curve.calibration_error(alpha) for curve in curves]),
-        best=optima[:, 0],
-        best_loss=optima[:, 1],
-        at_best=there(0),
-        at_best_loss=there(1),
-        points=points,
-        theory=theory,
-        simulated=simulated,
-        stderr=stderr,
-        draws=draws,
-    )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, the best alphas, and the simulated points beside the theory."""
-    gamma, found = np.array(RIDGES)[:, None], ("accuracy", "calibration_slope", "calibration_error")
-    curves = dict(zip(found, (result.accuracy, result.slope, result.error), strict=True))
-    at_best = np.stack([result.at_best, result.at_best_loss], axis=1)
-    best = np.stack([result.best, result.best_loss], axis=1)
-    simulated = beside_theory(("accuracy", "slope"), result.theory, result.simulated, result.stderr)
-    return {
-        "calibration": table(gamma=gamma, alpha=result.alpha, **curves),
-        "calibration_best": table(
-            gamma=gamma,
-            criterion=("accuracy", "loss"),
-            alpha=best,
-            **{name: at_best[..., k] for k, name in enumerate(found)},
+        main=Table(
+            gamma=column, alpha=alpha, **{name: of_all(name, [alpha] * len(RIDGES)) for name in QUANTITIES}
         ),
-        "calibration_simulated": table(gamma=gamma, alpha=result.points, **simulated, draws=result.draws),
-    }
+        best=Table(
+            gamma=column,
+            criterion=("accuracy", "loss"),
+            alpha=optima,
+            **{name: of_all(name, optima) for name in QUANTITIES},
+        ),
+        simulated=Table(
+            gamma=column,
+            alpha=points,
+            **beside_theory(("accuracy", "slope"), theory, simulated, stderr),
+            draws=draws,
+        ),
+    )
 
 
 @style.styled
@@ -107,18 +80,18 @@ def draw(result: Numbers) -> Figure:
     """Accuracy, slope of the log odds, and calibration error against alpha."""
     figure, axes = style.panels(3, 1, size=(3.3, 2.9))
     first, second, third = axes[0]
+    lines, best, found = result.main, result.best, result.simulated
     for i, gamma in enumerate(RIDGES):
         color = style.SERIES[i]
-        look = {"color": color, "linestyle": style.DASHES[i], "label": rf"$\gamma = {gamma:g}$"}
-        for k, (ax, values) in enumerate(
-            ((first, result.accuracy), (second, result.slope), (third, result.error))
-        ):
-            ax.plot(result.alpha, values[i], **look)
-            style.mark(ax, "best", result.best[i], result.at_best[i, k], color=color)
-            options = {"color": color, "marker": "v", "label": r"$\alpha$ of least expected loss"}
-            style.mark(ax, "best", result.best_loss[i], result.at_best_loss[i, k], **options)
-        for q, ax in enumerate((first, second)):
-            style.points(ax, result.points, result.simulated[q, i], 2 * result.stderr[q, i], color=color)
+        triangle = {"marker": "v", "label": r"$\alpha$ of least expected loss"}
+        for ax, name in zip(axes[0], QUANTITIES, strict=True):
+            look = style.series(i, label=rf"$\gamma = {gamma:g}$")
+            ax.plot(lines.alpha, getattr(lines, name)[i], **look)
+            for alpha, y, shape in zip(best.alpha[i], getattr(best, name)[i], ({}, triangle), strict=True):
+                style.mark(ax, "best", alpha, y, color=color, **shape)
+        for ax, name in ((first, "accuracy"), (second, "slope")):
+            y, error = getattr(found, f"{name}_simulated")[i], getattr(found, f"{name}_standard_error")[i]
+            style.points(ax, found.alpha, y, 2 * error, color=color)
     second.axhline(1.0, color=style.GREY, linewidth=0.8)
     first.set(ylabel="test accuracy")
     second.set(ylabel="slope of the true log odds", yscale="log", ylim=(0.25, 5.0))
@@ -126,7 +99,7 @@ def draw(result: Numbers) -> Figure:
     second.minorticks_off()
     third.set(ylabel="calibration error")
     for ax in axes[0]:
-        ax.set(xlabel=r"$\alpha$", xlim=(result.alpha[0], result.alpha[-1]))
+        ax.set(xlabel=r"$\alpha$", xlim=(lines.alpha[0], lines.alpha[-1]))
     style.simulation_entry(first)
     style.legend(figure, axes[0], columns=4)
     return figure

@@ -16,25 +16,19 @@ Exponents are fitted to all sizes alike, whether resolved or not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, joined, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table
 from rmt_alpha.experiments.figures._power_law import PowerLaw, fit_power_law, std_with_stderr
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-NAME = "convergence"
-TITLE = "Convergence: the theory's bias falls like 1/n, the spread of one draw like 1/sqrt(n)."
-NEEDS_DATA = False
 
 SIZES = (40, 100, 200, 400, 1000, 2000, 4000, 10**4, 10**5, 10**6, 10**7)
 QUICK_SIZES = (40, 100, 400, 10**3, 10**4, 10**5, 10**6, 10**7)
@@ -55,6 +49,11 @@ class ScaledProblem(NamedTuple):
     fields: dict[str, float]
     draws: int
 
+    @property
+    def name(self) -> str:
+        """The label without mathematics."""
+        return self.label.replace("$", "").replace("\\", "")
+
     def draws_at(self, n: int, share: float) -> int:
         """Draws of the data: four times as many where they are cheap, a quarter where no bias can show."""
         return round(self.draws * share * (4.0 if n <= 100 else 1.0 if n <= 10**4 else 0.25))
@@ -65,22 +64,12 @@ class ScaledProblem(NamedTuple):
         return TransferProblem(p=round(self.eta * n), n=n, N=N, **self.fields)
 
 
+SINGULAR = {"beta": 0.6, "gamma": 0.01, "mu": 2.0, "mu_orth": 2.0}
+TRAINED = {"beta": 0.8, "gamma": 1.0, "gamma_source": 0.1, "mu": 1.5, "mu_orth": 1.5}
 CASES = (
     ScaledProblem("well conditioned: $p = n/4$", 0.25, None, {"beta": 0.6, "gamma": 0.3}, 80_000),
-    ScaledProblem(
-        r"near-singular: $p = n$, $\gamma = 0.01$",
-        1.0,
-        None,
-        {"beta": 0.6, "gamma": 0.01, "mu": 2.0, "mu_orth": 2.0},
-        28_000,
-    ),
-    ScaledProblem(
-        "trained source: $N = n/2$, $p = n/4$",
-        0.25,
-        0.5,
-        {"beta": 0.8, "gamma": 1.0, "gamma_source": 0.1, "mu": 1.5, "mu_orth": 1.5},
-        70_000,
-    ),
+    ScaledProblem(r"near-singular: $p = n$, $\gamma = 0.01$", 1.0, None, SINGULAR, 28_000),
+    ScaledProblem("trained source: $N = n/2$, $p = n/4$", 0.25, 0.5, TRAINED, 70_000),
 )
 """The columns of the figure."""
 
@@ -127,6 +116,47 @@ class SizeStudy:
             "bias, exponent fixed": fit_power_law(self.n, bias, error, guess=-1.0, fixed=True),
         }
 
+    def table(self) -> Table:
+        """Bias and spread at every size."""
+        problems = [self.case.problem(round(n)) for n in self.n]
+        sources = ["known source" if problem.N is None else problem.N for problem in problems]
+        return Table(
+            problem=self.case.name,
+            p=[problem.p for problem in problems],
+            n=self.n,
+            N=np.array(sources, dtype=object),
+            alpha=ALPHA,
+            theory=self.theory,
+            draws=self.draws,
+            simulated=self.mean,
+            standard_error=self.mean_stderr,
+            bias=self.bias,
+            n_times_bias=self.n * self.bias,
+            n_times_standard_error=self.n * self.mean_stderr,
+            bias_resolved=self.resolved.astype(int),
+            bias_upper_bound_95=self.bias_bound,
+            theory_std=self.theory_std,
+            simulated_std=self.std,
+            std_standard_error=self.std_stderr,
+            std_ratio=self.std / self.theory_std,
+        )
+
+
+def exponents(each: SizeStudy, fits: dict[str, PowerLaw]) -> Table:
+    """The fitted power laws of one problem."""
+    factor = each.theory_std[0] * np.sqrt(each.n[0])
+    laws = fits.values()
+    return Table(
+        problem=each.case.name,
+        quantity=list(fits),
+        expected_exponent=[-1.0, -0.5, -1.0],
+        exponent=[law.exponent for law in laws],
+        exponent_standard_error=[law.exponent_stderr for law in laws],
+        factor=[law.factor for law in laws],
+        factor_standard_error=[law.factor_stderr for law in laws],
+        predicted_factor=np.array(["not predicted", factor, "not predicted"], dtype=object),
+    )
+
 
 def study(case: ScaledProblem, sizes: tuple[int, ...], share: float, seed: int) -> SizeStudy:
     """Simulate one problem at every size, with ``share`` of its draws."""
@@ -142,60 +172,20 @@ def study(case: ScaledProblem, sizes: tuple[int, ...], share: float, seed: int) 
     return SizeStudy(case, n, draws, float(case.problem(sizes[0]).curve().accuracy(ALPHA)), *columns)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Simulate from n = 40 to n = 10^7 and fit the exponents: one `SizeStudy` and its fits per problem.
 
     Quick: a twentieth of the draws, and fewer sizes.
     """
     sizes, share = (QUICK_SIZES, 0.05) if quick else (SIZES, 1.0)
     studies = tuple(study(case, sizes, share, seed) for seed, case in enumerate(CASES))
-    return Numbers(studies=studies, fits=tuple(each.fits() for each in studies))
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """Bias and spread at every size, and the fitted power laws."""
-    points, laws = [], []
-    for each, fits in zip(result.studies, result.fits, strict=True):
-        name = each.case.label.replace("$", "").replace("\\", "")
-        problems = [each.case.problem(round(n)) for n in each.n]
-        points.append(
-            table(
-                problem=name,
-                p=[problem.p for problem in problems],
-                n=each.n,
-                N=["known source" if each.case.source is None else problem.N for problem in problems],
-                alpha=ALPHA,
-                theory=each.theory,
-                draws=each.draws,
-                simulated=each.mean,
-                standard_error=each.mean_stderr,
-                bias=each.bias,
-                n_times_bias=each.n * each.bias,
-                n_times_standard_error=each.n * each.mean_stderr,
-                bias_resolved=each.resolved.astype(int),
-                bias_upper_bound_95=each.bias_bound,
-                theory_std=each.theory_std,
-                simulated_std=each.std,
-                std_standard_error=each.std_stderr,
-                std_ratio=each.std / each.theory_std,
-            )
-        )
-        for quantity, expected in (("bias", -1.0), ("spread", -0.5), ("bias, exponent fixed", -1.0)):
-            law = fits[quantity]
-            predicted = each.theory_std[0] * np.sqrt(each.n[0]) if quantity == "spread" else "not predicted"
-            laws.append(
-                table(
-                    problem=name,
-                    quantity=quantity,
-                    expected_exponent=expected,
-                    exponent=law.exponent,
-                    exponent_standard_error=law.exponent_stderr,
-                    factor=law.factor,
-                    factor_standard_error=law.factor_stderr,
-                    predicted_factor=predicted,
-                )
-            )
-    return {"convergence": joined(*points), "convergence_exponents": joined(*laws)}
+    fits = tuple(each.fits() for each in studies)
+    return Numbers(
+        main=tuple(each.table() for each in studies),
+        exponents=tuple(map(exponents, studies, fits)),
+        studies=studies,
+        fits=fits,
+    )
 
 
 @style.styled

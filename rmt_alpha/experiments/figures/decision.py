@@ -16,14 +16,10 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across, by_class
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
-
-NAME = "decision"
-TITLE = "The decision function on simulated data: histograms and predicted Gaussians."
-NEEDS_DATA = False
 
 BETAS = (0.3, 0.8)
 ALPHAS = (0.1, 1.0, 10.0)
@@ -37,33 +33,52 @@ def problem(beta: float) -> TransferProblem:
     return TransferProblem(beta=beta, **SETTING)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Train, score and predict.
 
-    ``scores`` of shape (n_betas, n_alphas, n_test) are those of one classifier, ``mean``, ``variance``,
-    ``std`` and ``accuracy`` the predicted law of the label times the score, and ``simulated`` averages over
-    ``draws`` with standard errors under "..._stderr". Quick: 500 draws instead of 5000; the histograms are
-    the same.
+    ``scores`` of shape (n_betas, n_alphas, n_test) are those of one classifier, ``mean``, ``std`` and
+    ``accuracy`` the predicted law of the label times the score.  Tables: each panel's measured and predicted
+    moments, and averages over many draws beside the prediction.  Quick: 500 draws instead of 5000; the
+    histograms are the same.
     """
     draws, alphas = 500 if quick else 5000, np.array(ALPHAS)
     labels = np.repeat([-1.0, 1.0], TEST_POINTS // 2)
     curves = [problem(beta).curve() for beta in BETAS]
     runs = [simulate(problem(beta), alphas, replicates=draws, rng=(SEED, i)) for i, beta in enumerate(BETAS)]
-    variance = np.array([curve.variance(alphas) for curve in curves])
-    names = [name + end for name in ("mean", "variance", "accuracy") for end in ("", "_stderr")]
+    names = ("mean", "variance", "accuracy")
+    beta, alpha, _ = across(BETAS, ALPHAS, names)
+    scores = np.array([trained_scores(problem(b), labels, (SEED, i, 1)) for i, b in enumerate(BETAS)])
+    mean, variance, accuracy = (np.array([getattr(c, name)(alphas) for c in curves]) for name in names)
+    std = np.sqrt(variance)
+    simulated, stderr = (
+        np.stack([[getattr(run, name + end) for run in runs] for name in names], axis=-1)
+        for end in ("", "_stderr")
+    )
     return Numbers(
-        betas=BETAS,
-        alphas=ALPHAS,
-        scores=np.array(
-            [trained_scores(problem(beta), labels, (SEED, i, 1)) for i, beta in enumerate(BETAS)]
+        main=tuple(
+            Table(
+                beta=b,
+                alpha=alphas[:, None],
+                label=(-1, 1),
+                test_points=TEST_POINTS // 2,
+                **by_class(scores[i], labels, mean[i], std[i], accuracy[i]),
+            )
+            for i, b in enumerate(BETAS)
         ),
+        average=Table(
+            beta=beta,
+            alpha=alpha,
+            quantity=names,
+            theory=np.stack([mean, variance, accuracy], axis=-1),
+            simulated=simulated,
+            standard_error=stderr,
+            draws=draws,
+        ),
+        scores=scores,
         labels=labels,
-        mean=np.array([curve.mean(alphas) for curve in curves]),
-        variance=variance,
-        std=np.sqrt(variance),
-        accuracy=np.array([curve.accuracy(alphas) for curve in curves]),
-        simulated={name: np.array([getattr(run, name) for run in runs]) for name in names},
-        draws=draws,
+        mean=mean,
+        std=std,
+        accuracy=accuracy,
     )
 
 
@@ -95,51 +110,13 @@ def trained_scores(setting: TransferProblem, labels: FloatArray, seed: tuple[int
     return np.asarray(weights @ sample(target_mean, labels).T)
 
 
-def tables(result: Numbers) -> dict[str, Table]:
-    """Each panel's measured and predicted moments, and the averages over many draws beside the prediction."""
-    beta, alpha, label = np.ix_(result.betas, result.alphas, (-1, 1))
-    own = np.stack([result.scores[..., result.labels == sign] for sign in (-1, 1)], axis=2)
-    names = ("mean", "variance", "accuracy")
-    theory, simulated, stderr = (
-        np.stack(values, axis=-1)
-        for values in (
-            [getattr(result, name) for name in names],
-            [result.simulated[name] for name in names],
-            [result.simulated[f"{name}_stderr"] for name in names],
-        )
-    )
-    return {
-        "decision": table(
-            beta=beta,
-            alpha=alpha,
-            label=label,
-            test_points=own.shape[-1],
-            mean=own.mean(axis=-1),
-            predicted_mean=label * result.mean[..., None],
-            std=own.std(axis=-1, ddof=1),
-            predicted_std=result.std[..., None],
-            accuracy=(label[..., None] * own > 0).mean(axis=-1),
-            predicted_accuracy=result.accuracy[..., None],
-        ),
-        "decision_average": table(
-            beta=beta,
-            alpha=alpha,
-            quantity=names,
-            theory=theory,
-            simulated=simulated,
-            standard_error=stderr,
-            draws=result.draws,
-        ),
-    }
-
-
 @style.styled
 def draw(result: Numbers) -> Figure:
     """One row of panels per beta, one column per alpha."""
-    figure, axes = style.panels(len(result.alphas), len(result.betas), size=(3.2, 2.4))
+    figure, axes = style.panels(len(ALPHAS), len(BETAS), size=(3.2, 2.4))
     looks = {-1: (style.VERMILLION, "-", "$y = -1$"), 1: (style.BLUE, style.DASHES[1], "$y = +1$")}
-    for i, beta in enumerate(result.betas):
-        for j, alpha in enumerate(result.alphas):
+    for i, beta in enumerate(BETAS):
+        for j, alpha in enumerate(ALPHAS):
             ax, mean, std = axes[i, j], result.mean[i, j], result.std[i, j]
             reach = abs(mean) + 4 * std
             bins, grid = np.linspace(-reach, reach, 61), np.linspace(-reach, reach, 400)
@@ -150,11 +127,8 @@ def draw(result: Numbers) -> Figure:
                 ax.plot(grid, predicted, color=color, linestyle=dash, label=f"predicted, {name}")
             ax.axvline(0, color=style.BLACK, linewidth=0.8)
             measured = np.mean(result.scores[i, j] * result.labels > 0)
-            ax.set_title(
-                rf"$\alpha = {alpha:g}$: accuracy {100 * measured:.1f} %, "
-                f"predicted {100 * result.accuracy[i, j]:.1f} %",
-                fontsize=9,
-            )
+            both = f"accuracy {100 * measured:.1f} %, predicted {100 * result.accuracy[i, j]:.1f} %"
+            ax.set_title(rf"$\alpha = {alpha:g}$: {both}", fontsize=9)
             ax.set(xlim=(-reach, reach), yticks=[])
             ax.spines["left"].set_visible(False)
             ax.grid(False)

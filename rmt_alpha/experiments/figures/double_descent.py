@@ -16,19 +16,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, table
+from rmt_alpha.experiments.figures._numbers import FoundTable, Numbers, Table, across, beside_theory, named
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
-
-NAME = "double_descent"
-TITLE = "Double descent in the number of target samples, at alpha = 0, 1 and alpha*."
-NEEDS_DATA = False
 
 GAMMAS = (0.0, 0.01, 0.3)
 SETTING = {"beta": 0.8, "p": 1000, "N": 5000, "gamma_source": 5.0}
 POINTS = (60, 130, 280, 500, 800, 1000, 1250, 2000, 3600, 7000)
 KINDS = ("zero", "one", "best")
+QUANTITIES = ("accuracy", "risk")
 SEED = 2518
 
 
@@ -50,12 +47,12 @@ def predict(gamma: float, n: FloatArray) -> tuple[FloatArray, ...]:
     return alphas, accuracy, risk
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas and simulate.
 
     ``accuracy`` and ``risk`` of shape (n_gammas, 3, n_samples) are at alpha = 0, 1 and the best alpha for
-    that quantity, which is 0 where the source has no influence; simulated values and the theory there are nan
-    at n = p without ridge, which was not simulated. Quick: 400 draws for each point instead of 4000.
+    that quantity, which is 0 where the source has no influence; n = p without ridge was not simulated, and is
+    nan. Quick: 400 draws for each point instead of 4000.
     """
     draws = 400 if quick else 4000
     p = SETTING["p"]
@@ -70,82 +67,50 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
                 continue
             best, accuracy, risk = predict(gamma, np.array([float(n)]))
             run = simulate(problem(gamma, n), [0, 1, *best[:, 0]], replicates=draws, rng=(SEED, i, j))
-            for k, quantity in enumerate(("accuracy", "risk")):
+            for k, quantity in enumerate(QUANTITIES):
                 pick = [0, 1, 2 + k]
                 means[k, i, :, j] = getattr(run, quantity)[pick]
                 errors[k, i, :, j] = getattr(run, f"{quantity}_stderr")[pick]
                 theory[k, i, :, j] = (accuracy, risk)[k][:, 0]
     lines = [predict(gamma, samples) for gamma in GAMMAS]
-    best = np.array([alphas for alphas, _, _ in lines])
+    best, accuracy, risk = (np.array(values) for values in zip(*lines, strict=True))
+    gamma, alpha, n = across(GAMMAS, ("0", "1", "best"), points)
     return Numbers(
-        gammas=GAMMAS,
-        samples=samples,
-        optimal_alpha=best[:, 0],
-        optimal_alpha_risk=best[:, 1],
-        accuracy=np.array([accuracy for _, accuracy, _ in lines]),
-        risk=np.array([risk for _, _, risk in lines]),
-        points=points,
-        simulated_accuracy=means[0],
-        accuracy_stderr=errors[0],
-        simulated_risk=means[1],
-        risk_stderr=errors[1],
-        accuracy_there=theory[0],
-        risk_there=theory[1],
-        draws=draws,
-    )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, and the simulated points beside the theory."""
-    gamma, alpha, n = np.ix_(result.gammas, ("0", "1", "best"), result.points)
-    lines = {"accuracy": result.accuracy, "risk": result.risk}
-    header, rows = table(
-        gamma=gamma,
-        alpha=alpha,
-        n=n,
-        **beside_theory(
-            ("accuracy", "risk"),
-            [result.accuracy_there, result.risk_there],
-            [result.simulated_accuracy, result.simulated_risk],
-            [result.accuracy_stderr, result.risk_stderr],
-        ),
-        draws=result.draws,
-    )
-    return {
-        "double_descent": table(
+        main=Table(
             gamma=gamma[..., 0],
-            n=result.samples,
-            optimal_alpha=result.optimal_alpha,
-            optimal_alpha_risk=result.optimal_alpha_risk,
-            **{
-                f"{quantity}_{name}": values[:, k]
-                for quantity, values in lines.items()
-                for k, name in enumerate(("0", "1", "optimal"))
-            },
+            n=samples,
+            optimal_alpha=best[:, 0],
+            optimal_alpha_risk=best[:, 1],
+            **named(("accuracy_0", "accuracy_1", "accuracy_optimal"), accuracy),
+            **named(("risk_0", "risk_1", "risk_optimal"), risk),
         ),
-        "double_descent_simulated": (header, [row for row in rows if np.isfinite(row[3])]),
-    }
+        simulated=FoundTable(
+            gamma=gamma, alpha=alpha, n=n, **beside_theory(QUANTITIES, theory, means, errors), draws=draws
+        ),
+        accuracy=accuracy,
+        risk=risk,
+    )
 
 
 @style.styled
 def draw(result: Numbers) -> Figure:
     """Accuracy above, risk below; one column per ridge."""
-    figure, axes = style.panels(len(result.gammas), 2, size=(3.1, 2.5), sharex=True, sharey="row")
-    ratio, there = (values / SETTING["p"] for values in (result.samples, result.points))
+    figure, axes = style.panels(len(GAMMAS), 2, size=(3.1, 2.5), sharex=True, sharey="row")
+    found = result.simulated
+    ratio, there = result.main.n / SETTING["p"], np.array(POINTS) / SETTING["p"]
     rows = (
-        (axes[0], result.accuracy, result.simulated_accuracy, result.accuracy_stderr),
-        (axes[1], result.risk, result.simulated_risk, result.risk_stderr),
+        (axes[0], result.accuracy, found.accuracy_simulated, found.accuracy_standard_error),
+        (axes[1], result.risk, found.risk_simulated, found.risk_standard_error),
     )
     # The ridgeless fit's alphas coincide right of n = p: wide lines below, narrow ones on top.
     looks = zip(KINDS, (3.2, 2.0, 1.4), (style.DASHES[0], style.DASHES[1], style.DASHES[0]), strict=True)
     for k, (kind, width, dash) in enumerate(looks):
-        shape = style.SHAPES[kind]
-        look = {"color": shape["color"], "linewidth": width, "linestyle": dash, "label": shape["label"]}
+        look = style.at_alpha(kind, linewidth=width, linestyle=dash)
         for row, lines, means, errors in rows:
             for i, ax in enumerate(row):
                 ax.plot(ratio, lines[i, k], **look)
                 style.points(ax, there, means[i, k], 2 * errors[i, k], markersize=2.8, label="_")
-    for i, gamma in enumerate(result.gammas):
+    for i, gamma in enumerate(GAMMAS):
         axes[0, i].set_title(r"no ridge, $\gamma = 0$" if gamma == 0 else rf"target ridge $\gamma = {gamma}$")
         axes[1, i].set_xlabel("target samples per dimension, $n/p$")
         for ax in axes[:, i]:

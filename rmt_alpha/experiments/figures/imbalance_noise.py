@@ -12,13 +12,13 @@ with cosine 0.7 to it.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, named
 from rmt_alpha.experiments.figures._optimum import simulated_mixture_optimum
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -26,13 +26,10 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import simulate
 
-NAME = "imbalance_noise"
-TITLE = "Class imbalance and label noise move the best alpha."
-NEEDS_DATA = False
-
 P, SAMPLES, LENGTH, COSINE, SOURCE_LENGTH = 200, 100, 1.2, 0.7, 0.5
 SEED = 2522
 KINDS = ("zero", "one", "best")
+CLASSES = ("accuracy_of_class_-1", "accuracy_of_class_+1")
 
 
 class NoisySetting(NamedTuple):
@@ -82,11 +79,12 @@ def predict(problem: FineTuning) -> FloatArray:
     return np.array([best, *accuracies, *curve.class_accuracy(best)])
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas and simulate.
 
     Arrays have shape (n_settings, n_x), with x the share of the larger class or the label noise; ``accuracy``
-    of shape (n_settings, 3, n_x) is at alpha = 0, 1 and alpha*, ``class_accuracy`` at alpha*. Quick: 300
+    and ``measured`` of shape (n_settings, 3, n_x) are at alpha = 0, 1 and alpha*, ``class_accuracy`` at
+    alpha*. Quick: 300
     draws for each point instead of 2000, and coarser curves.
     """
     draws = 300 if quick else 2000
@@ -103,53 +101,29 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
             run = simulate(setting.problem(value), [0, 1, best], replicates=draws, rng=(SEED, i, j))
             optima[:, i, j] = simulated_mixture_optimum(run.draws, best)
             runs[:, i, :, j] = run.accuracy, run.accuracy_stderr
+    names = ("accuracy_0", "accuracy_1", "accuracy_optimal")
+    labels = {
+        "varied": np.array([[setting.varied] for setting in SETTINGS]),
+        "gamma": np.array([[setting.gamma] for setting in SETTINGS]),
+        "intercept": np.array([["yes" if setting.intercept else "no"] for setting in SETTINGS]),
+    }
+    columns = named(("optimal_alpha", *names, *CLASSES), lines, -1)
     return Numbers(
-        settings=SETTINGS,
-        x=x,
-        optimal_alpha=lines[..., 0],
+        main=Table(**labels, value=x, **columns),
+        simulated=Table(
+            **labels,
+            value=points,
+            alpha_theory=there[..., 0],
+            alpha_simulated=optima[0],
+            alpha_standard_error=optima[1],
+            **beside_theory(names, there[..., 1:4].transpose(0, 2, 1), runs[0], runs[1], axis=1),
+            draws=draws,
+        ),
         accuracy=lines[..., 1:4].transpose(0, 2, 1),
         class_accuracy=lines[..., 4:].transpose(0, 2, 1),
-        points=points,
-        simulated_alpha=optima[0],
-        alpha_stderr=optima[1],
-        alpha_theory=there[..., 0],
-        simulated=runs[0],
+        measured=runs[0],
         stderr=runs[1],
-        theory_there=there[..., 1:4].transpose(0, 2, 1),
-        draws=draws,
     )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, and the simulated points beside the theory."""
-    first = {
-        "varied": [setting.varied for setting in SETTINGS],
-        "gamma": [setting.gamma for setting in SETTINGS],
-        "intercept": ["yes" if setting.intercept else "no" for setting in SETTINGS],
-    }
-    labels = {name: np.array(values)[:, None] for name, values in first.items()}
-    accuracies = ("accuracy_0", "accuracy_1", "accuracy_optimal")
-    return {
-        "imbalance_noise": table(
-            **labels,
-            value=result.x,
-            optimal_alpha=result.optimal_alpha,
-            **{name: result.accuracy[:, k] for k, name in enumerate(accuracies)},
-            **{
-                f"accuracy_of_class_{sign}": result.class_accuracy[:, k]
-                for k, sign in enumerate(("-1", "+1"))
-            },
-        ),
-        "imbalance_noise_simulated": table(
-            **labels,
-            value=result.points,
-            alpha_theory=result.alpha_theory,
-            alpha_simulated=result.simulated_alpha,
-            alpha_standard_error=result.alpha_stderr,
-            **beside_theory(accuracies, result.theory_there, result.simulated, result.stderr, axis=1),
-            draws=result.draws,
-        ),
-    }
 
 
 @style.styled
@@ -157,33 +131,25 @@ def draw(result: Numbers) -> Figure:
     """Above the best alpha, below the accuracies; imbalance on the left, label noise on the right."""
     figure, axes = style.panels(2, 2, size=(4.1, 2.7), sharex="col")
     colors = (style.BLUE, style.PURPLE, style.GREY)
-    for i, setting in enumerate(result.settings):
+    lines, found = result.main, result.simulated
+    for i, setting in enumerate(SETTINGS):
         ax, color = axes[0, setting.panel], colors[i % 3]
-        ax.plot(
-            result.x[i],
-            result.optimal_alpha[i],
-            color=color,
-            linestyle=style.DASHES[i % 3],
-            label=setting.label,
-        )
-        found, error = result.simulated_alpha[i], 2 * result.alpha_stderr[i]
-        style.points(ax, result.points[i], found, error, color=color)
+        look = style.series(i % 3, color=color, label=setting.label)
+        ax.plot(lines.value[i], lines.optimal_alpha[i], **look)
+        error = 2 * found.alpha_standard_error[i]
+        style.points(ax, found.value[i], found.alpha_simulated[i], error, color=color)
     for i, ax in zip(SHOWN, axes[1], strict=True):
         for k, kind in enumerate(KINDS):
-            look, dash = style.SHAPES[kind], style.DASHES[(2, 1, 0)[k]]
-            ax.plot(
-                result.x[i], result.accuracy[i, k], color=look["color"], linestyle=dash, label=look["label"]
-            )
-            found, error = result.simulated[i, k], 2 * result.stderr[i, k]
-            style.points(ax, result.points[i], found, error, color=look["color"])
+            look = style.at_alpha(kind)
+            ax.plot(lines.value[i], result.accuracy[i, k], **look)
+            error = 2 * result.stderr[i, k]
+            style.points(ax, found.value[i], result.measured[i, k], error, color=look["color"])
     left, right = axes[1]
-    left.plot(result.x[0], result.x[0], color=style.GREY, linewidth=0.9, label="always the larger class")
-    for k, name in enumerate(("smaller", "larger")):
-        left.plot(result.x[0], result.class_accuracy[0, k], color=style.VERMILLION, linewidth=0.8)
-        where = (0.83, (0.36, 0.955)[k])
-        left.text(
-            *where, f"{name} class", color=style.VERMILLION, ha="right" if k == 0 else "center", fontsize=8
-        )
+    share, red = lines.value[0], style.VERMILLION
+    left.plot(share, share, color=style.GREY, linewidth=0.9, label="always the larger class")
+    for k, (name, y, side) in enumerate((("smaller", 0.36, "right"), ("larger", 0.955, "center"))):
+        left.plot(share, result.class_accuracy[0, k], color=red, linewidth=0.8)
+        left.text(0.83, y, f"{name} class", color=red, ha=side, fontsize=8)
     axes[0, 0].set(title="class imbalance", ylabel=r"best alpha $\alpha^*$")
     axes[0, 1].set(title=r"label noise, $\gamma = 0.1$", yscale="log")
     axes[0, 1].set_yticks((1.5, 2, 3, 5, 10), labels=("1.5", "2", "3", "5", "10"))

@@ -12,16 +12,19 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, mean_and_source, table
+from rmt_alpha.experiments.figures._numbers import (
+    Numbers,
+    Table,
+    across,
+    beside_theory,
+    mean_and_source,
+    named,
+)
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import simulate
-
-NAME = "losses"
-TITLE = "When the loss matters: squared, logistic and hinge against the ridge."
-NEEDS_DATA = False
 
 P, SAMPLES, LENGTH, COSINE, SOURCE_LENGTH = 200, 160, 1.5, 0.6, 1.0
 LOSSES = ("squared", "logistic", "hinge")
@@ -42,12 +45,11 @@ def problem(case: int, loss: str, gamma: float) -> FineTuning:
     return FineTuning(target, source, SAMPLES, gamma, intercept=True, label_noise=0.15, loss=loss)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Solve and simulate.
 
-    Curves have shape (n_cases, n_losses, n_gammas): alpha*, the accuracy there (``best``) and at alpha = 1
-    (``plain``); simulated values have these two in the last axis. Quick: 3 ridges instead of 13, and 4 draws
-    at one of them instead of 100 at three.
+    Arrays have shape (n_cases, n_losses, n_gammas). Quick: 3 ridges instead of 13, and 4 draws at one of
+    them instead of 100 at three.
     """
     gamma = np.geomspace(0.01, 10.0, 3 if quick else 13)
     points, draws = gamma[1:2] if quick else gamma[[4, 7, 10]], 4 if quick else 100
@@ -67,57 +69,32 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
             theory[case, k, j] = lines[case, k, 1:, i]
             run = simulate(problem(case, LOSSES[k], value), at, replicates=draws, rng=(SEED, case, k, j))
             simulated[case, k, j], stderr[case, k, j] = run.accuracy, run.accuracy_stderr
-    best_alpha, best_accuracy, plain = np.moveaxis(lines, 2, 0)
-    return Numbers(
-        gamma=gamma,
-        optimal_alpha=best_alpha,
-        best=best_accuracy,
-        plain=plain,
-        points=points,
-        theory=theory,
-        simulated=simulated,
-        stderr=stderr,
-        draws=draws,
-    )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, and the simulated points beside the theory."""
-    features, loss, gamma = np.ix_(CASES, LOSSES, result.gamma)
+    features, loss, _ = across(CASES, LOSSES, gamma)
     names = ("accuracy_optimal", "accuracy_1")
-    simulated = beside_theory(names, result.theory, result.simulated, result.stderr, axis=-1)
-    return {
-        "losses": table(
-            features=features,
-            loss=loss,
-            gamma=gamma,
-            optimal_alpha=result.optimal_alpha,
-            accuracy_optimal=result.best,
-            accuracy_1=result.plain,
-        ),
-        "losses_simulated": table(
-            features=features, loss=loss, gamma=result.points, **simulated, draws=result.draws
-        ),
-    }
+    columns = named(("optimal_alpha", *names), lines, 2)
+    beside = beside_theory(names, theory, simulated, stderr, axis=-1)
+    return Numbers(
+        main=Table(features=features, loss=loss, gamma=gamma, **columns),
+        simulated=Table(features=features, loss=loss, gamma=points, **beside, draws=draws),
+    )
 
 
 @style.styled
 def draw(result: Numbers) -> Figure:
     """Accuracy at alpha*, alpha*, and the gain over alpha = 1; a column for each kind of features."""
     figure, axes = style.panels(2, 3, size=(3.7, 2.2), sharex=True, sharey="row")
+    lines, found = result.main, result.simulated
     for case, k in np.ndindex(len(CASES), len(LOSSES)):
-        look = {"color": style.SERIES[k], "linestyle": style.DASHES[k], "label": LOSSES[k]}
+        look = style.series(k, label=LOSSES[k])
+        best, plain = lines.accuracy_optimal[case, k], lines.accuracy_1[case, k]
         top, middle, bottom = axes[:, case]
-        top.plot(result.gamma, result.best[case, k], **look)
+        top.plot(lines.gamma, best, **look)
+        error = 2 * found.accuracy_optimal_standard_error[case, k]
         style.points(
-            top,
-            result.points,
-            result.simulated[case, k, :, 0],
-            2 * result.stderr[case, k, :, 0],
-            color=style.SERIES[k],
+            top, found.gamma, found.accuracy_optimal_simulated[case, k], error, color=style.SERIES[k]
         )
-        middle.plot(result.gamma, result.optimal_alpha[case, k], **look)
-        bottom.plot(result.gamma, result.best[case, k] - result.plain[case, k], **look)
+        middle.plot(lines.gamma, lines.optimal_alpha[case, k], **look)
+        bottom.plot(lines.gamma, best - plain, **look)
         top.set(title=CASES[case], xscale="log")
         middle.set(yscale="log")
         bottom.set(xlabel=r"target ridge $\gamma$")

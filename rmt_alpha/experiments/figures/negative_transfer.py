@@ -21,14 +21,10 @@ from matplotlib.figure import Figure
 from scipy import optimize
 
 from rmt_alpha._core.statistics import mean_and_error
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, or_word, table
+from rmt_alpha.experiments.figures._numbers import FoundTable, Numbers, Table, across, or_word
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
-
-NAME = "negative_transfer"
-TITLE = "The phase diagram of negative transfer: where alpha = 1 beats alpha = 0, and where it harms."
-NEEDS_DATA = False
 
 
 class SourceTraining(NamedTuple):
@@ -87,7 +83,7 @@ def border(excess: Callable[[Any], Any]) -> float:
     return float(optimize.brentq(excess, grid[first], grid[first + 1], xtol=1e-13))
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas on a grid, find the borders, and simulate along three lines.
 
     Maps have shape (n_sources, n_samples, n_betas): ``gain`` is accuracy(1) - accuracy(0), ``upper_end`` that
@@ -112,105 +108,73 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
             borders[0, i, j] = border(partial(_above_one, n=n, source=source))
             borders[1, i, j] = border(partial(predicted_gain, n=n, source=source))
     lines = np.array(SLICES, float)[:, None]
+    labels = [source.label.replace("$", "").replace("\\,", " ") for source in SOURCES]
+    label, n, beta = across(labels, samples, betas)
+    gain = np.array([curve.accuracy(1.0) - curve.accuracy(0.0) for curve in curves])
+    upper_end = np.array([curve.transfer_interval()[1] for curve in curves])
     return Numbers(
-        sources=tuple(source.label for source in SOURCES),
-        betas=betas,
-        samples=samples,
-        gain=np.array([curve.accuracy(1.0) - curve.accuracy(0.0) for curve in curves]),
-        optimal_alpha=np.array([curve.optimal_alpha() for curve in curves]),
-        upper_end=np.array([curve.transfer_interval()[1] for curve in curves]),
-        best_border=borders[0],
-        harm_border=borders[1],
-        slices=SLICES,
-        points=points,
-        sliced=np.array([predicted_gain(betas, lines, source) for source in SOURCES]),
-        simulated=runs[..., 0],
-        stderr=runs[..., 1],
-        theory_there=np.array([predicted_gain(points, lines, source) for source in SOURCES]),
-        draws=draws,
-    )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The maps, one row per pixel; the borders; and the simulated points beside the theory."""
-    labels = [name.replace("$", "").replace("\\,", " ") for name in result.sources]
-    source, n, beta = np.ix_(labels, result.samples, result.betas)
-    _, kind, _ = np.ix_(labels, ("alpha* = 1", "gain = 0"), result.points)
-    header, borders = table(
-        source=source,
-        n=n,
-        border=kind.swapaxes(1, 2),
-        beta=np.stack([result.best_border, result.harm_border], axis=-1),
-    )
-    return {
-        "negative_transfer": table(
-            source=source,
+        main=Table(
+            source=label,
             n=n,
             beta=beta,
-            optimal_alpha=result.optimal_alpha,
-            upper_end=or_word(result.upper_end, "unbounded"),
-            gain_of_1=result.gain,
+            optimal_alpha=np.array([curve.optimal_alpha() for curve in curves]),
+            upper_end=or_word(upper_end, "unbounded"),
+            gain_of_1=gain,
         ),
-        "negative_transfer_borders": (header, [row for row in borders if np.isfinite(row[-1])]),
-        "negative_transfer_simulated": table(
-            source=source,
-            n=np.array(result.slices)[:, None],
-            beta=result.points,
-            gain_theory=result.theory_there,
-            gain_simulated=result.simulated,
-            standard_error=result.stderr,
-            draws=result.draws,
+        borders=FoundTable(
+            source=label, n=n, border=["alpha* = 1", "gain = 0"], beta=np.moveaxis(borders, 0, -1)
         ),
-    }
+        simulated=Table(
+            source=label,
+            n=lines,
+            beta=points,
+            gain_theory=np.array([predicted_gain(points, lines, source) for source in SOURCES]),
+            gain_simulated=runs[..., 0],
+            standard_error=runs[..., 1],
+            draws=draws,
+        ),
+        betas=betas,
+        samples=samples,
+        gain=gain,
+        upper_end=upper_end,
+        best_border=borders[0],
+        harm_border=borders[1],
+        sliced=np.array([predicted_gain(betas, lines, source) for source in SOURCES]),
+    )
 
 
 @style.styled
 def draw(result: Numbers) -> Figure:
     """Above the maps with their borders, below the gain along three horizontal lines."""
-    figure, axes = style.panels(len(result.sources), 2, size=(3.9, 2.9), sharey="row")
+    figure, axes = style.panels(len(SOURCES), 2, size=(3.9, 2.9), sharey="row")
     ratio = result.samples / SETTING["p"]
     norm = TwoSlopeNorm(0.0, -100 * LOSS, 100 * result.gain.max())
     for i, ax in enumerate(axes[0]):
-        mesh = ax.pcolormesh(
-            result.betas,
-            ratio,
-            100 * result.gain[i],
-            norm=norm,
-            cmap="RdBu",
-            shading="gouraud",
-            rasterized=True,
-        )
+        look = {"norm": norm, "cmap": "RdBu", "shading": "gouraud", "rasterized": True}
+        mesh = ax.pcolormesh(result.betas, ratio, 100 * result.gain[i], **look)
         ax.axvline(0.0, color=style.BLACK, linewidth=1.4, linestyle=style.DASHES[3], label=r"$\alpha^* = 0$")
-        ax.plot(
-            result.best_border[i],
-            ratio,
-            color=style.BLACK,
-            linestyle=style.DASHES[1],
-            label=r"$\alpha^* = 1$",
-        )
+        look = style.series(1, color=style.BLACK, label=r"$\alpha^* = 1$")
+        ax.plot(result.best_border[i], ratio, **look)
         label = r"$\alpha = 1$ as good as $\alpha = 0$"
         ax.plot(result.harm_border[i], ratio, color=style.BLACK, linewidth=2.4, label=label)
-        ax.set(yscale="log", title=result.sources[i], xlim=(-1, 1), ylim=(ratio[0], ratio[-1]))
+        ax.set(yscale="log", title=SOURCES[i].label, xlim=(-1, 1), ylim=(ratio[0], ratio[-1]))
         ax.grid(False)
-        for j, n in enumerate(result.slices):
-            look = {"color": SLICE_COLORS[j], "linestyle": style.DASHES[j], "linewidth": 1.1}
-            ax.axhline(n / SETTING["p"], **look)
+        for j, n in enumerate(SLICES):
+            ax.axhline(n / SETTING["p"], **style.series(j, color=SLICE_COLORS[j], linewidth=1.1))
         for x, y, text in NOTES[i]:
             ax.text(x, y, text, fontsize=8, ha="center", va="center")
     axes[0, 0].set_ylabel("target samples\nper dimension, $n/p$")
+    found = result.simulated
     name = "gain of $\\alpha = 1$ over\n$\\alpha = 0$, points"
     figure.colorbar(mesh, ax=list(axes[0]), label=name, aspect=16, extend="min", pad=0.02)
     for i, ax in enumerate(axes[1]):
         ax.axhline(0.0, color=style.GREY, linewidth=0.9)
-        for j, n in enumerate(result.slices):
+        for j, n in enumerate(SLICES):
             color = SLICE_COLORS[j]
-            label = f"$n/p = {n / SETTING['p']:g}$"
-            ax.plot(
-                result.betas, 100 * result.sliced[i, j], color=color, linestyle=style.DASHES[j], label=label
-            )
-            style.points(
-                ax, result.points, 100 * result.simulated[i, j], 200 * result.stderr[i, j], color=color
-            )
+            look = style.series(j, color=color, label=f"$n/p = {n / SETTING['p']:g}$")
+            ax.plot(result.betas, 100 * result.sliced[i, j], **look)
+            gain, error = 100 * found.gain_simulated[i, j], 200 * found.standard_error[i, j]
+            style.points(ax, found.beta, gain, error, color=color)
         ax.set(xlabel=r"alignment $\beta$", xlim=(-1, 1), ylim=(-100 * LOSS, None))
     axes[1, 0].set_ylabel("gain of $\\alpha = 1$, points")
     style.simulation_entry(axes[1, 0])

@@ -16,17 +16,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import optimize, special
 
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, beside_theory
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import simulate
 from rmt_alpha.theory.convex.curve import LossCurve
-
-NAME = "published_losses"
-TITLE = "Published asymptotics of convex losses, without a source."
-NEEDS_DATA = False
 
 P, WIDTH, LAMBDA = 200, 0.5, 1e-4
 LOSSES = ("squared", "logistic", "hinge")
@@ -56,11 +52,10 @@ def best_ridge(loss: str, ratio: float) -> float:
     return float(found.fun)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
-    """Solve and simulate.
+def compute(quick: bool = False) -> Numbers:
+    """Solve and simulate: test and training error, and the least test error over the ridge.
 
-    ``simulated``, ``stderr`` and ``theory`` of shape (2, n_points) are test and training error; ``best`` of
-    shape (n_losses, n_ratios) is the least test error over the ridge. Quick: 20 and 3 ratios instead of 39
+    Quick: 20 and 3 ratios instead of 39
     and 9, and 6 draws instead of 100.
     """
     ratio, draws = np.linspace(0.5, 10.0, 20 if quick else 39), 6 if quick else 100
@@ -78,35 +73,19 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         stderr[:, j] = run.accuracy_stderr, run.training_accuracy_stderr
     test, training = np.array([errors(value) for value in ratio]).T
     best_ratio = np.geomspace(0.3, 10.0, 3 if quick else 9)
+    theory = np.array([errors(value) for value in points]).T
     return Numbers(
-        ratio=ratio,
-        test=test,
-        training=training,
-        bayes=float(special.ndtr(-HALF / np.sqrt(WIDTH))),
-        points=points,
-        simulated=simulated,
-        stderr=stderr,
-        theory=np.array([errors(value) for value in points]).T,
-        best=np.array([[best_ridge(loss, value) for value in best_ratio] for loss in LOSSES]),
-        best_ratio=best_ratio,
-        draws=draws,
+        main=Table(samples_per_dimension=ratio, test_error=test, training_error=training),
+        simulated=Table(
+            samples_per_dimension=points,
+            **beside_theory(("test", "training"), theory, simulated, stderr),
+            draws=draws,
+        ),
+        best=Table(
+            samples_per_dimension=best_ratio,
+            **{loss: np.array([best_ridge(loss, value) for value in best_ratio]) for loss in LOSSES},
+        ),
     )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, the simulated points beside the theory, and the least errors."""
-    simulated = beside_theory(("test", "training"), result.theory, result.simulated, result.stderr)
-    return {
-        "published_losses": table(
-            samples_per_dimension=result.ratio, test_error=result.test, training_error=result.training
-        ),
-        "published_losses_simulated": table(
-            samples_per_dimension=result.points, **simulated, draws=result.draws
-        ),
-        "published_losses_best": table(
-            samples_per_dimension=result.best_ratio, **dict(zip(LOSSES, result.best, strict=True))
-        ),
-    }
 
 
 @style.styled
@@ -114,22 +93,23 @@ def draw(result: Numbers) -> Figure:
     """Errors of logistic regression on the left, least errors over the ridge on the right."""
     figure, axes = style.panels(2, 1, size=(3.9, 3.0))
     left, right = axes[0]
-    for k, (name, values) in enumerate((("test error", result.test), ("training error", result.training))):
-        color = style.SERIES[k]
-        left.plot(result.ratio, values, color=color, linestyle=style.DASHES[k], label=name)
-        style.points(left, result.points, result.simulated[k], 2 * result.stderr[k], color=color)
-    left.axhline(result.bayes, color=style.GREY, linewidth=0.9, linestyle=":", label="Bayes error")
+    lines, found, best = result.main, result.simulated, result.best
+    for k, name in enumerate(("test", "training")):
+        look = style.series(k, label=f"{name} error")
+        left.plot(lines.samples_per_dimension, getattr(lines, f"{name}_error"), **look)
+        y, error = getattr(found, f"{name}_simulated"), getattr(found, f"{name}_standard_error")
+        style.points(left, found.samples_per_dimension, y, 2 * error, color=style.SERIES[k])
+    bayes = special.ndtr(-HALF / np.sqrt(WIDTH))
+    left.axhline(bayes, color=style.GREY, linewidth=0.9, linestyle=":", label="Bayes error")
     for k, loss in enumerate(LOSSES[1:]):
-        look = {"color": style.SERIES[k + 2], "linestyle": style.DASHES[k], "label": f"{loss}"}
-        right.plot(result.best_ratio, 100 * (result.best[k + 1] - result.best[0]), **look)
-    left.set(xlabel="samples per dimension $n/p$", ylabel="error", title=r"logistic, $\lambda = 10^{-4}$")
-    right.set(
-        xlabel="samples per dimension $n/p$",
-        ylabel="points above squared loss",
-        xscale="log",
-        ylim=(0, None),
-        title="best ridge for each loss",
-    )
+        above = 100 * (getattr(best, loss) - best.squared)
+        right.plot(
+            best.samples_per_dimension, above, **style.series(k, color=style.SERIES[k + 2], label=loss)
+        )
+    across = "samples per dimension $n/p$"
+    left.set(xlabel=across, ylabel="error", title=r"logistic, $\lambda = 10^{-4}$")
+    right.set(xlabel=across, ylabel="points above squared loss", title="best ridge for each loss")
+    right.set(xscale="log", ylim=(0, None))
     style.simulation_entry(left)
     style.legend(figure, axes[0], columns=3)
     return figure

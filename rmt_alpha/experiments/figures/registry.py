@@ -5,74 +5,56 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol, cast
+from types import ModuleType
 
-from matplotlib.figure import Figure
-
-from rmt_alpha._core.types import FilePath
-
-NAMES = (
-    "accuracy",
-    "alpha_beta",
-    "alpha_overlap",
-    "alpha_gamma",
-    "alpha_ridges",
-    "decision",
-    "erratum",
-    "regression",
-    "convergence",
-    "double_descent",
-    "negative_transfer",
-    "source_ridge",
-    "best_ridge",
-    "imbalance_noise",
-    "two_sources",
-    "losses",
-    "calibration",
-    "published_losses",
+TITLES = {
+    "accuracy": "Test accuracy against alpha: theory, simulation, and the alphas that matter.",
+    "alpha_beta": "The best alpha against the alignment of source and target.",
+    "alpha_overlap": "The best alpha for a fixed source vector against its overlap with the target mean.",
+    "alpha_gamma": "The best alpha, and the accuracy that it buys, against the target ridge.",
+    "alpha_ridges": "Heat maps of the best alpha, and of its gain over alpha = 1, over both ridges.",
+    "decision": "The decision function on simulated data: histograms and predicted Gaussians.",
+    "erratum": "The error in the reference implementation: its formula, the right one, and simulation.",
+    "regression": "Multi-output regression: test risk against alpha.",
+    "convergence": "Convergence: the theory's bias falls like 1/n, the spread of one draw like 1/sqrt(n).",
+    "double_descent": "Double descent in the number of target samples, at alpha = 0, 1 and alpha*.",
+    "negative_transfer": "The phase diagram of negative transfer: "
+    "where alpha = 1 beats alpha = 0, and where it harms.",
+    "source_ridge": "The source's best ridge for transfer, at alpha = 1 and at alpha*, "
+    "and its best ridge for itself.",
+    "best_ridge": "The best target ridge: infinite with uncorrelated features, finite with correlated ones.",
+    "imbalance_noise": "Class imbalance and label noise move the best alpha.",
+    "two_sources": "Two sources of different alignment, and the alpha vector that combines them.",
+    "losses": "When the loss matters: squared, logistic and hinge against the ridge.",
+    "calibration": "Calibration of fine-tuned logistic regression against alpha.",
+    "published_losses": "Published asymptotics of convex losses, without a source.",
     # Those that need data files come last: whatever happens to a download, the rest is written by then.
-    "amazon_decision",
-    "amazon",
-    "table1",
-)
-"""Names of all figures, in the order in which they are made."""
+    "amazon_decision": "The decision function on two pairs of Amazon domains: "
+    "histograms and predicted Gaussians.",
+    "amazon": "Test accuracy against alpha on three pairs of Amazon domains: measured and predicted.",
+    "table1": "Table 1: test accuracy on 12 pairs of Amazon domains, beside the published values.",
+}
+"""All figures, in the order in which they are made."""
+
+NAMES = tuple(TITLES)
+
+NEED_DATA = ("amazon_decision", "amazon", "table1")
+"""Those whose ``compute`` takes the folder ``data`` of the data files, too."""
 
 
-class FigureModule(Protocol):
-    """What every figure module provides."""
-
-    NAME: str
-    TITLE: str
-    NEEDS_DATA: bool
-
-    def compute(self, quick: bool = False, data: FilePath | None = None) -> Any:
-        """All numbers; a smaller simulation if ``quick``; data files from the folder ``data``."""
-
-    def tables(self, result: Any) -> dict[str, tuple[list[str], list[list[Any]]]]:
-        """The numbers as tables: stem of the CSV file to (header, rows)."""
-
-    def draw(self, result: Any) -> Figure:
-        """The picture; computes nothing."""
-
-
-class Entry(NamedTuple):
-    """One line of the catalogue."""
-
-    name: str
-    title: str
-    needs_data: bool
-
-
-def load(name: str) -> FigureModule:
+def load(name: str) -> ModuleType:
     """The figure module called ``name``; ValueError if there is none.
+
+    Its ``compute(quick=False)`` gives all numbers, of a smaller simulation if ``quick``; ``tables(name)`` of
+    these are the tables to be written; ``draw(result)`` draws these numbers, and computes nothing.
 
     Examples
     --------
-    >>> load("accuracy").NEEDS_DATA
-    False
+    >>> load("accuracy").BETAS
+    (0.2, 0.5, 0.9)
     """
     (known,) = select([name])
-    return cast("FigureModule", importlib.import_module(f"rmt_alpha.experiments.figures.{known}"))
+    return importlib.import_module(f"rmt_alpha.experiments.figures.{known}")
 
 
 def select(names: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -98,15 +80,3 @@ def select(names: str | Iterable[str] | None) -> tuple[str, ...]:
             raise ValueError(f"no figure is called {given!r}{hint}; there are {', '.join(NAMES)}")
         wanted.append(name)
     return tuple(dict.fromkeys(wanted))
-
-
-def catalogue() -> list[Entry]:
-    """Name, title and need of data files of every figure.
-
-    Examples
-    --------
-    >>> catalogue()[0].name
-    'accuracy'
-    """
-    modules = [load(name) for name in NAMES]
-    return [Entry(module.NAME, module.TITLE, module.NEEDS_DATA) for module in modules]

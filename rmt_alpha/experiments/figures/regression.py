@@ -11,21 +11,19 @@ which is invisible beside the error of the prior, 200 and more.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core.statistics import standard_error
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
-
-NAME = "regression"
-TITLE = "Multi-output regression: test risk against alpha."
-NEEDS_DATA = False
 
 FACTORS = (-2.0, 0.5, 2.0)
 N_TARGET, P, OUTPUTS, SIGMA, GAMMA = 20, 40, 10, 0.5, 0.01
@@ -46,11 +44,7 @@ def simulated_risk(
     r"""Train on random data: the coefficients of the risk of every draw, quadratic in alpha.
 
     Given the trained weights W the risk on fresh data is :math:`\|W - W_t\|_F^2 + \sigma^2 d`, exactly.
-
-    Returns
-    -------
-    ndarray of shape (draws, 3)
-        risk = c0 + c1 alpha + c2 alpha^2.
+    The result has shape (draws, 3): risk = c0 + c1 alpha + c2 alpha^2.
     """
     rng = np.random.default_rng(rng)
     outputs, p = target.shape
@@ -66,90 +60,66 @@ def simulated_risk(
     return np.asarray(risk)
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
-    """Evaluate the formula and simulate: risks of shape (n_factors, n_alphas) or (n_factors, n_points).
+def compute(quick: bool = False) -> Numbers:
+    """The curves, the simulated points beside the theory, and the optima, the lowest averages in simulation.
 
-    ``simulated_optimum`` is the alpha with the lowest average simulated risk. Quick: 300 draws for each panel
+    Quick: 300 draws for each panel
     instead of 3000.
     """
     draws = 300 if quick else 3000
     alphas, points = np.linspace(-REACH, REACH, 201), np.arange(-REACH + 0.25, REACH, 0.5)
-    setting: dict[str, Any] = {"sigma": SIGMA, "gamma": GAMMA}
     pairs = [weights(factor) for factor in FACTORS]
     problems = [RidgeRegressionTransfer(None, *pair, SIGMA, N_TARGET, GAMMA) for pair in pairs]
     best = np.array([problem.optimal_alpha() for problem in problems])
 
-    def theory(alpha: Any, i: int) -> Any:
-        return problems[i].risk(alpha)
+    def theory(alpha: ArrayLike) -> FloatArray:
+        return np.array([problem.risk(alpha) for problem in problems])
 
-    every = range(len(pairs))
-    coefficients = np.array(
-        [simulated_risk(*pairs[i], N_TARGET, draws=draws, rng=(SEED, i), **setting) for i in every]
-    )
+    draw_of = partial(simulated_risk, n=N_TARGET, draws=draws, sigma=SIGMA, gamma=GAMMA)
+    coefficients = np.array([draw_of(*pair, rng=(SEED, i)) for i, pair in enumerate(pairs)])
     risks = coefficients @ np.stack([np.ones_like(points), points, points**2])
     # The minimiser -c1 / (2 c2) of the average, and its standard error by the delta method.
     _, c1, c2 = coefficients.mean(axis=1).T
     optimum = -c1 / (2 * c2)
     residual = coefficients[:, :, 1] + 2 * optimum[:, None] * coefficients[:, :, 2]
+    factor = np.array(FACTORS)[:, None]
     return Numbers(
-        factors=FACTORS,
-        alphas=alphas,
-        theory=np.array([theory(alphas, i) for i in every]),
-        points=points,
-        simulated=risks.mean(axis=1),
-        stderr=np.asarray(standard_error(risks, axis=1)),
-        std=risks.std(axis=1, ddof=1),
-        theory_there=np.array([theory(points, i) for i in every]),
-        optimal_alpha=best,
-        at_optimum=np.array([theory(best[i], i) for i in every]),
-        at_1=np.array([theory(1.0, i) for i in every]),
-        at_0=np.array([theory(0.0, i) for i in every]),
-        simulated_optimum=optimum,
-        optimum_stderr=residual.std(axis=1, ddof=1) / np.sqrt(draws) / (2 * c2),
-        draws=draws,
-    )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, the simulated points beside the theory, and the optima."""
-    factor = np.array(result.factors)[:, None]
-    return {
-        "regression": table(b=factor, alpha=result.alphas, risk=result.theory),
-        "regression_simulated": table(
+        main=Table(b=factor, alpha=alphas, risk=theory(alphas)),
+        simulated=Table(
             b=factor,
-            alpha=result.points,
-            theory=result.theory_there,
-            simulated=result.simulated,
-            standard_error=result.stderr,
-            std_of_a_draw=result.std,
-            draws=result.draws,
+            alpha=points,
+            theory=theory(points),
+            simulated=risks.mean(axis=1),
+            standard_error=standard_error(risks, axis=1),
+            std_of_a_draw=risks.std(axis=1, ddof=1),
+            draws=draws,
         ),
-        "regression_optimum": table(
-            b=result.factors,
-            optimal_alpha=result.optimal_alpha,
-            simulated_optimum=result.simulated_optimum,
-            standard_error=result.optimum_stderr,
-            risk_optimal=result.at_optimum,
-            risk_1=result.at_1,
-            risk_0=result.at_0,
-            draws=result.draws,
+        optimum=Table(
+            b=FACTORS,
+            optimal_alpha=best,
+            simulated_optimum=optimum,
+            standard_error=residual.std(axis=1, ddof=1) / np.sqrt(draws) / (2 * c2),
+            risk_optimal=[problem.risk(alpha) for problem, alpha in zip(problems, best, strict=True)],
+            risk_1=theory(1.0),
+            risk_0=theory(0.0),
+            draws=draws,
         ),
-    }
+    )
 
 
 @style.styled
 def draw(result: Numbers) -> Figure:
     """One panel per factor b."""
-    figure, ((*axes,),) = style.panels(len(result.factors), sharey=True)
-    for i, (ax, factor) in enumerate(zip(axes, result.factors, strict=True)):
-        ax.plot(result.alphas, result.theory[i], color=style.BLUE, label="theory")
-        style.points(
-            ax, result.points, result.simulated[i], result.std[i], label="simulation, mean ± std of a draw"
-        )
-        style.mark(ax, "zero", 0.0, result.at_0[i])
-        style.mark(ax, "one", 1.0, result.at_1[i])
-        style.mark(ax, "best", result.optimal_alpha[i], result.at_optimum[i])
-        ax.set_title(rf"$W_t = {factor:g}\, W_s + B$:  $\alpha^* = {result.optimal_alpha[i]:.2f}$")
+    found, optimum = result.simulated, result.optimum
+    figure, ((*axes,),) = style.panels(len(FACTORS), sharey=True)
+    for i, (ax, factor) in enumerate(zip(axes, FACTORS, strict=True)):
+        ax.plot(result.main.alpha, result.main.risk[i], color=style.BLUE, label="theory")
+        label = "simulation, mean ± std of a draw"
+        style.points(ax, found.alpha, found.simulated[i], found.std_of_a_draw[i], label=label)
+        style.mark(ax, "zero", 0.0, optimum.risk_0[i])
+        style.mark(ax, "one", 1.0, optimum.risk_1[i])
+        style.mark(ax, "best", optimum.optimal_alpha[i], optimum.risk_optimal[i])
+        ax.set_title(rf"$W_t = {factor:g}\, W_s + B$:  $\alpha^* = {optimum.optimal_alpha[i]:.2f}$")
         ax.set(xlabel=r"$\alpha$", xlim=(-REACH - 0.2, REACH + 0.2), yscale="log")
         ax.yaxis.set_major_locator(FixedLocator([200, 500, 1000, 2000, 5000]))
         ax.yaxis.set_major_formatter("{x:g}")

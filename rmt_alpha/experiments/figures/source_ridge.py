@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, or_word, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across, named, or_word
 from rmt_alpha.experiments.figures._optimum import best_ridge
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -26,10 +26,6 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource, RidgeSource
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import simulate
-
-NAME = "source_ridge"
-TITLE = "The source's best ridge for transfer, at alpha = 1 and at alpha*, and its best ridge for itself."
-NEEDS_DATA = False
 
 P, N = 200, 800
 LOW, HIGH = 1e-3, 1e4
@@ -94,13 +90,13 @@ CASES = (
 )
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
+def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas, find the best ridges, and simulate.
 
-    ``values`` of shape (n_cases, 4, n_gammas) are those of `TransferCase.values`; ``best`` of shape (n_cases,
-    4) is the source ridge that is best for each (inf: the more the better), ``at_best`` all four values
-    there, in the last axis. Simulated are the accuracies at alpha = 1 and at the theory's alpha*. Quick: a
-    tenth of the draws, 400 for each point with uncorrelated features, 60 with correlated ones.
+    ``values`` of shape (n_cases, 4, n_gammas) are those of `TransferCase.values`; ``best_ridge`` of shape
+    (n_cases, 4) is the source ridge that is best for each (inf: the more the better), ``at_best`` all four
+    values there, in the last axis. Simulated are the accuracies at alpha = 1 and at the theory's alpha*.
+    Quick: a tenth of the draws, 400 for each point with uncorrelated features, 60 with correlated ones.
     """
     gammas, points = np.logspace(np.log10(LOW), np.log10(HIGH), 57), np.array(POINTS)
     values = np.array([[case.values(g) for g in gammas] for case in CASES]).transpose(0, 2, 1)
@@ -108,7 +104,9 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
     for i, case in enumerate(CASES):
         for k, sign in enumerate(SIGNS):
             best[i, k] = best_ridge(partial(case.goodness, k=k), gammas, sign * values[i, k])
-    at_best = [[case.values(min(g, HIGH)) for g in row] for case, row in zip(CASES, best, strict=True)]
+    at_best = np.array(
+        [[case.values(min(g, HIGH)) for g in row] for case, row in zip(CASES, best, strict=True)]
+    )
     draws = tuple((60 if case.correlated else 400) * (1 if quick else 10) for case in CASES)
     runs = np.empty((3, len(CASES), 2, points.size))
     for i, case in enumerate(CASES):
@@ -118,94 +116,59 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
             alphas = np.array([1.0, curve.optimal_alpha()])
             run = simulate(problem, alphas, replicates=draws[i], rng=(SEED, i, j))
             runs[:, i, :, j] = run.accuracy, run.accuracy_stderr, curve.accuracy(alphas)
+    labels = [case.label.replace("\n", " ").replace("$", "").replace("\\", "") for case in CASES]
+    cases, alpha, point = across(labels, ("1", "best"), points)
+    four = ("own_accuracy", "own_risk", "accuracy_1", "accuracy_optimal")
     return Numbers(
-        cases=CASES,
-        gammas=gammas,
-        values=values,
-        best=best,
-        at_best=np.array(at_best),
-        points=points,
-        simulated=runs[0],
-        stderr=runs[1],
-        theory_there=runs[2],
-        draws=draws,
-    )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The curves, the best ridges and what they cost, and the simulated points beside the theory."""
-    labels = [case.label.replace("\n", " ").replace("$", "").replace("\\", "") for case in result.cases]
-    case, alpha, point = np.ix_(labels, ("1", "best"), result.points)
-    four, at = ("own_accuracy", "own_risk", "accuracy_1", "accuracy_optimal"), result.at_best
-    return {
-        "source_ridge": table(
-            case=case[..., 0],
-            gamma_source=result.gammas,
-            **{name: result.values[:, k] for k, name in enumerate(four)},
-        ),
-        "source_ridge_best": table(
-            case=case[..., 0],
+        main=Table(case=cases[..., 0], gamma_source=gammas, **named(four, values)),
+        best=Table(
+            case=cases[..., 0],
             chosen_for=KINDS,
-            gamma_source=or_word(result.best, "infinite"),
-            **{name: at[..., k] for k, name in enumerate(four)},
-            lost_at_1=at[:, 2, 2, None] - at[..., 2],
-            lost_at_optimal=at[:, 3, 3, None] - at[..., 3],
+            gamma_source=or_word(best, "infinite"),
+            **named(four, at_best, -1),
+            lost_at_1=at_best[:, 2, 2, None] - at_best[..., 2],
+            lost_at_optimal=at_best[:, 3, 3, None] - at_best[..., 3],
         ),
-        "source_ridge_simulated": table(
-            case=case,
+        simulated=Table(
+            case=cases,
             alpha=alpha,
             gamma_source=point,
-            theory=result.theory_there,
-            simulated=result.simulated,
-            standard_error=result.stderr,
-            draws=np.array(result.draws)[:, None, None],
+            theory=runs[2],
+            simulated=runs[0],
+            standard_error=runs[1],
+            draws=np.array(draws)[:, None, None],
         ),
-    }
+        values=values,
+        best_ridge=best,
+        at_best=at_best,
+    )
 
 
 @style.styled
 def draw(result: Numbers) -> Figure:
     """Above the accuracy after transfer, below the source's own; thin lines at its own best ridge."""
-    figure, axes = style.panels(len(result.cases), 2, size=(3.3, 2.5), sharex=True, height_ratios=[1.6, 1])
+    figure, axes = style.panels(len(CASES), 2, size=(3.3, 2.5), sharex=True, height_ratios=[1.6, 1])
+    gammas, found, blue = result.main.gamma_source, result.simulated, style.BLUE
     for i, (upper, lower) in enumerate(axes.T):
-        for k, kind in ((2, "one"), (3, "best")):
-            look = style.SHAPES[kind]
-            label = f"target accuracy at {'alpha = 1' if kind == 'one' else 'alpha*'}"
-            label = label.replace("alpha = 1", r"$\alpha = 1$").replace("alpha*", r"$\alpha^*$")
-            dash = style.DASHES[1 if kind == "one" else 0]
-            upper.plot(result.gammas, result.values[i, k], color=look["color"], linestyle=dash, label=label)
-            style.points(
-                upper,
-                result.points,
-                result.simulated[i, k - 2],
-                2 * result.stderr[i, k - 2],
-                color=look["color"],
-            )
-            if np.isfinite(result.best[i, k]):
-                style.mark(upper, kind, result.best[i, k], result.at_best[i, k, k], label="_")
-        lower.plot(result.gammas, result.values[i, 0], color=style.BLUE, label="source's own accuracy")
-        own = result.best[i, 0]
+        best = result.best_ridge[i]
+        for k, kind, where in ((2, "one", r"$\alpha = 1$"), (3, "best", r"$\alpha^*$")):
+            look = style.at_alpha(kind, label=f"target accuracy at {where}")
+            upper.plot(gammas, result.values[i, k], **look)
+            error = 2 * found.standard_error[i, k - 2]
+            style.points(upper, POINTS, found.simulated[i, k - 2], error, color=look["color"])
+            if np.isfinite(best[k]):
+                style.mark(upper, kind, best[k], result.at_best[i, k, k], label="_")
+        lower.plot(gammas, result.values[i, 0], color=blue, label="source's own accuracy")
         for ax in (upper, lower):
-            if np.isfinite(own):
-                ax.axvline(own, color=style.BLUE, linewidth=1.0, label="source's own best ridge")
-            ax.axvline(
-                result.best[i, 1],
-                color=style.BLUE,
-                linewidth=1.0,
-                linestyle=style.DASHES[3],
-                label="the same for its risk",
-            )
-        if not np.isfinite(own):
-            lower.annotate(
-                "best: $\\infty$",
-                (0.97, 0.62),
-                (0.6, 0.62),
-                xycoords="axes fraction",
-                va="center",
-                color=style.BLUE,
-                arrowprops={"arrowstyle": "->", "color": style.BLUE},
-            )
-        upper.set_title(result.cases[i].label)
+            if np.isfinite(best[0]):
+                ax.axvline(best[0], color=blue, linewidth=1.0, label="source's own best ridge")
+            look = style.series(3, color=blue, linewidth=1.0, label="the same for its risk")
+            ax.axvline(best[1], **look)
+        if not np.isfinite(best[0]):
+            arrow: dict[str, Any] = {"arrowstyle": "->", "color": blue}
+            look = {"xycoords": "axes fraction", "va": "center", "color": blue, "arrowprops": arrow}
+            lower.annotate("best: $\\infty$", (0.97, 0.62), (0.6, 0.62), **look)
+        upper.set_title(CASES[i].label)
         lower.set(xscale="log", xlabel=r"source ridge $\tilde\gamma$", xlim=(LOW, HIGH))
     axes[0, 0].set_ylabel("target accuracy")
     axes[1, 0].set_ylabel("source accuracy")

@@ -13,7 +13,7 @@ Seeds, splits and their order are those of the reference implementation: for eac
 draws 10 splits for alpha*, then 10 for alpha = 0, then 10 for alpha = 1.  The two new columns use the splits
 of alpha*.  All means are over three seeds of 10 splits, and "std" is the standard deviation of the three
 seeds' means (divided by 3, not 2).  The published accuracies are folded, max(acc, 1 - acc), split by split;
-ours are not.  No split falls below 1/2, so the two agree (`Table1.folded_splits` counts them).
+ours are not.  No split falls below 1/2, so the two agree.
 
 These features are correlated, so no isotropic alpha* need be the best for them.  Compared on the same splits
 (``table1_paired``), the three differ by less than 0.3 points of accuracy, in favour of the larger values.
@@ -33,14 +33,10 @@ from rmt_alpha._core.statistics import standard_error
 from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.amazon_task import AmazonTask, load_task, split_accuracies
 from rmt_alpha.experiments.data.datasets import AMAZON_DOMAINS
-from rmt_alpha.experiments.figures._numbers import Table, table
-from rmt_alpha.experiments.reference_formula import reference_optimal_alpha
+from rmt_alpha.experiments.figures._numbers import Numbers, Table
+from rmt_alpha.experiments.reference_formula import reference_curve
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
-
-NAME = "table1"
-TITLE = "Table 1: test accuracy on 12 pairs of Amazon domains, beside the published values."
-NEEDS_DATA = True
 
 N_SOURCE, N_TARGET, GAMMA_SOURCE, GAMMA = 2000, 40, 1.0, 1.0
 SEEDS = (1, 123, 404)
@@ -96,23 +92,15 @@ PUBLISHED = {
 
 @dataclass(frozen=True, eq=False)
 class Table1:
-    """All numbers of the table.
-
-    Attributes
-    ----------
-    pairs : tuple of (source, target)
-    beta : ndarray of shape (n_pairs,)
-        As the reference implementation estimates it.
-    alphas : ndarray of shape (n_pairs, 5)
-        One column per entry of `COLUMNS`.
-    accuracy : ndarray of shape (n_pairs, 3, 30, 5)
-        Per pair, seed, split and column, as fractions: every column on every split.
-    """
+    """All numbers of the table."""
 
     pairs: tuple[tuple[str, str], ...]
     beta: FloatArray
+    """As the reference implementation estimates it; shape (n_pairs,)."""
     alphas: FloatArray
+    """One column per entry of `COLUMNS`; shape (n_pairs, 5)."""
     accuracy: FloatArray
+    """Fractions, by pair, seed, split and column: every column on every split; shape (n_pairs, 3, 30, 5)."""
 
     def seed_means(self, column: str) -> FloatArray:
         """Accuracy by the published protocol, of shape (n_pairs, n_seeds): means of 10 splits."""
@@ -126,31 +114,47 @@ class Table1:
         means = self.seed_means(column)
         return np.round(means.mean(axis=1) * 100, 2), np.round(means.std(axis=1) * 100, 2)
 
-    @property
-    def folded_splits(self) -> int:
-        """Splits whose accuracy is below 1/2, which folding would have changed."""
-        return int((self.accuracy < 0.5).sum())
+    def tables(self, name: str) -> dict[str, Any]:
+        """The table by the published protocol beside the published values, and all choices of alpha compared.
 
-    def mismatches(self) -> list[str]:
-        """The printed digits that are not reproduced, one line each; empty if all are."""
-        columns = {name: self.percent(name) for name in PRINTED_AS}
-        lines = []
-        for row, pair in enumerate(self.pairs):
-            printed = PUBLISHED[pair]
-            ours = {
-                "beta": (round(float(self.beta[row]), 2), printed.beta),
-                "alpha*": (round(float(self.alphas[row, COLUMNS.index("reference")]), 2), printed.alpha),
-            }
-            for name, suffix in PRINTED_AS.items():
-                mean, std = (float(values[row]) for values in columns[name])
-                ours[f"accuracy at {name}"] = (mean, getattr(printed, f"mean_{suffix}"))
-                ours[f"std at {name}"] = (std, getattr(printed, f"std_{suffix}"))
-            lines += [
-                f"{pair[0]}->{pair[1]}: {what} is {found}, published {wanted}"
-                for what, (found, wanted) in ours.items()
-                if found != wanted
-            ]
-        return lines
+        Accuracies are in %.  ``table1_paired`` has all choices on the same 90 splits, with the standard error
+        of the difference to alpha = 1 over the splits (which share test rows: it is somewhat optimistic).
+        """
+        sources, targets = (np.array(names) for names in zip(*self.pairs, strict=True))
+        rows = zip(*(PUBLISHED[pair] for pair in self.pairs), strict=True)
+        printed = dict(zip(Published._fields, rows, strict=True))
+        alphas = dict(zip(COLUMNS, np.round(self.alphas, 4).T, strict=True))
+        accuracies: dict[str, Any] = {}
+        for column in COLUMNS:
+            accuracies[f"accuracy_{column}"], accuracies[f"std_{column}"] = self.percent(column)
+            if suffix := PRINTED_AS.get(column):
+                accuracies[f"published_{column}"] = printed[f"mean_{suffix}"]
+                accuracies[f"published_std_{column}"] = printed[f"std_{suffix}"]
+        splits = self.accuracy.reshape(len(self.pairs), -1, len(COLUMNS)) * 100
+        gain = splits - splits[:, :, [COLUMNS.index("1")]]
+        error = np.asarray(standard_error(gain, axis=1))
+        main = Table(
+            source=sources,
+            target=targets,
+            beta=np.round(self.beta, 4),
+            beta_published=printed["beta"],
+            alpha_reference=alphas["reference"],
+            alpha_published=printed["alpha"],
+            alpha_corrected=alphas["corrected"],
+            alpha_right=alphas["right"],
+            **accuracies,
+        )
+        paired = Table(
+            source=sources[:, None],
+            target=targets[:, None],
+            choice=COLUMNS,
+            alpha=np.round(self.alphas, 4),
+            accuracy=np.round(splits.mean(axis=1), 4),
+            gain_over_1=np.round(gain.mean(axis=1), 4),
+            standard_error=np.round(error, 4),
+            splits=gain.shape[1],
+        )
+        return Numbers(main=main, paired=paired).tables(name)
 
 
 def compute(
@@ -163,12 +167,8 @@ def compute(
         choices = alpha_choices(task)
         beta.append(task.reference_inputs["beta"])
         alphas.append(choices)
-        accuracy.append(
-            [
-                split_accuracies(task, choices, n=N_TARGET, gamma=GAMMA, seed=seed, repeats=3 * REPEATS)
-                for seed in SEEDS
-            ]
-        )
+        options: dict[str, Any] = {"n": N_TARGET, "gamma": GAMMA, "repeats": 3 * REPEATS}
+        accuracy.append([split_accuracies(task, choices, seed=seed, **options) for seed in SEEDS])
     return Table1(tuple(pairs), np.array(beta), np.array(alphas), np.array(accuracy))
 
 
@@ -179,54 +179,10 @@ def alpha_choices(task: AmazonTask) -> list[float]:
     return [
         0.0,
         1.0,
-        reference_optimal_alpha(**inputs, **ridges),
+        reference_curve(**inputs, **ridges).optimal_alpha(),
         TransferProblem(**inputs, **ridges).curve().optimal_alpha(),
         task.problem(N_TARGET, GAMMA).curve().optimal_alpha(),
     ]
-
-
-def tables(result: Table1) -> dict[str, Table]:
-    """The table by the published protocol beside the published values, and all choices of alpha compared.
-
-    Accuracies are in %.  ``table1_paired`` has all choices on the same 90 splits, with the standard error of
-    the difference to alpha = 1 over the splits (which share test rows, so it is somewhat optimistic).
-    """
-    sources, targets = (np.array(names) for names in zip(*result.pairs, strict=True))
-    rows = zip(*(PUBLISHED[pair] for pair in result.pairs), strict=True)
-    printed = dict(zip(Published._fields, rows, strict=True))
-    alphas = dict(zip(COLUMNS, np.round(result.alphas, 4).T, strict=True))
-    accuracies: dict[str, Any] = {}
-    for name in COLUMNS:
-        accuracies[f"accuracy_{name}"], accuracies[f"std_{name}"] = result.percent(name)
-        if name in PRINTED_AS:
-            accuracies[f"published_{name}"] = printed[f"mean_{PRINTED_AS[name]}"]
-            accuracies[f"published_std_{name}"] = printed[f"std_{PRINTED_AS[name]}"]
-    splits = result.accuracy.reshape(len(result.pairs), -1, len(COLUMNS)) * 100
-    gain = splits - splits[:, :, [COLUMNS.index("1")]]
-    error = np.asarray(standard_error(gain, axis=1))
-    return {
-        "table1": table(
-            source=sources,
-            target=targets,
-            beta=np.round(result.beta, 4),
-            beta_published=printed["beta"],
-            alpha_reference=alphas["reference"],
-            alpha_published=printed["alpha"],
-            alpha_corrected=alphas["corrected"],
-            alpha_right=alphas["right"],
-            **accuracies,
-        ),
-        "table1_paired": table(
-            source=sources[:, None],
-            target=targets[:, None],
-            choice=COLUMNS,
-            alpha=np.round(result.alphas, 4),
-            accuracy=np.round(splits.mean(axis=1), 4),
-            gain_over_1=np.round(gain.mean(axis=1), 4),
-            standard_error=np.round(error, 4),
-            splits=gain.shape[1],
-        ),
-    }
 
 
 _LOOKS = {  # color, marker, vertical shift, label

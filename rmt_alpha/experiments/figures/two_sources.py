@@ -9,26 +9,20 @@ p = 200, n = 60, identity covariance, target mean of length 1.2, sources of leng
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import optimize
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.experiments.figures._numbers import Numbers, Table, table
+from rmt_alpha.experiments.figures._numbers import Numbers, Table, across
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.simulation import Draws, simulate
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-NAME = "two_sources"
-TITLE = "Two sources of different alignment, and the alpha vector that combines them."
-NEEDS_DATA = False
 
 P, SAMPLES, GAMMA, LENGTH, SOURCE_LENGTH = 200, 60, 0.3, 1.2, 0.5
 # Coordinates of the unit source vectors: along the target mean, and along two directions across it.
@@ -65,21 +59,18 @@ def simulated_best(draws: Draws, guess: Any) -> tuple[FloatArray, FloatArray]:
     return best, inverse @ np.cov(gradients(best).T) @ inverse / draws.replicates
 
 
-def compute(quick: bool = False, data: Any = None) -> Numbers:
-    """Evaluate the formulas and simulate.
+def compute(quick: bool = False) -> Numbers:
+    """Evaluate the formulas and simulate: special points, the best alphas, and the maps.
 
-    The maps ``accuracy`` have alpha_2 in rows and alpha_1 in columns; ``choices`` of shape (n_cases, 5, 2)
-    are the alphas of `CHOICES`; ``found`` of shape (n_cases, 2) is the alpha with the highest average
-    simulated accuracy. Quick: 1000 draws of the data instead of 10 000.
+    The maps have alpha_2 in rows and alpha_1 in columns; ``choices`` of shape (n_cases, 5, 2) are the alphas
+    of `CHOICES`. Quick: 1000 draws of the data instead of 10 000.
     """
     draws, alphas = (1000 if quick else 10_000), np.linspace(*REACH, 125)
     grid = np.stack(np.meshgrid(alphas, alphas), axis=-1)
     shape = (len(CASES), len(CHOICES))
     maps, choices = np.empty((len(CASES), alphas.size, alphas.size)), np.zeros((*shape, 2))
     values, found, covariances = (
-        np.empty((3, *shape)),
-        np.empty((len(CASES), 2)),
-        np.empty((len(CASES), 2, 2)),
+        np.empty(size) for size in ((3, *shape), (len(CASES), 2), (len(CASES), 2, 2))
     )
     for i, (_, units) in enumerate(CASES):
         curve = problem(units).curve()
@@ -90,44 +81,31 @@ def compute(quick: bool = False, data: Any = None) -> Numbers:
         run = simulate(problem(units), choices[i], replicates=draws, rng=(SEED, i))
         values[:, i] = curve.accuracy(choices[i]), run.accuracy, run.accuracy_stderr
         found[i], covariances[i] = simulated_best(run.draws, choices[i, 4])
+    case, second, first = across([label for label, _ in CASES], alphas, alphas)
+    variances = np.diagonal(covariances, axis1=1, axis2=2)
     return Numbers(
-        cases=tuple(label for label, _ in CASES),
-        alphas=alphas,
-        accuracy=maps,
-        choices=choices,
-        theory=values[0],
-        simulated=values[1],
-        stderr=values[2],
-        found=found,
-        found_covariance=covariances,
-        draws=draws,
-    )
-
-
-def tables(result: Numbers) -> dict[str, Table]:
-    """The special points with theory and simulation, the best alphas, and the maps."""
-    case, second, first = np.ix_(result.cases, result.alphas, result.alphas)
-    variances = np.diagonal(result.found_covariance, axis1=1, axis2=2)
-    return {
-        "two_sources": table(
+        main=Table(
             case=case[..., 0],
             choice=CHOICES,
-            alpha_1=result.choices[..., 0],
-            alpha_2=result.choices[..., 1],
-            theory=result.theory,
-            simulated=result.simulated,
-            standard_error=result.stderr,
-            draws=result.draws,
+            alpha_1=choices[..., 0],
+            alpha_2=choices[..., 1],
+            theory=values[0],
+            simulated=values[1],
+            standard_error=values[2],
+            draws=draws,
         ),
-        "two_sources_optima": table(
+        optima=Table(
             case=case[..., 0],
             source=(1, 2),
-            alpha_theory=result.choices[:, 4],
-            alpha_simulated=result.found,
+            alpha_theory=choices[:, 4],
+            alpha_simulated=found,
             standard_error=np.sqrt(variances),
         ),
-        "two_sources_map": table(case=case, alpha_1=first, alpha_2=second, accuracy=result.accuracy),
-    }
+        map=Table(case=case, alpha_1=first, alpha_2=second, accuracy=maps),
+        alphas=alphas,
+        choices=choices,
+        found_covariance=covariances,
+    )
 
 
 LOOKS: tuple[dict[str, Any], ...] = (
@@ -143,10 +121,10 @@ LOOKS: tuple[dict[str, Any], ...] = (
 def draw(result: Numbers) -> Figure:
     """Contours of the accuracy over (alpha_1, alpha_2) with special points; right the accuracies there."""
     figure, ((*axes,),) = style.panels(3, size=(3.5, 3.3), width_ratios=[1.15, 1.15, 1])
-    top = result.accuracy.max()
+    top = result.map.accuracy.max()
     levels = np.arange(np.floor(100 * (top - 0.3)) / 100, top, 0.02)
     for i, ax in enumerate(axes[:2]):
-        grid = (result.alphas, result.alphas, result.accuracy[i])
+        grid = (result.alphas, result.alphas, result.map.accuracy[i])
         limits = {"vmin": 0.5, "vmax": top, "shading": "gouraud", "rasterized": True}
         ax.pcolormesh(*grid, cmap="cividis", **limits)
         lines = ax.contour(*grid, levels=levels, colors="white", linewidths=0.6)
@@ -154,32 +132,28 @@ def draw(result: Numbers) -> Figure:
         for line in (ax.axhline, ax.axvline):
             line(0.0, color="white", linewidth=0.8, linestyle=":")
         for k, look in enumerate(LOOKS):
-            ax.plot(
-                *result.choices[i, k],
-                **({"linestyle": "none", "markersize": 8, "markeredgecolor": "white", "zorder": 6} | look),
-            )
+            own = {"linestyle": "none", "markersize": 8, "markeredgecolor": "white", "zorder": 6} | look
+            ax.plot(*result.choices[i, k], **own)
         label = "simulated best (errors: smaller than the mark)"
-        ax.plot(*result.found[i], "+", color=style.BLACK, markersize=6, zorder=7, label=label)
-        ax.set(title=result.cases[i], xlabel=r"$\alpha_1$")
+        ax.plot(
+            *result.optima.alpha_simulated[i], "+", color=style.BLACK, markersize=6, zorder=7, label=label
+        )
+        ax.set(title=CASES[i][0], xlabel=r"$\alpha_1$")
         ax.grid(False)
     axes[0].set_ylabel(r"$\alpha_2$")
-    _accuracies(axes[2], result)
+    _accuracies(axes[2], result.main)
     style.legend(figure, axes, columns=4)
     return figure
 
 
-def _accuracies(ax: Axes, result: Numbers) -> None:
+def _accuracies(ax: Axes, result: Table) -> None:
     """Theory as short lines, simulation as points, for both cases side by side."""
-    for i in range(len(result.cases)):
+    for i in range(len(CASES)):
         for k, look in enumerate(LOOKS):
             x, color = k + (i - 0.5) * 0.36, look["color"]
             ax.plot([x - 0.14, x + 0.14], [result.theory[i, k]] * 2, color=color, linewidth=2.4)
-            label = "simulation, ± 2 standard errors"
-            points: dict[str, Any] = {
-                "markersize": 3.6,
-                "marker": "os"[i],
-                "label": label if i == k == 0 else "_",
-            }
-            style.points(ax, [x], [result.simulated[i, k]], [2 * result.stderr[i, k]], **points)
+            label = style.SIMULATION if i == k == 0 else "_"
+            points: dict[str, Any] = {"markersize": 3.6, "marker": "os"[i], "label": label}
+            style.points(ax, [x], [result.simulated[i, k]], [2 * result.standard_error[i, k]], **points)
     ax.set_xticks(range(len(CHOICES)), ["none", "1", "2", "(1, 1)", r"$\alpha^*$"])
     ax.set(title="left ●, middle ■; lines: theory", ylabel="test accuracy", xlabel="sources used")

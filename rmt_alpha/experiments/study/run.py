@@ -16,7 +16,7 @@ from tqdm import tqdm
 from rmt_alpha._core.record import Record
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import MeanEstimate, draw_splits, ridge
-from rmt_alpha.experiments.reference_formula import reference_optimal_alpha
+from rmt_alpha.experiments.reference_formula import reference_curve
 from rmt_alpha.experiments.study.methods import accuracies, baseline_accuracies, logistic_accuracies
 from rmt_alpha.experiments.study.protocols import PROTOCOLS, Array, Transfer
 from rmt_alpha.experiments.study.tasks import BLOCKS, Block, Results, find_study, recorded
@@ -87,7 +87,8 @@ def compute(block: Block, data: str | None) -> tuple[Block, Results]:
     with threadpool_limits(1):
         transfer, weights, inputs = _prepared(block.study, block.pair, block.protocol, data)
         sizes = {"p": weights.size, "n": block.n, "N": len(transfer.source_labels)}
-        alpha = reference_optimal_alpha(**inputs, **sizes, gamma=1.0, gamma_source=GAMMA_SOURCE)
+        reference = reference_curve(**inputs, **sizes, gamma=1.0, gamma_source=GAMMA_SOURCE)
+        alpha = reference.optimal_alpha()
         rows = len(transfer.target.labels)
         if block.n >= rows:
             raise ValueError(f"n must be below the {rows} rows of {transfer.target.name}, got {block.n}")

@@ -14,12 +14,8 @@ class LabelLoss(ABC):
     r"""A loss :math:`\ell(y_i, z_i)` of m outputs, with the labels of n samples in it.
 
     Scores have K columns, one per class; outputs are what the loss depends on.  They differ for softmax,
-    which does not see what is common to all classes.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n, K)
-        Labels -1 and +1, one-vs-rest for more than two classes.
+    which does not see what is common to all classes.  Labels (n, K) are -1 and +1, one-vs-rest for more than
+    two classes.
     """
 
     def __init__(self, labels: FloatArray) -> None:
@@ -113,26 +109,6 @@ class SoftmaxLoss(LabelLoss):
 
     def _inner_blocks(self, blocks: FloatArray) -> FloatArray:
         return np.asarray(self.contrasts @ blocks @ self.contrasts.T)
-
-
-class SquaredLoss(LabelLoss):
-    """Half the squared error, with which every formula here is exact and equals that of ridge regression."""
-
-    def value(self, z: FloatArray) -> FloatArray:
-        """|z - y|^2 / 2."""
-        return np.asarray(np.square(z - self.labels).sum(axis=1) / 2)
-
-    def gradient(self, z: FloatArray) -> FloatArray:
-        """z - y."""
-        return np.asarray(z - self.labels)
-
-    def hessian(self, z: FloatArray) -> FloatArray:
-        """The identity."""
-        return np.broadcast_to(np.eye(z.shape[1]), (*z.shape, z.shape[1]))
-
-    def hessian_along(self, z: FloatArray, change: FloatArray) -> FloatArray:
-        """0."""
-        return np.zeros((*z.shape, z.shape[1]))
 
 
 def cross_entropy(labels: FloatArray) -> LabelLoss:

@@ -29,35 +29,24 @@ class Minimum:
 
     .. math:: \sum_i \omega_i \ell(y_i, z_i) + \tfrac12 \lVert P \Theta \rVert^2, \qquad
         z = \mathrm{rows}\, \Theta + \mathrm{offset}
-
-    Attributes
-    ----------
-    coefficients : ndarray of shape (d, m)
-        Theta.
-    outputs : ndarray of shape (n, m)
-        z.
-    value : float
-        The objective.
-    gradient : ndarray of shape (n, m)
-        Of the loss of each sample.
-    hessian : ndarray of shape (n, m, m)
-        Of the loss of each sample.
-    factor : ndarray of shape (m d, m d)
-        Lower Cholesky factor of the Hessian of the objective in the coefficients, outputs outermost.
-    residual : float
-        Excess of the objective over its least value that Newton's method expects.
-    steps : int
-        Steps taken.
     """
 
     coefficients: FloatArray
+    """Theta, of shape (d, m)."""
     outputs: FloatArray
+    """z, of shape (n, m)."""
     value: float
+    """The objective."""
     gradient: FloatArray
+    """Of the loss of each sample; shape (n, m)."""
     hessian: FloatArray
+    """Of the loss of each sample; shape (n, m, m)."""
     factor: FloatArray
+    """Lower Cholesky factor of the Hessian in the coefficients, outputs outermost; shape (m d, m d)."""
     residual: float
+    """Excess of the objective over its least value that Newton's method expects."""
     steps: int
+    """Steps taken."""
 
 
 def minimise(

@@ -22,17 +22,7 @@ class ConvexPath:
         + \frac\gamma2 \Big\lVert w - \sum_k \alpha_k \tilde w_k \Big\rVert^2
 
     is minimised in the coordinates of a `Design`: what is trained lies in the span of the (centred) samples.
-
-    Parameters
-    ----------
-    design : Design
-        The features.
-    loss : LabelLoss
-        The loss, with the labels.
-    scores : ndarray of shape (k, n, K)
-        Scores of the sources.
-    rounding : float or ndarray of shape (k, n, K)
-        What of them may be rounding.
+    The scores of the sources have shape (k, n, K); ``rounding`` is what of them may be rounding.
     """
 
     def __init__(self, design: Design, loss: LabelLoss, scores: FloatArray, rounding: Real = 0.0) -> None:
@@ -50,9 +40,8 @@ class ConvexPath:
         self.scores[silent] = 0.0
         self.unseen = scores - loss.outer(outputs)  # what the loss does not depend on, and no fit changes
         self.used = design.singular > 0
-        self.start: FloatArray | None = (
-            None  # coefficients of the last fit, of features not divided by its ridge
-        )
+        # Coefficients of the last fit, of features not divided by its ridge.
+        self.start: FloatArray | None = None
         self.alpha = np.zeros(len(scores))  # where a search for alpha starts
 
     @property
@@ -83,15 +72,7 @@ class ConvexPath:
 
 
 class ConvexFit:
-    """Fits at one ridge.
-
-    Parameters
-    ----------
-    path : ConvexPath
-        Where it comes from.
-    gamma : float
-        The ridge, per sample; ``inf`` trains nothing but the intercept.
-    """
+    """Fits at one ridge per sample; ``inf`` trains nothing but the intercept."""
 
     def __init__(self, path: ConvexPath, gamma: float) -> None:
         self.path, self.gamma = path, gamma

@@ -24,33 +24,22 @@ from rmt_alpha.from_data.convex.newton import Minimum, solve
 
 @dataclass(frozen=True, eq=False)
 class ConvexSolution:
-    """A fit, and what follows from its Hessian.
-
-    Attributes
-    ----------
-    minimum : Minimum
-        Coefficients and outputs, and the Hessian.
-    rows : ndarray of shape (n, d)
-        Features divided by the root of the ridge, and 1 with an intercept.
-    weights : ndarray of shape (n,)
-        Counts over their sum.
-    share : ndarray of shape (n,)
-        What leaving out takes from each weight: one sample, or all there is if that is less.
-    loss : LabelLoss
-        The loss, with the labels.
-    alpha : ndarray of shape (k,)
-        How much of each source is kept.
-    scores : ndarray of shape (k, n, m)
-        Outputs of the sources.
-    """
+    """A fit, and what follows from its Hessian."""
 
     minimum: Minimum
+    """Coefficients and outputs, and the Hessian."""
     rows: FloatArray
+    """Features divided by the root of the ridge, and 1 with an intercept; shape (n, d)."""
     weights: FloatArray
+    """Counts over their sum; shape (n,)."""
     share: FloatArray
+    """What leaving out takes from each weight: one sample, or all there is if that is less; shape (n,)."""
     loss: LabelLoss
+    """The loss, with the labels."""
     alpha: FloatArray
+    """How much of each source is kept; shape (k,)."""
     scores: FloatArray
+    """Outputs of the sources; shape (k, n, m)."""
 
     @cached_property
     def _whitened(self) -> FloatArray:
@@ -67,25 +56,25 @@ class ConvexSolution:
 
     @cached_property
     def leverage(self) -> FloatArray:
-        """h_i times the weight that is left out, (n, m, m)."""
+        """h_i times the weight that is left out; shape (n, m, m)."""
         white = np.moveaxis(self._whitened, 0, 1)
         return np.asarray(self.share[:, None, None] * (np.swapaxes(white, 1, 2) @ white))
 
     @cached_property
     def freedom(self) -> FloatArray:
-        """Inverse of 1 - h_i l''_i, (n, m, m)."""
+        """Inverse of 1 - h_i l''_i; shape (n, m, m)."""
         m = self.minimum.outputs.shape[1]
         return np.asarray(np.linalg.inv(np.eye(m) - self.leverage @ self.minimum.hessian))
 
     @cached_property
     def _missed(self) -> FloatArray:
-        """z_{-i} - z_i, (n, m)."""
+        """z_{-i} - z_i; shape (n, m)."""
         step = np.einsum("iab,ib->ia", self.leverage, self.minimum.gradient)
         return np.asarray(np.einsum("iab,ib->ia", self.freedom, step))
 
     @property
     def left_out(self) -> FloatArray:
-        """Outputs z_{-i} of each sample by the fit without it, (n, m)."""
+        """Outputs z_{-i} of each sample by the fit without it; shape (n, m)."""
         return np.asarray(self.minimum.outputs + self._missed)
 
     @cached_property
@@ -96,7 +85,7 @@ class ConvexSolution:
 
     @cached_property
     def trends(self) -> FloatArray:
-        """Derivatives of the coefficients by each alpha, (k, d, m)."""
+        """Derivatives of the coefficients by each alpha; shape (k, d, m)."""
         pulls = self.weights[:, None] * np.einsum("iab,kib->kia", self.minimum.hessian, self.scores)
         return -solve(self.minimum.factor, self.rows.T @ pulls)
 
@@ -107,14 +96,14 @@ class ConvexSolution:
 
     @cached_property
     def _hessian_tangents(self) -> FloatArray:
-        """Derivatives of l'' by each alpha, (k, n, m, m)."""
+        """Derivatives of l'' by each alpha; shape (k, n, m, m)."""
         n, m = self.minimum.outputs.shape
         changes = [self.loss.hessian_along(self.minimum.outputs, one) for one in self.tangents]
         return np.asarray(changes).reshape(-1, n, m, m)
 
     @cached_property
     def volume_gradient(self) -> FloatArray:
-        """Derivatives of log det Hessian by each alpha, (k,)."""
+        """Derivatives of log det Hessian by each alpha; shape (k,)."""
         scaled = (self.weights / self.share)[:, None, None] * self.leverage
         return np.asarray(np.einsum("iab,kiba->k", scaled, self._hessian_tangents))
 

@@ -13,7 +13,7 @@ from rmt_alpha._core.alphas import as_alpha, normalised
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design
-from rmt_alpha.from_data.leave_one_out import LeaveOneOut
+from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments, solve_scaled
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 from rmt_alpha.from_data.zero_one import half_width
 
@@ -28,7 +28,7 @@ class FitAtRidge(Protocol):
         """Weights (K, p) and intercept (K,) that are trained on top of the source."""
 
     def left_out(self, point: FloatArray) -> FloatArray:
-        """Score of each sample by the fit without it, (n, K)."""
+        """Score of each sample by the fit without it; shape (n, K)."""
 
 
 class FitPath(Protocol):
@@ -44,24 +44,16 @@ class FitPath(Protocol):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Choice(Value):
-    """The best alpha at one ridge.
-
-    Attributes
-    ----------
-    gamma : float
-        The ridge, per sample.
-    point : ndarray of shape (1 + k,)
-        (1, alpha), or a direction (0, d).
-    score : float
-        The criterion there; larger is better.
-    tie : float
-        Decides between equal scores.
-    """
+    """The best alpha at one ridge."""
 
     gamma: float
+    """The ridge, per sample."""
     point: FloatArray
+    """(1, alpha), or a direction (0, d). Shape (1 + k,)."""
     score: float
+    """The criterion there; larger is better."""
     tie: float = 0.0
+    """Decides between equal scores."""
 
     @property
     def alpha(self) -> FloatArray:
@@ -139,6 +131,22 @@ class RidgeCriterion(Criterion[RidgePath, RidgeFit]):
         return jackknife(points[:, 1:] / points[:, :1], fit.path.design)
 
 
+class MarginCriterion(RidgeCriterion):
+    """Largest mean over standard deviation of label times score, by measured or predicted moments."""
+
+    @abstractmethod
+    def moments(self, fit: RidgeFit) -> ScoreMoments:
+        """Moments of the score at one ridge."""
+
+    def best(self, fit: RidgeFit) -> FloatArray:
+        """H^-1 a for mean a.z and variance z.H z."""
+        return self.moments(fit).best_direction()
+
+    def score(self, fit: RidgeFit, point: FloatArray) -> float:
+        """The ratio."""
+        return float(self.moments(fit).margin(point))
+
+
 def index_of_best(choices: Sequence[Choice]) -> int:
     """Which choice scores highest; of equal ones that of the largest ridge, closest to the source."""
     top = max(choice.score for choice in choices)
@@ -173,16 +181,3 @@ def least_squares(gram: FloatArray) -> FloatArray:
     """(1, alpha) that minimises (1, -alpha) gram (1, -alpha)^T; (..., 1 + k) for (..., 1 + k, 1 + k)."""
     alpha = solve_scaled(gram[..., 1:, 1:], gram[..., 1:, 0])
     return np.concatenate([np.ones((*alpha.shape[:-1], 1)), alpha], axis=-1)
-
-
-def solve_scaled(squares: FloatArray, products: FloatArray) -> FloatArray:
-    """The solution (..., k) of squares alpha = products, for positive semidefinite squares (..., k, k).
-
-    Sources that are parallel share what they have in common (least norm in the scale of their scores), and
-    silent ones get 0.
-    """
-    scale = np.sqrt(np.maximum(np.einsum("...aa->...a", squares), 0.0))
-    scale = np.where(scale > 0, scale, 1.0)
-    unit = squares / (scale[..., :, None] * scale[..., None, :])
-    inverse = np.linalg.pinv(unit, rcond=1e-12, hermitian=True)
-    return np.asarray(np.einsum("...ab,...b->...a", inverse, products / scale) / scale)

@@ -49,21 +49,14 @@ ODDS = 20.0
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """The sources as one: alpha is a positive number times ``direction``; and the natural units.
-
-    Attributes
-    ----------
-    direction : ndarray of shape (k,)
-        The alpha of the evidence; of one source only a sign.
-    alpha_unit : float
-        Size of the least-squares alpha of the source alone, its correlation no smaller than 1/sqrt(n).
-    gamma_unit : float
-        tr(covariance)/n: there the prior of the target's own signal and the noise have the same variance.
-    """
+    """The sources as one: alpha is a positive number times ``direction``; and the natural units."""
 
     direction: FloatArray
+    """The alpha of the evidence; of one source only a sign; shape (k,)."""
     alpha_unit: float
+    """Size of the least-squares alpha of the source alone, its correlation no smaller than 1/sqrt(n)."""
     gamma_unit: float
+    """tr(covariance)/n: there the prior of the target's own signal and the noise have the same variance."""
 
     @classmethod
     def of(cls, path: RidgePath, gammas: Sequence[float]) -> _Line:
@@ -224,7 +217,7 @@ def _ridge_prior(ridge: float) -> float:
 
 
 def _folded(gram: FloatArray, direction: FloatArray) -> FloatArray:
-    """Products of labels and the one combined source, (..., 2, 2)."""
+    """Products of labels and the one combined source; shape (..., 2, 2)."""
     fold = np.zeros((direction.size + 1, 2))
     fold[0, 0], fold[1:, 1] = 1.0, direction
     return np.asarray(fold.T @ gram @ fold)

@@ -18,8 +18,9 @@ from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
 from rmt_alpha.from_data.convex.solution import ConvexSolution
-from rmt_alpha.from_data.criteria.base import Choice, Criterion, accuracy_covariance, jackknife, solve_scaled
+from rmt_alpha.from_data.criteria.base import Choice, Criterion, accuracy_covariance, jackknife
 from rmt_alpha.from_data.design import EPS
+from rmt_alpha.from_data.leave_one_out import solve_scaled
 from rmt_alpha.from_data.zero_one import StepFunction, nearest_best, zero_one_path
 
 PRECISION = 1e-10

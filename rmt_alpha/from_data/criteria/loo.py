@@ -6,7 +6,12 @@ import numpy as np
 
 from rmt_alpha._core.alphas import normalised
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.criteria.base import RidgeCriterion, accuracy_covariance, least_squares
+from rmt_alpha.from_data.criteria.base import (
+    MarginCriterion,
+    RidgeCriterion,
+    accuracy_covariance,
+    least_squares,
+)
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.ridge_path import RidgeFit
 from rmt_alpha.from_data.zero_one import nearest_best, zero_one_path
@@ -37,7 +42,7 @@ def _products(fit: RidgeFit) -> FloatArray:
     return np.asarray(np.einsum("iak,ibk->iab", missed, missed))
 
 
-class LooSnr(RidgeCriterion):
+class LooSnr(MarginCriterion):
     """Largest mean over standard deviation of label times score, which a Gaussian score turns into accuracy.
 
     With more than two classes, the score of the true class minus the mean of the others takes its place.
@@ -45,13 +50,9 @@ class LooSnr(RidgeCriterion):
 
     name = "loo_snr"
 
-    def best(self, fit: RidgeFit) -> FloatArray:
-        """H^-1 a for mean a.z and variance z.H z."""
-        return fit.leave_one_out.moments.best_direction()
-
-    def score(self, fit: RidgeFit, point: FloatArray) -> float:
-        """The ratio."""
-        return float(fit.leave_one_out.moments.margin(point))
+    def moments(self, fit: RidgeFit) -> ScoreMoments:
+        """Those of the leave-one-out scores."""
+        return fit.leave_one_out.moments
 
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """Moments without the line of one sample; the other lines are kept as they are."""

@@ -5,20 +5,14 @@ from __future__ import annotations
 from typing import Self
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.criteria.base import RidgeCriterion
+from rmt_alpha.from_data.criteria.base import MarginCriterion
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
 
-class Theory(RidgeCriterion):
-    """Plug-in theory, for two classes.
-
-    Parameters
-    ----------
-    geometry : SampleGeometry, optional
-        Set by `prepared`.
-    """
+class Theory(MarginCriterion):
+    """Plug-in theory, for two classes; `prepared` sets the geometry."""
 
     name = "theory"
 
@@ -39,13 +33,10 @@ class Theory(RidgeCriterion):
             SampleGeometry.from_samples(features, labels, sources[:, 0], design.counts, centred=centred)
         )
 
-    def best(self, fit: RidgeFit) -> FloatArray:
-        """H^-1 a for the predicted mean a.z and variance z.H z."""
-        return self._moments(fit).best_direction()
-
-    def score(self, fit: RidgeFit, point: FloatArray) -> float:
-        """The predicted ratio of mean to standard deviation."""
-        return float(self._moments(fit).margin(point))
+    def moments(self, fit: RidgeFit) -> ScoreMoments:
+        """Those that theory predicts."""
+        assert self.population is not None
+        return self.population.moments(fit.gamma, fit.path.design.total)
 
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """Means and overlaps without one sample; the spectrum is kept as it is."""
@@ -53,7 +44,3 @@ class Theory(RidgeCriterion):
         assert self.population is not None
         law = self.population.law(fit.gamma, fit.path.design.total - 1.0)
         return law.moments(self.geometry.products_without()).best_direction()
-
-    def _moments(self, fit: RidgeFit) -> ScoreMoments:
-        assert self.population is not None
-        return self.population.moments(fit.gamma, fit.path.design.total)

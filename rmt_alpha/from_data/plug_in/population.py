@@ -22,23 +22,17 @@ from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 @dataclass(frozen=True)
 class RidgeLaw:
-    r"""What the spectrum alone says about a ridge fit.
-
-    Attributes
-    ----------
-    kappa : float
-        Effective ridge.
-    used : float
-        :math:`d = \tfrac1n \mathrm{tr}\, C^2 (C + \kappa)^{-2}`.
-    inverse, energy : float
-        Means of 1/(lambda + kappa) and lambda/(lambda + kappa)^2 over the density q; at an infinite ridge, of
-        0 and lambda, the score being alpha times that of the source.
-    """
+    r"""What the spectrum alone says about a ridge fit."""
 
     kappa: float
+    """Effective ridge."""
     used: float
+    r""":math:`d = \tfrac1n \mathrm{tr}\, C^2 (C + \kappa)^{-2}`."""
     inverse: float
+    """Mean of 1/(lambda + kappa) over the density q."""
     energy: float
+    """Mean of lambda/(lambda + kappa)^2; at an infinite ridge the two are 0 and the mean of lambda, the score
+    being alpha times that of the source."""
 
     def moments(self, products: FloatArray) -> ScoreMoments:
         r"""Law of the score for these inner products of mu and the sources, (..., 1 + k, 1 + k).
@@ -66,21 +60,14 @@ class RidgeLaw:
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Geometry of a binary problem.
-
-    Attributes
-    ----------
-    spectrum : SpectrumEstimate
-        Eigenvalues of C.
-    density : ndarray of shape (m,)
-        q at the eigenvalues of the spectrum.
-    products : ndarray of shape (1 + k, 1 + k)
-        Inner products of mu and the sources; positive semi-definite.
-    """
+    """Geometry of a binary problem."""
 
     spectrum: SpectrumEstimate
+    """Eigenvalues of C."""
     density: FloatArray
+    """q at the eigenvalues of the spectrum; shape (m,)."""
     products: FloatArray
+    """Inner products of mu and the sources; positive semi-definite; shape (1 + k, 1 + k)."""
 
     def law(self, gamma: float, n: float) -> RidgeLaw:
         """What the spectrum alone says about a ridge fit on n samples."""

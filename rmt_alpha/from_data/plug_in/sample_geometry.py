@@ -23,45 +23,30 @@ NOISE_LEVEL = 1e-10
 
 @dataclass(frozen=True, eq=False)
 class SampleGeometry(Value):
-    """Estimates of the geometry of one binary problem.
-
-    Attributes
-    ----------
-    mean : ndarray of shape (p,)
-        Estimate of mu.
-    norm2 : float
-        Unbiased estimate of its squared length; may be negative.
-    sources : ndarray of shape (k, p)
-        The sources.
-    overlaps : ndarray of shape (k,)
-        <w_k, mu>.
-    covariances : ndarray of shape (k, k)
-        Within-class covariance of the sources' scores, w_j^T C w_k.
-    deviations : ndarray of shape (n, p)
-        Label times (sample minus class mean).
-    counts : ndarray of shape (n,)
-        How many samples each row stands for.
-    groups : ndarray of int of shape (n,)
-        Number of the group whose mean a row deviates from: its class, or 0 for all.
-    sizes : ndarray of shape (n,)
-        How many samples are in that group.
-    share : float
-        The mean moves by share/size when a deviation moves by 1: 1/2 for two class means, 1 for one.
-    freedom : float
-        Degrees of freedom of the pooled covariance.
-    """
+    """Estimates of the geometry of one binary problem."""
 
     mean: FloatArray
+    """Estimate of mu; shape (p,)."""
     norm2: float
+    """Unbiased estimate of its squared length; may be negative."""
     sources: FloatArray
+    """The sources; shape (k, p)."""
     overlaps: FloatArray
+    """<w_k, mu>; shape (k,)."""
     covariances: FloatArray
+    """Within-class covariance of the sources' scores, w_j^T C w_k; shape (k, k)."""
     deviations: FloatArray
+    """Label times (sample minus class mean). Shape (n, p)."""
     counts: FloatArray
+    """How many samples each row stands for; shape (n,)."""
     groups: IntArray
+    """Number of the group whose mean a row deviates from: its class, or 0 for all; shape (n,)."""
     sizes: FloatArray
+    """How many samples are in that group; shape (n,)."""
     share: float
+    """The mean moves by share/size when a deviation moves by 1: 1/2 for two class means, 1 for one."""
     freedom: float
+    """Degrees of freedom of the pooled covariance."""
 
     @classmethod
     def from_samples(

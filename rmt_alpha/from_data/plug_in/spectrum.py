@@ -24,21 +24,14 @@ other digits, with eigenvalues over ten decades, took between 180 and 600."""
 
 @dataclass(frozen=True, eq=False)
 class SpectrumEstimate:
-    """A discrete distribution of the eigenvalues of the population covariance.
-
-    Attributes
-    ----------
-    values : ndarray of shape (m,)
-        Eigenvalues, ascending.
-    masses : ndarray of shape (m,)
-        Fraction of the p eigenvalues at each; they sum to 1.
-    p : int
-        Dimension.
-    """
+    """A discrete distribution of the eigenvalues of the population covariance."""
 
     values: FloatArray
+    """Eigenvalues, ascending; shape (m,)."""
     masses: FloatArray
+    """Fraction of the p eigenvalues at each; they sum to 1; shape (m,)."""
     p: int
+    """Dimension."""
 
     @classmethod
     def from_sample(cls, eigenvalues: FloatArray, freedom: float, p: int) -> SpectrumEstimate:

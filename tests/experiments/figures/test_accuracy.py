@@ -26,20 +26,24 @@ def test_setting_is_the_published_one():
 
 def test_marked_alphas_are_those_of_the_curve(quick):
     result = quick("accuracy")
-    assert (result.alphas[0], result.alphas[-1]) == (-10, 10)
-    for i, beta in enumerate(result.betas):
+    assert (result.main.alpha[0], result.main.alpha[-1]) == (-10, 10)
+    for i, beta in enumerate(accuracy.BETAS):
         curve = accuracy.problem(beta).curve()
-        assert result.optimal_alpha[i] == curve.optimal_alpha()
-        assert result.neutral_alpha[i] == curve.neutral_alpha()
+        assert result.marked.optimal_alpha[i] == curve.optimal_alpha()
+        assert result.marked.neutral_alpha[i] == curve.neutral_alpha()
         # ... and are what they are called, by the drawn curve alone.
-        assert result.at_optimum[i] >= result.theory[i].max()
-        step = result.alphas[1] - result.alphas[0]
-        assert abs(result.alphas[result.theory[i].argmax()] - result.optimal_alpha[i]) < step
-        assert np.interp(result.neutral_alpha[i], result.alphas, result.theory[i]) == pytest.approx(
-            0.5, abs=1e-4
+        assert result.marked.accuracy_optimal[i] >= result.main.accuracy[i].max()
+        step = result.main.alpha[1] - result.main.alpha[0]
+        assert (
+            abs(result.main.alpha[result.main.accuracy[i].argmax()] - result.marked.optimal_alpha[i]) < step
         )
-        assert result.at_0[i] == result.theory[i][result.alphas == 0]
-        assert result.at_1[i] == pytest.approx(np.interp(1.0, result.alphas, result.theory[i]), abs=1e-12)
+        assert np.interp(
+            result.marked.neutral_alpha[i], result.main.alpha, result.main.accuracy[i]
+        ) == pytest.approx(0.5, abs=1e-4)
+        assert result.marked.accuracy_0[i] == result.main.accuracy[i][result.main.alpha == 0]
+        assert result.marked.accuracy_1[i] == pytest.approx(
+            np.interp(1.0, result.main.alpha, result.main.accuracy[i]), abs=1e-12
+        )
 
 
 def test_marks_are_drawn_where_they_belong(quick):
@@ -47,23 +51,28 @@ def test_marks_are_drawn_where_they_belong(quick):
     figure = accuracy.draw(result)
     for i, ax in enumerate(figure.axes):
         marks = {line.get_label(): line.get_xydata() for line in ax.lines if len(line.get_xdata()) == 1}
-        assert marks[r"$\alpha^*$, the best"].tolist() == [[result.optimal_alpha[i], result.at_optimum[i]]]
-        assert marks[r"neutral $\alpha$: accuracy 1/2"].tolist() == [[result.neutral_alpha[i], 0.5]]
-        assert marks[r"$\alpha = 0$, no source"].tolist() == [[0, result.at_0[i]]]
-        assert marks[r"$\alpha = 1$, plain fine-tuning"].tolist() == [[1, result.at_1[i]]]
+        assert marks[r"$\alpha^*$, the best"].tolist() == [
+            [result.marked.optimal_alpha[i], result.marked.accuracy_optimal[i]]
+        ]
+        assert marks[r"neutral $\alpha$: accuracy 1/2"].tolist() == [[result.marked.neutral_alpha[i], 0.5]]
+        assert marks[r"$\alpha = 0$, no source"].tolist() == [[0, result.marked.accuracy_0[i]]]
+        assert marks[r"$\alpha = 1$, plain fine-tuning"].tolist() == [[1, result.marked.accuracy_1[i]]]
         low, high = ax.get_ylim()
-        assert low < min(result.theory[i]) < result.at_optimum[i] < high
+        assert low < min(result.main.accuracy[i]) < result.marked.accuracy_optimal[i] < high
 
 
 def test_accuracy_is_signed(quick):
-    assert quick("accuracy").theory.min() < 0.3
+    assert quick("accuracy").main.accuracy.min() < 0.3
 
 
 @pytest.mark.parametrize("row", range(3))
 def test_simulation_agrees_with_theory_and_not_with_a_folded_one(quick, row):
     result = quick("accuracy")
-    problem, found = accuracy.problem(result.betas[row]), (result.simulated[row], result.stderr[row])
-    points, theory = result.simulated_alphas, result.theory_there[row]
+    problem, found = (
+        accuracy.problem(accuracy.BETAS[row]),
+        (result.simulated.simulated[row], result.simulated.standard_error[row]),
+    )
+    points, theory = result.simulated.alpha, result.simulated.theory[row]
     z = z_scores(problem, points, theory, found, draws=2000, seed=31 + row)
     assert np.abs(z).max() < 4
     folded = z_scores(problem, points, np.maximum(theory, 1 - theory), found, draws=2000, seed=31 + row)
@@ -72,4 +81,8 @@ def test_simulation_agrees_with_theory_and_not_with_a_folded_one(quick, row):
 
 def test_error_bars_are_of_a_draw_and_of_the_mean(quick):
     result = quick("accuracy")
-    np.testing.assert_allclose(result.std / np.sqrt(result.draws), result.stderr, rtol=1e-12)
+    np.testing.assert_allclose(
+        result.simulated.std_of_a_draw / np.sqrt(result.simulated.draws),
+        result.simulated.standard_error,
+        rtol=1e-12,
+    )

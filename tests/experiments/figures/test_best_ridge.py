@@ -18,9 +18,9 @@ SIGMAS = 4.0
 def test_the_isotropic_column_is_the_general_model_with_variances_of_one(quick):
     result = quick("best_ridge")
     for k in (0, 30, 60):
-        curve = problem(np.ones(P), result.gammas[k]).curve()
+        curve = problem(np.ones(P), result.main.gamma[k]).curve()
         best = curve.optimal_alpha()
-        np.testing.assert_allclose(result.optimal_alpha[0, k], best, rtol=1e-9)
+        np.testing.assert_allclose(result.main.optimal_alpha[0, k], best, rtol=1e-9)
         expected = curve.accuracy(np.array([0.0, 1.0, best]))
         np.testing.assert_allclose(result.accuracy[0, :, k], expected, rtol=1e-10)
 
@@ -32,8 +32,8 @@ def test_best_ridge_is_infinite_without_correlations_and_finite_with_them(quick)
     assert (np.diff(result.accuracy[0, [0, 2]], axis=1) > 0).all()
     assert ((result.best[1:] > 0.1) & (result.best[1:] < 30)).all()
     # Some points are at stake, also at alpha*.
-    assert (result.at_best[1:, 2] - result.limit[1:, 2] > 0.01).all()
-    assert (result.at_best[..., None] >= result.accuracy - 1e-12).all()
+    assert (result.optima.accuracy[1:, 2] - result.optima.accuracy_infinite[1:, 2] > 0.01).all()
+    assert (result.optima.accuracy[..., None] >= result.accuracy - 1e-12).all()
 
 
 def test_the_limit_of_infinite_ridge_is_the_direction_of_the_data_plus_the_source(quick):
@@ -45,9 +45,9 @@ def test_the_limit_of_infinite_ridge_is_the_direction_of_the_data_plus_the_sourc
         # At alpha = 0, w = X y / n is Gaussian with mean m and covariance C / n.
         noise = target @ (variances * target) + (variances**2).sum() / module.SAMPLES
         margin = target @ target / np.sqrt(noise)
-        assert abs(result.limit[i, 0] - ndtr(margin)) < 1e-6
+        assert abs(result.optima.accuracy_infinite[i, 0] - ndtr(margin)) < 1e-6
     # The product gamma alpha* has come to rest at the right margin.
-    product = result.gammas * result.optimal_alpha
+    product = result.main.gamma * result.main.optimal_alpha
     assert (np.abs(product[:, -1] / product[:, -5] - 1) < 0.05).all()
 
 
@@ -55,13 +55,13 @@ def test_simulation_agrees_with_theory(quick):
     result = quick("best_ridge")
     wrong = 0
     for i, (label, variances) in enumerate(SPECTRA):
-        for j, gamma in enumerate(result.points):
+        for j, gamma in enumerate(module.POINTS):
             right = problem(variances, gamma)
             alphas = np.array([0.0, 1.0, right.curve().optimal_alpha()])
-            found = result.simulated[i, :, j], result.stderr[i, :, j]
+            found = result.simulated.simulated[i, :, j], result.simulated.standard_error[i, :, j]
             # The same problem with uncorrelated features, or with correlated ones: a wrong covariance.
             other = problem(SPECTRA[i - 1][1], gamma).curve().accuracy(alphas)
-            theories = np.stack([result.theory_there[i, :, j], other])
+            theories = np.stack([result.simulated.theory[i, :, j], other])
             judge = z_scores if variances is None else half_size_z_scores
             z = judge(right, alphas, theories, found, draws=300, seed=500 + 10 * i + j)
             assert (np.abs(z[0]) < SIGMAS).all(), (label, gamma, z)

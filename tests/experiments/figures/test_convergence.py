@@ -167,7 +167,7 @@ def test_ratios_do_not_change_with_size():
 
 def test_tables_say_what_was_simulated(quick):
     result = quick("convergence")
-    header, rows = convergence.tables(result)["convergence"]
+    header, rows = result.tables("convergence")["convergence"]
     assert len(rows) == sum(study.n.size for study in result.studies)
     for row in (dict(zip(header, values, strict=True)) for values in rows):
         assert row["bias"] == row["simulated"] - row["theory"]
@@ -180,7 +180,7 @@ def test_tables_say_what_was_simulated(quick):
     draws = convergence.CASES[0].draws_at(40, 0.05)
     run = ra.simulate(problem, 1.0, replicates=draws, rng=(convergence.SEED, 0, 0))
     assert (first["draws"], first["simulated"]) == (draws, run.accuracy)
-    law_header, laws = convergence.tables(result)["convergence_exponents"]
+    law_header, laws = result.tables("convergence")["convergence_exponents"]
     assert len(laws) == 9
     assert {len(law) for law in laws} == {len(law_header)}
 

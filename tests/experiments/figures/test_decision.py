@@ -17,9 +17,9 @@ def test_setting_is_the_published_one():
 
 def test_predictions_are_those_of_the_curve(quick):
     result = quick("decision")
-    for i, beta in enumerate(result.betas):
+    for i, beta in enumerate(decision.BETAS):
         curve = decision.problem(beta).curve()
-        for j, alpha in enumerate(result.alphas):
+        for j, alpha in enumerate(decision.ALPHAS):
             assert result.mean[i, j] == curve.mean(alpha)
             assert result.std[i, j] == np.sqrt(curve.variance(alpha))
             assert result.accuracy[i, j] == curve.accuracy(alpha)
@@ -27,15 +27,15 @@ def test_predictions_are_those_of_the_curve(quick):
 
 def test_averages_over_draws_agree_with_the_prediction(quick):
     result = quick("decision")
-    alphas = np.array(result.alphas)
-    for i, beta in enumerate(result.betas):
-        for name in ("mean", "variance", "accuracy"):
+    alphas = np.array(decision.ALPHAS)
+    for i, beta in enumerate(decision.BETAS):
+        for k, name in enumerate(result.average.quantity):
 
             def quantity(run, name=name):
                 return getattr(run, name), getattr(run, f"{name}_stderr")
 
-            found = (result.simulated[name][i], result.simulated[f"{name}_stderr"][i])
-            theory = getattr(result, name)[i]
+            found = result.average.simulated[i, :, k], result.average.standard_error[i, :, k]
+            theory = result.average.theory[i, :, k]
             more = {"draws": 600, "seed": 41 + i, "quantity": quantity}
             z = z_scores(decision.problem(beta), alphas, theory, found, **more)
             assert np.abs(z).max() < 4, name
@@ -49,21 +49,21 @@ def test_the_drawn_classifier_is_one_of_those_that_were_simulated(quick):
     result = quick("decision")
     signed = result.scores * result.labels
     points = signed.shape[-1]
-    spread = result.simulated["mean_stderr"] * np.sqrt(result.draws)
+    spread = result.average.standard_error[..., 0] * np.sqrt(result.average.draws)
     error = np.hypot(spread, result.std / np.sqrt(points))
     assert np.abs((signed.mean(axis=-1) - result.mean) / error).max() < 4
-    spread = result.simulated["variance_stderr"] * np.sqrt(result.draws)
-    error = np.hypot(spread, result.variance * np.sqrt(2 / points))
-    assert np.abs((signed.var(axis=-1) - result.variance) / error).max() < 4
+    spread = result.average.standard_error[..., 1] * np.sqrt(result.average.draws)
+    error = np.hypot(spread, result.std**2 * np.sqrt(2 / points))
+    assert np.abs((signed.var(axis=-1) - result.std**2) / error).max() < 4
 
 
 def test_scores_are_affine_in_alpha_and_gaussian_in_each_class(quick):
     result = quick("decision")
-    low, middle, high = result.alphas
+    low, middle, high = decision.ALPHAS
     share = (middle - low) / (high - low)
     between = (1 - share) * result.scores[:, 0] + share * result.scores[:, 2]
     np.testing.assert_allclose(result.scores[:, 1], between, atol=1e-12)
-    for i in range(len(result.betas)):
+    for i in range(len(decision.BETAS)):
         for label in (-1, 1):
             own = result.scores[i, 1, result.labels == label]
             standardised = (own - own.mean()) / own.std()

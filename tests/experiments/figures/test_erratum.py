@@ -18,7 +18,7 @@ KNOWN = {
 
 
 def table(result, stem):
-    header, rows = erratum.tables(result)[stem]
+    header, rows = result.tables("erratum")[stem]
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
@@ -65,26 +65,30 @@ def test_simulation_agrees_with_the_right_formula_and_rejects_the_reference(quic
 
 def test_both_formulas_come_from_their_own_modules(quick):
     result = quick("erratum")
-    assert (result.ratios[0], result.ratios[-1]) == pytest.approx((0.5, 50))
-    assert (result.points[0], result.points[-1]) == (0.5, 50)
+    ratios = result.curves[0].N_over_p
+    assert (ratios[0], ratios[-1]) == pytest.approx((0.5, 50))
+    assert (erratum.RATIOS[0], erratum.RATIOS[-1]) == (0.5, 50)
     for k, setting in enumerate(erratum.SETTINGS):
-        fields = {"p": 400, "n": 100, "N": 400 * result.ratios[60], **setting}
+        fields = {"p": 400, "n": 100, "N": 400 * ratios[60], **setting}
         reference, right = reference_curve(**fields), ra.TransferProblem(**fields).curve()
-        assert result.curves[k].reference_1[60] == pytest.approx(reference.accuracy(1.0), rel=1e-14)
+        assert result.curves[k].reference_accuracy_1[60] == pytest.approx(reference.accuracy(1.0), rel=1e-14)
         assert result.curves[k].reference_alpha[60] == pytest.approx(reference.optimal_alpha(), rel=1e-13)
-        assert result.curves[k].right_1[60] == pytest.approx(right.accuracy(1.0), rel=1e-14)
+        assert result.curves[k].right_accuracy_1[60] == pytest.approx(right.accuracy(1.0), rel=1e-14)
         assert result.curves[k].right_alpha[60] == pytest.approx(right.optimal_alpha(), rel=1e-13)
         got = right.accuracy(reference.optimal_alpha())
-        assert result.curves[k].got_reference[60] == pytest.approx(got, rel=1e-12)
+        assert result.curves[k].right_formula_at_reference_alpha[60] == pytest.approx(got, rel=1e-12)
 
 
 def test_nothing_beats_the_right_alpha_and_a_large_ridge_hides_the_error(quick):
     result = quick("erratum")
     for curve in result.curves:
-        assert (curve.got_right >= curve.got_reference).all()
-        gap = np.abs(curve.reference_1 - curve.right_1)
+        assert (curve.right_formula_at_right_alpha >= curve.right_formula_at_reference_alpha).all()
+        gap = np.abs(curve.reference_accuracy_1 - curve.right_accuracy_1)
         assert gap[-1] < gap[0]
-    cost = [np.max(curve.got_right - curve.got_reference) for curve in result.curves]
+    cost = [
+        np.max(curve.right_formula_at_right_alpha - curve.right_formula_at_reference_alpha)
+        for curve in result.curves
+    ]
     assert cost[1] > 0.2
     assert cost[2] < 0.001
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from rmt_alpha.experiments.figures._numbers import Numbers, joined, or_word, table
-from rmt_alpha.experiments.figures.registry import NAMES, catalogue, load, select
+from rmt_alpha.experiments.figures._numbers import FoundTable, Numbers, Table, or_word
+from rmt_alpha.experiments.figures.registry import NAMES, NEED_DATA, TITLES, load, select
 
-SIMULATED = [name for name in NAMES if not load(name).NEEDS_DATA]
+SIMULATED = [name for name in NAMES if name not in NEED_DATA]
 LABELS = {
     "convergence": ("target samples $n$", r"accuracy at $\alpha = 1$", "well conditioned"),
     "accuracy": (r"$\alpha$", "test accuracy"),
@@ -62,20 +62,15 @@ PANELS = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_name_title_and_signatures_are_those_of_the_registry(name):
-    module = load(name)
-    assert name == module.NAME
-    assert module.TITLE.endswith(".")
-    assert isinstance(module.NEEDS_DATA, bool)
-    parameters = inspect.signature(module.compute).parameters
+def test_title_and_signature_are_those_of_the_registry(name):
+    assert TITLES[name].endswith(".")
+    parameters = inspect.signature(load(name).compute).parameters
     assert parameters["quick"].default is False
-    assert parameters["data"].default is None
+    assert ("data" in parameters) == (name in NEED_DATA)
 
 
-def test_catalogue_lists_all_and_the_ones_with_data_come_last():
-    entries = catalogue()
-    assert [entry.name for entry in entries] == list(NAMES)
-    assert [entry.needs_data for entry in entries] == sorted(entry.needs_data for entry in entries)
+def test_the_figures_with_data_come_last():
+    assert NAMES[-len(NEED_DATA) :] == NEED_DATA
 
 
 def test_names_may_be_one_string_may_have_hyphens_and_come_once():
@@ -103,7 +98,7 @@ def test_the_registry_imports_no_figure_by_itself():
 
 @pytest.mark.parametrize("name", SIMULATED)
 def test_tables_are_rectangular_and_finite(name, quick):
-    tables = load(name).tables(quick(name))
+    tables = quick(name).tables(name)
     assert name in tables
     for stem, (header, rows) in tables.items():
         assert stem == name or stem.startswith(f"{name}_")
@@ -181,15 +176,19 @@ def test_computing_again_gives_the_same_numbers(name, quick):
 
 def test_columns_spread_over_each_other():
     first, second = np.ix_(["a", "b"], [1, 2, 3])
-    header, rows = table(name=first, n=second, half=second / 2, best=np.array([[0.5], [2.5]]), word="w")
+    best = np.array([[0.5], [np.nan]])
+    table = Table(name=first, n=second, half=second / 2, best=best, word="w")
+    header, rows = Numbers(main=table).tables("some")["some"]
     assert header == ["name", "n", "half", "best", "word"]
     assert rows[0] == ["a", 1, 0.5, 0.5, "w"]
-    assert rows[4] == ["b", 2, 1.0, 2.5, "w"]
+    assert rows[4][:3] == ["b", 2, 1.0]
     assert len(rows) == 6
-    assert joined((header, rows[:2]), (header, rows[2:])) == (header, rows)
+    found = FoundTable(**vars(table))
+    assert found.as_rows() == rows[:3]
+    assert Numbers(draws=3, both=(found, found)).tables("some") == {"some_both": (header, 2 * rows[:3])}
     assert or_word(np.array([1.5, np.inf]), "infinite").tolist() == [1.5, "infinite"]
     with pytest.raises(ValueError, match="shape"):
-        table(a=[1, 2], b=[1, 2, 3])
+        Table(a=[1, 2], b=[1, 2, 3]).as_rows()
 
 
 def test_numbers_say_what_they_hold():

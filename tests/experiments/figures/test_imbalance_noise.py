@@ -14,6 +14,7 @@ from rmt_alpha.simulation import simulate
 
 SIGMAS = 4.0
 """24 optima and 72 accuracies are compared: chance exceeds it once in 160 such runs."""
+ACCURACIES = ("accuracy_0", "accuracy_1", "accuracy_optimal")
 
 
 def test_balanced_and_without_noise_it_is_the_isotropic_problem(quick):
@@ -21,7 +22,7 @@ def test_balanced_and_without_noise_it_is_the_isotropic_problem(quick):
     for i, setting in enumerate(SETTINGS):
         curve = ra.TransferProblem.from_source(SOURCE, TARGET, n=SAMPLES, gamma=setting.gamma).curve()
         best = curve.optimal_alpha()
-        assert result.optimal_alpha[i, 0] == pytest.approx(best, rel=1e-6)
+        assert result.main.optimal_alpha[i, 0] == pytest.approx(best, rel=1e-6)
         np.testing.assert_allclose(
             result.accuracy[i, :, 0], curve.accuracy(np.array([0, 1, best])), rtol=1e-9
         )
@@ -30,19 +31,19 @@ def test_balanced_and_without_noise_it_is_the_isotropic_problem(quick):
 def test_without_intercept_imbalance_changes_nothing(quick):
     result = quick("imbalance_noise")
     (i,) = (i for i, setting in enumerate(SETTINGS) if setting.panel == 0 and not setting.intercept)
-    np.testing.assert_allclose(result.optimal_alpha[i], result.optimal_alpha[i, 0], rtol=1e-6)
+    np.testing.assert_allclose(result.main.optimal_alpha[i], result.main.optimal_alpha[i, 0], rtol=1e-6)
     np.testing.assert_allclose(result.accuracy[i] - result.accuracy[i, :, :1], 0.0, atol=1e-9)
     np.testing.assert_allclose(result.class_accuracy[i, 0], result.class_accuracy[i, 1], atol=1e-9)
 
 
 def test_with_an_intercept_it_does(quick):
     result = quick("imbalance_noise")
-    assert (np.diff(result.optimal_alpha[0]) < 0).all()
-    assert (result.optimal_alpha[1].max() > 1.1 * result.optimal_alpha[1, 0]).all()
+    assert (np.diff(result.main.optimal_alpha[0]) < 0).all()
+    assert (result.main.optimal_alpha[1].max() > 1.1 * result.main.optimal_alpha[1, 0]).all()
     smaller, larger = result.class_accuracy[0]
     assert (np.diff(larger) > 0).all()
     assert (np.diff(smaller) < 0).all()
-    shares = np.stack([1 - result.x[0], result.x[0]])
+    shares = np.stack([1 - result.main.value[0], result.main.value[0]])
     np.testing.assert_allclose(
         (shares * result.class_accuracy[0]).sum(axis=0), result.accuracy[0, 2], atol=1e-12
     )
@@ -50,12 +51,12 @@ def test_with_an_intercept_it_does(quick):
 
 def test_noise_raises_alpha_and_one_noisy_class_counts_half_without_intercept(quick):
     result = quick("imbalance_noise")
-    assert (np.diff(result.optimal_alpha[3:], axis=1) > 0).all()
+    assert (np.diff(result.main.optimal_alpha[3:], axis=1) > 0).all()
     assert (np.diff(result.accuracy[3:], axis=2) < 0).all()
-    both, one = result.optimal_alpha[3], result.optimal_alpha[5]
+    both, one = result.main.optimal_alpha[3], result.main.optimal_alpha[5]
     # Without an intercept only the average noise matters: x in one class is x/2 in both.
     np.testing.assert_allclose(one[::2], both[: both.size // 2 + 1], rtol=1e-6)
-    assert (result.optimal_alpha[4, 1:] > one[1:]).all()
+    assert (result.main.optimal_alpha[4, 1:] > one[1:]).all()
 
 
 def test_label_noise_in_closed_form():
@@ -78,11 +79,12 @@ def test_simulated_accuracies_agree_with_theory(quick):
     result = quick("imbalance_noise")
     wrong = 0
     for i, setting in enumerate(SETTINGS):
-        for j, x in enumerate(result.points[i]):
+        theory = np.stack([getattr(result.simulated, f"{name}_theory")[i] for name in ACCURACIES])
+        for j, x in enumerate(result.simulated.value[i]):
             problem = setting.problem(x)
-            alphas = np.array([0.0, 1.0, result.alpha_theory[i, j]])
-            found = result.simulated[i, :, j], result.stderr[i, :, j]
-            theories = np.stack([result.theory_there[i, :, j], result.theory_there[i, :, 0]])
+            alphas = np.array([0.0, 1.0, result.simulated.alpha_theory[i, j]])
+            found = result.measured[i, :, j], result.stderr[i, :, j]
+            theories = theory[:, [j, 0]].T
             z = half_size_z_scores(problem, alphas, theories, found, draws=600, seed=700 + 10 * i + j)
             assert (np.abs(z[0]) < SIGMAS).all(), (setting.label, x, z)
             wrong += int((np.abs(z[1]) > SIGMAS).sum())  # a theory without imbalance or noise
@@ -93,15 +95,21 @@ def test_simulated_best_alphas_agree_with_theory(quick):
     result = quick("imbalance_noise")
     wrong = 0
     for i, setting in enumerate(SETTINGS):
-        for j, x in enumerate(result.points[i]):
+        for j, x in enumerate(result.simulated.value[i]):
             small = halved(setting.problem(x))
             best = small.curve().optimal_alpha()
             draws = simulate(small, 0.0, replicates=600, rng=(8, i, j)).draws
             found, error = simulated_mixture_optimum(draws, best)
-            error = np.hypot(result.alpha_stderr[i, j], error / 2)
+            error = np.hypot(result.simulated.alpha_standard_error[i, j], error / 2)
             bias = (found - best) / 2
-            assert abs(result.simulated_alpha[i, j] - result.alpha_theory[i, j] - bias) < SIGMAS * error
-            away = abs(result.simulated_alpha[i, j] - result.alpha_theory[i, 0] - bias) / error
+            assert (
+                abs(result.simulated.alpha_simulated[i, j] - result.simulated.alpha_theory[i, j] - bias)
+                < SIGMAS * error
+            )
+            away = (
+                abs(result.simulated.alpha_simulated[i, j] - result.simulated.alpha_theory[i, 0] - bias)
+                / error
+            )
             wrong += int(away > SIGMAS)
     assert wrong > 10
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtr
 
 from rmt_alpha.experiments.figures import losses as losses_module
 from rmt_alpha.experiments.figures.published_losses import LOSSES, problem
@@ -15,51 +16,57 @@ BIAS = 0.01
 
 def test_a_large_ridge_makes_losses_equal_and_a_small_one_does_not(quick):
     result = quick("losses")
-    isotropic = result.best[0]
+    isotropic = result.main.accuracy_optimal[0]
     assert np.ptp(isotropic[:, -1]) < 0.005
     assert (isotropic[1:, 0] > isotropic[0, 0] + 0.1).all()
     # The slope of the logistic loss at 0 is half that of the others.
-    squared, logistic, hinge = result.optimal_alpha[0][:, -1]
+    squared, logistic, hinge = result.main.optimal_alpha[0][:, -1]
     assert logistic < squared
     assert logistic < hinge
-    assert (result.best >= result.plain - 1e-12).all()
+    assert (result.main.accuracy_optimal >= result.main.accuracy_1 - 1e-12).all()
+
+
+def difference(table, name):
+    """Simulated minus predicted, its standard error, and the prediction."""
+    theory = getattr(table, f"{name}_theory")
+    return getattr(table, f"{name}_simulated") - theory, getattr(table, f"{name}_standard_error"), theory
 
 
 def test_simulated_losses_agree(quick):
-    result = quick("losses")
-    assert result.simulated.shape == (2, len(losses_module.LOSSES), 1, 2)
-    excess = abs(result.simulated - result.theory) - BIAS
-    assert (excess <= SIGMAS * result.stderr).all()
+    for name in ("accuracy_optimal", "accuracy_1"):
+        found, error, _ = difference(quick("losses").simulated, name)
+        assert found.shape == (2, len(losses_module.LOSSES), 1)
+        assert (abs(found) - BIAS <= SIGMAS * error).all()
 
 
 def test_simulated_calibration_agrees(quick):
-    result = quick("calibration")
-    for q in range(2):
-        excess = abs(result.simulated[q] / result.theory[q] - 1) - 2 * BIAS
-        assert (excess <= SIGMAS * result.stderr[q] / result.theory[q]).all()
+    for name in ("accuracy", "slope"):
+        found, error, theory = difference(quick("calibration").simulated, name)
+        assert (abs(found / theory) - 2 * BIAS <= SIGMAS * error / theory).all()
 
 
 def test_least_loss_calibrates_better_than_highest_accuracy(quick):
     result = quick("calibration")
-    accuracy, _, error = result.at_best.T
-    other_accuracy, _, other_error = result.at_best_loss.T
+    accuracy, other_accuracy = result.best.accuracy.T
+    error, other_error = result.best.calibration_error.T
     assert (accuracy >= other_accuracy).all()
     assert (error > other_error).all()
     # Overconfident in the end, whatever the ridge.
-    assert (np.diff(result.slope[:, -3:], axis=1) < 0).all()
-    assert (result.slope[:, -1] < 1).all()
+    assert (np.diff(result.main.calibration_slope[:, -3:], axis=1) < 0).all()
+    assert (result.main.calibration_slope[:, -1] < 1).all()
 
 
 def test_separable_data_have_no_training_error_and_squared_loss_is_best(quick):
     result = quick("published_losses")
-    separable = result.ratio < 3
-    assert (result.training[separable] < 1e-3).all()
-    assert (result.training[result.ratio > 4] > 0.05).all()
-    assert (np.diff(result.test) < 0).all()
-    assert (result.test > result.bayes).all()
-    assert (result.best[0] <= result.best[1:]).all()
-    excess = abs(result.simulated - result.theory) - BIAS
-    assert (excess <= SIGMAS * result.stderr).all()
+    ratio, test, training = vars(result.main).values()
+    assert (training[ratio < 3] < 1e-3).all()
+    assert (training[ratio > 4] > 0.05).all()
+    assert (np.diff(test) < 0).all()
+    assert (test > ndtr(-1.0)).all()  # the Bayes error: half the distance is one standard deviation
+    assert (result.best.squared <= np.minimum(result.best.logistic, result.best.hinge)).all()
+    for name in ("test", "training"):
+        found, error, _ = difference(result.simulated, name)
+        assert (abs(found) - BIAS <= SIGMAS * error).all()
 
 
 def test_the_published_objective_has_the_stated_ridge():

@@ -26,7 +26,9 @@ def test_maps_are_those_of_the_one_line_functions(quick):
         beta = result.betas[k]
         gain = ra.accuracy(1.0, beta, **fields) - ra.accuracy(0.0, beta, **fields)
         assert result.gain[i, j, k] == pytest.approx(gain, abs=1e-14)
-        assert result.optimal_alpha[i, j, k] == pytest.approx(ra.optimal_alpha(beta, **fields), rel=1e-12)
+        assert result.main.optimal_alpha[i, j, k] == pytest.approx(
+            ra.optimal_alpha(beta, **fields), rel=1e-12
+        )
 
 
 def test_alpha_1_gains_exactly_where_it_lies_in_the_interval_that_helps(quick):
@@ -37,7 +39,7 @@ def test_alpha_1_gains_exactly_where_it_lies_in_the_interval_that_helps(quick):
     assert (result.gain > 0).any()
     assert (result.gain[1] < 0).mean() > 0.9  # the overfitted source mostly harms
     np.testing.assert_array_equal(
-        np.sign(result.optimal_alpha), np.sign(np.round(result.betas, 12)) + 0 * result.gain
+        np.sign(result.main.optimal_alpha), np.sign(np.round(result.betas, 12)) + 0 * result.gain
     )
     # Opposed tasks: a negative alpha gains what the positive one gains for aligned ones, and alpha = 1 harms.
     assert (result.gain[:, :, result.betas <= 0] < 0).all()
@@ -85,15 +87,17 @@ def test_simulated_gains_agree_with_theory(quick):
     wrong = 0.0
     for i, source in enumerate(SOURCES):
         for j, n in enumerate(SLICES):
-            for k, beta in enumerate(result.points):
+            for k, beta in enumerate(module.POINTS):
                 base = problem(beta, n, source)
                 curve = dataclasses.replace(base, N=np.inf).curve()  # a source without noise would be seen
-                theories = np.array([result.theory_there[i, j, k], curve.accuracy(1.0) - curve.accuracy(0.0)])
+                theories = np.array(
+                    [result.simulated.gain_theory[i, j, k], curve.accuracy(1.0) - curve.accuracy(0.0)]
+                )
                 z = z_scores(
                     base,
                     np.array([0.0, 1.0]),
                     theories,
-                    (result.simulated[i, j, k], result.stderr[i, j, k]),
+                    (result.simulated.gain_simulated[i, j, k], result.simulated.standard_error[i, j, k]),
                     draws=300,
                     seed=300 + 100 * i + 10 * j + k,
                     quantity=gain_of_1,

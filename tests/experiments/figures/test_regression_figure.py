@@ -17,17 +17,19 @@ def test_setting_is_the_published_one():
 @pytest.mark.parametrize("row", range(3))
 def test_best_alpha_is_the_factor_and_the_minimiser(quick, row):
     result = quick("regression")
-    target, source = regression.weights(result.factors[row])
+    target, source = regression.weights(regression.FACTORS[row])
     assert target.shape == source.shape == (10, 40)
-    assert np.sum((target - result.factors[row] * source) * source) == pytest.approx(0, abs=1e-10)
+    assert np.sum((target - regression.FACTORS[row] * source) * source) == pytest.approx(0, abs=1e-10)
     # tr(W_t W_s^T) / tr(W_s W_s^T) = b because the rest is orthogonal.
-    assert result.optimal_alpha[row] == pytest.approx(result.factors[row], rel=1e-13)
-    assert result.at_optimum[row] <= result.theory[row].min()
-    step = result.alphas[1] - result.alphas[0]
-    assert abs(result.alphas[result.theory[row].argmin()] - result.optimal_alpha[row]) < step
-    z = (result.simulated_optimum[row] - result.optimal_alpha[row]) / result.optimum_stderr[row]
+    assert result.optimum.optimal_alpha[row] == pytest.approx(regression.FACTORS[row], rel=1e-13)
+    assert result.optimum.risk_optimal[row] <= result.main.risk[row].min()
+    step = result.main.alpha[1] - result.main.alpha[0]
+    assert abs(result.main.alpha[result.main.risk[row].argmin()] - result.optimum.optimal_alpha[row]) < step
+    z = (
+        result.optimum.simulated_optimum[row] - result.optimum.optimal_alpha[row]
+    ) / result.optimum.standard_error[row]
     assert abs(z) < 4  # exact at any size: no bias
-    assert result.optimum_stderr[row] < 0.02
+    assert result.optimum.standard_error[row] < 0.02
 
 
 @pytest.mark.parametrize("row", range(3))
@@ -37,14 +39,16 @@ def test_simulated_risk_agrees_up_to_the_stated_bias(quick, row):
     # sigma^2 d n/(p - n): 0.13 more.  The small ridge makes it smaller.
     noise = 0.5**2 * 10
     bias = noise * (20 / (40 - 20 - 1) - 20 / (40 - 20))
-    difference = result.simulated[row] - result.theory_there[row]
-    assert (np.abs(difference) < 4 * result.stderr[row] + bias).all()
+    difference = result.simulated.simulated[row] - result.simulated.theory[row]
+    assert (np.abs(difference) < 4 * result.simulated.standard_error[row] + bias).all()
     # The same risk without the division by h, the degrees of freedom left, would be seen.
-    target, source = regression.weights(result.factors[row])
+    target, source = regression.weights(regression.FACTORS[row])
     ridge = ra.effective_ridge(40, 20, 0.01)
-    missed = np.array([np.sum((target - alpha * source) ** 2) for alpha in result.points])
+    missed = np.array([np.sum((target - alpha * source) ** 2) for alpha in result.simulated.alpha])
     wrong = noise + (ridge.kappa / ridge.lift) ** 2 * missed
-    assert (np.abs(result.simulated[row] - wrong) > 20 * result.stderr[row] + bias).all()
+    assert (
+        np.abs(result.simulated.simulated[row] - wrong) > 20 * result.simulated.standard_error[row] + bias
+    ).all()
 
 
 def test_training_in_the_figure_minimises_the_loss():

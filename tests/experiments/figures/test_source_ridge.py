@@ -19,7 +19,7 @@ SIGMAS = 4.0
 def test_curves_are_those_of_the_models(quick):
     result = quick("source_ridge")
     k = 40
-    ridge = result.gammas[k]
+    ridge = result.main.gamma_source[k]
     fields = {"N": N, "gamma": 1.0, "gamma_source": ridge}
     best = ra.optimal_alpha(0.9, P, 50, **fields)
     expected = [ra.accuracy(0.0, 1.0, P, N, gamma=ridge), ra.risk(0.0, 1.0, P, N, gamma=ridge)]
@@ -49,7 +49,7 @@ def test_best_ridges_are_best(quick):
 
 def test_uncorrelated_features_want_an_infinite_ridge_except_at_alpha_1(quick):
     result = quick("source_ridge")
-    own, own_risk, one, tuned = result.best[0]
+    own, own_risk, one, tuned = result.best_ridge[0]
     assert (own, tuned) == (np.inf, np.inf)
     assert 0.1 < own_risk < 1
     assert 0.1 < one < 1
@@ -62,8 +62,8 @@ def test_uncorrelated_features_want_an_infinite_ridge_except_at_alpha_1(quick):
 
 def test_correlated_features_have_three_different_finite_best_ridges(quick):
     result = quick("source_ridge")
-    close, remote = result.best[1], result.best[2]
-    assert np.isfinite(result.best[1:]).all()
+    close, remote = result.best_ridge[1], result.best_ridge[2]
+    assert np.isfinite(result.best_ridge[1:]).all()
     assert close[1] < close[0]
     assert close[2] < close[0] / 3  # alpha = 1 wants longer weights
     assert close[3] > close[0] * 3
@@ -79,13 +79,13 @@ def test_simulation_agrees_with_theory(quick):
     result = quick("source_ridge")
     wrong = 0.0
     for i, case in enumerate(CASES):
-        for j, ridge in enumerate(result.points):
+        for j, ridge in enumerate(source_ridge.POINTS):
             problem = case.problem(ridge)
             alphas = np.array([1.0, problem.curve().optimal_alpha()])
-            found = result.simulated[i, :, j], result.stderr[i, :, j]
+            found = result.simulated.simulated[i, :, j], result.simulated.standard_error[i, :, j]
             # A theory with the next ridge of the list must fail somewhere, and often.
-            other = case.problem(result.points[j - 1]).curve().accuracy(alphas)
-            theories = np.stack([result.theory_there[i, :, j], other])
+            other = case.problem(source_ridge.POINTS[j - 1]).curve().accuracy(alphas)
+            theories = np.stack([result.simulated.theory[i, :, j], other])
             judge = half_size_z_scores if case.correlated else z_scores
             z = judge(problem, alphas, theories, found, draws=300, seed=100 + 10 * i + j)
             assert (np.abs(z[0]) < SIGMAS).all(), (case.label, ridge, z)

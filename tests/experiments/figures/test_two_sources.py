@@ -39,25 +39,25 @@ def test_best_single_sources_are_those_of_the_isotropic_problem(quick):
             assert result.choices[i, 1 + k, k] == pytest.approx(curve.optimal_alpha(), rel=1e-9, abs=1e-9)
             assert result.choices[i, 1 + k, 1 - k] == 0
             expected = curve.accuracy(curve.optimal_alpha())
-            assert result.theory[i, 1 + k] == pytest.approx(expected, rel=1e-9)
+            assert result.main.theory[i, 1 + k] == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_best_vector_is_the_maximum_of_the_map_and_has_the_expected_signs(quick):
     result = quick("two_sources")
     for i in range(len(CASES)):
-        assert result.theory[i, 4] >= result.accuracy[i].max() - 1e-12
-        row, column = np.unravel_index(np.argmax(result.accuracy[i]), result.accuracy[i].shape)
+        assert result.main.theory[i, 4] >= result.map.accuracy[i].max() - 1e-12
+        row, column = np.unravel_index(np.argmax(result.map.accuracy[i]), result.map.accuracy[i].shape)
         # The first index of the map is alpha_2.
         spacing = result.alphas[1] - result.alphas[0]
         assert abs(result.alphas[column] - result.choices[i, 4, 0]) < spacing
         assert abs(result.alphas[row] - result.choices[i, 4, 1]) < spacing
-        assert (result.theory[i, 4] > result.theory[i, :4] + 0.004).all()
+        assert (result.main.theory[i, 4] > result.main.theory[i, :4] + 0.004).all()
     aligned, error = result.choices[:, 4]
     assert aligned[0] > aligned[1] > 0
     assert error[0] > 1
     assert error[1] < -1
     assert result.choices[1, 2, 1] == pytest.approx(0, abs=1e-12)  # alone it is worth nothing
-    assert result.theory[1, 3] < result.theory[1, 0]  # and with alpha = 1 it harms
+    assert result.main.theory[1, 3] < result.main.theory[1, 0]  # and with alpha = 1 it harms
 
 
 def test_the_best_vector_in_closed_form(quick):
@@ -75,15 +75,15 @@ def test_the_best_vector_in_closed_form(quick):
             direction @ one.source.weights, one.target.means[1], n=module.SAMPLES, gamma=module.GAMMA
         ).curve()
         np.testing.assert_allclose(result.choices[i, 4], curve.optimal_alpha() * direction, rtol=1e-9)
-        assert result.theory[i, 4] == pytest.approx(curve.accuracy(curve.optimal_alpha()), rel=1e-9)
+        assert result.main.theory[i, 4] == pytest.approx(curve.accuracy(curve.optimal_alpha()), rel=1e-9)
 
 
 def test_simulated_accuracies_agree_with_theory(quick):
     result = quick("two_sources")
     wrong = 0
     for i, (label, units) in enumerate(CASES):
-        found = result.simulated[i], result.stderr[i]
-        theories = np.stack([result.theory[i], result.theory[1 - i]])  # the other pair of sources
+        found = result.main.simulated[i], result.main.standard_error[i]
+        theories = np.stack([result.main.theory[i], result.main.theory[1 - i]])  # the other pair of sources
         z = half_size_z_scores(problem(units), result.choices[i], theories, found, draws=2000, seed=900 + i)
         assert (np.abs(z[0]) < SIGMAS).all(), (label, z)
         wrong += int((np.abs(z[1]) > SIGMAS).sum())
@@ -98,10 +98,10 @@ def test_simulated_best_vectors_agree_with_theory(quick):
         best = small.curve().optimal_alpha()
         draws = simulate(small, np.zeros(2), replicates=2000, rng=(9, i)).draws
         found, covariance = simulated_best(draws, best)
-        difference = result.found[i] - result.choices[i, 4] - (found - best) / 2
+        difference = result.optima.alpha_simulated[i] - result.choices[i, 4] - (found - best) / 2
         total = result.found_covariance[i] + covariance / 4
         # Mahalanobis distance: 23 is exceeded by a chi-squared variable with 2 degrees with chance 1e-5.
         assert difference @ np.linalg.solve(total, difference) < 23
         for other in (result.choices[i, 3], result.choices[1 - i, 4]):
-            away = result.found[i] - other
+            away = result.optima.alpha_simulated[i] - other
             assert away @ np.linalg.solve(total, away) > 1000
