@@ -285,10 +285,10 @@ def working_precision(dps: int | None) -> contextlib.AbstractContextManager[Any]
 
 
 def rounded(value: Any, dps: int | None) -> Any:
-    """``value`` rounded to ``dps`` digits; tuples are rounded member by member."""
+    """What a caller gets: a Python float or an array, with ``dps`` an mpf or an array of them of so many digits."""
     if dps is None:
-        return value
-    if isinstance(value, tuple):
-        return tuple(rounded(v, dps) for v in value)
+        return value if isinstance(value, np.ndarray) and value.ndim else float(value)
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value.item()
     with mpmath.workdps(dps):
         return +value

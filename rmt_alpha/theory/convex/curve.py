@@ -144,7 +144,7 @@ class LossCurve(Curve):
 
     def accuracy(self, alpha: ArrayLike) -> Real:
         """Probability that a fresh sample is classified rightly."""
-        return self._table(alpha, lambda s, _: self.priors @ special.ndtr(self._margins(s.state)))
+        return self._table(alpha, lambda s, _: self._of_state("accuracy", s.state))
 
     def error(self, alpha: ArrayLike) -> Real:
         """1 - accuracy, precise even where accuracy rounds to 1."""
@@ -164,21 +164,11 @@ class LossCurve(Curve):
 
     def risk(self, alpha: ArrayLike) -> Real:
         """Squared test risk, E (y - s)^2, whatever the training loss; `test_loss` is that of the loss."""
-
-        def answer(solution: Solution, _: Array) -> Array:
-            miss = SIGN - solution.state.mean
-            return np.asarray(self.priors @ (miss**2 + solution.state.std[self._group] ** 2))
-
-        return self._table(alpha, answer)
+        return self._table(alpha, lambda s, _: self._of_state("risk", s.state))
 
     def test_loss(self, alpha: ArrayLike) -> Real:
         """Expected loss on a fresh sample with its true label, E phi(y s)."""
-
-        def answer(solution: Solution, _: Array) -> Array:
-            state = solution.state
-            return np.asarray(self.priors @ self.loss.test_loss(SIGN * state.mean, state.std[self._group]))
-
-        return self._table(alpha, answer)
+        return self._table(alpha, lambda s, _: self._of_state("loss", s.state))
 
     def training_loss(self, alpha: ArrayLike) -> Real:
         """Average loss on the training sample, with the labels it has: (1/n) sum phi(t_i s_i)."""
@@ -214,7 +204,7 @@ class LossCurve(Curve):
         state = self.solution(alpha).state
         score = np.asarray(as_real("score", score), float)
         check_range("score", score, FINITE)
-        return _plain(calibration.posterior(score, state.mean, state.std[self._group], self.priors))
+        return self._result(calibration.posterior(score, state.mean, state.std[self._group], self.priors))
 
     def calibration_slope(self, alpha: ArrayLike) -> Real:
         """Slope of the true log odds in the score, where both classes have one spread (else at its centre).
@@ -224,13 +214,7 @@ class LossCurve(Curve):
         return self._table(alpha, lambda s, _: calibration.slope(s.state.mean, s.state.std[self._group]))
 
     def calibration_error(self, alpha: ArrayLike) -> Real:
-        r"""Expected difference between stated and true probability, :math:`E\,|\hat p(s) - P(+1 \mid s)|`.
-
-        Raises
-        ------
-        ValueError
-            If the loss states no probabilities.
-        """
+        r"""Expected difference between stated and true probability, :math:`E\,|\hat p(s) - P(+1 \mid s)|`."""
         self._check("calibration_error")
         return self._table(
             alpha,
@@ -240,19 +224,10 @@ class LossCurve(Curve):
     # --- the best alpha ---------------------------------------------------------------------------------
 
     def optimum(self, criterion: str = "accuracy", *, rtol: float = 1e-6) -> Optimum:
-        """The best alpha with its value and how well it is known.
+        """The best alpha with its value, known to a relative error of ``rtol``.
 
-        Parameters
-        ----------
-        criterion : {"accuracy", "risk", "loss"}
-            Maximise the accuracy, or minimise E (y - s)^2 or the expected loss, on fresh samples.
-        rtol : float
-            Relative error allowed in alpha.
-
-        Raises
-        ------
-        ValueError
-            For several sources, which `along` reduces to one.
+        ``"accuracy"`` is maximised; ``"risk"``, E (y - s)^2, and the expected ``"loss"`` are minimised, on
+        fresh samples.
         """
         self._check("optimum")
         self._check_criterion(criterion)
@@ -273,25 +248,7 @@ class LossCurve(Curve):
         return self._optima[criterion, rtol]
 
     def optimal_alpha(self, criterion: str = "accuracy", *, rtol: float = 1e-6) -> Real:
-        """The best alpha.
-
-        Parameters
-        ----------
-        criterion : {"accuracy", "risk", "loss"}
-            Maximise the accuracy, or minimise E (y - s)^2 or the expected loss, on fresh samples.
-        rtol : float
-            Relative error allowed in alpha.
-
-        Returns
-        -------
-        float
-            inf or -inf if accuracy only approaches its supremum as alpha grows.
-
-        Raises
-        ------
-        ValueError
-            For several sources, which `along` reduces to one.
-        """
+        """The best alpha; inf or -inf if accuracy only approaches its supremum as alpha grows."""
         self._check("optimal_alpha")
         return self.optimum(criterion, rtol=rtol).alpha
 
@@ -300,7 +257,7 @@ class LossCurve(Curve):
         self._check("accuracy_derivative")
         values = self._alphas(alpha)[..., 0]
         found = [self._derivative(a, partial(self._of_state, "accuracy")) for a in values.ravel().tolist()]
-        return _plain(np.array(found).reshape(values.shape))
+        return self._result(np.array(found).reshape(values.shape))
 
     def along(self, direction: ArrayLike) -> LossCurve:
         """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
@@ -319,12 +276,9 @@ class LossCurve(Curve):
     costly: ClassVar[bool] = True
     infinite_alpha: ClassVar[bool] = False
     criteria: ClassVar[tuple[str, ...]] = ("accuracy", "risk", "loss")
-    _extras: ClassVar[tuple[str, ...]] = (
-        *("solution", "equations", "kappa", "offset", "test_loss", "training_loss", "training_accuracy"),
-        *("posterior", "calibration_slope", "calibration_error"),
-    )
     _steps: ClassVar[int] = 24  # each takes the solution of a fixed point
     _farthest: ClassVar[float] = 1e4
+    dps = None
 
     @property
     def sources(self) -> int:
@@ -353,10 +307,7 @@ class LossCurve(Curve):
         return State(mean, float(np.mean(mean)) if self.intercept else 0.0, spread, ridge.gamma / ridge.kappa)
 
     def _refusals(self) -> Mapping[str, str]:
-        found = dict.fromkeys(
-            ("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std"),
-            "finite-size error bars are known for the isotropic model only, a TransferProblem",
-        )
+        found = dict(super()._refusals())
         if not self.single:
             found |= dict.fromkeys(
                 (
@@ -423,7 +374,7 @@ class LossCurve(Curve):
         for i in order:
             found[int(i)] = np.asarray(answer(self._points.at(flat[i]), flat[i]), float)
         table = np.stack([found[i] for i in range(len(flat))])
-        return _plain(table.reshape((*values.shape[:-1], *table.shape[1:])))
+        return self._result(table.reshape((*values.shape[:-1], *table.shape[1:])))
 
     def _summary(self) -> str:
         try:
@@ -431,7 +382,3 @@ class LossCurve(Curve):
         except ConvergenceError:  # to be seen is no reason to fail
             found = f"{self.sources} sources"
         return f"{self.loss.name} loss, {found}"
-
-
-def _plain(value: Any) -> Real:
-    return float(value) if np.ndim(value) == 0 else np.asarray(value)

@@ -116,13 +116,7 @@ class RegressionCurve(Curve):
         return (end, 0.0) if end < 0 else (0.0, end)
 
     def tolerance_interval(self, tolerance: ArrayLike) -> tuple[Real, Real]:
-        """The interval whose risk is at most (1 + tolerance) times the least.
-
-        Parameters
-        ----------
-        tolerance : float or array_like
-            Share of the least risk that may be added, in (0, 1]: 0.01 is one percent.
-        """
+        """The interval whose risk is at most (1 + tolerance) times the least; tolerance in (0, 1]."""
         allowed = base.check_tolerance(tolerance)
         with arithmetic.working_precision(self.dps):
             ops = arithmetic.arithmetic_of((allowed,), self.dps)
@@ -150,12 +144,6 @@ class RegressionCurve(Curve):
     def _overflows(self) -> bool:
         """Whether the weights are so large that their squares have no float64."""
         return self.dps is None and not np.isfinite(self.floor + self.curvature)
-
-    def _result(self, value: Any) -> Real:
-        if self.dps is None:
-            return value if isinstance(value, np.ndarray) else float(value)
-        precise: Real = arithmetic.rounded(value, self.dps)
-        return precise
 
     def _summary(self) -> str:
         if self._overflows:
