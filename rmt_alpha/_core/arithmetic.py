@@ -75,18 +75,6 @@ def _float_ratio(x: float, y: float) -> float:
     return x / y
 
 
-def _float_ndtr(x: float) -> float:
-    return float(special.ndtr(x))
-
-
-def _float_log_ndtr(x: float) -> float:
-    return float(special.log_ndtr(x))
-
-
-def _float_ndtri(x: float) -> float:
-    return float(special.ndtri(x))
-
-
 def _float_exp(x: float) -> float:
     return math.exp(x) if x > -math.inf else 0.0
 
@@ -98,9 +86,9 @@ FLOAT = Arithmetic(
     _positive,
     _nonzero,
     _float_ratio,
-    _float_ndtr,
-    _float_log_ndtr,
-    _float_ndtri,
+    lambda x: float(special.ndtr(x)),
+    lambda x: float(special.log_ndtr(x)),
+    lambda q: float(special.ndtri(q)),
     _float_exp,
     math.pi,
     float,
@@ -285,7 +273,7 @@ def working_precision(dps: int | None) -> contextlib.AbstractContextManager[Any]
 
 
 def rounded(value: Any, dps: int | None) -> Any:
-    """What a caller gets: a Python float or an array, with ``dps`` an mpf or an array of them of so many digits."""
+    """What a caller gets: a Python float or an array; with ``dps`` mpmath numbers of so many digits."""
     if dps is None:
         return value if isinstance(value, np.ndarray) and value.ndim else float(value)
     if isinstance(value, np.ndarray) and not value.ndim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,6 +136,16 @@ def _first(value: Any, ok: Any) -> str:
 def _shown(value: Any) -> str:
     text = mpmath.nstr(value, 25) if isinstance(value, mpmath.mpf) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def common_shape(values: Mapping[str, Any]) -> tuple[int, ...]:
+    """The shape that the arguments broadcast to, else ValueError."""
+    shapes = {name: np.shape(value) for name, value in values.items() if np.shape(value)}
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"the arguments must broadcast to one shape, got shapes {shown}") from None
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:

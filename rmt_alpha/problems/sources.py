@@ -165,7 +165,7 @@ class RidgeSource(Value):
     @cached_property
     def law(self) -> ScoreLaw:
         """The law of the source classifier's scores on its own task."""
-        from rmt_alpha.theory.mixtures.priors import source_law
+        from rmt_alpha.theory.mixtures.build import source_law
 
         return source_law(self, self.ridge, None)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core import arithmetic
-from rmt_alpha._core.checks import Range, as_real, check_range, check_vector
+from rmt_alpha._core.checks import Range, as_real, check_range, check_vector, common_shape
 from rmt_alpha._core.types import Real, SimulationOptions
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.ranges import DIMENSION, LARGEST, RIDGE, SAMPLES, check_interpolation
@@ -123,7 +123,7 @@ class TransferProblem(Value):
                 arrays = arrays or isinstance(checked, np.ndarray)
             values[name] = checked
         if arrays:
-            self._check_shapes()
+            common_shape(values)
         check_interpolation(self.p, self.n, self.gamma, "p == n", "gamma")
         if self.N is not None:
             check_interpolation(self.p, self.N, self.gamma_source, "p == N", "gamma_source")
@@ -240,7 +240,7 @@ class TransferProblem(Value):
         AlphaCurve
             Accuracy, risk, moments, optimal and neutral alpha; arrays where fields are arrays.
         """
-        from rmt_alpha.theory.isotropic.build import transfer_curve
+        from rmt_alpha.theory.isotropic.stage import transfer_curve
 
         return transfer_curve(self, dps)
 
@@ -278,17 +278,6 @@ class TransferProblem(Value):
         from rmt_alpha.theory.isotropic.equivalent_samples import equivalent_samples
 
         return equivalent_samples(self)
-
-    # --- internals -----------------------------------------------------------------------------------
-
-    def _check_shapes(self) -> None:
-        try:
-            _ = self.shape
-        except ValueError:
-            shapes = ", ".join(
-                f"{name} {np.shape(value)}" for name, value in vars(self).items() if np.shape(value)
-            )
-            raise ValueError(f"the arguments must broadcast to one shape, got shapes {shapes}") from None
 
     def __repr__(self) -> str:
         given = [(f.name, vars(self)[f.name]) for f in fields(self) if vars(self)[f.name] is not f.default]

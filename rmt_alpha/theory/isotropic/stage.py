@@ -19,7 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import ARRAY, Arithmetic
+from rmt_alpha._core.checks import check_dps
+from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.isotropic.fluctuations import Fluctuations, RidgeChain, source_spread
 from rmt_alpha.theory.isotropic.geometry import Pair
@@ -125,28 +128,35 @@ def two_stage_curve(
     return ridge_stage(isotropic_ridge(p, n, gamma, ops), geometry, ops, dps, fluctuations)
 
 
-def two_stage_fluctuations(
-    *,
-    beta: Any,
-    p: Any,
-    n: Any,
-    N: Any,
-    mu: Any,
-    mu_orth: Any,
-    gamma: Any,
-    gamma_source: Any,
-    target_scale: Any,
-) -> Fluctuations:
+def two_stage_fluctuations(problem: TransferProblem) -> Fluctuations:
     """Spread of both stages over draws of n target and N source samples, in float64."""
-    trained = None if N is None else isotropic_ridge(p, N, gamma_source, ARRAY)
+    p, n, mu, N = problem.p, problem.n, problem.mu, problem.N
+    trained = None if N is None else isotropic_ridge(p, N, problem.gamma_source, ARRAY)
     g, noise2 = source_vector(mu, trained, ARRAY)
-    at = two_stage_geometry(beta, mu, mu_orth, target_scale, (g, noise2), ARRAY)
+    at = two_stage_geometry(problem.beta, mu, problem.mu_orth, problem.target_scale, (g, noise2), ARRAY)
     across = np.sqrt(at.across2)
-    chain = RidgeChain(n, p / n, isotropic_ridge(p, n, gamma, ARRAY), at.norm, at.along, across)
-    if trained is None:
+    chain = RidgeChain(n, p / n, isotropic_ridge(p, n, problem.gamma, ARRAY), at.norm, at.along, across)
+    if N is None or trained is None:
         return Fluctuations(chain, None)
     source_chain = RidgeChain(N, p / N, trained, mu, 0.0, 0.0)
     safe = ARRAY.nonzero(at.norm)
-    cosine = target_scale * (beta * mu) / safe
+    cosine = problem.along / safe
     sine = np.sqrt((1 - cosine) * (1 + cosine))
     return Fluctuations(chain, source_spread(source_chain, p, noise2, cosine, sine))
+
+
+def transfer_curve(problem: TransferProblem, dps: int | None) -> AlphaCurve:
+    """See `TransferProblem.curve`."""
+    dps = check_dps(dps)
+    values = vars(problem)
+    if dps is not None:
+        with arithmetic.working_precision(dps):
+            values = {k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()}
+            return two_stage_curve(arithmetic.arithmetic_of(values.values(), dps), dps, **values)
+    if any(map(arithmetic.is_precise, values.values())):
+        floats: dict[str, Any] = {k: None if v is None else np.asarray(v, float) for k, v in values.items()}
+        problem = TransferProblem(**floats)
+        values = vars(problem)
+    # Error bars are asked for rarely: their ingredients are computed then.
+    fluctuations = partial(two_stage_fluctuations, problem)
+    return two_stage_curve(arithmetic.arithmetic_of(values.values()), None, fluctuations, **values)
