@@ -141,12 +141,7 @@ class TransferProblem(Value):
     ) -> TransferProblem:
         """The problem whose source and target classes have means +-mu_source and +-mu_target.
 
-        Parameters
-        ----------
-        mu_source, mu_target : array_like of shape (p,)
-            Class means, in any geometry: the angle becomes beta, the lengths mu and target_scale.
-        n, N, gamma, gamma_source
-            As in `TransferProblem`.
+        The means, of shape (p,), have any geometry: the angle becomes beta, the lengths mu and target_scale.
 
         Examples
         --------
@@ -177,13 +172,6 @@ class TransferProblem(Value):
         cls, w_source: ArrayLike, mu_target: ArrayLike, *, n: ArrayLike, gamma: ArrayLike = 1.0
     ) -> TransferProblem:
         """The problem with a fixed source vector and target classes with means +-mu_target.
-
-        Parameters
-        ----------
-        w_source, mu_target : array_like of shape (p,)
-            The frozen weights w~ and the target class mean.
-        n, gamma
-            As in `TransferProblem`.
 
         Examples
         --------
@@ -228,38 +216,16 @@ class TransferProblem(Value):
     # --- answers -------------------------------------------------------------------------------------
 
     def curve(self, dps: int | None = None) -> AlphaCurve:
-        """The law of the score as a function of alpha.
+        """The law of the score as a function of alpha; arrays of curves where fields are arrays.
 
-        Parameters
-        ----------
-        dps : int or None
-            None evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath.
-
-        Returns
-        -------
-        AlphaCurve
-            Accuracy, risk, moments, optimal and neutral alpha; arrays where fields are arrays.
+        ``dps=None`` evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath.
         """
         from rmt_alpha.theory.isotropic.stage import transfer_curve
 
         return transfer_curve(self, dps)
 
     def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
-        """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`.
-
-        Parameters
-        ----------
-        alpha : float or array_like
-            Any shape.
-        **options
-            ``replicates``, ``rng``, ``n_jobs`` and whatever else `rmt_alpha.simulate` takes.
-
-        Examples
-        --------
-        >>> problem = TransferProblem(beta=0.8, p=400, n=40)
-        >>> round(problem.simulate(1.0, replicates=100, rng=1).accuracy, 1)
-        0.8
-        """
+        """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`."""
         from rmt_alpha.simulation import simulate
 
         return simulate(self, alpha, **options)

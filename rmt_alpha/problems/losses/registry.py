@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha.problems.losses.base import Loss
-from rmt_alpha.problems.losses.hinge import Hinge, SquaredHinge
-from rmt_alpha.problems.losses.huber import Huber
 from rmt_alpha.problems.losses.logistic import Logistic
-from rmt_alpha.problems.losses.squared import Squared
+from rmt_alpha.problems.losses.standard import Hinge, Huber, Squared, SquaredHinge
 
 LOSSES: dict[str, Loss] = {
     "squared": Squared(),
