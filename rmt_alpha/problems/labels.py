@@ -7,9 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rmt_alpha._core.checks import Range, as_real, check_range
-from rmt_alpha._core.types import FloatArray
-
-Array = np.ndarray[Any, Any]
+from rmt_alpha._core.types import Array, FloatArray
 
 FRACTION = Range("a number in [0, 1], or one per class", 0.0, 1.0)
 

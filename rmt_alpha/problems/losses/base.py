@@ -11,13 +11,13 @@ the force g(z) = (prox(z) - z) / kappa = -phi'(prox(z)): minus the slope of the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.losses import quadrature
 
-Array = np.ndarray[Any, Any]
 Elementwise = Callable[[Array], Array]
 
 ROUNDING = 1e-14

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.losses.base import Loss, Moments
-
-Array = np.ndarray[Any, Any]
 
 NARROW = 1.0
 """Pieces shorter than this many standard deviations are integrated: differences would cancel."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from rmt_alpha._core.types import Array
+
 Integrands = Callable[[Array, Array], Array]
 
 REACH = 8.7

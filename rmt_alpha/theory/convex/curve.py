@@ -13,7 +13,7 @@ from scipy import special
 
 from rmt_alpha._core.alphas import EXTREME, FINITE, alpha_values
 from rmt_alpha._core.checks import as_real, check_range
-from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha._core.types import Array, FloatArray, Real
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.theory import curve as base
@@ -25,8 +25,6 @@ from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.solver import Solution
 from rmt_alpha.theory.curve import Curve, Optimum
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
-
-Array = np.ndarray[Any, Any]
 
 SIGN = np.array([-1.0, 1.0])
 """Labels of the two classes."""

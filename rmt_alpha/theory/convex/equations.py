@@ -13,14 +13,12 @@ linear, eta_a - theta_a (change of u_a): exact for the squared loss, and stable 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.losses.base import Loss, Moments
 from rmt_alpha.theory.convex.reduction import Reduced, Reduction
-
-Array = np.ndarray[Any, Any]
 
 FAR = 1e3
 """Scores farther away than this times their size are not where a linear step leads."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.solver import Solution, distance, solve
-
-Array = np.ndarray[Any, Any]
 
 WALK = 16
 """Steps from alpha = 0 to an alpha that is hard to reach."""

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.mixtures.score_law import Prior, Task
 from rmt_alpha.theory.ridge.basis import trace_product
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 from rmt_alpha.theory.ridge.spectrum import Spectrum
-
-Array = np.ndarray[Any, Any]
-
 
 HIDDEN = 1e-14
 """Relative to gamma over the average variance."""

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.equations import Equations, State
-
-Array = np.ndarray[Any, Any]
 
 TOLERANCE = 1e-10
 """Largest residual of a solution."""

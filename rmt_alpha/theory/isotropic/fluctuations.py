@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.isotropic.geometry import Pair
 from rmt_alpha.theory.ridge.closed_form import EffectiveRidge
 
-Array = np.ndarray[Any, Any]
 STEP = 1e-25
 """Imaginary step of exact differentiation: f'(t) = Im f(t + i STEP) / STEP, without any cancellation."""
 

@@ -12,6 +12,7 @@ import numpy as np
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import MP_ARRAY
 from rmt_alpha._core.checks import check_dps
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.labels import label_law
 from rmt_alpha.problems.losses import as_loss
@@ -24,8 +25,6 @@ from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task, score_law
 from rmt_alpha.theory.ridge.basis import Basis, Operator
 from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
 from rmt_alpha.theory.ridge.spectrum import exact_shares
-
-Array = np.ndarray[Any, Any]
 
 
 def fine_tuning_curve(problem: FineTuning, dps: int | None) -> MixtureCurve | LossCurve:

@@ -11,9 +11,8 @@ import numpy as np
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import ARRAY, MP_ARRAY, Arithmetic
 from rmt_alpha._core.small_linear import solve_squares
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.mixtures.orthant import orthant_probability
-
-Array = np.ndarray[Any, Any]
 
 SAME = 1e-12
 """Relative difference below which the margins of two classes count as one."""

@@ -15,15 +15,13 @@ from scipy import special
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import ALPHA, FINITE, alpha_values, as_alpha, directions, points
 from rmt_alpha._core.arithmetic import MP_ARRAY
-from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha._core.types import Array, FloatArray, Real
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import Curve, Optimum, in_precision
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.mixtures import optimum
 from rmt_alpha.theory.mixtures.contrasts import Contrasts, at_points, squared
 from rmt_alpha.theory.ridge.mixture import MixtureRidge
-
-Array = np.ndarray[Any, Any]
 
 STEPS = {True: 2000, False: 60}
 """Angles at which accuracy is compared with a level: many where it has a closed form."""

@@ -20,10 +20,9 @@ from scipy import optimize
 
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.small_linear import solve_squares
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.isotropic import geometry
 from rmt_alpha.theory.mixtures.contrasts import Contrasts
-
-Array = np.ndarray[Any, Any]
 
 PARALLEL = 512
 """Roundings by which a row may deviate from the mean and still count as proportional to it."""

@@ -10,12 +10,11 @@ scrambled Sobol sequence.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy import special, stats
 
-Array = np.ndarray[Any, Any]
+from rmt_alpha._core.types import Array
 
 ROUNDING = 1e-14
 """Error of the closed forms in one and two dimensions."""

@@ -21,15 +21,13 @@ from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import FINITE
 from rmt_alpha._core.arithmetic import MP_ARRAY
 from rmt_alpha._core.checks import as_real, check_dps, check_range
-from rmt_alpha._core.types import Real
+from rmt_alpha._core.types import Array, Real
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import QUESTIONS, Curve, Optimum
 from rmt_alpha.theory.ridge.covariance_model import covariance_model
 from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
 from rmt_alpha.theory.ridge.spectrum import Spectrum
-
-Array = np.ndarray[Any, Any]
 
 ANSWERED = ("risk", "optimum", "optimal_alpha", "gain", "transfer_interval", "tolerance_interval")
 SHARED = ("landmarks", "along")

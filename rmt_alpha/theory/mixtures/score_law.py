@@ -20,12 +20,10 @@ import numpy as np
 
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.small_linear import solve_positive, square_root_rows
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.labels import Labels
 from rmt_alpha.theory.ridge.basis import Basis, Operator, trace_product
 from rmt_alpha.theory.ridge.mixture import MixtureRidge
-
-Array = np.ndarray[Any, Any]
-
 
 SEPARABLE = 1e22
 """Squared distance of class means, relative to the noise, that only the ridgeless limit reaches."""

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.ridge.basis import STANDARD, Basis, Operator
 from rmt_alpha.theory.ridge.fixed_point import Tangent
 from rmt_alpha.theory.ridge.graded import GradedResolvent
 from rmt_alpha.theory.ridge.spectrum import exact_deficit
-
-Array = np.ndarray[Any, Any]
 
 CONDITION = {"d": 1e5, "f": 1e3}
 """Largest condition number, estimated by diagonals, at which a Cholesky factorisation is trusted.

@@ -28,9 +28,8 @@ import numpy as np
 
 from rmt_alpha._core.arithmetic import square_root
 from rmt_alpha._core.small_linear import dominant_solve
+from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
-
-Array = np.ndarray[Any, Any]
 
 INNER_LIMIT = 1000
 """Newton steps for the harmonic model: each halves the distance at worst, and costs next to nothing."""

@@ -17,13 +17,12 @@ import mpmath
 import numpy as np
 
 from rmt_alpha._core.small_linear import dominant_solve
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.ridge.dense import DenseCovariances, DenseResolvent
 from rmt_alpha.theory.ridge.fixed_point import FixedPoint, Tangent, harmonic_root, solve
 from rmt_alpha.theory.ridge.graded import GradedResolvent
 from rmt_alpha.theory.ridge.probed import probed_tangent
 from rmt_alpha.theory.ridge.spectrum import DiagonalResolvent, Spectrum
-
-Array = np.ndarray[Any, Any]
 
 EPSILON = float(np.finfo(float).eps)
 DENSE_TOLERANCE = 1e-10

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.arithmetic import MP_ARRAY
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.ridge.basis import Basis, Operator
 from rmt_alpha.theory.ridge.fixed_point import Tangent
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
