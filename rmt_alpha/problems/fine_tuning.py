@@ -64,9 +64,9 @@ class FineTuning(Value):
 
     Raises
     ------
-    TypeError, ValueError
-        If arguments do not fit together; the message says how.  Also for gamma = 0 with n equal to the rank
-        of the covariances, where the variance is infinite (raised by ``curve`` and ``ridge``).
+    ValueError
+        If arguments do not fit together; by ``curve`` and ``ridge`` for gamma = 0 with n equal to the rank of
+        the covariances, where the variance is infinite.
 
     See Also
     --------

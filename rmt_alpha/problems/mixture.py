@@ -40,23 +40,15 @@ class GaussianMixture(Value):
     priors : array_like of shape (K,), optional
         Probabilities of the classes, positive, summing to 1; equal if None.
 
-    Attributes
-    ----------
-    means : ndarray of shape (K, p)
-    covariances : tuple of K ndarrays
-        Of shape (), (p,) or (p, p); equal ones are the same object.
-    priors : ndarray of shape (K,)
-
     Raises
     ------
-    TypeError
-        If an argument is not made of real numbers.
     ValueError
         If shapes do not match, priors do not sum to 1, or a covariance is not symmetric positive
         semi-definite; the message names the class and the offending entry or eigenvalue.
 
     Notes
     -----
+    The attributes are arrays; ``covariances`` is a tuple of K, in which equal ones are the same object.
     Scalar and diagonal covariances, shared or not, need O(p) memory and no linear algebra.  A full
     covariance shared by all classes is diagonalised once, when it is first needed; the mixture keeps the
     result.  Full covariances that differ cost a few factorisations for every ridge.
@@ -102,13 +94,6 @@ class GaussianMixture(Value):
     @classmethod
     def symmetric(cls, mean: ArrayLike, covariance: ArrayLike | None = None) -> GaussianMixture:
         """Two balanced classes with means -mean (label -1) and +mean (label +1) and one covariance.
-
-        Parameters
-        ----------
-        mean : array_like of shape (p,)
-            Mean of the second class.
-        covariance : None, float, array_like of shape (p,) or (p, p)
-            Shared covariance; None is the identity.
 
         Examples
         --------

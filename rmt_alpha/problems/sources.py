@@ -35,11 +35,6 @@ class FixedSource(Value):
         Outputs of the classifier: 1 for two classes with labels -1 and +1, else the number of classes, whose
         scores are then fitted to one-hot targets.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the weights are not finite real numbers of such a shape.
-
     Examples
     --------
     >>> FixedSource([0.5, 0.5, 0.0])

@@ -55,18 +55,9 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class Equations:
-    """The map at one alpha.
+    """The map at one alpha, for a share ``noise`` of wrong labels in each class.
 
-    Parameters
-    ----------
-    reduction : Reduction
-    loss : Loss
-    noise : ndarray of shape (K,)
-        Share of wrong labels.
-    intercept : bool
-    alpha : ndarray of shape (k,)
-    smoothing : float
-        The loss is replaced by its Moreau envelope with this parameter; 0 is the loss itself.
+    With ``smoothing`` the loss is replaced by its Moreau envelope with this parameter.
     """
 
     reduction: Reduction

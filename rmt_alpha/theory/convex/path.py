@@ -22,18 +22,8 @@ WALK = 16
 class FixedPoints:
     """The fixed point at every alpha that was asked for.
 
-    Parameters
-    ----------
-    reduction : Reduction
-        The problem.
-    loss : Loss
-        What is minimised in training.
-    label_noise : ndarray of shape (K,)
-        Share of wrong labels.
-    intercept : bool
-        Whether there is one.
-    squared : callable
-        The state at an alpha with the squared loss, from which the first solution starts.
+    ``label_noise`` has shape (K,); ``squared`` gives the state at an alpha with the squared loss, from which
+    the first solution starts.
     """
 
     reduction: Reduction

@@ -45,18 +45,9 @@ class Reduced(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Reduction:
-    """A fine-tuning problem with everything but its stiffnesses fixed.
+    """A fine-tuning problem with everything but its stiffnesses fixed; gamma > 0.
 
-    Parameters
-    ----------
-    model : Spectrum or DenseCovariances
-        The covariances.
-    task : Task
-        Means and priors, in the basis of ``model``.
-    prior : Prior
-        The sources, in the same basis.
-    n, gamma : float
-        Number of samples, ridge > 0.
+    ``task`` and ``prior``, the sources, are in the basis of ``model``.
     """
 
     model: Spectrum | DenseCovariances
