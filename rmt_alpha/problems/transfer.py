@@ -13,26 +13,16 @@ from rmt_alpha._core import arithmetic
 from rmt_alpha._core.checks import Range, as_real, check_range, check_vector, common_shape
 from rmt_alpha._core.types import Real, SimulationOptions
 from rmt_alpha._core.values import Value, shown
-from rmt_alpha.problems.ranges import DIMENSION, LARGEST, RIDGE, SAMPLES, check_interpolation
+from rmt_alpha.problems.ranges import DIMENSION, NORM, RIDGE, SAMPLES, check_interpolation
 
 if TYPE_CHECKING:
     from rmt_alpha.simulation.result import Simulation
     from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 ALIGNMENT = Range("a number in [-1, 1]", -1.0, 1.0)
-NORM = Range("a finite number >= 0", 0.0, math.inf, smallest=1 / LARGEST, largest=LARGEST)
 
-RANGES = {
-    "beta": ALIGNMENT,
-    "p": DIMENSION,
-    "n": SAMPLES,
-    "N": SAMPLES,
-    "mu": NORM,
-    "mu_orth": NORM,
-    "gamma": RIDGE,
-    "gamma_source": RIDGE,
-    "target_scale": NORM,
-}
+RANGES = {"beta": ALIGNMENT, "p": DIMENSION, "n": SAMPLES, "N": SAMPLES, "mu": NORM, "mu_orth": NORM}
+RANGES |= {"gamma": RIDGE, "gamma_source": RIDGE, "target_scale": NORM}
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)

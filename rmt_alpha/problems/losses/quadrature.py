@@ -61,19 +61,9 @@ def expectation(
 ) -> Array:
     """E f(z) for z ~ N(mean_i, std_i^2), every i and every f; shape (number of f, m).
 
-    Parameters
-    ----------
-    integrands : callable
-        ``integrands(z, owner)``, z and owner of one shape: values of all f, stacked; ``owner`` says which i.
-    mean, std : ndarray of shape (m,)
-    breaks : ndarray of shape (m, any)
-        Where f is not smooth.
-    name : str
-        Of the loss, for messages.
-    tolerance : float
-        Error, relative to the expectation of the absolute value.
-    floor : float
-        Absolute error that f is known to have; no better is asked for.
+    ``integrands(z, owner)``, z and owner of one shape, gives the values of all f, stacked; ``owner`` says which
+    i.  f is not smooth at the ``breaks``, shape (m, any).  The ``tolerance`` is relative to the expectation of
+    the absolute value; ``floor`` is an absolute error that f is known to have, no better is asked for.
 
     Raises
     ------

@@ -32,7 +32,7 @@ class AlphaCurve(Curve):
 
     with an affine mean and a quadratic variance.  Accuracy is *signed*: a classifier that is wrong more often
     than right has accuracy below 1/2.  Curves come from ``TransferProblem.curve()``; the fields are for those
-    who derive a new model.
+    who derive a new model.  A problem of arrays broadcasts with alpha.
 
     Parameters
     ----------
@@ -54,12 +54,6 @@ class AlphaCurve(Curve):
         Decimal digits of the results in high precision, None for float64.
     fluctuations : callable or None
         Returns the `Fluctuations` behind the finite-size error bars; None if the model has none.
-
-    Notes
-    -----
-    All methods take alpha as a scalar or an array that broadcasts with the problem, return a Python float for
-    scalars, and accept ``inf`` and ``-inf`` (the source alone, or its negative).  They raise TypeError for an
-    alpha that is no real number and ValueError for NaN.
 
     Examples
     --------

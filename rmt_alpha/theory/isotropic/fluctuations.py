@@ -140,14 +140,8 @@ class Fluctuations:
 
         exact to first order in 1/n.
 
-        Parameters
-        ----------
-        quantity : {"accuracy", "mean", "variance", "risk"}
-            Which function of t.
-        t : float or ndarray
-            kappa alpha.
-        mean, std : ndarray
-            Of the score at t.
+        ``quantity`` is "accuracy", "mean", "variance" or "risk"; ``mean`` and ``std`` are of the score at t =
+        kappa alpha.
         """
         m = self.chain.m
         safe = np.where(std == 0, 1.0, std)

@@ -64,10 +64,7 @@ class MixtureCurve(Curve):
 
     Notes
     -----
-    With one source alpha is a scalar or an array of any shape.  With k sources it has shape (..., k), and a
-    scalar stands for the same alpha for all.  Accuracies accept ``inf`` and ``-inf`` for one source (the
-    source alone, or its negative).  Risk and accuracy refer to the true class, also where training labels
-    are noisy.
+    Risk and accuracy refer to the true class, also where training labels are noisy.
 
     Examples
     --------
