@@ -79,14 +79,16 @@ class GaussianMixture(Value):
         covariances: ArrayLike | Sequence[ArrayLike | None] | None = None,
         priors: ArrayLike | None = None,
     ) -> None:
-        checked = _matrix("means", means)
-        classes, p = checked.shape
-        if classes < 2:
-            raise ValueError(f"means must have shape (K, p) with K >= 2 classes, got {checked.shape}")
+        rows = np.array(as_real("means", means), dtype=np.float64)
+        if rows.ndim != 2 or rows.size == 0 or len(rows) < 2:
+            raise ValueError(
+                f"means must be a matrix with one row per class, shape (K, p) with K >= 2, got {rows.shape}"
+            )
+        classes, p = rows.shape
         if np.ma.isMaskedArray(covariances):
             raise TypeError("covariances must not be masked arrays")
         vars(self).update(
-            means=checked,
+            means=frozen("means", rows),
             covariances=parse_covariances(covariances, classes, p),
             priors=_priors(priors, classes),
         )
@@ -154,15 +156,6 @@ def check_mixture(name: str, value: Any) -> GaussianMixture:
     if not isinstance(value, GaussianMixture):
         raise TypeError(f"{name} must be a GaussianMixture, got {type(value).__name__}")
     return value
-
-
-def _matrix(name: str, value: Any) -> FloatArray:
-    array = np.array(as_real(name, value), dtype=np.float64)
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(
-            f"{name} must be a matrix with one row per class, shape (K, p), got shape {array.shape}"
-        )
-    return frozen(name, array)
 
 
 def _priors(value: Any, classes: int) -> FloatArray:

@@ -58,8 +58,6 @@ class TransferProblem(Value):
 
     Raises
     ------
-    TypeError
-        If an argument is no real number or array of them.
     ValueError
         If an argument is outside its range, shapes do not broadcast, or p == n with gamma = 0 (p == N with
         gamma_source = 0), where the variance is infinite.

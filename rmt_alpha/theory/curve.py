@@ -121,9 +121,9 @@ class Curve(ABC):
     dps: int | None
 
     @property
-    @abstractmethod
     def sources(self) -> int:
         """Number of sources, k."""
+        return 1
 
     @property
     def answers(self) -> frozenset[str]:

@@ -61,9 +61,9 @@ def expectation(
 ) -> Array:
     """E f(z) for z ~ N(mean_i, std_i^2), every i and every f; shape (number of f, m).
 
-    ``integrands(z, owner)``, z and owner of one shape, gives the values of all f, stacked; ``owner`` says which
-    i.  f is not smooth at the ``breaks``, shape (m, any).  The ``tolerance`` is relative to the expectation of
-    the absolute value; ``floor`` is an absolute error that f is known to have, no better is asked for.
+    ``integrands(z, owner)``, z and owner of one shape, gives the values of all f, stacked, where ``owner`` is
+    i.  f is not smooth at the ``breaks``, shape (m, any).  The ``tolerance`` is relative to the expectation
+    of the absolute value; ``floor`` is an absolute error that f is known to have, no better is asked for.
 
     Raises
     ------

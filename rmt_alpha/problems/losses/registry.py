@@ -36,16 +36,14 @@ def as_loss(value: Any) -> Loss:
         If the name is unknown; or the loss is not finite, not convex, does not fall at margin 0, or has a
         slope or curvature that are not its derivatives.
     """
+    known = f"loss must be one of {', '.join(map(repr, LOSSES))}"
     if isinstance(value, str):
         if value not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))} or a Loss, got {value!r}")
+            raise ValueError(f"{known} or a Loss, got {value!r}")
         return LOSSES[value]
     if not isinstance(value, Loss):
-        raise TypeError(
-            f"loss must be one of {', '.join(map(repr, LOSSES))} or an instance of a subclass of Loss, got "
-            f"{value!r}"
-        )
-    if type(value) not in {type(known) for known in LOSSES.values()}:
+        raise TypeError(f"{known} or an instance of a subclass of Loss, got {value!r}")
+    if type(value) not in {type(loss) for loss in LOSSES.values()}:
         check_loss(value)
     return value
 

@@ -41,21 +41,6 @@ class LossCurve(Curve):
     solution of a fixed point, which starts from the nearest alpha that is solved already and is kept.
     Curves come from ``FineTuning(..., loss=...).curve()``.
 
-    Parameters
-    ----------
-    reduction : Reduction
-        The problem.
-    loss : Loss
-        What is minimised in training.
-    label_noise : ndarray of shape (2,)
-        Share of wrong labels in each class.
-    intercept : bool
-        Whether there is one.
-    single : bool
-        Whether alpha is a scalar.
-    squared : MixtureCurve
-        The same problem with the squared loss, from which the first solution starts.
-
     Examples
     --------
     >>> import numpy as np
@@ -75,11 +60,17 @@ class LossCurve(Curve):
     """
 
     reduction: Reduction
+    """The problem."""
     loss: Loss
+    """What is minimised in training."""
     label_noise: Array
+    """Share of wrong labels in each class, shape (2,)."""
     intercept: bool
+    """Whether there is one."""
     single: bool
+    """Whether alpha is a scalar."""
     squared: MixtureCurve
+    """The same problem with the squared loss, from which the first solution starts."""
     _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 

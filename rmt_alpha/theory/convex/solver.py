@@ -48,33 +48,22 @@ COLLAPSED, SHRUNK = 1e-5, 100.0
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The fixed point at one alpha, and how well it is known.
-
-    Attributes
-    ----------
-    state : State
-        Scores, spreads and stiffnesses.
-    residual : float
-        Largest relative change by one more step.
-    n_iter : int
-        Steps, plain ones and Newton's.
-    n_eval : int
-        Evaluations of the map.
-    status : str
-        "converged"; "rounding" if the residual stopped falling within a thousand tolerances, as for an
-        intercept that hardly any sample holds; "collapsed" if all scores are one number, to the precision of
-        the smoothing that was left:
-        with noisy labels the hinge loss can be least for w = 0 exactly; or "max_iter".
-    jacobian : ndarray
-        Of the residual in the packed state, from the last Newton step.
-    """
+    """The fixed point at one alpha, and how well it is known."""
 
     state: State
+    """Scores, spreads and stiffnesses."""
     residual: float
+    """Largest relative change by one more step."""
     n_iter: int
+    """Steps, plain ones and Newton's."""
     n_eval: int
+    """Evaluations of the map."""
     status: str
+    """Either "converged"; "rounding" if the residual stopped falling within a thousand tolerances, as for an
+    intercept that hardly any sample holds; "collapsed" if all scores are one number, to the precision of the
+    smoothing that was left (with noisy labels the hinge loss can be least for w = 0); or "max_iter"."""
     jacobian: Array | None
+    """Of the residual in the packed state, from the last Newton step."""
 
 
 def distance(equations: Equations, state: State) -> float:

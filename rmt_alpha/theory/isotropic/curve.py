@@ -34,27 +34,6 @@ class AlphaCurve(Curve):
     than right has accuracy below 1/2.  Curves come from ``TransferProblem.curve()``; the fields are for those
     who derive a new model.  A problem of arrays broadcasts with alpha.
 
-    Parameters
-    ----------
-    kappa : float or array
-        The effective ridge: alpha enters every score as t = kappa alpha.
-    mean_line : pair
-        Mean of the score, (a0, a1) for a0 + a1 t.
-    aligned : float or array
-        r, the part of the standard deviation that is proportional to the mean.
-    terms : tuple of pairs
-        The rest: variance = (r mean)^2 + sum over terms of (u + v t)^2.  A sum of squares of affine functions
-        is evaluated, and maximised, without the cancellation that a quadratic polynomial suffers.
-    risk_parts : callable
-        Returns (floor, terms) of the risk E(y - w.x)^2 = floor + kappa^2 * (sum over terms of (r + q
-        alpha)^2); called when the risk is first asked for.
-    ops : Arithmetic
-        The number type of the fields.
-    dps : int or None
-        Decimal digits of the results in high precision, None for float64.
-    fluctuations : callable or None
-        Returns the `Fluctuations` behind the finite-size error bars; None if the model has none.
-
     Examples
     --------
     >>> from rmt_alpha import TransferProblem
@@ -66,13 +45,23 @@ class AlphaCurve(Curve):
     """
 
     kappa: Real
+    """The effective ridge: alpha enters every score as t = kappa alpha."""
     mean_line: Pair
+    """Mean of the score, (a0, a1) for a0 + a1 t."""
     aligned: Real
+    """r, the part of the standard deviation that is proportional to the mean."""
     terms: tuple[Pair, ...]
+    """The rest: variance = (r mean)^2 + sum over terms of (u + v t)^2.  A sum of squares of affine functions
+    is evaluated, and maximised, without the cancellation that a quadratic polynomial suffers."""
     risk_parts: Callable[[], tuple[Any, tuple[Pair, ...]]]
+    """Returns (floor, terms) of the risk E(y - w.x)^2 = floor + kappa^2 * (sum over terms of (r + q
+    alpha)^2); called when the risk is first asked for."""
     ops: Arithmetic
+    """The number type of the fields."""
     dps: int | None = None
+    """Decimal digits of the results in high precision, None for float64."""
     fluctuations: Callable[[], Fluctuations] | None = None
+    """Returns the `Fluctuations` behind the finite-size error bars; None if the model has none."""
 
     # --- the law of the score ------------------------------------------------------------------------
 
@@ -268,11 +257,6 @@ class AlphaCurve(Curve):
         return std
 
     # --- internals -----------------------------------------------------------------------------------
-
-    @property
-    def sources(self) -> int:
-        """Number of sources, 1."""
-        return 1
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -40,28 +40,6 @@ class MixtureCurve(Curve):
     \Phi(y_c M_c / \sigma_c)`, *signed*: below 1/2 the classifier is wrong more often than right. Curves
     come from ``FineTuning.curve()``.
 
-    Parameters
-    ----------
-    kappa : float or mpf
-        The largest effective ridge: alpha enters every score as t = kappa alpha.  0 if the source has no
-        influence, which is the limit of small kappa.
-    center : ndarray of shape (K, q, 1 + k)
-        Mean scores, center @ (1, t).
-    miss : ndarray of shape (K, q, 1 + k)
-        Target minus mean score.
-    score_rows : ndarray of shape (K, J, q, 1 + k)
-        Covariance of the scores of a class: sum over j of the squares of score_rows_j @ (1, t).
-    risk_slope : ndarray of shape (k,)
-        Half the derivative of the risk in t at 0.
-    priors : ndarray of shape (K,)
-        Class probabilities.
-    single : bool
-        Whether alpha is a scalar.
-    dps : int or None
-        Decimal digits in high precision, None for float64.
-    ridge : MixtureRidge
-        The effective ridges of the target fit, with their bracket, residual and status.
-
     Notes
     -----
     Risk and accuracy refer to the true class, also where training labels are noisy.
@@ -78,14 +56,25 @@ class MixtureCurve(Curve):
     """
 
     kappa: Real
+    """The largest effective ridge: alpha enters every score as t = kappa alpha.  0 if the source has no
+    influence, which is the limit of small kappa."""
     center: Array
+    """Mean scores, center @ (1, t), shape (K, q, 1 + k)."""
     miss: Array
+    """Target minus mean score, shape (K, q, 1 + k)."""
     score_rows: Array
+    """Shape (K, J, q, 1 + k): the covariance of the scores of a class is the sum over j of the squares of
+    score_rows_j @ (1, t)."""
     risk_slope: Array
+    """Half the derivative of the risk in t at 0, shape (k,)."""
     priors: Array
+    """Class probabilities, shape (K,)."""
     single: bool
+    """Whether alpha is a scalar."""
     dps: int | None
+    """Decimal digits in high precision, None for float64."""
     ridge: MixtureRidge
+    """The effective ridges of the target fit, with their bracket, residual and status."""
     _optima: dict[str, Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 

@@ -42,17 +42,6 @@ class RegressionCurve(Curve):
     The best alpha, gains and intervals are those of the risk; there are no classes, and no accuracy.  Curves
     come from ``RidgeRegressionTransfer.curve()``.
 
-    Parameters
-    ----------
-    best : float or mpf
-        The alpha of least risk.
-    floor : float or mpf
-        The least risk, the noise of the test outputs included.
-    curvature : float or mpf
-        c, 0 if the source has no influence.
-    dps : int or None
-        Decimal digits in high precision, None for float64.
-
     Examples
     --------
     >>> from rmt_alpha import RidgeRegressionTransfer
@@ -66,17 +55,16 @@ class RegressionCurve(Curve):
     """
 
     best: float
+    """The alpha of least risk."""
     floor: float
+    """The least risk, the noise of the test outputs included."""
     curvature: float
+    """c, 0 if the source has no influence."""
     dps: int | None = None
+    """Decimal digits in high precision, None for float64."""
 
     criteria: ClassVar[tuple[str, ...]] = ("risk",)
     infinite_alpha: ClassVar[bool] = False
-
-    @property
-    def sources(self) -> int:
-        """Number of sources, 1."""
-        return 1
 
     def risk(self, alpha: ArrayLike) -> Real:
         """Test risk E|y - W_alpha x|^2, the noise of the test outputs included; alpha is finite."""

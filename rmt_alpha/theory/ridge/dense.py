@@ -31,24 +31,16 @@ REMAINDER = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class DenseCovariances:
-    """G covariance matrices on the range of their sum.
-
-    Parameters
-    ----------
-    basis : Basis
-        The standard basis, or one whose first ``rank`` vectors span the range of the pooled covariance.
-    matrices : ndarray of shape (G, rank, rank)
-        The covariances in it.
-    priors : ndarray of shape (G,)
-        Share of the samples that have each covariance.
-    p : int
-        Dimension; the remaining p - rank coordinates have no variance at all.
-    """
+    """G covariance matrices on the range of their sum."""
 
     basis: Basis
+    """The standard basis, or one whose first ``rank`` vectors span the range of the pooled covariance."""
     matrices: Array
+    """The covariances in it, shape (G, rank, rank)."""
     priors: Array
+    """Share of the samples that have each covariance, shape (G,)."""
     p: int
+    """Dimension; the remaining p - rank coordinates have no variance at all."""
 
     @cached_property
     def rank(self) -> int:

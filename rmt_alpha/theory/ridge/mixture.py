@@ -39,27 +39,18 @@ RIDGELESS = 1e-30
 
 @dataclass(frozen=True, eq=False)
 class MixtureRidge:
-    """Effective ridges, and the resolvent that belongs to them.
-
-    Attributes
-    ----------
-    n : float or mpf
-        Number of samples.
-    gamma : float or mpf
-        The ridge; a tiny positive number in the ridgeless limit.
-    solution : FixedPoint
-        kappa of every distinct covariance, its bracket, the residual and the number of iterations.
-    resolvent : DiagonalResolvent, DenseResolvent or GradedResolvent
-        R / kappa_max.
-    forecast : ndarray of shape (G,) or None
-        What the solution before it on a path said that kappa would be.
-    """
+    """Effective ridges, and the resolvent that belongs to them."""
 
     n: Any
+    """Number of samples."""
     gamma: Any
+    """The ridge; a tiny positive number in the ridgeless limit."""
     solution: FixedPoint
+    """kappa of every distinct covariance, its bracket, the residual and the number of iterations."""
     resolvent: DiagonalResolvent | DenseResolvent | GradedResolvent
+    """R / kappa_max."""
     forecast: Array | None
+    """What the solution before it on a path said that kappa would be, shape (G,) or None."""
 
     @property
     def kappa(self) -> Array:

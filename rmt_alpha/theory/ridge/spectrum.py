@@ -24,24 +24,16 @@ from rmt_alpha.theory.ridge.fixed_point import Tangent
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Eigenvalues of G commuting covariances.
-
-    Parameters
-    ----------
-    basis : Basis
-        Where they are diagonal.
-    values : ndarray of shape (G, p) or (G, 1)
-        Eigenvalues; (G, 1) for multiples of the identity.
-    priors : ndarray of shape (G,)
-        Share of the samples that have each covariance.
-    p : int
-        Dimension.
-    """
+    """Eigenvalues of G commuting covariances."""
 
     basis: Basis
+    """Where they are diagonal."""
     values: Array
+    """Eigenvalues, shape (G, p); (G, 1) for multiples of the identity."""
     priors: Array
+    """Share of the samples that have each covariance, shape (G,)."""
     p: int
+    """Dimension."""
 
     @property
     def multiplicity(self) -> int:
