@@ -126,8 +126,8 @@ def _check_magnitude(name: str, value: Any, low: Any, high: Any, allowed: Range)
 
 
 def _first(value: Any, ok: Any) -> str:
-    if not isinstance(value, np.ndarray):
-        return brief(value)
+    if not np.ndim(value):
+        return brief(value.item() if isinstance(value, np.ndarray) else value)
     where = tuple(int(i) for i in np.argwhere(~np.asarray(ok, bool))[0])
     index = where[0] if len(where) == 1 else where
     return f"{value[where]!s} at index {index}"
@@ -188,9 +188,7 @@ def check_scalar(name: str, value: Any, allowed: Range) -> float:
 def frozen(name: str, array: FloatArray) -> FloatArray:
     """``array`` itself, from now on read-only, if all of it is finite; else ValueError."""
     if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        index = f" at index {where[0] if len(where) == 1 else where}" if where else ""
-        raise ValueError(f"{name} must have finite entries, got {array[where]}{index}")
+        raise ValueError(f"{name} must have finite entries, got {_first(array, np.isfinite(array))}")
     array.flags.writeable = False
     return array
 

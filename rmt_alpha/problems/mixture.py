@@ -80,11 +80,13 @@ class GaussianMixture(Value):
         priors: ArrayLike | None = None,
     ) -> None:
         rows = np.array(as_real("means", means), dtype=np.float64)
-        if rows.ndim != 2 or rows.size == 0 or len(rows) < 2:
+        if rows.ndim != 2 or rows.size == 0:
             raise ValueError(
-                f"means must be a matrix with one row per class, shape (K, p) with K >= 2, got {rows.shape}"
+                f"means must be a matrix with one row per class, shape (K, p), got shape {rows.shape}"
             )
         classes, p = rows.shape
+        if classes < 2:
+            raise ValueError(f"means must have shape (K, p) with K >= 2 classes, got {rows.shape}")
         if np.ma.isMaskedArray(covariances):
             raise TypeError("covariances must not be masked arrays")
         vars(self).update(

@@ -119,13 +119,7 @@ class Loss:
         return force, stiffness
 
     def moments(self, mean: Array, std: Array, kappa: Array) -> Moments:
-        """E g, E g^2 and -E g' for margins z ~ N(mean, std^2); arrays of one shape (m,).
-
-        Raises
-        ------
-        ArithmeticError
-            If the quadrature does not reach its tolerance.
-        """
+        """E g, E g^2 and -E g' for margins z ~ N(mean, std^2); arrays of one shape (m,)."""
 
         def integrands(z: Array, owner: Array) -> Array:
             force, stiffness = self.force(z, kappa[owner])

@@ -33,11 +33,6 @@ class PiecewiseQuadratic(Loss):
     name : str
         For messages and legends.
 
-    Raises
-    ------
-    ValueError
-        If the loss would not be convex.
-
     Examples
     --------
     The hinge loss max(0, 1 - z), and one that is indifferent between 1 and 2:

@@ -64,11 +64,6 @@ def expectation(
     ``integrands(z, owner)``, z and owner of one shape, gives the values of all f, stacked, where ``owner`` is
     i.  f is not smooth at the ``breaks``, shape (m, any).  The ``tolerance`` is relative to the expectation
     of the absolute value; ``floor`` is an absolute error that f is known to have, no better is asked for.
-
-    Raises
-    ------
-    ArithmeticError
-        If the tolerance is not reached, or a value is not finite.
     """
     low, high, owner = _panels(mean, std, breaks)
     count = len(mean)

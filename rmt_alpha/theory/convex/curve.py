@@ -77,13 +77,7 @@ class LossCurve(Curve):
     # --- the fixed point --------------------------------------------------------------------------------
 
     def solution(self, alpha: ArrayLike) -> Solution:
-        """The fixed point at one alpha: scores, spreads, effective ridges, residual and status.
-
-        Raises
-        ------
-        ConvergenceError
-            If it is not reached; the best estimate is in its attribute ``best``.
-        """
+        """The fixed point at one alpha: scores, spreads, residual; ConvergenceError if there is none."""
         values = self._alphas(alpha)
         if values.ndim != 1:
             raise ValueError(f"solution needs one alpha, got an array of shape {np.shape(alpha)}")

@@ -89,11 +89,6 @@ def solve(
 
     Where the iteration fails (a kink of the loss that the scores hardly resolve), the loss is replaced by its
     Moreau envelope, which has no kinks, and the smoothing is taken back step by step.
-
-    Raises
-    ------
-    ConvergenceError
-        If the residual is still above the tolerance at the limit of iterations.
     """
     failure: ConvergenceError | None = None
     for growth in (1, 2):

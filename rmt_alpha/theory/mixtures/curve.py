@@ -163,10 +163,8 @@ class MixtureCurve(Curve):
             return super().margin(alpha)
         margins = self.contrasts.margins(self._direction(alpha))
         right, wrong = self._log_share(margins), self._log_share(-margins)
-        found = np.where(
-            wrong < right, -_quantiles(np.minimum(right, wrong)), _quantiles(np.minimum(right, wrong))
-        )
-        return self._result(found)
+        small = _quantiles(np.minimum(right, wrong))
+        return self._result(np.where(wrong < right, -small, small))
 
     @in_precision
     def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:

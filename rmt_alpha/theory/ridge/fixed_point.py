@@ -143,11 +143,6 @@ def solve(
     are exact after steps up to ``exact_below``; bounds and answers are taken from exact ones only.  Any
     positive ``start`` will do, and any ``upper`` bound, such as gamma + T(infinity); the square of ``step``
     is about the relative error of ``start``, if that is known.  ``epsilon`` is the unit roundoff.
-
-    Raises
-    ------
-    ConvergenceError
-        If the steps have not become small after ``max_iter`` evaluations.
     """
     kappa, status, last = start, "", np.inf
     for n_iter in range(1, max_iter + 1):

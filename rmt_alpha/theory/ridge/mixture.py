@@ -92,13 +92,6 @@ def fit_ridge(
     """Solve for the effective ridges of n samples with ridge ``gamma`` >= 0.
 
     ``previous``, a solution for the same mixture at other n or gamma, saves evaluations.
-
-    Raises
-    ------
-    ValueError
-        If gamma = 0 and n is the rank of the covariances, where the variance is infinite.
-    ConvergenceError
-        If the iteration does not converge.
     """
     if gamma == 0 and n == model.rank:
         raise ValueError(
