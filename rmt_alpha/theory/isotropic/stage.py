@@ -13,7 +13,7 @@ free of cancellation: in float64 it is right to a few units in the last place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -128,19 +128,19 @@ def two_stage_curve(
     return ridge_stage(isotropic_ridge(p, n, gamma, ops), geometry, ops, dps, fluctuations)
 
 
-def two_stage_fluctuations(problem: TransferProblem) -> Fluctuations:
+def two_stage_fluctuations(values: Mapping[str, Any]) -> Fluctuations:
     """Spread of both stages over draws of n target and N source samples, in float64."""
-    p, n, mu, N = problem.p, problem.n, problem.mu, problem.N
-    trained = None if N is None else isotropic_ridge(p, N, problem.gamma_source, ARRAY)
+    p, n, N, mu = (values[name] for name in ("p", "n", "N", "mu"))
+    beta, mu_orth, scale = (values[name] for name in ("beta", "mu_orth", "target_scale"))
+    trained = None if N is None else isotropic_ridge(p, N, values["gamma_source"], ARRAY)
     g, noise2 = source_vector(mu, trained, ARRAY)
-    at = two_stage_geometry(problem.beta, mu, problem.mu_orth, problem.target_scale, (g, noise2), ARRAY)
+    at = two_stage_geometry(beta, mu, mu_orth, scale, (g, noise2), ARRAY)
     across = np.sqrt(at.across2)
-    chain = RidgeChain(n, p / n, isotropic_ridge(p, n, problem.gamma, ARRAY), at.norm, at.along, across)
-    if N is None or trained is None:
+    chain = RidgeChain(n, p / n, isotropic_ridge(p, n, values["gamma"], ARRAY), at.norm, at.along, across)
+    if trained is None:
         return Fluctuations(chain, None)
     source_chain = RidgeChain(N, p / N, trained, mu, 0.0, 0.0)
-    safe = ARRAY.nonzero(at.norm)
-    cosine = problem.along / safe
+    cosine = scale * (beta * mu) / ARRAY.nonzero(at.norm)
     sine = np.sqrt((1 - cosine) * (1 + cosine))
     return Fluctuations(chain, source_spread(source_chain, p, noise2, cosine, sine))
 
@@ -149,14 +149,12 @@ def transfer_curve(problem: TransferProblem, dps: int | None) -> AlphaCurve:
     """See `TransferProblem.curve`."""
     dps = check_dps(dps)
     values = vars(problem)
-    if dps is not None:
-        with arithmetic.working_precision(dps):
+    with arithmetic.working_precision(dps):
+        if dps is not None:
             values = {k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()}
-            return two_stage_curve(arithmetic.arithmetic_of(values.values(), dps), dps, **values)
-    if any(map(arithmetic.is_precise, values.values())):
-        floats: dict[str, Any] = {k: None if v is None else np.asarray(v, float) for k, v in values.items()}
-        problem = TransferProblem(**floats)
-        values = vars(problem)
-    # Error bars are asked for rarely: their ingredients are computed then.
-    fluctuations = partial(two_stage_fluctuations, problem)
-    return two_stage_curve(arithmetic.arithmetic_of(values.values()), None, fluctuations, **values)
+        elif any(map(arithmetic.is_precise, values.values())):
+            values = {k: None if v is None else np.asarray(v, float)[()] for k, v in values.items()}
+        ops = arithmetic.arithmetic_of(values.values(), dps)
+        # Error bars are asked for rarely: their ingredients are computed then.
+        fluctuations = partial(two_stage_fluctuations, values) if dps is None else None
+        return two_stage_curve(ops, dps, fluctuations, **values)
