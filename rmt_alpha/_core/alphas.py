@@ -18,9 +18,7 @@ from numpy.typing import ArrayLike
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import Arithmetic
 from rmt_alpha._core.checks import Range, as_real, check_range
-from rmt_alpha._core.types import FloatArray, Real
-
-Array = np.ndarray[Any, Any]
+from rmt_alpha._core.types import Array, FloatArray, Real
 
 BLOCK = 1 << 15
 """Entries per block: a dozen temporaries of this length stay in the processor's cache (see benchmarks)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mpmath
@@ -57,10 +57,6 @@ def _by_name(name: str) -> Arithmetic:
 # --- Python floats -----------------------------------------------------------------------------------
 
 
-def _choose(condition: Any, yes: Any, no: Any) -> Any:
-    return yes if condition else no
-
-
 def _positive(x: Any) -> Any:
     return x if x > 0 else 0 * x
 
@@ -75,18 +71,6 @@ def _float_ratio(x: float, y: float) -> float:
     return x / y
 
 
-def _float_ndtr(x: float) -> float:
-    return float(special.ndtr(x))
-
-
-def _float_log_ndtr(x: float) -> float:
-    return float(special.log_ndtr(x))
-
-
-def _float_ndtri(x: float) -> float:
-    return float(special.ndtri(x))
-
-
 def _float_exp(x: float) -> float:
     return math.exp(x) if x > -math.inf else 0.0
 
@@ -94,13 +78,13 @@ def _float_exp(x: float) -> float:
 FLOAT = Arithmetic(
     "float",
     math.sqrt,
-    _choose,
+    lambda condition, yes, no: yes if condition else no,
     _positive,
     _nonzero,
     _float_ratio,
-    _float_ndtr,
-    _float_log_ndtr,
-    _float_ndtri,
+    lambda x: float(special.ndtr(x)),
+    lambda x: float(special.log_ndtr(x)),
+    lambda q: float(special.ndtri(q)),
     _float_exp,
     math.pi,
     float,
@@ -179,7 +163,7 @@ def _mp_ndtri(q: Any) -> Any:
 MP = Arithmetic(
     "mp",
     mpmath.sqrt,
-    _choose,
+    lambda condition, yes, no: yes if condition else no,
     _positive,
     _nonzero,
     _mp_ratio,
@@ -191,20 +175,20 @@ MP = Arithmetic(
     to_mpf,
 )
 
-_elementwise = np.frompyfunc
-MP_ARRAY = Arithmetic(
-    "mp_array",
-    _elementwise(mpmath.sqrt, 1, 1),
-    np.where,
-    _array_positive,
-    _array_nonzero,
-    _elementwise(_mp_ratio, 2, 1),
-    _elementwise(mpmath.ncdf, 1, 1),
-    _elementwise(_mp_log_ndtr, 1, 1),
-    _elementwise(_mp_ndtri, 1, 1),
-    _elementwise(mpmath.exp, 1, 1),
-    mpmath.pi,
-    lambda value: np.asarray(_elementwise(to_mpf, 1, 1)(value), object),
+
+def _elementwise(function: Callable[..., Any], count: int = 1) -> Any:
+    return np.frompyfunc(function, count, 1)
+
+
+MP_ARRAY = replace(
+    MP,
+    name="mp_array",
+    where=np.where,
+    positive=_array_positive,
+    nonzero=_array_nonzero,
+    ratio=_elementwise(_mp_ratio, 2),
+    number=lambda value: np.asarray(_elementwise(to_mpf)(value), object),
+    **{name: _elementwise(getattr(MP, name)) for name in ("sqrt", "ndtr", "log_ndtr", "ndtri", "exp")},
 )
 
 
@@ -285,10 +269,10 @@ def working_precision(dps: int | None) -> contextlib.AbstractContextManager[Any]
 
 
 def rounded(value: Any, dps: int | None) -> Any:
-    """``value`` rounded to ``dps`` digits; tuples are rounded member by member."""
+    """What a caller gets: a Python float or an array; with ``dps`` mpmath numbers of so many digits."""
     if dps is None:
-        return value
-    if isinstance(value, tuple):
-        return tuple(rounded(v, dps) for v in value)
+        return value if isinstance(value, np.ndarray) and value.ndim else float(value)
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value.item()
     with mpmath.workdps(dps):
         return +value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,7 @@ def as_real(name: str, value: Any) -> Any:
     elif array.dtype.kind == "O":
         result = _object_array(name, value, array)
     else:
-        raise TypeError(f"{name} must be a real number or an array of them, got {_shown(value)}")
+        raise TypeError(f"{name} must be a real number or an array of them, got {brief(value)}")
     if result.ndim == 0:
         return result.item()
     result.flags.writeable = False
@@ -68,7 +69,7 @@ def _to_float(name: str, value: Any) -> float:
         return float(value)
     except (OverflowError, TypeError, ValueError):
         raise TypeError(
-            f"{name} must be a real number that fits a float64, got {_shown(value)}; "
+            f"{name} must be a real number that fits a float64, got {brief(value)}; "
             "use dps= for larger numbers"
         ) from None
 
@@ -76,7 +77,7 @@ def _to_float(name: str, value: Any) -> float:
 def _object_array(name: str, value: Any, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     # Fractions, Decimals and huge integers come as objects; mpf entries keep their precision.
     if array.size == 0 or any(isinstance(x, bool | str | bytes | complex | type(None)) for x in array.flat):
-        raise TypeError(f"{name} must be a real number or an array of them, got {_shown(value)}")
+        raise TypeError(f"{name} must be a real number or an array of them, got {brief(value)}")
     if any(isinstance(x, mpmath.mpf) for x in array.flat):
         from rmt_alpha._core.arithmetic import MP_ARRAY
 
@@ -99,7 +100,7 @@ def check_range(name: str, value: Any, allowed: Range) -> None:
         _check_magnitude(name, value, low, high, allowed)
         return
     if not array:
-        raise ValueError(f"{name} must be {allowed.text}, got {_shown(value)}")
+        raise ValueError(f"{name} must be {allowed.text}, got {brief(value)}")
     ok = value > allowed.low if allowed.open_low else value >= allowed.low
     ok = ok & (value <= allowed.high)
     if not allowed.infinite:
@@ -125,23 +126,34 @@ def _check_magnitude(name: str, value: Any, low: Any, high: Any, allowed: Range)
 
 
 def _first(value: Any, ok: Any) -> str:
-    if not isinstance(value, np.ndarray):
-        return _shown(value)
+    if not np.ndim(value):
+        return brief(value.item() if isinstance(value, np.ndarray) else value)
     where = tuple(int(i) for i in np.argwhere(~np.asarray(ok, bool))[0])
     index = where[0] if len(where) == 1 else where
     return f"{value[where]!s} at index {index}"
 
 
-def _shown(value: Any) -> str:
+def brief(value: Any) -> str:
+    """A value in a message, cut short."""
     text = mpmath.nstr(value, 25) if isinstance(value, mpmath.mpf) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def common_shape(values: Mapping[str, Any]) -> tuple[int, ...]:
+    """The shape that the arguments broadcast to, else ValueError."""
+    shapes = {name: np.shape(value) for name, value in values.items() if np.shape(value)}
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"the arguments must broadcast to one shape, got shapes {shown}") from None
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """``value`` if it is one of ``choices``, else ValueError."""
     if isinstance(value, str) and value in choices:
         return value
-    raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {_shown(value)}")
+    raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {brief(value)}")
 
 
 def check_dps(dps: Any) -> int | None:
@@ -149,7 +161,7 @@ def check_dps(dps: Any) -> int | None:
     if dps is None:
         return None
     if isinstance(dps, bool) or not isinstance(dps, int | np.integer):
-        raise TypeError(f"dps must be an integer number of decimal digits or None, got {_shown(dps)}")
+        raise TypeError(f"dps must be an integer number of decimal digits or None, got {brief(dps)}")
     if not 1 <= dps <= 100_000:
         raise ValueError(f"dps must be between 1 and 100000 decimal digits, got {dps}")
     return int(dps)
@@ -158,7 +170,7 @@ def check_dps(dps: Any) -> int | None:
 def check_flag(name: str, value: Any) -> bool:
     """``value`` as a bool, else TypeError."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {_shown(value)}")
+        raise TypeError(f"{name} must be True or False, got {brief(value)}")
     return bool(value)
 
 
@@ -176,9 +188,7 @@ def check_scalar(name: str, value: Any, allowed: Range) -> float:
 def frozen(name: str, array: FloatArray) -> FloatArray:
     """``array`` itself, from now on read-only, if all of it is finite; else ValueError."""
     if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        index = f" at index {where[0] if len(where) == 1 else where}" if where else ""
-        raise ValueError(f"{name} must have finite entries, got {array[where]}{index}")
+        raise ValueError(f"{name} must have finite entries, got {_first(array, np.isfinite(array))}")
     array.flags.writeable = False
     return array
 
@@ -189,7 +199,7 @@ def check_vector(name: str, value: Any) -> FloatArray:
         vector = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(
-            f"{name} must be a one-dimensional array of real numbers, got {_shown(value)}"
+            f"{name} must be a one-dimensional array of real numbers, got {brief(value)}"
         ) from None
     if vector.ndim != 1 or vector.size == 0:
         raise ValueError(

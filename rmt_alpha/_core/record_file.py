@@ -26,24 +26,16 @@ TEXT_BEGINS = b'{"rmt_alpha":'
 
 @dataclass(frozen=True)
 class RecordKind:
-    """What is recorded: the schema of the file, and the words of messages.
-
-    Attributes
-    ----------
-    noun : str
-        Such as "record of a study".
-    table : str
-        Name of its one table.
-    remedy : str
-        What to do where the path holds something else.
-    view : str
-        SQL of one view of the table, for people who read the file with SQL; "" for none.
-    """
+    """What is recorded: the schema of the file, and the words of messages."""
 
     noun: str
+    """Such as "record of a study"."""
     table: str
+    """Name of its one table."""
     remedy: str
+    """What to do where the path holds something else."""
     view: str = ""
+    """SQL of one view of the table, for people who read the file with SQL; "" for none."""
 
     @property
     def statements(self) -> list[str]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import mpmath
 import numpy as np
 
 from rmt_alpha._core.arithmetic import square_root
-
-Array = np.ndarray[Any, Any]
+from rmt_alpha._core.types import Array
 
 
 def dominant_solve(coupling: Array, row_sums: Array, right: Array) -> Array:

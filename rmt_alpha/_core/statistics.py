@@ -32,20 +32,13 @@ def standard_error(values: ArrayLike, axis: int = 0) -> Real:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """What the differences of pairs say.
-
-    Attributes
-    ----------
-    mean, error : float
-        Mean and its standard error; NaN without pairs, and for a single pair.
-    p : float
-        Two-sided p value of the paired t test; NaN for fewer than two pairs.
-    pairs : int
-    """
+    """What the differences of pairs say."""
 
     mean: float
     error: float
+    """Mean and its standard error; NaN without pairs, and for a single pair."""
     p: float
+    """Two-sided p value of the paired t test; NaN for fewer than two pairs."""
     pairs: int
 
     @property

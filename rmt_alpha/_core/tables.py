@@ -22,22 +22,10 @@ def write_csv(
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]], digits: int | None = None) -> str:
-    """A table as CSV text.
+    """A table as CSV text; None leaves a cell empty.
 
-    Parameters
-    ----------
-    header : sequence of str
-        Column names.
-    rows : iterable of sequences
-        As many entries in each as in the header; None leaves a cell empty.
-    digits : int or None
-        Significant digits of the numbers, with ``nan`` where there is no value and ``inf`` for infinity; None
-        writes all digits.
-
-    Raises
-    ------
-    ValueError
-        If a row has more or fewer entries than the header.
+    ``digits`` are the significant digits of the numbers, with ``nan`` where there is no value and ``inf`` for
+    infinity; None writes all digits.
 
     Examples
     --------

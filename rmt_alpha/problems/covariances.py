@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
-from rmt_alpha._core.checks import as_real, frozen
+from rmt_alpha._core.checks import as_real, brief, frozen
 from rmt_alpha._core.types import FloatArray
 
 FORM = "None (identity), a number, or an array of shape (p,) (diagonal) or (p, p)"
@@ -21,7 +21,7 @@ def parse_covariances(value: Any, classes: int, p: int) -> tuple[FloatArray, ...
     """The covariance of each class, equal ones the same object; refusals name the class and the entry."""
     if is_ambiguous(value, classes, p):
         raise ValueError(
-            f"covariances = {_brief(value)} could be one covariance of all classes or one per class, as "
+            f"covariances = {brief(value)} could be one covariance of all classes or one per class, as "
             f"there are K = {p} classes in dimension {p}: pass np.array(covariances) for one of all classes, "
             "the arrays [np.array(c) for c in covariances] for one per class"
         )
@@ -48,11 +48,6 @@ def is_ambiguous(value: Any, classes: int, p: int) -> bool:
     nested = [isinstance(item, list | tuple) for item in value]
     shape = np.asarray(value, dtype=object).shape
     return shape == (p, p) if all(nested) else shape == (p,) and not any(nested)
-
-
-def _brief(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _per_class(value: Any, classes: int, p: int) -> list[Any] | None:

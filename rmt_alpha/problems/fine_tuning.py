@@ -65,9 +65,9 @@ class FineTuning(Value, Shown):
 
     Raises
     ------
-    TypeError, ValueError
-        If arguments do not fit together; the message says how.  Also for gamma = 0 with n equal to the rank
-        of the covariances, where the variance is infinite (raised by ``curve`` and ``ridge``).
+    ValueError
+        If arguments do not fit together; by ``curve`` and ``ridge`` for gamma = 0 with n equal to the rank of
+        the covariances, where the variance is infinite.
 
     See Also
     --------
@@ -169,10 +169,7 @@ class FineTuning(Value, Shown):
     def from_transfer(cls, problem: TransferProblem) -> FineTuning:
         """The isotropic problem, written with vectors of length p.
 
-        Parameters
-        ----------
-        problem : TransferProblem
-            With scalar fields and integers p >= 2, n and N.
+        Its fields must be scalars, with integers p >= 2, n and N.
 
         Examples
         --------
@@ -223,34 +220,17 @@ class FineTuning(Value, Shown):
         return fit_ridge(self.target.model, self.n, self.gamma)
 
     def curve(self, dps: int | None = None) -> MixtureCurve | LossCurve:
-        """The law of the scores as a function of alpha.
+        """The law of the scores as a function of alpha: a `MixtureCurve` for ``loss="squared"``.
 
-        Parameters
-        ----------
-        dps : int or None
-            None evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath, for
-            two classes with scalar or diagonal covariances and the squared loss.
-
-        Returns
-        -------
-        MixtureCurve or LossCurve
-            A `MixtureCurve` for ``loss="squared"``.
+        ``dps=None`` evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath,
+        for two classes with scalar or diagonal covariances and the squared loss.
         """
         from rmt_alpha.theory.mixtures.build import fine_tuning_curve
 
         return fine_tuning_curve(self, dps)
 
     def path(self, gamma: Iterable[float]) -> Iterator[MixtureCurve | LossCurve]:
-        """The curves for many ridges, each started from the solution for the one before.
-
-        Parameters
-        ----------
-        gamma : iterable of float
-            Ridge penalties, best in order.
-
-        Yields
-        ------
-        MixtureCurve or LossCurve
+        """The curves for many ridges, best in order: each starts from the solution for the one before.
 
         Examples
         --------
@@ -265,26 +245,7 @@ class FineTuning(Value, Shown):
         return fine_tuning_path(self, gamma)
 
     def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
-        """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`.
-
-        Parameters
-        ----------
-        alpha : float or array_like
-            Any shape; (..., k) for k sources.
-        **options
-            ``replicates``, ``rng``, ``n_jobs`` and whatever else `rmt_alpha.simulate` takes.
-
-        Examples
-        --------
-        >>> problem = FineTuning(
-        ...     GaussianMixture.symmetric([2.0, 0.0]),
-        ...     FixedSource([1.0, 1.0]),
-        ...     n=20,
-        ...     gamma=1,
-        ... )
-        >>> problem.simulate([0, 1], replicates=100, rng=1).accuracy.shape
-        (2,)
-        """
+        """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`."""
         from rmt_alpha.simulation import simulate
 
         return simulate(self, alpha, **options)

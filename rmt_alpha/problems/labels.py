@@ -6,10 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rmt_alpha._core.checks import Range, as_real, check_range
-from rmt_alpha._core.types import FloatArray
-
-Array = np.ndarray[Any, Any]
+from rmt_alpha._core.checks import Range, as_real, check_range, frozen
+from rmt_alpha._core.types import Array, FloatArray
 
 FRACTION = Range("a number in [0, 1], or one per class", 0.0, 1.0)
 
@@ -38,9 +36,7 @@ def check_label_noise(value: Any, classes: int) -> FloatArray:
         raise ValueError(
             f"label_noise must be a number or have shape ({classes},), one per class, got shape {noise.shape}"
         )
-    result = np.array(np.broadcast_to(noise, (classes,)))
-    result.flags.writeable = False
-    return result
+    return frozen("label_noise", np.array(np.broadcast_to(noise, (classes,))))
 
 
 def check_outputs(value: Any) -> int:

@@ -42,23 +42,15 @@ class GaussianMixture(Value, Shown):
     priors : array_like of shape (K,), optional
         Probabilities of the classes, positive, summing to 1; equal if None.
 
-    Attributes
-    ----------
-    means : ndarray of shape (K, p)
-    covariances : tuple of K ndarrays
-        Of shape (), (p,) or (p, p); equal ones are the same object.
-    priors : ndarray of shape (K,)
-
     Raises
     ------
-    TypeError
-        If an argument is not made of real numbers.
     ValueError
         If shapes do not match, priors do not sum to 1, or a covariance is not symmetric positive
         semi-definite; the message names the class and the offending entry or eigenvalue.
 
     Notes
     -----
+    The attributes are arrays; ``covariances`` is a tuple of K, in which equal ones are the same object.
     Scalar and diagonal covariances, shared or not, need O(p) memory and no linear algebra.  A full
     covariance shared by all classes is diagonalised once, when it is first needed; the mixture keeps the
     result.  Full covariances that differ cost a few factorisations for every ridge.
@@ -89,14 +81,18 @@ class GaussianMixture(Value, Shown):
         covariances: ArrayLike | Sequence[ArrayLike | None] | None = None,
         priors: ArrayLike | None = None,
     ) -> None:
-        checked = _matrix("means", means)
-        classes, p = checked.shape
+        rows = np.array(as_real("means", means), dtype=np.float64)
+        if rows.ndim != 2 or rows.size == 0:
+            raise ValueError(
+                f"means must be a matrix with one row per class, shape (K, p), got shape {rows.shape}"
+            )
+        classes, p = rows.shape
         if classes < 2:
-            raise ValueError(f"means must have shape (K, p) with K >= 2 classes, got {checked.shape}")
+            raise ValueError(f"means must have shape (K, p) with K >= 2 classes, got {rows.shape}")
         if np.ma.isMaskedArray(covariances):
             raise TypeError("covariances must not be masked arrays")
         vars(self).update(
-            means=checked,
+            means=frozen("means", rows),
             covariances=parse_covariances(covariances, classes, p),
             priors=_priors(priors, classes),
         )
@@ -104,13 +100,6 @@ class GaussianMixture(Value, Shown):
     @classmethod
     def symmetric(cls, mean: ArrayLike, covariance: ArrayLike | None = None) -> GaussianMixture:
         """Two balanced classes with means -mean (label -1) and +mean (label +1) and one covariance.
-
-        Parameters
-        ----------
-        mean : array_like of shape (p,)
-            Mean of the second class.
-        covariance : None, float, array_like of shape (p,) or (p, p)
-            Shared covariance; None is the identity.
 
         Examples
         --------
@@ -195,15 +184,6 @@ def check_mixture(name: str, value: Any) -> GaussianMixture:
     if not isinstance(value, GaussianMixture):
         raise TypeError(f"{name} must be a GaussianMixture, got {type(value).__name__}")
     return value
-
-
-def _matrix(name: str, value: Any) -> FloatArray:
-    array = np.array(as_real(name, value), dtype=np.float64)
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(
-            f"{name} must be a matrix with one row per class, shape (K, p), got shape {array.shape}"
-        )
-    return frozen(name, array)
 
 
 def _priors(value: Any, classes: int) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from rmt_alpha._core.checks import Range
@@ -10,19 +11,10 @@ from rmt_alpha._core.checks import Range
 LARGEST = 1e30
 """Largest magnitude of a float64 argument: products of a handful of them neither overflow nor underflow."""
 
-DIMENSION = Range(
-    "a positive finite number", 0.0, math.inf, open_low=True, smallest=1 / LARGEST, largest=LARGEST
-)
-SAMPLES = Range(
-    "a positive number (inf is allowed)",
-    0.0,
-    math.inf,
-    True,
-    infinite=True,
-    smallest=1 / LARGEST,
-    largest=LARGEST,
-)
-RIDGE = Range("a finite number >= 0", 0.0, math.inf, smallest=1 / LARGEST, largest=LARGEST)
+_size = partial(Range, low=0.0, high=math.inf, smallest=1 / LARGEST, largest=LARGEST)
+DIMENSION = _size("a positive finite number", open_low=True)
+SAMPLES = _size("a positive number (inf is allowed)", open_low=True, infinite=True)
+RIDGE = NORM = _size("a finite number >= 0")
 
 
 def check_interpolation(p: Any, n: Any, gamma: Any, condition: str, name: str) -> None:

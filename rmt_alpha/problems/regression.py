@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rmt_alpha._core.checks import Range, as_real, check_range, check_scalar
+from rmt_alpha._core.checks import Range, as_real, check_range, check_scalar, frozen
 from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.types import FloatArray, Real, SimulationOptions
 from rmt_alpha._core.values import Value, shown
@@ -135,27 +135,13 @@ class RidgeRegressionTransfer(Value, Shown):
         return regression_ridge(self)
 
     def curve(self, dps: int | None = None) -> RegressionCurve:
-        """The risk as a function of alpha.
-
-        Parameters
-        ----------
-        dps : int or None
-            None evaluates in float64; a number of digits in mpmath, for scalar and diagonal covariances.
-        """
+        """The risk as a function of alpha; ``dps`` digits are for scalar and diagonal covariances."""
         from rmt_alpha.theory.mixtures.regression import regression_curve
 
         return regression_curve(self, dps)
 
     def risk(self, alpha: ArrayLike, dps: int | None = None) -> Real:
-        """Test risk E|y - W_alpha x|^2, the noise of the test outputs included.
-
-        Parameters
-        ----------
-        alpha : float or array_like
-            Finite.
-        dps : int or None
-            As in `curve`.
-        """
+        """Test risk E|y - W_alpha x|^2 at finite alpha, the noise of the test outputs included."""
         return (self._in_floats if dps is None else self.curve(dps)).risk(alpha)
 
     def optimal_alpha(self, criterion: str = "risk", dps: int | None = None) -> Real:
@@ -166,13 +152,6 @@ class RidgeRegressionTransfer(Value, Shown):
 
         With identity covariance it depends on nothing but the weights; otherwise on n and gamma through
         kappa. 0 if the source weights have no influence at all.
-
-        Parameters
-        ----------
-        criterion : {"risk"}
-            What to minimise: a regression has nothing else.
-        dps : int or None
-            As in `curve`.
         """
         return (self._in_floats if dps is None else self.curve(dps)).optimal_alpha(criterion)
 
@@ -181,23 +160,7 @@ class RidgeRegressionTransfer(Value, Shown):
         return self._in_floats.gain(over)
 
     def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
-        """Weights trained on random data, each scored exactly; see `rmt_alpha.simulate`.
-
-        Parameters
-        ----------
-        alpha : float or array_like
-            Any shape.
-        **options
-            ``replicates``, ``rng``, ``n_jobs`` and whatever else `rmt_alpha.simulate` takes.
-
-        Examples
-        --------
-        >>> problem = RidgeRegressionTransfer(
-        ...     1.0, np.ones(4), np.ones(4), 0.5, n=6, gamma=0.1
-        ... )
-        >>> problem.simulate([0, 1], replicates=9, rng=1).risk.shape
-        (2,)
-        """
+        """Weights trained on random data, each scored exactly; see `rmt_alpha.simulate`."""
         from rmt_alpha.simulation import simulate
 
         return simulate(self, alpha, **options)
@@ -228,8 +191,4 @@ def _coefficients(name: str, value: ArrayLike) -> FloatArray:
     array: FloatArray = np.array(as_real(name, value), dtype=np.float64)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"{name} must have shape (p,) or (d, p), got shape {array.shape}")
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name} must have finite entries, got {array[where]} at index {where}")
-    array.flags.writeable = False
-    return array
+    return frozen(name, array)

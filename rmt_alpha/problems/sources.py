@@ -37,11 +37,6 @@ class FixedSource(Value, Shown):
         Outputs of the classifier: 1 for two classes with labels -1 and +1, else the number of classes, whose
         scores are then fitted to one-hot targets.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the weights are not finite real numbers of such a shape.
-
     Examples
     --------
     >>> FixedSource([0.5, 0.5, 0.0])
@@ -177,7 +172,7 @@ class RidgeSource(Value, Shown):
     @cached_property
     def law(self) -> ScoreLaw:
         """The law of the source classifier's scores on its own task."""
-        from rmt_alpha.theory.mixtures.priors import source_law
+        from rmt_alpha.theory.mixtures.build import source_law
 
         return source_law(self, self.ridge, None)
 

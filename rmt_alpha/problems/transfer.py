@@ -10,30 +10,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core import arithmetic
-from rmt_alpha._core.checks import Range, as_real, check_range, check_vector
+from rmt_alpha._core.checks import Range, as_real, check_range, check_vector, common_shape
 from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.types import Real, SimulationOptions
 from rmt_alpha._core.values import Value, shown
-from rmt_alpha.problems.ranges import DIMENSION, LARGEST, RIDGE, SAMPLES, check_interpolation
+from rmt_alpha.problems.ranges import DIMENSION, NORM, RIDGE, SAMPLES, check_interpolation
 
 if TYPE_CHECKING:
     from rmt_alpha.simulation.result import Simulation
     from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 ALIGNMENT = Range("a number in [-1, 1]", -1.0, 1.0)
-NORM = Range("a finite number >= 0", 0.0, math.inf, smallest=1 / LARGEST, largest=LARGEST)
 
-RANGES = {
-    "beta": ALIGNMENT,
-    "p": DIMENSION,
-    "n": SAMPLES,
-    "N": SAMPLES,
-    "mu": NORM,
-    "mu_orth": NORM,
-    "gamma": RIDGE,
-    "gamma_source": RIDGE,
-    "target_scale": NORM,
-}
+RANGES = {"beta": ALIGNMENT, "p": DIMENSION, "n": SAMPLES, "N": SAMPLES, "mu": NORM, "mu_orth": NORM}
+RANGES |= {"gamma": RIDGE, "gamma_source": RIDGE, "target_scale": NORM}
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -69,8 +59,6 @@ class TransferProblem(Value, Shown):
 
     Raises
     ------
-    TypeError
-        If an argument is no real number or array of them.
     ValueError
         If an argument is outside its range, shapes do not broadcast, or p == n with gamma = 0 (p == N with
         gamma_source = 0), where the variance is infinite.
@@ -124,7 +112,7 @@ class TransferProblem(Value, Shown):
                 arrays = arrays or isinstance(checked, np.ndarray)
             values[name] = checked
         if arrays:
-            self._check_shapes()
+            common_shape(values)
         check_interpolation(self.p, self.n, self.gamma, "p == n", "gamma")
         if self.N is not None:
             check_interpolation(self.p, self.N, self.gamma_source, "p == N", "gamma_source")
@@ -142,12 +130,7 @@ class TransferProblem(Value, Shown):
     ) -> TransferProblem:
         """The problem whose source and target classes have means +-mu_source and +-mu_target.
 
-        Parameters
-        ----------
-        mu_source, mu_target : array_like of shape (p,)
-            Class means, in any geometry: the angle becomes beta, the lengths mu and target_scale.
-        n, N, gamma, gamma_source
-            As in `TransferProblem`.
+        The means, of shape (p,), have any geometry: the angle becomes beta, the lengths mu and target_scale.
 
         Examples
         --------
@@ -178,13 +161,6 @@ class TransferProblem(Value, Shown):
         cls, w_source: ArrayLike, mu_target: ArrayLike, *, n: ArrayLike, gamma: ArrayLike = 1.0
     ) -> TransferProblem:
         """The problem with a fixed source vector and target classes with means +-mu_target.
-
-        Parameters
-        ----------
-        w_source, mu_target : array_like of shape (p,)
-            The frozen weights w~ and the target class mean.
-        n, gamma
-            As in `TransferProblem`.
 
         Examples
         --------
@@ -229,38 +205,16 @@ class TransferProblem(Value, Shown):
     # --- answers -------------------------------------------------------------------------------------
 
     def curve(self, dps: int | None = None) -> AlphaCurve:
-        """The law of the score as a function of alpha.
+        """The law of the score as a function of alpha; arrays of curves where fields are arrays.
 
-        Parameters
-        ----------
-        dps : int or None
-            None evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath.
-
-        Returns
-        -------
-        AlphaCurve
-            Accuracy, risk, moments, optimal and neutral alpha; arrays where fields are arrays.
+        ``dps=None`` evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath.
         """
-        from rmt_alpha.theory.isotropic.build import transfer_curve
+        from rmt_alpha.theory.isotropic.stage import transfer_curve
 
         return transfer_curve(self, dps)
 
     def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
-        """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`.
-
-        Parameters
-        ----------
-        alpha : float or array_like
-            Any shape.
-        **options
-            ``replicates``, ``rng``, ``n_jobs`` and whatever else `rmt_alpha.simulate` takes.
-
-        Examples
-        --------
-        >>> problem = TransferProblem(beta=0.8, p=400, n=40)
-        >>> round(problem.simulate(1.0, replicates=100, rng=1).accuracy, 1)
-        0.8
-        """
+        """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`."""
         from rmt_alpha.simulation import simulate
 
         return simulate(self, alpha, **options)
@@ -279,17 +233,6 @@ class TransferProblem(Value, Shown):
         from rmt_alpha.theory.isotropic.equivalent_samples import equivalent_samples
 
         return equivalent_samples(self)
-
-    # --- internals -----------------------------------------------------------------------------------
-
-    def _check_shapes(self) -> None:
-        try:
-            _ = self.shape
-        except ValueError:
-            shapes = ", ".join(
-                f"{name} {np.shape(value)}" for name, value in vars(self).items() if np.shape(value)
-            )
-            raise ValueError(f"the arguments must broadcast to one shape, got shapes {shapes}") from None
 
     def _given(self) -> dict[str, Real]:
         """The fields that differ from their defaults."""

@@ -6,15 +6,18 @@ search or by differences, and a model that knows a closed form overrides it.
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import lru_cache, wraps
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
+from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import FINITE
 from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
 from rmt_alpha._core.html import Card, Shown
@@ -25,30 +28,27 @@ from rmt_alpha.theory.pictures import curve_card
 CRITERIA = ("accuracy", "risk", "loss")
 """What an alpha can be best for: most right answers, least squared error, least expected training loss."""
 TOLERANCE = Range("a number in (0, 1]", 0.0, 1.0, open_low=True)
-QUESTIONS = (
-    *(
-        "mean",
-        "variance",
-        "std",
-        "second",
-        "risk",
-        "margin",
-        "accuracy",
-        "error",
-        "log_accuracy",
-        "log_error",
-    ),
-    *("class_mean", "class_std", "class_accuracy", "accuracy_uncertainty", "accuracy_derivative"),
-    *("optimum", "optimal_alpha", "neutral_alpha", "transfer_interval", "tolerance_interval"),
-    *("gain", "along", "landmarks"),
-    *("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std"),
-)
-"""The methods that all curves have, and that one of them may have to refuse."""
-
 STEP = 1e-3
 """Step of the differences, in radians: errors of order h^4 / 30, and of 1.5 roundings / h, or 1e-12."""
 FLAT = 1e-13
 """Differences of accuracies that are rounding."""
+ERROR_BARS = ("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std")
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def in_precision(
+    method: Callable[Concatenate[Any, Arguments], Answer],
+) -> Callable[Concatenate[Any, Arguments], Answer]:
+    """Run a method with the curve's number of digits."""
+
+    @wraps(method)
+    def wrapped(self: Any, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        with arithmetic.working_precision(self.dps):
+            return method(self, *args, **kwargs)
+
+    return wrapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,29 +109,30 @@ class Curve(Shown, ABC):
         Whether every alpha takes an iteration.
     infinite_alpha : bool
         Whether accuracy may be asked at infinite alpha: the source alone, or its negative.
+    dps : int or None
+        Decimal digits of the answers in high precision, None for float64.
     """
 
     costly: ClassVar[bool] = False
     infinite_alpha: ClassVar[bool] = True
     criteria: ClassVar[tuple[str, ...]] = ("accuracy", "risk")
-    _extras: ClassVar[tuple[str, ...]] = ()
-    """Methods that other curves do not have."""
     _steps: ClassVar[int] = 2000
     """Angles at which accuracy is compared with a level, on each side of alpha*."""
     _drawn: ClassVar[int] = 121
     """Alphas in the picture of a notebook; 0 if even one takes long."""
     _farthest: ClassVar[float] = np.inf
     """The alpha, in units of `_alpha_scale`, that stands for infinity."""
+    dps: int | None
 
     @property
-    @abstractmethod
     def sources(self) -> int:
         """Number of sources, k."""
+        return 1
 
     @property
     def answers(self) -> frozenset[str]:
         """Names of the methods that this curve answers."""
-        return frozenset((*QUESTIONS, *self._extras)) - self._refusals().keys()
+        return public_methods(type(self)) - self._refusals().keys()
 
     # --- the law of the scores -----------------------------------------------------------------------
 
@@ -143,11 +144,13 @@ class Curve(Shown, ABC):
         """Variance of label times score: that within the classes, and that between their means."""
         raise self._not_available("variance")
 
+    @in_precision
     def std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of label times score."""
         self._check("std")
-        return _plain(np.sqrt(self.variance(alpha)))
+        return self._result(arithmetic.square_root(np.asarray(self.variance(alpha))))
 
+    @in_precision
     def second(self, alpha: ArrayLike) -> Real:
         """Second moment of the score, E[s^2] = variance + mean^2."""
         self._check("second")
@@ -183,12 +186,12 @@ class Curve(Shown, ABC):
     def log_accuracy(self, alpha: ArrayLike) -> Real:
         """Logarithm of the accuracy; for two classes finite where the accuracy itself underflows."""
         self._check("log_accuracy")
-        return _log(self.accuracy(alpha))
+        return self._log(self.accuracy(alpha))
 
     def log_error(self, alpha: ArrayLike) -> Real:
         """Logarithm of the error; for two classes finite where the error itself underflows."""
         self._check("log_error")
-        return _log(self.error(alpha))
+        return self._log(self.error(alpha))
 
     def margin(self, alpha: ArrayLike) -> Real:
         r"""The signed signal-to-noise ratio, :math:`\Phi^{-1}(\text{accuracy})`.
@@ -199,12 +202,12 @@ class Curve(Shown, ABC):
         right, wrong = np.asarray(self.log_accuracy(alpha)), np.asarray(self.log_error(alpha))
         # From the smaller of the two probabilities, which has all its digits.
         small = special.ndtri_exp(np.minimum(right, wrong))
-        return _plain(np.where(wrong < right, -small, small))
+        return self._result(np.where(wrong < right, -small, small))
 
     def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
         """Numerical error of `accuracy`: rounding, quadrature, or the residual of a fixed point."""
         self._check("accuracy_uncertainty")
-        return _plain(np.full(np.shape(self.accuracy(alpha)), float(np.finfo(float).eps)))
+        return self._result(np.full(np.shape(self.accuracy(alpha)), float(np.finfo(float).eps)))
 
     def accuracy_derivative(self, alpha: ArrayLike) -> Real:
         """Derivative of the accuracy in alpha; 0 at infinite alpha."""
@@ -212,7 +215,7 @@ class Curve(Shown, ABC):
         values = np.asarray(as_real("alpha", alpha), float)
         scale = self._alpha_scale()
         if not np.isfinite(scale):
-            return _plain(np.zeros(values.shape))
+            return self._result(np.zeros(values.shape))
         angle = np.arctan(values / scale)
         room = 0.5 * np.pi - abs(angle)
         step = np.where(room > 0, np.minimum(STEP, room / 4), STEP)
@@ -221,7 +224,7 @@ class Curve(Shown, ABC):
             np.asarray(self.accuracy(scale * np.tan(at + k * step)), float) for k in (-2, -1, 1, 2)
         )
         slope = (8 * (above1 - below1) - (above2 - below2)) / (12 * step)
-        return _plain(np.where(room > 0, slope * np.cos(angle) ** 2 / scale, 0.0))
+        return self._result(np.where(room > 0, slope * np.cos(angle) ** 2 / scale, 0.0))
 
     # --- the best alpha, and how much it matters -----------------------------------------------------
 
@@ -229,32 +232,20 @@ class Curve(Shown, ABC):
     def optimum(self, criterion: str = "accuracy") -> Optimum:
         """The best alpha with its value, and the direction in which to go if no finite alpha is best.
 
-        Parameters
-        ----------
-        criterion : str
-            One of `criteria`: "accuracy" is maximised, "risk" and "loss" are minimised.
+        Of the `criteria` "accuracy" is maximised: use it to classify.  "risk" and "loss" are minimised: use
+        them when the score itself must be close to the label.
         """
 
     def optimal_alpha(self, criterion: str = "accuracy") -> Real:
-        """The best alpha, ``optimum(criterion).alpha``: a scalar for one source, shape (k,) for several.
-
-        Parameters
-        ----------
-        criterion : str
-            One of `criteria`: "accuracy" is maximised, "risk" and "loss" are minimised.
-
-        Raises
-        ------
-        ValueError
-            If the criterion is unknown, or this curve does not have it.
-        """
+        """The best alpha, ``optimum(criterion).alpha``: a scalar for one source, shape (k,) for several."""
         self._check("optimal_alpha")
         return self.optimum(criterion).alpha
 
+    @in_precision
     def gain(self, over: ArrayLike = 1.0) -> Real:
         """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
         self._check("gain")
-        return _plain(np.asarray(self.optimum().value - np.asarray(self.accuracy(over))))
+        return self._result(np.asarray(self.optimum().value - np.asarray(self.accuracy(over))))
 
     def neutral_alpha(self) -> Real:
         """The alpha at which accuracy passes 1/2 on the way from alpha*; inf if there is none.
@@ -288,21 +279,9 @@ class Curve(Shown, ABC):
     def tolerance_interval(self, tolerance: ArrayLike) -> tuple[Real, Real]:
         """How precise need alpha be: the interval whose accuracy is within ``tolerance`` of the best.
 
-        Parameters
-        ----------
-        tolerance : float or array_like
-            Accuracy that may be given up, in (0, 1]: 0.01 is one point.
-
-        Returns
-        -------
-        tuple
-            (low, high): the largest interval that contains alpha* and on which accuracy(alpha) >=
-            accuracy(alpha*) - tolerance.  An end is infinite if accuracy never falls that far on its side.
-
-        Raises
-        ------
-        ValueError
-            If ``tolerance`` is outside (0, 1].
+        The largest interval (low, high) that contains alpha* and on which accuracy(alpha) >= accuracy(alpha*)
+        - tolerance; an end is infinite if accuracy never falls that far on its side.  ``tolerance``, a number
+        or an array of them in (0, 1], is the accuracy given up: 0.01 is one point.
         """
         self._check("tolerance_interval")
         allowed = check_tolerance(tolerance)
@@ -334,29 +313,26 @@ class Curve(Shown, ABC):
     def along(self, direction: ArrayLike) -> Curve:
         """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions.
 
-        Parameters
-        ----------
-        direction : array_like of shape (k,)
-            Finite.  For one source a number will do.
+        ``direction`` is finite, of shape (k,); for one source a number will do.
         """
 
     # --- finite-size error bars: standard deviation over draws of the data ---------------------------
 
     def accuracy_std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of the accuracy over draws of the training data: the error bar of one run."""
-        raise self._not_available("accuracy_std")
+        return self._error_bar("accuracy", alpha)
 
     def mean_std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of the mean of the score over draws of the training data."""
-        raise self._not_available("mean_std")
+        return self._error_bar("mean", alpha)
 
     def variance_std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of the variance of the score over draws of the training data."""
-        raise self._not_available("variance_std")
+        return self._error_bar("variance", alpha)
 
     def risk_std(self, alpha: ArrayLike) -> Real:
         """Standard deviation of the risk over draws of the training data."""
-        raise self._not_available("risk_std")
+        return self._error_bar("risk", alpha)
 
     def optimal_alpha_std(self) -> Real:
         """Standard deviation, over draws of the training data, of the alpha that is best for the draw."""
@@ -365,8 +341,10 @@ class Curve(Shown, ABC):
     # --- what a model says about itself --------------------------------------------------------------
 
     def _refusals(self) -> Mapping[str, str]:
-        """Reason and remedy for each method of `QUESTIONS` that this curve does not answer."""
-        return {}
+        """Reason and remedy for each method that this curve does not answer."""
+        return dict.fromkeys(
+            ERROR_BARS, "finite-size error bars are known for the isotropic model only, a TransferProblem"
+        )
 
     def _check(self, question: str) -> None:
         if question in self._refusals():
@@ -382,6 +360,10 @@ class Curve(Shown, ABC):
                 f"{', '.join(map(repr, self.criteria))}"
             )
         check_choice("criterion", criterion, self.criteria)
+
+    def _error_bar(self, quantity: str, alpha: ArrayLike) -> Real:
+        """Standard deviation over draws of the training data."""
+        raise self._not_available(f"{quantity}_std")
 
     def _alpha_scale(self) -> float:
         """A natural size of alpha: the source moves scores as much as the data; inf if it never does."""
@@ -415,6 +397,14 @@ class Curve(Shown, ABC):
         """The alpha near ``alpha`` where accuracy passes ``level``, to the precision of the curve."""
         return float(alpha)
 
+    def _result(self, value: Any) -> Real:
+        result: Real = arithmetic.rounded(value, self.dps)
+        return result
+
+    def _log(self, value: Any) -> Real:
+        with np.errstate(divide="ignore"):
+            return self._result(np.log(np.maximum(value, 0.0)))
+
     def _known_optimum(self) -> Optimum | None:
         """The best alpha, where it takes no search."""
         return self.optimum(self.criteria[0])
@@ -440,6 +430,16 @@ class Curve(Shown, ABC):
         """What the repr says, in one short line; it neither fails nor takes long."""
 
 
+@lru_cache
+def public_methods(kind: type) -> frozenset[str]:
+    """Their names."""
+    return frozenset(name for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_")
+
+
+QUESTIONS = public_methods(Curve)
+"""The methods that all curves have, and that one of them may have to refuse."""
+
+
 def summary(name: str, values: list[tuple[Any, Any]]) -> str:
     """``accuracy 0.613 at alpha=0, 0.744 at 1, 0.756 at 2.08``."""
     shown = [f"{float(value):.3g} at {float(alpha):.3g}" for alpha, value in values]
@@ -461,12 +461,3 @@ def check_direction(direction: ArrayLike, sources: int) -> FloatArray:
         raise ValueError(f"direction must have shape ({sources},), got shape {vector.shape}")
     check_range("direction", vector, FINITE)
     return vector
-
-
-def _plain(value: Any) -> Real:
-    return float(value) if np.ndim(value) == 0 else np.asarray(value)
-
-
-def _log(value: Any) -> Real:
-    with np.errstate(divide="ignore"):
-        return _plain(np.log(np.maximum(value, 0.0)))

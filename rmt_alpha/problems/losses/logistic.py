@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy import special
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.losses.base import Loss, Moments
 from rmt_alpha.problems.losses.quadrature import REACH
-
-Array = np.ndarray[Any, Any]
 
 STEPS = 100
 DENSEST, FINEST = 0.5, 0.45

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.losses.base import Loss, Moments
-
-Array = np.ndarray[Any, Any]
 
 NARROW = 1.0
 """Pieces shorter than this many standard deviations are integrated: differences would cancel."""
@@ -33,11 +32,6 @@ class PiecewiseQuadratic(Loss):
         Value of the loss at the first vertex.
     name : str
         For messages and legends.
-
-    Raises
-    ------
-    ValueError
-        If the loss would not be convex.
 
     Examples
     --------

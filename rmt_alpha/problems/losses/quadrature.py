@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from rmt_alpha._core.types import Array
+
 Integrands = Callable[[Array, Array], Array]
 
 REACH = 8.7
@@ -61,24 +61,9 @@ def expectation(
 ) -> Array:
     """E f(z) for z ~ N(mean_i, std_i^2), every i and every f; shape (number of f, m).
 
-    Parameters
-    ----------
-    integrands : callable
-        ``integrands(z, owner)``, z and owner of one shape: values of all f, stacked; ``owner`` says which i.
-    mean, std : ndarray of shape (m,)
-    breaks : ndarray of shape (m, any)
-        Where f is not smooth.
-    name : str
-        Of the loss, for messages.
-    tolerance : float
-        Error, relative to the expectation of the absolute value.
-    floor : float
-        Absolute error that f is known to have; no better is asked for.
-
-    Raises
-    ------
-    ArithmeticError
-        If the tolerance is not reached, or a value is not finite.
+    ``integrands(z, owner)``, z and owner of one shape, gives the values of all f, stacked, where ``owner`` is
+    i.  f is not smooth at the ``breaks``, shape (m, any).  The ``tolerance`` is relative to the expectation
+    of the absolute value; ``floor`` is an absolute error that f is known to have, no better is asked for.
     """
     low, high, owner = _panels(mean, std, breaks)
     count = len(mean)

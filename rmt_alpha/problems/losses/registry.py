@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.losses.base import Loss
-from rmt_alpha.problems.losses.hinge import Hinge, SquaredHinge
-from rmt_alpha.problems.losses.huber import Huber
 from rmt_alpha.problems.losses.logistic import Logistic
-from rmt_alpha.problems.losses.squared import Squared
+from rmt_alpha.problems.losses.standard import Hinge, Huber, Squared, SquaredHinge
 
 LOSSES: dict[str, Loss] = {
     "squared": Squared(),
@@ -37,16 +36,14 @@ def as_loss(value: Any) -> Loss:
         If the name is unknown; or the loss is not finite, not convex, does not fall at margin 0, or has a
         slope or curvature that are not its derivatives.
     """
+    known = f"loss must be one of {', '.join(map(repr, LOSSES))}"
     if isinstance(value, str):
         if value not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))} or a Loss, got {value!r}")
+            raise ValueError(f"{known} or a Loss, got {value!r}")
         return LOSSES[value]
     if not isinstance(value, Loss):
-        raise TypeError(
-            f"loss must be one of {', '.join(map(repr, LOSSES))} or an instance of a subclass of Loss, got "
-            f"{value!r}"
-        )
-    if type(value) not in {type(known) for known in LOSSES.values()}:
+        raise TypeError(f"{known} or an instance of a subclass of Loss, got {value!r}")
+    if type(value) not in {type(loss) for loss in LOSSES.values()}:
         check_loss(value)
     return value
 
@@ -64,57 +61,50 @@ def check_loss(loss: Loss) -> None:
         value, slope, bend = tables.values()
         below, above = loss.value(z - STEP), loss.value(z + STEP)
         before, after = loss.slope(z - STEP), loss.slope(z + STEP)
+    phi = f"the {loss.name} loss"
+
+    def demand(holds: Array, table: Array, claim: str, at: Array = z) -> None:
+        if not holds.all():
+            i = int(np.argmin(holds))
+            raise ValueError(f"{claim}: {table[i]:g} at the margin {at[i]:.6g}")
+
     for name, table in tables.items():
-        _demand(np.isfinite(table), z, table, f"{name} of the {loss.name} loss must be finite")
+        demand(np.isfinite(table), table, f"{name} of {phi} must be finite")
     unit = 1e-7 * (1 + abs(slope))
-    _demand(bend >= -unit, z, bend, f"the {loss.name} loss must be convex, but its curvature is negative")
+    demand(bend >= -unit, bend, f"{phi} must be convex, but its curvature is negative")
     fall = np.concatenate([[0.0], np.diff(slope)])
-    _demand(fall >= -unit, z, slope, f"the {loss.name} loss must be convex, but its slope falls")
+    demand(fall >= -unit, slope, f"{phi} must be convex, but its slope falls")
     # Differences of the values: error of second order, and rounding.
+    wrong = abs((above - below) / (2 * STEP) - slope)
     allowed = 1e-4 * (1 + abs(slope) + bend) + 1e-10 * abs(value) / STEP
-    _demand(
-        abs((above - below) / (2 * STEP) - slope) <= allowed,
-        z,
-        slope,
-        f"slope of the {loss.name} loss must be the derivative of its value",
-    )
+    demand(wrong <= allowed, slope, f"slope of {phi} must be the derivative of its value")
+    wrong = abs((after - before) / (2 * STEP) - bend)
     allowed = 1e-3 * (1 + abs(slope) + bend) + 1e-10 * abs(slope) / STEP
-    _demand(
-        abs((after - before) / (2 * STEP) - bend) <= allowed,
-        z,
-        bend,
-        f"curvature of the {loss.name} loss must be the derivative of its slope (list jumps in `kinks`)",
-    )
+    claim = f"curvature of {phi} must be the derivative of its slope (list jumps in `kinks`)"
+    demand(wrong <= allowed, bend, claim)
     # Over a whole step of the probe: what neither of its ends shows.
     between = np.diff(slope) - 0.5 * np.diff(z) * (bend[1:] + bend[:-1])
     inside = np.zeros(len(between), bool)
     for kink in kinks:
         inside |= (z[:-1] <= kink) & (kink <= z[1:])
-    _demand(
-        inside | (abs(between) <= 2e-4 * (1 + abs(slope[1:]) + bend[1:])),
-        z[1:],
-        slope[1:],
-        f"the slope or curvature of the {loss.name} loss jumps where `kinks` does not say so",
-    )
+    holds = inside | (abs(between) <= 2e-4 * (1 + abs(slope[1:]) + bend[1:]))
+    claim = f"the slope or curvature of {phi} jumps where `kinks` does not say so"
+    demand(holds, slope[1:], claim, z[1:])
     for kappa in (0.1, 10.0):
         u = loss.prox(z, np.full(z.shape, kappa))
         sides = np.stack([loss.slope(u - STEP), loss.slope(u + STEP)])
         allowed = 1e-4 * (1 + abs(sides).max(axis=0) + abs(sides[1] - sides[0])) + 1e-9 * abs(z)
         force = (z - u) / kappa
-        _demand(
-            (force >= sides[0] - allowed) & (force <= sides[1] + allowed),
-            z,
-            u,
-            f"prox of the {loss.name} loss must minimise phi(u) + (u - z)^2 / (2 kappa), kappa = {kappa:g}",
-        )
-    if not float(loss.slope(np.zeros(1))[0]) < 0:
+        claim = f"prox of {phi} must minimise phi(u) + (u - z)^2 / (2 kappa), kappa = {kappa:g}"
+        demand((force >= sides[0] - allowed) & (force <= sides[1] + allowed), u, claim)
+    start = float(loss.slope(np.zeros(1))[0])
+    if not start < 0:
         raise ValueError(
-            f"the {loss.name} loss must fall at margin 0, or it does not reward right answers; its slope "
-            f"there is {float(loss.slope(np.zeros(1))[0]):g}"
+            f"{phi} must fall at margin 0, or it does not reward right answers; its slope there is {start:g}"
         )
 
 
-def _table(loss: Loss, name: str, z: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _table(loss: Loss, name: str, z: Array) -> Array:
     try:
         table = np.asarray(getattr(loss, name)(z), float)
     except NotImplementedError:
@@ -125,11 +115,3 @@ def _table(loss: Loss, name: str, z: np.ndarray[Any, Any]) -> np.ndarray[Any, An
             f"returned shape {table.shape}"
         )
     return table
-
-
-def _demand(
-    holds: np.ndarray[Any, Any], z: np.ndarray[Any, Any], table: np.ndarray[Any, Any], claim: str
-) -> None:
-    if not holds.all():
-        at = int(np.argmin(holds))
-        raise ValueError(f"{claim}: {table[at]:g} at the margin {z[at]:.6g}")

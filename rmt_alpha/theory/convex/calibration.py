@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy import special
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.losses import quadrature
 from rmt_alpha.problems.losses.base import Loss
-
-Array = np.ndarray[Any, Any]
 
 
 def log_odds(score: Array, mean: Array, std: Array, priors: Array) -> Array:

@@ -13,7 +13,7 @@ from scipy import special
 
 from rmt_alpha._core.alphas import EXTREME, FINITE, alpha_values
 from rmt_alpha._core.checks import as_real, check_range
-from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha._core.types import Array, FloatArray, Real
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.problems.losses.logistic import Logistic
@@ -29,8 +29,6 @@ from rmt_alpha.theory.curve import Curve, Optimum
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 
-Array = np.ndarray[Any, Any]
-
 SIGN = np.array([-1.0, 1.0])
 """Labels of the two classes."""
 
@@ -45,21 +43,6 @@ class LossCurve(Curve):
     *signed*, as everywhere.  Nothing is affine in alpha as it is for the squared loss: every alpha takes the
     solution of a fixed point, which starts from the nearest alpha that is solved already and is kept.
     Curves come from ``FineTuning(..., loss=...).curve()``.
-
-    Parameters
-    ----------
-    reduction : Reduction
-        The problem.
-    loss : Loss
-        What is minimised in training.
-    label_noise : ndarray of shape (2,)
-        Share of wrong labels in each class.
-    intercept : bool
-        Whether there is one.
-    single : bool
-        Whether alpha is a scalar.
-    squared : MixtureCurve
-        The same problem with the squared loss, from which the first solution starts.
 
     Examples
     --------
@@ -80,24 +63,24 @@ class LossCurve(Curve):
     """
 
     reduction: Reduction
+    """The problem."""
     loss: Loss
+    """What is minimised in training."""
     label_noise: Array
+    """Share of wrong labels in each class, shape (2,)."""
     intercept: bool
+    """Whether there is one."""
     single: bool
+    """Whether alpha is a scalar."""
     squared: MixtureCurve
+    """The same problem with the squared loss, from which the first solution starts."""
     _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 
     # --- the fixed point --------------------------------------------------------------------------------
 
     def solution(self, alpha: ArrayLike) -> Solution:
-        """The fixed point at one alpha: scores, spreads, effective ridges, residual and status.
-
-        Raises
-        ------
-        ConvergenceError
-            If it is not reached; the best estimate is in its attribute ``best``.
-        """
+        """The fixed point at one alpha: scores, spreads, residual; ConvergenceError if there is none."""
         values = self._alphas(alpha)
         if values.ndim != 1:
             raise ValueError(f"solution needs one alpha, got an array of shape {np.shape(alpha)}")
@@ -147,7 +130,7 @@ class LossCurve(Curve):
 
     def accuracy(self, alpha: ArrayLike) -> Real:
         """Probability that a fresh sample is classified rightly."""
-        return self._table(alpha, lambda s, _: self.priors @ special.ndtr(self._margins(s.state)))
+        return self._table(alpha, lambda s, _: self._of_state("accuracy", s.state))
 
     def error(self, alpha: ArrayLike) -> Real:
         """1 - accuracy, precise even where accuracy rounds to 1."""
@@ -167,21 +150,11 @@ class LossCurve(Curve):
 
     def risk(self, alpha: ArrayLike) -> Real:
         """Squared test risk, E (y - s)^2, whatever the training loss; `test_loss` is that of the loss."""
-
-        def answer(solution: Solution, _: Array) -> Array:
-            miss = SIGN - solution.state.mean
-            return np.asarray(self.priors @ (miss**2 + solution.state.std[self._group] ** 2))
-
-        return self._table(alpha, answer)
+        return self._table(alpha, lambda s, _: self._of_state("risk", s.state))
 
     def test_loss(self, alpha: ArrayLike) -> Real:
         """Expected loss on a fresh sample with its true label, E phi(y s)."""
-
-        def answer(solution: Solution, _: Array) -> Array:
-            state = solution.state
-            return np.asarray(self.priors @ self.loss.test_loss(SIGN * state.mean, state.std[self._group]))
-
-        return self._table(alpha, answer)
+        return self._table(alpha, lambda s, _: self._of_state("loss", s.state))
 
     def training_loss(self, alpha: ArrayLike) -> Real:
         """Average loss on the training sample, with the labels it has: (1/n) sum phi(t_i s_i)."""
@@ -217,7 +190,7 @@ class LossCurve(Curve):
         state = self.solution(alpha).state
         score = np.asarray(as_real("score", score), float)
         check_range("score", score, FINITE)
-        return _plain(calibration.posterior(score, state.mean, state.std[self._group], self.priors))
+        return self._result(calibration.posterior(score, state.mean, state.std[self._group], self.priors))
 
     def calibration_slope(self, alpha: ArrayLike) -> Real:
         """Slope of the true log odds in the score, where both classes have one spread (else at its centre).
@@ -227,13 +200,7 @@ class LossCurve(Curve):
         return self._table(alpha, lambda s, _: calibration.slope(s.state.mean, s.state.std[self._group]))
 
     def calibration_error(self, alpha: ArrayLike) -> Real:
-        r"""Expected difference between stated and true probability, :math:`E\,|\hat p(s) - P(+1 \mid s)|`.
-
-        Raises
-        ------
-        ValueError
-            If the loss states no probabilities.
-        """
+        r"""Expected difference between stated and true probability, :math:`E\,|\hat p(s) - P(+1 \mid s)|`."""
         self._check("calibration_error")
         return self._table(
             alpha,
@@ -243,19 +210,10 @@ class LossCurve(Curve):
     # --- the best alpha ---------------------------------------------------------------------------------
 
     def optimum(self, criterion: str = "accuracy", *, rtol: float = 1e-6) -> Optimum:
-        """The best alpha with its value and how well it is known.
+        """The best alpha with its value, known to a relative error of ``rtol``.
 
-        Parameters
-        ----------
-        criterion : {"accuracy", "risk", "loss"}
-            Maximise the accuracy, or minimise E (y - s)^2 or the expected loss, on fresh samples.
-        rtol : float
-            Relative error allowed in alpha.
-
-        Raises
-        ------
-        ValueError
-            For several sources, which `along` reduces to one.
+        ``"accuracy"`` is maximised; ``"risk"``, E (y - s)^2, and the expected ``"loss"`` are minimised, on
+        fresh samples.
         """
         self._check("optimum")
         self._check_criterion(criterion)
@@ -276,25 +234,7 @@ class LossCurve(Curve):
         return self._optima[criterion, rtol]
 
     def optimal_alpha(self, criterion: str = "accuracy", *, rtol: float = 1e-6) -> Real:
-        """The best alpha.
-
-        Parameters
-        ----------
-        criterion : {"accuracy", "risk", "loss"}
-            Maximise the accuracy, or minimise E (y - s)^2 or the expected loss, on fresh samples.
-        rtol : float
-            Relative error allowed in alpha.
-
-        Returns
-        -------
-        float
-            inf or -inf if accuracy only approaches its supremum as alpha grows.
-
-        Raises
-        ------
-        ValueError
-            For several sources, which `along` reduces to one.
-        """
+        """The best alpha; inf or -inf if accuracy only approaches its supremum as alpha grows."""
         self._check("optimal_alpha")
         return self.optimum(criterion, rtol=rtol).alpha
 
@@ -303,7 +243,7 @@ class LossCurve(Curve):
         self._check("accuracy_derivative")
         values = self._alphas(alpha)[..., 0]
         found = [self._derivative(a, partial(self._of_state, "accuracy")) for a in values.ravel().tolist()]
-        return _plain(np.array(found).reshape(values.shape))
+        return self._result(np.array(found).reshape(values.shape))
 
     def along(self, direction: ArrayLike) -> LossCurve:
         """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
@@ -322,12 +262,9 @@ class LossCurve(Curve):
     costly: ClassVar[bool] = True
     infinite_alpha: ClassVar[bool] = False
     criteria: ClassVar[tuple[str, ...]] = ("accuracy", "risk", "loss")
-    _extras: ClassVar[tuple[str, ...]] = (
-        *("solution", "equations", "kappa", "offset", "test_loss", "training_loss", "training_accuracy"),
-        *("posterior", "calibration_slope", "calibration_error"),
-    )
     _steps: ClassVar[int] = 24  # each takes the solution of a fixed point
     _farthest: ClassVar[float] = 1e4
+    dps = None
 
     @property
     def sources(self) -> int:
@@ -356,10 +293,7 @@ class LossCurve(Curve):
         return State(mean, float(np.mean(mean)) if self.intercept else 0.0, spread, ridge.gamma / ridge.kappa)
 
     def _refusals(self) -> Mapping[str, str]:
-        found = dict.fromkeys(
-            ("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std"),
-            "finite-size error bars are known for the isotropic model only, a TransferProblem",
-        )
+        found = dict(super()._refusals())
         if not self.single:
             found |= dict.fromkeys(
                 (
@@ -426,7 +360,7 @@ class LossCurve(Curve):
         for i in order:
             found[int(i)] = np.asarray(answer(self._points.at(flat[i]), flat[i]), float)
         table = np.stack([found[i] for i in range(len(flat))])
-        return _plain(table.reshape((*values.shape[:-1], *table.shape[1:])))
+        return self._result(table.reshape((*values.shape[:-1], *table.shape[1:])))
 
     @property
     def _drawn(self) -> int:  # type: ignore[override]
@@ -445,7 +379,3 @@ class LossCurve(Curve):
         except ConvergenceError:  # to be seen is no reason to fail
             found = f"{self.sources} sources"
         return f"{self.loss.name} loss, {found}"
-
-
-def _plain(value: Any) -> Real:
-    return float(value) if np.ndim(value) == 0 else np.asarray(value)

@@ -13,14 +13,12 @@ linear, eta_a - theta_a (change of u_a): exact for the squared loss, and stable 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.losses.base import Loss, Moments
 from rmt_alpha.theory.convex.reduction import Reduced, Reduction
-
-Array = np.ndarray[Any, Any]
 
 FAR = 1e3
 """Scores farther away than this times their size are not where a linear step leads."""
@@ -57,18 +55,9 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class Equations:
-    """The map at one alpha.
+    """The map at one alpha, for a share ``noise`` of wrong labels in each class.
 
-    Parameters
-    ----------
-    reduction : Reduction
-    loss : Loss
-    noise : ndarray of shape (K,)
-        Share of wrong labels.
-    intercept : bool
-    alpha : ndarray of shape (k,)
-    smoothing : float
-        The loss is replaced by its Moreau envelope with this parameter; 0 is the loss itself.
+    With ``smoothing`` the loss is replaced by its Moreau envelope with this parameter.
     """
 
     reduction: Reduction

@@ -26,16 +26,8 @@ def best_alpha(
 ) -> Optimum:
     """The alpha of highest ``score``: scan, then refine where ``slope``, its derivative, vanishes.
 
-    Parameters
-    ----------
-    score : callable
-        Of a number or an array of them.
-    slope : callable
-        Of a number.
-    unit : float
-        A natural size of alpha.
-    rtol : float
-        Relative error allowed in alpha.
+    ``score`` takes numbers and arrays of them; ``unit`` is a natural size of alpha, ``rtol`` the relative
+    error allowed in it.
     """
     grid = unit * SCAN
     values = np.asarray(score(grid))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.solver import Solution, distance, solve
-
-Array = np.ndarray[Any, Any]
 
 WALK = 16
 """Steps from alpha = 0 to an alpha that is hard to reach."""
@@ -24,18 +22,8 @@ WALK = 16
 class FixedPoints:
     """The fixed point at every alpha that was asked for.
 
-    Parameters
-    ----------
-    reduction : Reduction
-        The problem.
-    loss : Loss
-        What is minimised in training.
-    label_noise : ndarray of shape (K,)
-        Share of wrong labels.
-    intercept : bool
-        Whether there is one.
-    squared : callable
-        The state at an alpha with the squared loss, from which the first solution starts.
+    ``label_noise`` has shape (K,); ``squared`` gives the state at an alpha with the squared loss, from which
+    the first solution starts.
     """
 
     reduction: Reduction

@@ -12,18 +12,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import lapack
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.mixtures.score_law import Prior, Task
-from rmt_alpha.theory.ridge.basis import Operator, trace_product
+from rmt_alpha.theory.ridge.basis import trace_product
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 from rmt_alpha.theory.ridge.spectrum import Spectrum
-
-Array = np.ndarray[Any, Any]
-
 
 HIDDEN = 1e-14
 """Relative to gamma over the average variance."""
@@ -48,18 +45,9 @@ class Reduced(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Reduction:
-    """A fine-tuning problem with everything but its stiffnesses fixed.
+    """A fine-tuning problem with everything but its stiffnesses fixed; gamma > 0.
 
-    Parameters
-    ----------
-    model : Spectrum or DenseCovariances
-        The covariances.
-    task : Task
-        Means and priors, in the basis of ``model``.
-    prior : Prior
-        The sources, in the same basis.
-    n, gamma : float
-        Number of samples, ridge > 0.
+    ``task`` and ``prior``, the sources, are in the basis of ``model``.
     """
 
     model: Spectrum | DenseCovariances
@@ -108,12 +96,7 @@ class Reduction:
         return kept[key]
 
     def _compute(self, theta: Array) -> Reduced:
-        model = self.model
-        resolvent: DiagonalInverse | DenseInverse
-        if isinstance(model, Spectrum):
-            resolvent = DiagonalInverse(model, model.priors * theta, self.gamma)
-        else:
-            resolvent = DenseInverse(model, model.priors * theta, self.gamma)
+        resolvent = self.model.inverse(self.model.priors * theta, self.gamma)
         classes, groups = len(self.task.means), len(theta)
         damped = resolvent.apply(self.rows)
         damped[classes:] *= self.gamma
@@ -133,74 +116,3 @@ class Reduction:
             np.stack([resolvent.form(damped, g) for g in range(groups)]),
             self.gamma**2 * noise,
         )
-
-
-class DiagonalInverse:
-    """Q of covariances that commute."""
-
-    def __init__(self, spectrum: Spectrum, weights: Array, gamma: float) -> None:
-        self.spectrum = spectrum
-        self.entries = 1 / (weights @ spectrum.values + gamma)
-
-    def apply(self, rows: Array) -> Array:
-        """Q times each row."""
-        return np.asarray(rows * self.entries)
-
-    def form(self, rows: Array, group: int) -> Array:
-        """rows C_g rows^T."""
-        return np.asarray((rows * self.spectrum.values[group]) @ rows.T)
-
-    def traces(self) -> tuple[Array, Array]:
-        """(tr C_g Q, tr C_g Q C_h Q)."""
-        seen = self.spectrum.values * self.entries
-        return seen.sum(axis=1) * self.spectrum.multiplicity, (seen @ seen.T) * self.spectrum.multiplicity
-
-    def sandwich(self, group: int) -> Operator:
-        """Q C_g Q."""
-        entries = self.entries * self.spectrum.values[group] * self.entries
-        return Operator(self.spectrum.basis, np.broadcast_to(entries, (self.spectrum.p,)))
-
-
-class DenseInverse:
-    """Q of covariances that do not commute."""
-
-    def __init__(self, model: DenseCovariances, weights: Array, gamma: float) -> None:
-        self.model, self.gamma = model, gamma
-        total = np.tensordot(weights, model.matrices, axes=1)
-        total.flat[:: len(total) + 1] += gamma
-        factor, failure = lapack.dpotrf(total.T, lower=0, clean=0, overwrite_a=1)
-        if failure:
-            raise np.linalg.LinAlgError(
-                "the covariances are too ill-conditioned for a Cholesky factorisation at this ridge: "
-                "choose a larger gamma"
-            )
-        inverse, _ = lapack.dpotri(factor, lower=0, overwrite_c=1)
-        upper = np.triu(inverse)
-        self.inverse = upper + np.triu(upper, 1).T
-
-    @cached_property
-    def products(self) -> list[Array]:
-        """C_g Q for every g."""
-        return [c @ self.inverse for c in self.model.matrices]
-
-    def apply(self, rows: Array) -> Array:
-        """Q times each row."""
-        rank = self.model.rank
-        return np.concatenate([rows[:, :rank] @ self.inverse, rows[:, rank:] / self.gamma], axis=1)
-
-    def form(self, rows: Array, group: int) -> Array:
-        """rows C_g rows^T."""
-        inside = rows[:, : self.model.rank]
-        return np.asarray(inside @ self.model.matrices[group] @ inside.T)
-
-    def traces(self) -> tuple[Array, Array]:
-        """(tr C_g Q, tr C_g Q C_h Q)."""
-        first = np.array([np.trace(b) for b in self.products])
-        return first, np.array([[np.sum(b * c.T) for c in self.products] for b in self.products])
-
-    def sandwich(self, group: int) -> Operator:
-        """Q C_g Q."""
-        rank, p = self.model.rank, self.model.p
-        entries = np.zeros((p, p))
-        entries[:rank, :rank] = self.inverse @ self.products[group]
-        return Operator(self.model.basis, entries)

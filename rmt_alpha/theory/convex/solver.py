@@ -6,16 +6,13 @@ own size.  Iterations stop on it, never on the distance travelled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.equations import Equations, State
-
-Array = np.ndarray[Any, Any]
 
 TOLERANCE = 1e-10
 """Largest residual of a solution."""
@@ -51,33 +48,22 @@ COLLAPSED, SHRUNK = 1e-5, 100.0
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The fixed point at one alpha, and how well it is known.
-
-    Attributes
-    ----------
-    state : State
-        Scores, spreads and stiffnesses.
-    residual : float
-        Largest relative change by one more step.
-    n_iter : int
-        Steps, plain ones and Newton's.
-    n_eval : int
-        Evaluations of the map.
-    status : str
-        "converged"; "rounding" if the residual stopped falling within a thousand tolerances, as for an
-        intercept that hardly any sample holds; "collapsed" if all scores are one number, to the precision of
-        the smoothing that was left:
-        with noisy labels the hinge loss can be least for w = 0 exactly; or "max_iter".
-    jacobian : ndarray
-        Of the residual in the packed state, from the last Newton step.
-    """
+    """The fixed point at one alpha, and how well it is known."""
 
     state: State
+    """Scores, spreads and stiffnesses."""
     residual: float
+    """Largest relative change by one more step."""
     n_iter: int
+    """Steps, plain ones and Newton's."""
     n_eval: int
+    """Evaluations of the map."""
     status: str
+    """Either "converged"; "rounding" if the residual stopped falling within a thousand tolerances, as for an
+    intercept that hardly any sample holds; "collapsed" if all scores are one number, to the precision of the
+    smoothing that was left (with noisy labels the hinge loss can be least for w = 0); or "max_iter"."""
     jacobian: Array | None
+    """Of the residual in the packed state, from the last Newton step."""
 
 
 def distance(equations: Equations, state: State) -> float:
@@ -103,11 +89,6 @@ def solve(
 
     Where the iteration fails (a kink of the loss that the scores hardly resolve), the loss is replaced by its
     Moreau envelope, which has no kinks, and the smoothing is taken back step by step.
-
-    Raises
-    ------
-    ConvergenceError
-        If the residual is still above the tolerance at the limit of iterations.
     """
     failure: ConvergenceError | None = None
     for growth in (1, 2):
@@ -196,7 +177,7 @@ class Iteration:
 
     def check_convergence(self, n_iter: int) -> Solution | None:
         """Measure the residual; the solution if it is small enough, or as small as rounding lets it be."""
-        self.merit = _size(self.change, self.x, self.classes)
+        self.merit = self._size(self.change, self.x)
         if self.merit < self.best[0]:
             self.best, self.stale = (self.merit, self.x), 0
         self.stale += 1
@@ -208,17 +189,17 @@ class Iteration:
 
     def plain_step(self, length: float = 1.0) -> None:
         """One application of the map, or part of its way."""
-        self.x = self.x + length * _limited(self.change, self._farthest())
+        change = self.change / max(1.0, float(np.max(abs(self.change / self._farthest()))))
+        self.x = self.x + length * change
         self.change = self.residual(self.x)
 
     def newton_step(self) -> None:
         """Newton's step with the Jacobian matrix at hand, or a new one."""
         fresh = self.jacobian is None
         if self.jacobian is None:
-            scale = units(self.x, self.classes)
-            self.jacobian = _jacobian(self.residual, self.x, self.change, scale)
-        moved = _newton(self.residual, self.classes, self.x, self.change, self.jacobian, self._farthest())
-        if not fresh and (moved is None or _size(moved[1], moved[0], self.classes) > REUSED * self.merit):
+            self.jacobian = self._new_jacobian()
+        moved = self._newton(self.jacobian)
+        if not fresh and (moved is None or self._size(moved[1], moved[0]) > REUSED * self.merit):
             self.jacobian = None  # that of an earlier point no longer does; what it gained is kept
         if moved is not None:
             self.x, self.change = moved
@@ -240,7 +221,7 @@ class Iteration:
 
     def _watch_progress(self) -> None:
         """Leave Newton's method for a while, in a second attempt, where it is stuck."""
-        stuck = _size(self.change, self.x, self.classes) > SLOW * self.merit
+        stuck = self._size(self.change, self.x) > SLOW * self.merit
         self.slow = self.slow + 1 if stuck else 0
         if self.slow == STUCK and self.growth > 1:
             self.slow = 0
@@ -265,49 +246,35 @@ class Iteration:
         state = State.unpacked(x, self.classes)
         return Solution(state, merit, n_iter, self.n_eval, status, self.jacobian)
 
+    def _size(self, change: Array, x: Array) -> float:
+        return float(np.max(abs(change / units(x, self.classes))))
 
-def _size(change: Array, x: Array, classes: int) -> float:
-    return float(np.max(abs(change / units(x, classes))))
+    def _new_jacobian(self) -> Array:
+        columns = []
+        for i, size in enumerate(units(self.x, self.classes)):
+            y = self.x.copy()
+            y[i] += DIFFERENCE * size
+            columns.append((self.residual(y) - self.change) / (y[i] - self.x[i]))
+        return np.stack(columns, axis=1)
 
-
-def _limited(change: Array, farthest: Array) -> Array:
-    return change / max(1.0, float(np.max(abs(change / farthest))))
-
-
-def _jacobian(residual: Callable[[Array], Array], x: Array, change: Array, scale: Array) -> Array:
-    columns = []
-    for i, size in enumerate(scale):
-        y = x.copy()
-        y[i] += DIFFERENCE * size
-        columns.append((residual(y) - change) / (y[i] - x[i]))
-    return np.stack(columns, axis=1)
-
-
-def _newton(
-    residual: Callable[[Array], Array],
-    classes: int,
-    x: Array,
-    change: Array,
-    jacobian: Array,
-    farthest: Array,
-) -> tuple[Array, Array] | None:
-    """A Newton step, halved until the residual falls; None if that does not help."""
-    if not np.isfinite(jacobian).all():
+    def _newton(self, jacobian: Array) -> tuple[Array, Array] | None:
+        """Where a Newton step leads, halved until the residual falls; None if that does not help."""
+        if not np.isfinite(jacobian).all():
+            return None
+        scale = units(self.x, self.classes)
+        try:
+            direction = -np.linalg.solve(jacobian * scale / scale[:, None], self.change / scale) * scale
+        except np.linalg.LinAlgError:
+            return None
+        if not np.isfinite(direction).all():
+            return None
+        length = 1 / max(1.0, float(np.max(abs(direction / self._farthest()))))
+        merit = float(np.linalg.norm(self.change / scale))
+        for _ in range(8):
+            y = self.x + length * direction
+            new = self.residual(y)
+            size = float(np.linalg.norm(new / units(y, self.classes))) if np.isfinite(new).all() else np.inf
+            if size < (1 - 0.1 * length) * merit:
+                return y, new
+            length *= 0.4
         return None
-    scale = units(x, classes)
-    try:
-        direction = -np.linalg.solve(jacobian * scale / scale[:, None], change / scale) * scale
-    except np.linalg.LinAlgError:
-        return None
-    if not np.isfinite(direction).all():
-        return None
-    length = 1 / max(1.0, float(np.max(abs(direction / farthest))))
-    merit = float(np.linalg.norm(change / scale))
-    for _ in range(8):
-        y = x + length * direction
-        new = residual(y)
-        size = float(np.linalg.norm(new / units(y, classes))) if np.isfinite(new).all() else np.inf
-        if size < (1 - 0.1 * length) * merit:
-            return y, new
-        length *= 0.4
-    return None

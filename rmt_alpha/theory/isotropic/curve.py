@@ -32,34 +32,7 @@ class AlphaCurve(Curve):
 
     with an affine mean and a quadratic variance.  Accuracy is *signed*: a classifier that is wrong more often
     than right has accuracy below 1/2.  Curves come from ``TransferProblem.curve()``; the fields are for those
-    who derive a new model.
-
-    Parameters
-    ----------
-    kappa : float or array
-        The effective ridge: alpha enters every score as t = kappa alpha.
-    mean_line : pair
-        Mean of the score, (a0, a1) for a0 + a1 t.
-    aligned : float or array
-        r, the part of the standard deviation that is proportional to the mean.
-    terms : tuple of pairs
-        The rest: variance = (r mean)^2 + sum over terms of (u + v t)^2.  A sum of squares of affine functions
-        is evaluated, and maximised, without the cancellation that a quadratic polynomial suffers.
-    risk_parts : callable
-        Returns (floor, terms) of the risk E(y - w.x)^2 = floor + kappa^2 * (sum over terms of (r + q
-        alpha)^2); called when the risk is first asked for.
-    ops : Arithmetic
-        The number type of the fields.
-    dps : int or None
-        Decimal digits of the results in high precision, None for float64.
-    fluctuations : callable or None
-        Returns the `Fluctuations` behind the finite-size error bars; None if the model has none.
-
-    Notes
-    -----
-    All methods take alpha as a scalar or an array that broadcasts with the problem, return a Python float for
-    scalars, and accept ``inf`` and ``-inf`` (the source alone, or its negative).  They raise TypeError for an
-    alpha that is no real number and ValueError for NaN.
+    who derive a new model.  A problem of arrays broadcasts with alpha.
 
     Examples
     --------
@@ -72,13 +45,23 @@ class AlphaCurve(Curve):
     """
 
     kappa: Real
+    """The effective ridge: alpha enters every score as t = kappa alpha."""
     mean_line: Pair
+    """Mean of the score, (a0, a1) for a0 + a1 t."""
     aligned: Real
+    """r, the part of the standard deviation that is proportional to the mean."""
     terms: tuple[Pair, ...]
+    """The rest: variance = (r mean)^2 + sum over terms of (u + v t)^2.  A sum of squares of affine functions
+    is evaluated, and maximised, without the cancellation that a quadratic polynomial suffers."""
     risk_parts: Callable[[], tuple[Any, tuple[Pair, ...]]]
+    """Returns (floor, terms) of the risk E(y - w.x)^2 = floor + kappa^2 * (sum over terms of (r + q
+    alpha)^2); called when the risk is first asked for."""
     ops: Arithmetic
+    """The number type of the fields."""
     dps: int | None = None
+    """Decimal digits of the results in high precision, None for float64."""
     fluctuations: Callable[[], Fluctuations] | None = None
+    """Returns the `Fluctuations` behind the finite-size error bars; None if the model has none."""
 
     # --- the law of the score ------------------------------------------------------------------------
 
@@ -150,13 +133,7 @@ class AlphaCurve(Curve):
     # --- the best alpha, and how much it matters -----------------------------------------------------
 
     def optimum(self, criterion: str = "accuracy") -> Optimum:
-        """The best alpha with its value, and the direction in which to go if no finite alpha is best.
-
-        Parameters
-        ----------
-        criterion : {"accuracy", "risk"}
-            What to optimise, as in `optimal_alpha`.
-        """
+        """The best alpha with its value; see `optimal_alpha`."""
         best = self.optimal_alpha(criterion)
         value = self.risk(best) if criterion == "risk" else self.accuracy(best)
         infinite = np.isinf(np.asarray(best, float))
@@ -172,22 +149,9 @@ class AlphaCurve(Curve):
         (regression, scores that are averaged or thresholded elsewhere).  They are different
         numbers, because the risk also charges for the length of the score, which its sign ignores.
 
-        Parameters
-        ----------
-        criterion : {"accuracy", "risk"}
-            What to optimise.
-
-        Returns
-        -------
-        float or array
-            Finite wherever the source influences the classifier, 0 if the source is orthogonal to the target
-            mean.  For ``"accuracy"`` without ridge and with p < n, where the source has no influence, the
-            signed infinity that the optimum tends to.
-
-        Raises
-        ------
-        ValueError
-            If the criterion is unknown.
+        Finite wherever the source influences the classifier, 0 if the source is orthogonal to the target
+        mean.  For ``"accuracy"`` without ridge and with p < n, where the source has no influence, the signed
+        infinity that the optimum tends to.
         """
         self._check_criterion(criterion)
         with arithmetic.working_precision(self.dps):
@@ -208,11 +172,7 @@ class AlphaCurve(Curve):
             return self._result(self.ops.where(exists, value, self.ops.number(math.inf)))
 
     def transfer_interval(self) -> tuple[Real, Real]:
-        """The open interval (low, high) of alpha where using the source beats ignoring it (alpha = 0).
-
-        One end is 0, the other may be infinite.  Outside the interval transfer is negative.  (0, 0) if no
-        alpha beats 0.
-        """
+        """The open interval (low, high) that beats alpha = 0; one end is 0, both if none does."""
         with arithmetic.working_precision(self.dps):
             end = self._alpha(geometry.better_than_zero(self.mean_line, self.terms, self.ops))
             # Without ridge and with p < n every alpha gives the same accuracy: none is better.
@@ -222,24 +182,7 @@ class AlphaCurve(Curve):
             return self._result(low), self._result(high)
 
     def tolerance_interval(self, tolerance: ArrayLike) -> tuple[Real, Real]:
-        """How precise need alpha be: the interval whose accuracy is within ``tolerance`` of the best.
-
-        Parameters
-        ----------
-        tolerance : float or array
-            Accuracy that may be given up, in (0, 1]: 0.01 is one point.
-
-        Returns
-        -------
-        tuple
-            (low, high): the largest interval that contains alpha* and on which accuracy(alpha) >=
-            accuracy(alpha*) - tolerance.  An end is infinite if accuracy never falls that far on its side.
-
-        Raises
-        ------
-        ValueError
-            If ``tolerance`` is outside (0, 1].
-        """
+        """How precise need alpha be: the interval whose accuracy is within ``tolerance`` of the best."""
         allowed = base.check_tolerance(tolerance)
         with arithmetic.working_precision(self.dps):
             ops = self.ops if not isinstance(allowed, np.ndarray) else arithmetic.array_version(self.ops)
@@ -295,23 +238,15 @@ class AlphaCurve(Curve):
         """Probability that a sample of each class is classified rightly, shape (..., 2)."""
         return _twice(self.accuracy(alpha))
 
-    # --- finite-size error bars: standard deviation over draws of the data ----------------------------
+    # --- finite-size error bars --------------------------------------------------------------------------
 
-    def accuracy_std(self, alpha: ArrayLike) -> Real:
-        """Standard deviation of the accuracy over draws of the training data: the error bar of one run."""
-        return self._finite_size_std("accuracy", alpha)
-
-    def mean_std(self, alpha: ArrayLike) -> Real:
-        """Standard deviation of the mean of the score over draws of the training data."""
-        return self._finite_size_std("mean", alpha)
-
-    def variance_std(self, alpha: ArrayLike) -> Real:
-        """Standard deviation of the variance of the score over draws of the training data."""
-        return self._finite_size_std("variance", alpha)
-
-    def risk_std(self, alpha: ArrayLike) -> Real:
-        """Standard deviation of the risk over draws of the training data."""
-        return self._finite_size_std("risk", alpha)
+    def _error_bar(self, quantity: str, alpha: ArrayLike) -> Real:
+        if self.fluctuations is None:
+            raise self._not_available(f"{quantity}_std")
+        check_range("alpha", at := as_real("alpha", alpha), FINITE)
+        mean, std = np.asarray(self.mean(at)), np.asarray(self.std(at))
+        deviation: Real = self.fluctuations().std(quantity, self.kappa * at, mean, std)
+        return deviation
 
     def optimal_alpha_std(self) -> Real:
         """Standard deviation, over draws of the training data, of the alpha that is best for the draw."""
@@ -324,11 +259,6 @@ class AlphaCurve(Curve):
     # --- internals -----------------------------------------------------------------------------------
 
     @property
-    def sources(self) -> int:
-        """Number of sources, 1."""
-        return 1
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """Broadcast shape of the fields, () for a scalar problem."""
         return np.broadcast_shapes(
@@ -339,7 +269,7 @@ class AlphaCurve(Curve):
         found: dict[str, str] = {}
         if self.fluctuations is None:
             found |= dict.fromkeys(
-                ("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std"),
+                base.ERROR_BARS,
                 "this curve has no finite-size error bars: they exist in float64 (dps=None) for "
                 "TransferProblem",
             )
@@ -362,14 +292,6 @@ class AlphaCurve(Curve):
         return base.summary(
             "accuracy", [(alpha, self.accuracy(alpha)) for alpha in (0, 1, self.optimal_alpha())]
         )
-
-    def _finite_size_std(self, quantity: str, alpha: ArrayLike) -> Real:
-        if self.fluctuations is None:
-            raise self._not_available(f"{quantity}_std")
-        check_range("alpha", at := as_real("alpha", alpha), FINITE)
-        mean, std = np.asarray(self.mean(at)), np.asarray(self.std(at))
-        deviation: Real = self.fluctuations().std(quantity, self.kappa * at, mean, std)
-        return deviation
 
     @cached_property
     def _risk(self) -> tuple[Any, tuple[Pair, ...]]:
@@ -408,12 +330,6 @@ class AlphaCurve(Curve):
 
     def _evaluate(self, formula: Formula, alpha: ArrayLike) -> Real:
         return evaluate(formula, alpha, self.ops, self.dps)
-
-    def _result(self, value: Any) -> Real:
-        if self.dps is not None:
-            precise: Real = arithmetic.rounded(value, self.dps)
-            return precise
-        return value if isinstance(value, np.ndarray) else float(value)
 
 
 def _square(x: Any) -> Any:

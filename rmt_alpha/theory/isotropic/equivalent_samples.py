@@ -12,18 +12,17 @@ three roots.)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rmt_alpha._core.arithmetic import ARRAY
-from rmt_alpha._core.types import Real
+from rmt_alpha._core.types import Array, Real
 from rmt_alpha.theory.ridge.closed_form import isotropic_ridge
 
 if TYPE_CHECKING:
     from rmt_alpha.problems.transfer import TransferProblem
 
-Array = np.ndarray[Any, Any]
 NEWTON_STEPS = 4
 """Companion eigenvalues are right to 1e-8 of the largest root or better; each step squares the error."""
 

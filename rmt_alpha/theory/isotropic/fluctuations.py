@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.isotropic.geometry import Pair
 from rmt_alpha.theory.ridge.closed_form import EffectiveRidge
 
-Array = np.ndarray[Any, Any]
 STEP = 1e-25
 """Imaginary step of exact differentiation: f'(t) = Im f(t + i STEP) / STEP, without any cancellation."""
 
@@ -140,14 +140,8 @@ class Fluctuations:
 
         exact to first order in 1/n.
 
-        Parameters
-        ----------
-        quantity : {"accuracy", "mean", "variance", "risk"}
-            Which function of t.
-        t : float or ndarray
-            kappa alpha.
-        mean, std : ndarray
-            Of the score at t.
+        ``quantity`` is "accuracy", "mean", "variance" or "risk"; ``mean`` and ``std`` are of the score at t =
+        kappa alpha.
         """
         m = self.chain.m
         safe = np.where(std == 0, 1.0, std)

@@ -10,12 +10,15 @@ from numpy.typing import ArrayLike
 
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import BLOCK
-from rmt_alpha._core.checks import as_real, check_choice, check_dps
+from rmt_alpha._core.checks import as_real, check_choice, check_dps, common_shape
 from rmt_alpha._core.types import Real
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 Question = Callable[..., Real]
+
+FIELDS = ("beta", "p", "n", "N", "mu", "mu_orth", "gamma", "gamma_source")
+"""What all four functions take, in this order."""
 
 
 def optimal_alpha(
@@ -62,11 +65,6 @@ def optimal_alpha(
     float, array or mpf
         alpha*: 0 if beta = 0; the signed infinity that it tends to where the ridge is 0 and p < n.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, its value and the allowed range.
-
     See Also
     --------
     TransferProblem : the same model as an object, and other geometries.
@@ -83,8 +81,8 @@ def optimal_alpha(
     0.817445578903182373967662869777
     """
     check_choice("criterion", criterion, AlphaCurve.criteria)
-    fields = _fields(beta, p, n, N, mu, mu_orth, gamma, gamma_source)
-    return _ask(AlphaCurve.optimal_alpha, (), fields, dps, criterion=criterion)
+    given = (beta, p, n, N, mu, mu_orth, gamma, gamma_source)
+    return _ask(AlphaCurve.optimal_alpha, (), given, dps, criterion=criterion)
 
 
 def accuracy(
@@ -121,11 +119,6 @@ def accuracy(
     float, array or mpf
         Accuracy in [0, 1].  Near 0 or 1 use the curve's ``error``, ``log_error`` and ``log_accuracy``.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, its value and the allowed range.
-
     Examples
     --------
     >>> from rmt_alpha import accuracy
@@ -134,7 +127,7 @@ def accuracy(
     >>> accuracy([0, 1, 0.8174], 0.8, 400, 40).round(4)
     array([0.6137, 0.7802, 0.7806])
     """
-    return _ask(AlphaCurve.accuracy, (alpha,), _fields(beta, p, n, N, mu, mu_orth, gamma, gamma_source), dps)
+    return _ask(AlphaCurve.accuracy, (alpha,), (beta, p, n, N, mu, mu_orth, gamma, gamma_source), dps)
 
 
 def risk(
@@ -166,18 +159,13 @@ def risk(
     float, array or mpf
         The risk; 1 is the risk of predicting 0 always.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, its value and the allowed range.
-
     Examples
     --------
     >>> from rmt_alpha import risk
     >>> round(risk(1, 0.8, 400, 40), 4)
     1.005
     """
-    return _ask(AlphaCurve.risk, (alpha,), _fields(beta, p, n, N, mu, mu_orth, gamma, gamma_source), dps)
+    return _ask(AlphaCurve.risk, (alpha,), (beta, p, n, N, mu, mu_orth, gamma, gamma_source), dps)
 
 
 def neutral_alpha(
@@ -206,46 +194,24 @@ def neutral_alpha(
     float, array or mpf
         inf where there is none: beta = 0, or no ridge and p < n.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, its value and the allowed range.
-
     Examples
     --------
     >>> from rmt_alpha import neutral_alpha
     >>> round(neutral_alpha(0.8, 400, 40), 4), neutral_alpha(0, 400, 40)
     (-0.1238, inf)
     """
-    return _ask(AlphaCurve.neutral_alpha, (), _fields(beta, p, n, N, mu, mu_orth, gamma, gamma_source), dps)
-
-
-def _fields(
-    beta: ArrayLike, p: Any, n: Any, N: Any, mu: Any, mu_orth: Any, gamma: Any, gamma_source: Any
-) -> dict[str, Any]:
-    return {
-        "beta": beta,
-        "p": p,
-        "n": n,
-        "N": N,
-        "mu": mu,
-        "mu_orth": mu_orth,
-        "gamma": gamma,
-        "gamma_source": gamma_source,
-    }
+    return _ask(AlphaCurve.neutral_alpha, (), (beta, p, n, N, mu, mu_orth, gamma, gamma_source), dps)
 
 
 def _ask(
-    question: Question, alpha: tuple[Any, ...], values: dict[str, Any], dps: int | None, **options: Any
+    question: Question, alpha: tuple[Any, ...], given: tuple[Any, ...], dps: int | None, **options: Any
 ) -> Real:
     """Build the problem, ask its curve; long arrays go through in blocks that stay in the cache."""
-    dps = check_dps(dps)
+    values, dps = dict(zip(FIELDS, given, strict=True)), check_dps(dps)
     if dps is not None:
         with arithmetic.working_precision(dps):
-            exact: dict[str, Any] = {
-                k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()
-            }
-        return question(TransferProblem(**exact).curve(dps), *alpha, **options)
+            values = {k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()}
+        return question(TransferProblem(**values).curve(dps), *alpha, **options)
     if any(type(v) not in (float, int) and np.size(v) > BLOCK for v in values.values()):
         return _ask_in_blocks(question, alpha, values, options)
     return question(TransferProblem(**values).curve(), *alpha, **options)
@@ -256,11 +222,7 @@ def _ask_in_blocks(
 ) -> np.ndarray[Any, Any]:
     given = values | dict(zip(("alpha",), alpha, strict=False))
     named = {k: v if _is_float_array(v) else as_real(k, v) for k, v in given.items() if v is not None}
-    try:
-        shape = np.broadcast_shapes(*(np.shape(v) for v in named.values()))
-    except ValueError:
-        shapes = ", ".join(f"{name} {np.shape(v)}" for name, v in named.items() if np.shape(v))
-        raise ValueError(f"the arguments must broadcast to one shape, got shapes {shapes}") from None
+    shape = common_shape(named)
     flat = {k: np.broadcast_to(v, shape).reshape(-1).view() if np.ndim(v) else v for k, v in named.items()}
     for view in flat.values():
         if isinstance(view, np.ndarray):

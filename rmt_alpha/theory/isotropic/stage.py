@@ -13,13 +13,16 @@ symbols alike, and is free of cancellation: in float64 it is right to a few unit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import ARRAY, Arithmetic
+from rmt_alpha._core.checks import check_dps
+from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.isotropic.fluctuations import Fluctuations, RidgeChain, source_spread
 from rmt_alpha.theory.isotropic.geometry import Pair
@@ -125,28 +128,33 @@ def two_stage_curve(
     return ridge_stage(isotropic_ridge(p, n, gamma, ops), geometry, ops, dps, fluctuations)
 
 
-def two_stage_fluctuations(
-    *,
-    beta: Any,
-    p: Any,
-    n: Any,
-    N: Any,
-    mu: Any,
-    mu_orth: Any,
-    gamma: Any,
-    gamma_source: Any,
-    target_scale: Any,
-) -> Fluctuations:
+def two_stage_fluctuations(values: Mapping[str, Any]) -> Fluctuations:
     """Spread of both stages over draws of n target and N source samples, in float64."""
-    trained = None if N is None else isotropic_ridge(p, N, gamma_source, ARRAY)
+    p, n, N, mu = (values[name] for name in ("p", "n", "N", "mu"))
+    beta, mu_orth, scale = (values[name] for name in ("beta", "mu_orth", "target_scale"))
+    trained = None if N is None else isotropic_ridge(p, N, values["gamma_source"], ARRAY)
     g, noise2 = source_vector(mu, trained, ARRAY)
-    at = two_stage_geometry(beta, mu, mu_orth, target_scale, (g, noise2), ARRAY)
+    at = two_stage_geometry(beta, mu, mu_orth, scale, (g, noise2), ARRAY)
     across = np.sqrt(at.across2)
-    chain = RidgeChain(n, p / n, isotropic_ridge(p, n, gamma, ARRAY), at.norm, at.along, across)
+    chain = RidgeChain(n, p / n, isotropic_ridge(p, n, values["gamma"], ARRAY), at.norm, at.along, across)
     if trained is None:
         return Fluctuations(chain, None)
     source_chain = RidgeChain(N, p / N, trained, mu, 0.0, 0.0)
-    safe = ARRAY.nonzero(at.norm)
-    cosine = target_scale * (beta * mu) / safe
+    cosine = scale * (beta * mu) / ARRAY.nonzero(at.norm)
     sine = np.sqrt((1 - cosine) * (1 + cosine))
     return Fluctuations(chain, source_spread(source_chain, p, noise2, cosine, sine))
+
+
+def transfer_curve(problem: TransferProblem, dps: int | None) -> AlphaCurve:
+    """See `TransferProblem.curve`."""
+    dps = check_dps(dps)
+    values = vars(problem)
+    with arithmetic.working_precision(dps):
+        if dps is not None:
+            values = {k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()}
+        elif any(map(arithmetic.is_precise, values.values())):
+            values = {k: None if v is None else np.asarray(v, float)[()] for k, v in values.items()}
+        ops = arithmetic.arithmetic_of(values.values(), dps)
+        # Error bars are asked for rarely: their ingredients are computed then.
+        fluctuations = partial(two_stage_fluctuations, values) if dps is None else None
+        return two_stage_curve(ops, dps, fluctuations, **values)

@@ -11,9 +11,8 @@ import numpy as np
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import ARRAY, MP_ARRAY, Arithmetic
 from rmt_alpha._core.small_linear import solve_squares
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.mixtures.orthant import orthant_probability
-
-Array = np.ndarray[Any, Any]
 
 SAME = 1e-12
 """Relative difference below which the margins of two classes count as one."""
@@ -27,23 +26,16 @@ class Contrasts:
         x_c \sim \mathcal N\big(L_c z, \textstyle\sum_j (R_{cj} z)(R_{cj} z)^\top\big),
 
     which depends on the direction of z only.
-
-    Parameters
-    ----------
-    lines : ndarray of shape (K, d, 1 + k)
-        Means: d = 1, label times score, for two classes with one score, d = K - 1 otherwise.
-    rows : ndarray of shape (K, J, d, 1 + k)
-        Square roots of the covariances.
-    priors : ndarray of shape (K,)
-        Class probabilities.
-    dps : int or None
-        Decimal digits in high precision, None for float64.
     """
 
     lines: Array
+    """Means, shape (K, d, 1 + k): d = 1, label times score, for two classes with one score, else K - 1."""
     rows: Array
+    """Square roots of the covariances, shape (K, J, d, 1 + k)."""
     priors: Array
+    """Class probabilities, shape (K,)."""
     dps: int | None
+    """Decimal digits in high precision, None for float64."""
 
     @classmethod
     def of_scores(cls, center: Array, rows: Array, priors: Array, dps: int | None) -> Contrasts:

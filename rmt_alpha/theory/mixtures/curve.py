@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -16,18 +15,13 @@ from scipy import special
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import ALPHA, FINITE, alpha_values, as_alpha, directions, points
 from rmt_alpha._core.arithmetic import MP_ARRAY
-from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha._core.types import Array, FloatArray, Real
 from rmt_alpha.theory import curve as base
-from rmt_alpha.theory.curve import Curve, Optimum
+from rmt_alpha.theory.curve import Curve, Optimum, in_precision
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.mixtures import optimum
 from rmt_alpha.theory.mixtures.contrasts import Contrasts, at_points, squared
 from rmt_alpha.theory.ridge.mixture import MixtureRidge
-
-Array = np.ndarray[Any, Any]
-
-Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
 
 STEPS = {True: 2000, False: 60}
 """Angles at which accuracy is compared with a level: many where it has a closed form."""
@@ -35,19 +29,6 @@ MOST_CLASSES = 4
 """Of more, even one accuracy may take too long to be shown unasked."""
 UNCERTAIN = 1e-6
 """Angle by which a maximum may be missed that is searched by its quadrature alone: it is flat."""
-
-
-def _in_precision(
-    method: Callable[Concatenate[MixtureCurve, Arguments], Answer],
-) -> Callable[Concatenate[MixtureCurve, Arguments], Answer]:
-    """Run a method with the curve's number of digits."""
-
-    @functools.wraps(method)
-    def wrapped(self: MixtureCurve, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        with arithmetic.working_precision(self.dps):
-            return method(self, *args, **kwargs)
-
-    return wrapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,34 +42,9 @@ class MixtureCurve(Curve):
     \Phi(y_c M_c / \sigma_c)`, *signed*: below 1/2 the classifier is wrong more often than right. Curves
     come from ``FineTuning.curve()``.
 
-    Parameters
-    ----------
-    kappa : float or mpf
-        The largest effective ridge: alpha enters every score as t = kappa alpha.  0 if the source has no
-        influence, which is the limit of small kappa.
-    center : ndarray of shape (K, q, 1 + k)
-        Mean scores, center @ (1, t).
-    miss : ndarray of shape (K, q, 1 + k)
-        Target minus mean score.
-    score_rows : ndarray of shape (K, J, q, 1 + k)
-        Covariance of the scores of a class: sum over j of the squares of score_rows_j @ (1, t).
-    risk_slope : ndarray of shape (k,)
-        Half the derivative of the risk in t at 0.
-    priors : ndarray of shape (K,)
-        Class probabilities.
-    single : bool
-        Whether alpha is a scalar.
-    dps : int or None
-        Decimal digits in high precision, None for float64.
-    ridge : MixtureRidge
-        The effective ridges of the target fit, with their bracket, residual and status.
-
     Notes
     -----
-    With one source alpha is a scalar or an array of any shape.  With k sources it has shape (..., k), and a
-    scalar stands for the same alpha for all.  Accuracies accept ``inf`` and ``-inf`` for one source (the
-    source alone, or its negative).  Risk and accuracy refer to the true class, also where training labels
-    are noisy.
+    Risk and accuracy refer to the true class, also where training labels are noisy.
 
     Examples
     --------
@@ -102,42 +58,53 @@ class MixtureCurve(Curve):
     """
 
     kappa: Real
+    """The largest effective ridge: alpha enters every score as t = kappa alpha.  0 if the source has no
+    influence, which is the limit of small kappa."""
     center: Array
+    """Mean scores, center @ (1, t), shape (K, q, 1 + k)."""
     miss: Array
+    """Target minus mean score, shape (K, q, 1 + k)."""
     score_rows: Array
+    """Shape (K, J, q, 1 + k): the covariance of the scores of a class is the sum over j of the squares of
+    score_rows_j @ (1, t)."""
     risk_slope: Array
+    """Half the derivative of the risk in t at 0, shape (k,)."""
     priors: Array
+    """Class probabilities, shape (K,)."""
     single: bool
+    """Whether alpha is a scalar."""
     dps: int | None
+    """Decimal digits in high precision, None for float64."""
     ridge: MixtureRidge
+    """The effective ridges of the target fit, with their bracket, residual and status."""
     _optima: dict[str, Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 
     # --- the law of the scores -----------------------------------------------------------------------
 
-    @_in_precision
+    @in_precision
     def class_mean(self, alpha: ArrayLike) -> FloatArray:
         """Mean score of each class, shape (..., K), or (..., K, q) with q > 1 outputs; intercept included."""
         return np.asarray(self._result(self._squeezed(at_points(self.center, self._point(alpha)))))
 
-    @_in_precision
+    @in_precision
     def class_std(self, alpha: ArrayLike) -> FloatArray:
         """Standard deviation of the score within each class, shape (..., K) or (..., K, q)."""
         rows = at_points(self.score_rows, self._point(alpha))
         return np.asarray(self._result(self._squeezed(arithmetic.square_root((rows * rows).sum(axis=-2)))))
 
-    @_in_precision
+    @in_precision
     def class_covariance(self, alpha: ArrayLike) -> FloatArray:
         """Covariance of the q outputs within each class, shape (..., K, q, q)."""
         return np.asarray(self._result(squared(at_points(self.score_rows, self._point(alpha)))))
 
-    @_in_precision
+    @in_precision
     def mean(self, alpha: ArrayLike) -> Real:
         """Mean of label times score, E[y s], for two classes with labels -1 and +1."""
         self._check("mean")
         return self._result(self._signed(self._point(alpha)) @ self.priors)
 
-    @_in_precision
+    @in_precision
     def variance(self, alpha: ArrayLike) -> Real:
         """Variance of label times score: that within the classes, and that between their means."""
         self._check("variance")
@@ -147,19 +114,7 @@ class MixtureCurve(Curve):
         between = signed - np.asarray(signed @ self.priors)[..., None]
         return self._result(((rows * rows).sum(axis=-1) + between * between) @ self.priors)
 
-    @_in_precision
-    def std(self, alpha: ArrayLike) -> Real:
-        """Standard deviation of label times score."""
-        self._check("std")
-        return self._result(arithmetic.square_root(np.asarray(self.variance(alpha), self.center.dtype)))
-
-    @_in_precision
-    def second(self, alpha: ArrayLike) -> Real:
-        """Second moment of the score, E[s^2] = variance + mean^2."""
-        self._check("second")
-        return self.variance(alpha) + self.mean(alpha) ** 2
-
-    @_in_precision
+    @in_precision
     def risk(self, alpha: ArrayLike) -> Real:
         """Squared test risk, E|y - s|^2, with the label -1 or +1 or the one-hot vector of the true class."""
         z = self._point(alpha)
@@ -169,17 +124,17 @@ class MixtureCurve(Curve):
 
     # --- accuracy ------------------------------------------------------------------------------------
 
-    @_in_precision
+    @in_precision
     def class_accuracy(self, alpha: ArrayLike) -> FloatArray:
         """Probability that a sample of each class is classified rightly, shape (..., K)."""
         return np.asarray(self._result(self.contrasts.class_accuracy(self._direction(alpha))[0]))
 
-    @_in_precision
+    @in_precision
     def accuracy(self, alpha: ArrayLike) -> Real:
         """Test accuracy, signed (not folded with max(acc, 1 - acc))."""
         return self._result(self.contrasts.accuracy(self._direction(alpha)))
 
-    @_in_precision
+    @in_precision
     def error(self, alpha: ArrayLike) -> Real:
         """Test error, 1 - accuracy; for two classes precise even where accuracy rounds to 1."""
         z = self._direction(alpha)
@@ -187,45 +142,40 @@ class MixtureCurve(Curve):
             return self._result(1 - self.contrasts.accuracy(z))
         return self._result(self.contrasts.ops.ndtr(-self.contrasts.margins(z)) @ self.priors)
 
-    @_in_precision
+    @in_precision
     def log_accuracy(self, alpha: ArrayLike) -> Real:
         """Logarithm of the accuracy; for two classes finite where the accuracy itself underflows."""
         if not self.contrasts.exact:
             return super().log_accuracy(alpha)
         return self._result(self._log_share(self.contrasts.margins(self._direction(alpha))))
 
-    @_in_precision
+    @in_precision
     def log_error(self, alpha: ArrayLike) -> Real:
         """Logarithm of the error; for two classes finite where the error itself underflows."""
         if not self.contrasts.exact:
             return super().log_error(alpha)
         return self._result(self._log_share(-self.contrasts.margins(self._direction(alpha))))
 
-    @_in_precision
+    @in_precision
     def margin(self, alpha: ArrayLike) -> Real:
-        r"""The signed signal-to-noise ratio, :math:`\Phi^{-1}(\text{accuracy})`.
-
-        Where all classes share one margin it is mean over standard deviation of the score.
-        """
+        r"""The signed signal-to-noise ratio, :math:`\Phi^{-1}(\text{accuracy})`."""
         if self.contrasts.one_margin:
             return self._result(self.contrasts.margins(self._direction(alpha))[..., 0])
         if self.dps is None:
             return super().margin(alpha)
         margins = self.contrasts.margins(self._direction(alpha))
         right, wrong = self._log_share(margins), self._log_share(-margins)
-        found = np.where(
-            wrong < right, -_quantiles(np.minimum(right, wrong)), _quantiles(np.minimum(right, wrong))
-        )
-        return self._result(found)
+        small = _quantiles(np.minimum(right, wrong))
+        return self._result(np.where(wrong < right, -small, small))
 
-    @_in_precision
+    @in_precision
     def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
         """Numerical error of `accuracy`: rounding up to 3 classes, quadrature or sampling beyond."""
         return self._result(
             np.asarray(self.contrasts.class_accuracy(self._direction(alpha))[1] @ self.priors)
         )
 
-    @_in_precision
+    @in_precision
     def accuracy_derivative(self, alpha: ArrayLike) -> Real:
         """Derivative of the accuracy in alpha; 0 at infinite alpha."""
         if not self.contrasts.exact:
@@ -239,35 +189,20 @@ class MixtureCurve(Curve):
 
     # --- the best alpha, and how much it matters -----------------------------------------------------
 
-    @_in_precision
+    @in_precision
     def optimum(self, criterion: str = "accuracy") -> Optimum:
         r"""The best alpha with its value, and the direction in which to go if no finite alpha is best.
 
         ``"accuracy"`` maximises the accuracy: in closed form, :math:`H^{-1} a`, where all classes share one
         margin (balanced and symmetric, see docs/theory/mixtures.md), numerically otherwise.  ``"risk"``
         minimises :math:`E |y - s|^2`, always in closed form.
-
-        Parameters
-        ----------
-        criterion : {"accuracy", "risk"}
-            What to optimise.
-
-        Raises
-        ------
-        ValueError
-            If the criterion is unknown.
         """
         self._check_criterion(criterion)
         if criterion not in self._optima:
             self._optima[criterion] = self._least_risk() if criterion == "risk" else self._most_accurate()
         return self._optima[criterion]
 
-    @_in_precision
-    def gain(self, over: ArrayLike = 1.0) -> Real:
-        """Accuracy that alpha* gains over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
-        return self._result(np.asarray(self.optimum().value - self.accuracy(over)))
-
-    @_in_precision
+    @in_precision
     def neutral_alpha(self) -> Real:
         """The alpha at which accuracy passes 1/2; inf if there is none.
 
@@ -278,7 +213,7 @@ class MixtureCurve(Curve):
         common = self._common
         return super().neutral_alpha() if common is None else common.neutral_alpha()
 
-    @_in_precision
+    @in_precision
     def transfer_interval(self) -> tuple[Real, Real]:
         """The open interval around alpha* where the source is of use; (0, 0) if nothing beats alpha = 0."""
         self._check("transfer_interval")
@@ -287,19 +222,16 @@ class MixtureCurve(Curve):
             return common.transfer_interval()
         return super().transfer_interval()
 
-    @_in_precision
+    @in_precision
     def tolerance_interval(self, tolerance: ArrayLike) -> tuple[Real, Real]:
-        """The largest interval around alpha* whose accuracy is within ``tolerance`` of the best.
-
-        An end is infinite if accuracy never falls that far on its side.
-        """
+        """How precise need alpha be: the interval whose accuracy is within ``tolerance`` of the best."""
         self._check("tolerance_interval")
         common = self._common
         if common is not None and self.optimum().finite:
             return common.tolerance_interval(tolerance)
         return super().tolerance_interval(tolerance)
 
-    @_in_precision
+    @in_precision
     def along(self, direction: ArrayLike) -> MixtureCurve:
         """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
         vector = base.check_direction(direction, self.sources)
@@ -319,8 +251,6 @@ class MixtureCurve(Curve):
         )
 
     # --- internals -----------------------------------------------------------------------------------
-
-    _extras: ClassVar[tuple[str, ...]] = ("class_covariance",)
 
     @property
     def sources(self) -> int:
@@ -346,10 +276,7 @@ class MixtureCurve(Curve):
         return AlphaCurve(self.kappa, line, zero, terms, lambda: (zero, ()), ops, self.dps)
 
     def _refusals(self) -> Mapping[str, str]:
-        found = dict.fromkeys(
-            ("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std"),
-            "finite-size error bars are known for the isotropic model only, a TransferProblem",
-        )
+        found = dict(super()._refusals())
         if self.center.shape[1] > 1:
             found |= dict.fromkeys(
                 ("mean", "variance", "std", "second"),
@@ -359,11 +286,8 @@ class MixtureCurve(Curve):
         if not self.single:
             found |= dict.fromkeys(
                 (
-                    "accuracy_derivative",
-                    "neutral_alpha",
-                    "transfer_interval",
-                    "tolerance_interval",
-                    "landmarks",
+                    *("accuracy_derivative", "neutral_alpha", "landmarks"),
+                    *("transfer_interval", "tolerance_interval"),
                 ),
                 f"it exists for one scalar alpha, here it has {self.sources} components: use "
                 "along(direction), the curve of their common factor",
@@ -438,12 +362,6 @@ class MixtureCurve(Curve):
 
     def _signed(self, z: Array) -> Array:
         return at_points(self.contrasts.lines, z)[..., 0]
-
-    def _result(self, value: Any) -> Real:
-        if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-            value = value.item()
-        result: Real = arithmetic.rounded(value, self.dps)
-        return result
 
     @property
     def _drawn(self) -> int:  # type: ignore[override]

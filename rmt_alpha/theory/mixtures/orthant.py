@@ -10,12 +10,11 @@ scrambled Sobol sequence.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy import special, stats
 
-Array = np.ndarray[Any, Any]
+from rmt_alpha._core.types import Array
 
 ROUNDING = 1e-14
 """Error of the closed forms in one and two dimensions."""
@@ -33,24 +32,11 @@ a smooth function of alpha."""
 
 
 def orthant_probability(mean: Array, covariance: Array) -> tuple[Array, Array]:
-    """P(x > 0) for x ~ N(mean, covariance), and an estimate of its error.
+    """P(x > 0) for x ~ N(mean, covariance), and an estimate of its error; shapes (..., d) and (..., d, d).
 
-    Parameters
-    ----------
-    mean : ndarray of shape (..., d)
-        Means.
-    covariance : ndarray of shape (..., d, d)
-        Covariances, positive semi-definite.
-
-    Returns
-    -------
-    probability, error : ndarray of shape (...)
-        For d <= 2 the error is that of rounding; for d = 3, 4, 5 the difference of two quadratures; for more
-        dimensions the standard error over independent quasi-random sequences.
-
-    Notes
-    -----
-    A coordinate without variance counts as positive if its mean is, and as a coin flip if its mean is 0.
+    For d <= 2 the error is that of rounding; for d = 3, 4, 5 the difference of two quadratures; for more
+    dimensions the standard error over independent quasi-random sequences.  A coordinate without variance
+    counts as positive if its mean is, and as a coin flip if its mean is 0.
 
     Examples
     --------

@@ -21,15 +21,13 @@ from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import FINITE
 from rmt_alpha._core.arithmetic import MP_ARRAY
 from rmt_alpha._core.checks import as_real, check_dps, check_range
-from rmt_alpha._core.types import Real
+from rmt_alpha._core.types import Array, Real
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import QUESTIONS, Curve, Optimum
 from rmt_alpha.theory.ridge.covariance_model import covariance_model
 from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
 from rmt_alpha.theory.ridge.spectrum import Spectrum
-
-Array = np.ndarray[Any, Any]
 
 ANSWERED = ("risk", "optimum", "optimal_alpha", "gain", "transfer_interval", "tolerance_interval")
 SHARED = ("landmarks", "along")
@@ -44,17 +42,6 @@ class RegressionCurve(Curve):
     The best alpha, gains and intervals are those of the risk; there are no classes, and no accuracy.  Curves
     come from ``RidgeRegressionTransfer.curve()``.
 
-    Parameters
-    ----------
-    best : float or mpf
-        The alpha of least risk.
-    floor : float or mpf
-        The least risk, the noise of the test outputs included.
-    curvature : float or mpf
-        c, 0 if the source has no influence.
-    dps : int or None
-        Decimal digits in high precision, None for float64.
-
     Examples
     --------
     >>> from rmt_alpha import RidgeRegressionTransfer
@@ -68,17 +55,16 @@ class RegressionCurve(Curve):
     """
 
     best: float
+    """The alpha of least risk."""
     floor: float
+    """The least risk, the noise of the test outputs included."""
     curvature: float
+    """c, 0 if the source has no influence."""
     dps: int | None = None
+    """Decimal digits in high precision, None for float64."""
 
     criteria: ClassVar[tuple[str, ...]] = ("risk",)
     infinite_alpha: ClassVar[bool] = False
-
-    @property
-    def sources(self) -> int:
-        """Number of sources, 1."""
-        return 1
 
     def risk(self, alpha: ArrayLike) -> Real:
         """Test risk E|y - W_alpha x|^2, the noise of the test outputs included; alpha is finite."""
@@ -116,13 +102,7 @@ class RegressionCurve(Curve):
         return (end, 0.0) if end < 0 else (0.0, end)
 
     def tolerance_interval(self, tolerance: ArrayLike) -> tuple[Real, Real]:
-        """The interval whose risk is at most (1 + tolerance) times the least.
-
-        Parameters
-        ----------
-        tolerance : float or array_like
-            Share of the least risk that may be added, in (0, 1]: 0.01 is one percent.
-        """
+        """The interval whose risk is at most (1 + tolerance) times the least; tolerance in (0, 1]."""
         allowed = base.check_tolerance(tolerance)
         with arithmetic.working_precision(self.dps):
             ops = arithmetic.arithmetic_of((allowed,), self.dps)
@@ -150,12 +130,6 @@ class RegressionCurve(Curve):
     def _overflows(self) -> bool:
         """Whether the weights are so large that their squares have no float64."""
         return self.dps is None and not np.isfinite(self.floor + self.curvature)
-
-    def _result(self, value: Any) -> Real:
-        if self.dps is None:
-            return value if isinstance(value, np.ndarray) else float(value)
-        precise: Real = arithmetic.rounded(value, self.dps)
-        return precise
 
     def _summary(self) -> str:
         if self._overflows:

@@ -20,12 +20,10 @@ import numpy as np
 
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.small_linear import solve_positive, square_root_rows
+from rmt_alpha._core.types import Array
 from rmt_alpha.problems.labels import Labels
 from rmt_alpha.theory.ridge.basis import Basis, Operator, trace_product
 from rmt_alpha.theory.ridge.mixture import MixtureRidge
-
-Array = np.ndarray[Any, Any]
-
 
 SEPARABLE = 1e22
 """Squared distance of class means, relative to the noise, that only the ridgeless limit reaches."""
@@ -55,34 +53,22 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ScoreLaw:
-    """Scores of K classes with q outputs, as functions of z = (1, t), t = kappa_max * alpha.
-
-    Attributes
-    ----------
-    kappa_max : float or mpf
-        Factor from alpha to t.
-    center : ndarray of shape (K, q, 1 + k)
-        E[score | class] = center @ z, intercept included.
-    miss : ndarray of shape (K, q, 1 + k)
-        Clean target minus that, without cancellation.
-    residual : ndarray of shape (K, q, 1 + k)
-        E[training target] minus that.
-    spread : ndarray of shape (G, J, q, 1 + k)
-        Cov[score | class of group g] = sum over j of (spread_j z)(spread_j z)^T.
-    risk_slope : ndarray of shape (k,)
-        Half the derivative of the risk in t at 0.
-    weights : ndarray of shape (q, p)
-        Expected weights at t = 0, in the basis of the task.
-    task : Task
-    """
+    """Scores of K classes with q outputs, as functions of z = (1, t), t = kappa_max * alpha."""
 
     kappa_max: Any
+    """Factor from alpha to t."""
     center: Array
+    """E[score | class] = center @ z, intercept included, shape (K, q, 1 + k)."""
     miss: Array
+    """Clean target minus that, without cancellation, shape (K, q, 1 + k)."""
     residual: Array
+    """E[training target] minus that, shape (K, q, 1 + k)."""
     spread: Array
+    """Cov[score | class of group g] = sum over j of (spread_j z)(spread_j z)^T, shape (G, J, q, 1 + k)."""
     risk_slope: Array
+    """Half the derivative of the risk in t at 0, shape (k,)."""
     weights: Array
+    """Expected weights at t = 0, in the basis of the task, shape (q, p)."""
     task: Task
 
 

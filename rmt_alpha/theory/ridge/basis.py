@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from rmt_alpha._core.types import Array
 
 KEPT = 8
 """Results of `Basis.kept_coordinates`."""

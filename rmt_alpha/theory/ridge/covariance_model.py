@@ -31,20 +31,14 @@ def covariance_model(
 
 
 def _multiple_of(first: FloatArray, other: FloatArray) -> tuple[float, float] | None:
-    """(a, b) with other = a first + b I, or None."""
+    """(a, b) with other = a first + b I up to rounding, or None; ``first`` is dense."""
     if other is first:
         return 1.0, 0.0
     if other.ndim == 0:
         return 0.0, float(other)
-    factor = _proportional(first, other) if other.ndim == 2 else None
-    return None if factor is None else (factor, 0.0)
-
-
-def _proportional(first: FloatArray, second: FloatArray) -> float | None:
-    """s if second = s * first up to rounding, else None; both dense."""
     index = np.unravel_index(np.argmax(np.abs(first)), first.shape)
-    if first[index] == 0:
+    if other.ndim != 2 or first[index] == 0:
         return None
-    ratio = float(second[index] / first[index])
-    close = np.max(np.abs(second - ratio * first)) <= 8 * np.finfo(float).eps * np.max(np.abs(second))
-    return ratio if close else None
+    ratio = float(other[index] / first[index])
+    close = np.max(np.abs(other - ratio * first)) <= 8 * np.finfo(float).eps * np.max(np.abs(other))
+    return (ratio, 0.0) if close else None

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.ridge.basis import STANDARD, Basis, Operator
 from rmt_alpha.theory.ridge.fixed_point import Tangent
 from rmt_alpha.theory.ridge.graded import GradedResolvent
 from rmt_alpha.theory.ridge.spectrum import exact_deficit
-
-Array = np.ndarray[Any, Any]
 
 CONDITION = {"d": 1e5, "f": 1e3}
 """Largest condition number, estimated by diagonals, at which a Cholesky factorisation is trusted.
@@ -32,24 +31,16 @@ REMAINDER = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class DenseCovariances:
-    """G covariance matrices on the range of their sum.
-
-    Parameters
-    ----------
-    basis : Basis
-        The standard basis, or one whose first ``rank`` vectors span the range of the pooled covariance.
-    matrices : ndarray of shape (G, rank, rank)
-        The covariances in it.
-    priors : ndarray of shape (G,)
-        Share of the samples that have each covariance.
-    p : int
-        Dimension; the remaining p - rank coordinates have no variance at all.
-    """
+    """G covariance matrices on the range of their sum."""
 
     basis: Basis
+    """The standard basis, or one whose first ``rank`` vectors span the range of the pooled covariance."""
     matrices: Array
+    """The covariances in it, shape (G, rank, rank)."""
     priors: Array
+    """Share of the samples that have each covariance, shape (G,)."""
     p: int
+    """Dimension; the remaining p - rank coordinates have no variance at all."""
 
     @cached_property
     def rank(self) -> int:
@@ -100,6 +91,10 @@ class DenseCovariances:
             found.append(np.sqrt(values[keep])[:, None] * vectors[:, keep].T)
         return found
 
+    def inverse(self, weights: Array, ridge: float) -> DenseInverse:
+        """(sum_g weight_g C_g + ridge I)^-1."""
+        return DenseInverse(self, weights, ridge)
+
     def resolvent(self, kappa: Array, n: Any, coarse: bool = False) -> DenseResolvent | GradedResolvent:
         """R at the given effective ridges, for n samples; ``coarse``: derivatives in single precision."""
         return self.quick_resolvent(kappa, n, coarse) or GradedResolvent(
@@ -112,13 +107,70 @@ class DenseCovariances:
         return found if found.reliable(self.matrices.dtype.char) else None
 
 
-class DenseResolvent:
-    """R = (sum_g pi_g C_g / kappa_g + I)^-1 as kappa_max * ``inverse``, and the products inverse C_g."""
+class DenseInverse:
+    """Q = (sum_g weight_g C_g + ridge I)^-1 by a Cholesky factorisation."""
+
+    def __init__(self, model: DenseCovariances, weights: Array, ridge: float) -> None:
+        self.model, self.weights, self.ridge = model, weights, ridge
+
+    @cached_property
+    def inverse(self) -> Array:
+        """Q, on the range of the covariances."""
+        matrices = self.model.matrices
+        total = np.tensordot(self.weights.astype(matrices.dtype), matrices, axes=1)
+        total.flat[:: total.shape[0] + 1] += self.ridge
+        factorise, invert = lapack.get_lapack_funcs(("potrf", "potri"), (total,))
+        # The transpose of a symmetric C-ordered array is the same matrix in Fortran order: no copy.
+        factor, failure = factorise(total.T, lower=0, clean=0, overwrite_a=1)
+        if failure:
+            raise np.linalg.LinAlgError(
+                "the covariances are too ill-conditioned for a Cholesky factorisation at this ridge: "
+                "choose a larger gamma"
+            )
+        upper, _ = invert(factor, lower=0, overwrite_c=1)
+        return _mirrored(upper.T)
+
+    @cached_property
+    def seen(self) -> list[Array]:
+        """C_g Q for every g."""
+        return [c @ self.inverse for c in self.model.matrices]
+
+    def traces(self) -> tuple[Array, Array]:
+        """(tr C_g Q, tr C_g Q C_h Q)."""
+        first = np.array([np.trace(b) for b in self.seen])
+        return first, np.array([[np.sum(b * c.T) for c in self.seen] for b in self.seen])
+
+    def apply(self, rows: Array) -> Array:
+        """Q times each row."""
+        rank = self.model.rank
+        inside = rows[..., :rank] @ self.inverse
+        if rank == self.model.p:
+            return np.asarray(inside)
+        return np.concatenate([inside, rows[..., rank:] / self.ridge], axis=-1)
+
+    def form(self, rows: Array, group: int) -> Array:
+        """rows C_g rows^T."""
+        inside = rows[..., : self.model.rank]
+        return np.asarray(inside @ self.model.matrices[group] @ inside.T)
+
+    def sandwich(self, group: int) -> Operator:
+        """Q C_g Q."""
+        rank, p = self.model.rank, self.model.p
+        entries = np.zeros((p, p))
+        entries[:rank, :rank] = self._between(group)
+        return Operator(self.model.basis, entries)
+
+    def _between(self, group: int) -> Array:
+        return self.inverse @ self.seen[group]
+
+
+class DenseResolvent(DenseInverse):
+    """R = (sum_g pi_g C_g / kappa_g + I)^-1 as kappa_max Q."""
 
     def __init__(self, model: DenseCovariances, kappa: Array, n: Any, coarse: bool = False) -> None:
-        self.model, self.priors, self.kappa, self.n, self.coarse = model, model.priors, kappa, n, coarse
+        self.priors, self.kappa, self.n, self.coarse = model.priors, kappa, n, coarse
         self.kappa_max = float(np.max(kappa))
-        self.weights = self.priors * (self.kappa_max / kappa)
+        super().__init__(model, self.priors * (self.kappa_max / kappa), self.kappa_max)
 
     @cached_property
     def condition(self) -> float:
@@ -136,20 +188,6 @@ class DenseResolvent:
     def reliable(self, precision: str) -> bool:
         """Whether products in this precision, "d" or "f", are accurate enough."""
         return self.condition < CONDITION[precision]
-
-    @cached_property
-    def inverse(self) -> Array:
-        """(sum_g (pi_g kappa_max / kappa_g) C_g + kappa_max I)^-1."""
-        matrices = self.model.matrices
-        total = np.tensordot(self.weights.astype(matrices.dtype), matrices, axes=1)
-        total.flat[:: total.shape[0] + 1] += self.kappa_max
-        factorise, invert = lapack.get_lapack_funcs(("potrf", "potri"), (total,))
-        # The transpose of a symmetric C-ordered array is the same matrix in Fortran order: no copy.
-        factor, failure = factorise(total.T, lower=0, clean=0, overwrite_a=1)
-        if failure:
-            raise np.linalg.LinAlgError("not positive definite in this precision")
-        upper, _ = invert(factor, lower=0, overwrite_c=1)
-        return _mirrored(upper.T)
 
     @cached_property
     def _traces(self) -> Array:
@@ -175,6 +213,9 @@ class DenseResolvent:
         if group not in self._products:
             self._products[group] = self.inverse @ self.model.matrices[group]
         return self._products[group]
+
+    def _between(self, group: int) -> Array:
+        return self._product(group) @ self.inverse
 
     def _pairs(self) -> tuple[Array, Array]:
         """tr C_g Q C_h Q and tr C_g Q^2 for Q = ``inverse``.
@@ -219,26 +260,6 @@ class DenseResolvent:
         trace = k * float(np.trace(self.inverse))
         deficit = exact_deficit(kappa, value, self.priors, n, self.model.rank, trace)
         return Tangent(value, share / whole[:, None], slack / whole, deficit)
-
-    def apply(self, rows: Array) -> Array:
-        """R / kappa_max times each row."""
-        rank = self.model.rank
-        inside = rows[..., :rank] @ self.inverse
-        if rank == self.model.p:
-            return np.asarray(inside)
-        return np.concatenate([inside, rows[..., rank:] / self.kappa_max], axis=-1)
-
-    def form(self, rows: Array, group: int) -> Array:
-        """rows C_g rows^T."""
-        inside = rows[..., : self.model.rank]
-        return np.asarray(inside @ self.model.matrices[group] @ inside.T)
-
-    def sandwich(self, group: int) -> Operator:
-        """R C_g R / kappa_max^2."""
-        rank, p = self.model.rank, self.model.p
-        entries = np.zeros((p, p))
-        entries[:rank, :rank] = self._product(group) @ self.inverse
-        return Operator(self.model.basis, entries)
 
 
 def _mirrored(lower: Array, block: int = 64) -> Array:

@@ -28,9 +28,8 @@ import numpy as np
 
 from rmt_alpha._core.arithmetic import square_root
 from rmt_alpha._core.small_linear import dominant_solve
+from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
-
-Array = np.ndarray[Any, Any]
 
 INNER_LIMIT = 1000
 """Newton steps for the harmonic model: each halves the distance at worst, and costs next to nothing."""
@@ -57,29 +56,19 @@ class Tangent(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FixedPoint:
-    """The solution of ``kappa = gamma + T(kappa)``, and how well it is known.
-
-    Attributes
-    ----------
-    value : ndarray of shape (G,)
-        The point of the last evaluation; ``tangent`` belongs to it.
-    lower, upper : ndarray of shape (G,)
-        Bounds of the exact solution, certified by concavity (up to rounding).
-    residual : float
-        Largest |kappa - gamma - T(kappa)| / kappa.
-    n_iter : int
-        Evaluations of T and its derivative, one factorisation each for dense covariances.
-    status : str
-        "converged", "rounding" or "max_iter"; ``explanation`` says what that means.
-    tangent : Tangent
-    """
+    """The solution of ``kappa = gamma + T(kappa)``, and how well it is known."""
 
     value: Array
+    """The point of the last evaluation, to which ``tangent`` belongs, shape (G,)."""
     lower: Array
     upper: Array
+    """Bounds of the exact solution, certified by concavity (up to rounding), shape (G,)."""
     residual: float
+    """Largest |kappa - gamma - T(kappa)| / kappa."""
     n_iter: int
+    """Evaluations of T and its derivative, one factorisation each for dense covariances."""
     status: str
+    """One of "converged", "rounding" and "max_iter"; ``explanation`` says what that means."""
     tangent: Tangent
 
     @property
@@ -149,32 +138,11 @@ def solve(
 ) -> FixedPoint:
     """Solve kappa = gamma + T(kappa), component by component to a relative ``tolerance``.
 
-    Parameters
-    ----------
-    tangent_at : callable
-        Maps kappa of shape (G,) and the size of the last relative step to the `Tangent` there.  What is
-        left after a step is about its square: a large one does not deserve a precise tangent.
-    gamma : float or mpf
-        Positive.
-    start : ndarray of shape (G,)
-        Where to evaluate first; any positive point will do.
-    upper : ndarray of shape (G,)
-        An upper bound of the solution, such as gamma + T(infinity).
-    tolerance : float or mpf
-        Largest relative step of the last iteration.
-    epsilon : float or mpf
-        Unit roundoff of the numbers.
-    step : float
-        Something whose square is about the relative error of ``start``, if that is known.
-    exact_below : float
-        Tangents are exact after steps up to this size; bounds and answers are taken from exact ones only.
-    max_iter : int
-        Limit of evaluations.
-
-    Raises
-    ------
-    ConvergenceError
-        If the steps have not become small after ``max_iter`` evaluations.
+    ``tangent_at`` maps kappa, shape (G,), and the size of the last relative step to the `Tangent` there: what
+    is left after a step is about its square, and a large one does not deserve a precise tangent.  Tangents
+    are exact after steps up to ``exact_below``; bounds and answers are taken from exact ones only.  Any
+    positive ``start`` will do, and any ``upper`` bound, such as gamma + T(infinity); the square of ``step``
+    is about the relative error of ``start``, if that is known.  ``epsilon`` is the unit roundoff.
     """
     kappa, status, last = start, "", np.inf
     for n_iter in range(1, max_iter + 1):

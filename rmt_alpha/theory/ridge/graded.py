@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 from scipy.linalg import qr, solve_triangular
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.ridge.basis import Basis, Operator
 from rmt_alpha.theory.ridge.fixed_point import Tangent
 from rmt_alpha.theory.ridge.spectrum import exact_deficit
-
-Array = np.ndarray[Any, Any]
 
 
 class GradedResolvent:

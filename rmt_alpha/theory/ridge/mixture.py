@@ -17,13 +17,12 @@ import mpmath
 import numpy as np
 
 from rmt_alpha._core.small_linear import dominant_solve
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.ridge.dense import DenseCovariances, DenseResolvent
 from rmt_alpha.theory.ridge.fixed_point import FixedPoint, Tangent, harmonic_root, solve
 from rmt_alpha.theory.ridge.graded import GradedResolvent
 from rmt_alpha.theory.ridge.probed import probed_tangent
 from rmt_alpha.theory.ridge.spectrum import DiagonalResolvent, Spectrum
-
-Array = np.ndarray[Any, Any]
 
 EPSILON = float(np.finfo(float).eps)
 DENSE_TOLERANCE = 1e-10
@@ -40,27 +39,18 @@ RIDGELESS = 1e-30
 
 @dataclass(frozen=True, eq=False)
 class MixtureRidge:
-    """Effective ridges, and the resolvent that belongs to them.
-
-    Attributes
-    ----------
-    n : float or mpf
-        Number of samples.
-    gamma : float or mpf
-        The ridge; a tiny positive number in the ridgeless limit.
-    solution : FixedPoint
-        kappa of every distinct covariance, its bracket, the residual and the number of iterations.
-    resolvent : DiagonalResolvent, DenseResolvent or GradedResolvent
-        R / kappa_max.
-    forecast : ndarray of shape (G,) or None
-        What the solution before it on a path said that kappa would be.
-    """
+    """Effective ridges, and the resolvent that belongs to them."""
 
     n: Any
+    """Number of samples."""
     gamma: Any
+    """The ridge; a tiny positive number in the ridgeless limit."""
     solution: FixedPoint
+    """kappa of every distinct covariance, its bracket, the residual and the number of iterations."""
     resolvent: DiagonalResolvent | DenseResolvent | GradedResolvent
+    """R / kappa_max."""
     forecast: Array | None
+    """What the solution before it on a path said that kappa would be, shape (G,) or None."""
 
     @property
     def kappa(self) -> Array:
@@ -102,13 +92,6 @@ def fit_ridge(
     """Solve for the effective ridges of n samples with ridge ``gamma`` >= 0.
 
     ``previous``, a solution for the same mixture at other n or gamma, saves evaluations.
-
-    Raises
-    ------
-    ValueError
-        If gamma = 0 and n is the rank of the covariances, where the variance is infinite.
-    ConvergenceError
-        If the iteration does not converge.
     """
     if gamma == 0 and n == model.rank:
         raise ValueError(

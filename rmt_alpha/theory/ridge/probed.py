@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas, lapack
 
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 from rmt_alpha.theory.ridge.fixed_point import Tangent
-
-Array = np.ndarray[Any, Any]
 
 PROBES = 32
 """Random vectors; the relative error of a trace is about sqrt(2 / (32 p))."""

@@ -17,32 +17,23 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.arithmetic import MP_ARRAY
+from rmt_alpha._core.types import Array
 from rmt_alpha.theory.ridge.basis import Basis, Operator
 from rmt_alpha.theory.ridge.fixed_point import Tangent
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Eigenvalues of G commuting covariances.
-
-    Parameters
-    ----------
-    basis : Basis
-        Where they are diagonal.
-    values : ndarray of shape (G, p) or (G, 1)
-        Eigenvalues; (G, 1) for multiples of the identity.
-    priors : ndarray of shape (G,)
-        Share of the samples that have each covariance.
-    p : int
-        Dimension.
-    """
+    """Eigenvalues of G commuting covariances."""
 
     basis: Basis
+    """Where they are diagonal."""
     values: Array
+    """Eigenvalues, shape (G, p); (G, 1) for multiples of the identity."""
     priors: Array
+    """Share of the samples that have each covariance, shape (G,)."""
     p: int
+    """Dimension."""
 
     @property
     def multiplicity(self) -> int:
@@ -72,6 +63,10 @@ class Spectrum:
         """R at the given effective ridges, for n samples."""
         return DiagonalResolvent(self, kappa, n)
 
+    def inverse(self, weights: Array, ridge: Any) -> DiagonalInverse:
+        """(sum_g weight_g C_g + ridge I)^-1."""
+        return DiagonalInverse(self, weights, ridge)
+
     def _sum(self, entries: Array) -> Any:
         return entries.sum(axis=-1) * self.multiplicity
 
@@ -97,22 +92,49 @@ def exact_deficit(kappa: Array, value: Array, priors: Array, n: Any, rank: int, 
     return np.asarray(deficit + kappa * (exact - (priors / kappa) @ deficit))
 
 
-class DiagonalResolvent:
-    """R = (sum_g pi_g C_g / kappa_g + I)^-1 of commuting covariances, as kappa_max * ``damping``."""
+class DiagonalInverse:
+    """Q = (sum_g weight_g C_g + ridge I)^-1 of commuting covariances: diagonal, with entries ``damping``."""
+
+    def __init__(self, spectrum: Spectrum, weights: Array, ridge: Any) -> None:
+        self.spectrum = spectrum
+        self.load = weights @ spectrum.values
+        self.damping = 1 / (self.load + ridge)
+
+    @cached_property
+    def seen(self) -> Array:
+        """C_g Q."""
+        return np.asarray(self.spectrum.values * self.damping)
+
+    def traces(self) -> tuple[Array, Array]:
+        """(tr C_g Q, tr C_g Q C_h Q)."""
+        return self.spectrum._sum(self.seen), (self.seen @ self.seen.T) * self.spectrum.multiplicity
+
+    def apply(self, rows: Array) -> Array:
+        """Q times each row."""
+        return np.asarray(rows * self.damping)
+
+    def form(self, rows: Array, group: int) -> Array:
+        """rows C_g rows^T."""
+        return np.asarray((rows * self.spectrum.values[group]) @ rows.T)
+
+    def sandwich(self, group: int) -> Operator:
+        """Q C_g Q."""
+        entries = self.damping * self.spectrum.values[group] * self.damping
+        return Operator(self.spectrum.basis, np.broadcast_to(entries, (self.spectrum.p,)))
+
+
+class DiagonalResolvent(DiagonalInverse):
+    """R = (sum_g pi_g C_g / kappa_g + I)^-1 as kappa_max Q."""
 
     def __init__(self, spectrum: Spectrum, kappa: Array, n: Any) -> None:
-        self.spectrum, self.priors, self.kappa, self.n = spectrum, spectrum.priors, kappa, n
-        self.kappa_max = np.max(kappa)
-        self.load = (self.priors * (self.kappa_max / kappa)) @ spectrum.values
-        self.damping = 1 / (self.load + self.kappa_max)
+        self.priors, self.kappa, self.n, self.kappa_max = spectrum.priors, kappa, n, np.max(kappa)
+        super().__init__(spectrum, self.priors * (self.kappa_max / kappa), self.kappa_max)
 
     def tangent(self) -> Tangent:
         """The fixed-point map T_g = (1/n) tr C_g R and its derivative."""
         spectrum, kappa, n, k = self.spectrum, self.kappa, self.n, self.kappa_max
-        seen = spectrum.values * self.damping  # R = k * damping
-        total = spectrum._sum(seen)
-        pairs = (seen @ seen.T) * spectrum.multiplicity
-        squares = (seen @ np.broadcast_to(self.damping, seen.shape[1:])) * spectrum.multiplicity
+        total, pairs = self.traces()
+        squares = (self.seen @ np.broadcast_to(self.damping, self.seen.shape[1:])) * spectrum.multiplicity
         value = k * total / n
         # A covariance that is zero has T = 0, whatever kappa: no share, all slack.
         safe = np.where(total > 0, total, total + 1)
@@ -122,16 +144,3 @@ class DiagonalResolvent:
         trace = k * spectrum._sum(in_range)
         deficit = exact_deficit(kappa, value, self.priors, n, spectrum.rank, trace)
         return Tangent(value, share, slack, deficit)
-
-    def apply(self, rows: Array) -> Array:
-        """R / kappa_max times each row."""
-        return np.asarray(rows * self.damping)
-
-    def form(self, rows: Array, group: int) -> Array:
-        """rows C_g rows^T."""
-        return np.asarray((rows * self.spectrum.values[group]) @ rows.T)
-
-    def sandwich(self, group: int) -> Operator:
-        """R C_g R / kappa_max^2."""
-        entries = self.damping * self.spectrum.values[group] * self.damping
-        return Operator(self.spectrum.basis, np.broadcast_to(entries, (self.spectrum.p,)))

@@ -13,7 +13,7 @@ from mixture_strategies import problems
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
-from rmt_alpha.theory.mixtures import search as mixture_search
+from rmt_alpha.theory.mixtures.optimum import searched_direction
 
 HALF_LINE = np.geomspace(1e-6, 1e6, 3001)
 GRID = np.concatenate([-HALF_LINE[::-1], [0.0], HALF_LINE])
@@ -68,7 +68,7 @@ def test_closed_form_and_search_agree(seed, sources):
     curve = symmetric_problem(seed, sources).curve()
     assert curve.contrasts.one_margin
     closed = curve.optimum()
-    z = mixture_search.best_direction(curve.contrasts)
+    z = searched_direction(curve.contrasts)
     # It solves for a vanishing derivative; the maximum is quadratic, the solution right to 1e-9 or so.
     np.testing.assert_allclose(z[1:] / z[0] / curve.kappa, closed.alpha, rtol=1e-7, atol=1e-9)
 
