@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 import pytest
 import torch
@@ -36,8 +37,8 @@ def test_compiled_layer_is_the_formula():
     gradients = torch.autograd.grad((output * direction).sum(), trained)
 
     def dense(kind, sign):
-        values = [x, layer.weight, layer.bias, *trained[:2], alphas(model)["0"]]
-        values = [kind(value.detach().double()).requires_grad_() for value in values]
+        leaves = [x, layer.weight, layer.bias, *trained[:2], alphas(model)["0"]]
+        values: Any = [kind(leaf.detach().double()).requires_grad_() for leaf in leaves]
         out = formula(*values, sign)
         return out, *torch.autograd.grad((out * kind(direction.double())).sum(), values[3:])
 

@@ -118,7 +118,7 @@ def test_alpha_gamma_simulation_agrees_with_theory(quick):
                 error, result.stderr[i, j]
             )
             assert abs(z) < 4
-            bias = 4 / 3 * (runs[0].accuracy - runs[1].accuracy)
+            bias = 4 / 3 * float(runs[0].accuracy - runs[1].accuracy)
             error = 4 / 3 * np.hypot(runs[0].accuracy_stderr, runs[1].accuracy_stderr)
             z = result.accuracy[i, j] - result.accuracy_theory[i, j] - bias
             assert abs(z) < 4 * np.hypot(error, result.accuracy_stderr[i, j])
