@@ -47,7 +47,7 @@ class TransferCase(NamedTuple):
     label: str
     correlated: bool
     beta: float
-    n: int
+    n: float
     gamma: float
 
     def problem(self, gamma_source: float) -> TransferProblem | FineTuning:
