@@ -19,6 +19,7 @@ from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal
 from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
 
 if TYPE_CHECKING:
+    from rmt_alpha import errors as errors
     from rmt_alpha.estimators.functions import alpha_path, estimate_problem
     from rmt_alpha.estimators.logistic import AlphaLogisticRegression, AlphaLogisticRegressionCV
     from rmt_alpha.estimators.ridge import AlphaRidge
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
     from rmt_alpha.plotting.alpha_path import plot_alpha_path
     from rmt_alpha.plotting.heat_map import heatmap
+    from rmt_alpha.problems import losses as losses
     from rmt_alpha.problems.fine_tuning import FineTuning
     from rmt_alpha.problems.losses import Loss
     from rmt_alpha.problems.mixture import GaussianMixture
@@ -69,6 +71,8 @@ _LAZY = {
     "sweep": "validation.sweeps",
 }
 """Names that are imported when they are first used: what they need takes time to import."""
+_MODULES = {"errors": "errors", "losses": "problems.losses"}
+"""Modules by a short name."""
 
 __all__ = [
     "AlphaCurve",
@@ -115,8 +119,10 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"rmt_alpha.{_LAZY[name]}"), name)
         globals()[name] = value
         return value
+    if name in _MODULES:
+        return importlib.import_module(f"rmt_alpha.{_MODULES[name]}")
     raise AttributeError(f"module 'rmt_alpha' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_MODULES})

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 import rmt_alpha
+from rmt_alpha import errors
 
 ROOT = Path(__file__).parents[1]
 
 
 def symbol_rows() -> list[tuple[str, str]]:
-    """(module, dotted name) for every name in the second column of docs/symbols.md."""
+    """(module, dotted name) for every name in the second column of docs/theory/symbols.md."""
     rows = []
-    for line in (ROOT / "docs" / "symbols.md").read_text(encoding="utf-8").splitlines():
+    for line in (ROOT / "docs" / "theory" / "symbols.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
         if not line.startswith("| ") or len(cells) != 4 or not cells[3].startswith("`"):
             continue
@@ -59,6 +60,12 @@ def test_api_page_lists_exactly_the_public_names():
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     listed = re.findall(r"^   (\w+)$", page, flags=re.MULTILINE)
     assert sorted(listed) == sorted(rmt_alpha.__all__)
+
+
+def test_api_page_lists_every_error():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    classes = [name for name, value in vars(errors).items() if isinstance(value, type)]
+    assert re.findall(r"^   errors\.(\w+)$", page, flags=re.MULTILINE) == classes
 
 
 def test_readme_has_the_two_commands_that_ci_runs():

@@ -155,7 +155,7 @@ def estimate_problem(
     -----
     Means, overlaps and spectral moments are unbiased for any covariance that both classes share.  The curve
     also needs to know how mu lies in the spectrum, which few samples do not tell: it is assumed to lie there
-    as the source does (docs/from_data.md).
+    as the source does (docs/from_data/ridge.md).
 
     Examples
     --------

@@ -114,7 +114,7 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
     Notes
     -----
     The minimum is found by Newton's method in the span of the samples, and never a p x p matrix.
-    ``sample_weight`` counts, as in `AlphaRidgeClassifier`.  See docs/logistic.md for derivations.
+    ``sample_weight`` counts, as in `AlphaRidgeClassifier`.  See docs/from_data/logistic.md for derivations.
 
     Examples
     --------
@@ -216,7 +216,7 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
     Notes
     -----
     ``sample_weight`` counts, as in `AlphaRidgeClassifierCV`.  Among ridges of equal score the largest is
-    taken.  See docs/logistic.md for derivations.
+    taken.  See docs/from_data/logistic.md for derivations.
 
     Examples
     --------

@@ -61,7 +61,7 @@ class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
     -----
     ``sample_weight`` counts: weight 2 is a sample that is there twice, for the fit, the choice of alpha
     and the leave-one-out scores (which leave out one of the two).  Weights whose mean is below 1 are
-    scaled up to mean 1.  See docs/from_data.md for derivations.
+    scaled up to mean 1.  See docs/from_data/ridge.md for derivations.
 
     Examples
     --------
@@ -165,7 +165,7 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
     leave-one-out scores (which leave out one of the two).  Weights whose mean is below 1 are scaled up to
     mean 1.  Among ridges of equal score the largest is taken.  Of features that were centred by their own
     mean, ridge and alpha are chosen as with ``fit_intercept=True``: without a free intercept, the sum of the
-    other rows would give away the one that is left out.  See docs/from_data.md for derivations.
+    other rows would give away the one that is left out.  See docs/from_data/ridge.md for derivations.
 
     Examples
     --------

@@ -34,7 +34,7 @@ CONSTANT = 1e-13
 
 SHRUNK = math.sqrt(3.0)
 """Size of the constant feature of a shrunk intercept, in mean standard deviations of the features.  Chosen on
-development splits (docs/from_data.md)."""
+development splits (docs/from_data/ridge.md)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What the code says about a few problems, by the TeX names of docs/theory.md and docs/erratum.md."""
+"""What the code says about a few problems, by the TeX names of the pages on theory and erratum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/validation.md is true: its closed form of the error bars, as printed, against the sum that it sums.
+"""docs/validation/validation.md is true: its closed form of the error bars, as printed, against its sum.
 
 The sum runs over every entry of a long chain in the limit, with derivatives by the adjoint method; the
 simulation, which knows neither, has its say in test_fluctuations.py.

@@ -40,7 +40,8 @@ KAPPAS = np.logspace(-3, 4, 71)
 """kappa in its natural unit: ten values to a decade."""
 SCALE = 0.5
 """Of both priors: a target that is expected to add less than there is noise, and a source that gets a part of
-what least squares would give it.  Chosen on development splits (docs/study.md); a quarter differs little."""
+what least squares would give it.  Chosen on development splits (docs/experiments/study.md); a quarter differs
+little."""
 
 ODDS = 20.0
 """Prior odds that a source points the right way."""

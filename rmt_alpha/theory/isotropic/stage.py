@@ -6,9 +6,9 @@ A ridge fit with prior vector alpha w~ on samples x ~ N(y m_t, I_p) has a Gaussi
     variance = [ (mean/m)^2 + (alpha kappa / L)^2 c2 + (1 - h) (1 - mean)^2 ] / h
 
 where m = ||m_t||, s = <w~, m_t>, c2 is the squared length of w~ across m_t, and kappa, L, h describe the
-sample (`theory.ridge.closed_form`).  The source classifier is the same stage with alpha = 0.  docs/theory.md
-derives this.  Every line below works for floats, arrays, mpmath numbers and sympy symbols alike, and is
-free of cancellation: in float64 it is right to a few units in the last place.
+sample (`theory.ridge.closed_form`).  The source classifier is the same stage with alpha = 0.
+docs/theory/isotropic.md derives this.  Every line below works for floats, arrays, mpmath numbers and sympy
+symbols alike, and is free of cancellation: in float64 it is right to a few units in the last place.
 """
 
 from __future__ import annotations

@@ -242,8 +242,8 @@ class MixtureCurve(Curve):
         r"""The best alpha with its value, and the direction in which to go if no finite alpha is best.
 
         ``"accuracy"`` maximises the accuracy: in closed form, :math:`H^{-1} a`, where all classes share one
-        margin (balanced and symmetric, see docs/mixtures.md), numerically otherwise.  ``"risk"`` minimises
-        :math:`E |y - s|^2`, always in closed form.
+        margin (balanced and symmetric, see docs/theory/mixtures.md), numerically otherwise.  ``"risk"``
+        minimises :math:`E |y - s|^2`, always in closed form.
 
         Parameters
         ----------

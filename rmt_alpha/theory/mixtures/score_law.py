@@ -2,7 +2,7 @@ r"""The law of the score of a ridge classifier trained on a mixture, with any pr
 
 The classifier minimises (1/n) sum_i |t_i - w x_i - b|^2 + gamma |w - sum_s alpha_s w~_s|^2.  Write k for
 the largest effective ridge, t_s = k alpha_s, x_a = kappa_a / k, and R = k Q with Q = (sum_b pi_b C_b / x_b
-+ k I)^-1.  In the limit of large p and n (docs/mixtures.md)
++ k I)^-1.  In the limit of large p and n (docs/theory/mixtures.md)
 
     w = Q (sum_a (pi_a / x_a) r_a m_a + sum_s t_s w~_s),     r_a = E[t | a] - w m_a - b,
     Cov[score | c] = sum_b [(I - V D)^-1]_cb ( w C_b w^T + sum_a (V D)_ba (r_a r_a^T + Cov[t | a]) ).

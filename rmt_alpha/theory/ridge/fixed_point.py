@@ -5,9 +5,9 @@ The equations of this package have the form
     kappa_a = gamma + T_a(kappa_1, ..., kappa_G),        kappa > 0, gamma > 0,
 
 where T_a(kappa) is increasing and concave in kappa, and 1 / T_a is concave in (1/kappa_1, ..., 1/kappa_G).
-(Both hold for T_a = tr C_a (sum_b C_b / kappa_b + I)^-1 and any positive semi-definite C; docs/mixtures.md
-has the proof.)  There is exactly one solution.  One evaluation of T and its derivative at *any* point
-bounds it twice:
+(Both hold for T_a = tr C_a (sum_b C_b / kappa_b + I)^-1 and any positive semi-definite C;
+docs/theory/mixtures.md has the proof.)  There is exactly one solution.  One evaluation of T and its
+derivative at *any* point bounds it twice:
 
 * T lies below its tangent in kappa.  The fixed point of the tangent is Newton's iterate, an **upper** bound.
 * 1/T lies below its tangent in 1/kappa, so T lies above the harmonic function

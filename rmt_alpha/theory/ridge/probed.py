@@ -3,8 +3,8 @@ r"""A first idea of the fixed-point map of large covariances, from its action on
 With the Cholesky factor L L^T = sum_g weight_g C_g + kappa_max I in single precision and m orthonormal
 vectors z, the images x_g = L^-1 C_g L^-T z and x_0 = kappa_max L^-1 L^-T z add up to z with these weights.
 So the averages of z.x_g, x_g.x_h and x_g.x_0, which estimate tr C_g Q, tr C_g Q C_h Q and kappa_max
-tr C_g Q^2 for Q = (L L^T)^-1, are consistent with one another exactly, and wrong by a percent or so.  This costs a
-quarter of an evaluation that multiplies matrices, and a step from afar is not worth more.
+tr C_g Q^2 for Q = (L L^T)^-1, are consistent with one another exactly, and wrong by a percent or so.  This
+costs a quarter of an evaluation that multiplies matrices, and a step from afar is not worth more.
 """
 
 from __future__ import annotations

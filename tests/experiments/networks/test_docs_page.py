@@ -1,4 +1,4 @@
-"""docs/glue.md shows what the committed record says."""
+"""docs/experiments/glue.md shows what the committed record says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rmt_alpha.experiments.networks.results.runs import RunRecord
 
 DOCS = Path(__file__).parents[3] / "docs"
 RECORD = DOCS / "results" / "glue_minilm.jsonl"
-PAGE = (DOCS / "glue.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "experiments" / "glue.md").read_text(encoding="utf-8")
 
 
 def words(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""docs/study.md shows tables and bars; they agree with the numbers of the study that lie beside them."""
+"""docs/experiments/study.md shows tables and bars; they agree with the numbers of the study beside them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rmt_alpha.experiments.study.summary import ALTERNATIVES, FLOORS, TOLERATED
 from rmt_alpha.from_data.criteria import DEFAULT
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGE = (DOCS / "study.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "experiments" / "study.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"results/(\w+)_(paper|inductive)\.csv", PAGE)
 
 

@@ -1,4 +1,4 @@
-"""The facts and the table of limits of docs/theory.md, which carry no equation number."""
+"""The facts and the table of limits of docs/theory/isotropic.md, which carry no equation number."""
 
 from __future__ import annotations
 

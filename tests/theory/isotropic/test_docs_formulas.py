@@ -1,4 +1,4 @@
-"""docs/theory.md and docs/erratum.md are true: every numbered equation on them has a check here.
+"""The pages on the isotropic theory and the erratum are true: every numbered equation has a check here.
 
 Closed forms are evaluated from the TeX source of the page (`tex_formulas`) and compared with what the code
 says (`docs_values`).  The others are listed with the functions that prove them.
@@ -30,7 +30,7 @@ from rmt_alpha.theory.isotropic.stage import Geometry, ridge_stage, source_vecto
 from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, isotropic_ridge
 
 DOCS = Path(__file__).parents[3] / "docs"
-TEX = equations(DOCS / "theory.md") | equations(DOCS / "erratum.md")
+TEX = equations(DOCS / "theory" / "isotropic.md") | equations(DOCS / "experiments" / "erratum.md")
 
 # A few dozen operations, and nothing near a singularity: five digits of room are plenty.
 TOLERANCE = mpmath.mpf(10) ** (5 - DIGITS)

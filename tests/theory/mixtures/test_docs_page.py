@@ -1,4 +1,4 @@
-"""docs/mixtures.md is true: its numbered equations, written out with matrices, hold for the answers."""
+"""docs/theory/mixtures.md is true: its numbered equations, written out as matrices, hold for the answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tex_formulas import equations
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.sources import FixedSource
 
-PAGE = equations(Path(__file__).parents[3] / "docs" / "mixtures.md")
+PAGE = equations(Path(__file__).parents[3] / "docs" / "theory" / "mixtures.md")
 ALPHAS = (0.0, 1.3, -0.6)
 
 
