@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rmt_alpha._core.checks import Range, as_real, check_range
 from rmt_alpha.problems.losses.piecewise import PiecewiseQuadratic
 
@@ -27,7 +25,7 @@ class Huber(PiecewiseQuadratic):
     array([0.   , 0.125, 0.875])
     """
 
-    def __init__(self, delta: Any = 1.0) -> None:
+    def __init__(self, delta: float = 1.0) -> None:
         width = as_real("delta", delta)
         check_range("delta", width, WIDTH)
         self.delta = float(width)

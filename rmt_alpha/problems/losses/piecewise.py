@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from rmt_alpha.problems.losses.base import Loss, Moments
@@ -54,7 +55,7 @@ class PiecewiseQuadratic(Loss):
 
     def __init__(
         self,
-        vertices: Any,
+        vertices: ArrayLike,
         before: float,
         after: float,
         *,
