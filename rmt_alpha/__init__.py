@@ -21,6 +21,7 @@ from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
 if TYPE_CHECKING:
     from rmt_alpha import errors as errors
     from rmt_alpha.estimators.functions import alpha_path, estimate_problem
+    from rmt_alpha.estimators.linear import LinearCoefficients, linear_coefficients
     from rmt_alpha.estimators.logistic import AlphaLogisticRegression, AlphaLogisticRegressionCV
     from rmt_alpha.estimators.ridge import AlphaRidge
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier, AlphaRidgeClassifierCV
@@ -53,6 +54,7 @@ _LAZY = {
     "FineTuning": "problems.fine_tuning",
     "FixedSource": "problems.sources",
     "GaussianMixture": "problems.mixture",
+    "LinearCoefficients": "estimators.linear",
     "Loss": "problems.losses",
     "LossCurve": "theory.convex.curve",
     "MixtureCurve": "theory.mixtures.curve",
@@ -65,6 +67,7 @@ _LAZY = {
     "SweepResult": "validation.sweeps",
     "alpha_path": "estimators.functions",
     "estimate_problem": "estimators.functions",
+    "linear_coefficients": "estimators.linear",
     "heatmap": "plotting.heat_map",
     "plot_alpha_path": "plotting.alpha_path",
     "simulate": "simulation",
@@ -88,6 +91,7 @@ __all__ = [
     "FineTuning",
     "FixedSource",
     "GaussianMixture",
+    "LinearCoefficients",
     "Loss",
     "LossCurve",
     "MixtureCurve",
@@ -105,6 +109,7 @@ __all__ = [
     "effective_ridge",
     "estimate_problem",
     "heatmap",
+    "linear_coefficients",
     "neutral_alpha",
     "optimal_alpha",
     "plot_alpha_path",

@@ -19,7 +19,7 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self is other or all(_same(vars(self)[f.name], vars(other)[f.name]) for f in fields(self))
+        return self is other or all(same(vars(self)[f.name], vars(other)[f.name]) for f in fields(self))
 
     def __hash__(self) -> int:
         return hash(tuple(_hashable(vars(self)[f.name]) for f in fields(self)))
@@ -35,15 +35,16 @@ class Value:
         vars(self).update(state)
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are equal, arrays in all their entries."""
     if one is other:
         return True
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(one, other)
     if isinstance(one, np.random.SeedSequence) and isinstance(other, np.random.SeedSequence):
-        return _same(_seed(one), _seed(other))
+        return same(_seed(one), _seed(other))
     if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other)
 
 

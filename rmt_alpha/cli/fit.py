@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,10 @@ the samples themselves. Needs the extra [sklearn].
 
 The samples are in
   an .npz file  with arrays X (n x p), y (n) and coef_source (p, or one row per class), and maybe
-                intercept_source;
+                intercept_source, and classes_source, the class of each row of the source;
   a .csv file   with a header, one column of labels and one per feature. The source is then in a .csv file
-                with the same names (and maybe one more, intercept) and one row of numbers.
+                with the same names (and maybe one more, intercept): one row of numbers, or one for each class
+                with its name in the column of labels.
 
 examples:
   rmt-alpha fit target.npz --plot path.png
@@ -81,9 +83,12 @@ def run(arguments: argparse.Namespace) -> int:
         sample.intercept_source,
         INTERCEPTS[arguments.intercept],
         alpha="auto" if arguments.alpha is None else arguments.alpha,
+        classes_source=sample.classes_source,
     ).fit(sample.X, sample.y)
-    path, estimate = _path(model, sample, model.gamma_), _estimate(model, sample)
-    numbers = report(model, sample, path, estimate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # `fit` has said it
+        path, estimate = _path(model, sample, model.gamma_), _estimate(model, sample)
+        numbers = report(model, sample, path, estimate)
     if arguments.json:
         print(json.dumps({k: v if _finite(v) else str(v) for k, v in numbers.items()}, indent=1))
     else:
@@ -110,6 +115,7 @@ def _path(model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float) -> Al
         gamma,
         intercept_source=sample.intercept_source,
         fit_intercept=model.fit_intercept,
+        classes_source=sample.classes_source,
     )
 
 
@@ -119,7 +125,13 @@ def _estimate(model: AlphaRidgeClassifierCV, sample: SampleFile) -> ProblemEstim
 
     if len(model.classes_) > 2 or min(np.unique(sample.y, return_counts=True)[1]) < 2:
         return None
-    return estimate_problem(sample.X, sample.y, sample.coef_source, fit_intercept=model.fit_intercept)
+    return estimate_problem(
+        sample.X,
+        sample.y,
+        sample.coef_source,
+        fit_intercept=model.fit_intercept,
+        classes_source=sample.classes_source,
+    )
 
 
 def report(

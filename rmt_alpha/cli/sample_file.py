@@ -19,6 +19,7 @@ class SampleFile(NamedTuple):
     y: NDArray[Any]
     coef_source: FloatArray
     intercept_source: Real
+    classes_source: NDArray[Any] | None = None
 
 
 def read_sample(file: Path, source: Path | None, label: str) -> SampleFile:
@@ -42,7 +43,8 @@ def _read_npz(file: Path) -> SampleFile:
                 f"{file.name} must hold the arrays X, y and coef_source; it lacks {', '.join(missing)}"
             )
         intercept = arrays.get("intercept_source", 0.0)
-        return SampleFile(arrays["X"], arrays["y"], arrays["coef_source"], intercept)
+        names = arrays.get("classes_source")
+        return SampleFile(arrays["X"], arrays["y"], arrays["coef_source"], intercept, names)
 
 
 def _read_csv(file: Path, source: Path, label: str) -> SampleFile:
@@ -51,16 +53,24 @@ def _read_csv(file: Path, source: Path, label: str) -> SampleFile:
         raise ValueError(f"{file.name} has no column {label!r} for the labels; name it with --label")
     features = [name for name in names if name != label]
     weights, known = _table(source)
+    classes = np.array([row[label] for row in weights]) if label in known else None
     lacking = [name for name in features if name not in known]
-    if lacking or len(weights) != 1:
+    if lacking or (len(weights) == 1) != (classes is None):
         what = f"it lacks {lacking[0]!r}" if lacking else f"it has {len(weights)}"
+        expected = "one row" if classes is None else "one row per class, two or more,"
         raise ValueError(
-            f"{source.name} must hold one row with a weight for every feature of {file.name}; {what}"
+            f"{source.name} must hold {expected} with a weight for every feature of {file.name}; {what}"
         )
-    coef = np.array([_number(weights[0][name], source, 2, name) for name in features])
-    intercept = _number(weights[0]["intercept"], source, 2, "intercept") if "intercept" in known else 0.0
+    columns = [*features, *(["intercept"] if "intercept" in known else [])]
+    numbers = [
+        [_number(row[name], source, line, name) for name in columns] for line, row in enumerate(weights, 2)
+    ]
+    coef = np.array(numbers)[:, : len(features)]
+    intercept = np.array(numbers)[:, -1] if "intercept" in known else np.zeros(len(coef))
+    if classes is None:
+        coef, intercept = coef[0], intercept[0]
     matrix = [[_number(row[name], file, line, name) for name in features] for line, row in enumerate(rows, 2)]
-    return SampleFile(np.array(matrix), np.array([row[label] for row in rows]), coef, intercept)
+    return SampleFile(np.array(matrix), np.array([row[label] for row in rows]), coef, intercept, classes)
 
 
 def _table(file: Path) -> tuple[list[dict[str, str]], list[str]]:

@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.estimators.source import Source, SourceModel, resolve_source
+from rmt_alpha.estimators.classes import ClassMatch
+from rmt_alpha.estimators.source import Source, SourceModel, completed, resolve_source
 from rmt_alpha.estimators.validation import (
     GAMMAS,
     Alpha,
@@ -33,6 +34,7 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
 
     coef_source: Source
     intercept_source: ArrayLike
+    classes_source: ArrayLike | None
     fit_intercept: InterceptRule
     alpha: Alpha
     criterion: str
@@ -43,6 +45,8 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
     best_score_: float
 
     _criteria: ClassVar[Mapping[str, type[Criterion[Any, Any]]]] = CRITERIA
+    _share: ClassVar[float] = 1.0
+    """Of a row of two classes in each of their own rows (`resolve_source`)."""
 
     def _source(self, outputs: int, classes: NDArray[Any] | None = None) -> SourceModel:
         """The source model in the shape of the target problem."""
@@ -53,6 +57,8 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
             features=self.n_features_in_,
             names=getattr(self, "feature_names_in_", None),
             classes=classes,
+            classes_source=self.classes_source,
+            share=self._share,
         )
 
     def _ridges(self, design: Design) -> Sequence[float]:
@@ -99,6 +105,8 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
             everywhere[there] = left_out
             left_out = everywhere
         self._report(selection, source.single)
+        if source.others is not None:
+            return completed(source, point[1:], features, counts, weights, intercept, left_out)
         return weights, np.asarray(intercept), left_out
 
     def _report(self, selection: Selection, single: bool) -> None:
@@ -125,6 +133,7 @@ class OneRidge(AlphaEstimator):
         fit_intercept: InterceptRule = True,
         *,
         criterion: str = DEFAULT,
+        classes_source: ArrayLike | None = None,
     ) -> None:
         self.gamma = gamma
         self.alpha = alpha
@@ -132,6 +141,7 @@ class OneRidge(AlphaEstimator):
         self.intercept_source = intercept_source
         self.fit_intercept = fit_intercept
         self.criterion = criterion
+        self.classes_source = classes_source
 
     def _ridges(self, design: Design) -> list[float]:
         return [check_gamma("gamma", self.gamma)]
@@ -155,6 +165,7 @@ class RidgeGrid(AlphaEstimator):
         fit_intercept: InterceptRule = "shrunk",
         *,
         alpha: Alpha = "auto",
+        classes_source: ArrayLike | None = None,
     ) -> None:
         self.gammas = gammas
         self.criterion = criterion
@@ -162,6 +173,7 @@ class RidgeGrid(AlphaEstimator):
         self.intercept_source = intercept_source
         self.fit_intercept = fit_intercept
         self.alpha = alpha
+        self.classes_source = classes_source
 
     def _ridges(self, design: Design) -> Sequence[float]:
         return check_gammas(self.gammas, design, self._grid)
@@ -187,6 +199,8 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
     """Class labels in, signs of linear scores out."""
 
     classes_: NDArray[Any]
+    classes_without_source_: NDArray[Any]
+    classes_without_samples_: NDArray[Any]
     coef_: FloatArray
     intercept_: FloatArray
     loo_decision_function_: FloatArray
@@ -212,6 +226,10 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
         counts = sample_counts(sample_weight, features)
         self.classes_, labels = encode_labels(own, counts, type(self).__name__)
         source = self._source(labels.shape[1], self.classes_)
+        none = self.classes_[:0]
+        match = source.match or ClassMatch(self.classes_, none, none)
+        self.classes_, labels = match.classes, match.columns(labels)
+        self.classes_without_source_, self.classes_without_samples_ = match.unknown, match.missing
         self.coef_, self.intercept_, left_out = self._fit(features, labels, counts, source)
         self.loo_decision_function_ = left_out[:, 0] if left_out.shape[1] == 1 else left_out
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_X_y
+from sklearn.utils.validation import _get_feature_names, check_X_y
 
 from rmt_alpha.estimators.source import Source, SourceModel, resolve_source
 from rmt_alpha.estimators.validation import check_gamma, encode_labels, real_array, sample_counts
@@ -25,6 +25,7 @@ def alpha_path(
     fit_intercept: InterceptRule = True,
     sample_weight: ArrayLike | None = None,
     direction: ArrayLike | None = None,
+    classes_source: ArrayLike | None = None,
 ) -> AlphaPath:
     r"""Leave-one-out accuracy, risk and Gaussian accuracy for every alpha, from one decomposition.
 
@@ -52,6 +53,9 @@ def alpha_path(
         How many samples each row stands for.
     direction : array_like of shape (k,), optional
         With several sources, the proportions in which they are mixed; the path is along alpha times it.
+    classes_source : array_like, optional
+        The classes of the source's rows, as in `AlphaRidgeClassifierCV`.  The path is that of the classes
+        that occur.
 
     Returns
     -------
@@ -89,7 +93,17 @@ def alpha_path(
     there = counts > 0
     features, labels, counts = features[there], labels[there], counts[there]
     outputs, p = labels.shape[1], features.shape[1]
-    source = resolve_source(coef_source, intercept_source, outputs=outputs, features=p, classes=classes)
+    source = resolve_source(
+        coef_source,
+        intercept_source,
+        outputs=outputs,
+        features=p,
+        names=_get_feature_names(X),
+        classes=classes,
+        classes_source=classes_source,
+    )
+    if source.match is not None:
+        labels = source.match.columns(labels)
     source = _one_source(source, direction)
     design = Design.from_features(features, counts, fit_intercept=fit_intercept)
     path = RidgePath.from_scores(design, labels, source.scores(features, intercept=not design.fit_intercept))
@@ -116,7 +130,12 @@ def _one_source(source: SourceModel, direction: ArrayLike | None) -> SourceModel
 
 
 def estimate_problem(
-    X: ArrayLike, y: ArrayLike, coef_source: Source, *, fit_intercept: InterceptRule = True
+    X: ArrayLike,
+    y: ArrayLike,
+    coef_source: Source,
+    *,
+    fit_intercept: InterceptRule = True,
+    classes_source: ArrayLike | None = None,
 ) -> ProblemEstimate:
     r"""Estimate from data everything that the theory of fine-tuning asks for, with standard errors.
 
@@ -135,6 +154,8 @@ def estimate_problem(
     fit_intercept : bool or "shrunk"
         True or "shrunk": the classes may lie anywhere.  False: they lie at -mu and +mu around 0, and the
         estimates are those of one mean, (1/n) sum y x.
+    classes_source : array_like, optional
+        The classes of the source's rows, as in `AlphaRidgeClassifierCV`; those of the samples count.
 
     Returns
     -------
@@ -181,7 +202,16 @@ def estimate_problem(
     classes, labels = encode_labels(own, counts, "estimate_problem")
     if len(classes) > 2:
         raise ValueError(f"estimate_problem is for two classes, got {len(classes)}")
-    source = resolve_source(coef_source, 0.0, outputs=1, features=p)
+    source = resolve_source(
+        coef_source,
+        0.0,
+        outputs=1,
+        features=p,
+        names=_get_feature_names(X),
+        classes=classes,
+        classes_source=classes_source,
+        keep=False,
+    )
     if source.count != 1:
         raise ValueError(f"coef_source must hold one source, got {source.count}")
     sample = features, labels[:, 0], source.weights[:, 0], counts

@@ -20,6 +20,7 @@ class CrossEntropyClassifier(AlphaClassifier):
     """Cross-entropy in place of squared loss, and probabilities."""
 
     _criteria = CONVEX_CRITERIA
+    _share = 0.5
 
     def _path(
         self, design: Design, labels: FloatArray, features: FloatArray, source: SourceModel
@@ -69,7 +70,7 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
     alpha : "auto", float or array_like of shape (k,), default="auto"
         How much of the source to keep, finite.  "auto" asks ``criterion``.  Of a source that was trained by
         another loss, 1 means little: scores of a ridge classifier are shorter than log-odds.
-    coef_source, intercept_source, fit_intercept
+    coef_source, intercept_source, classes_source, fit_intercept
         The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but
         ``fit_intercept`` is True by default.
     criterion : str, default="consensus"
@@ -93,7 +94,9 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
         Approximate scores of the training samples, each by the classifier trained without it with the same
         alpha and penalty ``n * gamma``.
     classes_ : ndarray of shape (K,)
-        Class labels.
+        Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
+    classes_without_source_, classes_without_samples_ : ndarray
+        Classes of the sample that no source knows, and those that only the source knows and speaks for.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -166,7 +169,7 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
         The search has a weak prior of alpha, by which the scores of the source are log-odds of size 2.5.  It
         pulls alpha to 0, which is the answer where the data are silent, and keeps it finite where the source
         separates them.
-    coef_source, intercept_source, fit_intercept
+    coef_source, intercept_source, classes_source, fit_intercept
         The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`.
     alpha : "auto", float or array_like of shape (k,), default="auto"
         A number holds alpha there and chooses the ridge alone.
@@ -195,7 +198,9 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
         Approximate scores of the training samples, each by the classifier trained without it with the chosen
         alpha and penalty ``n * gamma``.
     classes_ : ndarray of shape (K,)
-        Class labels.
+        Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
+    classes_without_source_, classes_without_samples_ : ndarray
+        Classes of the sample that no source knows, and those that only the source knows and speaks for.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str

@@ -22,7 +22,7 @@ class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
     alpha : "auto", float or array_like of shape (k,), default="auto"
         How much of the source to keep.  "auto" asks ``criterion``.  ``inf`` is the limit of large alpha,
         whose predictions are those of the source with what the data can train taken out.
-    coef_source, intercept_source, fit_intercept
+    coef_source, intercept_source, classes_source, fit_intercept
         The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but
         ``fit_intercept`` is True by default.
     criterion : str, default="consensus"
@@ -46,7 +46,9 @@ class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
         Scores of the training samples, each by the classifier trained without it with the same alpha and the
         same penalty ``n * gamma``.
     classes_ : ndarray of shape (K,)
-        Class labels.
+        Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
+    classes_without_source_, classes_without_samples_ : ndarray
+        Classes of the sample that no source knows, and those that only the source knows and speaks for.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -109,10 +111,11 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
         - ``"theory"``: largest accuracy that random matrix theory predicts from a few estimated numbers; two
           classes.  Good if they are Gaussian with one covariance.
     coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
-        Source weights: shape (p,) for two classes, (K, p) for one-vs-rest; for k sources (k, p) or (k, K, p),
-        which make alpha a vector.  Or a fitted linear model, or a list of them; wrap it in
-        ``sklearn.frozen.FrozenEstimator`` wherever the estimator may be cloned (pipelines, grid search).
-        None is no source.
+        Source weights: shape (p,) for two classes, (K, p) for one-vs-rest; for k sources (k, 1, p), a list of
+        k arrays (p,), or (k, K, p), which make alpha a vector.  Or a fitted linear model that
+        `linear_coefficients` can read, or a list of them; wrap it in ``sklearn.frozen.FrozenEstimator``
+        wherever the estimator may be cloned (pipelines, grid search).  None is no source.  Features are
+        matched by name where both sides have names.
     intercept_source : float or array_like, default=0.0
         Intercepts of a source given as an array.  alpha scales them too.  If ``fit_intercept`` is True they
         make no difference, because the intercept is trained without penalty.
@@ -123,6 +126,13 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
         to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
     alpha : "auto", float or array_like of shape (k,), default="auto"
         A number holds alpha there and chooses the ridge alone.
+    classes_source : array_like, optional
+        The classes of the source's rows, or the two of its one row, which points to the second.  A fitted
+        source has ``classes_``; an array otherwise means the classes of the sample in ascending order (text
+        that reads as numbers by their size).  Classes are matched by name: those that the source does not
+        know get a source of zeros, and those that the sample lacks the source's own score, in the units of
+        the fine-tuned ones; both are said by a warning.  If the sample has a class that the source does not
+        know, it is taken at its word about which classes there are.
 
     Attributes
     ----------
@@ -147,7 +157,9 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
         Scores of the training samples, each by the classifier trained without it with the chosen alpha and
         penalty ``n * gamma``.
     classes_ : ndarray of shape (K,)
-        Class labels.
+        Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
+    classes_without_source_, classes_without_samples_ : ndarray
+        Classes of the sample that no source knows, and those that only the source knows and speaks for.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str

@@ -5,26 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.estimators.validation import real_array
+from rmt_alpha.estimators.classes import ClassMatch, check_names, class_rows, match_classes, source_names
+from rmt_alpha.estimators.linear import FittedModel, linear_coefficients
+from rmt_alpha.estimators.validation import aligned, real_array, source_array, source_intercepts
 from rmt_alpha.from_data.design import EPS
 
-
-class LinearModel(Protocol):
-    """A fitted linear model, of scikit-learn or of this package; maybe with an ``intercept_``."""
-
-    @property
-    def coef_(self) -> Any:
-        """Weights, (p,) or (K, p)."""
-
-
-Source: TypeAlias = ArrayLike | LinearModel | Sequence[LinearModel] | None
+Source: TypeAlias = ArrayLike | FittedModel | Sequence[FittedModel] | None
 """What ``coef_source`` may be."""
 
 
@@ -38,11 +30,17 @@ class SourceModel:
         Of k sources with K outputs.
     single : bool
         Whether alpha is a scalar.
+    match : ClassMatch, optional
+        How the classes were matched.
+    others : SourceModel, optional
+        The same sources' rows of the classes that are missing from the sample, if there are any.
     """
 
     weights: FloatArray
     intercepts: FloatArray
     single: bool
+    match: ClassMatch | None = None
+    others: SourceModel | None = None
 
     @property
     def count(self) -> int:
@@ -72,8 +70,21 @@ def resolve_source(
     features: int,
     names: NDArray[Any] | None = None,
     classes: NDArray[Any] | None = None,
+    classes_source: ArrayLike | None = None,
+    share: float = 1.0,
+    keep: bool = True,
 ) -> SourceModel:
-    """The source model of ``coef_source`` and ``intercept_source`` for a problem of this shape.
+    r"""The source model of ``coef_source`` and ``intercept_source`` for a problem of this shape.
+
+    Classes are matched by name.  One row w of two classes stands for the rows -h w of the first and h w of
+    the second, and two rows for the one
+
+    .. math:: w = \frac{w_2 - w_1}{2 h} , \qquad
+        h = 1 \text{ (one-vs-rest labels)}, \quad h = \tfrac12 \text{ (log-odds)} ,
+
+    which is exact for both: one-vs-rest ridge of two classes has opposite rows, and softmax only knows the
+    difference.  The row of a class that the source does not know is 0.  So the source w of {no, yes} is -w/2
+    for a sample of {yes, zebra}, and the rows -h w, h w and 0 for one of {no, yes, zebra}.
 
     Parameters
     ----------
@@ -84,110 +95,116 @@ def resolve_source(
     outputs, features : int
         K and p of the target problem.
     names : ndarray of str, optional
-        Feature names of the target data, to be compared with those of an estimator.
+        Feature names of the target data, to be matched with those of the source.
     classes : ndarray, optional
-        Classes of the target data, to be matched with those of an estimator.
+        Classes of the sample, to be matched with those of the source; None in regression.
+    classes_source : array_like, optional
+        The names of the source's classes in the order of its rows, if it does not have them.
+    share : float
+        h.
+    keep : bool
+        Whether classes that the sample lacks are kept.
     """
+    given = None if classes_source is None else check_names(classes_source)
     if coef is None:
         return SourceModel(np.zeros((0, outputs, features)), np.zeros((0, outputs)), True)
-    if _is_estimator(coef):
-        weights, biases = _from_estimator(coef, names, classes)
-        _no_extra_intercept(intercept)
-        weights, biases, single = weights[None], biases[None], True
-    elif isinstance(coef, list | tuple) and coef and all(_is_estimator(one) for one in coef):
-        parts = [_from_estimator(one, names, classes) for one in coef]
-        _no_extra_intercept(intercept)
-        shapes = {part[0].shape for part in parts}
-        if len(shapes) > 1:
-            raise ValueError(f"coef_source holds models of different shapes: {sorted(shapes)}")
-        weights, biases = np.stack([part[0] for part in parts]), np.stack([part[1] for part in parts])
-        single = False
+    models, single = _models(coef)
+    if models:
+        if np.any(real_array("intercept_source", intercept, "be a number or an array") != 0):
+            raise ValueError("intercept_source must be 0 if coef_source is an estimator: it brings its own")
+        read = [linear_coefficients(one) for one in models]
+        parts = [(aligned(one.coef, one.feature_names, names), one.intercept, one.classes) for one in read]
     else:
-        weights, single = _from_array(coef, outputs, features)
-        biases = _intercepts(intercept, len(weights), outputs, single)
-    if weights.shape[1:] != (outputs, features):
-        raise ValueError(
-            f"coef_source has {weights.shape[1]} output(s) and {weights.shape[2]} features, but the target "
-            f"data has {outputs} output(s) and {features} features"
+        size = outputs if given is None else 1 if len(given) == 2 else len(given)
+        arrays, single = source_array(coef, size, features, names, classes is not None, given is not None)
+        biases = source_intercepts(intercept, len(arrays), arrays.shape[1], single)
+        parts = [(weights, biases[i], None) for i, weights in enumerate(arrays)]
+    for weights, *_ in parts:
+        if weights.shape[1] != features or (classes is None and len(weights) != outputs):
+            raise ValueError(
+                f"coef_source has {len(weights)} output(s) and {weights.shape[1]} features, but the target "
+                f"data has {outputs} output(s) and {features} features"
+            )
+    if classes is None:
+        model = SourceModel(
+            np.stack([part[0] for part in parts]), np.stack([part[1] for part in parts]), single
         )
-    silent = ~weights.any(axis=(1, 2))
+    else:
+        model = _matched(parts, given, classes, single, share, keep)
+    silent = ~model.weights.any(axis=(1, 2))
     if silent.any():
         which = (
             "coef_source is" if single else f"source(s) {np.flatnonzero(silent).tolist()} of coef_source are"
         )
         warnings.warn(f"{which} all zeros: alpha is irrelevant for it", UserWarning, stacklevel=3)
-    return SourceModel(weights, biases, single)
+    return model
+
+
+def _matched(
+    parts: Sequence[tuple[FloatArray, FloatArray, NDArray[Any] | None]],
+    given: list[Any] | None,
+    classes: NDArray[Any],
+    single: bool,
+    share: float,
+    keep: bool,
+) -> SourceModel:
+    """The rows of the sources, in the order of the classes."""
+    called = [source_names(given, classes, own, len(weights)) for weights, _, own in parts]
+    match = match_classes(classes, called, keep=keep)
+
+    def rows(wanted: list[Any]) -> tuple[FloatArray, FloatArray]:
+        weights = [class_rows(part[0], own, wanted, share) for part, own in zip(parts, called, strict=True)]
+        biases = [class_rows(part[1], own, wanted, share) for part, own in zip(parts, called, strict=True)]
+        return np.stack(weights), np.stack(biases)
+
+    weights, biases = rows(match.sampled.tolist())
+    if len(match.classes) == 2:
+        weights, biases = ((one[:, 1:] - one[:, :1]) / (2 * share) for one in (weights, biases))
+    others = SourceModel(*rows(match.missing.tolist()), single) if len(match.missing) else None
+    return SourceModel(weights, biases, single, match, others)
+
+
+def completed(
+    source: SourceModel,
+    direction: FloatArray,
+    features: FloatArray,
+    counts: FloatArray,
+    weights: FloatArray,
+    intercept: FloatArray,
+    left_out: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    r"""Weights, intercepts and left-out scores of all classes, from those of the classes of the sample.
+
+    .. math:: f_c(x) = a\, s_c(x) + b , \qquad
+        (a, b) = \arg\min \sum_{i, k} \bigl(f_{-i,k}(x_i) - a\, s_k(x_i) - b\bigr)^2
+
+    For a class c without samples the source's score speaks, in the units in which the source's scores s of
+    the other classes agree best with their fine-tuned ones, each sample left out of its own.  alpha would not
+    do: the fine-tuned scores also consist of what was trained, and have another intercept.
+    """
+    if source.match is None or source.others is None:
+        return weights, intercept, left_out
+    if source.single or not direction.any():
+        direction = np.ones(source.count)
+    (rows, biases), (own, shifts) = source.mixed(direction), source.others.mixed(direction)
+    share = counts[:, None] / (counts.sum() * len(rows))
+    scores = features @ rows.T + biases
+    mean, level = (share * scores).sum(), (share * left_out).sum()
+    spread = (share * np.square(scores - mean)).sum()
+    slope = (share * (scores - mean) * left_out).sum() / spread if spread > 0 else 0.0
+    own, shifts = slope * own, level + slope * (shifts - mean)
+    joined = source.match.joined
+    others = features @ own.T + shifts
+    return joined(weights, own), joined(intercept, shifts), joined(left_out.T, others.T).T
+
+
+def _models(coef: Any) -> tuple[list[FittedModel], bool]:
+    """The fitted estimators among what ``coef_source`` may be, and whether it is one."""
+    if _is_estimator(coef):
+        return [coef], True
+    several = isinstance(coef, list | tuple) and all(_is_estimator(one) for one in coef)
+    return (list(coef) if several else []), False
 
 
 def _is_estimator(value: Any) -> bool:
     return hasattr(value, "fit") and hasattr(value, "get_params")
-
-
-def _from_estimator(
-    model: Any, names: NDArray[Any] | None, classes: NDArray[Any] | None
-) -> tuple[FloatArray, FloatArray]:
-    check_is_fitted(
-        model,
-        msg="coef_source is a %(name)s that is not fitted. If it was, cloning undid that: wrap the fitted "
-        "model in sklearn.frozen.FrozenEstimator, or pass its coef_ as an array",
-    )
-    if not hasattr(model, "coef_"):
-        raise ValueError(
-            f"coef_source must be a linear model with coef_, got {type(model).__name__}; of a pipeline, pass "
-            "the weights in the features of the target data"
-        )
-    own = getattr(model, "feature_names_in_", None)
-    if own is not None and names is not None and list(own) != list(names):
-        raise ValueError(
-            "the feature names of coef_source differ from those of the target data, or their order"
-        )
-    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
-    biases = np.broadcast_to(np.asarray(getattr(model, "intercept_", 0.0), dtype=np.float64), len(weights))
-    own = getattr(model, "classes_", None)
-    if classes is not None and own is not None and len(classes) > 2 and set(own) == set(classes):
-        order = [list(own).index(one) for one in classes]
-        weights, biases = weights[order], biases[order]
-    return weights, np.array(biases)
-
-
-def _no_extra_intercept(intercept: Any) -> None:
-    if np.any(np.asarray(intercept) != 0):
-        raise ValueError("intercept_source must be 0 if coef_source is an estimator: it brings its own")
-
-
-def _from_array(coef: Any, outputs: int, features: int) -> tuple[FloatArray, bool]:
-    array = real_array("coef_source", coef, "be None, an array, a fitted linear model, or a list of them")
-    if array.ndim not in (1, 2, 3):
-        raise ValueError(f"coef_source must have 1, 2 or 3 dimensions, got shape {array.shape}")
-    if array.shape[-1] != features:
-        raise ValueError(
-            f"coef_source must have one entry per feature, {features}, along its last axis, got shape "
-            f"{array.shape}"
-        )
-    if array.ndim == 3:
-        weights, single = array, False
-    elif array.ndim == 1:
-        weights, single = array[None, None], True
-    elif outputs > 1:
-        weights, single = array[None], True
-    else:
-        weights, single = array[:, None], len(array) == 1
-    if weights.shape[1] != outputs:
-        raise ValueError(
-            f"coef_source must have shape ({outputs}, {features}) for one source, or (k, {outputs}, "
-            f"{features}) for several, got shape {array.shape}"
-        )
-    return weights, single
-
-
-def _intercepts(intercept: Any, count: int, outputs: int, single: bool) -> FloatArray:
-    array = np.atleast_1d(real_array("intercept_source", intercept, "be a number or an array"))
-    if not single and outputs == 1 and array.ndim == 1 and array.size == count:
-        array = array[:, None]
-    try:
-        return np.array(np.broadcast_to(array, (count, outputs)))
-    except ValueError:
-        shape = f"({outputs},)" if single else f"({count}, {outputs})"
-        raise ValueError(
-            f"intercept_source must be a number or have shape {shape}, got shape {array.shape}"
-        ) from None

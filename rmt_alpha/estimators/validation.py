@@ -8,7 +8,8 @@ from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_array
@@ -45,7 +46,10 @@ def encode_labels(y: Any, counts: FloatArray, who: str) -> tuple[Any, FloatArray
     binarizer = LabelBinarizer(neg_label=-1, pos_label=1).fit(y[there])
     classes = binarizer.classes_
     if len(classes) < 2:
-        raise ValueError(f"{who} needs samples of at least 2 classes, got one class: {classes.tolist()[0]!r}")
+        raise ValueError(
+            f"{who} needs samples of at least 2 classes, got one class: {classes.tolist()[0]!r}; it tells "
+            "nothing about alpha, and the source itself is all there is to predict with"
+        )
     labels = np.full((len(y), 1 if len(classes) == 2 else len(classes)), -1.0)
     labels[there] = binarizer.transform(y[there])
     return classes, labels
@@ -92,6 +96,79 @@ def real_array(name: str, value: Any, expected: str) -> FloatArray:
         value, dtype=np.float64, ensure_2d=False, allow_nd=True, ensure_min_samples=0, input_name=name
     )
     return array
+
+
+def aligned(weights: FloatArray, own: Any, names: Any) -> FloatArray:
+    """Columns of the weights in the order of the target's features, by name if both have names."""
+    if own is None or names is None or list(own) == list(names):
+        return weights
+    place = {name: i for i, name in enumerate(own)}
+    lacking = [name for name in names if name not in place]
+    if lacking:
+        raise ValueError(
+            f"the feature names of coef_source differ from those of the target data: it has no weight for "
+            f"{lacking[0]!r}"
+        )
+    return np.asarray(weights[..., [place[name] for name in names]])
+
+
+def source_array(
+    coef: Any, outputs: int, features: int, names: NDArray[Any] | None, labelled: bool, named: bool
+) -> tuple[FloatArray, bool]:
+    """Sources (k, K, p) given as an array, and whether it is one.
+
+    ``labelled`` says that outputs are classes, ``named`` that those of the source are known by name.
+    """
+    dense = coef.toarray() if sparse.issparse(coef) else coef
+    array = real_array("coef_source", dense, "be None, an array, a fitted linear model, or a list of them")
+    if array.ndim not in (1, 2, 3):
+        raise ValueError(f"coef_source must have 1, 2 or 3 dimensions, got shape {array.shape}")
+    own = getattr(coef, "columns", getattr(coef, "index", None))  # of a pandas table or series
+    if not callable(own) and own is not None and all(isinstance(name, str) for name in own):
+        array = aligned(array, own, names)
+    if array.shape[-1] != features:
+        raise ValueError(
+            f"coef_source must have one entry per feature, {features}, along its last axis, got shape "
+            f"{array.shape}"
+        )
+    if array.ndim == 3:
+        weights, single = array, False
+    elif array.ndim == 1:
+        weights, single = array[None, None], True
+    elif outputs > 1 or (named and len(array) == 2):
+        weights, single = array[None], True
+    else:
+        weights, single = array[:, None], len(array) == 1
+        if labelled and not named and len(array) > 2 and not isinstance(coef, list | tuple):
+            raise ValueError(
+                f"coef_source of shape {array.shape} may be {len(array)} classes or {len(array)} sources, "
+                "and the sample has 2 classes: name the classes of the rows with classes_source, or give "
+                f"sources the shape ({len(array)}, 1, {features})"
+            )
+    if weights.shape[1] != outputs and not (named and outputs == 1 and weights.shape[1] == 2):
+        raise ValueError(
+            f"coef_source must have shape ({outputs}, {features}) for one source, or (k, {outputs}, "
+            f"{features}) for several, got shape {array.shape}"
+            + (
+                "; if it has other classes than the sample, name them with classes_source"
+                * (labelled and not named)
+            )
+        )
+    return weights, single
+
+
+def source_intercepts(intercept: Any, count: int, outputs: int, single: bool) -> FloatArray:
+    """Their intercepts, (k, K)."""
+    array = np.atleast_1d(real_array("intercept_source", intercept, "be a number or an array"))
+    if not single and outputs == 1 and array.ndim == 1 and array.size == count:
+        array = array[:, None]
+    try:
+        return np.array(np.broadcast_to(array, (count, outputs)))
+    except ValueError:
+        shape = f"({outputs},)" if single else f"({count}, {outputs})"
+        raise ValueError(
+            f"intercept_source must be a number or have shape {shape}, got shape {array.shape}"
+        ) from None
 
 
 def _check_numbers(name: str, value: Any, expected: str) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import as_real
+from rmt_alpha._core.html import Card, Shown
+from rmt_alpha._core.svg import plot, window
 from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.criteria import DEFAULT, find_criterion
@@ -16,9 +18,12 @@ from rmt_alpha.from_data.leave_one_out import ClassLaw
 from rmt_alpha.from_data.ridge_path import RidgeFit
 from rmt_alpha.from_data.zero_one import StepFunction, zero_one_path
 
+LARGEST = 2_000_000
+"""Entries of the features up to which a criterion takes a moment."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AlphaPath(Value):
+class AlphaPath(Value, Shown):
     r"""Leave-one-out accuracy and risk as functions of all real alpha.
 
     .. math:: f_{-i}(x_i) = A_i + \alpha B_i
@@ -108,6 +113,24 @@ class AlphaPath(Value):
         choice = chooser.choose(self.fit)
         variance = float(chooser.covariance(self.fit, choice.point)[0, 0])
         return float(choice.alpha[0]), variance**0.5
+
+    def _card(self) -> Card:
+        n, p = self.features.shape
+        classes = max(self.fit.path.outputs, 2)
+        rows = {"n": n, "p": p, "classes": classes, "gamma": self.gamma}
+        ends = {"zero": 0.0, "one": 1.0}
+        rows |= {f"accuracy at alpha = {at:g}": self.loo_accuracy(at) for at in ends.values()}
+        if self.features.size <= LARGEST:
+            ends["best"], error = self.best_alpha()
+            rows |= {"best alpha": f"{ends['best']:.4g} +- {error:.2g}"}
+            rows |= {"accuracy there": self.loo_accuracy(ends["best"])}
+        at = window(list(ends.values()), 301)
+        lines = {"exact": (at, self.loo_accuracy(at))}
+        if classes == 2:
+            lines |= {"Gaussian": (at, self.gaussian_accuracy(at))}
+        marks = {kind: (alpha, float(self.loo_accuracy(alpha))) for kind, alpha in ends.items()}
+        label = "leave-one-out accuracy against alpha"
+        return Card(rows, plot(label, ("alpha", "accuracy"), lines=lines, marks=marks), f"Picture: {label}.")
 
     def __repr__(self) -> str:
         n, p = self.features.shape

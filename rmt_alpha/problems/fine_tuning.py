@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import check_flag, check_scalar
+from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.types import FloatArray, SimulationOptions
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.labels import check_label_noise, check_outputs_fit
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class FineTuning(Value):
+class FineTuning(Value, Shown):
     r"""Fine-tuning a ridge classifier on a Gaussian mixture, from a rescaled source.
 
     .. math:: w_\alpha, b = \arg\min_{w, b} \frac1n \sum_i |t_i - w x_i - b|^2
@@ -287,6 +288,19 @@ class FineTuning(Value):
         from rmt_alpha.simulation import simulate
 
         return simulate(self, alpha, **options)
+
+    def _facts(self) -> dict[str, object]:
+        facts: dict[str, object] = {"target": f"{self.target.classes} classes, p = {self.target.p}"}
+        names = [f"source {i}" for i in range(1, 5)] if len(self.sources) > 1 else ["source"]
+        facts |= {name: repr(source) for name, source in zip(names, self.sources, strict=False)}
+        facts |= {"n": self.n, "gamma": self.gamma, "intercept": self.intercept}
+        facts |= {"label noise": self.label_noise} if self.label_noise.any() else {}
+        return facts | {"loss": as_loss(self.loss).name}
+
+    def _card(self) -> Card:
+        from rmt_alpha.theory.pictures import problem_card
+
+        return problem_card(self)
 
     def __repr__(self) -> str:
         count = f"{self.components} sources" if self.components else type(self.source).__name__

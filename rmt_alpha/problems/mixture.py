@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import as_real, frozen
+from rmt_alpha._core.html import Card, Shown
+from rmt_alpha._core.svg import plot, window
 from rmt_alpha._core.types import FloatArray, IntArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.problems.covariances import parse_covariances
@@ -24,7 +26,7 @@ SUM_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class GaussianMixture(Value):
+class GaussianMixture(Value, Shown):
     r"""Classes with Gaussian features, :math:`x \mid a \sim \mathcal N(m_a, C_a)` for a share :math:`\pi_a`.
 
     Parameters
@@ -155,6 +157,30 @@ class GaussianMixture(Value):
     def mean_coordinates(self) -> FloatArray:
         """Means in the basis of `model`, shape (K, p)."""
         return self.model.basis.kept_coordinates(self.means)
+
+    def _card(self) -> Card:
+        variances = [c if c.ndim < 2 else c.diagonal() for c in self.members]
+        rows: dict[str, object] = {"classes": self.classes, "p": self.p, "priors": self.priors}
+        rows |= {"lengths of the means": np.linalg.norm(self.means, axis=1)}
+        rows |= {"variances": np.concatenate([np.ravel(each) for each in variances])}
+        label = "densities of the classes where their means differ most"
+        return Card(rows, plot(label, ("", "density"), lines=self._densities()), note=f"Picture: {label}.")
+
+    def _densities(self) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """The features along the direction in which the means vary most, by class."""
+        centered = self.means - self.means.mean(axis=0)
+        axis = np.linalg.svd(centered, full_matrices=False)[2][0]
+        axis = axis if axis @ (self.means[-1] - self.means[0]) >= 0 else -axis
+        spread = [axis @ c @ axis if c.ndim == 2 else (c * axis**2).sum() for c in self.covariances]
+        # A density without a width is drawn as a narrow one.
+        middle, std = self.means @ axis, np.sqrt(spread)
+        std = np.maximum(std, 0.01 * (np.ptp(middle) + std.max()) or 1.0)
+        x = window([*(middle - 2.5 * std), *(middle + 2.5 * std)], 121)
+        heights = (
+            np.exp(-0.5 * ((x - middle[:, None]) / std[:, None]) ** 2) / std[:, None] * self.priors[:, None]
+        )
+        shown = zip(range(1, 7), heights / np.sqrt(2 * np.pi), strict=False)
+        return {f"class {k}": (x, height) for k, height in shown}
 
     def __repr__(self) -> str:
         names = {0: "scalar", 1: "diagonal", 2: "full"}

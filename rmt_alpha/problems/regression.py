@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import Range, as_real, check_range, check_scalar
+from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.types import FloatArray, Real, SimulationOptions
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.covariances import parse_one
@@ -25,7 +26,7 @@ NOISE = Range("a finite number >= 0, or one per output", 0.0, math.inf)
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class RidgeRegressionTransfer(Value):
+class RidgeRegressionTransfer(Value, Shown):
     r"""Multi-output ridge regression fine-tuned from alpha times the source weights.
 
     .. math:: W_\alpha = \arg\min_W \frac1n \sum_i |y_i - W x_i|^2 + \gamma |W - \alpha W_s|_F^2,
@@ -206,6 +207,16 @@ class RidgeRegressionTransfer(Value):
         from rmt_alpha.theory.mixtures.regression import regression_curve
 
         return regression_curve(self)
+
+    def _facts(self) -> dict[str, object]:
+        facts: dict[str, object] = {"p": self.p, "outputs": len(np.atleast_2d(self.coef_target))}
+        facts |= {"variances": self.covariance if self.covariance.ndim < 2 else self.covariance.diagonal()}
+        return facts | {"noise": self.noise, "n": self.n, "gamma": self.gamma}
+
+    def _card(self) -> Card:
+        from rmt_alpha.theory.pictures import problem_card
+
+        return problem_card(self)
 
     def __repr__(self) -> str:
         outputs = 1 if self.coef_target.ndim == 1 else len(self.coef_target)

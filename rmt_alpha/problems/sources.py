@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import as_real, check_flag, check_scalar, frozen
+from rmt_alpha._core.html import Card, Shown
+from rmt_alpha._core.svg import plot, spread
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.labels import check_label_noise, check_outputs, check_outputs_fit
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class FixedSource(Value):
+class FixedSource(Value, Shown):
     r"""Frozen source weights :math:`\tilde w`, one or several sources.
 
     Parameters
@@ -77,13 +79,23 @@ class FixedSource(Value):
         inner = 1 if self.outputs == 1 else 2
         return int(self.weights.shape[0]) if self.weights.ndim > inner else None
 
+    def _card(self) -> Card:
+        rows: dict[str, object] = {"p": self.p, "outputs": self.outputs, "sources": self.count or 1}
+        rows |= {"lengths of the weights": np.linalg.norm(self.weights, axis=-1)}
+        largest = -np.sort(-abs(self.weights.reshape(-1, self.p)[:6]), axis=1)
+        at = spread(self.p, 121)
+        name = "source" if self.outputs == 1 else "output"
+        lines = {"" if len(largest) == 1 else f"{i}": (at, row[at]) for i, row in enumerate(largest, 1)}
+        label = f"size of the weights, the largest first, of every {name}"
+        return Card(rows, plot(label, ("rank", "size"), lines=lines), note=f"Picture: {label}.")
+
     def __repr__(self) -> str:
         sources = "" if self.count is None else f", sources={self.count}"
         return f"FixedSource(p={self.p}, outputs={self.outputs}{sources})"
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class RidgeSource(Value):
+class RidgeSource(Value, Shown):
     r"""A source classifier trained by ridge on n samples of its own mixture, independent of the target's.
 
     .. math:: \tilde w = \arg\min_w \frac1n \sum_i |t_i - w x_i - b|^2 + \gamma |w|^2
@@ -168,6 +180,11 @@ class RidgeSource(Value):
         from rmt_alpha.theory.mixtures.priors import source_law
 
         return source_law(self, self.ridge, None)
+
+    def _card(self) -> Card:
+        rows = {"n": self.n, "gamma": self.gamma, "intercept": self.intercept, "outputs": self.outputs}
+        of_data = self.mixture._card()
+        return of_data._replace(rows=rows | {"label noise": self.label_noise} | dict(of_data.rows))
 
     def __repr__(self) -> str:
         return (

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.checks import Range, as_real, check_range, check_vector
+from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.types import Real, SimulationOptions
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.ranges import DIMENSION, LARGEST, RIDGE, SAMPLES, check_interpolation
@@ -36,7 +37,7 @@ RANGES = {
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class TransferProblem(Value):
+class TransferProblem(Value, Shown):
     r"""Fine-tuning a ridge classifier from a source task to a target task, both with identity covariance.
 
     .. math:: w_\alpha = \arg\min_w \frac1n \sum_i (y_i - w^\top x_i)^2 + \gamma \|w - \alpha \tilde w\|^2
@@ -290,7 +291,19 @@ class TransferProblem(Value):
             )
             raise ValueError(f"the arguments must broadcast to one shape, got shapes {shapes}") from None
 
+    def _given(self) -> dict[str, Real]:
+        """The fields that differ from their defaults."""
+        each = ((vars(self)[f.name], f) for f in fields(self))
+        return {f.name: value for value, f in each if np.ndim(value) or value != f.default}
+
+    def _facts(self) -> dict[str, object]:
+        return {**self._given(), **({"source": "known exactly"} if self.N is None else {})}
+
+    def _card(self) -> Card:
+        from rmt_alpha.theory.pictures import problem_card
+
+        return problem_card(self)
+
     def __repr__(self) -> str:
-        given = [(f.name, vars(self)[f.name]) for f in fields(self) if vars(self)[f.name] is not f.default]
-        shown_values = [f"{name}={shown(value)}" for name, value in given if value is not None]
+        shown_values = [f"{name}={shown(value)}" for name, value in self._given().items()]
         return f"TransferProblem({', '.join(shown_values)})"

@@ -8,6 +8,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from rmt_alpha._core.html import Card, Shown
+from rmt_alpha._core.svg import plot
 from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha._core.values import Value
 from rmt_alpha.simulation.scores import Draws
@@ -35,7 +37,7 @@ class Average:
 
 
 @dataclass(frozen=True, eq=False)
-class Simulation(Value):
+class Simulation(Value, Shown):
     r"""Averages over independent draws of the data, with standard errors.
 
     .. math:: \bar q(\alpha) = \frac 1 R \sum_r q_r(\alpha), \qquad
@@ -116,6 +118,17 @@ class Simulation(Value):
         """The same classifiers at other alphas; nothing is drawn again."""
         draws = self.draws.at(alpha)
         return replace(self, alpha=draws.alpha, draws=draws)
+
+    def _card(self) -> Card:
+        name = self.draws.quantities[0]
+        values, errors = np.ravel(getattr(self, name)), np.ravel(getattr(self, f"{name}_stderr"))
+        one = np.size(self.alpha) == values.size
+        at, axis = (self.alpha, "alpha") if one else (np.arange(values.size), "number of alpha")
+        rows = {"problem": repr(self.problem), "draws": self.replicates, "method": self.method}
+        rows |= {"alphas": self.alpha, name: values, "standard error": errors}
+        bars = np.where(np.isfinite(errors), 2 * errors, 0.0)
+        picture = plot(f"simulated {name} against {axis}", (axis, name), points=(at, values, bars))
+        return Card(rows, picture, "Picture: bars are two standard errors." if self.replicates > 1 else "")
 
     def __repr__(self) -> str:
         name = self.draws.quantities[0]

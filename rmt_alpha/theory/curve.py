@@ -17,8 +17,10 @@ from scipy import optimize, special
 
 from rmt_alpha._core.alphas import FINITE
 from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
+from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.types import BoolArray, FloatArray, Real
 from rmt_alpha.errors import NotAvailable
+from rmt_alpha.theory.pictures import curve_card
 
 CRITERIA = ("accuracy", "risk", "loss")
 """What an alpha can be best for: most right answers, least squared error, least expected training loss."""
@@ -86,7 +88,7 @@ class Optimum:
         return hash(repr(self._key()))
 
 
-class Curve(ABC):
+class Curve(Shown, ABC):
     r"""A fine-tuned model as a function of alpha, the factor of its source weights.
 
     Every curve has the same methods.  Those that take alpha take a scalar or an array, of shape (..., k) for
@@ -116,6 +118,8 @@ class Curve(ABC):
     """Methods that other curves do not have."""
     _steps: ClassVar[int] = 2000
     """Angles at which accuracy is compared with a level, on each side of alpha*."""
+    _drawn: ClassVar[int] = 121
+    """Alphas in the picture of a notebook; 0 if even one takes long."""
     _farthest: ClassVar[float] = np.inf
     """The alpha, in units of `_alpha_scale`, that stands for infinity."""
 
@@ -410,6 +414,23 @@ class Curve(ABC):
     def _polished(self, level: Any, alpha: float) -> Any:
         """The alpha near ``alpha`` where accuracy passes ``level``, to the precision of the curve."""
         return float(alpha)
+
+    def _known_optimum(self) -> Optimum | None:
+        """The best alpha, where it takes no search."""
+        return self.optimum(self.criteria[0])
+
+    def _card(self) -> Card:
+        if not self._drawn:
+            return Card({"curve": self._summary()}, note="Each alpha takes a while: no picture.")
+        one = self if "landmarks" in self.answers else self.along(np.ones(self.sources))
+        quantity, best = self.criteria[0], one._known_optimum()
+        known = None if best is None else (best.alpha, best.value)
+        card = curve_card(quantity, getattr(one, quantity), known, self._drawn)
+        if self.sources == 1:
+            return card
+        if best := self._known_optimum():
+            card.rows.update({"best alpha": best.alpha, f"{quantity} there": best.value})
+        return card._replace(note=f"Picture: the same alpha for all {self.sources} sources.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._summary()})"

@@ -8,6 +8,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from scipy import special
 
+from rmt_alpha._core.html import Card, Shown
+from rmt_alpha._core.svg import plot
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.simulation.setting import Problem
@@ -35,7 +37,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(Value):
+class Comparison(Value, Shown):
     r"""Theory against simulation, quantity by quantity and alpha by alpha.
 
     The theory is the limit of infinite n; a simulation of size n is off by :math:`b/n + O(1/n^2)`.
@@ -113,8 +115,22 @@ class Comparison(Value):
             return f"theory and simulation agree once the bias of order 1/n is taken out: {where}, {bound}"
         return f"theory and simulation agree: {where}, {bound}"
 
+    def _card(self) -> Card:
+        rows = {"problem": repr(self.problem), "alphas": self.alpha, "draws at each size": self.replicates}
+        rows |= {"rows": len(self.rows), "largest z": self.worst.limit_z, "chance allows": self.threshold}
+        z = np.array([row.limit_z for row in self.rows])
+        at = np.array([row.alpha if self.alpha.ndim == 1 else i for i, row in enumerate(self.rows)])
+        axis = "alpha" if self.alpha.ndim == 1 else "row"
+        label = f"z of simulation against theory, by {axis}"
+        picture = plot(
+            label, (axis, "z"), points=(at, z, 0 * z), levels=(-self.threshold, 0.0, self.threshold)
+        )
+        return Card(rows, picture, f"{self.verdict()[:1].upper()}{self.verdict()[1:]}.")
+
     def __repr__(self) -> str:
-        return f"Comparison({type(self.problem).__name__}, {len(self.rows)} rows: {self.verdict()})"
+        agreement = "agreement" if self.agrees else "DISAGREEMENT"
+        found = f"{agreement}, worst z {self.worst.limit_z:+.2f} of {self.threshold:.2f}"
+        return f"Comparison({type(self.problem).__name__}, {len(self.rows)} rows: {found})"
 
     def __str__(self) -> str:
         name = max(9, 1 + max(len(row.quantity) for row in self.rows))

@@ -122,3 +122,25 @@ def test_bad_files(tmp_path, capsys, npz):
     ):
         assert main(["fit", *arguments]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_sources_name_their_classes(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    names, rows = np.array(["a", "b", "c"]), 2 * rng.standard_normal((3, 4))
+    y = names[np.arange(30) % 3]
+    X = rows[np.arange(30) % 3] + rng.standard_normal((30, 4))
+    model = AlphaRidgeClassifierCV(coef_source=rows, intercept_source=[0.1, 0.2, 0.3]).fit(X, y)
+    file, target, source = (tmp_path / name for name in ("x.npz", "target.csv", "source.csv"))
+    turned, biases = rows[[2, 0, 1]], np.array([0.3, 0.1, 0.2])
+    np.savez(file, X=X, y=y, coef_source=turned, intercept_source=biases, classes_source=names[[2, 0, 1]])
+    write_csv(target, ["y", *"pqrs"], [[label, *row] for label, row in zip(y, X, strict=True)])
+    table = zip(names[[2, 0, 1]], biases, turned, strict=True)
+    write_csv(source, ["y", "intercept", *"pqrs"], [[name, bias, *row] for name, bias, row in table])
+    for arguments in ([str(file)], [str(target), "--source", str(source)]):
+        assert main(["fit", *arguments, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert float(found["alpha"]) == pytest.approx(model.alpha_)
+        assert found["classes"] == 3
+    source.write_text("y,p,q,r,s\na,1,2,3,4\n")
+    assert main(["fit", str(target), "--source", str(source)]) == 2
+    assert "one row per class, two or more, with a weight" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -136,18 +136,19 @@ def test_criteria_of_a_path():
 
 def test_sources_that_are_no_linear_models():
     tree = DecisionTreeClassifier().fit(X, Y)
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)
+    pipeline = make_pipeline(StandardScaler(), DecisionTreeClassifier()).fit(X, Y)
     for model in (tree, pipeline):
         with pytest.raises(ValueError, match=r"linear model with coef_"):
             AlphaRidgeClassifier(coef_source=model).fit(X, Y)
     fitted = LogisticRegression().fit(X, Y)
     with pytest.raises(ValueError, match="brings its own"):
         AlphaRidgeClassifier(coef_source=fitted, intercept_source=1.0).fit(X, Y)
-    three = LogisticRegression().fit(X, np.arange(18) % 3)
+    three = LinearRegression().fit(X, np.eye(3)[np.arange(18) % 3])
     with pytest.raises(ValueError, match=r"3 output\(s\) and 40 features, but the target data has 1"):
-        AlphaRidgeClassifier(coef_source=three).fit(X, Y)
-    with pytest.raises(ValueError, match="different shapes"):
-        AlphaRidgeClassifier(coef_source=[fitted, three]).fit(X, Y)
+        AlphaRidge(coef_source=three).fit(X, Y)
+    for source in (three, [fitted, three]):
+        with pytest.raises(ValueError, match=r"3 output\(s\) for the 2 classes"):
+            AlphaRidgeClassifier(coef_source=source).fit(X, Y)
 
 
 @pytest.mark.parametrize("gamma", [0.0, -1.0, np.nan, "1", None, True])

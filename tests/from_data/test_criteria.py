@@ -181,7 +181,7 @@ def test_equal_scores(ties, index):
 @pytest.mark.parametrize("sources", [0, 1, 3])
 def test_extreme_ridges_and_any_number_of_sources(name, intercept, sources):
     sample = draw("n < p")
-    source = np.random.default_rng(0).standard_normal((sources, 40)) if sources else None
+    source = list(np.random.default_rng(0).standard_normal((sources, 40))) if sources else None
     for gamma in (1e-12, np.inf):
         model = AlphaRidgeClassifier(gamma, coef_source=source, fit_intercept=intercept, criterion=name).fit(
             sample.X, sample.y

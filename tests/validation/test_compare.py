@@ -51,7 +51,8 @@ def test_a_comparison_is_a_value():
     assert pickle.loads(pickle.dumps(comparison)) == comparison
     assert comparison != ra.compare(PROBLEM, [0, 1], rng=1, replicates=20, level=0.01)
     assert comparison != ra.compare(PROBLEM, [0, 1], rng=2, replicates=20)
-    assert repr(comparison) == f"Comparison(TransferProblem, 8 rows: {comparison.verdict()})"
+    found = f"agreement, worst z {comparison.worst.limit_z:+.2f} of {comparison.threshold:.2f}"
+    assert repr(comparison) == f"Comparison(TransferProblem, 8 rows: {found})"
 
 
 def test_the_reference_formula_fails():

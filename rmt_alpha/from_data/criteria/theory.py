@@ -30,7 +30,8 @@ class Theory(RidgeCriterion):
         """With the geometry of the samples."""
         if path.outputs != 1:
             raise ValueError(
-                f"criterion='theory' is for two classes, got {path.outputs}; use 'evidence' or 'loo_mse'"
+                f"criterion='theory' is for two classes, got {max(path.outputs, 3)}"
+                f"{' or more' if path.outputs == 2 else ''}; use 'evidence' or 'loo_mse'"
             )
         labels, design = path.columns[:, 0, 0], path.design
         centred = not design.centres

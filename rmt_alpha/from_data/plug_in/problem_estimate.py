@@ -13,6 +13,8 @@ from scipy.special import ndtr
 
 from rmt_alpha._core.arithmetic import ARRAY
 from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.html import Card, Shown
+from rmt_alpha._core.svg import plot, window
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import InterceptRule
 from rmt_alpha.from_data.plug_in.population import Population
@@ -31,8 +33,12 @@ class Estimate(NamedTuple):
         return f"{self.value:.4g} +- {self.stderr:.2g}"
 
 
+MOST_EIGENVALUES = 500
+"""Of the sample covariance, for a picture that takes a moment."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class ProblemEstimate(Value):
+class ProblemEstimate(Value, Shown):
     r"""What the theory says about data: estimates under x | y ~ N(y mu + c, C), and the curve they predict.
 
     Made by `estimate_problem`.
@@ -165,6 +171,19 @@ class ProblemEstimate(Value):
         n = self.n if n is None else as_real("n", n)
         check_range("n", n, SAMPLES)
         return self.population.curve(ridges[()], n, ARRAY)
+
+    def _card(self) -> Card:
+        rows: dict[str, object] = {"n": self.n, "p": self.p, "|mu|^2": self.geometry.norm2}
+        rows |= {"<w, mu>": str(self.overlap), "w.C w": str(self.source_variance)}
+        rows |= {"|w|^2": self.source_norm2.value, "source accuracy": str(self.source_accuracy)}
+        if min(self.geometry.deviations.shape) > MOST_EIGENVALUES:
+            return Card(rows, note="The predicted curve takes longer than a look: ask for it with curve().")
+        curves = {f"gamma {gamma:g}": self.curve(gamma) for gamma in (0.1, 1.0, 10.0)}
+        best = [float(curve.optimal_alpha()) for curve in curves.values()]
+        rows |= {f"best alpha for {name}": alpha for name, alpha in zip(curves, best, strict=True)}
+        at = window([0.0, 1.0, *best], 121)
+        lines = {name: (at, curve.accuracy(at)) for name, curve in curves.items()}
+        return Card(rows, plot("predicted accuracy against alpha", ("alpha", "accuracy"), lines=lines))
 
     def __repr__(self) -> str:
         numbers = f"|mu|^2={self.geometry.norm2:.4g}, <w, mu>={self.overlap}"

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rmt_alpha._core.values import same
 from rmt_alpha.problems.losses import quadrature
 from rmt_alpha.problems.losses.prox import proximal_point
 
@@ -170,6 +171,16 @@ class Loss:
                 sides = np.full(2, sides.mean())
             found.append((float(kink), sides))
         return found
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return vars(self).keys() == vars(other).keys() and all(
+            same(value, vars(other)[name]) for name, value in vars(self).items()
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

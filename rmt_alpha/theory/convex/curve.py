@@ -16,6 +16,8 @@ from rmt_alpha._core.checks import as_real, check_range
 from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
+from rmt_alpha.problems.losses.logistic import Logistic
+from rmt_alpha.problems.losses.piecewise import PiecewiseQuadratic
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.convex import calibration
 from rmt_alpha.theory.convex.equations import Equations, State
@@ -25,6 +27,7 @@ from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.solver import Solution
 from rmt_alpha.theory.curve import Curve, Optimum
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
+from rmt_alpha.theory.ridge.dense import DenseCovariances
 
 Array = np.ndarray[Any, Any]
 
@@ -425,7 +428,18 @@ class LossCurve(Curve):
         table = np.stack([found[i] for i in range(len(flat))])
         return _plain(table.reshape((*values.shape[:-1], *table.shape[1:])))
 
+    @property
+    def _drawn(self) -> int:  # type: ignore[override]
+        model = self.reduction.model
+        quick = isinstance(self.loss, PiecewiseQuadratic | Logistic)  # of others the expectations are slow
+        return 9 if quick and model.p <= (30 if isinstance(model, DenseCovariances) else 5_000) else 0
+
+    def _known_optimum(self) -> Optimum | None:
+        return next((best for (name, _), best in self._optima.items() if name == "accuracy"), None)
+
     def _summary(self) -> str:
+        if not self._drawn:
+            return f"{self.loss.name} loss, p={self.reduction.model.p}"
         try:
             found = base.summary("accuracy", [(alpha, self.accuracy(alpha)) for alpha in (0.0, 1.0)])
         except ConvergenceError:  # to be seen is no reason to fail

@@ -31,6 +31,8 @@ Answer = TypeVar("Answer")
 
 STEPS = {True: 2000, False: 60}
 """Angles at which accuracy is compared with a level: many where it has a closed form."""
+MOST_CLASSES = 4
+"""Of more, even one accuracy may take too long to be shown unasked."""
 UNCERTAIN = 1e-6
 """Angle by which a maximum may be missed that is searched by its quadrature alone: it is flat."""
 
@@ -443,10 +445,22 @@ class MixtureCurve(Curve):
         result: Real = arithmetic.rounded(value, self.dps)
         return result
 
+    @property
+    def _drawn(self) -> int:  # type: ignore[override]
+        if len(self.priors) > MOST_CLASSES:
+            return 0
+        return (121 if self.dps is None else 31) if self.contrasts.exact else 13
+
+    def _known_optimum(self) -> Optimum | None:
+        # A search in high precision, or by quadrature, takes long or may fail.
+        quick = self.contrasts.one_margin or (self.contrasts.exact and self.dps is None)
+        return self.optimum() if quick else self._optima.get("accuracy")
+
     def _summary(self) -> str:
-        # What a search in high precision, or by quadrature, would say takes long or may fail.
-        known = self.contrasts.one_margin or (self.contrasts.exact and self.dps is None)
-        ask: list[Any] = [0.0, 1.0, *([self.optimal_alpha()] if self.single and known else [])]
+        if not self._drawn:
+            return f"{len(self.priors)} classes, {self.sources} source{'s' * (self.sources > 1)}"
+        best = self._known_optimum() if self.single else None
+        ask: list[Any] = [0.0, 1.0, *([best.alpha] if best else [])]
         return base.summary("accuracy", [(alpha, self.accuracy(alpha)) for alpha in ask])
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
 
+from rmt_alpha._core.html import Card, Shown, number
+from rmt_alpha._core.svg import cells
 from rmt_alpha._core.tables import write_csv
 from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue, label
@@ -32,7 +34,7 @@ class Failure(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class SweepResult:
+class SweepResult(Shown):
     """The numbers of a sweep; equal to another if all numbers and failures are.
 
     ``result["accuracy"]`` is an array with one axis per swept field (`axes`) and, for what depends on alpha,
@@ -94,6 +96,20 @@ class SweepResult:
     def ok(self) -> bool:
         """Whether no cell failed."""
         return not self.failures
+
+    def _card(self) -> Card:
+        rows: dict[str, object] = {
+            name: f"{len(values)} values, {number(values[0])} to {number(values[-1])}"
+            for name, values in self.axes.items()
+        }
+        best = self["optimal_alpha"]
+        rows |= {"alphas": ", ".join(map(label, self.alpha[:6])), "draws in a cell": self.replicates}
+        rows |= {"best alpha": best[~np.isnan(best)], "cells failed": len(self.failures)}
+        # Of axes beyond the second, the first values are drawn.
+        ways = ("across",) if len(self.axes) == 1 else ("down", "across")
+        where = " and ".join(f"{name} {way}" for name, way in zip(self.axes, ways, strict=False))
+        table = best.reshape(*best.shape[:2], -1)[..., 0]
+        return Card(rows, cells("best alpha", table), f"Picture: the best alpha{where and f' by {where}'}.")
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes.items())
