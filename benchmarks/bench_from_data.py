@@ -95,7 +95,7 @@ class FromData:
         """Peak memory in units of the data, n = 40, p = 100,000: at most 10; a p x p matrix would be 2500."""
         return memory(self.wide, criterion)
 
-    track_tall.unit = track_tall_centred.unit = track_wide_memory.unit = "ratio"
+    track_tall.unit = track_tall_centred.unit = track_wide_memory.unit = "ratio"  # type: ignore[attr-defined]
 
 
 def main() -> None:

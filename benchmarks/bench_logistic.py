@@ -62,7 +62,7 @@ class Logistic:
         """Fits of LogisticRegressionCV with as many ridges and five folds."""
         return ratio(SHAPES[shape], criterion)
 
-    track_ratio.unit = "ratio"
+    track_ratio.unit = "ratio"  # type: ignore[attr-defined]
 
 
 def main() -> None:

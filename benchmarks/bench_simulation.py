@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rmt_alpha import TransferProblem
+from rmt_alpha._core.types import Real
 from rmt_alpha.simulation import simulate
 
 ALPHAS = np.linspace(-2.0, 4.0, 81)
@@ -49,6 +50,7 @@ def naive(problem: TransferProblem, alphas: np.ndarray, retrain_source: bool, se
     afresh for every alpha, as in a function from data and alpha to an accuracy.
     """
     rng = np.random.default_rng(seed)
+    assert problem.N is not None
     p, n, samples = int(problem.p), int(problem.n), int(problem.N)
     m_source, m_target = np.zeros(p), np.zeros(p)
     m_source[0] = problem.mu
@@ -58,7 +60,7 @@ def naive(problem: TransferProblem, alphas: np.ndarray, retrain_source: bool, se
         y = np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
         return rng.standard_normal((p, count)) + np.outer(mean, y), y
 
-    def train(x: np.ndarray, y: np.ndarray, gamma: float, prior: np.ndarray | float) -> np.ndarray:
+    def train(x: np.ndarray, y: np.ndarray, gamma: Real, prior: np.ndarray | float) -> np.ndarray:
         inverse = np.linalg.inv(x @ x.T / len(y) + gamma * np.eye(p))
         return inverse @ (x @ y / len(y) + gamma * prior)
 
@@ -120,7 +122,7 @@ class Ratios:
 
 def main() -> None:
     np.testing.assert_allclose(  # the two ways measure the same thing
-        np.mean([naive(PAPER, [1.0], True, seed)[0] for seed in range(10)]),
+        np.mean([naive(PAPER, np.array([1.0]), True, seed)[0] for seed in range(10)]),
         simulate(PAPER, 1.0, replicates=100, rng=0, method="dense").accuracy,
         atol=0.05,
     )

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -36,7 +37,7 @@ def fastest(function: Callable[[], object], repeats: int = 3) -> float:
     return min(seconds)
 
 
-def fresh_sweep(grid: dict, **options: object) -> float:
+def fresh_sweep(grid: dict, **options: Any) -> float:
     """Seconds of a sweep into a new store on disk."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -48,7 +49,8 @@ def bare_loop(grid: dict, replicates: int) -> None:
     """The same numbers from a plain loop that records nothing."""
     with threadpool_limits(1):
         for seed, cell in enumerate(read_grid(grid | {"alpha": ALPHAS}).cells()):
-            problem = TransferProblem(**dict(cell.problem))
+            settings: dict[str, Any] = dict(cell.problem)
+            problem = TransferProblem(**settings)
             curve = problem.curve()
             numbers = [curve.optimal_alpha(), curve.neutral_alpha()]
             alphas = np.array(ALPHAS, dtype=float)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 import timeit
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
@@ -16,7 +17,7 @@ import rmt_alpha as ra
 SIZE = 10**6
 
 
-def arguments(size: int = SIZE) -> dict[str, np.ndarray]:
+def arguments(size: int = SIZE) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     names = ("p", "n", "N")
     values = {name: rng.uniform(10, 1000, size) for name in names}

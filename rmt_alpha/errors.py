@@ -6,6 +6,8 @@ what to do.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ConvergenceError(RuntimeError):
     """An iteration ended without an answer.
@@ -18,7 +20,7 @@ class ConvergenceError(RuntimeError):
 
     def __init__(self, message: str, best: object) -> None:
         super().__init__(message, best)  # both, so that the error survives pickling
-        self.best = best
+        self.best: Any = best
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import pytest
 
@@ -69,7 +69,7 @@ def _targets(node: ast.AST, known: dict[str, Path]) -> Iterator[str]:
                 yield alias.name.removeprefix("rmt_alpha").lstrip(".")
 
 
-def _is_doorway(function: ast.AST) -> bool:
+def _is_doorway(function: ast.AST) -> TypeGuard[ast.FunctionDef]:
     """Whether a function is nothing but one import and what it returns from it."""
     if not isinstance(function, ast.FunctionDef):
         return False

@@ -6,6 +6,7 @@ import importlib
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def symbol_rows() -> list[tuple[str, str]]:
 
 
 def resolves(module: str, dotted: str) -> bool:
-    found = importlib.import_module(f"rmt_alpha.{module}")
+    found: Any = importlib.import_module(f"rmt_alpha.{module}")
     for part in dotted.split("."):
         # A dataclass field without default is in no namespace but the annotations.
         if not hasattr(found, part) and part not in getattr(found, "__annotations__", {}):
@@ -75,7 +76,7 @@ def test_readme_has_the_two_commands_that_ci_runs():
 
 def test_citation_names_this_version():
     page = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert re.search(r"^version: (.+)$", page, flags=re.MULTILINE).group(1) == rmt_alpha.__version__
+    assert re.findall(r"^version: (.+)$", page, flags=re.MULTILINE) == [rmt_alpha.__version__]
 
 
 # --- workflows and forms; a source distribution has none of them --------------------------------------------

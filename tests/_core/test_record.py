@@ -91,6 +91,7 @@ def test_several_processes_may_begin_one_record_at_once(tmp_path):
     command = [sys.executable, "-c", program, str(path)]
     writers = [subprocess.Popen([*command, str(i)], stdin=subprocess.PIPE) for i in range(4)]
     for writer in writers:
+        assert writer.stdin is not None
         writer.stdin.close()
     assert [writer.wait() for writer in writers] == [0] * 4
     assert len(contents(path)) == 80

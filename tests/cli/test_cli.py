@@ -169,6 +169,8 @@ def test_unparsable_commands_exit_2(arguments, message, capsys):
 def test_the_module_runs_and_a_closed_pipe_is_no_error():
     command = [sys.executable, "-m", "rmt_alpha", "curve", *PROBLEM, "--alpha=0:1:100000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
         assert process.stdout.readline().startswith(b"alpha,")
         process.stdout.close()
         assert process.stderr.read() == b""

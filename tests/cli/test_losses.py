@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+import rmt_alpha as ra
 from rmt_alpha.cli import main
 from rmt_alpha.cli.problem_file import load_problem
 
@@ -32,7 +33,9 @@ def file(tmp_path):
 
 
 def test_the_loss_is_read(file):
-    assert load_problem(file).loss == "logistic"
+    problem = load_problem(file)
+    assert isinstance(problem, ra.FineTuning)
+    assert problem.loss == "logistic"
 
 
 def test_curve_has_the_losses_in_it(file, capsys):

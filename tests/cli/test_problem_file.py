@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,10 +73,16 @@ def test_general_mixture_with_arrays_beside_the_file(write, tmp_path):
     problem = load_problem(write(GENERAL))
     arrays = np.load(tmp_path / "arrays.npz")
     target = ra.GaussianMixture(arrays["means"], [np.array([1.0, 2.0, 1.0]), arrays["dense"]], [0.3, 0.7])
-    source = ra.RidgeSource(ra.GaussianMixture([[-1, 0, 0], [1, 0.2, 0]], 1.5), 90, 0.5)
+    source = ra.RidgeSource(ra.GaussianMixture([[-1.0, 0.0, 0.0], [1.0, 0.2, 0.0]], 1.5), 90, 0.5)
     expected = ra.FineTuning(target, source, 40, 0.2, intercept=True, label_noise=[0.1, 0.0])
     alphas = np.array([-1.0, 0.0, 2.0])
     np.testing.assert_array_equal(problem.curve().accuracy(alphas), expected.curve().accuracy(alphas))
+
+
+def fine_tuning(path: Path) -> ra.FineTuning:
+    problem = load_problem(path)
+    assert isinstance(problem, ra.FineTuning)
+    return problem
 
 
 SQUARE = """
@@ -107,38 +115,37 @@ def test_covariances_that_could_be_read_in_two_ways(k, write, tmp_path):
         with pytest.raises(
             ValueError, match=r"write covariance = \.\.\. for one of all classes; for one per class"
         ):
-            load_problem(write(square(k, value)))
-        shared = load_problem(write(square(k, value, "covariance"))).target
+            fine_tuning(write(square(k, value)))
+        shared = fine_tuning(write(square(k, value, "covariance"))).target
         assert shared == ra.GaussianMixture(means, np.array(value))
     matrices = [(c * np.eye(k)).tolist() for c in scalars]
-    assert load_problem(write(square(k, matrices))).target == ra.GaussianMixture(means, matrices)
+    assert fine_tuning(write(square(k, matrices))).target == ra.GaussianMixture(means, matrices)
     diagonals = np.arange(1.0, k * k + 1).reshape(k, k)
-    np.savez(
-        tmp_path / "diagonals.npz", matrix=np.array(nested), **{f"c{i}": c for i, c in enumerate(diagonals)}
-    )
+    arrays: dict[str, Any] = {f"c{i}": c for i, c in enumerate(diagonals)}
+    np.savez(tmp_path / "diagonals.npz", matrix=np.array(nested), **arrays)
     each = [f"diagonals.npz:c{i}" for i in range(k)]
-    assert load_problem(write(square(k, each))).target == ra.GaussianMixture(means, list(diagonals))
+    assert fine_tuning(write(square(k, each))).target == ra.GaussianMixture(means, list(diagonals))
     # An array is an array: one matrix of all classes, in Python too.
-    matrix = load_problem(write(square(k, '"diagonals.npz:matrix"'))).target
+    matrix = fine_tuning(write(square(k, '"diagonals.npz:matrix"'))).target
     assert matrix == ra.GaussianMixture(means, np.array(nested))
 
 
 def test_covariances_of_a_symmetric_mixture(write):
     text = SYMMETRIC.replace("[source]", "covariances = VALUE\n\n[source]")
-    target = load_problem(write(text.replace("VALUE", "[1.0, 2.0]"))).target
+    target = fine_tuning(write(text.replace("VALUE", "[1.0, 2.0]"))).target
     assert [c.tolist() for c in target.covariances] == [1.0, 2.0]  # one per class, as in Python
-    target = load_problem(write(text.replace("VALUE", "[1.0, 2.0, 3.0, 4.0]"))).target
+    target = fine_tuning(write(text.replace("VALUE", "[1.0, 2.0, 3.0, 4.0]"))).target
     assert target.covariances[0].tolist() == [1.0, 2.0, 3.0, 4.0]
     short = text.replace(", 0.0, 0.0]", "]")
     with pytest.raises(ValueError, match=r"\[target\] covariances could be one covariance of all classes"):
-        load_problem(write(short.replace("VALUE", "[1.0, 2.0]")))
+        fine_tuning(write(short.replace("VALUE", "[1.0, 2.0]")))
 
 
 def test_the_command_line_reads_it(write, capsys):
     path = write(SYMMETRIC)
     assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert float(rows[1]["accuracy"]) == load_problem(path).curve().accuracy(1.0)
+    assert float(rows[1]["accuracy"]) == fine_tuning(path).curve().accuracy(1.0)
     assert main(["compare", "--problem", str(path), "--alpha", "0,1", "--replicates", "200"]) == 0
     assert "agree" in capsys.readouterr().out
 
@@ -151,7 +158,7 @@ def test_the_command_line_shows_the_accuracy_of_every_class(write, capsys, tmp_p
     picture = tmp_path / "curve.png"
     assert main(["curve", "--problem", str(write(GENERAL)), "--plot", str(picture)]) == 0
     rows = table(capsys.readouterr().out)
-    curve = load_problem(tmp_path / "problem.toml").curve()
+    curve = fine_tuning(tmp_path / "problem.toml").curve()
     for row in rows:
         each = [float(row[f"class_accuracy[{c}]"]) for c in range(2)]
         assert float(row["accuracy"]) == pytest.approx(0.3 * each[0] + 0.7 * each[1], rel=1e-12)
@@ -167,7 +174,7 @@ def test_many_classes(write, capsys):
         "n = 20\ngamma = 0.1\n[target]\nmeans = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\n"
         "[source]\nweights = [[1, 0, 0], [0, 1, 0], [0.2, 0, 1]]\n"
     )
-    assert load_problem(path).source.outputs == 3
+    assert fine_tuning(path).outputs == 3
     assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0
     rows = table(capsys.readouterr().out)
     assert list(rows[0]) == ["alpha", "accuracy", "risk", *(f"class_accuracy[{c}]" for c in range(3))]
@@ -180,10 +187,12 @@ def test_several_sources(write, capsys):
         "[[source]]\nweights = [1.0, 0.0, 0.0]\n"
         "[[source]]\nmean = [0.0, 1.0, 0.3]\nn = 50\ngamma = 0.5\nlabel_noise = 0.1\nintercept = true\n"
     )
-    problem = load_problem(path)
-    assert problem.sources[1].intercept
-    assert problem.sources[1].label_noise.tolist() == [0.1, 0.1]
-    best = problem.curve().optimal_alpha()
+    problem = fine_tuning(path)
+    trained = problem.sources[1]
+    assert isinstance(trained, ra.RidgeSource)
+    assert trained.intercept
+    assert trained.label_noise.tolist() == [0.1, 0.1]
+    best = np.asarray(problem.curve().optimal_alpha())
     assert main(["curve", "--problem", str(path), "--alpha", "0,1"]) == 0
     shown = capsys.readouterr()
     assert f"alpha multiplies ({best[0]:.6g}, {best[1]:.6g})" in shown.err
@@ -192,7 +201,7 @@ def test_several_sources(write, capsys):
 
 def test_the_best_alpha_of_a_file(write, capsys, tmp_path):
     path = write(GENERAL)
-    curve = load_problem(path).curve()
+    curve = fine_tuning(path).curve()
     assert main(["optimal", "--problem", str(path)]) == 0
     shown = capsys.readouterr().out
     assert f"alpha* = {curve.optimal_alpha():.6g}" in shown
@@ -237,7 +246,7 @@ BAD = [
 def test_bad_files_are_explained(text, message, write, capsys):
     path = write(text)
     with pytest.raises(ValueError, match=message) as caught:
-        load_problem(path)
+        fine_tuning(path)
     assert "problem.toml" in str(caught.value)
     assert main(["curve", "--problem", str(path)]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -20,7 +20,7 @@ intercepts = pytest.mark.parametrize("intercept", [True, False])
 def test_alpha_zero_is_ridge_classifier(shape, intercept, weighted):
     sample = draw(shape)
     weights = sample.weights if weighted else None
-    n = weights.sum() if weighted else len(sample.y)
+    n = len(sample.y) if weights is None else weights.sum()
     gamma = 0.2
     ours = AlphaRidgeClassifier(gamma, 0.0, sample.source, sample.bias, intercept)
     ours.fit(sample.X, sample.y, weights)

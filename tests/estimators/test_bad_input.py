@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_arguments(kind, options, message):
         kind(**options).fit(X, Y)
 
 
-NONSENSE = ["nonsense", object(), {"a": 1}]
+NONSENSE: list[Any] = ["nonsense", object(), {"a": 1}]
 
 
 def refusal(name, value):
@@ -119,7 +120,7 @@ def test_classes_that_may_lie_anywhere(rule):
 def test_a_missing_intercept_and_a_flag_are_no_numbers():
     for value in (None, True):
         with pytest.raises(ValueError, match=f"^intercept_source must be a number or an array, got {value}"):
-            AlphaRidgeClassifier(coef_source=W, intercept_source=value).fit(X, Y)
+            AlphaRidgeClassifier(coef_source=W, intercept_source=value).fit(X, Y)  # type: ignore[arg-type]
 
 
 def test_sample_weights_that_are_no_numbers():

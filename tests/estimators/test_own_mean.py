@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -114,7 +116,7 @@ def test_regression_too():
     X -= X.mean(axis=0)
     y = X @ source + rng.standard_normal(20)
     y -= y.mean()
-    settings = {"gamma": 1e-3, "coef_source": source, "criterion": "loo_mse"}
+    settings: dict[str, Any] = {"gamma": 1e-3, "coef_source": source, "criterion": "loo_mse"}
     model, free = (AlphaRidge(**settings, fit_intercept=rule).fit(X, y) for rule in (False, True))
     assert model.alpha_ == free.alpha_
     np.testing.assert_allclose(model.coef_, free.coef_, rtol=1e-9)

@@ -70,7 +70,7 @@ def test_the_path_has_the_scores_of_the_estimator():
     right = (model.loo_decision_function_ > 0) == (sample.y > 0)
     assert path.loo_accuracy(0.9) == right.mean()
     with pytest.raises(ValueError, match="fit_intercept must be True, False or 'shrunk', got 'free'"):
-        alpha_path(sample.X, sample.y, sample.source, 0.4, fit_intercept="free")
+        alpha_path(sample.X, sample.y, sample.source, 0.4, fit_intercept="free")  # type: ignore[arg-type]
 
 
 def test_logistic_regression_on_a_constant_feature():

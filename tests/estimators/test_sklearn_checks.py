@@ -18,6 +18,8 @@ from rmt_alpha.estimators.source import SourceModel
 class _WithSource:
     """An estimator whose source fits any data: the checks draw data of many shapes."""
 
+    n_features_in_: int
+
     def _source(self, outputs, classes=None):
         weights = np.ones((1, outputs, self.n_features_in_))
         weights[0, 0] = np.arange(self.n_features_in_) - 1.3

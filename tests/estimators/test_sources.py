@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -116,7 +117,7 @@ def test_one_vs_rest_of_two_sampled_classes_is_the_binary_problem(lacking):
     source = LogisticRegression().fit(IRIS[::2], NAMES[KIND[::2]])
     there = np.setdiff1d(range(3), [lacking])
     rows = np.flatnonzero(lacking != KIND)[1::7]
-    options = {"gamma": 0.5, "alpha": 0.7}
+    options: dict[str, Any] = {"gamma": 0.5, "alpha": 0.7}
     model = AlphaRidgeClassifier(coef_source=source, **options).fit(IRIS[rows], NAMES[KIND[rows]])
     w, other = source.coef_[there]
     binary = AlphaRidgeClassifier(coef_source=(other - w) / 2, **options).fit(IRIS[rows], NAMES[KIND[rows]])
@@ -208,7 +209,7 @@ def test_several_sources_may_know_different_classes():
     sources = [LogisticRegression().fit(IRIS[rows], y[rows]) for rows in theirs]
     model = AlphaRidgeClassifierCV(coef_source=sources).fit(IRIS[1::5], y[1::5])
     (w, v), zero = (one.coef_[0] for one in sources), np.zeros(4)
-    arrays = {"coef_source": np.array([[zero, -w, w], [-v, v, zero]])}
+    arrays: dict[str, Any] = {"coef_source": np.array([[zero, -w, w], [-v, v, zero]])}
     b, c = (one.intercept_[0] for one in sources)
     arrays["intercept_source"] = np.array([[0, -b, b], [-c, c, 0]])
     expected = AlphaRidgeClassifierCV(**arrays).fit(IRIS[1::5], y[1::5])
@@ -276,7 +277,7 @@ def test_rows_of_classes_and_rows_of_sources():
     by_name = AlphaRidgeClassifierCV(**arrays).fit(X, y)
     assert np.array_equal(by_name.coef_, AlphaRidgeClassifierCV(coef_source=source).fit(X, y).coef_)
     for several in (source.coef_[:, None], list(source.coef_)):
-        assert AlphaRidgeClassifierCV(coef_source=several).fit(X, y).alpha_.shape == (3,)
+        assert np.shape(AlphaRidgeClassifierCV(coef_source=several).fit(X, y).alpha_) == (3,)
     with pytest.raises(
         ValueError, match="if it has other classes than the sample, name them with classes_source"
     ):

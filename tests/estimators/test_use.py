@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -153,7 +154,7 @@ def test_fixed_alphas_of_several_sources(sample):
     model = AlphaRidgeClassifierCV(coef_source=sources, alpha=[0.5, 0.0]).fit(sample.X, sample.y)
     single = AlphaRidgeClassifierCV(coef_source=sample.source, alpha=0.5).fit(sample.X, sample.y)
     assert model.coef_ == pytest.approx(single.coef_)
-    assert model.alpha_stderr_.tolist() == [0, 0]
+    assert np.array_equal(model.alpha_stderr_, [0, 0])
     assert single.alpha_stderr_ == 0
 
 
@@ -167,7 +168,12 @@ def test_no_source_is_plain_ridge(sample):
 def test_intercept_of_the_source():
     # Without a trained intercept alpha scales that of the source; with one it makes no difference.
     sample = draw("n < p")
-    kwargs = {"gamma": np.inf, "alpha": 2.0, "coef_source": sample.source, "intercept_source": 0.3}
+    kwargs: dict[str, Any] = {
+        "gamma": np.inf,
+        "alpha": 2.0,
+        "coef_source": sample.source,
+        "intercept_source": 0.3,
+    }
     model = AlphaRidgeClassifier(**kwargs, fit_intercept=False).fit(sample.X, sample.y)
     assert model.coef_[0] == pytest.approx(2 * sample.source)
     assert model.intercept_ == pytest.approx(0.6)

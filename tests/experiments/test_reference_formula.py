@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from rmt_alpha.experiments.reference_formula import (
 NAMES = ("N", "n", "p", "mu", "mu_orth", "beta", "gamma_source", "gamma")
 
 
-def keywords(*values: float) -> dict[str, float]:
+def keywords(*values: float) -> dict[str, Any]:
     return dict(zip(NAMES, values, strict=True))
 
 
@@ -73,7 +74,7 @@ FROZEN = [
 
 @pytest.mark.parametrize(("problem", "optimal", "values"), FROZEN, ids=["weak", "small", "long", "paper"])
 def test_agrees_with_the_reference_implementation(
-    problem: dict[str, float], optimal: float, values: list[tuple[float, ...]]
+    problem: dict[str, Any], optimal: float, values: list[tuple[float, ...]]
 ) -> None:
     curve = reference_curve(**problem)
     # A few dozen operations, each with relative error 2^-53, and conditioning of order 10 (the "variance" is
@@ -102,20 +103,20 @@ def test_gives_the_alpha_that_the_reference_implementation_wrote_into_a_file_nam
     ids=["weak", "small", "long"],
 )
 def test_known_failures(
-    problem: dict[str, float], reference: float, right: float, optimal_reference: float, optimal_right: float
+    problem: dict[str, Any], reference: float, right: float, optimal_reference: float, optimal_right: float
 ) -> None:
     assert round(reference_curve(**problem).accuracy(1.0), 3) == reference
-    assert round(ra.accuracy(1.0, **problem), 3) == right
+    assert round(float(ra.accuracy(1.0, **problem)), 3) == right
     assert round(reference_curve(**problem).optimal_alpha(), 3) == optimal_reference
-    assert round(ra.optimal_alpha(**problem), 3) == optimal_right
+    assert round(float(ra.optimal_alpha(**problem)), 3) == optimal_right
 
 
 def test_the_failure_is_hard_to_see_in_the_figures_of_the_paper() -> None:
     assert round(reference_curve(**PAPER_FIGURE).optimal_alpha(), 3) == 4.132
-    assert round(ra.optimal_alpha(**PAPER_FIGURE), 3) == 4.099
+    assert round(float(ra.optimal_alpha(**PAPER_FIGURE)), 3) == 4.099
 
 
-def simulated_accuracy(problem: dict[str, float], alphas: np.ndarray, draws: int, seed: int) -> np.ndarray:
+def simulated_accuracy(problem: dict[str, Any], alphas: np.ndarray, draws: int, seed: int) -> np.ndarray:
     """Exact conditional accuracy of `draws` trained pairs of classifiers, of shape (draws, n_alphas)."""
     N, n, p = (int(problem[name]) for name in ("N", "n", "p"))
     beta, rng = problem["beta"], np.random.default_rng(seed)
@@ -142,7 +143,7 @@ def trained(
 
 @pytest.mark.parametrize("problem", [WEAK_RIDGE, SMALL_RIDGES, LONG_MEAN], ids=["weak", "small", "long"])
 def test_simulation_refutes_the_reference_formula_and_confirms_the_right_one(
-    problem: dict[str, float],
+    problem: dict[str, Any],
 ) -> None:
     alphas = np.array([1.0, ra.optimal_alpha(**problem), reference_curve(**problem).optimal_alpha()])
     accuracy = simulated_accuracy(problem, alphas, draws=20, seed=11)
@@ -167,7 +168,7 @@ def test_simulation_refutes_the_reference_formula_and_confirms_the_right_one(
     gamma=st.floats(0.01, 10),
     alpha=st.floats(-5, 5),
 )
-def test_the_norm_of_the_source_is_its_only_error(alpha: float, **problem: float) -> None:
+def test_the_norm_of_the_source_is_its_only_error(alpha: float, **problem: Any) -> None:
     curve, right = reference_curve(**problem), ra.TransferProblem(**problem).curve()
     source = ra.effective_ridge(problem["p"], problem["N"], problem["gamma_source"])
     r = problem["mu"] / (source.lift + problem["mu"] ** 2)

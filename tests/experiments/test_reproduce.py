@@ -80,7 +80,8 @@ def everything(tmp_path_factory):
     What uses it is slow, and not part of the default run: `rmt-alpha reproduce --quick` is the README's first
     command, and runs in every check of a change.
     """
-    folder, lines = tmp_path_factory.mktemp("everything"), []
+    folder = tmp_path_factory.mktemp("everything")
+    lines: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         offline(patch)
         patch.setitem(style.SETTINGS, "savefig.dpi", COARSE)
@@ -136,7 +137,7 @@ def test_a_corrupted_file_is_a_failure_and_the_others_are_done(monkeypatch, tmp_
     wrong.parent.mkdir(parents=True)
     wrong.write_bytes(b"not what it says")
     offline(monkeypatch)
-    lines = []
+    lines: list[str] = []
     names = ("amazon_decision", "alpha_overlap")
     summary = reproduce(names, out=tmp_path / "out", data=tmp_path / "data", progress=lines.append)
     assert not summary.ok

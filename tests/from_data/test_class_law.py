@@ -92,5 +92,5 @@ def test_path_of_three_classes():
     path = alpha_path(X, y, source, 0.01)
     model = AlphaRidgeClassifier(0.01, 0.5, source).fit(X, y)
     assert path.loo_accuracy(0.5) == np.mean(model.loo_decision_function_.argmax(axis=1) == y)
-    assert abs(path.gaussian_accuracy(0.5) - path.loo_accuracy(0.5)) < 0.05
+    assert np.abs(path.gaussian_accuracy(0.5) - path.loo_accuracy(0.5)) < 0.05
     assert path.breakpoints.size > 0

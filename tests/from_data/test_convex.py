@@ -86,9 +86,11 @@ def test_losses_of_extreme_scores_are_finite():
         for derivative in (loss.gradient, loss.hessian):
             assert np.isfinite(derivative(np.full((1, 1), z))).all()
     scores = np.array([[900.0, 0.0, -900.0]])
-    loss = SoftmaxLoss(one_hot([1], 3))
-    assert loss.value(loss.inner(scores)) == pytest.approx(900.0)
-    assert loss.gradient(loss.inner(scores)) == pytest.approx(loss.inner(np.array([[1.0, -1.0, 0.0]])))
+    softmax = SoftmaxLoss(one_hot([1], 3))
+    assert softmax.value(softmax.inner(scores)) == pytest.approx(900.0)
+    assert softmax.gradient(softmax.inner(scores)) == pytest.approx(
+        softmax.inner(np.array([[1.0, -1.0, 0.0]]))
+    )
 
 
 def test_softmax_of_two_classes_is_logistic():

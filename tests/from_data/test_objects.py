@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def choice(gamma=0.5, alpha=0.25, score=-1.5):
     return Choice(gamma, np.array([1.0, alpha]), score)
 
 
-OTHERS = {
+OTHERS: dict[Any, list[dict[str, Any]]] = {
     path: [{"gamma": 2.0}, {"scale": 2.0}, {"fit_intercept": False}, {"sample_weight": SAMPLE.weights}],
     estimate: [{"scale": 2.0}, {"fit_intercept": False}],
     choice: [{"gamma": 1.0}, {"alpha": 0.5}, {"score": 0.0}],

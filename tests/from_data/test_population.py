@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -77,7 +79,7 @@ def test_effective_ridge_is_that_of_the_spectrum(exponent, aspect):
     assert spectrum.kappa(np.array(gamma), n) == pytest.approx(expected, rel=1e-7)
 
 
-SPECTRA = {
+SPECTRA: dict[str, Callable[[int], np.ndarray]] = {
     "three atoms": lambda p: np.repeat(VALUES, (COUNTS * p) // 200),
     "one atom": np.ones,
     "power law": lambda p: 1 / np.sqrt(np.arange(1, p + 1)),

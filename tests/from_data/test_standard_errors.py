@@ -42,7 +42,7 @@ def test_standard_error_of_alpha(criterion, n, gamma):
         AlphaRidgeClassifier(gamma, coef_source=source, criterion=criterion).fit(X, y)
         for X, y in samples(n, spectrum, mean, rng, count=150)
     ]
-    spread = np.std([fit.alpha_ for fit in fits])
+    spread = np.std(np.array([fit.alpha_ for fit in fits]))
     low, high = RATIOS[criterion]
     # The standard deviation of 150 draws is itself known to 6 %.
     assert low < np.median([fit.alpha_stderr_ for fit in fits]) / spread < high
@@ -68,7 +68,7 @@ def test_standard_error_in_regression():
     for _ in range(150):
         X = rng.standard_normal((40, 60))
         fits.append(AlphaRidge(1.0, coef_source=source).fit(X, X @ truth.T + rng.standard_normal((40, 3))))
-    ratio = np.median([fit.alpha_stderr_ for fit in fits]) / np.std([fit.alpha_ for fit in fits])
+    ratio = np.median([fit.alpha_stderr_ for fit in fits]) / np.std(np.array([fit.alpha_ for fit in fits]))
     assert 0.85 < ratio < 1.5
 
 
@@ -150,15 +150,16 @@ def test_the_plain_squared_length_would_fail():
 def test_predicted_accuracy_against_simulation():
     spectrum, mean, source, rng = world(200)
     n, gamma, alphas = 100, 0.5, np.array([0.0, 0.3, 1.0])
-    predicted, reached = [], []
+    predictions, results = [], []
     for X, y in samples(n, spectrum, mean, rng, count=40):
-        predicted.append(estimate_problem(X, y, source, fit_intercept=False).curve(gamma).accuracy(alphas))
+        estimate = estimate_problem(X, y, source, fit_intercept=False)
+        predictions.append(estimate.curve(gamma).accuracy(alphas))
         row = []
         for alpha in alphas:
             w = AlphaRidgeClassifier(gamma, alpha, source, fit_intercept=False).fit(X, y).coef_[0]
             row.append(ndtr(w @ mean / np.sqrt(w @ (spectrum * w))))
-        reached.append(row)
-    predicted, reached = np.array(predicted), np.array(reached)
+        results.append(row)
+    predicted, reached = np.array(predictions), np.array(results)
     error = np.std(predicted - reached, axis=0) / np.sqrt(40)
     # 4 standard errors, and 1 % for |mu|^2 being raised to what the overlap requires, and for 1/n.
     assert np.all(np.abs((predicted - reached).mean(axis=0)) < 4 * error + 0.01)

@@ -48,7 +48,7 @@ LAST_DIGITS = {
 }
 """By pattern of the key, values whose last digits have changed on purpose, and why."""
 
-Cases = dict[str, Callable[[], Any]]
+Cases = dict[str, Callable[..., Any]]
 """What is computed, by a key such as "mixture/K3/accuracy(0.5)"."""
 
 
@@ -59,12 +59,12 @@ def ask(thing: Any, path: str, *args: Any, **options: Any) -> Any:
     return thing(*args, **options) if callable(thing) else thing
 
 
-def asked(make: Callable[[], Any], path: str, *args: Any, **options: Any) -> Callable[[], Any]:
+def asked(make: Callable[..., Any], path: str, *args: Any, **options: Any) -> Callable[[], Any]:
     """The same of something made afresh: what was asked before must not change the last bits."""
     return partial(lambda: ask(make(), path, *args, **options))
 
 
-def best(make: Callable[[], Any], *args: Any) -> Callable[[], Any]:
+def best(make: Callable[..., Any], *args: Any) -> Callable[[], Any]:
     """The optimum of a curve, as (alpha, value, whether it is finite)."""
 
     def answer() -> Any:
@@ -74,6 +74,6 @@ def best(make: Callable[[], Any], *args: Any) -> Callable[[], Any]:
     return answer
 
 
-def attributes(make: Callable[[], Any], prefix: str, names: str) -> Cases:
+def attributes(make: Callable[..., Any], prefix: str, names: str) -> Cases:
     """One case for each of several attributes, named in one text."""
     return {f"{prefix}/{name}": asked(make, name) for name in names.split()}

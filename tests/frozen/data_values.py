@@ -95,9 +95,10 @@ def estimators() -> Cases:
 def paths() -> Cases:
     """`alpha_path` at several ridges and with each criterion."""
     cases: Cases = {}
+    rules: list[tuple[float, Any]] = [(0.3, True), (0.3, False), (3.0, "shrunk"), (np.inf, True)]
     for kind in ("two", "three"):
         X, y, source, _ = samples(kind)
-        for gamma, rule in ((0.3, True), (0.3, False), (3.0, "shrunk"), (np.inf, True)):
+        for gamma, rule in rules:
             make = partial(ra.alpha_path, X, y, source, gamma, fit_intercept=rule)
             key = f"alpha_path/{kind} gamma={gamma} intercept={rule}"
             for name in ("loo_accuracy", "loo_risk", "gaussian_accuracy"):

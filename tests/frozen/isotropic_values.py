@@ -20,7 +20,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "opposed": {"beta": -0.7, "p": 120, "n": 60, "N": 80, "gamma": 2.0, "gamma_source": 0.01},
     "grid": {"beta": [[0.2], [0.9]], "p": 100, "n": [20, 50, 400], "N": 300, "gamma": 0.3},
 }  # fmt: skip
-EXACT = {"beta": "0.3", "p": 400, "n": 40, "N": 2000, "gamma": "0.1", "gamma_source": "0.2"}
+EXACT: dict[str, Any] = {"beta": "0.3", "p": 400, "n": 40, "N": 2000, "gamma": "0.1", "gamma_source": "0.2"}
 OF_ALPHA = [
     "accuracy",
     "accuracy_derivative",
@@ -39,7 +39,7 @@ OF_ALPHA = [
     "variance_std",
 ]
 OF_CURVE = "neutral_alpha optimal_alpha optimal_alpha_std transfer_interval"
-ONE_LINE = {
+ONE_LINE: dict[str, dict[str, Any]] = {
     "known": {"beta": 0.8, "p": 400, "n": 40},
     "trained": {"beta": 0.5, "p": 400, "n": 100, "N": 480, "gamma": 0.1, "gamma_source": 0.01, "mu": 0.8},
     "grid": {"beta": [0.1, 0.5, 1.0], "p": 100, "n": [[30], [300]], "gamma": 0.2},

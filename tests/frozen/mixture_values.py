@@ -89,7 +89,7 @@ def mixed_sources() -> ra.FineTuning:
     near = ra.GaussianMixture(means + vectors(rng, 2, 0.7), np.linspace(0.5, 1.5, P))
     far = ra.GaussianMixture(vectors(rng, 2, 1.0), 1.2)
     known = ra.FixedSource(vectors(rng, 1, 1.0)[0])
-    sources = [ra.RidgeSource(near, N, 0.3), known, ra.RidgeSource(far, np.inf, 0.1)]
+    sources: list[Any] = [ra.RidgeSource(near, N, 0.3), known, ra.RidgeSource(far, np.inf, 0.1)]
     target = ra.GaussianMixture(means, dense(rng), [0.45, 0.55])
     return ra.FineTuning(target, sources, n=N, gamma=0.4, intercept=True)
 
@@ -188,7 +188,7 @@ def squared() -> Cases:
         cases[f"{key}/path"] = lambda make=make: [c.accuracy(1.0) for c in make().path([0.1, 1.0, 10.0])]
         if name in SEVERAL:
             line = [1.0, 0.5, -0.2][: SEVERAL[name]]
-            key, curve = f"{key}/along", lambda make=make, line=line: make().curve().along(line)
+            key, curve = f"{key}/along", partial(along, make, line)
             cases[f"{key}/accuracy(alphas)"] = asked(curve, "accuracy", LINE)
             cases[f"{key}/optimum"] = best(curve)
         cases[f"{key}/accuracy(inf)"] = asked(curve, "accuracy", np.inf)
@@ -237,20 +237,30 @@ def convex() -> Cases:
                 cases[f"{key}/optimum"] = best(curve)
             cases[f"{key}/solution(1).status"] = lambda curve=curve: ask_status(curve())
     for make in (balanced, per_class):
-        curve = lambda make=make: make(loss="logistic").curve()  # noqa: E731
+        curve = partial(logistic, make)
         for question in ("calibration_slope", "calibration_error"):
             cases[f"convex/logistic/{make.__name__}/{question}(alphas)"] = asked(curve, question, LINE)
     for make in (trained, shared_dense):
-        curve = lambda make=make: make(loss="logistic").curve()  # noqa: E731
+        curve = partial(logistic, make)
         cases[f"convex/logistic/{make.__name__}/accuracy(alphas)"] = asked(curve, "accuracy", LINE)
         cases[f"convex/logistic/{make.__name__}/optimum"] = best(curve)
-    curve = lambda: two_sources(loss="logistic").curve()  # noqa: E731
+    curve = partial(logistic, two_sources)
     cases["convex/logistic/two_sources/accuracy(alphas)"] = asked(curve, "accuracy", points("two_sources"))
     cases["convex/logistic/two_sources/along/accuracy(alphas)"] = asked(
         lambda: curve().along([1.0, 0.5]), "accuracy", LINE
     )
     cases["convex/logistic/two_sources/along/optimum"] = best(lambda: curve().along([1.0, 0.5]))
     return cases
+
+
+def logistic(make: Any) -> Any:
+    """The curve of the logistic loss."""
+    return make(loss="logistic").curve()
+
+
+def along(make: Any, direction: list[float]) -> Any:
+    """The curve of several sources along one direction."""
+    return make().curve().along(direction)
 
 
 def ask_status(curve: Any) -> str:

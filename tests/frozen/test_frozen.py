@@ -129,7 +129,7 @@ def test_printed_numbers_may_differ_in_the_last_digit(text, same):
 def test_the_script_tells_what_differs(monkeypatch, capsys):
     key = "one_line/known/optimal_alpha"
     assert freeze.main(["--match", key]) == 0
-    off = {**FROZEN, key: (number(FROZEN[key]) * (1 + 2.0**-52)).hex()}
+    off = {**FROZEN, key: (float.fromhex(FROZEN[key]) * (1 + 2.0**-52)).hex()}
     monkeypatch.setattr(freeze, "stored", lambda: off)
     assert freeze.main(["--match", key]) == 1
     assert f"{key}\n  frozen" in capsys.readouterr().out

@@ -58,7 +58,7 @@ def simulations() -> Cases:
         cases[f"simulate/{name}/at(0.3).accuracy"] = lambda name=name: simulated(name).at(0.3).accuracy
     generator = lambda: ra.simulate(KNOWN, ALPHAS, replicates=3, rng=np.random.default_rng(4))  # noqa: E731
     cases["simulate/generator/accuracy"] = asked(generator, "accuracy")
-    several = lambda: ra.simulate(mixture_values.two_sources(), [[0, 1], [1.0, 0.5]], replicates=3, rng=0)  # noqa: E731
+    several = lambda: ra.simulate(mixture_values.two_sources(), [[0.0, 1.0], [1.0, 0.5]], replicates=3, rng=0)  # noqa: E731
     cases["simulate/two_sources/accuracy"] = asked(several, "accuracy")
     return cases
 
@@ -208,7 +208,7 @@ def run(command: str, written: str = "") -> dict[str, Any]:
         prepare(Path(folder))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
             try:
-                status = main(command.split())
+                status: Any = main(command.split())
             except SystemExit as stop:
                 status = stop.code
         text = Path(written).read_text(encoding="utf-8") if written else out.getvalue()

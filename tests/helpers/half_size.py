@@ -35,7 +35,7 @@ def halved(problem: FineTuning) -> FineTuning:
         return replace(whole, mixture=mixture(whole.mixture), n=whole.n / 2)
 
     sources = [source(each) for each in problem.sources]
-    given = sources if isinstance(problem.source, tuple) else sources[0]
+    given = tuple(sources) if isinstance(problem.source, tuple) else sources[0]
     return replace(problem, target=mixture(problem.target), source=given, n=problem.n / 2)
 
 

@@ -8,15 +8,23 @@ import numpy as np
 from mixture_problems import balanced, per_class, trained_source, two_sources
 
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.losses import Loss
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
+from rmt_alpha.theory.convex.curve import LossCurve
 
 NAMES = ("logistic", "hinge", "squared_hinge", "huber")
 MAKERS = {make.__name__: make for make in (balanced, per_class, two_sources, trained_source)}
 
 
-def with_loss(problem: FineTuning, loss: object) -> FineTuning:
+def with_loss(problem: FineTuning, loss: str | Loss) -> FineTuning:
     return replace(problem, loss=loss)
+
+
+def loss_curve(problem: FineTuning) -> LossCurve:
+    curve = problem.curve()
+    assert isinstance(curve, LossCurve)
+    return curve
 
 
 def alphas(problem: FineTuning) -> np.ndarray:
@@ -26,7 +34,7 @@ def alphas(problem: FineTuning) -> np.ndarray:
     return line if count == 1 else np.stack([line, 0.5 - line], axis=1)
 
 
-def anywhere(rng: np.random.Generator, loss: object) -> tuple[FineTuning, float]:
+def anywhere(rng: np.random.Generator, loss: str | Loss) -> tuple[FineTuning, float]:
     """Any problem in the range that is promised: gamma from 1e-4 to 1e4, p/n from 0.05 to 20."""
     p = 60
     eta, gamma = 10 ** rng.uniform(np.log10(0.05), np.log10(20)), 10 ** rng.uniform(-4, 4)

@@ -6,7 +6,7 @@ import numpy as np
 
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
-from rmt_alpha.problems.sources import FixedSource, RidgeSource
+from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
 from rmt_alpha.simulation.setting import alpha_components
 
 
@@ -71,7 +71,11 @@ def mixed_sources(p: int, n: int) -> FineTuning:
     target = GaussianMixture(means, spiked(rng, p), [0.45, 0.55])
     near = GaussianMixture(means + vectors(rng, 2, p, 0.7), np.linspace(0.5, 1.5, p))
     far = GaussianMixture(vectors(rng, 2, p, 1.0), 1.2)
-    sources = [RidgeSource(near, n, 0.3), FixedSource(vectors(rng, 2, p, 1.0)), RidgeSource(far, np.inf, 0.1)]
+    sources: list[Source] = [
+        RidgeSource(near, n, 0.3),
+        FixedSource(vectors(rng, 2, p, 1.0)),
+        RidgeSource(far, np.inf, 0.1),
+    ]
     return FineTuning(target, sources, n=n, gamma=0.4, intercept=True)
 
 
@@ -80,7 +84,9 @@ def three_classes(p: int, n: int) -> FineTuning:
     rng = np.random.default_rng(5)
     means = vectors(rng, 3, p, 1.5)
     own = GaussianMixture(means + vectors(rng, 3, p, 0.5), np.linspace(0.2, 1.8, p))
-    target = GaussianMixture(means, [spiked(rng, p), np.linspace(0.3, 1.5, p), 0.8], [0.2, 0.3, 0.5])
+    target = GaussianMixture(
+        means, [spiked(rng, p), np.linspace(0.3, 1.5, p), np.array(0.8)], [0.2, 0.3, 0.5]
+    )
     return FineTuning(
         target, RidgeSource(own, 2 * n, 0.2), n=n, gamma=0.2, intercept=True, label_noise=[0.0, 0.1, 0.2]
     )

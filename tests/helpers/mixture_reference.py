@@ -77,6 +77,7 @@ def simulate(
         known = prior
         if source is not None:
             known = train(source, np.empty((0, 1, 1)), rng)[0][:1]
+        assert known is not None
         w, b = train(target, known, rng)
         z = np.concatenate([np.ones((len(alphas), 1)), alphas], axis=1)
         at = np.tensordot(z, w, axes=1)  # (A, q, p)

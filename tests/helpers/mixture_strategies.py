@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 from strategies import log_uniform
 
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
-from rmt_alpha.problems.sources import FixedSource, RidgeSource
+from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -47,7 +49,7 @@ def mixtures(
     means = rng.standard_normal((number, p)) * draw(st.sampled_from([0.3, 1.0, 3.0]))
     names = draw(per_class(ANY if kinds is None else kinds))
     if draw(st.booleans()):
-        cs = covariance(rng, p, names[0], decades)
+        cs: Any = covariance(rng, p, names[0], decades)
     else:
         cs = [covariance(rng, p, name, decades) for name in names[:number]]
     priors = rng.dirichlet(np.full(number, 3.0)) * 0.9 + 0.1 / number
@@ -71,7 +73,7 @@ def problems(
     if fixed or sources is not None or draw(st.booleans()):
         shape = (outputs, target.p) if sources is None else (sources, outputs, target.p)
         weights = rng.standard_normal(shape)
-        source = FixedSource(weights if outputs > 1 else weights[..., 0, :], outputs=outputs)
+        source: Source = FixedSource(weights if outputs > 1 else weights[..., 0, :], outputs=outputs)
     else:
         own = GaussianMixture(
             target.means + 0.3 * rng.standard_normal(target.means.shape), target.covariances

@@ -82,7 +82,7 @@ def per_class(p: int, rng: np.random.Generator) -> World:
         "pooled covariance": replace(
             problem, target=GaussianMixture(means, priors[0] * cs[0] + priors[1] * cs[1], priors)
         ),
-        "labels without noise": replace(problem, label_noise=0.0),
+        "labels without noise": replace(problem, label_noise=np.zeros(2)),
         "label noise of the classes exchanged": replace(problem, label_noise=noise[::-1]),
         "no intercept": replace(problem, intercept=False),
         "balanced classes": replace(problem, target=GaussianMixture(means, cs)),
@@ -128,7 +128,9 @@ def ridge_source(p: int, rng: np.random.Generator) -> World:
     average = source.law.task.basis.vectors_from(source.law.weights[0])
     wrong = {
         "source without its noise": replace(problem, source=FixedSource(average)),
-        "labels of the source without noise": replace(problem, source=replace(source, label_noise=0.0)),
+        "labels of the source without noise": replace(
+            problem, source=replace(source, label_noise=np.zeros(2))
+        ),
     }
     trained = Data(own, roots([cs, cs]), priors, big, 0.1, True, noise)
     alphas = np.array([[0.0], [1.0], [3.0]])
@@ -145,7 +147,7 @@ def three_classes(p: int, rng: np.random.Generator) -> World:
     source = RidgeSource(GaussianMixture(own, 0.8), p, 0.2)
     problem = FineTuning(target, source, n, gamma, intercept=True, label_noise=noise)
     wrong = {
-        "labels without noise": replace(problem, label_noise=0.0),
+        "labels without noise": replace(problem, label_noise=np.zeros(3)),
         "source without its noise": replace(problem, source=FixedSource(source.law.weights, outputs=3)),
         "one covariance for all": replace(problem, target=GaussianMixture(means, cs[0], priors)),
     }

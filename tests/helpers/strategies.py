@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -55,7 +57,7 @@ def problems(
     )
 
 
-def moderate_problems(**options: object) -> st.SearchStrategy[TransferProblem]:
+def moderate_problems(**options: Any) -> st.SearchStrategy[TransferProblem]:
     """Problems in the range a practitioner meets, where no accuracy rounds to 0 or 1."""
     defaults = {"ridge": log_uniform(-2, 2), "norm": log_uniform(-0.7, 0.5), "aspect": aspect_ratios(1.5)}
     return problems(**(defaults | options))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -126,7 +127,7 @@ def test_gradient_of_alpha_is_the_derivative_of_the_loss(scale_bias):
 
 def test_peft_options_keep_working():
     base = ROBERTA.build()
-    options = {
+    options: dict[str, Any] = {
         "r": 2, "lora_alpha": 4, "use_rslora": True, "rank_pattern": {"value": 4}, "lora_dropout": 0.5,
         "layers_to_transform": [1], "modules_to_save": ["pooler"], "lora_bias": True,
         "exclude_modules": ["dense"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -65,9 +67,10 @@ def test_a_shared_alpha_is_replaced_once():
 
 
 def test_refusals(model):
+    wrong: Any = "0"
     with pytest.raises(ValueError, match="a must be a finite number"), replaced_alpha(model, float("inf")):
         pass
-    with pytest.raises(TypeError, match="b must be a real number"), replaced_alpha(model, 1.0, "0"):
+    with pytest.raises(TypeError, match="b must be a real number"), replaced_alpha(model, 1.0, wrong):
         pass
     with pytest.raises(ValueError, match="adapter must be one of 'default', got 'other'"):
         alphas(model, "other")

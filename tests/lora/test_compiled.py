@@ -13,8 +13,9 @@ from rmt_alpha.lora import AlphaLoraConfig, alphas
 D_IN, D_OUT, R, S, BATCH = 8, 4, 2, 8, 5
 
 
-def formula(x, weight, bias, a, b, alpha, sign=-1.0):
+def formula(leaves, sign=-1.0):
     """As the layer sums it; with ``sign`` 1 and absolute values, the sum of the magnitudes of its terms."""
+    x, weight, bias, a, b, alpha = leaves
     shift = (1.0 + sign * alpha) * bias
     return alpha * (x @ weight.T + bias) + S / R * (x @ a.T @ b.T) + shift
 
@@ -36,9 +37,9 @@ def test_compiled_layer_is_the_formula():
     gradients = torch.autograd.grad((output * direction).sum(), trained)
 
     def dense(kind, sign):
-        values = [x, layer.weight, layer.bias, *trained[:2], alphas(model)["0"]]
-        values = [kind(value.detach().double()).requires_grad_() for value in values]
-        out = formula(*values, sign)
+        leaves = [x, layer.weight, layer.bias, *trained[:2], alphas(model)["0"]]
+        values = [kind(leaf.detach().double()).requires_grad_() for leaf in leaves]
+        out = formula(values, sign)
         return out, *torch.autograd.grad((out * kind(direction.double())).sum(), values[3:])
 
     # No number is the end of more roundings than the sums on its way have terms, and a few products more.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ def test_programs_run(tmp_path, monkeypatch, capsys):
     torch.manual_seed(0)
     RobertaForSequenceClassification(RobertaConfig(**ENCODER)).save_pretrained(tmp_path / "roberta-base")
     ids = tokens(160)
-    names = {
+    names: dict[str, Any] = {
         "train_dataset": [{"input_ids": row, "labels": row.sum() % 2} for row in ids],
         "collate": collate,
     }

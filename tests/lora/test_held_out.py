@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -106,13 +108,17 @@ def test_concatenated_tables_keep_the_origin_of_each_row():
     assert shared_rows(both.select(range(5)), second) == 0
 
 
+def parts_of(whole: Any, size: float | None) -> tuple[Any, Any]:
+    return divide(whole, None, size, 0)
+
+
 def test_default_takes_a_tenth_and_keeps_the_rest():
     whole = table(50)
-    training, held_out = divide(whole, None, None, 0)
+    training, held_out = parts_of(whole, None)
     assert (len(training), len(held_out)) == (45, 5)
     assert shared_rows(training, held_out) == 0
-    assert len(divide(whole, None, 0.5, 0)[1]) == 25
-    assert len(divide(whole, None, 7, 0)[1]) == 7
+    assert len(parts_of(whole, 0.5)[1]) == 25
+    assert len(parts_of(whole, 7)[1]) == 7
 
 
 def test_paper_mode_holds_nothing_out():

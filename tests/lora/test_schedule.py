@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -143,7 +144,13 @@ def test_alphas_step_is_the_gradient_of_the_held_out_loss():
     for alpha, old, gradient in zip(plan.alphas, before, expected, strict=True):
         torch.testing.assert_close(alpha.detach(), old - 0.5 * gradient)
     after = plan.update_alpha(optimizer, 2, lambda _: loss(plan.rows(1)))
+    assert value is not None
+    assert after is not None
     assert after < value  # downhill on the same rows
+
+
+def squared_error(net, rows):
+    return (net(X[rows]) - Y[rows]).square().mean()
 
 
 def test_in_portions_it_is_the_same_step():
@@ -155,7 +162,7 @@ def test_in_portions_it_is_the_same_step():
         value = plan.update_alpha(
             optimizer,
             1,
-            lambda rows, net=model: (net(X[rows]) - Y[rows]).square().mean(),
+            partial(squared_error, model),
             micro_batches=portions,
         )
         results.append([*(a.detach() for a in plan.alphas), torch.tensor(value)])
@@ -205,15 +212,17 @@ def test_without_dropping_a_released_alpha_would_move_with_the_adapter():
         assert moved(before, snapshot(model)) == expected
 
 
+def mean_square(net, rows):
+    return net(X[rows]).square().mean()
+
+
 def test_a_scaled_loss_gives_the_same_step_and_an_overflow_none():
     results = []
     for scale in (1.0, 1024.0):
         model = small()
         plan = AlphaSchedule(model, 10, every=1, batch_size=10)
         optimizer = torch.optim.SGD(plan.parameter_groups(lr=0.0, alpha_lr=0.5))
-        plan.update_alpha(
-            optimizer, 1, lambda rows, net=model: net(X[rows]).square().mean(), loss_scale=scale
-        )
+        plan.update_alpha(optimizer, 1, partial(mean_square, model), loss_scale=scale)
         results.append([alpha.detach() for alpha in plan.alphas])
     for plain, scaled in zip(*results, strict=True):
         assert torch.equal(plain, scaled)  # by a power of two: exactly

@@ -74,6 +74,7 @@ class Watch(TrainerCallback):
 
     def __init__(self):
         self.moves, self.batches = [], []
+        self.last: dict[str, torch.Tensor] = {}
 
     def _note(self, model, kind):
         now = trained(model)
@@ -125,7 +126,7 @@ def test_the_adapter_never_sees_alphas_rows(tmp_path):
     assert (len(run.train_dataset), len(run.alpha_dataset)) == (30, 10)
     assert shared_rows(run.train_dataset, run.alpha_dataset) == 0
     assert shared_rows(whole, run.alpha_dataset) == 10
-    seen = {"adapter": set(), "alpha": set()}
+    seen: dict[str, set] = {"adapter": set(), "alpha": set()}
     step, held_out = run.training_step, run._held_out_loss
     run.training_step = lambda model, inputs, *rest: (
         seen["adapter"].update(map(tuple, inputs["input_ids"].tolist())),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from matplotlib.patches import StepPatch
 from small_samples import draw
 
 from rmt_alpha import alpha_path, estimate_problem, plot_alpha_path
@@ -21,10 +24,11 @@ def test_steps_are_the_exact_accuracy(problem):
     figure = plot_alpha_path(path, [-1.0, 2.0], estimate=estimate)
     left, right = figure.axes
     (stairs,) = left.patches[:1]
-    values, edges = stairs.get_data()[:2]
+    assert isinstance(stairs, StepPatch)
+    values, edges = map(np.asarray, stairs.get_data()[:2])
     assert np.array_equal(values, path.loo_accuracy((edges[1:] + edges[:-1]) / 2))
     assert (edges[0], edges[-1]) == left.get_xlim() == right.get_xlim() == (-1.0, 2.0)
-    lines = {line.get_label(): line for line in left.lines}
+    lines = {str(line.get_label()): line for line in left.lines}
     theory = lines["random matrix theory"]
     assert np.array_equal(theory.get_ydata(), estimate.curve(path.gamma).accuracy(theory.get_xdata()))
     best, stderr = path.best_alpha()
@@ -46,7 +50,8 @@ def test_refuses_what_it_cannot_draw(problem):
         plot_alpha_path(path, criterion="aic")
     with pytest.raises(ValueError, match=r"criterion must be one of .* got 'aic'"):
         plot_alpha_path(path, criterion="aic", chosen=(0.5, 0.1))
-    for alpha in ([], 1.0):
+    wrong: tuple[Any, ...] = ([], 1.0)
+    for alpha in wrong:
         with pytest.raises(ValueError, match="alpha must span a finite range"):
             plot_alpha_path(path, alpha)
     with pytest.raises(TypeError, match="alpha must be a real number or an array of them, got 'wide'"):

@@ -7,10 +7,11 @@ import pytest
 
 import rmt_alpha as ra
 from rmt_alpha.plotting.curve import draw_curve
+from rmt_alpha.simulation.setting import Problem
 
 TARGET = ra.GaussianMixture.symmetric([1.0, 0.5, 0.0])
 SOURCE = ra.FixedSource([1.0, 0.1, 0.0])
-PROBLEMS = {
+PROBLEMS: dict[str, Problem] = {
     "isotropic": ra.TransferProblem(0.5, p=100, n=50),
     "mixture": ra.FineTuning(TARGET, SOURCE, n=40, gamma=0.2),
     "loss": ra.FineTuning(TARGET, SOURCE, n=40, gamma=0.2, loss="logistic"),
@@ -27,8 +28,9 @@ def test_a_curve_is_drawn_with_its_landmarks(kind):
     quantity = "risk" if kind == "regression" else "accuracy"
     assert axis.get_ylabel() == f"test {quantity}"
     line, *marks = axis.lines
-    x, y = line.get_data()
+    x, y = map(np.asarray, line.get_data())
     np.testing.assert_allclose(y, getattr(curve, quantity)(x), rtol=1e-9)
-    places = [float(mark.get_xdata()[0]) for mark in marks if len(mark.get_xdata()) == 1]
+    at = [np.asarray(mark.get_xdata()) for mark in marks]
+    places = [float(x[0]) for x in at if len(x) == 1]
     assert places == [value for value in curve.landmarks().values() if -2 <= value <= 3]
     assert len(axis.collections) == (kind == "isotropic")  # the band of finite size

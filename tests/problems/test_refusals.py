@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ SINGULAR = np.array([[1.0, 1.0], [1.0, 1.0]])
             ValueError,
             r"covariances\[1\].* eigenvalue is -1",
         ),
-        ((MEANS, np.ma.masked_array(np.eye(2), np.eye(2))), TypeError, "masked"),
+        ((MEANS, np.ma.masked_array(np.eye(2), np.eye(2, dtype=bool))), TypeError, "masked"),
         ((MEANS, None, [0.5, 0.6]), ValueError, "priors must sum to 1, got the sum 1.1"),
         ((MEANS, None, [1.0, 0.0]), ValueError, "priors must be positive, got 0.0 at index 1; leave empty"),
         ((MEANS, None, [1.0]), ValueError, r"priors must have shape \(2,\), one per class"),
@@ -209,7 +211,12 @@ def test_high_precision_is_refused_where_there_is_none():
     ],
 )
 def test_regression(change, error, message):
-    good = {"covariance": SINGULAR, "coef_target": [1.0, 0.0], "coef_source": [1.0, 1.0], "noise": 1.0}
+    good: dict[str, Any] = {
+        "covariance": SINGULAR,
+        "coef_target": [1.0, 0.0],
+        "coef_source": [1.0, 1.0],
+        "noise": 1.0,
+    }
     with pytest.raises(error, match=message):
         ra.RidgeRegressionTransfer(**good | {"n": 5, "gamma": 0.1} | change)
     assert np.isfinite(ra.RidgeRegressionTransfer(**good, n=5, gamma=0.1).risk(1.0))

@@ -6,6 +6,7 @@ import copy
 import inspect
 import pickle
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ MAKERS = {
         mixture(), [trained(), ra.FixedSource(MEANS[0])], 5, 0.2, label_noise=0.1, loss="logistic"
     ),
 }
-CHANGES = {
+CHANGES: dict[str, dict[str, Any]] = {
     "TransferProblem": {"beta": 0.7, "p": 401, "n": [40, 51], "N": None, "mu": 2, "gamma": 0.1},
     "GaussianMixture": {"means": 2 * MEANS, "covariances": FULL, "priors": None},
     "FixedSource": {"weights": MEANS[:1], "outputs": 2},
@@ -93,8 +94,8 @@ def test_zeros_of_either_sign_are_one_value():
 def test_one_source_in_a_list_is_another_question():
     problem = ra.FineTuning(mixture(), trained(), 5, 0.2)
     assert problem.components is None
-    assert replace(problem, source=[trained()]).components == 1
-    assert replace(problem, source=[trained()]) != problem
+    assert replace(problem, source=(trained(),)).components == 1
+    assert replace(problem, source=(trained(),)) != problem
 
 
 @pytest.mark.parametrize("name", MAKERS)

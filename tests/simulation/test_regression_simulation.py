@@ -94,7 +94,7 @@ def test_best_alpha_of_each_fit():
 def test_interface():
     one, two = (ra.simulate(make("full"), np.ones((2, 2)), replicates=300, rng=1, n_jobs=j) for j in (1, 2))
     assert np.array_equal(one.draws.risk, two.draws.risk)
-    assert one.risk.shape == one.risk_stderr.shape == (2, 2)
+    assert np.shape(one.risk) == np.shape(one.risk_stderr) == (2, 2)
     assert one.method == "dense"
     vector = RidgeRegressionTransfer(1.0, np.ones(4), np.ones(4), 0.5, n=6, gamma=0.1)
     assert type(ra.simulate(vector, 1.0, replicates=2, rng=0).risk) is float

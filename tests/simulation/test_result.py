@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from mixture_problems import PROBLEMS, alphas
 import rmt_alpha as ra
 from rmt_alpha.errors import MissingQuantity, NotAvailable
 from rmt_alpha.simulation import LossDraws, MixtureDraws, RegressionDraws, TransferDraws
+from rmt_alpha.simulation.scores import Draws
 
 TRANSFER = ra.TransferProblem(0.8, 30, 20, 25, gamma=0.1)
 BINARY = PROBLEMS["per_class"](10, 12)
 MANY = PROBLEMS["three_classes"](10, 12)
 REGRESSION = ra.RidgeRegressionTransfer(1.0, np.ones(4), np.arange(4.0), 0.5, n=6, gamma=0.1)
-KINDS = {
+KINDS: dict[str, tuple[Any, type[Draws]]] = {
     "transfer": (TRANSFER, TransferDraws),
     "mixture": (BINARY, MixtureDraws),
     "one-hot": (MANY, MixtureDraws),
@@ -26,8 +28,10 @@ KINDS = {
     "loss": (replace(BINARY, loss="logistic"), LossDraws),
     "regression": (REGRESSION, RegressionDraws),
 }
-QUANTITIES = ("mean", "variance", "accuracy", "risk", "training_loss", "training_accuracy")
-QUANTITIES += ("class_accuracy", "class_mean", "class_variance", "class_std")
+QUANTITIES = (
+    *("mean", "variance", "accuracy", "risk", "training_loss", "training_accuracy"),
+    *("class_accuracy", "class_mean", "class_variance", "class_std"),
+)
 
 
 def run(kind, rng=0):

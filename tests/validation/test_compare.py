@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_numbers_are_those_of_simulate():
 @pytest.mark.parametrize("make", [np.random.RandomState, np.random.default_rng])
 def test_generators_are_advanced_by_each_call(make):
     rng, again = make(5), make(5)
-    options = {"replicates": 5, "quantities": ("accuracy",)}
+    options: dict[str, Any] = {"replicates": 5, "quantities": ("accuracy",)}
     first, second = (ra.compare(PROBLEM, 1.0, rng=rng, **options) for _ in range(2))
     assert first != second
     assert first == ra.compare(PROBLEM, 1.0, rng=again, **options)
@@ -128,6 +129,6 @@ def test_bad_input(options, error, message):
 
 def test_problems_must_be_scalar_and_whole():
     with pytest.raises(ValueError, match="beta must be a single number"):
-        ra.compare(dataclasses.replace(PROBLEM, beta=[0.1, 0.2]), 1.0)
+        ra.compare(dataclasses.replace(PROBLEM, beta=np.array([0.1, 0.2])), 1.0)
     with pytest.raises(ValueError, match="n must be"):
         ra.compare(dataclasses.replace(PROBLEM, n=20.5), 1.0)

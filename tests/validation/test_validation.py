@@ -63,21 +63,18 @@ def z_score(problem, curve, quantity, alpha, seed, replicates=REPLICATES):
 def test_every_regime_agrees(beta, eta, eta_source, gamma, gamma_source, quantity, alpha, seed):
     n = 20_000
     p = max(2, round(n * eta))
-    problem = ra.TransferProblem(
-        beta, p, n, N=max(2, round(p / eta_source)), gamma=gamma, gamma_source=gamma_source
-    )
+    N = max(2, round(p / eta_source))
+    problem = ra.TransferProblem(beta, p, n, N=N, gamma=gamma, gamma_source=gamma_source)
     # Where h -> 0 the effective number of samples is n h: keep the bias 1/(n h) small.
     assume(ra.effective_ridge(p, n, gamma).freedom > 0.02)
-    assume(ra.effective_ridge(p, problem.N, gamma_source).freedom > 0.02)
+    assume(ra.effective_ridge(p, N, gamma_source).freedom > 0.02)
     curve = problem.curve()
-    best = curve.optimal_alpha()
+    best = float(curve.optimal_alpha())
     at = alpha * best if 0 < abs(best) < 1e6 else alpha
     z = z_score(problem, curve, quantity, at, seed, replicates=20)
     # Bias over standard error: (b / n) / sqrt(v / (20 n)) with b^2 of the order v / h^2.
-    freedom = min(
-        ra.effective_ridge(p, n, gamma).freedom, ra.effective_ridge(p, problem.N, gamma_source).freedom
-    )
-    bias = 10 * math.sqrt(20 / min(n, problem.N, p)) / freedom
+    freedom = min(ra.effective_ridge(p, n, gamma).freedom, ra.effective_ridge(p, N, gamma_source).freedom)
+    bias = 10 * math.sqrt(20 / min(n, N, p)) / freedom
     assert abs(z) < 5 + bias
 
 
@@ -87,7 +84,7 @@ def z_scores(count, seed, curve_of=lambda problem: problem.curve(), quantities=Q
     for index in range(count):
         problem = random_problem(rng)
         quantity = quantities[index % len(quantities)]
-        alpha = rng.uniform(-1.5, 1.5) * abs(problem.curve().optimal_alpha())
+        alpha = rng.uniform(-1.5, 1.5) * np.abs(problem.curve().optimal_alpha())
         scores.append(z_score(problem, curve_of(problem), quantity, alpha, seed=[seed, index]))
     return np.array(scores)
 

@@ -43,7 +43,7 @@ class TransferCase(NamedTuple):
     label: str
     correlated: bool
     beta: float
-    n: int
+    n: float
     gamma: float
 
     def problem(self, gamma_source: float) -> TransferProblem | FineTuning:

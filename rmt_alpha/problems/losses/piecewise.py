@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from rmt_alpha._core.types import Array
@@ -48,7 +49,7 @@ class PiecewiseQuadratic(Loss):
 
     def __init__(
         self,
-        vertices: Any,
+        vertices: ArrayLike,
         before: float,
         after: float,
         *,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rmt_alpha._core.checks import Range, check_scalar
 from rmt_alpha.problems.losses.piecewise import PiecewiseQuadratic
 
@@ -72,7 +70,7 @@ class Huber(PiecewiseQuadratic):
     array([0.   , 0.125, 0.875])
     """
 
-    def __init__(self, delta: Any = 1.0) -> None:
+    def __init__(self, delta: float = 1.0) -> None:
         self.delta = d = check_scalar("delta", delta, WIDTH)
         super().__init__([(1 - d, -d), (1 + d, d)], 0.0, 0.0, start=d**2 / 2, name="huber")
 

@@ -40,7 +40,7 @@ def test_a_pair_is_balanced_and_alternates(folder):
 )
 def test_no_digits(pair, message, folder):
     with pytest.raises(ValueError, match=message):
-        digits.load_digit_pair(*pair, folder)
+        digits.load_digit_pair(pair[0], pair[1], folder)
 
 
 def test_other_bytes_are_refused(folder):

@@ -11,7 +11,7 @@ from rmt_alpha.experiments.figures import accuracy
 
 def test_setting_is_the_published_one():
     problem = accuracy.problem(0.5)
-    fields = (
+    fields = [
         problem.p,
         problem.n,
         problem.N,
@@ -19,8 +19,8 @@ def test_setting_is_the_published_one():
         problem.mu_orth,
         problem.gamma,
         problem.gamma_source,
-    )
-    assert fields == (1000, 40, 5000, 0.8, 0.8, 0.1, 5)
+    ]
+    assert fields == [1000, 40, 5000, 0.8, 0.8, 0.1, 5]
     assert accuracy.BETAS == (0.2, 0.5, 0.9)
 
 
@@ -50,7 +50,8 @@ def test_marks_are_drawn_where_they_belong(quick):
     result = quick("accuracy")
     figure = accuracy.draw(result)
     for i, ax in enumerate(figure.axes):
-        marks = {line.get_label(): line.get_xydata() for line in ax.lines if len(line.get_xdata()) == 1}
+        lines = {line.get_label(): np.asarray(line.get_xydata()) for line in ax.lines}
+        marks = {label: points for label, points in lines.items() if len(points) == 1}
         assert marks[r"$\alpha^*$, the best"].tolist() == [
             [result.marked.optimal_alpha[i], result.marked.accuracy_optimal[i]]
         ]

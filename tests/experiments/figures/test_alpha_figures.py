@@ -15,8 +15,8 @@ from rmt_alpha.simulation import simulate
 
 def test_alpha_beta_is_the_one_line_function(quick):
     result = quick("alpha_beta")
-    assert alpha_beta.ETAS == (0.01, 0.1, 1, 10)
-    assert alpha_beta.GAMMAS == (1, 5, 10)
+    assert list(alpha_beta.ETAS) == [0.01, 0.1, 1, 10]
+    assert list(alpha_beta.GAMMAS) == [1, 5, 10]
     assert (result.main.beta[0], result.main.beta[-1]) == (-1, 1)
     for i, gamma in enumerate(alpha_beta.GAMMAS):
         for j, eta in enumerate(alpha_beta.ETAS):
@@ -128,7 +128,7 @@ def test_alpha_gamma_simulation_agrees_with_theory(quick):
                 result.simulated.alpha_simulated[i, j] - result.simulated.alpha_theory[i, j] - bias
             ) / np.hypot(error, result.simulated.alpha_standard_error[i, j])
             assert abs(z) < 4
-            bias = 4 / 3 * (runs[0].accuracy - runs[1].accuracy)
+            bias = 4 / 3 * float(runs[0].accuracy - runs[1].accuracy)
             error = 4 / 3 * np.hypot(runs[0].accuracy_stderr, runs[1].accuracy_stderr)
             z = result.simulated.accuracy_simulated[i, j] - result.simulated.accuracy_theory[i, j] - bias
             assert abs(z) < 4 * np.hypot(error, result.simulated.accuracy_standard_error[i, j])

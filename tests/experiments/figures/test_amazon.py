@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -212,7 +213,7 @@ def test_table_1_has_published_and_measured_values_side_by_side() -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_figure_modules_compute_tabulate_and_draw(
-    module: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     data = fake_amazon(monkeypatch, tmp_path, rows=300)
     result = module.compute(quick=True, data=data)
@@ -234,7 +235,7 @@ def test_figure_modules_compute_tabulate_and_draw(
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_without_the_files_the_error_is_one_line(
-    module: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fake_amazon(monkeypatch, tmp_path / "elsewhere")
     with pytest.raises(DatasetUnavailable) as caught:

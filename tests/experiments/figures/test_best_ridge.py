@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from half_size import half_size_z_scores
 from scipy.special import ndtr
@@ -41,7 +43,9 @@ def test_the_limit_of_infinite_ridge_is_the_direction_of_the_data_plus_the_sourc
     for i, (_, variances) in enumerate(SPECTRA):
         if variances is None:
             continue
-        target = problem(variances, 1.0).target.means[1]
+        correlated = problem(variances, 1.0)
+        assert isinstance(correlated, ra.FineTuning)
+        target = correlated.target.means[1]
         # At alpha = 0, w = X y / n is Gaussian with mean m and covariance C / n.
         noise = target @ (variances * target) + (variances**2).sum() / module.SAMPLES
         margin = target @ target / np.sqrt(noise)
@@ -62,7 +66,7 @@ def test_simulation_agrees_with_theory(quick):
             # The same problem with uncorrelated features, or with correlated ones: a wrong covariance.
             other = problem(SPECTRA[i - 1][1], gamma).curve().accuracy(alphas)
             theories = np.stack([result.simulated.theory[i, :, j], other])
-            judge = z_scores if variances is None else half_size_z_scores
+            judge: Any = z_scores if variances is None else half_size_z_scores
             z = judge(right, alphas, theories, found, draws=300, seed=500 + 10 * i + j)
             assert (np.abs(z[0]) < SIGMAS).all(), (label, gamma, z)
             wrong += int((np.abs(z[1]) > SIGMAS).sum())
@@ -73,6 +77,7 @@ def test_fields_of_the_problems():
     isotropic, spiked = problem(None, 0.5), problem(SPECTRA[1][1], 0.5)
     assert isinstance(isotropic, ra.TransferProblem)
     assert isinstance(spiked, ra.FineTuning)
+    assert isinstance(spiked.source, ra.RidgeSource)
     source, target = spiked.source.mixture.means[1], spiked.target.means[1]
     lengths = np.linalg.norm(source), np.linalg.norm(target)
     np.testing.assert_allclose(lengths, module.LENGTH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ SIGMAS = 4.5
 
 def test_lines_are_the_one_line_functions(quick):
     result = quick("double_descent")
-    fields = {"N": 5000, "gamma_source": 5.0}
+    fields: dict[str, Any] = {"N": 5000, "gamma_source": 5.0}
     for i, gamma in enumerate(double_descent.GAMMAS):
         for j in (3, 100, 250, 400):
             n, best = result.main.n[j], result.main.optimal_alpha[i, j]

@@ -97,7 +97,7 @@ def test_no_line_is_drawn_through_a_pole(quick):
     figure = erratum.draw(quick("erratum"))
     pole = figure.axes[4]
     assert pole.get_ylim() == erratum.SHOWN
-    drawn = pole.lines[0].get_ydata()
+    drawn = np.asarray(pole.lines[0].get_ydata())
     assert np.isnan(drawn).sum() == 1
     kept = np.flatnonzero(~np.isnan(drawn))
     neighbours = kept[:-1][np.diff(kept) == 1]

@@ -84,7 +84,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one():
     with pytest.raises(ValueError, match=r"'acuracy' \(did you mean 'accuracy'\?\); there are accuracy, "):
         load("acuracy")
     with pytest.raises(ValueError, match=r"^no figure is called 8; there are"):
-        select(["accuracy", 8])
+        select(["accuracy", 8])  # type: ignore[list-item]
 
 
 def test_the_registry_imports_no_figure_by_itself():
@@ -175,7 +175,7 @@ def test_computing_again_gives_the_same_numbers(name, quick):
 
 
 def test_columns_spread_over_each_other():
-    first, second = np.ix_(["a", "b"], [1, 2, 3])
+    first, second = np.array([["a"], ["b"]]), np.array([[1, 2, 3]])
     best = np.array([[0.5], [np.nan]])
     table = Table(name=first, n=second, half=second / 2, best=best, word="w")
     header, rows = Numbers(main=table).tables("some")["some"]

@@ -97,7 +97,7 @@ def test_simulated_best_alphas_agree_with_theory(quick):
     for i, setting in enumerate(SETTINGS):
         for j, x in enumerate(result.simulated.value[i]):
             small = halved(setting.problem(x))
-            best = small.curve().optimal_alpha()
+            best = float(small.curve().optimal_alpha())
             draws = simulate(small, 0.0, replicates=600, rng=(8, i, j)).draws
             found, error = simulated_mixture_optimum(draws, best)
             error = np.hypot(result.simulated.alpha_standard_error[i, j], error / 2)
@@ -117,7 +117,7 @@ def test_simulated_best_alphas_agree_with_theory(quick):
 def test_a_simulated_optimum_is_the_maximum_of_the_average_accuracy():
     problem = SETTINGS[0].problem(0.7)
     draws = simulate(problem, 0.0, replicates=50, rng=1).draws
-    best, error = simulated_mixture_optimum(draws, problem.curve().optimal_alpha())
+    best, error = simulated_mixture_optimum(draws, float(problem.curve().optimal_alpha()))
     grid = best + np.linspace(-0.5, 0.5, 101)
     average = draws.at(grid).accuracy.mean(axis=0)
     assert abs(grid[np.argmax(average)] - best) < 0.011

@@ -57,8 +57,8 @@ def test_borders_lie_where_alpha_1_is_best_and_where_it_is_worth_nothing(quick):
         np.testing.assert_allclose(curve.accuracy(1.0), curve.accuracy(0.0), atol=1e-12)
         np.testing.assert_allclose(curve.transfer_interval()[1], 1.0, rtol=1e-8)
         # Every alpha up to 2 alpha* beats 0, so alpha = 1 harms only where alpha* < 1/2.
-        assert (curve.optimal_alpha() < 0.5 + 1e-9).all()
-        assert (curve.optimal_alpha() > 0).all()
+        assert np.all(curve.optimal_alpha() < 0.5 + 1e-9)
+        assert np.all(curve.optimal_alpha() > 0)
     assert (result.harm_border[0] < result.best_border[0]).all()
     assert np.isnan(result.best_border[1]).all()  # the overfitted source never deserves full trust
 

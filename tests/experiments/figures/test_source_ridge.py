@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from half_size import half_size_z_scores
@@ -20,11 +22,11 @@ def test_curves_are_those_of_the_models(quick):
     result = quick("source_ridge")
     k = 40
     ridge = result.main.gamma_source[k]
-    fields = {"N": N, "gamma": 1.0, "gamma_source": ridge}
+    fields: dict[str, Any] = {"N": N, "gamma": 1.0, "gamma_source": ridge}
     best = ra.optimal_alpha(0.9, P, 50, **fields)
     expected = [ra.accuracy(0.0, 1.0, P, N, gamma=ridge), ra.risk(0.0, 1.0, P, N, gamma=ridge)]
     expected += [ra.accuracy(alpha, 0.9, P, 50, **fields) for alpha in (1.0, best)]
-    np.testing.assert_allclose(result.values[0, :, k], expected, rtol=1e-12)
+    np.testing.assert_allclose(result.values[0, :, k], np.array(expected), rtol=1e-12)
     # With hardly any target data w = alpha w~, whose accuracy on the source's own task is its own.
     alone = CASES[1]._replace(beta=1.0, n=1e-9, gamma=1.0).problem(ridge).curve()
     assert alone.accuracy(1e9) == pytest.approx(result.values[1, 0, k], abs=1e-6)
@@ -86,7 +88,7 @@ def test_simulation_agrees_with_theory(quick):
             # A theory with the next ridge of the list must fail somewhere, and often.
             other = case.problem(source_ridge.POINTS[j - 1]).curve().accuracy(alphas)
             theories = np.stack([result.simulated.theory[i, :, j], other])
-            judge = half_size_z_scores if case.correlated else z_scores
+            judge: Any = half_size_z_scores if case.correlated else z_scores
             z = judge(problem, alphas, theories, found, draws=300, seed=100 + 10 * i + j)
             assert (np.abs(z[0]) < SIGMAS).all(), (case.label, ridge, z)
             wrong += (np.abs(z[1]) > SIGMAS).mean()

@@ -14,11 +14,17 @@ from rmt_alpha.simulation import simulate
 SIGMAS = 4.0
 
 
+def means(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the target's second class, and the weights of the sources."""
+    one = problem(units)
+    assert isinstance(one.source, ra.FixedSource)
+    return one.target.means[1], one.source.weights
+
+
 def test_sources_have_the_stated_geometry():
     for _, units in CASES:
         np.testing.assert_allclose(units @ units.T @ np.array([1, 0]), [1.0, units[0] @ units[1]], atol=1e-12)
-        one = problem(units)
-        target, sources = one.target.means[1], one.source.weights
+        target, sources = means(units)
         assert target @ target == pytest.approx(module.LENGTH**2)
         np.testing.assert_allclose((sources * sources).sum(axis=1), module.SOURCE_LENGTH**2)
         expected = module.SOURCE_LENGTH**2 * units @ units.T
@@ -31,10 +37,10 @@ def test_sources_have_the_stated_geometry():
 def test_best_single_sources_are_those_of_the_isotropic_problem(quick):
     result = quick("two_sources")
     for i, (_, units) in enumerate(CASES):
-        one = problem(units)
+        target, sources = means(units)
         for k in range(2):
             curve = ra.TransferProblem.from_source(
-                one.source.weights[k], one.target.means[1], n=module.SAMPLES, gamma=module.GAMMA
+                sources[k], target, n=module.SAMPLES, gamma=module.GAMMA
             ).curve()
             assert result.choices[i, 1 + k, k] == pytest.approx(curve.optimal_alpha(), rel=1e-9, abs=1e-9)
             assert result.choices[i, 1 + k, 1 - k] == 0
@@ -70,9 +76,9 @@ def test_the_best_vector_in_closed_form(quick):
     for i, (_, units) in enumerate(CASES):
         across = units[:, 1:] @ units[:, 1:].T
         direction = np.linalg.solve(across, units[:, 0])
-        one = problem(units)
+        target, sources = means(units)
         curve = ra.TransferProblem.from_source(
-            direction @ one.source.weights, one.target.means[1], n=module.SAMPLES, gamma=module.GAMMA
+            direction @ sources, target, n=module.SAMPLES, gamma=module.GAMMA
         ).curve()
         np.testing.assert_allclose(result.choices[i, 4], curve.optimal_alpha() * direction, rtol=1e-9)
         assert result.main.theory[i, 4] == pytest.approx(curve.accuracy(curve.optimal_alpha()), rel=1e-9)

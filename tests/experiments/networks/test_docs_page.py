@@ -22,6 +22,7 @@ def words(text: str) -> list[str]:
 
 def test_the_report_on_the_page_is_that_of_the_record():
     shown = re.search(r"<!-- report: (\S+) -->\n(.*?)<!-- /report -->", PAGE, re.DOTALL)
+    assert shown is not None
     assert DOCS.parent / shown.group(1) == RECORD
     assert words(shown.group(2)) == words(report(RunRecord(RECORD)))
 

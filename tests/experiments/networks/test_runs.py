@@ -131,7 +131,7 @@ def test_runs_are_functions_of_task_method_and_seed(name, trainer):
 
 def rows_seen(monkeypatch, trainer, name):
     """Rows of each batch, by which parameters asked for gradients: alpha's or the adapter's."""
-    seen = {"adapter": [], "alpha": [], "neither": []}
+    seen: dict[str, list] = {"adapter": [], "alpha": [], "neither": []}
     real, current = type(trainer.train).batch, {}
 
     def batch(tokens, rows, device="cpu"):
@@ -243,7 +243,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_record(trainer, tmp_path, mo
     assert len(whole.runs) == 8 + 8
 
     path = tmp_path / "stopped.sqlite"
-    lines, left = [], {"steps": 31}
+    lines: list[str] = []
+    left = {"steps": 31}
 
     def stop(title, step, steps):
         left["steps"] -= 1
@@ -344,7 +345,7 @@ def test_batches_hold_every_row_once_an_epoch(trainer):
     drawn = training_batches(trainer.train, rows, 4, seed=1)
     epochs = [np.concatenate([next(drawn) for _ in range(12)]) for _ in range(2)]
     assert all(sorted(epoch) == list(rows) for epoch in epochs)
-    assert not np.array_equal(*epochs)
+    assert not np.array_equal(epochs[0], epochs[1])
     lengths = [np.ptp(trainer.train.lengths[b]) for b in evaluation_batches(trainer.train, rows, 4)]
     assert sum(lengths) <= np.ptp(trainer.train.lengths[rows])
     with pytest.raises(ValueError, match="rows must not be empty"):

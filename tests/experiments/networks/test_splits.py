@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -90,7 +92,7 @@ def test_settings_are_checked(field, value, message):
 
 def test_every_field_changes_the_id():
     base = Settings("m")
-    changed = {
+    changed: dict[str, Any] = {
         "model": "other", "steps": "10", "batch_size": 8, "max_length": 64, "validation_rows": 10,
         "evaluations": 2, "warmup": 0.0, "rank": 4, "dropout": 0.1, "alpha_every": 2, "alpha_ratio": 1.0,
         "alpha_holdout": 0.5, "tuning_sizes": (100,), "precision": "bf16", "data": "x",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from glue_world import sentences
@@ -43,7 +44,9 @@ def test_hub_and_files_give_the_same_rows(name, tmp_path, monkeypatch):
     lines += ["\t".join([*(part + " " for part in text), task.labels[label]]) for text, label in rows]
     for file in ("train.tsv", task.dev_file):
         (folder / file).write_text("\n".join(lines), encoding="utf-8")
-    hub = {column: [text[i] + " " for text, _ in rows] for i, column in enumerate(task.hub_text)}
+    hub: dict[str, list[Any]] = {
+        column: [text[i] + " " for text, _ in rows] for i, column in enumerate(task.hub_text)
+    }
     hub["label"] = [label for _, label in rows]
     asked = []
 

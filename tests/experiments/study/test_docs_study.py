@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,20 +52,26 @@ def test_the_page_shows_every_study_and_names_every_method():
         assert known, method
 
 
+def found_in(line: str, pattern: str) -> tuple[Any, ...]:
+    found = re.search(pattern, line)
+    assert found is not None, line
+    return found.groups()
+
+
 def test_bars_follow_from_the_tables():
     found, pairs = summary("amazon"), rows("amazon_pairs.csv")
     lines = (DOCS / "results" / "amazon_bars.txt").read_text().splitlines()
     number = r"(-?\d+\.\d+)(?: \+- (\d+\.\d+))?$"
     for line in lines:
-        passed, n = line.startswith("pass"), re.search(r"n = (\d+)", line)[1]
-        value, error = (float(x) for x in re.search(number, line).groups())
+        passed, n = line.startswith("pass"), found_in(line, r"n = (\d+)")[0]
+        value, error = (float(x) for x in found_in(line, number))
         if "accuracy at least" in line:
             floor = FLOORS[int(n)]
             assert f"at least {floor}:" in line
             row = found["paper", n, DEFAULT]
             assert (value, passed) == (round(float(row["accuracy"]), 2), float(row["accuracy"]) >= floor)
         elif "gain over" in line:
-            other = re.search(r"gain over (\w+)", line)[1]
+            other = found_in(line, r"gain over (\w+)")[0]
             row = found["paper", n, other]
             gain, its_error = float(row["default_minus_method"]), float(row["standard_error"])
             assert value == pytest.approx(gain, abs=0.006)
@@ -87,8 +94,8 @@ def test_the_bars_of_the_shrunk_intercept_agree_with_the_summary():
     lines = (DOCS / "results" / "amazon_bars_shrunk.txt").read_text().splitlines()
     assert len(lines) == len((DOCS / "results" / "amazon_bars.txt").read_text().splitlines())
     for line in lines:
-        row = found["paper", re.search(r"n = (\d+)", line)[1], f"{DEFAULT}_shrunk"]
-        value = float(re.search(r": (-?\d+\.\d+)(?: \+-|$)", line)[1])
+        row = found["paper", found_in(line, r"n = (\d+)")[0], f"{DEFAULT}_shrunk"]
+        value = float(found_in(line, r": (-?\d+\.\d+)(?: \+-|$)")[0])
         if "accuracy at least" in line:
             assert value == pytest.approx(float(row["accuracy"]), abs=0.006)
         elif "gain over source" in line:

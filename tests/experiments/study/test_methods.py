@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.linear_model import RidgeClassifierCV
@@ -40,7 +42,7 @@ def test_they_are_the_estimators(name, split):
         model = AlphaLogisticRegressionCV(coef_source=SOURCE, fit_intercept=False)
         found = logistic_accuracies(split, SOURCE)
     elif name in INTERCEPTS:
-        options = {} if name == f"{DEFAULT}_shrunk" else {"fit_intercept": INTERCEPTS[name]}
+        options: Any = {} if name == f"{DEFAULT}_shrunk" else {"fit_intercept": INTERCEPTS[name]}
         model = AlphaRidgeClassifierCV(coef_source=SOURCE, **options)
         found = baseline_accuracies(split, SOURCE, (split.train, split.labels))
     else:

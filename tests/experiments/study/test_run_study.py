@@ -36,7 +36,7 @@ def test_a_plan_has_every_split_once():
 def test_an_interrupted_study_goes_on(tmp_path, monkeypatch):
     blocks = plan("amazon", splits=2, baselines=1, seeds=(1,), sizes=(20,))
     whole = run_study(blocks, None, progress=False)
-    computed = []
+    computed: list = []
     original = run_module.compute
 
     def watched(block, data):
@@ -52,7 +52,7 @@ def test_an_interrupted_study_goes_on(tmp_path, monkeypatch):
     done = list(computed)
     computed.clear()
     monkeypatch.setattr(
-        run_module, "compute", lambda block, data: computed.append(block) or original(block, data)
+        run_module, "compute", lambda block, data: (computed.append(block), original(block, data))[1]
     )
     again = run_study(blocks, record, progress=False)
     assert len(done) == 3

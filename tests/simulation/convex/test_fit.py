@@ -102,7 +102,9 @@ def test_huber_takes_its_width_and_jumps_are_refused():
     from rmt_alpha.problems.losses import Huber, PiecewiseQuadratic
 
     z = np.linspace(-2, 3, 50)
-    np.testing.assert_array_equal(formula(Huber(0.3))(z).slope, huber(z, 0.3).slope)
+    found = formula(Huber(0.3))
+    assert found is not None
+    np.testing.assert_array_equal(found(z).slope, huber(z, 0.3).slope)
     tube = PiecewiseQuadratic([(1, -1), (1, 0), (2, 0), (2, 1)], 0, 0, name="tube")
     with pytest.raises(ValueError, match="tube loss has a jump of its slope at the margin 1"):
         formula(tube)

@@ -10,7 +10,7 @@ import pytest
 from scipy.special import ndtr
 
 from rmt_alpha import TransferProblem
-from rmt_alpha.simulation import simulate
+from rmt_alpha.simulation import TransferDraws, simulate
 from rmt_alpha.simulation.isotropic import krylov
 from rmt_alpha.simulation.isotropic.chain import Chain
 from rmt_alpha.simulation.isotropic.elimination import solve
@@ -98,9 +98,11 @@ def test_truncation_error_stays_within_its_estimate(p, n, gamma, mean):
     rounding = 16 * np.finfo(float).eps * krylov._condition(chain, gamma)
     lengths = []
     for tolerance in (1e-3, 1e-6, 1e-12):
-        *cut, estimate, length = krylov._solve_to_tolerance(chain, gamma, prior, replicates, seed, tolerance)
+        along, across, estimate, length = krylov._solve_to_tolerance(
+            chain, gamma, prior, replicates, seed, tolerance
+        )
         assert estimate <= max(tolerance, rounding)
-        assert krylov._difference(exact, cut) <= estimate + rounding
+        assert krylov._difference(exact, (along, across)) <= estimate + rounding
         lengths.append(length)
     assert lengths[0] <= lengths[1] <= lengths[2]
     if gamma > 0.01:
@@ -123,6 +125,8 @@ def test_a_guess_that_is_too_short_is_corrected(monkeypatch):
     monkeypatch.setattr(krylov, "planned_length", lambda chain, gamma, truncate: 9)
     corrected = simulate(problem, 1.0, replicates=20, rng=6)
     assert corrected.truncation_error <= 1e-12
+    assert isinstance(good.draws, TransferDraws)
+    assert isinstance(corrected.draws, TransferDraws)
     assert np.allclose(corrected.draws.across, good.draws.across, rtol=1e-11, atol=0)
 
 
@@ -155,10 +159,16 @@ def test_memory_of_exact_runs_does_not_grow_with_size():
     assert traced_peak(problem, 1.0, replicates=2, rng=0, truncate=None) < 2 * 8 * n
 
 
+def draws_of(problem: TransferProblem) -> TransferDraws:
+    draws = simulate(problem, 1.0, rng=8).draws
+    assert isinstance(draws, TransferDraws)
+    return draws
+
+
 @pytest.mark.parametrize("gamma", [1e-30, 1e-12, 1e12, 1e30])
 @pytest.mark.parametrize(("p", "n"), [(60, 30), (30, 60), (40, 40)])
 def test_extreme_ridges_agree_with_their_limits(p, n, gamma):
-    draws = simulate(TransferProblem(0.6, p, n, gamma=gamma), 1.0, rng=8).draws
+    draws = draws_of(TransferProblem(0.6, p, n, gamma=gamma))
     (a0, a1), (c00, c01, c11) = draws.along.T, draws.across.T
     if gamma > 1:
         # w_0 -> X y / (n gamma) and w_1 -> w~, with corrections of relative size (1 + sqrt(eta))^2 / gamma.
@@ -167,12 +177,12 @@ def test_extreme_ridges_agree_with_their_limits(p, n, gamma):
         norm2 = gamma**2 * (a0**2 + c00)
         assert abs(norm2.mean() - (1 + p / n)) < 5 * norm2.std() / 10
     elif p > n:
-        ridgeless = simulate(TransferProblem(0.6, p, n, gamma=0.0), 1.0, rng=8).draws
+        ridgeless = draws_of(TransferProblem(0.6, p, n, gamma=0.0))
         assert np.allclose(draws.along, ridgeless.along, rtol=1e-8, atol=1e-9)
         assert np.allclose(draws.across, ridgeless.across, rtol=1e-8, atol=1e-9)
     else:
         # w_1 = gamma (X X^T/n)^-1 w~ keeps its digits however small gamma is: doubling gamma doubles it.
-        double = simulate(TransferProblem(0.6, p, n, gamma=2 * gamma), 1.0, rng=8).draws
+        double = draws_of(TransferProblem(0.6, p, n, gamma=2 * gamma))
         # Corrections are gamma/lambda_min(X X^T/n) and rounding eps/lambda_min.  For p = n the smallest of
         # 100 values of n^2 lambda_min is about 1e-4: then both are below 1e-4.
         tolerance = 1e-3 if p == n else 1e-9
@@ -189,7 +199,7 @@ def test_extreme_ridges_agree_with_their_limits(p, n, gamma):
 def test_absurd_sizes_still_work(shape):
     simulation = simulate(TransferProblem(0.6, *shape), ALPHAS, rng=8)
     assert np.isfinite(simulation.variance).all()
-    assert ((simulation.accuracy > 0) & (simulation.accuracy < 1)).all()
+    assert np.all((simulation.accuracy > 0) & (simulation.accuracy < 1))
 
 
 def test_chain_that_would_never_end_is_refused():

@@ -153,13 +153,14 @@ def literal_model(problem, replicates, rng):
         y = np.where(np.arange(samples) % 2 == 0, 1.0, -1.0)
         return y, rng.standard_normal((replicates, p, samples)) + mean[:, None] * y
 
-    def ridge(y, x, gamma, prior):
+    def ridge(data, gamma, prior):
+        y, x = data
         size = x.shape[2]
         gram = x @ x.transpose(0, 2, 1) / size + gamma * np.eye(p)
         return np.linalg.solve(gram, (x @ y / size + gamma * prior)[:, :, None])[..., 0]
 
-    source = ridge(*data(m_source, N), problem.gamma_source, 0.0)
-    w = ridge(*data(m_target, n), problem.gamma, source)
+    source = ridge(data(m_source, N), problem.gamma_source, 0.0)
+    w = ridge(data(m_target, n), problem.gamma, source)
     return w @ m_target, np.sum(w * w, axis=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,8 +31,12 @@ def test_rows_by_class():
         assert np.array_equal(comparison.column("theory", f"class_mean[{c}]"), expected)
     seed = np.random.SeedSequence(3).spawn(2)[0]
     simulation = ra.simulate(problem, values, replicates=20, rng=seed)
-    assert np.array_equal(comparison.column("simulation", "class_std[1]"), simulation.class_std[:, 1])
-    assert np.array_equal(comparison.column("stderr", "class_std[1]"), simulation.class_std_stderr[:, 1])
+    assert np.array_equal(
+        comparison.column("simulation", "class_std[1]"), np.asarray(simulation.class_std)[:, 1]
+    )
+    assert np.array_equal(
+        comparison.column("stderr", "class_std[1]"), np.asarray(simulation.class_std_stderr)[:, 1]
+    )
     assert comparison.sizes == [(P, N, None), (2 * P, 2 * N, None)]
 
 
@@ -89,7 +94,7 @@ def test_rounding_is_no_disagreement():
         def risk(self, alpha):
             return np.zeros(len(alpha))
 
-    options = {"quantities": ("class_std", "class_mean", "risk"), "replicates": 300, "rng": 2}
+    options: dict[str, Any] = {"quantities": ("class_std", "class_mean", "risk"), "replicates": 300, "rng": 2}
     comparison = ra.compare(problem, [0.0, 0.7], theory=Exact(), **options)
     assert 0 < comparison.column("simulation", "class_std[0]").max() < 1e-13
     assert comparison.agrees

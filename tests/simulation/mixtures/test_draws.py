@@ -157,6 +157,7 @@ def test_many_classes_report_the_error_of_their_accuracy():
     means = 0.5 * rng.standard_normal((6, P))
     problem = FineTuning(GaussianMixture(means), FixedSource(means, outputs=6), n=N, gamma=0.3)
     draws = ra.simulate(problem, [0.0, 1.0], replicates=3, rng=1).draws
+    assert isinstance(draws, MixtureDraws)
     assert 0 < draws.quadrature_error <= POINTS_TOLERANCE
     seed = np.random.SeedSequence(10)
     accuracy = draw(problem, seed, np.array([0.8])).class_accuracy[0, 0]
@@ -166,4 +167,5 @@ def test_many_classes_report_the_error_of_their_accuracy():
         right = np.mean(scores.argmax(axis=1) == c)
         assert abs(right - accuracy[c]) < 5 * math.sqrt(right * (1 - right) / TEST) + 5 * POINTS_TOLERANCE
     two = ra.simulate(PROBLEMS["three_classes"](P, N), 1.0, replicates=3, rng=1).draws
+    assert isinstance(two, MixtureDraws)
     assert two.quadrature_error == 0

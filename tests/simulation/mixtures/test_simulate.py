@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,6 +42,7 @@ def test_results_do_not_depend_on_the_number_of_workers():
 def test_seeds():
     first = ra.simulate(small(), 1.0, replicates=5)
     assert same(first, ra.simulate(small(), 1.0, replicates=5, rng=first.seed))
+    assert isinstance(first.seed.entropy, int)
     assert not same(first, ra.simulate(small(), 1.0, replicates=5, rng=first.seed.entropy + 1))
     assert first.method == "dense"
     assert (first.truncation_error, first.chain_length) == (0.0, 0)
@@ -55,7 +57,7 @@ def test_shapes(name, shape):
     alpha = np.linspace(-1, 1, math.prod(full)).reshape(full)
     simulation = ra.simulate(problem, alpha, replicates=4, rng=0)
     for quantity in QUANTITIES:
-        extra = () if quantity in ("accuracy", "risk") else (classes,)
+        extra: tuple[int, ...] = () if quantity in ("accuracy", "risk") else (classes,)
         if quantity in ("class_mean", "class_variance", "class_std") and classes > 2:
             extra = (classes, classes)
         assert getattr(simulation.draws, quantity).shape == (4, *shape, *extra)
@@ -104,8 +106,10 @@ def test_one_hot_for_two_classes_is_the_binary_classifier(intercept):
     # Scores are linear in the targets, and the difference of the one-hot targets is the label.
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((2, P)) / 3
-    target = GaussianMixture(rng.standard_normal((2, P)) / 2, [0.5, np.linspace(0.1, 2, P)], [0.3, 0.7])
-    sources = {
+    target = GaussianMixture(
+        rng.standard_normal((2, P)) / 2, [np.array(0.5), np.linspace(0.1, 2, P)], [0.3, 0.7]
+    )
+    sources: dict[str, tuple[Any, ...]] = {
         "fixed": (FixedSource(rows[1] - rows[0]), FixedSource(rows, outputs=2)),
         "trained": tuple(RidgeSource(target, 9, 0.3, outputs=q) for q in (1, 2)),
     }
@@ -135,15 +139,16 @@ def test_endless_source_is_the_limit_of_a_long_one(covariance, intercept):
     own = GaussianMixture(rng.standard_normal((3, P)) / 2, entries[covariance], [0.2, 0.3, 0.5])
     gamma = 0.0 if covariance == "singular" else 0.3
 
-    def source(n):
+    def trained(n):
         return RidgeSource(own, n, gamma, intercept=intercept, label_noise=[0.0, 0.2, 0.1])
 
     def mean(n):
-        problem = FineTuning(own, source(n), n=N, gamma=0.5)
+        problem = FineTuning(own, trained(n), n=N, gamma=0.5)
         setting = mixture_setting(problem)
-        if n == math.inf:
-            return setting.sources[0]
-        return setting.sources[0].train(None, "fixed", np.random.default_rng(1))[0]
+        source = setting.sources[0]
+        if isinstance(source, np.ndarray):  # of an endless sample
+            return source
+        return source.train(None, "fixed", np.random.default_rng(1))[0]
 
     # Sampling error of order sqrt(1/n) = 0.0016, times the inverse of the smallest eigenvalue.
     assert np.abs(mean(math.inf)).max() > 0.05
@@ -181,6 +186,7 @@ def test_mean_and_variance_of_label_times_score():
 def test_enlarging_keeps_every_inner_product_and_average(name):
     problem = small(name)
     larger = enlarged(problem, 3)
+    assert isinstance(larger, FineTuning)
     assert larger.n == 3 * problem.n
     assert (larger.gamma, larger.intercept) == (problem.gamma, problem.intercept)
     one, other = problem.target, larger.target
@@ -194,10 +200,12 @@ def test_enlarging_keeps_every_inner_product_and_average(name):
         assert np.allclose(other.means @ large @ other.means.T, one.means @ full @ one.means.T, rtol=1e-12)
     for source, again in zip(problem.sources, larger.sources, strict=True):
         assert (again.outputs, again.count) == (source.outputs, source.count)
-        if hasattr(source, "weights"):
+        if isinstance(source, FixedSource):
+            assert isinstance(again, FixedSource)
             rows, large_rows = (w.reshape(-1, w.shape[-1]) for w in (source.weights, again.weights))
             assert np.allclose(large_rows @ other.means.T, rows @ one.means.T, rtol=1e-12)
         else:
+            assert isinstance(again, RidgeSource)
             assert again.n == 3 * source.n
             products = source.mixture.means @ one.means.T
             assert np.allclose(again.mixture.means @ other.means.T, products, rtol=1e-12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,14 +120,14 @@ def test_sources_in_the_wrong_order_fail():
         def class_mean(self, alpha):
             return curve.class_mean(alpha[:, ::-1])
 
-    options = {"quantities": ("class_mean",), "replicates": 200, "rng": 2}
+    options: dict[str, Any] = {"quantities": ("class_mean",), "replicates": 200, "rng": 2}
     assert ra.compare(problem, [[0.5, -0.5]], **options).agrees
     assert not ra.compare(problem, [[0.5, -0.5]], theory=Swapped(), **options).agrees
 
 
 def test_z_scores_are_standard():
     # One alpha and one quantity of each of 30 problems; the bias of order 1/n is taken out.
-    z = []
+    scores = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
         p, n = int(rng.integers(20, 60)), int(rng.integers(20, 60))
@@ -136,9 +137,11 @@ def test_z_scores_are_standard():
         target = GaussianMixture(means, covariances, [share, 1 - share])
         source = RidgeSource(target, int(rng.integers(20, 90)), rng.uniform(0.1, 1))
         problem = FineTuning(target, source, n=n, gamma=rng.uniform(0.1, 1), intercept=bool(seed % 2))
-        alpha, options = rng.uniform(-1, 2), {"quantities": ("accuracy",), "replicates": 100, "rng": seed}
-        z.append(ra.compare(problem, alpha, **options).rows[0].limit_z)
-    z = np.array(z)
+        comparison = ra.compare(
+            problem, rng.uniform(-1, 2), quantities=("accuracy",), replicates=100, rng=seed
+        )
+        scores.append(comparison.rows[0].limit_z)
+    z = np.array(scores)
     assert abs(z.mean()) < 4 / math.sqrt(30)
     # The sum of squares is chi-squared with 30 degrees of freedom: both tails have chance 1e-4.
     assert 9.2 < (z**2).sum() < 67.7

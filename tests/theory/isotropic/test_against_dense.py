@@ -45,7 +45,7 @@ PROBLEMS = {
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_theory_agrees_with_dense_draws(name):
     problem = ra.TransferProblem(**PROBLEMS[name])
-    alpha = [0.0, 1.0, problem.curve().optimal_alpha()]
+    alpha = [0.0, 1.0, float(problem.curve().optimal_alpha())]
     # Two doublings take out the bias of order 1/n and 1/n^2, which at these sizes would be seen.
     comparison = ra.compare(problem, alpha, method="dense", replicates=400, doublings=2, rng=[20, 26])
     assert abs(comparison.worst.limit_z) < 4, str(comparison)

@@ -148,5 +148,5 @@ def test_the_best_margin_grows_with_the_ridge_and_with_alignment(problem):
 def test_the_best_margin_need_not_grow_with_n():
     problem = ra.TransferProblem(0.8, 400, np.array([200.0, 390.0, 800.0]), gamma=1e-4)
     curve = problem.curve()
-    few, near, many = curve.margin(curve.optimal_alpha())
+    few, near, many = np.asarray(curve.margin(curve.optimal_alpha()))
     assert near < 0.5 * few < many

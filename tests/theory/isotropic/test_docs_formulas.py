@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -183,10 +184,8 @@ def _risk(w, mean):
 
 @proves("eq-source", "eq-target-mean")
 def test_the_source_is_its_mean_direction_and_isotropic_noise():
-    problem = ra.TransferProblem(
-        0.6, p=50, n=50, N=40, mu=1.4, mu_orth=0.7, gamma_source=0.2, target_scale=1.5
-    )
-    p, N, R = int(problem.p), int(problem.N), 600
+    p, N, R = 50, 40, 600
+    problem = ra.TransferProblem(0.6, p=p, n=50, N=N, mu=1.4, mu_orth=0.7, gamma_source=0.2, target_scale=1.5)
     z = np.random.default_rng(5).standard_normal((R, p, N))
     z[:, 0] += problem.mu
     gram = z @ z.transpose(0, 2, 1) / N + problem.gamma_source * np.eye(p)
@@ -202,7 +201,7 @@ def test_the_source_is_its_mean_direction_and_isotropic_noise():
     # The target mean, as vectors.
     source, across = np.eye(3)[0] * problem.mu, np.eye(3)[1] * problem.mu_orth
     target = problem.target_scale * (problem.beta * source + math.sqrt(1 - problem.beta**2) * across)
-    assert_allclose([problem.along, problem.across], target[:2])
+    assert_allclose(np.array([problem.along, problem.across]), target[:2])
 
 
 def test_mean_and_variance_of_trained_classifiers_in_a_million_dimensions():
@@ -225,7 +224,8 @@ def test_the_inverse_squared_margin_is_a_parabola():
     a0, a1, t, aligned, *lines = sympy.symbols("a0 a1 t r u1 v1 u2 v2", real=True)
     terms = (tuple(lines[:2]), tuple(lines[2:]))
     # The code's own lines, as the curve evaluates them.
-    curve = ra.AlphaCurve(1, (a0, a1), aligned, terms, 0, (), symbolic())
+    unused: Any = None
+    curve = ra.AlphaCurve(1, (a0, a1), aligned, terms, unused, symbolic())
     at = Point(symbolic(), 1, t, False)
     inverse = curve._variance(at) / curve._line((a0, a1), at) ** 2
     assert (
@@ -248,7 +248,7 @@ def symbolic_curve():
     m, c, kappa, alpha, free, spent = sympy.symbols("m c kappa alpha free spent", positive=True)
     a = sympy.symbols("a", real=True, nonzero=True)
     # h and 1 - h are squares here, so that all is rational; `share` lets them add up to 1.
-    ridge = EffectiveRidge(kappa, None, 1 + kappa, spent**2, free**2)
+    ridge = EffectiveRidge(kappa, math.nan, 1 + kappa, spent**2, free**2)
     curve = ridge_stage(ridge, Geometry(m, m**2, a, a * m, c**2), symbolic(), dps=DIGITS)
 
     def share(expression):
@@ -304,7 +304,7 @@ def test_tolerance_interval(beta, loss):
         a0 * tau / (1 - a1 * tau) / curve.kappa if a1 * tau < 1 else math.copysign(math.inf, a1)
         for tau in ends
     ]
-    assert_allclose(curve.tolerance_interval(loss), ends, rtol=1e-11)
+    assert_allclose(np.array(curve.tolerance_interval(loss)), ends, rtol=1e-11)
     for end in curve.tolerance_interval(loss):
         if math.isfinite(end):
             assert curve.accuracy(end) == pytest.approx(curve.accuracy(best) - loss, rel=1e-13)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -18,14 +19,14 @@ SMALLEST_NORMAL = 1e-300
 """Below this float64 has no full precision left: logarithms take over."""
 
 
-def relative_error(value: float, exact: mpmath.mpf) -> float:
+def relative_error(value: Any, exact: mpmath.mpf) -> float:
     with mpmath.workdps(150):
         return float(abs(value - exact) / abs(exact)) if exact else abs(value)
 
 
 def probe_alphas(curve: ra.AlphaCurve, factor: float) -> list[float]:
     """Alphas that matter, away from the neutral one, where the margin itself is a difference of equals."""
-    best = curve.optimal_alpha()
+    best = float(curve.optimal_alpha())
     return [0.0, 1.0, best, best * factor, -best * factor]
 
 
@@ -99,19 +100,19 @@ def test_high_precision_returns_mpf_with_the_digits_asked_for(dps):
 
 
 def test_high_precision_takes_the_decimal_that_was_written():
-    as_float = ra.accuracy(1, 0.1, 30, 20, dps=40)
+    as_float: Any = ra.accuracy(1, 0.1, 30, 20, dps=40)
     as_text = ra.accuracy(1, "0.1", 30, 20, dps=40)
     assert 1e-20 < abs(as_float - as_text) < 1e-15
 
 
 def test_high_precision_broadcasts():
-    values = ra.accuracy([0, 1], [["0.2"], ["0.9"]], 100, 50, N=[[300], [math.inf]], dps=30)
+    values: Any = ra.accuracy([0, 1], [["0.2"], ["0.9"]], 100, 50, N=[[300.0], [math.inf]], dps=30)
     assert values.shape == (2, 2)
     assert values.dtype == object
     single = ra.accuracy(1, "0.9", 100, 50, N=math.inf, dps=30)
     assert values[1, 1] == single
     np.testing.assert_allclose(
-        values.astype(float), ra.accuracy([0, 1], [[0.2], [0.9]], 100, 50, N=[[300], [np.inf]]), rtol=1e-14
+        values.astype(float), ra.accuracy([0, 1], [[0.2], [0.9]], 100, 50, N=[[300.0], [np.inf]]), rtol=1e-14
     )
 
 

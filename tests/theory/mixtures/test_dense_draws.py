@@ -15,6 +15,7 @@ from mixture_reference import simulate, statistics, train
 from mixture_worlds import WORLDS, World
 
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.theory.mixtures.curve import MixtureCurve
 
 P, DRAWS, LIMIT = 40, 700, 4.5
 """Smaller size; draws at each size; largest |z|: dozens of standard normals exceed 4.5 once in 4000 runs."""
@@ -22,14 +23,15 @@ P, DRAWS, LIMIT = 40, 700, 4.5
 
 def theory(problem: FineTuning, alphas: np.ndarray) -> dict[str, np.ndarray]:
     curve = problem.curve()
+    assert isinstance(curve, MixtureCurve)
     alpha = alphas[:, 0] if curve.single else alphas
     mean = curve.class_mean(alpha)
     return {
         "mean": mean if mean.ndim == 3 else mean[..., None],
         "covariance": curve.class_covariance(alpha),
-        "accuracy": curve.accuracy(alpha),
+        "accuracy": np.asarray(curve.accuracy(alpha)),
         "class accuracy": curve.class_accuracy(alpha),
-        "risk": curve.risk(alpha),
+        "risk": np.asarray(curve.risk(alpha)),
     }
 
 

@@ -23,6 +23,7 @@ class Written:
     def __init__(self, problem: FineTuning, mistake: str = "") -> None:
         target, self.n, self.gamma = problem.target, problem.n, problem.gamma
         p = target.p
+        assert isinstance(problem.source, FixedSource)
         self.cs = [c if c.ndim == 2 else np.diag(np.broadcast_to(c, (p,))) for c in target.covariances]
         self.pi, self.m, self.source = target.priors, target.means, problem.source.weights
         self.kappa = problem.ridge.kappa[target.group]
@@ -92,7 +93,7 @@ def test_eq_mix_means_and_variance(problem):
 def test_another_equation_would_not_hold(mistake):
     from rmt_alpha import GaussianMixture
 
-    target = GaussianMixture([[-1.0, 0.0], [0.5, 1.0]], [1.0, np.array([0.5, 2.0])], [0.4, 0.6])
+    target = GaussianMixture([[-1.0, 0.0], [0.5, 1.0]], [np.array(1.0), np.array([0.5, 2.0])], [0.4, 0.6])
     problem = FineTuning(target, FixedSource([1.0, 1.0]), n=3, gamma=0.2, label_noise=0.1, intercept=True)
     np.testing.assert_allclose(problem.curve().class_mean(1.0), scores(problem, 1.0)[0], rtol=1e-10)
     with pytest.raises(AssertionError):

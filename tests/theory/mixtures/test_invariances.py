@@ -13,7 +13,7 @@ from mixture_strategies import ANY, COMMUTING, SEEDS, problems
 
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
-from rmt_alpha.problems.sources import FixedSource, RidgeSource
+from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
 
 ALPHAS = np.array([-2.0, 0.0, 0.5, 1.0, 3.0])
 
@@ -38,6 +38,7 @@ def transformed(problem: FineTuning, linear: np.ndarray, full: bool = True) -> F
     if isinstance(source, FixedSource):
         source = FixedSource(source.weights @ inverse.T, outputs=source.outputs)
     else:
+        assert isinstance(source, RidgeSource)
         source = replace(source, mixture=moved(source.mixture), gamma=source.gamma * scale2)
     return replace(problem, target=moved(problem.target), source=source, gamma=problem.gamma * scale2)
 
@@ -67,6 +68,7 @@ def test_two_classes_may_exchange_their_names(problem):
     assume(problem.target.classes == 2)
     target = problem.target
     swapped = GaussianMixture(target.means[::-1], target.covariances[::-1], target.priors[::-1])
+    source: Source
     if isinstance(problem.source, RidgeSource):
         own = problem.source.mixture
         own = GaussianMixture(own.means[::-1], own.covariances[::-1], own.priors[::-1])
@@ -144,6 +146,7 @@ def test_a_source_of_another_length_needs_another_alpha(problem):
 def test_one_hot_targets_are_the_binary_labels(problem):
     """Minimising |one-hot - scores|^2 and comparing scores equals labels -1 and +1, prior included."""
     source = problem.source
+    one_hot: Source
     if isinstance(source, RidgeSource):
         one_hot = replace(source, outputs=2)
     else:

@@ -65,6 +65,7 @@ def test_ridgeless_limits_agree(n):
 def test_high_precision_agrees_to_all_digits():
     problem = ra.TransferProblem(beta=0.6, p=5, n=7, N=9, gamma=0.01, gamma_source=0.1, mu=1.5)
     mixture = FineTuning.from_transfer(problem)
+    assert isinstance(mixture.source, ra.RidgeSource)
     # The vectors are rounded to float64; a problem made of exact vectors has exact answers.
     exact = ra.TransferProblem.from_means(
         mixture.source.mixture.means[1], mixture.target.means[1], n=7, N=9, gamma=0.01, gamma_source=0.1
@@ -77,7 +78,7 @@ def test_high_precision_agrees_to_all_digits():
         difference = FineTuning.from_transfer(simple).curve(dps=50).error(alpha) - simple.curve(dps=50).error(
             alpha
         )
-        assert abs(difference) < 1e-48
+        assert np.abs(difference) < 1e-48
 
 
 def test_problems_that_are_no_vectors_are_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from mixture_strategies import problems
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
+from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.mixtures.optimum import searched_direction
 
 HALF_LINE = np.geomspace(1e-6, 1e6, 3001)
 GRID = np.concatenate([-HALF_LINE[::-1], [0.0], HALF_LINE])
 
 
-def symmetric_problem(seed: int, sources: int, **options: object) -> FineTuning:
+def symmetric_problem(seed: int, sources: int, **options: Any) -> FineTuning:
     rng = np.random.default_rng(seed)
     p = 12
     mean = rng.standard_normal(p) / 2
@@ -66,6 +68,7 @@ def test_no_alpha_vector_beats_the_optimal_one(problem, seed):
 def test_closed_form_and_search_agree(seed, sources):
     """z = H^-1 a, which a balanced symmetric problem has, against the search that the others need."""
     curve = symmetric_problem(seed, sources).curve()
+    assert isinstance(curve, MixtureCurve)
     assert curve.contrasts.one_margin
     closed = curve.optimum()
     z = searched_direction(curve.contrasts)
@@ -106,7 +109,7 @@ def test_an_optimum_at_infinity_is_reported_with_its_direction():
     assert not best.finite
     assert best.alpha == np.inf == curve.optimal_alpha()
     assert best.direction == pytest.approx([1.0])
-    far = curve.accuracy(np.array([1.0, 10.0, 1e3, 1e9, np.inf]))
+    far = np.asarray(curve.accuracy(np.array([1.0, 10.0, 1e3, 1e9, np.inf])))
     assert (np.diff(far) > 0).all()
     assert best.value == far[-1]
     assert curve.transfer_interval() == (0.0, np.inf)
@@ -118,11 +121,13 @@ def test_an_optimum_at_infinity_is_reported_with_its_direction():
 
 def test_a_direction_of_several_sources():
     problem = never_finite()
+    assert isinstance(problem.source, FixedSource)
     two = np.stack([problem.source.weights, [0.0, 1.0, 0.0]])
     curve = replace(problem, source=FixedSource(two)).curve()
     best = curve.optimum()
     assert not best.finite
-    assert np.isinf(best.alpha[0])
+    assert best.direction is not None
+    assert np.isinf(best.alpha)[0]
     assert np.linalg.norm(best.direction) == pytest.approx(1)
     assert curve.along(best.direction).accuracy(np.inf) == pytest.approx(best.value, rel=1e-12)
     # No other direction has a higher limit.
@@ -155,7 +160,7 @@ def test_an_interval_narrower_than_the_grid_of_angles():
     curve = FineTuning(target, FixedSource(source), n=14.22824223396993, gamma=0.01).curve()
     low, high = curve.transfer_interval()
     best = curve.optimal_alpha()
-    assert abs(low) < 1e-6
+    assert np.abs(low) < 1e-6
     assert high == pytest.approx(2 * best, rel=1e-2)
     assert curve.accuracy(high) == pytest.approx(curve.accuracy(0.0), abs=1e-13)
 
@@ -210,9 +215,9 @@ def test_optimum_of_many_classes(classes):
     ).curve()
     best = curve.optimum()
     grid = np.linspace(-3, 5, 81)
-    assert curve.accuracy(grid).max() <= best.value + 1e-12
+    assert np.max(curve.accuracy(grid)) <= best.value + 1e-12
     assert curve.accuracy(best.alpha) == pytest.approx(best.value)
-    assert (curve.risk(grid) >= curve.risk(curve.optimal_alpha("risk"))).all()
+    assert np.all(curve.risk(grid) >= curve.risk(curve.optimal_alpha("risk")))
 
 
 def test_unknown_criteria_are_refused():

@@ -50,7 +50,9 @@ def test_bivariate_probabilities_of_any_limits(rho):
         else:
             expected = stats.multivariate_normal([0, 0], [[1, rho], [rho, 1]]).cdf([h, k])
         # A correlation of 1 - 1e-13 is itself known to 1e-3 of its distance from 1.
-        assert bivariate(h, k, rho) == pytest.approx(expected, abs=1e-9 if 0.999 < abs(rho) < 1 else 1e-14)
+        assert bivariate(np.array(h), np.array(k), rho) == pytest.approx(
+            expected, abs=1e-9 if 0.999 < abs(rho) < 1 else 1e-14
+        )
 
 
 @pytest.mark.parametrize("dimension", [3, 4, 5, 8])

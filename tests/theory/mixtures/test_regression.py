@@ -55,7 +55,7 @@ def test_risk_is_that_of_trained_weights(n, gamma, sigma, alpha):
     grown = [np.pad(w, ((0, 0), (0, 3 * w.shape[1]))) for w in (TARGET, SOURCE)]
     setting = {"alpha": alpha, "sigma": sigma, "gamma": gamma}
     small = trained_risks(TARGET, SOURCE, n, draws=1500, seed=(1, n), **setting)
-    large = trained_risks(*grown, 4 * n, draws=250, seed=(2, n), **setting)
+    large = trained_risks(grown[0], grown[1], 4 * n, draws=250, seed=(2, n), **setting)
     limit = (4 * large.mean() - small.mean()) / 3
     error = np.hypot(4 * large.std(ddof=1) / np.sqrt(len(large)), small.std(ddof=1) / np.sqrt(len(small))) / 3
     theory = risk_of(alpha, TARGET, SOURCE, n, sigma=sigma, gamma=gamma)
@@ -196,7 +196,7 @@ def test_high_precision_agrees():
             getattr(curve, ask)(), np.array(getattr(exact, ask)(), dtype=float), rtol=1e-12
         )
     ends = np.array(exact.tolerance_interval(0.01), dtype=float)
-    np.testing.assert_allclose(curve.tolerance_interval(0.01), ends, rtol=1e-12)
+    np.testing.assert_allclose(np.array(curve.tolerance_interval(0.01)), ends, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ def test_random_vectors_give_a_first_idea():
     model = DenseCovariances.from_matrices(np.einsum("gij,gkj->gik", roots, roots), np.array([0.3, 0.7]))
     kappa, n = np.array([0.8, 0.5]), p / 2
     guess, exact = probed_tangent(model, kappa, n), model.resolvent(kappa, n).tangent()
+    assert guess is not None
     # Five standard errors of a trace of p terms seen by 32 vectors, with a factor 2 for their spread.
     allowed = 10 * np.sqrt(2 / (32 * p))
     np.testing.assert_allclose(guess.value, exact.value, rtol=allowed)
@@ -126,6 +127,7 @@ def test_random_vectors_give_a_first_idea():
     np.testing.assert_allclose(guess.slack, exact.slack, rtol=2 * allowed)
     np.testing.assert_allclose(guess.share.sum(axis=1) + guess.slack, 1, rtol=1e-6)
     small = GaussianMixture(np.zeros((2, 3)), [np.eye(3) + 0.2, np.diag([1.0, 2.0, 3.0])]).model
+    assert isinstance(small, DenseCovariances)
     assert probed_tangent(small, kappa, 3.0) is None
 
 

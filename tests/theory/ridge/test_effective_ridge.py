@@ -26,7 +26,7 @@ def test_every_member_is_right_to_a_few_ulps(eta, gamma):
     ridge = effective_ridge(1e4 * eta, 1e4, gamma)
     with mpmath.workdps(80):
         exact = isotropic_ridge(mpmath.mpf(1e4 * eta), mpmath.mpf(1e4), mpmath.mpf(gamma), MP)
-        errors = [float(abs((a - b) / b)) for a, b in zip(ridge, exact, strict=True)]
+        errors = [float(np.abs((a - b) / b)) for a, b in zip(ridge, exact, strict=True)]
     assert max(errors) < 16 * EPS
 
 
@@ -53,17 +53,18 @@ def test_ridgeless_limits(p, n, kappa, ratio):
     ridge = effective_ridge(p, n, 0)
     assert (ridge.kappa, ridge.gamma_over_kappa) == (kappa, ratio)
     near = effective_ridge(p, n, 1e-15)
-    np.testing.assert_allclose(ridge, near, atol=1e-14)
+    np.testing.assert_allclose(np.array(ridge), np.array(near), atol=1e-14)
 
 
 def test_infinite_sample_leaves_the_ridge_alone():
     ridge = effective_ridge(100, math.inf, 0.3)
     assert ridge.kappa == pytest.approx(0.3, rel=4 * EPS)
-    assert (ridge.noise, ridge.freedom) == (0.0, pytest.approx(1, rel=4 * EPS))
+    assert ridge.noise == 0.0
+    assert ridge.freedom == pytest.approx(1, rel=4 * EPS)
 
 
 def test_arguments_broadcast():
-    ridge = effective_ridge(np.array([10.0, 20, 30]), np.array([[5.0], [np.inf]]), 0.5)
-    assert ridge.kappa.shape == (2, 3)
-    assert ridge.kappa[0, 1] == effective_ridge(20, 5, 0.5).kappa
-    assert ridge.kappa[1, 2] == effective_ridge(30, math.inf, 0.5).kappa
+    kappa = np.asarray(effective_ridge(np.array([10.0, 20, 30]), np.array([[5.0], [np.inf]]), 0.5).kappa)
+    assert kappa.shape == (2, 3)
+    assert kappa[0, 1] == effective_ridge(20, 5, 0.5).kappa
+    assert kappa[1, 2] == effective_ridge(30, math.inf, 0.5).kappa

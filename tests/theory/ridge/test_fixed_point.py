@@ -153,6 +153,7 @@ def test_newton_alone_would_not_meet_the_promise():
     while True:
         new = newton_root(kappa, gamma, model.resolvent(kappa, n).tangent())
         steps += 1
+        assert new is not None
         if abs(new / kappa - 1).max() < 1e-12:
             break
         kappa = new

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rmt_alpha.validation.sweeps import plan as cost
+from rmt_alpha.validation.sweeps.cell import compute
 from rmt_alpha.validation.sweeps.grid import read_grid
 from rmt_alpha.validation.sweeps.plan import TASK_CELLS, duration, estimated_seconds, predicted_seconds, tasks
 
@@ -44,7 +45,7 @@ def test_prediction_grows_with_the_work():
 def test_estimate_scales_the_model_by_what_was_measured(monkeypatch):
     cells = cells_of(replicates=500)
     clock = iter(range(0, 1000, 2))  # every probe takes 2 seconds of this clock
-    monkeypatch.setattr(cost.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))
     total = estimated_seconds(cells, 1)
     assert total == pytest.approx(2.0 * len(cells), rel=1e-12)
     assert estimated_seconds(cells, 4) == pytest.approx(total / 4, rel=1e-12)
@@ -55,7 +56,6 @@ def test_estimate_scales_the_model_by_what_was_measured(monkeypatch):
 def test_probes_are_short(monkeypatch):
     """Whatever is asked for, looking ahead computes for about a second."""
     probed = []
-    compute = cost.compute
     monkeypatch.setattr(cost, "compute", lambda cells: [probed.extend(cells), compute(cells)][1])
     estimated_seconds(cells_of(replicates=10_000_000), 2)
     assert 0 < sum(map(predicted_seconds, probed)) < 4

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from rmt_alpha.validation.sweeps.grid import FIELDS, read_grid
+from rmt_alpha.validation.sweeps.cell import FIELDS
+from rmt_alpha.validation.sweeps.grid import read_grid
 
 BASE = {"beta": 0.5, "p": 400, "n": 40, "alpha": [0, 1]}
 

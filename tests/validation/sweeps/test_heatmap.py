@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import CenteredNorm, LogNorm
 
 from rmt_alpha.plotting.heat_map import heatmap, parse_plot, select
@@ -30,11 +31,13 @@ def test_values_scales_and_labels(result):
     axes = heatmap(result, x="gamma", y="beta", c="accuracy", alpha="optimal", at={"N": 50})
     assert np.array_equal(drawn(axes), result["accuracy"][:, :, 1, 2])
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
-    corners = axes.collections[0].get_coordinates()
+    mesh = axes.collections[0]
+    assert isinstance(mesh, QuadMesh)
+    corners = np.asarray(mesh.get_coordinates())
     # Every value lies in the middle of its rectangle: halfway in the logarithm, or in the number.
-    edges = np.asarray(corners[0, :, 0])
+    edges = corners[0, :, 0]
     assert np.sqrt(edges[1:] * edges[:-1]) == pytest.approx(np.array(result.axes["gamma"]), rel=1e-14)
-    edges = np.asarray(corners[:, 0, 1])
+    edges = corners[:, 0, 1]
     assert (edges[1:] + edges[:-1]) / 2 == pytest.approx(np.array(result.axes["beta"]), abs=1e-15)
     assert r"\gamma" in axes.get_xlabel()
     assert "optimal" in axes.figure.axes[1].get_ylabel()

@@ -81,7 +81,7 @@ def recorded(store: Path) -> int:
 def wait_until_more_than(count: int, store: Path, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 60
     while recorded(store) <= count:
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

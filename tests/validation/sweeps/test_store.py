@@ -80,7 +80,9 @@ def test_failed_transaction_leaves_nothing_behind(filled, cells, contents):
     before = contents(filled)
 
     def records():
-        yield from compute(read_grid({"beta": 0.3, "p": 41, "n": 20, "alpha": 1}, replicates=0).cells())
+        yield from compute(
+            tuple(read_grid({"beta": 0.3, "p": 41, "n": 20, "alpha": 1}, replicates=0).cells())
+        )
         raise KeyboardInterrupt
 
     with Store(filled) as store:
