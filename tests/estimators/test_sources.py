@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,7 @@ def test_a_source_of_two_classes_in_three(kind, share):
     with pytest.warns(UserWarning, match="says nothing about 'setosa'"):
         model = kind(coef_source=source, fit_intercept=False).fit(IRIS, NAMES[KIND])
     w, b = share * source.coef_[0], share * source.intercept_[0]
-    arrays = {"coef_source": np.stack([0 * w, -w, w]), "intercept_source": [0, -b, b]}
+    arrays: dict[str, Any] = {"coef_source": np.stack([0 * w, -w, w]), "intercept_source": [0, -b, b]}
     expected = kind(**arrays, fit_intercept=False).fit(IRIS, NAMES[KIND])
     assert np.array_equal(model.coef_, expected.coef_)
     assert np.array_equal(model.intercept_, expected.intercept_)
@@ -116,7 +117,7 @@ def test_one_vs_rest_of_two_sampled_classes_is_the_binary_problem(lacking):
     source = LogisticRegression().fit(IRIS[::2], NAMES[KIND[::2]])
     there = np.setdiff1d(range(3), [lacking])
     rows = np.flatnonzero(lacking != KIND)[1::7]
-    options = {"gamma": 0.5, "alpha": 0.7}
+    options: dict[str, Any] = {"gamma": 0.5, "alpha": 0.7}
     model = AlphaRidgeClassifier(coef_source=source, **options).fit(IRIS[rows], NAMES[KIND[rows]])
     w, other = source.coef_[there]
     binary = AlphaRidgeClassifier(coef_source=(other - w) / 2, **options).fit(IRIS[rows], NAMES[KIND[rows]])
@@ -276,7 +277,7 @@ def test_rows_of_classes_and_rows_of_sources():
     by_name = AlphaRidgeClassifierCV(**arrays).fit(X, y)
     assert np.array_equal(by_name.coef_, AlphaRidgeClassifierCV(coef_source=source).fit(X, y).coef_)
     for several in (source.coef_[:, None], list(source.coef_)):
-        assert AlphaRidgeClassifierCV(coef_source=several).fit(X, y).alpha_.shape == (3,)
+        assert np.shape(AlphaRidgeClassifierCV(coef_source=several).fit(X, y).alpha_) == (3,)
     with pytest.raises(
         ValueError, match="if it has other classes than the sample, name them with classes_source"
     ):
