@@ -6,7 +6,10 @@ what to do.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any  # not a name of this module: its classes are listed
 
 
 class ConvergenceError(RuntimeError):

@@ -41,6 +41,7 @@ class Record:
     path : Path or None
         The file, made if there is none; None keeps the rows in memory.
     kind : RecordKind
+        What it records, and how messages call it.
 
     Raises
     ------

@@ -81,6 +81,7 @@ class ReferenceCurve:
         Parameters
         ----------
         alpha : float or array_like
+            Factor of the source weights.
         folded : bool, default True
             As in the reference implementation, Phi(abs(mean)/std) >= 1/2: a classifier that is always wrong
             counts as always right.  False gives Phi(mean/std).
@@ -130,6 +131,7 @@ def reference_curve(
     Returns
     -------
     ReferenceCurve
+        Its mean, variance and accuracy as functions of alpha.
 
     Raises
     ------

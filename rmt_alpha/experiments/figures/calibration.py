@@ -8,6 +8,7 @@ direction, and as long as the calibrated classifier would be at alpha = 1.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -41,7 +42,7 @@ def compute(quick: bool = False) -> Numbers:
     """
     alpha, draws = np.linspace(-1.0, 4.0, 26 if quick else 61), 10 if quick else 300
     points = np.array([0.0, 1.0, 2.0, 3.0])
-    curves = [curve for gamma in RIDGES if isinstance(curve := problem(gamma).curve(), LossCurve)]
+    curves = [cast("LossCurve", problem(gamma).curve()) for gamma in RIDGES]
     theory, simulated, stderr = np.empty((3, 2, len(RIDGES), len(points)))
     for i, gamma in enumerate(RIDGES):
         theory[:, i] = curves[i].accuracy(points), curves[i].calibration_slope(points)

@@ -10,7 +10,7 @@ the best ridge no loss beats the squared one: correlated features, at every n th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -62,8 +62,7 @@ def compute(quick: bool = False) -> Numbers:
     points = np.array([1.0, 2.0, 4.0] if quick else [1.0, 2.0, 3.0, 4.0, 6.0, 8.0])
 
     def errors(value: float) -> tuple[float, float]:
-        curve = problem("logistic", value, LAMBDA / (2 * value)).curve()
-        assert isinstance(curve, LossCurve)
+        curve = cast("LossCurve", problem("logistic", value, LAMBDA / (2 * value)).curve())
         return float(curve.error(0.0)), 1 - float(curve.training_accuracy(0.0))
 
     simulated, stderr = np.empty((2, 2, len(points)))

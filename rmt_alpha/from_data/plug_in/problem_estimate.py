@@ -163,6 +163,7 @@ class ProblemEstimate(Value, Shown):
         Returns
         -------
         AlphaCurve
+            Of an array where gamma is one.
         """
         ridges = np.asarray(as_real("gamma", gamma), dtype=np.float64)
         check_range("gamma", ridges, RIDGE)

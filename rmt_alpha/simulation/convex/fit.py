@@ -30,10 +30,13 @@ class Trainer:
     Parameters
     ----------
     x : ndarray, shape (p, n)
+        Features, a sample in each column.
     t : ndarray, shape (n,)
         Labels -1 and +1.
     gamma : float
+        Ridge penalty per sample.
     intercept : bool
+        Whether an unpenalised intercept is trained.
     formula : callable or None
         Derivatives of the loss at margins; None for the hinge loss.
     """
