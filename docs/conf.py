@@ -62,7 +62,7 @@ numpydoc_show_class_members = False  # the template _templates/autosummary/class
 numpydoc_class_members_toctree = False
 # What a public function or class must say, and say truly: its parameters, no others, in order; what it
 # returns; an example. Methods may be one-liners, their class explains them.
-numpydoc_validation_checks = {"EX01", "GL06", "GL07", "PR01", "PR02", "PR03", "RT01", "RT03", "SS03"}
+numpydoc_validation_checks = {"EX01", "GL06", "GL07", "PR01", "PR02", "PR03", "PR07", "RT01", "RT03", "SS03"}
 # The classes that follow explain their fields one by one, or are abstract; nobody makes an error by hand.
 numpydoc_validation_exclude = {r"\.[A-Z]\w*\.", r"\.(EffectiveRidge|Optimum|\w*Curve)$", r"\.errors\."}
 
