@@ -92,7 +92,7 @@ def test_a_source_of_two_classes_in_three(kind, share):
     with pytest.warns(UserWarning, match="says nothing about 'setosa'"):
         model = kind(coef_source=source, fit_intercept=False).fit(IRIS, NAMES[KIND])
     w, b = share * source.coef_[0], share * source.intercept_[0]
-    arrays: dict[str, Any] = {"coef_source": np.stack([0 * w, -w, w]), "intercept_source": [0, -b, b]}
+    arrays = {"coef_source": np.stack([0 * w, -w, w]), "intercept_source": [0, -b, b]}
     expected = kind(**arrays, fit_intercept=False).fit(IRIS, NAMES[KIND])
     assert np.array_equal(model.coef_, expected.coef_)
     assert np.array_equal(model.intercept_, expected.intercept_)
