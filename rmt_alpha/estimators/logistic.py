@@ -70,11 +70,13 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
     alpha : "auto", float or array_like of shape (k,), default="auto"
         How much of the source to keep, finite.  "auto" asks ``criterion``.  Of a source that was trained by
         another loss, 1 means little: scores of a ridge classifier are shorter than log-odds.
-    coef_source, intercept_source, classes_source, fit_intercept
+    coef_source, intercept_source, fit_intercept
         The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but
         ``fit_intercept`` is True by default.
     criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaLogisticRegressionCV`.
+    classes_source : array_like, optional
+        What the source's rows are called in y, as in `AlphaRidgeClassifierCV`.
 
     Attributes
     ----------
@@ -169,10 +171,12 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
         The search has a weak prior of alpha, by which the scores of the source are log-odds of size 2.5.  It
         pulls alpha to 0, which is the answer where the data are silent, and keeps it finite where the source
         separates them.
-    coef_source, intercept_source, classes_source, fit_intercept
+    coef_source, intercept_source, fit_intercept
         The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`.
     alpha : "auto", float or array_like of shape (k,), default="auto"
         A number holds alpha there and chooses the ridge alone.
+    classes_source : array_like, optional
+        What the source's rows are called in y, as in `AlphaRidgeClassifierCV`.
 
     Attributes
     ----------

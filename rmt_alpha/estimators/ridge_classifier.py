@@ -22,11 +22,13 @@ class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
     alpha : "auto", float or array_like of shape (k,), default="auto"
         How much of the source to keep.  "auto" asks ``criterion``.  ``inf`` is the limit of large alpha,
         whose predictions are those of the source with what the data can train taken out.
-    coef_source, intercept_source, classes_source, fit_intercept
+    coef_source, intercept_source, fit_intercept
         The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but
         ``fit_intercept`` is True by default.
     criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaRidgeClassifierCV`.
+    classes_source : array_like, optional
+        What the source's rows are called in y, as in `AlphaRidgeClassifierCV`.
 
     Attributes
     ----------
