@@ -13,8 +13,7 @@ if any(importlib.util.find_spec(name) is None for name in ("torch", "transformer
         "tests/helpers/tiny_transformers.py",
         "tests/helpers/two_processes.py",
         "tests/experiments/networks/test_runs*",
-        "rmt_alpha/experiments/networks/accuracy_curves.py",
-        "rmt_alpha/experiments/networks/alpha_map.py",
         "rmt_alpha/experiments/networks/experiment.py",
+        "rmt_alpha/experiments/networks/extras.py",
         "rmt_alpha/experiments/networks/training/*",
     ]

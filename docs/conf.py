@@ -64,7 +64,11 @@ numpydoc_class_members_toctree = False
 # returns; an example. Methods may be one-liners, their class explains them.
 numpydoc_validation_checks = {"EX01", "GL06", "GL07", "PR01", "PR02", "PR03", "PR07", "RT01", "RT03", "SS03"}
 # The classes that follow explain their fields one by one, or are abstract; nobody makes an error by hand.
-numpydoc_validation_exclude = {r"\.[A-Z]\w*\.", r"\.(EffectiveRidge|LinearCoefficients|Optimum|\w*Curve)$", r"\.errors\."}
+numpydoc_validation_exclude = {
+    r"\.[A-Z]\w*\.",
+    r"\.(EffectiveRidge|LinearCoefficients|Optimum|\w*Curve)$",
+    r"\.errors\.",
+}
 
 # --- Figures drawn while building: `{eval-rst}` with `.. plot::` --------------------------------------------
 plot_formats = [("png", 150)]

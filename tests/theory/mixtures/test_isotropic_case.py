@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from strategies import log_uniform, problems
 
 import rmt_alpha as ra
@@ -39,15 +39,37 @@ def test_scores_and_accuracy_agree(problem):
     np.testing.assert_allclose(curve.accuracy(infinite), expected.accuracy(infinite), rtol=1e-10)
 
 
+def condition_of_the_optimum(problem):
+    """By how much alpha* magnifies rounding of the source weights' part across the target mean.
+
+    alpha* = eta L s / (kappa D), D = (L + m^2) m^2 c2 + eta s^2.  Written out as vectors, c2 is known to a
+    rounding of |w|^2 = c2 + s^2 / m^2, which is (D - eta s^2 + (L + m^2) s^2) / D roundings of D.
+    """
+    curve, ridge = problem.curve(), ra.effective_ridge(problem.p, problem.n, problem.gamma)
+    reach = ridge.lift + problem.target_norm**2
+    s = (curve.mean(1.0) - curve.mean(0.0)) * reach / ridge.kappa
+    eta = problem.p / problem.n
+    whole = eta * ridge.lift * s / (ridge.kappa * curve.optimal_alpha()) if s else 1.0
+    return 1 + (reach - eta) * s * s / whole
+
+
+@example(ra.TransferProblem(beta=-1.0, p=2.0, n=2.0, N=2.0, gamma=1e8, gamma_source=1e5))
+@example(ra.TransferProblem(beta=-0.99999, p=2.0, n=2.0, mu=10.0, gamma=1e6))
 @given(problems(norm=NORMS))
 def test_optima_and_intervals_agree(problem):
     problem, mixture = written_out(problem)
     expected, curve = problem.curve(), mixture.curve()
-    assert curve.optimal_alpha() == pytest.approx(expected.optimal_alpha(), rel=1e-10, abs=1e-300)
+    best = expected.optimal_alpha()
+    # A hundred roundings, of the solver of the effective ridge and of sums of two to a dozen terms.
+    rtol = 1e-10 + 100 * np.finfo(float).eps * condition_of_the_optimum(problem)
+    assert curve.optimal_alpha() == pytest.approx(best, rel=rtol, abs=1e-300)
     assert curve.optimal_alpha("risk") == pytest.approx(expected.optimal_alpha("risk"), rel=1e-10, abs=1e-300)
-    assert curve.optimum().value == pytest.approx(expected.accuracy(expected.optimal_alpha()), rel=1e-10)
+    assert curve.optimum().value == pytest.approx(expected.accuracy(best), rel=1e-10)
     assert curve.neutral_alpha() == pytest.approx(expected.neutral_alpha(), rel=1e-10)
-    assert curve.transfer_interval() == pytest.approx(expected.transfer_interval(), rel=1e-8)
+    for found, end in zip(curve.transfer_interval(), expected.transfer_interval(), strict=True):
+        # Far from alpha* accuracy comes back to that of alpha = 0 so slowly that rounding counts for more.
+        farther = abs(end / best) if best and np.isfinite(end) else 0.0
+        assert found == pytest.approx(end, rel=1e-8 + 10 * np.finfo(float).eps * farther)
     assert curve.gain() == pytest.approx(expected.gain(), abs=1e-11)
 
 
