@@ -19,8 +19,11 @@ from rmt_alpha.estimators.validation import (
     check_alpha,
     check_gamma,
     check_gammas,
+    check_ridge,
+    check_size,
     encode_labels,
     sample_counts,
+    warn_of_edge,
 )
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, Criterion, find_criterion
 from rmt_alpha.from_data.criteria.base import FitPath
@@ -144,7 +147,7 @@ class OneRidge(AlphaEstimator):
         self.classes_source = classes_source
 
     def _ridges(self, design: Design) -> list[float]:
-        return [check_gamma("gamma", self.gamma)]
+        return [check_ridge("gamma", check_gamma("gamma", self.gamma), design)]
 
 
 class RidgeGrid(AlphaEstimator):
@@ -182,6 +185,8 @@ class RidgeGrid(AlphaEstimator):
         super()._report(selection, single)
         self.best_index_ = selection.index
         choices = selection.choices
+        if self.gammas is not None:
+            warn_of_edge([one.gamma for one in choices], self.gamma_, stacklevel=4)
         gamma, score = np.array([one.gamma for one in choices]), np.array([one.score for one in choices])
         alpha = np.array([one.alpha for one in choices])
         if single:
@@ -223,6 +228,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
             Fitted.
         """
         features, own = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        check_size("X", features)
         counts = sample_counts(sample_weight, features)
         self.classes_, labels = encode_labels(own, counts, type(self).__name__)
         source = self._source(labels.shape[1], self.classes_)

@@ -37,6 +37,18 @@ class CrossEntropyClassifier(AlphaClassifier):
             )
         return alpha
 
+    def _fit(
+        self, features: FloatArray, labels: FloatArray, counts: FloatArray, source: SourceModel
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        try:
+            return super()._fit(features, labels, counts, source)
+        except np.linalg.LinAlgError as error:
+            name = "gamma" if hasattr(self, "gamma") else "gammas"
+            raise ValueError(
+                f"{name}={getattr(self, name)!r} is too small for these features: the curvature of the loss "
+                "is singular in float64. A ridge of 1e-12 times their mean squared length or more is safe"
+            ) from error
+
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities of the classes, (n, K): logistic function of the score, or softmax of the scores."""
         scores = self.decision_function(X)
