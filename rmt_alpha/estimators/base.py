@@ -15,6 +15,7 @@ from rmt_alpha.estimators.classes import ClassMatch
 from rmt_alpha.estimators.source import Source, SourceModel, completed, resolve_source
 from rmt_alpha.estimators.validation import (
     GAMMAS,
+    RIDGES,
     Alpha,
     check_alpha,
     check_gamma,
@@ -50,6 +51,8 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
     _criteria: ClassVar[Mapping[str, type[Criterion[Any, Any]]]] = CRITERIA
     _share: ClassVar[float] = 1.0
     """Of a row of two classes in each of their own rows (`resolve_source`)."""
+    _least: ClassVar[float] = RIDGES[0]
+    """The smallest ridge in units of the largest eigenvalue."""
 
     def _source(self, outputs: int, classes: NDArray[Any] | None = None) -> SourceModel:
         """The source model in the shape of the target problem."""
@@ -147,7 +150,7 @@ class OneRidge(AlphaEstimator):
         self.classes_source = classes_source
 
     def _ridges(self, design: Design) -> list[float]:
-        return [check_ridge("gamma", check_gamma("gamma", self.gamma), design)]
+        return [check_ridge("gamma", check_gamma("gamma", self.gamma), design, self._least)]
 
 
 class RidgeGrid(AlphaEstimator):
@@ -179,7 +182,7 @@ class RidgeGrid(AlphaEstimator):
         self.classes_source = classes_source
 
     def _ridges(self, design: Design) -> Sequence[float]:
-        return check_gammas(self.gammas, design, self._grid)
+        return check_gammas(self.gammas, design, self._grid, self._least)
 
     def _report(self, selection: Selection, single: bool) -> None:
         super()._report(selection, single)

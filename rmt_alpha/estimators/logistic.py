@@ -21,6 +21,7 @@ class CrossEntropyClassifier(AlphaClassifier):
 
     _criteria = CONVEX_CRITERIA
     _share = 0.5
+    _least = 1e-15  # the penalty must show in the curvature of the objective
 
     def _path(
         self, design: Design, labels: FloatArray, features: FloatArray, source: SourceModel
@@ -36,18 +37,6 @@ class CrossEntropyClassifier(AlphaClassifier):
                 "alpha is the source itself with probabilities 0 and 1"
             )
         return alpha
-
-    def _fit(
-        self, features: FloatArray, labels: FloatArray, counts: FloatArray, source: SourceModel
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        try:
-            return super()._fit(features, labels, counts, source)
-        except np.linalg.LinAlgError as error:
-            name = "gamma" if hasattr(self, "gamma") else "gammas"
-            raise ValueError(
-                f"{name}={getattr(self, name)!r} is too small for these features: the curvature of the loss "
-                "is singular in float64. A ridge of 1e-12 times their mean squared length or more is safe"
-            ) from error
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities of the classes, (n, K): logistic function of the score, or softmax of the scores."""

@@ -20,8 +20,8 @@ from rmt_alpha.from_data.design import Design
 
 LARGEST, SMALLEST = 1e50, 1e-50
 """Beyond these, products of four numbers (squares of scores, their squares) leave the range of float64."""
-RIDGES = 1e100
-"""A finite ridge is at most that much larger or smaller than the largest eigenvalue."""
+RIDGES = 1e-100, 1e100
+"""Least and largest finite ridge in units of the largest eigenvalue."""
 MOST = 1e15
 """Samples: of more, one is less than the rounding of their number."""
 GAMMAS = np.logspace(-4, 4, 33)
@@ -47,15 +47,15 @@ def sample_counts(sample_weight: Any, features: FloatArray) -> FloatArray:
         weights = weights / largest  # only their ratios count, and 1 over their sum might overflow
     elif largest > MOST / len(weights) and float((weights / MOST).sum()) > 1:
         raise ValueError(
-            f"sample_weight must sum to at most {MOST:g}, got {largest:g} for one row: weights are counts, and of "
-            "more samples float64 cannot leave one out. Divide relative weights by their mean"
+            f"sample_weight must sum to at most {MOST:g}, got {largest:g} for one row: weights are counts, "
+            "and of more samples float64 cannot leave one out. Divide relative weights by their mean"
         )
     counts = weights * max(1.0, np.count_nonzero(weights) / float(weights.sum()))
     least = float(counts[counts > 0].min())
     if least < SMALLEST:
         raise ValueError(
-            f"sample_weight must have no positive entry below {SMALLEST:g} times their mean, got {least:g} times: "
-            "give such rows the weight 0"
+            f"sample_weight must have no positive entry below {SMALLEST:g} times their mean, got {least:g} "
+            "times: give such rows the weight 0"
         )
     return np.asarray(counts)
 
@@ -86,26 +86,29 @@ def check_gamma(name: str, value: Any) -> float:
     return float(value)
 
 
-def check_gammas(value: Any, design: Design, grid: FloatArray = GAMMAS) -> Sequence[float]:
+def check_gammas(
+    value: Any, design: Design, grid: FloatArray = GAMMAS, least: float = RIDGES[0]
+) -> Sequence[float]:
     """Ridges to choose from; by default ``grid`` times the mean positive eigenvalue, and ``inf``."""
     if value is None:
         positive = design.eigenvalues[design.eigenvalues > 0]
         scale = float(positive.mean()) if positive.size else 1.0
         return [*(scale * grid).tolist(), math.inf]
     named = {f"gammas[{i}]": one for i, one in enumerate(np.ravel(value).tolist())}
-    gammas = [check_ridge(name, check_gamma(name, one), design) for name, one in named.items()]
+    gammas = [check_ridge(name, check_gamma(name, one), design, least) for name, one in named.items()]
     if not gammas:
         raise ValueError("gammas must hold at least one ridge, got none")
     return gammas
 
 
-def check_ridge(name: str, gamma: float, design: Design) -> float:
-    """A ridge that float64 can compare with these features."""
+def check_ridge(name: str, gamma: float, design: Design, least: float = RIDGES[0]) -> float:
+    """A ridge that float64 can tell from 0 and inf; ``least`` is in units of the largest eigenvalue."""
     top = float(design.eigenvalues.max(initial=0.0)) or 1.0
-    if not (top / RIDGES <= gamma <= top * RIDGES or math.isinf(gamma)):
+    low, high = least * top, RIDGES[1] * top
+    if not (low <= gamma <= high or math.isinf(gamma)):
         raise ValueError(
-            f"{name} must be between {top / RIDGES:.3g} and {top * RIDGES:.3g} for these features (their "
-            f"largest mean square in any direction is {top:.3g}), or inf, got {gamma!r}"
+            f"{name} must be between {low:.3g} and {high:.3g} for these features (whose largest mean square "
+            f"in any direction is {top:.3g}), or inf, got {gamma!r}"
         )
     return gamma
 

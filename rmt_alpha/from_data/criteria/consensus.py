@@ -124,7 +124,8 @@ class _Line:
             weights = softmax(logsumexp(table, axis=0))
             top, logs = int(weights.argmax()), np.log10(line.kappas)
             step, last = (logs[-1] - logs[0]) / (logs.size - 1), logs.size - 1
-            if 0 < top < last:
+            margin = 0 if line is self else 10  # moved because it missed the weights, it must hold them all
+            if margin < top < last - margin:
                 if weights[top] + max(weights[top - 1], weights[top + 1]) <= RESOLVED or step < FINEST:
                     break
                 step /= 10
