@@ -15,12 +15,16 @@ from rmt_alpha.estimators.classes import ClassMatch
 from rmt_alpha.estimators.source import Source, SourceModel, completed, resolve_source
 from rmt_alpha.estimators.validation import (
     GAMMAS,
+    RIDGES,
     Alpha,
     check_alpha,
     check_gamma,
     check_gammas,
+    check_ridge,
+    check_size,
     encode_labels,
     sample_counts,
+    warn_of_edge,
 )
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, Criterion, find_criterion
 from rmt_alpha.from_data.criteria.base import FitPath
@@ -47,6 +51,8 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
     _criteria: ClassVar[Mapping[str, type[Criterion[Any, Any]]]] = CRITERIA
     _share: ClassVar[float] = 1.0
     """Of a row of two classes in each of their own rows (`resolve_source`)."""
+    _least: ClassVar[float] = RIDGES[0]
+    """The smallest ridge in units of the largest eigenvalue."""
 
     def _source(self, outputs: int, classes: NDArray[Any] | None = None) -> SourceModel:
         """The source model in the shape of the target problem."""
@@ -144,7 +150,7 @@ class OneRidge(AlphaEstimator):
         self.classes_source = classes_source
 
     def _ridges(self, design: Design) -> list[float]:
-        return [check_gamma("gamma", self.gamma)]
+        return [check_ridge("gamma", check_gamma("gamma", self.gamma), design, self._least)]
 
 
 class RidgeGrid(AlphaEstimator):
@@ -176,12 +182,14 @@ class RidgeGrid(AlphaEstimator):
         self.classes_source = classes_source
 
     def _ridges(self, design: Design) -> Sequence[float]:
-        return check_gammas(self.gammas, design, self._grid)
+        return check_gammas(self.gammas, design, self._grid, self._least)
 
     def _report(self, selection: Selection, single: bool) -> None:
         super()._report(selection, single)
         self.best_index_ = selection.index
         choices = selection.choices
+        if self.gammas is not None:
+            warn_of_edge([one.gamma for one in choices], self.gamma_, stacklevel=4)
         gamma, score = np.array([one.gamma for one in choices]), np.array([one.score for one in choices])
         alpha = np.array([one.alpha for one in choices])
         if single:
@@ -223,6 +231,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
             Fitted.
         """
         features, own = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        check_size("X", features)
         counts = sample_counts(sample_weight, features)
         self.classes_, labels = encode_labels(own, counts, type(self).__name__)
         source = self._source(labels.shape[1], self.classes_)

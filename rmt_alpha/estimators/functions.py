@@ -7,7 +7,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _get_feature_names, check_X_y
 
 from rmt_alpha.estimators.source import Source, SourceModel, resolve_source
-from rmt_alpha.estimators.validation import check_gamma, encode_labels, real_array, sample_counts
+from rmt_alpha.estimators.validation import (
+    check_gamma,
+    check_ridge,
+    check_size,
+    encode_labels,
+    real_array,
+    sample_counts,
+)
 from rmt_alpha.from_data.alpha_path import AlphaPath
 from rmt_alpha.from_data.design import Design, InterceptRule, check_fit_intercept
 from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
@@ -88,6 +95,7 @@ def alpha_path(
     """
     gamma = check_gamma("gamma", gamma)
     features, own = check_X_y(X, y, dtype=np.float64, ensure_min_samples=2)
+    check_size("X", features)
     counts = sample_counts(sample_weight, features)
     classes, labels = encode_labels(own, counts, "alpha_path")
     there = counts > 0
@@ -106,6 +114,7 @@ def alpha_path(
         labels = source.match.columns(labels)
     source = _one_source(source, direction)
     design = Design.from_features(features, counts, fit_intercept=fit_intercept)
+    check_ridge("gamma", gamma, design)
     path = RidgePath.from_scores(design, labels, source.scores(features, intercept=not design.fit_intercept))
     return AlphaPath(path.at(gamma), features, source.weights)
 
@@ -197,6 +206,7 @@ def estimate_problem(
     """
     rule = check_fit_intercept(fit_intercept)
     features, own = check_X_y(X, y, dtype=np.float64, ensure_min_samples=2)
+    check_size("X", features)
     n, p = features.shape
     counts = np.ones(n)
     classes, labels = encode_labels(own, counts, "estimate_problem")

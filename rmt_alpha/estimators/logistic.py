@@ -21,6 +21,7 @@ class CrossEntropyClassifier(AlphaClassifier):
 
     _criteria = CONVEX_CRITERIA
     _share = 0.5
+    _least = 1e-15  # the penalty must show in the curvature of the objective
 
     def _path(
         self, design: Design, labels: FloatArray, features: FloatArray, source: SourceModel

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.estimators.base import OneRidge
 from rmt_alpha.estimators.source import Source
-from rmt_alpha.estimators.validation import Alpha, sample_counts
+from rmt_alpha.estimators.validation import Alpha, check_size, sample_counts
 from rmt_alpha.from_data.criteria import DEFAULT_REGRESSION, REGRESSION_CRITERIA
 from rmt_alpha.from_data.design import InterceptRule
 
@@ -125,6 +125,8 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, OneRidge):  # type: ignore[mi
             self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2
         )
         targets = np.asarray(own, dtype=np.float64)
+        check_size("X", features)
+        check_size("y", targets)
         flat = targets.ndim == 1
         targets = targets[:, None] if flat else targets
         source = self._source(targets.shape[1])

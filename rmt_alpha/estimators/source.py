@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.estimators.classes import ClassMatch, check_names, class_rows, match_classes, source_names
 from rmt_alpha.estimators.linear import FittedModel, linear_coefficients
-from rmt_alpha.estimators.validation import aligned, real_array, source_array, source_intercepts
+from rmt_alpha.estimators.validation import aligned, check_size, real_array, source_array, source_intercepts
 from rmt_alpha.from_data.design import EPS
 
 Source: TypeAlias = ArrayLike | FittedModel | Sequence[FittedModel] | None
@@ -131,6 +131,10 @@ def resolve_source(
         )
     else:
         model = _matched(parts, given, classes, single, share, keep)
+    for weights, *_ in parts:
+        check_size("coef_source", weights)
+    for _, biases, _ in parts:
+        check_size("intercept_source", biases)
     silent = ~model.weights.any(axis=(1, 2))
     if silent.any():
         which = (

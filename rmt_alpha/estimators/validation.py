@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any, Literal, TypeAlias
@@ -17,6 +18,12 @@ from sklearn.utils.validation import _check_sample_weight, check_array
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.design import Design
 
+LARGEST, SMALLEST = 1e50, 1e-50
+"""Beyond these, products of four numbers (squares of scores, their squares) leave the range of float64."""
+RIDGES = 1e-100, 1e100
+"""Least and largest finite ridge in units of the largest eigenvalue."""
+MOST = 1e15
+"""Samples: of more, one is less than the rounding of their number."""
 GAMMAS = np.logspace(-4, 4, 33)
 """The default ridges, in units of the mean positive eigenvalue of the sample covariance."""
 Alpha: TypeAlias = Literal["auto"] | ArrayLike
@@ -33,10 +40,24 @@ def sample_counts(sample_weight: Any, features: FloatArray) -> FloatArray:
         return np.ones(len(features))
     _check_numbers("sample_weight", sample_weight, "be None or hold one number per sample")
     weights = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
-    total = float(weights.sum())
-    if not total > 0:
+    largest = float(weights.max(initial=0.0))
+    if not largest > 0:
         raise ValueError("sample_weight must have a positive entry: all samples have zero weight")
-    return np.asarray(weights * max(1.0, np.count_nonzero(weights) / total))
+    if largest < SMALLEST:
+        weights = weights / largest  # only their ratios count, and 1 over their sum might overflow
+    elif largest > MOST / len(weights) and float((weights / MOST).sum()) > 1:
+        raise ValueError(
+            f"sample_weight must sum to at most {MOST:g}, got {largest:g} for one row: weights are counts, "
+            "and of more samples float64 cannot leave one out. Divide relative weights by their mean"
+        )
+    counts = weights * max(1.0, np.count_nonzero(weights) / float(weights.sum()))
+    least = float(counts[counts > 0].min())
+    if least < SMALLEST:
+        raise ValueError(
+            f"sample_weight must have no positive entry below {SMALLEST:g} times their mean, got {least:g} "
+            "times: give such rows the weight 0"
+        )
+    return np.asarray(counts)
 
 
 def encode_labels(y: Any, counts: FloatArray, who: str) -> tuple[Any, FloatArray]:
@@ -65,16 +86,58 @@ def check_gamma(name: str, value: Any) -> float:
     return float(value)
 
 
-def check_gammas(value: Any, design: Design, grid: FloatArray = GAMMAS) -> Sequence[float]:
+def check_gammas(
+    value: Any, design: Design, grid: FloatArray = GAMMAS, least: float = RIDGES[0]
+) -> Sequence[float]:
     """Ridges to choose from; by default ``grid`` times the mean positive eigenvalue, and ``inf``."""
     if value is None:
         positive = design.eigenvalues[design.eigenvalues > 0]
         scale = float(positive.mean()) if positive.size else 1.0
         return [*(scale * grid).tolist(), math.inf]
-    gammas = [check_gamma(f"gammas[{i}]", one) for i, one in enumerate(np.ravel(value).tolist())]
+    named = {f"gammas[{i}]": one for i, one in enumerate(np.ravel(value).tolist())}
+    gammas = [check_ridge(name, check_gamma(name, one), design, least) for name, one in named.items()]
     if not gammas:
         raise ValueError("gammas must hold at least one ridge, got none")
     return gammas
+
+
+def check_ridge(name: str, gamma: float, design: Design, least: float = RIDGES[0]) -> float:
+    """A ridge that float64 can tell from 0 and inf; ``least`` is in units of the largest eigenvalue."""
+    top = float(design.eigenvalues.max(initial=0.0)) or 1.0
+    low, high = least * top, RIDGES[1] * top
+    if not (low <= gamma <= high or math.isinf(gamma)):
+        raise ValueError(
+            f"{name} must be between {low:.3g} and {high:.3g} for these features (whose largest mean square "
+            f"in any direction is {top:.3g}), or inf, got {gamma!r}"
+        )
+    return gamma
+
+
+def check_size(name: str, values: ArrayLike) -> None:
+    """Refuse numbers whose largest is not 0 and so large or small that products of four leave float64."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest and not SMALLEST <= largest <= LARGEST:
+        raise ValueError(
+            f"{name} must have a largest size between {SMALLEST:g} and {LARGEST:g}, or be 0, got "
+            f"{largest!r}: change its units"
+        )
+
+
+def warn_of_edge(gammas: Sequence[float], chosen: float, stacklevel: int) -> None:
+    """Say that the ridge chosen from a given grid is the last one at an end.
+
+    inf is no such end: there is no larger ridge.
+    """
+    low, high = min(gammas), max(gammas)
+    if low == high or chosen not in (low, high) or math.isinf(chosen):
+        return
+    which, way = ("smallest", "smaller") if chosen == low else ("largest", "larger")
+    warnings.warn(
+        f"gamma_ = {chosen:.6g} is the {which} of the gammas given, and a {way} one may be better: give "
+        f"{way} ones too, or gammas=None for a grid in the units of the features",
+        UserWarning,
+        stacklevel=stacklevel + 1,
+    )
 
 
 def check_alpha(value: Any, sources: int) -> FloatArray | None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.design import Design, centred
+from rmt_alpha.from_data.design import EPS, Design, centred
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
+
+TINY = 1e-8
+"""Ridge in units of the largest eigenvalue, below which rounding is kept from what no fit reaches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +109,8 @@ class RidgePath(Value):
     """The features."""
     columns: FloatArray
     """Labels, then the scores of each of k sources, for K outputs; shape (n, 1 + k, K)."""
+    spanned: bool = False
+    """Whether columns that lie in the span of the features, but for rounding, are taken to lie there."""
 
     @classmethod
     def from_scores(cls, design: Design, labels: FloatArray, scores: FloatArray) -> RidgePath:
@@ -130,16 +135,34 @@ class RidgePath(Value):
         return np.asarray(self.design.root[:, None] * flat)
 
     @cached_property
+    def _parts(self) -> tuple[FloatArray, FloatArray]:
+        design, flat = self.design, self._flat
+        inside, outside = design.left.T @ flat, design.outside(flat)
+        if self.spanned:
+            silent = design.singular == 0
+            left = np.square(outside).sum(axis=0) + np.square(inside[silent]).sum(axis=0)
+            none = left <= (len(flat) * EPS) ** 2 * np.square(flat).sum(axis=0)
+            outside[:, none] = 0.0
+            inside[np.ix_(silent, none)] = 0.0
+        return np.asarray(inside), outside
+
+    @property
     def coordinates(self) -> FloatArray:
         """U^T of the weighted columns, (r, (1 + k) K)."""
-        return np.asarray(self.design.left.T @ self._flat)
+        return self._parts[0]
 
-    @cached_property
+    @property
     def outside(self) -> FloatArray:
         """The part of the weighted columns that no fit reaches, (n, (1 + k) K)."""
-        return self.design.outside(self._flat)
+        return self._parts[1]
 
     def at(self, gamma: float) -> RidgeFit:
         """The fits at one ridge, positive or ``inf``."""
-        keep = 1.0 / (1.0 + self.design.eigenvalues / gamma)
-        return RidgeFit(self, float(gamma), keep)
+        eigenvalues = self.design.eigenvalues
+        tiny = gamma < TINY * eigenvalues.max(initial=0.0)
+        return RidgeFit(self._within if tiny else self, float(gamma), 1.0 / (1.0 + eigenvalues / gamma))
+
+    @cached_property
+    def _within(self) -> RidgePath:
+        """For ridges that leave less of the scores of a source than rounding does."""
+        return replace(self, spanned=True)

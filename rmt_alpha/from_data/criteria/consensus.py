@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import logsumexp, softmax
@@ -38,6 +38,14 @@ from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
 KAPPAS = np.logspace(-3, 4, 71)
 """kappa in its natural unit: ten values to a decade."""
+RESOLVED = 0.99
+"""Two neighbours of the grid of kappas that have more than this share of the weight do not resolve it."""
+MANY = 1e9
+"""Samples: of more, one changes the weights by less than rounding, and only the evidence has replicates."""
+FINEST = 1e-9
+"""Decades between kappas: finer than any number of samples that float64 can count."""
+FOCUS = 100
+"""Of the grid, moved by half its length or made ten times finer each time."""
 SCALE = 0.5
 """Of both priors: a target that is expected to add less than there is noise, and a source that gets a part of
 what least squares would give it.  Chosen on development splits (docs/experiments/study.md); a quarter differs
@@ -57,6 +65,8 @@ class _Line:
     """Size of the least-squares alpha of the source alone, its correlation no smaller than 1/sqrt(n)."""
     gamma_unit: float
     """tr(covariance)/n: there the prior of the target's own signal and the noise have the same variance."""
+    kappas: FloatArray = field(default_factory=lambda: KAPPAS)
+    """Candidates for kappa, evenly spaced in log kappa, in its natural unit."""
 
     @classmethod
     def of(cls, path: RidgePath, gammas: Sequence[float]) -> _Line:
@@ -82,7 +92,7 @@ class _Line:
         return other if back > ahead + math.log(ODDS) else self
 
     def alphas(self, gamma: float) -> FloatArray:
-        return self.alpha_unit * self.gamma_unit * KAPPAS / gamma
+        return self.alpha_unit * self.gamma_unit * self.kappas / gamma
 
     def log_prior(self, gamma: float, alphas: FloatArray) -> FloatArray:
         """Logarithm of the density in log gamma and log alpha."""
@@ -97,10 +107,41 @@ class _Line:
     def log_evidence(self, fit: RidgeFit, alphas: FloatArray, gram: FloatArray) -> FloatArray:
         return log_evidence(fit, _quadratic(_folded(gram, self.direction), -alphas))
 
+    def table(self, fits: Sequence[RidgeFit]) -> FloatArray:
+        """Log weights of all ridges and kappas."""
+        posterior = np.array([self.log_posterior(fit) for fit in fits])
+        return np.asarray(
+            0.5 * logsumexp(posterior, axis=0) + np.array([_log_rest(self, fit) for fit in fits])
+        )
+
+    def focused(self, fits: Sequence[RidgeFit]) -> tuple[_Line, FloatArray]:
+        """With kappas where the weights are, and those: many samples know kappa to less than a tenth decade.
+
+        Ridges far below or far above their natural unit need other kappas for the same alphas.
+        """
+        line, table = self, self.table(fits)
+        for _ in range(FOCUS):
+            weights = softmax(logsumexp(table, axis=0))
+            top, logs = int(weights.argmax()), np.log10(line.kappas)
+            step, last = (logs[-1] - logs[0]) / (logs.size - 1), logs.size - 1
+            margin = 0 if line is self else 10  # moved because it missed the weights, it must hold them all
+            if margin < top < last - margin:
+                if weights[top] + max(weights[top - 1], weights[top + 1]) <= RESOLVED or step < FINEST:
+                    break
+                step /= 10
+            spread = step * (np.arange(logs.size) - last / 2)
+            line = replace(line, kappas=10 ** (logs[top] + spread))
+            table = line.table(fits)
+        return line, table
+
     def mean(self, gamma: float, weights: FloatArray) -> FloatArray:
         """(1, alpha) at the mean kappa."""
-        alpha = self.alpha_unit * self.gamma_unit * float(_mean_kappa(weights)) / gamma
+        alpha = self.alpha_unit * self.gamma_unit * float(self.mean_kappa(weights)) / gamma
         return np.concatenate([[1.0], alpha * self.direction])
+
+    def mean_kappa(self, weights: FloatArray) -> FloatArray:
+        """Geometric mean of kappa in its unit; rows at once."""
+        return np.asarray(np.exp(softmax(weights, axis=-1) @ np.log(self.kappas)))
 
 
 class Consensus(RidgeCriterion):
@@ -120,8 +161,7 @@ class Consensus(RidgeCriterion):
         if not finite:
             return Evidence().decide(path, gammas)
         fits = [path.at(gammas[i]) for i in finite]
-        posterior = np.array([line.log_posterior(fit) for fit in fits])
-        table = 0.5 * logsumexp(posterior, axis=0) + np.array([_log_rest(line, fit) for fit in fits])
+        line, table = line.focused(fits)
         rows = dict(zip(finite, table, strict=True))
         choices = []
         for i, gamma in enumerate(gammas):
@@ -170,15 +210,16 @@ class Consensus(RidgeCriterion):
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """Evidence without one sample, exactly, and moments without its line; units and prior are kept."""
         line = _Line.of(fit.path, [fit.gamma])
-        if not math.isfinite(fit.gamma) or not line.alpha_unit > 0:
+        if not math.isfinite(fit.gamma) or not line.alpha_unit > 0 or fit.path.design.total > MANY:
             return Evidence().replicates(fit)
+        line, _ = line.focused([fit])
         alphas = line.alphas(fit.gamma)
         means, grams = moments_without(fit)
         table = 1.5 * line.log_prior(fit.gamma, alphas) + 0.5 * (
             line.log_evidence(fit, alphas, Evidence.grams_without(fit))
             + _log_margins(fit.path.design.total - 1.0, line, alphas, means, grams)
         )
-        kappas = _mean_kappa(table)
+        kappas = line.mean_kappa(table)
         alpha = line.alpha_unit * line.gamma_unit * kappas / fit.gamma
         return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
 
@@ -227,8 +268,3 @@ def _quadratic(gram: FloatArray, alphas: FloatArray) -> FloatArray:
     """(1, alpha) gram (1, alpha)^T for all alphas, (..., m) for (..., 2, 2)."""
     gram = gram[..., None]
     return np.asarray(gram[..., 0, 0, :] + 2 * alphas * gram[..., 0, 1, :] + alphas**2 * gram[..., 1, 1, :])
-
-
-def _mean_kappa(weights: FloatArray) -> FloatArray:
-    """Geometric mean of kappa in its unit; rows at once."""
-    return np.asarray(np.exp(softmax(weights, axis=-1) @ np.log(KAPPAS)))

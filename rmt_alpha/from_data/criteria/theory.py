@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 from rmt_alpha._core.types import FloatArray
@@ -9,6 +10,9 @@ from rmt_alpha.from_data.criteria.base import MarginCriterion
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
+
+SURE = 1e15
+"""Largest finite ridge, in units of the largest eigenvalue."""
 
 
 class Theory(MarginCriterion):
@@ -36,6 +40,12 @@ class Theory(MarginCriterion):
     def moments(self, fit: RidgeFit) -> ScoreMoments:
         """Those that theory predicts."""
         assert self.population is not None
+        largest = SURE * float(fit.path.design.eigenvalues.max(initial=0.0))
+        if largest and largest < fit.gamma < math.inf:
+            raise ValueError(
+                f"gamma must be at most {largest:.3g}, or inf, with criterion='theory', got {fit.gamma!r}: "
+                "of these features a larger ridge leaves less than rounding"
+            )
         return self.population.moments(fit.gamma, fit.path.design.total)
 
     def replicates(self, fit: RidgeFit) -> FloatArray:
