@@ -267,7 +267,7 @@ class Curve(Shown, ABC):
         """
         self._check("transfer_interval")
         best = self.optimum()
-        if best.alpha == 0:
+        if best.alpha == 0 or not np.isfinite(self._alpha_scale()):
             return 0.0, 0.0
         alone = self.accuracy(0.0)
         if not best.value > alone:  # rounding hides what alpha* gains

@@ -6,18 +6,26 @@ The zero of a derivative is found to many more digits than a flat maximum shows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from scipy import optimize
 
 from rmt_alpha._core.checks import Range
+from rmt_alpha._core.types import Array
+from rmt_alpha.errors import ConvergenceError
+from rmt_alpha.theory.convex.solver import TOLERANCE
 from rmt_alpha.theory.curve import FLAT, Optimum
 
 SCAN = np.concatenate([-np.geomspace(300.0, 0.03, 9), [0.0], np.geomspace(0.03, 300.0, 9)])
 """Alphas that are tried first, in natural units."""
 EXTENSIONS = 4
 """How often the scan is extended, by a factor of 30, while its best alpha is at an end."""
+UNSOLVED = (ConvergenceError, ArithmeticError)
+"""No fixed point, or expectations that could not be integrated: both happen at huge alphas."""
+NONE = 1e-9
+"""Alphas, in natural units, that are 0 to the precision of the derivative."""
 RTOL = Range("a number in (0, 0.1]", 0.0, 0.1, open_low=True)
 
 
@@ -27,30 +35,70 @@ def best_alpha(
     """The alpha of highest ``score``: scan, then refine where ``slope``, its derivative, vanishes.
 
     ``score`` takes numbers and arrays of them; ``unit`` is a natural size of alpha, ``rtol`` the relative
-    error allowed in it.
+    error allowed in it.  Where far alphas have no solution the scan ends before them.
     """
     grid = unit * SCAN
-    values = np.asarray(score(grid))
+    try:
+        values = np.asarray(score(grid))
+    except UNSOLVED:
+        grid, values = _inner_part(score, grid)
+        best = int(np.argmax(values))
+        early = best in (0, len(grid) - 1) and abs(grid[best]) < unit * SCAN[-1]
+        if early or 0.0 in (grid[0], grid[-1]):
+            raise  # nobody knows how it goes on
     for _ in range(EXTENSIONS):
         best = int(np.argmax(values))
         if best not in (0, len(grid) - 1):
             break
-        # Still rising at an end: farther out there, until it falls or no longer changes.
+        # Still rising at an end: farther out there, until it falls, no longer changes or is not solved.
         ahead = grid[best] * np.geomspace(3.0, 30.0, 3)
-        more = np.asarray(score(ahead))
+        try:
+            more = np.asarray(score(ahead))
+        except UNSOLVED:
+            break
         order = slice(None, None, -1) if best == 0 else slice(None)
         grid = np.concatenate([ahead[::-1], grid] if best == 0 else [grid, ahead])
         values = np.concatenate([more[order], values] if best == 0 else [values, more])
-    best, origin = int(np.argmax(values)), float(score(0.0))
-    if values[best] - origin <= FLAT:
-        return Optimum(0.0, abs(origin), None, (0.0, 0.0), True)
-    if best in (0, len(grid) - 1):
+    best, zero = int(np.argmax(values)), int(np.flatnonzero(grid == 0)[0])
+    if values[best] - values[zero] <= FLAT:
+        alpha, bracket = _near_zero(slope, grid[zero - 1 : zero + 2], values[zero - 1 : zero + 2], rtol)
+        return Optimum(alpha, float(abs(score(alpha))), None, bracket, True)
+    end = 0 if grid[best] < 0 else len(grid) - 1
+    if abs(grid[best]) > unit * SCAN[-1] and values[best] - values[end] <= TOLERANCE:
+        best = end  # it no longer changes: what differs is how well the scores are known
+    if best == end:
         sign, last = float(np.sign(grid[best])), float(grid[best])
         ends = (last, np.inf) if sign > 0 else (-np.inf, last)
         return Optimum(sign * np.inf, float(abs(values[best])), np.array([sign]), ends, False)
     low, high = float(grid[best - 1]), float(grid[best + 1])
     alpha, bracket = _refine(score, slope, low, high, rtol)
     return Optimum(alpha, float(abs(score(alpha))), None, bracket, True)
+
+
+def _inner_part(score: Callable[[Any], Any], grid: Array) -> tuple[Array, Array]:
+    """The alphas from 0 outwards as far as they are solved, and their scores."""
+    zero = int(np.flatnonzero(grid == 0)[0])
+    found = {zero: float(score(0.0))}
+    for side in (range(zero - 1, -1, -1), range(zero + 1, len(grid))):
+        with suppress(*UNSOLVED):
+            for i in side:
+                found[i] = float(score(grid[i]))
+    solved = sorted(found)
+    return grid[solved], np.array([found[i] for i in solved])
+
+
+def _near_zero(
+    slope: Callable[[float], float], near: Array, values: Array, rtol: float
+) -> tuple[float, tuple[float, float]]:
+    """The maximum next to 0, which no other alpha of the scan beats: between its two neighbours there."""
+    low, high = float(near[0]), float(near[-1])
+    if np.max(values[1] - values) > FLAT and slope(low) > 0 > slope(high):
+        none = NONE * high / float(SCAN[SCAN > 0][0])
+        root = float(optimize.brentq(slope, low, high, xtol=none / 4, rtol=rtol / 4))
+        if abs(root) > none:
+            size = none + rtol * abs(root) / 4
+            return root, (root - size, root + size)
+    return 0.0, (0.0, 0.0)
 
 
 def _refine(

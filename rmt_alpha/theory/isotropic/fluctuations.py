@@ -91,10 +91,10 @@ class RidgeChain:
         (g1, s1, y1), (g2, s2, y2) = first, second
         h, x = self.ridge.freedom, self.ridge.noise
         omega, shift = self.ridge.gamma_over_kappa, self.eta / self.ridge.lift
-        zeroth, once, twice = 1 / h, x / h**2, x * (1 + x) / h**3  # sums of x^i, i x^i, i^2 x^i
-        cross = _dot(s1, y2) + _dot(y1, s2)
-        chain = _dot(s1, s2) * zeroth + cross * (omega * once - shift * zeroth)
-        chain = chain + _dot(y1, y2) * (omega**2 * twice - 2 * omega * shift * once + shift**2 * zeroth)
+        # With weights x^i, whose sum is 1/h, the block number i has mean x/h and variance x/h^2: a sum of
+        # squares, which cannot become negative where source or target are huge.
+        middle = _matrix(omega * x / h - shift)
+        chain = (_dot(s1 + middle * y1, s2 + middle * y2) + omega**2 * x / h**2 * _dot(y1, y2)) / h
         # The last coordinate of rho is a chi variable, the others are Gaussian.
         start = (g1 * g2 * np.array([1.0, 1.0, 0.5])).sum(axis=-1)
         return np.asarray((start + chain / 2) / self.n)

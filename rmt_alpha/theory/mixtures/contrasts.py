@@ -118,7 +118,11 @@ class Contrasts:
         rows = self.rows * arithmetic.square_root(self.priors)[:, None, None, None]
         flat = rows.reshape(-1, len(a))
         z = solve_squares(flat, a)
-        return z if z[0] > 0 else np.concatenate([0 * z[:1], solve_squares(flat[:, 1:], a[1:])])
+        if z[0] > 0:
+            return z
+        far = np.concatenate([0 * z[:1], solve_squares(flat[:, 1:], a[1:])])
+        # Equal class means: no direction separates them.
+        return far if np.any(far) else np.concatenate([0 * z[:1] + 1, far[1:]])
 
     def of_source(self, source: int) -> Contrasts:
         """With one source alone."""

@@ -84,13 +84,17 @@ def searched_direction(contrasts: Contrasts) -> Array:
     scales = contrasts.scales
     if contrasts.sources == 1:
         return _best_angle(contrasts, scales)
-    pooled = contrasts.pooled_direction()
-    starts = [pooled, np.eye(len(scales))[0], np.concatenate([[0.0], pooled[1:]])]
+    pooled, alone = contrasts.pooled_direction(), np.eye(len(scales))[0]
+    starts = [pooled, alone, np.concatenate([[0.0], pooled[1:]])]
     for source, unit in enumerate(np.eye(contrasts.sources)):
         z = searched_direction(contrasts.of_source(source))
         starts.append(np.concatenate([z[:1], z[1] * unit]))
-    ends = [_climb(contrasts, start / scales, scales) for start in starts]
-    return max(ends, key=lambda z: float(contrasts.accuracy(z)))
+    ends = [_climb(contrasts, start / scales, scales) for start in starts if np.any(start)]
+    best = max(ends, key=lambda z: float(contrasts.accuracy(z)))
+    if contrasts.accuracy(best) - contrasts.accuracy(alone) > FLAT:
+        return best
+    flat = not contrasts.exact or np.max(abs(contrasts.gradient(alone) * scales)) <= FLAT * scales[0]
+    return alone if flat else best  # nothing beats alpha = 0
 
 
 def _best_angle(contrasts: Contrasts, scales: Array) -> Array:

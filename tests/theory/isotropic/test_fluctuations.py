@@ -98,6 +98,25 @@ def test_limits_of_the_spread():
     assert type(single.mean_std(1)) is float
 
 
+@pytest.mark.parametrize(
+    ("fields", "power"),
+    [
+        ({"beta": 0.5, "N": 100, "gamma": 0}, 1),
+        ({"beta": 0.5, "gamma": 1.0}, 1),
+        ({"beta": 1, "gamma": 0}, 2),
+    ],
+)
+def test_spread_of_the_best_alpha_falls_like_a_power_of_a_huge_source(fields, power):
+    """Its terms cancel to nothing at mu = 1e10 (before: NaN), unless they are summed as squares."""
+
+    def std(mu):
+        return ra.TransferProblem(p=50, n=20, mu=mu, **fields).curve().optimal_alpha_std()
+
+    # The relative correction is of order 1/mu, the rounding of the parts 1e-16 mu before 1e8 at worst.
+    assert std(1e10) > 0
+    assert std(1e10) == pytest.approx(std(1e5) * 1e-5**power, rel=1e-4)
+
+
 def test_bad_input():
     curve = ra.TransferProblem(0.5, p=100, n=50).curve()
     with pytest.raises(ValueError, match="alpha must be a finite number, got inf"):

@@ -223,3 +223,45 @@ def test_optimum_of_many_classes(classes):
 def test_unknown_criteria_are_refused():
     with pytest.raises(ValueError, match="criterion must be one of 'accuracy', 'risk', got 'speed'"):
         symmetric_problem(0, 1).curve().optimal_alpha("speed")
+
+
+def test_no_source_is_of_use_where_none_has_influence():
+    """Without ridge and n > p alpha does nothing, also where infinity counts as its best value."""
+    mean, spectrum = np.ones(50) / np.sqrt(50), np.linspace(0.2, 2, 50)
+    target = GaussianMixture([-mean, mean], spectrum, [0.3, 0.7])
+    curve = FineTuning(target, FixedSource(mean), 100, 0, intercept=True).curve()
+    assert curve.transfer_interval() == (0, 0)
+    assert curve.tolerance_interval(0.01) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_any_alpha_will_do_for_a_source_of_zeros(classes):
+    mean, spectrum = np.ones(50) / np.sqrt(50), np.linspace(0.2, 2, 50)
+    means = np.stack([-mean, mean, mean * np.resize([1, -1], 50)])[:classes]
+    source = FixedSource(0 * mean) if classes == 2 else FixedSource(0 * means, outputs=3)
+    for covariances in ([spectrum, 2 * spectrum, spectrum][:classes], spectrum):
+        curve = FineTuning(GaussianMixture(means, covariances), source, 100, 0.1).curve()
+        assert curve.tolerance_interval(0.01) == (-np.inf, np.inf)
+        assert curve.transfer_interval() == (0, 0)
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize(("size", "scales"), [(0.0, [1, 1]), (0.0, [1, 2]), (1.0, [1, 1])])
+def test_several_sources_cannot_tell_equal_classes_apart(size, scales, intercept):
+    mean, spectrum = np.ones(50) / np.sqrt(50), np.linspace(0.2, 2, 50)
+    target = GaussianMixture([size * mean, size * mean], [scale * spectrum for scale in scales])
+    curve = FineTuning(target, FixedSource([mean, spectrum - mean]), 100, 0.1, intercept=intercept).curve()
+    best = curve.optimum()
+    np.testing.assert_array_equal(best.alpha, [0, 0])
+    # An intercept serves the narrower class: accuracy above 1/2, and alpha of no use for that.
+    unequal = intercept and scales[0] != scales[1]
+    assert best.value > 0.5 if unequal else best.value == pytest.approx(0.5, abs=1e-15)
+    assert curve.accuracy(best.alpha) == best.value
+
+
+def test_several_sources_cannot_tell_three_equal_classes_apart():
+    mean = np.ones(6) / 2
+    source = FixedSource(np.random.default_rng(0).standard_normal((2, 3, 6)), outputs=3)
+    best = FineTuning(GaussianMixture([mean] * 3, np.linspace(0.5, 2, 6)), source, 20, 0.1).curve().optimum()
+    np.testing.assert_array_equal(best.alpha, [0, 0])
+    assert best.value == pytest.approx(1 / 3, abs=1e-9)
