@@ -42,6 +42,8 @@ def spectrum_ridge_in_30_digits() -> Any:
 RENAMED = {"accuracy_error": "accuracy_uncertainty"}
 """Attributes that are called otherwise today than when the values were frozen: old name to new."""
 LAST_DIGITS = {
+    "isotropic/*_std(*": "variances of error bars are sums of squares",
+    "cli/curve * --band": "variances of error bars are sums of squares",
     "regression/isotropic/risk*": "one formula for every covariance, where there was one for the identity",
     "cli/curve --problem logistic.toml *": "the table no longer asks for the optimum first, from which fixed "
     "points were started",

@@ -8,6 +8,7 @@ import pytest
 import rmt_alpha as ra
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.optimum import best_alpha
+from rmt_alpha.theory.curve import Optimum
 
 MEAN = np.ones(100) / 10
 ALTERNATING = np.where(np.arange(100) % 2 == 0, 0.1, -0.1)
@@ -50,8 +51,8 @@ def test_labels_without_information_leave_all_to_the_source():
     assert problem.curve().optimum().alpha == -np.inf
 
 
-def rising_until(last: float, top: float = np.inf):
-    """A score that rises up to ``top`` and has no solution beyond ``last``; and its derivative."""
+def best_of_rising(last: float, top: float = np.inf) -> Optimum:
+    """The best alpha of a score that rises up to ``top`` and has no solution beyond ``last``."""
 
     def score(alpha):
         if np.max(np.abs(alpha)) > last:
@@ -61,12 +62,12 @@ def rising_until(last: float, top: float = np.inf):
     def slope(alpha):
         return np.copysign(1, top - alpha) * 10 / (100 + min(alpha, 2 * top - alpha) ** 2)
 
-    return score, slope
+    return best_alpha(score, slope, 1.0, 1e-6)
 
 
 @pytest.mark.parametrize("last", [300.0, 1e3, 1e6])
 def test_alpha_is_infinite_where_the_last_that_is_solved_is_best(last):
-    best = best_alpha(*rising_until(last), 1.0, 1e-6)
+    best = best_of_rising(last)
     assert best.alpha == np.inf
     assert best.direction == pytest.approx([1.0])
     assert best.bracket is not None
@@ -75,10 +76,10 @@ def test_alpha_is_infinite_where_the_last_that_is_solved_is_best(last):
 
 
 def test_alphas_that_are_not_solved_do_not_hide_a_maximum():
-    assert best_alpha(*rising_until(50.0, top=3.0), 1.0, 1e-6).alpha == pytest.approx(3.0, rel=1e-6)
+    assert best_of_rising(50.0, top=3.0).alpha == pytest.approx(3.0, rel=1e-6)
 
 
 @pytest.mark.parametrize("last", [1e-3, 50.0])
 def test_without_any_far_alpha_nothing_is_claimed(last):
     with pytest.raises(ConvergenceError):
-        best_alpha(*rising_until(last), 1.0, 1e-6)
+        best_of_rising(last)
