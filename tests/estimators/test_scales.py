@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from rmt_alpha import (
 )
 from rmt_alpha.from_data.criteria import CONVEX_CRITERIA, CRITERIA, REGRESSION_CRITERIA
 
-KINDS = {
+KINDS: dict[type[Any], Any] = {
     AlphaRidgeClassifier: CRITERIA,
     AlphaRidgeClassifierCV: CRITERIA,
     AlphaRidge: REGRESSION_CRITERIA,
