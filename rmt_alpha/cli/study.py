@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.report:
         _say(f"{len(blocks)} blocks of at most 10 splits; what {record} has is not computed again")
         try:
-            run_study(blocks, record, data=arguments.data, jobs=arguments.jobs)
+            run_study(blocks, record, data=arguments.data, n_jobs=arguments.jobs, progress=True)
         except KeyboardInterrupt:
             _say(f"\ninterrupted; what was finished is in {record}. The same command does the rest")
             return 130

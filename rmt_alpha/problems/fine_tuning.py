@@ -229,7 +229,7 @@ class FineTuning(Value, Shown):
 
         return fine_tuning_curve(self, dps)
 
-    def path(self, gamma: Iterable[float]) -> Iterator[MixtureCurve | LossCurve]:
+    def path(self, gammas: Iterable[float]) -> Iterator[MixtureCurve | LossCurve]:
         """The curves for many ridges, best in order: each starts from the solution for the one before.
 
         Examples
@@ -242,7 +242,7 @@ class FineTuning(Value, Shown):
         """
         from rmt_alpha.theory.mixtures.build import fine_tuning_path
 
-        return fine_tuning_path(self, gamma)
+        return fine_tuning_path(self, gammas)
 
     def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
         """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`."""

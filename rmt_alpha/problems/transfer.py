@@ -158,7 +158,7 @@ class TransferProblem(Value, Shown):
 
     @classmethod
     def from_source(
-        cls, w_source: ArrayLike, mu_target: ArrayLike, *, n: ArrayLike, gamma: ArrayLike = 1.0
+        cls, coef_source: ArrayLike, mu_target: ArrayLike, *, n: ArrayLike, gamma: ArrayLike = 1.0
     ) -> TransferProblem:
         """The problem with a fixed source vector and target classes with means +-mu_target.
 
@@ -170,10 +170,10 @@ class TransferProblem(Value, Shown):
         >>> round(problem.curve().optimal_alpha(), 4)
         0.2077
         """
-        w, target = check_vector("w_source", w_source), check_vector("mu_target", mu_target)
+        w, target = check_vector("coef_source", coef_source), check_vector("mu_target", mu_target)
         if w.size != target.size:
             raise ValueError(
-                f"w_source and mu_target must have the same length, got {w.size} and {target.size}"
+                f"coef_source and mu_target must have the same length, got {w.size} and {target.size}"
             )
         # A known source, N = None, is a fixed vector: w~ = m_s.
         return cls.from_means(w, target, n=n, N=None, gamma=gamma)

@@ -86,7 +86,7 @@ def sweeps() -> Cases:
     """A tiny grid in memory, as arrays, as CSV and as a picture."""
     grid = {"beta": [0.2, 0.8], "p": 20, "n": [10, 30], "N": ["none", 40], "gamma": 0.3}
     run = cache(
-        lambda: ra.sweep(grid, alpha=[0, 1, "optimal"], replicates=4, store=None, progress=False, seed=7)
+        lambda: ra.sweep(grid, alpha=[0, 1, "optimal"], replicates=4, store=None, progress=False, rng=7)
     )
     theory = ["alpha", "mean", "variance", "accuracy", "risk", "optimal_alpha", "neutral_alpha"]
     drawn = [

@@ -61,8 +61,8 @@ def run_study(
     record: Path | None,
     *,
     data: FilePath | None = None,
-    jobs: int = 1,
-    progress: bool = True,
+    n_jobs: int = 1,
+    progress: bool = False,
 ) -> list[tuple[Block, Results]]:
     """Compute the blocks of a `plan` that the record lacks, write each at once, and return all asked for.
 
@@ -72,7 +72,7 @@ def run_study(
         done = {block for block, _ in recorded(store, blocks)}
         missing = [block for block in blocks if block not in done]
         folder = None if data is None else os.fspath(data)
-        pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+        pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
         results = pool(joblib.delayed(compute)(block, folder) for block in missing)
         bar = tqdm(
             results, total=len(missing), unit="block", disable=None if progress else True, dynamic_ncols=True

@@ -43,11 +43,11 @@ def fine_tuning_curve(problem: FineTuning, dps: int | None) -> MixtureCurve | Lo
         return _mixture_curve(problem, fit_ridge(problem.target.model.exact(), n, gamma), dps)
 
 
-def fine_tuning_path(problem: FineTuning, gamma: Iterable[float]) -> Iterator[MixtureCurve | LossCurve]:
+def fine_tuning_path(problem: FineTuning, gammas: Iterable[float]) -> Iterator[MixtureCurve | LossCurve]:
     """See `FineTuning.path`."""
     previous = None
-    for value in gamma:
-        one = replace(problem, gamma=value)
+    for gamma in gammas:
+        one = replace(problem, gamma=gamma)
         previous = fit_ridge(problem.target.model, one.n, one.gamma, previous)
         yield _curve(one, previous)
 

@@ -7,10 +7,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal, NoReturn, overload
 
+import numpy as np
 from tqdm import tqdm
 
-from rmt_alpha._core.types import FilePath
+from rmt_alpha._core.types import FilePath, Seed
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
+from rmt_alpha.simulation.arguments import root_seed
 from rmt_alpha.validation.sweeps.axes import AlphaSpec
 from rmt_alpha.validation.sweeps.cell import Cell
 from rmt_alpha.validation.sweeps.grid import Grid, read_grid
@@ -33,8 +35,8 @@ def sweep(
     resume: bool = True,
     retry_failed: bool = False,
     method: str | None = None,
-    seed: int | None = None,
-    progress: bool = True,
+    rng: Seed = None,
+    progress: bool = False,
     dry_run: Literal[False] = False,
 ) -> SweepResult: ...
 @overload
@@ -50,8 +52,8 @@ def sweep(
     resume: bool = True,
     retry_failed: bool = False,
     method: str | None = None,
-    seed: int | None = None,
-    progress: bool = True,
+    rng: Seed = None,
+    progress: bool = False,
     dry_run: Literal[True],
 ) -> SweepPlan: ...
 
@@ -68,8 +70,8 @@ def sweep(
     resume: bool = True,
     retry_failed: bool = False,
     method: str | None = None,
-    seed: int | None = None,
-    progress: bool = True,
+    rng: Seed = None,
+    progress: bool = False,
     dry_run: bool = False,
 ) -> SweepResult | SweepPlan:
     r"""Theory and simulation at every point of a grid of problems, in parallel, resumable.
@@ -105,8 +107,9 @@ def sweep(
         Count cells whose record is an error as missing.
     method : str or None
         Of `simulate`; None what the grid says, else "auto".
-    seed : int or None
-        Of the whole sweep, >= 0; None what the grid says, else 0.
+    rng : int, sequence of int, SeedSequence, Generator, RandomState or None
+        The seed of the whole sweep; None what the grid says, else 0.  What is no whole number gives one,
+        which is recorded.
     progress : bool
         Show a progress bar on stderr, if that is a terminal.
     dry_run : bool
@@ -156,7 +159,7 @@ def sweep(
     ((2, 3, 3), True)
     """
     return run_sweep(
-        read_grid(grid, alpha=alpha, replicates=replicates, method=method, seed=seed),
+        read_grid(grid, alpha=alpha, replicates=replicates, method=method, seed=_whole_seed(rng)),
         store=None if store is None else Path(store),
         n_jobs=n_jobs,
         backend=backend,
@@ -166,6 +169,14 @@ def sweep(
         progress=progress,
         dry_run=dry_run,
     )
+
+
+def _whole_seed(rng: Seed) -> int | None:
+    """The whole number that is recorded: ``rng`` itself if it is one, else drawn from it."""
+    if rng is None:
+        return None
+    sequence = root_seed(rng)
+    return int(rng) if isinstance(rng, int | np.integer) else int(sequence.generate_state(1)[0])
 
 
 def run_sweep(

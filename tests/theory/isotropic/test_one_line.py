@@ -168,11 +168,11 @@ def test_tolerance_is_checked(tolerance):
     ("w", "mean", "error", "message"),
     [
         ([1.0, 2.0], [1.0], ValueError, "must have the same length, got 2 and 1"),
-        ([[1.0]], [1.0], ValueError, r"w_source must be a one-dimensional array .* got shape \(1, 1\)"),
-        ([], [], ValueError, "w_source must be a one-dimensional array with at least one entry"),
-        ([1.0, math.nan], [1.0, 1.0], ValueError, "w_source must have finite entries, got nan at index 1"),
+        ([[1.0]], [1.0], ValueError, r"coef_source must be a one-dimensional array .* got shape \(1, 1\)"),
+        ([], [], ValueError, "coef_source must be a one-dimensional array with at least one entry"),
+        ([1.0, math.nan], [1.0, 1.0], ValueError, "coef_source must have finite entries, got nan at index 1"),
         ([1.0, 1.0], [math.inf, 1.0], ValueError, "mu_target must have finite entries, got inf at index 0"),
-        (["a"], [1.0], TypeError, "w_source must be a one-dimensional array of real numbers"),
+        (["a"], [1.0], TypeError, "coef_source must be a one-dimensional array of real numbers"),
     ],
 )
 def test_vectors_are_checked(w, mean, error, message):

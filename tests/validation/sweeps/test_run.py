@@ -43,9 +43,21 @@ def test_order_of_the_grid_does_not_change_a_bit(tmp_path, small_grid, contents,
 
 
 def test_other_seed_changes_the_simulation_and_not_the_theory(small_grid):
-    one, two = (sweep(small_grid, store=None, seed=seed) for seed in (0, 1))
+    one, two = (sweep(small_grid, store=None, rng=seed) for seed in (0, 1))
     assert (one["simulated_accuracy"] != two["simulated_accuracy"]).all()
     assert np.array_equal(one["accuracy"], two["accuracy"])
+
+
+def test_randomness_comes_from_any_kind_of_rng(small_grid):
+    kinds = (np.random.default_rng, np.random.RandomState, lambda seed: [seed, 2], np.random.SeedSequence)
+    for kind in kinds:
+        one, same, other = (sweep(small_grid, store=None, rng=kind(seed)) for seed in (5, 5, 6))
+        assert np.array_equal(one["simulated_accuracy"], same["simulated_accuracy"])
+        assert (one["simulated_accuracy"] != other["simulated_accuracy"]).any()
+    with pytest.raises(ValueError, match="rng must be a non-negative integer"):
+        sweep(small_grid, store=None, rng=-1)
+    with pytest.raises(TypeError, match="rng must be a non-negative integer"):
+        sweep(small_grid, store=None, rng=0.5)  # type: ignore[call-overload]
 
 
 def test_dense_cells_do_not_depend_on_workers_either(tmp_path, contents):
