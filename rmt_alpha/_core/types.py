@@ -32,7 +32,7 @@ class SimulationOptions(TypedDict, total=False):
 
     replicates: int
     method: str
-    rng: int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
+    rng: Seed
     n_jobs: int
     progress: bool
     truncate: float | None
