@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,8 @@ def test_json_has_every_bit_and_sql_reads_it():
     values = [math.inf, -math.inf, 5e-324, 0.1 + 0.2, 1.7976931348623157e308, "Infinity", None]
     text = as_json(values)
     assert json.loads(text) == values
-    found = sqlite3.connect(":memory:").execute("SELECT value FROM json_each(?)", (text,)).fetchall()
+    with closing(sqlite3.connect(":memory:")) as db:
+        found = db.execute("SELECT value FROM json_each(?)", (text,)).fetchall()
     assert [value for (value,) in found] == values
     with pytest.raises(ValueError, match="NaN"):
         as_json([math.nan])
@@ -199,8 +201,9 @@ def test_the_text_has_the_same_rows(filled, tmp_path):
     assert is_text(text)
     assert not is_text(filled)
     assert [json.loads(line)["content"] for line in text.read_text().splitlines()[1:]] == [c for _, c in ROWS]
-    assert list(Record.load_export(text, KIND)) == entries
-    Record.load_export(text, KIND).copy(again).export(tmp_path / "second.jsonl")
+    with Record.load_export(text, KIND) as loaded, loaded.copy(again) as copied:
+        assert list(loaded) == entries
+        copied.export(tmp_path / "second.jsonl")
     assert (tmp_path / "second.jsonl").read_bytes() == text.read_bytes()
     assert contents(again) == ROWS
     refused(text, "the text of one, which can be read and not added to")
@@ -218,7 +221,8 @@ def test_whatever_bit_of_the_text_is_flipped(filled, tmp_path):
         content[int(rng.integers(len(sound)))] ^= 1 << int(rng.integers(8))
         text.write_bytes(content)
         try:
-            assert list(Record.load_export(text, KIND)) == entries
+            with Record.load_export(text, KIND) as loaded:
+                assert list(loaded) == entries
         except RecordError as error:
             messages.append(str(error))
     assert len(messages) > 390  # the E of an exponent may be large

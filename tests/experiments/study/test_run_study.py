@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from study_world import small_study
@@ -123,8 +124,8 @@ def test_the_command(tmp_path, capsys):
     tables = {f"amazon_{name}.csv" for name in ("summary", "pairs", "paper", "inductive")}
     assert names == {"amazon.sqlite", "amazon.png", "amazon_bars.txt", "amazon_bars_shrunk.txt", *tables}
     assert (tmp_path / "amazon_bars.txt").read_text() in shown.out
-    count = sqlite3.connect(tmp_path / "amazon.sqlite").execute("SELECT count(*) FROM blocks").fetchone()
-    assert count == (12,)
+    with closing(sqlite3.connect(tmp_path / "amazon.sqlite")) as db:
+        assert db.execute("SELECT count(*) FROM blocks").fetchone() == (12,)
     before = (tmp_path / "amazon_summary.csv").read_bytes()
     assert main([*options, "--report"]) == 0
     assert (tmp_path / "amazon_summary.csv").read_bytes() == before
