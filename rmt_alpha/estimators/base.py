@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from rmt_alpha._core.alphas import as_point
+from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.estimators.classes import ClassMatch
 from rmt_alpha.estimators.source import Source, SourceModel, completed, resolve_source
@@ -27,10 +30,11 @@ from rmt_alpha.estimators.validation import (
     warn_of_edge,
 )
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, Criterion, find_criterion
-from rmt_alpha.from_data.criteria.base import FitPath
-from rmt_alpha.from_data.design import Design, InterceptRule, judged_on
-from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.selection import Selection, select
+from rmt_alpha.from_data.criteria.consensus import rule_evidence
+from rmt_alpha.from_data.design import Design, InterceptRule, Rule, Units, rules_of
+from rmt_alpha.from_data.ridge_path import Columns, RidgePath
+from rmt_alpha.from_data.samples import Samples
+from rmt_alpha.from_data.selection import Blend, blended, probable, select
 
 
 class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
@@ -42,11 +46,13 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
     fit_intercept: InterceptRule
     alpha: Alpha
     criterion: str
+    units: Units
     n_features_in_: int
     gamma_: float
     alpha_: float | FloatArray
     alpha_stderr_: float | FloatArray
     best_score_: float
+    rules_: list[dict[str, Any]]
 
     _criteria: ClassVar[Mapping[str, type[Criterion[Any, Any]]]] = CRITERIA
     _share: ClassVar[float] = 1.0
@@ -71,14 +77,31 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
         """The ridges to choose from."""
         raise NotImplementedError
 
+    def _rules(self, samples: Samples) -> list[Rule]:
+        """The rules for intercept and units, to be averaged."""
+        return rules_of(self.fit_intercept, self._units(), samples)
+
+    def _units(self) -> str:
+        """In which units weights are penalised."""
+        return str(check_choice("units", self.units, ("raw", "standard", "auto")))
+
     def _given_alpha(self, source: SourceModel) -> FloatArray | None:
         """alpha of shape (k,), None if it is to be chosen."""
         return check_alpha(self.alpha, source.count)
 
-    def _path(self, design: Design, labels: FloatArray, features: FloatArray, source: SourceModel) -> FitPath:
-        """The fits at every ridge."""
-        scores = source.scores(features, intercept=not design.fit_intercept)
-        return RidgePath.from_scores(design, labels, scores)
+    def _paths(
+        self, samples: Samples, rules: Sequence[Rule], labels: FloatArray, source: SourceModel
+    ) -> list[Any]:
+        """The fits under every rule; those that centre alike, or not, share a decomposition."""
+        scores = source.scores(samples.features, intercept=self.fit_intercept is not True)
+        columns: dict[Rule, Columns] = {}
+        paths = []
+        for rule in rules:
+            shared = rule if rule.pseudo is None else replace(rule, pseudo=1.0)
+            if shared not in columns:
+                columns[shared] = Columns.of(Design.of(samples, rule), labels, scores)
+            paths.append(RidgePath(columns[shared], rule.pseudo))
+        return paths
 
     def _fit(
         self, features: FloatArray, labels: FloatArray, counts: FloatArray, source: SourceModel
@@ -89,42 +112,62 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
         """
         criterion = find_criterion(self.criterion, self._criteria)
         alpha = self._given_alpha(source)
-        there = counts > 0
-        kept = features if there.all() else features[there]
-        design = Design.from_features(kept, counts[there], fit_intercept=self.fit_intercept)
-        path = self._path(design, labels[there], kept, source)
         if not source.weights.any():
             alpha = np.zeros(source.count)  # there is nothing to be scaled
-        other = judged_on(design, kept)
-        judge = path if other is design else self._path(other, labels[there], kept, source)
-        criterion = criterion.prepared(judge, kept, source.weights)
-        selection = select(criterion, judge, self._ridges(design), alpha)
-        point = selection.best.point
-        fit = selection.fit if judge is path else path.at(selection.best.gamma)
-        correction, center = fit.correction(point)
-        weights, biases = source.mixed(point[1:])
-        weights = weights + correction
-        intercept = center if design.fit_intercept else center + biases
-        left_out = fit.left_out(point)
+        there = counts > 0
+        kept = features if there.all() else features[there]
+        samples = Samples.of(kept, counts[there])
+        rules = self._rules(samples)
+        paths = self._paths(samples, rules, labels[there], source)
+        grids = [self._ridges(path.design) for path in paths]
+        weights = np.ones(1)
+        if len(rules) > 1:
+            point = None if alpha is None else as_point(alpha)
+            weights = probable([rule_evidence(*one, point) for one in zip(paths, grids, strict=True)])
+        chosen = [
+            (rule, weight, select(criterion.prepared(path, kept, source.weights), path, grid, alpha))
+            for rule, weight, path, grid in zip(rules, weights, paths, grids, strict=True)
+            if weight > 0
+        ]
+        rules, weights, selections = (list(part) for part in zip(*chosen, strict=True))
+        blend = blended(rules, np.array(weights), selections, samples.mass if is_classifier(self) else None)
+        coef, intercept = np.zeros(source.weights.shape[1:]), np.zeros(labels.shape[1])
+        for one in blend.members:
+            fit, point = one.selection.fit, one.selection.best.point
+            trained, center = fit.correction(point)
+            own, biases = source.mixed(point[1:])
+            coef += one.share * (own + trained)
+            intercept += one.share * (center if one.rule.pseudo == 0 else center + biases)
+        left_out = blend.left_out
         if not there.all():  # a row of weight 0 is left out by every fit
-            everywhere = features @ weights.T + intercept
+            everywhere = features @ coef.T + intercept
             everywhere[there] = left_out
             left_out = everywhere
-        self._report(selection, source.single)
+        self._report(blend, source.single)
         if source.others is not None:
-            return completed(source, point[1:], features, counts, weights, intercept, left_out)
-        return weights, np.asarray(intercept), left_out
+            direction = blend.alpha if np.isfinite(blend.alpha).all() else blend.top.best.point[1:]
+            return completed(source, direction, features, counts, coef, intercept, left_out)
+        return coef, intercept, left_out
 
-    def _report(self, selection: Selection, single: bool) -> None:
+    def _report(self, blend: Blend, single: bool) -> None:
         """Set what is said about the choice; ``single`` says that alpha is a number."""
-        self.gamma_ = selection.best.gamma
-        self.alpha_ = selection.alpha
-        self.alpha_stderr_ = np.sqrt(np.diagonal(selection.covariance))
+        best = blend.top.best
+        self.gamma_, self.best_score_ = best.gamma, best.score
+        self.alpha_ = blend.alpha
+        self.alpha_stderr_ = np.sqrt(np.diagonal(blend.covariance))
         if single:
-            some = selection.alpha.size > 0
+            some = blend.alpha.size > 0
             self.alpha_ = float(self.alpha_[0]) if some else 0.0
             self.alpha_stderr_ = float(self.alpha_stderr_[0]) if some else 0.0
-        self.best_score_ = selection.best.score
+        self.rules_ = [
+            {
+                "rule": str(one.rule),
+                "share": float(one.share),
+                "gamma": one.selection.best.gamma,
+                "alpha": one.selection.alpha,
+            }
+            for one in blend.members
+        ]
 
 
 class OneRidge(AlphaEstimator):
@@ -140,6 +183,7 @@ class OneRidge(AlphaEstimator):
         *,
         criterion: str = DEFAULT,
         classes_source: ArrayLike | None = None,
+        units: Units = "raw",
     ) -> None:
         self.gamma = gamma
         self.alpha = alpha
@@ -148,6 +192,7 @@ class OneRidge(AlphaEstimator):
         self.fit_intercept = fit_intercept
         self.criterion = criterion
         self.classes_source = classes_source
+        self.units = units
 
     def _ridges(self, design: Design) -> list[float]:
         return [check_ridge("gamma", check_gamma("gamma", self.gamma), design, self._least)]
@@ -168,10 +213,11 @@ class RidgeGrid(AlphaEstimator):
         criterion: str = DEFAULT,
         coef_source: Source = None,
         intercept_source: ArrayLike = 0.0,
-        fit_intercept: InterceptRule = "shrunk",
+        fit_intercept: InterceptRule = "auto",
         *,
         alpha: Alpha = "auto",
         classes_source: ArrayLike | None = None,
+        units: Units = "auto",
     ) -> None:
         self.gammas = gammas
         self.criterion = criterion
@@ -180,14 +226,20 @@ class RidgeGrid(AlphaEstimator):
         self.fit_intercept = fit_intercept
         self.alpha = alpha
         self.classes_source = classes_source
+        self.units = units
+
+    def _units(self) -> str:
+        # Ridges that are given have units: those of the features.
+        units = super()._units()
+        return "raw" if units == "auto" and self.gammas is not None else units
 
     def _ridges(self, design: Design) -> Sequence[float]:
         return check_gammas(self.gammas, design, self._grid, self._least)
 
-    def _report(self, selection: Selection, single: bool) -> None:
-        super()._report(selection, single)
-        self.best_index_ = selection.index
-        choices = selection.choices
+    def _report(self, blend: Blend, single: bool) -> None:
+        super()._report(blend, single)
+        self.best_index_ = blend.top.index
+        choices = blend.top.choices
         if self.gammas is not None:
             warn_of_edge([one.gamma for one in choices], self.gamma_, stacklevel=4)
         gamma, score = np.array([one.gamma for one in choices]), np.array([one.score for one in choices])

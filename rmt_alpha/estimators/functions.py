@@ -16,10 +16,11 @@ from rmt_alpha.estimators.validation import (
     sample_counts,
 )
 from rmt_alpha.from_data.alpha_path import AlphaPath
-from rmt_alpha.from_data.design import Design, InterceptRule, check_fit_intercept
+from rmt_alpha.from_data.design import InterceptRule, check_fit_intercept, rules_of
 from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry
 from rmt_alpha.from_data.ridge_path import RidgePath
+from rmt_alpha.from_data.samples import Samples
 
 
 def alpha_path(
@@ -113,9 +114,13 @@ def alpha_path(
     if source.match is not None:
         labels = source.match.columns(labels)
     source = _one_source(source, direction)
-    design = Design.from_features(features, counts, fit_intercept=fit_intercept)
-    check_ridge("gamma", gamma, design)
-    path = RidgePath.from_scores(design, labels, source.scores(features, intercept=not design.fit_intercept))
+    samples = Samples.of(features, counts)
+    rule, *others = rules_of(fit_intercept, "raw", samples)
+    if others:
+        raise ValueError("fit_intercept must be True, False or 'shrunk', got 'auto': a path has one rule")
+    scores = source.scores(features, intercept=rule.pseudo != 0)
+    path = RidgePath.of(samples, rule, labels, scores)
+    check_ridge("gamma", gamma, path.design)
     return AlphaPath(path.at(gamma), features, source.weights)
 
 

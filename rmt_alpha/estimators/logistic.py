@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
@@ -13,7 +15,8 @@ from rmt_alpha.estimators.validation import GAMMAS
 from rmt_alpha.from_data.convex.label_loss import cross_entropy
 from rmt_alpha.from_data.convex.path import ConvexPath
 from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
-from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.design import Design, Rule, rules_of
+from rmt_alpha.from_data.samples import Samples
 
 
 class CrossEntropyClassifier(AlphaClassifier):
@@ -23,11 +26,17 @@ class CrossEntropyClassifier(AlphaClassifier):
     _share = 0.5
     _least = 1e-15  # the penalty must show in the curvature of the objective
 
-    def _path(
-        self, design: Design, labels: FloatArray, features: FloatArray, source: SourceModel
-    ) -> ConvexPath:
-        scores = source.scores(features, intercept=not design.fit_intercept)
-        return ConvexPath(design, cross_entropy(labels), scores, source.rounding(features))
+    def _rules(self, samples: Samples) -> list[Rule]:
+        intercept = "shrunk" if self.fit_intercept == "auto" else self.fit_intercept
+        units = self._units()
+        return rules_of(intercept, "raw" if units == "auto" else units, samples)
+
+    def _paths(
+        self, samples: Samples, rules: Sequence[Rule], labels: FloatArray, source: SourceModel
+    ) -> list[ConvexPath]:
+        scores = source.scores(samples.features, intercept=self.fit_intercept is not True)
+        rounding, loss = source.rounding(samples.features), cross_entropy(labels)
+        return [ConvexPath(Design.of(samples, rule), rule, loss, scores, rounding) for rule in rules]
 
     def _given_alpha(self, source: SourceModel) -> FloatArray | None:
         alpha = super()._given_alpha(source)

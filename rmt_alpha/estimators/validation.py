@@ -25,7 +25,7 @@ RIDGES = 1e-100, 1e100
 MOST = 1e15
 """Samples: of more, one is less than the rounding of their number."""
 GAMMAS = np.logspace(-4, 4, 33)
-"""The default ridges, in units of the mean positive eigenvalue of the sample covariance."""
+"""Of the default ridges, what is kept over what is trained of the degrees of freedom."""
 Alpha: TypeAlias = Literal["auto"] | ArrayLike
 """One number, one for each source, or "auto": chosen from the data."""
 
@@ -89,11 +89,9 @@ def check_gamma(name: str, value: Any) -> float:
 def check_gammas(
     value: Any, design: Design, grid: FloatArray = GAMMAS, least: float = RIDGES[0]
 ) -> Sequence[float]:
-    """Ridges to choose from; by default ``grid`` times the mean positive eigenvalue, and ``inf``."""
+    """Ridges to choose from; by default those whose degrees of freedom have the odds 1/grid, and inf."""
     if value is None:
-        positive = design.eigenvalues[design.eigenvalues > 0]
-        scale = float(positive.mean()) if positive.size else 1.0
-        return [*(scale * grid).tolist(), math.inf]
+        return [*design.ridges(1.0 / grid).tolist(), math.inf]
     named = {f"gammas[{i}]": one for i, one in enumerate(np.ravel(value).tolist())}
     gammas = [check_ridge(name, check_gamma(name, one), design, least) for name, one in named.items()]
     if not gammas:

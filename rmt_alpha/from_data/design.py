@@ -1,12 +1,8 @@
-r"""`Design`: weighted, centred features in the coordinates in which every ridge fit is diagonal.
+r"""`Design`: samples under one rule, in the coordinates in which every ridge fit is diagonal.
 
-With weights c_i that sum to n, the rows sqrt(c_i/n) (x_i - mean) form a matrix Z with Z^T Z the sample
-covariance. Its singular value decomposition Z = U diag(sigma) V^T makes the residual operator of every
-ridge fit, I - H = outside + U diag(gamma / (sigma^2 + gamma)) U^T, a sum of positive parts: nothing
-cancels where a sample has leverage close to 1.
-
-An intercept is trained without penalty (it is then orthogonal to Z), not at all, or shrunk: as the weight
-of one more feature that is constant, beside features that are centred by a shrunken mean.
+The rows of a rule form a matrix Z with Z^T Z the sample covariance.  Its singular value decomposition
+Z = U diag(sigma) V^T makes the residual operator of every ridge fit, I - H = outside + U diag(gamma /
+(sigma^2 + gamma)) U^T, a sum of positive parts: nothing cancels where a sample has leverage close to 1.
 """
 
 from __future__ import annotations
@@ -21,195 +17,212 @@ from scipy import linalg
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
+from rmt_alpha.from_data.samples import EPS, Samples
 
-InterceptRule: TypeAlias = bool | Literal["shrunk"]
-"""Whether an intercept is trained: without penalty, not at all, or shrunk."""
+InterceptRule: TypeAlias = bool | Literal["shrunk", "auto"]
+"""How an intercept is trained: without penalty, not at all, shrunk, or by an average over rules."""
+Units: TypeAlias = Literal["raw", "standard", "auto"]
+"""In which units weights are penalised: in those of the features, in standard deviations, or in both."""
 
-EPS = float(np.finfo(np.float64).eps)
-LOW_FREEDOM = 0.1
-"""Below this, the diagonal of a projector is computed as a squared length and not as 1 minus a sum."""
+PSEUDO = 10.0
+"""Samples that speak for the source's threshold under the rule "shrunk"."""
 
-CONSTANT = 1e-13
-"""A column that varies by less, relative to its size, is constant."""
 
-SHRUNK = math.sqrt(3.0)
-"""Size of the constant feature of a shrunk intercept, in mean standard deviations of the features.  Chosen on
-development splits (docs/from_data/ridge.md)."""
+@dataclass(frozen=True)
+class Rule:
+    r"""How the intercept is trained, and in which units the weights are penalised.
+
+    - ``pseudo`` = k0, a number: the correction is centred by the samples' mean m, and its average over them is
+      shrunk, as if k0 further samples said that it is 0:
+
+      .. math:: \frac1n \sum_i (r_i - x_i^\top d - b)^2 + \gamma |d|^2 + \frac{k_0}{n} (b + m^\top d)^2 .
+
+      0 is the free intercept, ``inf`` keeps to the source's threshold.
+    - ``pseudo`` = None: nothing is centred, and the intercept is the weight of one more feature, constant and
+      ``constant`` times the root mean square length of the samples; there is none at 0.
+    """
+
+    pseudo: float | None = None
+    constant: float = 0.0
+    standard: bool = False
+    """Whether the weights are penalised in standard deviations of the features."""
+
+    def __str__(self) -> str:
+        """In words."""
+        units = "standard units" if self.standard else "raw units"
+        if self.pseudo is None:
+            kind = f"constant feature of size {self.constant:g}" if self.constant else "no intercept"
+        elif self.pseudo == 0:
+            kind = "free intercept"
+        else:
+            kind = f"average correction shrunk by {self.pseudo:g} samples"
+        return f"{kind}, {units}"
+
+
+AVERAGED = (
+    *(Rule(pseudo=k0, standard=standard) for standard in (False, True) for k0 in (1.0, 10.0, 100.0)),
+    *(Rule(constant=c, standard=standard) for standard in (False, True) for c in (0.1, 1.0)),
+)
+"""The rules of "auto"."""
+
+
+def rules_of(fit_intercept: object, units: str, samples: Samples) -> list[Rule]:
+    """The rules to be averaged, one as a rule.
+
+    Samples that were centred by their own mean have lost their origin, so that leaving one out must centre the
+    others again: rules that need an origin become the one that centres and keeps the average correction at 0
+    (which is the same fit), or are left out of an average.
+    """
+    value = check_fit_intercept(fit_intercept)
+    several = [False, True] if units == "auto" else [units == "standard"]
+    if value == "auto":
+        found = [rule for rule in AVERAGED if rule.standard in several]
+        return [rule for rule in found if rule.pseudo is not None or not samples.centred_on_itself]
+    if value is False:
+        origin = None if not samples.centred_on_itself else math.inf
+        return [Rule(pseudo=origin, standard=standard) for standard in several]
+    return [Rule(pseudo=0.0 if value is True else PSEUDO, standard=standard) for standard in several]
+
+
+def check_fit_intercept(value: object) -> InterceptRule:
+    """True, False, "shrunk" or "auto", else ValueError."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, str) and value == "shrunk":
+        return "shrunk"
+    if isinstance(value, str) and value == "auto":
+        return "auto"
+    raise ValueError(f"fit_intercept must be True, False, 'shrunk' or 'auto', got {value!r}")
 
 
 @dataclass(frozen=True, eq=False)
 class Design(Value):
-    r"""Features of one training set, decomposed once."""
+    r"""Samples, centred or not, in raw or standard units, decomposed once."""
 
-    counts: FloatArray
-    """How many samples each row stands for, positive; shape (n,)."""
-    total: float
-    """Their sum, the number of samples n of the formulas."""
-    root: FloatArray
-    r""":math:`\sqrt{c_i / n}`, a unit vector; shape (n,)."""
-    mean: FloatArray
-    """What the features are centred by: their weighted mean with an intercept, that of James and Stein with a
-    shrunk one; 0 without; shape (p,)."""
-    left: FloatArray
-    """U, orthonormal, and orthogonal to ``root`` with an intercept; shape (n, r)."""
+    samples: Samples
+    """Features and weights."""
+    centred: bool
+    """Whether the features are centred by their mean; how much of an intercept is trained says the path."""
+    standard: bool
+    """Whether they are divided by their standard deviations."""
+    constant: float
+    """Size of the constant feature whose weight is the intercept, 0 without."""
+    rotation: FloatArray
+    """U in the coordinates of the axes of the samples, (q, r)."""
     singular: FloatArray
     """sigma, descending, exactly 0 below rounding; shape (r,)."""
-    right: FloatArray
-    """Rows of V^T; q = p, and with a shrunk intercept p + 1; shape (min(r, q), q)."""
-    fit_intercept: bool
-    """Whether an unpenalised intercept is fitted."""
-    complete: bool
-    """Whether U (and root) span all n dimensions."""
-    constant: float = 0.0
-    """Size of the constant feature whose weight is a shrunk intercept, 0 without."""
 
     @classmethod
-    def from_features(
-        cls, features: FloatArray, counts: FloatArray | None = None, *, fit_intercept: bool | str
-    ) -> Design:
-        """Decompose features of shape (n, p); ``counts`` are positive weights, all 1 by default.
-
-        ``fit_intercept`` is True, False, or "shrunk".
-        """
-        rule = check_fit_intercept(fit_intercept)
-        rows, p = features.shape
-        counts = np.ones(rows) if counts is None else np.asarray(counts, dtype=np.float64)
-        total = float(counts.sum())
-        root = np.sqrt(counts / total)
-        constant, free = 0.0, rule is True
-        if rule == "shrunk":
-            scaled, mean = centred(features, root)
-            variance = float(np.square(scaled).sum())
-            mean = shrunken(mean, variance / max(total - 1.0, EPS))
-            constant = SHRUNK * math.sqrt(variance / p) or 1.0
-            scaled = np.column_stack([root[:, None] * (features - mean), constant * root])
-        elif free:
-            scaled, mean = centred(features, root)
-        else:
-            scaled, mean = root[:, None] * features, np.zeros(p)
-        mirror = None
-        if free:
-            # A reflection takes root to the first axis.  The rows below it are the features in the hyperplane
-            # orthogonal to root: centred exactly, so that no singular vector is an accidental copy of root.
-            mirror = root.copy()
-            mirror[0] += 1.0  # root is positive: no cancellation
-            mirror /= np.linalg.norm(mirror)
-            scaled = (scaled - 2 * mirror[:, None] * (mirror @ scaled))[1:]
-        # Close to square, the missing left vectors cost little, and having them avoids 1 minus a sum.
-        rows, columns = scaled.shape
-        tall = rows > 2 * columns
-        between = columns < rows <= 2 * columns
-        left, singular, right = linalg.svd(
-            scaled, full_matrices=between, check_finite=False, overwrite_a=True, lapack_driver="gesdd"
+    def of(cls, samples: Samples, rule: Rule) -> Design:
+        """Decompose the samples as a rule wants them."""
+        centred = rule.pseudo is not None
+        rows = samples.rows(centred=centred, standard=rule.standard)
+        constant = 0.0
+        if not centred and rule.constant:
+            spread2 = np.count_nonzero(samples.varies) if rule.standard else samples.length2
+            constant = rule.constant * (math.sqrt(spread2) or 1.0)
+            first = np.zeros(len(rows))
+            if samples.axes is None:
+                first[:] = samples.root
+            else:
+                first[0] = 1.0
+            rows = np.column_stack([rows, constant * first])
+        wide = rows.shape[0] < rows.shape[1]
+        left, singular, _ = linalg.svd(
+            rows, full_matrices=not wide, check_finite=False, lapack_driver="gesdd"
         )
-        singular[singular <= max(scaled.shape) * EPS * singular.max(initial=0.0)] = 0.0
+        singular[singular <= max(rows.shape) * EPS * singular.max(initial=0.0)] = 0.0
+        axes = samples.axes
+        if axes is None:
+            if centred:
+                left = samples.reflected(np.concatenate([np.zeros((1, left.shape[1])), left]))
+        else:
+            size = axes.shape[1]
+            turned = np.zeros((size, size - centred))
+            turned[int(centred) : len(left) + centred, : left.shape[1]] = left
+            spare = size - centred - left.shape[1]
+            if spare:
+                turned[-spare:, -spare:] = np.eye(spare)
+            left = turned
         singular = np.concatenate([singular, np.zeros(left.shape[1] - singular.size)])
-        if mirror is not None:
-            left = np.concatenate([np.zeros((1, left.shape[1])), left])
-            left -= 2 * mirror[:, None] * (mirror @ left)
-        return cls(counts, total, root, mean, left, singular, right, free, not tall, constant)
+        return cls(samples, centred, rule.standard, constant, left, singular)
+
+    @property
+    def root(self) -> FloatArray:
+        r""":math:`\\sqrt{c_i / n}` of the samples, a unit vector; shape (n,)."""
+        return self.samples.root
+
+    @property
+    def total(self) -> float:
+        """The number of samples n of the formulas."""
+        return self.samples.total
+
+    @cached_property
+    def left(self) -> FloatArray:
+        """U, orthonormal, and orthogonal to ``root`` if centred; shape (n, r)."""
+        axes = self.samples.axes
+        return self.rotation if axes is None else np.asarray(axes @ self.rotation)
 
     @property
     def eigenvalues(self) -> FloatArray:
         """Eigenvalues of the sample covariance, descending, shape (r,)."""
         return np.asarray(self.singular**2)
 
-    @property
-    def trace(self) -> float:
-        """Mean squared length of the features as they are centred, the constant one apart."""
-        return max(float(self.eigenvalues.sum()) - self.constant**2, 0.0)
-
-    @property
-    def centres(self) -> bool:
-        """Whether the features are centred, for an intercept of either kind."""
-        return self.fit_intercept or self.constant > 0
-
-    def divided(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Weights (K, p) of the features as they came and the shrunk intercept (K,), or 0, from (K, q)."""
-        if not self.constant:
-            return weights, np.zeros(len(weights))
-        own = weights[:, :-1]
-        return own, np.asarray(self.constant * weights[:, -1] - own @ self.mean)
-
     @cached_property
     def left_squared(self) -> FloatArray:
         """Squares of the entries of U."""
         return np.asarray(self.left**2)
 
+    def coordinates(self, columns: FloatArray) -> FloatArray:
+        """U^T applied to columns (n, m)."""
+        return np.asarray(self.rotation.T @ self.samples.inside(columns))
+
+    def trained(self, dual: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Weights (K, p) of the features as they came and intercept (K,) of Z^T a, for a of shape (n, K).
+
+        The intercept of centred features is that of an average correction of 0.
+        """
+        samples = self.samples
+        pull = self.root[:, None] * dual
+        sums = pull.sum(axis=0)
+        weights = np.asarray((samples.features.T @ pull).T)
+        if self.centred:
+            weights -= sums[:, None] * samples.mean
+            weights[:, ~samples.varies] = 0.0
+        if self.standard:
+            weights *= samples.inverse_units(standard=True) ** 2
+        intercept = -weights @ samples.mean if self.centred else self.constant**2 * sums
+        return weights, np.asarray(intercept)
+
     @cached_property
-    def outside_diagonal(self) -> FloatArray:
-        """Diagonal of the projector onto what neither U nor the intercept reaches, shape (n,)."""
-        if self.complete:
-            return np.zeros(len(self.root))
-        fixed = self.root**2 if self.fit_intercept else 0.0
-        diagonal = 1.0 - fixed - self.left_squared.sum(axis=1)
-        for rows in np.array_split(low := np.flatnonzero(diagonal < LOW_FREEDOM), 1 + low.size // 256):
-            if rows.size:
-                axes = np.zeros((len(self.root), rows.size))
-                axes[rows, np.arange(rows.size)] = 1.0
-                diagonal[rows] = np.square(self.outside(axes)).sum(axis=0)
-        return np.asarray(diagonal)
+    def rank(self) -> int:
+        """Number of positive eigenvalues."""
+        return int(np.count_nonzero(self.singular))
 
-    def outside(self, columns: FloatArray) -> FloatArray:
-        """Projection of columns (n, m) onto what neither U nor the intercept reaches."""
-        if self.complete:
-            return np.zeros_like(columns)
-        for _ in range(2):  # once more: what is left of U after rounding
-            if self.fit_intercept:
-                columns = columns - self.root[:, None] * (self.root @ columns)
-            columns = columns - self.left @ (self.left.T @ columns)
-        return columns
+    def odds(self, gamma: FloatArray | float) -> FloatArray:
+        r"""Trained over kept degrees of freedom.
 
+        .. math:: \sum_j \frac{\lambda_j}{\lambda_j + \gamma} \Big/ \sum_j \frac{\gamma}{\lambda_j + \gamma}
 
-def check_fit_intercept(value: object) -> InterceptRule:
-    """True, False or "shrunk", else ValueError."""
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, str) and value == "shrunk":
-        return "shrunk"
-    raise ValueError(f"fit_intercept must be True, False or 'shrunk', got {value!r}")
+        for positive ridges of any shape: lambda/gamma where all eigenvalues are the same, and free of the
+        scale of single features where they are not.
+        """
+        gamma = np.asarray(gamma, dtype=np.float64)
+        ratio = self.eigenvalues[: self.rank] / gamma[..., None]
+        used = (ratio / (1.0 + ratio)).sum(axis=-1)
+        return np.asarray(used / (1.0 / (1.0 + ratio)).sum(axis=-1))
 
-
-def shrunken(mean: FloatArray, error2: float) -> FloatArray:
-    """The mean, shrunk to 0 by James and Stein's factor; ``error2`` is the mean square of its error's length.
-
-    Features that are centred already keep their origin, which is better known than the mean of few samples.
-    """
-    length2 = float(mean @ mean)
-    return mean * max(0.0, 1.0 - error2 / length2) if length2 > 0 else mean
-
-
-def centred(columns: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """``root`` times columns (n, m) minus their weighted means (m,), and those means.
-
-    Constant columns become exactly 0: what rounding leaves of them must not be taken for a signal.
-    """
-    mean = (root * root) @ columns
-    scaled = root[:, None] * (columns - mean)
-    spread2 = np.einsum("ij,ij->j", scaled, scaled)
-    scaled[:, spread2 <= CONSTANT**2 * (spread2 + mean * mean)] = 0.0
-    return scaled, mean
-
-
-ITSELF = 1e-6
-"""Rows whose mean has less than this share of the squared length that chance gives were centred by it."""
-
-
-def judged_on(design: Design, features: FloatArray) -> Design:
-    """The design on which ridge and alpha are chosen: the same, but for features centred by their own mean.
-
-    Such a row is minus the sum of the others, so that a fit without it knows it.  If the labels sum to zero
-    as well, a small ridge predicts each of them from the others without any error, and means nothing by it:
-    ridge and alpha must be judged as if the mean were fitted, as it was.
-    """
-    if design.fit_intercept or not centred_on_itself(features, design.counts):
-        return design
-    return Design.from_features(features, design.counts, fit_intercept=True)
-
-
-def centred_on_itself(features: FloatArray, counts: FloatArray) -> bool:
-    """Whether the rows sum to zero, far nearer than chance would have it."""
-    weights = counts / counts.sum()
-    mean = weights @ features
-    variance = float(weights @ np.einsum("ij,ij->i", features, features))
-    return float(mean @ mean) * len(features) < ITSELF * variance
+    def ridges(self, odds: FloatArray) -> FloatArray:
+        """The ridges at which the degrees of freedom have these odds, decreasing in them; shape (g,)."""
+        if not self.rank:
+            return np.asarray(1.0 / odds)
+        eigenvalues = self.eigenvalues[: self.rank]
+        low = math.log(eigenvalues[-1] / self.rank / odds.max()) - 1.0
+        high = math.log(eigenvalues[0] * self.rank / odds.min()) + 1.0
+        logs = np.full(odds.shape, (low + high) / 2)
+        below, above = np.full(odds.shape, low), np.full(odds.shape, high)
+        for _ in range(math.ceil(math.log2((high - low) / 1e-6))):  # bisection to a millionth
+            more = self.odds(np.exp(logs)) > odds
+            below, above = np.where(more, logs, below), np.where(more, above, logs)
+            logs = (below + above) / 2
+        return np.asarray(np.exp(logs))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,9 @@ from numpy.typing import NDArray
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha.experiments.study.protocols import Split
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
-from rmt_alpha.from_data.design import Design, judged_on
-from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
+from rmt_alpha.from_data.design import Design, rules_of
+from rmt_alpha.from_data.ridge_path import RidgePath
+from rmt_alpha.from_data.samples import Samples
 
 Array = NDArray[np.float64]
 
@@ -39,19 +39,6 @@ PENALTIES = np.logspace(-1, 5, 19)
 """Ridge penalties for scikit-learn (not per sample)."""
 STRENGTHS = np.logspace(-4, -1, 4)
 """Inverse penalties C of the logistic regressions."""
-
-
-class _Remembering(RidgePath):
-    """A path whose fits, and what is derived from them, are shared by all criteria."""
-
-    @cached_property
-    def _fits(self) -> dict[float, RidgeFit]:
-        return {}
-
-    def at(self, gamma: float) -> RidgeFit:
-        if gamma not in self._fits:
-            self._fits[gamma] = super().at(gamma)
-        return self._fits[gamma]
 
 
 def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
@@ -86,26 +73,17 @@ def _scored(split: Split, scores: Iterable[tuple[str, Array]]) -> dict[str, floa
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """Fits of one split, and what they predict for its test rows.
-
-    The criteria look at ``judge``: another path where the rows were centred by their own mean
-    (`rmt_alpha.from_data.design.judged_on`).
-    """
+    """Fits of one split, and what they predict for its test rows."""
 
     split: Split
     source: Array
     path: RidgePath
-    judge: RidgePath
 
     @classmethod
     def of(cls, split: Split, source: Array, *, intercept: bool | str) -> _Problem:
-        design = Design.from_features(split.train, fit_intercept=intercept)
-        scores = split.train @ source
-        columns = split.labels[:, None], scores[None, :, None]
-        path = _Remembering.from_scores(design, *columns)
-        other = judged_on(design, split.train)
-        judge = path if other is design else _Remembering.from_scores(other, *columns)
-        return cls(split, source, path, judge)
+        samples = Samples.of(split.train)
+        columns = split.labels[:, None], (split.train @ source)[None, :, None]
+        return cls(split, source, RidgePath.of(samples, rules_of(intercept, "raw", samples)[0], *columns))
 
     def fixed(self, gamma: float, point: Array) -> Array:
         fit = self.path.at(gamma)
@@ -113,8 +91,8 @@ class _Problem:
         return np.asarray(self.split.test @ (weights[0] + point[1] * self.source) + intercept[0])
 
     def chosen(self, name: str) -> Array:
-        criterion = find_criterion(name).prepared(self.judge, self.split.train, self.source[None, None])
-        choices, index = criterion.decide(self.judge, default_gammas(self.path.design))
+        criterion = find_criterion(name).prepared(self.path, self.split.train, self.source[None, None])
+        choices, index = criterion.decide(self.path, default_gammas(self.path.design))
         return self.fixed(choices[index].gamma, choices[index].point)
 
 

@@ -11,7 +11,7 @@ from scipy import linalg
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
-from rmt_alpha.from_data.design import EPS
+from rmt_alpha.from_data.samples import EPS
 
 DECREMENT = 1e-24
 """Newton stops when the excess that it expects is this fraction of the objective."""

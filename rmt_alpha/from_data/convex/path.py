@@ -11,7 +11,7 @@ from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.newton import minimise
 from rmt_alpha.from_data.convex.solution import ConvexSolution
-from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.design import Design, Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 
@@ -25,14 +25,16 @@ class ConvexPath:
     The scores of the sources have shape (k, n, K); ``rounding`` is what of them may be rounding.
     """
 
-    def __init__(self, design: Design, loss: LabelLoss, scores: FloatArray, rounding: Real = 0.0) -> None:
-        self.design, self.loss = design, loss
+    def __init__(
+        self, design: Design, rule: Rule, loss: LabelLoss, scores: FloatArray, rounding: Real = 0.0
+    ) -> None:
+        self.design, self.pseudo, self.loss = design, rule.pseudo, loss
         self.weights = design.root**2
-        self.share = np.minimum(design.counts, 1.0) / design.total
+        self.share = design.samples.removed / design.total
         outputs = loss.inner(scores)
         # Their means are the intercept's business.
         means = np.einsum("i,kim->km", self.weights, outputs)
-        self.means = means if design.fit_intercept else np.zeros_like(means)
+        self.means = means if self.pseudo == 0 else np.zeros_like(means)
         self.scores = outputs - self.means[:, None, :]
         # A source that says nothing about these samples must be silent, or alpha would amplify rounding.
         noise = np.broadcast_to(rounding, scores.shape).max(axis=2, initial=0.0)
@@ -76,13 +78,13 @@ class ConvexFit:
 
     def __init__(self, path: ConvexPath, gamma: float) -> None:
         self.path, self.gamma = path, gamma
-        design = path.design
         self._root = math.sqrt(gamma)
         rows = path.features / self._root
-        self._rows = np.column_stack([rows, np.ones(len(rows))]) if design.fit_intercept else rows
+        average = path.pseudo is not None and math.isfinite(path.pseudo)
+        self._rows = np.column_stack([rows, np.ones(len(rows))]) if average else rows
         self._penalty = np.ones(self._rows.shape[1])
-        if design.fit_intercept:
-            self._penalty[-1] = 0.0
+        if average:
+            self._penalty[-1] = (path.pseudo or 0.0) / path.design.total
         self._last: ConvexSolution | None = None
 
     def solve(self, alpha: FloatArray) -> ConvexSolution:
@@ -95,7 +97,7 @@ class ConvexFit:
         if last is not None and np.array_equal(last.alpha, alpha):
             return last
         offset = np.tensordot(alpha, path.scores, 1)
-        scale = np.where(self._penalty > 0, self._root, 1.0)
+        scale = np.where(np.arange(len(self._penalty)) < path.features.shape[1], self._root, 1.0)
         if last is not None:
             start = last.minimum.coefficients + np.tensordot(alpha - last.alpha, last.trends, 1)
         elif path.start is not None and math.isfinite(self.gamma):
@@ -113,13 +115,12 @@ class ConvexFit:
         """Weights (K, p) and intercept (K,) that are trained on top of the source at the point (1, alpha)."""
         path, design = self.path, self.path.design
         found = self.solve(point[1:]).minimum.coefficients
-        inside = found[: path.features.shape[1]] / self._root
-        right = design.right[path.used[: len(design.right)]]
-        weights = path.loss.outer(right.T @ inside).T
-        if not design.fit_intercept:
-            return design.divided(weights)
-        center = path.loss.outer(found[-1] - point[1:] @ path.means)
-        return weights, np.asarray(center - weights @ design.mean)
+        used = path.features.shape[1]
+        inside = found[:used] / self._root / design.singular[:used, None]
+        weights, intercept = design.trained(design.left[:, :used] @ path.loss.outer(inside))
+        if len(found) > used:
+            intercept = intercept + path.loss.outer(found[-1] - point[1:] @ path.means)
+        return weights, np.asarray(intercept)
 
     def left_out(self, point: FloatArray) -> FloatArray:
         """Score of each sample by the fit without it, (n, K)."""
@@ -131,4 +132,4 @@ class ConvexFit:
         loss, solution = self.path.loss, self.solve(alpha)
         slopes = np.moveaxis(loss.outer(solution.left_out_tangents), 0, 1)
         base = loss.outer(solution.left_out)[:, None] - np.einsum("k,ikm->im", alpha, slopes)[:, None]
-        return LeaveOneOut(np.concatenate([base, slopes], axis=1), loss.labels, self.path.design.counts)
+        return LeaveOneOut(np.concatenate([base, slopes], axis=1), loss.labels, self.path.design.samples.mass)

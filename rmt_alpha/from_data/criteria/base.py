@@ -12,9 +12,9 @@ import numpy as np
 from rmt_alpha._core.alphas import as_alpha, normalised
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments, solve_scaled
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
+from rmt_alpha.from_data.samples import Samples
 from rmt_alpha.from_data.zero_one import half_width
 
 EQUAL = 1e-12
@@ -128,7 +128,7 @@ class RidgeCriterion(Criterion[RidgePath, RidgeFit]):
         points = self.replicates(fit)
         if point[0] == 0 or not (points[:, 0] > 0).all():
             return np.full((point.size - 1,) * 2, np.inf)
-        return jackknife(points[:, 1:] / points[:, :1], fit.path.design)
+        return jackknife(points[:, 1:] / points[:, :1], fit.path.design.samples)
 
 
 class MarginCriterion(RidgeCriterion):
@@ -154,12 +154,13 @@ def index_of_best(choices: Sequence[Choice]) -> int:
     return max(near, key=lambda i: (choices[i].tie, choices[i].gamma))
 
 
-def jackknife(alphas: FloatArray, design: Design) -> FloatArray:
+def jackknife(alphas: FloatArray, samples: Samples) -> FloatArray:
     r"""Covariance (k, k) of alpha from its values without one sample each, (n, k), or their changes.
 
     .. math:: \frac{n - 1}{n} \sum_i (\alpha_{-i} - \bar\alpha)(\alpha_{-i} - \bar\alpha)^\top
     """
-    counts, total = design.counts, design.total
+    counts = samples.counts
+    total = float(counts.sum())
     centred = alphas - counts @ alphas / total
     return np.asarray((total - 1.0) / total * (counts[:, None] * centred).T @ centred)
 

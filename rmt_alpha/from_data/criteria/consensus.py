@@ -10,6 +10,8 @@ deviation is free of scale, but noisy. So every pair (gamma, alpha) gets the wei
 
 - prior: the standard deviation of what the target adds to the score, in units of the noise, is half-Cauchy,
   and alpha is Cauchy in units of its least-squares value for the source alone, both with the scale 1/2;
+  its square is the odds of the degrees of freedom that the ridge trains, times rank/n, which is tr(C)/(n gamma)
+  where all eigenvalues are the same, and knows no scale of single features where they are not;
 - P: the posterior density of log kappa by the evidence, the ridge integrated out;
 - the last term: half the logarithm of the Gaussian likelihood of labels y = c f + noise at the best scale c,
   f the leave-one-out scores; SNR is their mean over their standard deviation, 0 if the mean is negative.
@@ -33,8 +35,9 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.criteria.base import Choice, RidgeCriterion
 from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence
 from rmt_alpha.from_data.criteria.loo import moments_without
-from rmt_alpha.from_data.design import EPS
+from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
+from rmt_alpha.from_data.samples import EPS
 
 KAPPAS = np.logspace(-3, 4, 71)
 """kappa in its natural unit: ten values to a decade."""
@@ -63,8 +66,8 @@ class _Line:
     """The alpha of the evidence; of one source only a sign; shape (k,)."""
     alpha_unit: float
     """Size of the least-squares alpha of the source alone, its correlation no smaller than 1/sqrt(n)."""
-    gamma_unit: float
-    """tr(covariance)/n: there the prior of the target's own signal and the noise have the same variance."""
+    design: Design
+    """Its degrees of freedom give the unit of the ridge (`unit_ridge`)."""
     kappas: FloatArray = field(default_factory=lambda: KAPPAS)
     """Candidates for kappa, evenly spaced in log kappa, in its natural unit."""
 
@@ -76,12 +79,11 @@ class _Line:
             direction = np.ones(1)
         moments = _folded(path.at(math.inf).gram, direction)
         scores, labels = math.sqrt(max(moments[1, 1], 0.0)), math.sqrt(max(moments[0, 0], 0.0))
-        total = path.design.total
+        total, design = path.design.total, path.design
         unit = 0.0
         if scores > 0:
             unit = max(abs(moments[0, 1]) / scores, labels / math.sqrt(total)) / scores
-        trace = path.design.trace
-        line = cls(direction, unit, trace / total if trace > 0 else 1.0)
+        line = cls(direction, unit, design)
         fits = [path.at(gamma) for gamma in gammas if math.isfinite(gamma)]
         return line.turned(fits) if path.sources == 1 and unit > 0 and fits else line
 
@@ -92,11 +94,11 @@ class _Line:
         return other if back > ahead + math.log(ODDS) else self
 
     def alphas(self, gamma: float) -> FloatArray:
-        return self.alpha_unit * self.gamma_unit * self.kappas / gamma
+        return self.alpha_unit * self.kappas / unit_ridge(self.design, gamma)
 
     def log_prior(self, gamma: float, alphas: FloatArray) -> FloatArray:
         """Logarithm of the density in log gamma and log alpha."""
-        ridge, size = gamma / self.gamma_unit, alphas / (SCALE * self.alpha_unit)
+        ridge, size = unit_ridge(self.design, gamma), alphas / (SCALE * self.alpha_unit)
         return np.asarray(_ridge_prior(ridge) + np.log(size) - np.log1p(size**2))
 
     def log_posterior(self, fit: RidgeFit) -> FloatArray:
@@ -136,7 +138,7 @@ class _Line:
 
     def mean(self, gamma: float, weights: FloatArray) -> FloatArray:
         """(1, alpha) at the mean kappa."""
-        alpha = self.alpha_unit * self.gamma_unit * float(self.mean_kappa(weights)) / gamma
+        alpha = self.alpha_unit * float(self.mean_kappa(weights)) / unit_ridge(self.design, gamma)
         return np.concatenate([[1.0], alpha * self.direction])
 
     def mean_kappa(self, weights: FloatArray) -> FloatArray:
@@ -202,8 +204,7 @@ class Consensus(RidgeCriterion):
         )
         prior = 0.0
         if math.isfinite(fit.gamma):
-            trace = fit.path.design.trace
-            prior = float(_ridge_prior(fit.gamma * fit.path.design.total / trace)) if trace > 0 else 0.0
+            prior = _ridge_prior(unit_ridge(fit.path.design, fit.gamma))
         evidence = Evidence().score(fit, point) if point[0] > 0 else 0.0
         return prior + 0.5 * (evidence + float(margin))
 
@@ -216,12 +217,31 @@ class Consensus(RidgeCriterion):
         alphas = line.alphas(fit.gamma)
         means, grams = moments_without(fit)
         table = 1.5 * line.log_prior(fit.gamma, alphas) + 0.5 * (
-            line.log_evidence(fit, alphas, Evidence.grams_without(fit))
-            + _log_margins(fit.path.design.total - 1.0, line, alphas, means, grams)
+            line.log_evidence(fit, alphas, fit.grams_without)
+            + _log_margins(
+                fit.path.design.total - fit.path.design.samples.removed, line, alphas, means, grams
+            )
         )
         kappas = line.mean_kappa(table)
-        alpha = line.alpha_unit * line.gamma_unit * kappas / fit.gamma
+        alpha = line.alpha_unit * kappas / unit_ridge(line.design, fit.gamma)
         return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
+
+
+def rule_evidence(path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None) -> float:
+    """Logarithm of the evidence of a rule, alpha and the ridge integrated out; with ``point`` that alpha is held."""
+    finite = [gamma for gamma in gammas if math.isfinite(gamma)]
+    if not finite:
+        fit = path.at(math.inf)
+        return Evidence().score(fit, Evidence().best(fit) if point is None else point)
+    line = _Line.of(path, gammas) if point is None and path.sources else None
+    fits = [path.at(gamma) for gamma in finite]
+    if line is not None and line.alpha_unit > 0:
+        return float(logsumexp([line.log_posterior(fit) for fit in fits]))
+    held = np.concatenate([[1.0], np.zeros(path.sources)]) if point is None else point
+    if held[0] == 0:
+        return 0.0
+    prior = [_ridge_prior(unit_ridge(path.design, gamma)) for gamma in finite]
+    return float(logsumexp([one + Evidence().score(fit, held) for one, fit in zip(prior, fits, strict=True)]))
 
 
 def _nearest(fits: Sequence[RidgeFit], weights: FloatArray) -> int:
@@ -238,17 +258,24 @@ def _log_rest(line: _Line, fit: RidgeFit) -> FloatArray:
 
 
 def _log_margins(
-    total: float, line: _Line, alphas: FloatArray, means: FloatArray, grams: FloatArray
+    total: FloatArray | float, line: _Line, alphas: FloatArray, means: FloatArray, grams: FloatArray
 ) -> FloatArray:
     mean = means[..., :1] + alphas * (means[..., 1:] @ line.direction)[..., None]
-    return _log_likelihood(total, mean, _quadratic(_folded(grams, line.direction), alphas))
+    return _log_likelihood(
+        np.asarray(total)[..., None], mean, _quadratic(_folded(grams, line.direction), alphas)
+    )
 
 
-def _log_likelihood(total: float, mean: FloatArray, variance: FloatArray) -> FloatArray:
+def _log_likelihood(total: FloatArray | float, mean: FloatArray, variance: FloatArray) -> FloatArray:
     """(n/2) log(1 + mean^2 / variance), 0 for negative means; rounding bounds the ratio."""
     squared = np.square(np.maximum(mean, 0.0))
     floor = np.maximum(EPS * squared, float(np.finfo(float).tiny))
     return np.asarray(0.5 * total * np.log1p(squared / np.maximum(variance, floor)))
+
+
+def unit_ridge(design: Design, gamma: float) -> float:
+    """(n/rank) kept over trained degrees of freedom: n gamma/tr(C) of large ridges and of equal eigenvalues."""
+    return design.total / max(design.rank, 1) / float(design.odds(gamma) if design.rank else 1.0 / gamma)
 
 
 def _ridge_prior(ridge: float) -> float:

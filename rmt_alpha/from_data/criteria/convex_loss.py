@@ -19,8 +19,8 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
 from rmt_alpha.from_data.convex.solution import ConvexSolution
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, accuracy_covariance, jackknife
-from rmt_alpha.from_data.design import EPS
 from rmt_alpha.from_data.leave_one_out import solve_scaled
+from rmt_alpha.from_data.samples import EPS
 from rmt_alpha.from_data.zero_one import StepFunction, nearest_best, zero_one_path
 
 PRECISION = 1e-10
@@ -94,7 +94,7 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
         solution, path = fit.solve(point[1:]), fit.path
         here = _with_prior(self.local(fit, solution), path.spread, point[1:])
         pulls, bends = self.pulls(fit, solution)
-        return jackknife(solve_scaled(here.curvature - bends, pulls), path.design)
+        return jackknife(solve_scaled(here.curvature - bends, pulls), path.design.samples)
 
 
 class LooLogLoss(ConvexCriterion):
@@ -105,12 +105,12 @@ class LooLogLoss(ConvexCriterion):
     def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
         """The sum, its exact slope, and the curvature that it has if the outputs are affine in alpha."""
         slopes, bends = self.pulls(fit, solution)
-        counts = fit.path.design.counts
+        counts = fit.path.design.samples.mass
         return Local(self.value(fit, solution), counts @ slopes, np.tensordot(counts, bends, 1))
 
     def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """The sum."""
-        return float(fit.path.design.counts @ fit.path.loss.value(solution.left_out))
+        return float(fit.path.design.samples.mass @ fit.path.loss.value(solution.left_out))
 
     def score(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """Minus the mean."""
@@ -131,9 +131,9 @@ class LaplaceEvidence(ConvexCriterion):
     def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
         """Minus the logarithm, its slope, and the curvature of the fit (without that of the volume)."""
         design, minimum = fit.path.design, solution.minimum
-        slope = np.einsum("i,ia,kia->k", design.counts, minimum.gradient, solution.scores)
+        slope = np.einsum("i,ia,kia->k", design.samples.mass, minimum.gradient, solution.scores)
         curvature = np.einsum(
-            "i,jia,iab,kib->jk", design.counts, solution.scores, minimum.hessian, solution.tangents
+            "i,jia,iab,kib->jk", design.samples.mass, solution.scores, minimum.hessian, solution.tangents
         )
         slope = slope + solution.volume_gradient / 2
         return Local(self.value(fit, solution), slope, (curvature + curvature.T) / 2)

@@ -4,7 +4,8 @@ With a Gaussian prior around alpha times the source, the labels are
 
     y ~ N( b + sum_k alpha_k s_k,  sigma^2 (I + X X^T / (n gamma)) ),
 
-whose inverse covariance is (I - H)/sigma^2, with the flat prior of the intercept integrated out.  Alpha is
+whose inverse covariance is (I - H)/sigma^2, with the flat prior of a free intercept integrated out; the
+average of a shrunk correction has the prior variance sigma^2/k0.  Alpha is
 generalised least squares, sigma^2 the mean of the residuals, and the evidence follows in closed form.
 """
 
@@ -36,14 +37,8 @@ class Evidence(RidgeCriterion):
         return float(log_evidence(fit, np.asarray(mix @ fit.gram @ mix)))
 
     def replicates(self, fit: RidgeFit) -> FloatArray:
-        """Exact: without a sample, I - H loses r r^T / r_i, with r its column for that sample."""
-        return least_squares(self.grams_without(fit))
-
-    @staticmethod
-    def grams_without(fit: RidgeFit) -> FloatArray:
-        """`RidgeFit.gram` without one sample each, (n, 1 + k, 1 + k)."""
-        missed = fit.residuals / np.sqrt(fit.path.design.total * fit.left_out_freedom)[:, None, None]
-        return np.asarray(fit.gram - np.einsum("iak,ibk->iab", missed, missed))
+        """Exact."""
+        return least_squares(fit.grams_without)
 
 
 def log_evidence(fit: RidgeFit, left: FloatArray) -> FloatArray:
@@ -51,9 +46,10 @@ def log_evidence(fit: RidgeFit, left: FloatArray) -> FloatArray:
 
     ``left`` holds mean squares V^T (I - H) V of the labels minus alpha times the source's scores, any shape.
     """
-    design, outputs = fit.path.design, fit.path.outputs
-    freedom = design.total - design.fit_intercept
+    design, outputs, pseudo = fit.path.design, fit.path.outputs, fit.path.pseudo
+    freedom = design.total - (pseudo == 0)
     # A perfect fit is infinitely likely: as good as it gets.
     sigma2 = np.maximum(design.total * left / (outputs * freedom), float(np.finfo(float).tiny))
     volume = float(np.log1p(design.eigenvalues / fit.gamma).sum())
+    volume += math.log1p(design.total / pseudo) if pseudo else 0.0
     return np.asarray(-0.5 * outputs * (freedom * (np.log(2 * math.pi * sigma2) + 1.0) + volume))

@@ -32,8 +32,8 @@ class LooMse(RidgeCriterion):
 
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """Without the line of one sample; the other lines are kept as they are."""
-        each = _products(fit)
-        return least_squares(np.tensordot(fit.path.design.counts, each, 1) - each)
+        each, samples = _products(fit), fit.path.design.samples
+        return least_squares(np.tensordot(samples.mass, each, 1) - samples.removed[:, None, None] * each)
 
 
 def _products(fit: RidgeFit) -> FloatArray:
@@ -61,11 +61,12 @@ class LooSnr(MarginCriterion):
 
 def moments_without(fit: RidgeFit) -> tuple[FloatArray, FloatArray]:
     """Mean (n, 1 + k) and covariance (n, 1 + k, 1 + k) of the contrasts without one sample each."""
-    contrasts, design = fit.leave_one_out.contrasts, fit.path.design
+    contrasts, samples = fit.leave_one_out.contrasts, fit.path.design.samples
     each = np.einsum("ia,ib->iab", contrasts, contrasts)
-    left = design.total - 1.0
-    means = (design.counts @ contrasts - contrasts) / left
-    grams = (np.tensordot(design.counts, each, 1) - each) / left - np.einsum("ia,ib->iab", means, means)
+    left = samples.total - samples.removed
+    means = (samples.mass @ contrasts - samples.removed[:, None] * contrasts) / left[:, None]
+    grams = np.tensordot(samples.mass, each, 1) - samples.removed[:, None, None] * each
+    grams = grams / left[:, None, None] - np.einsum("ia,ib->iab", means, means)
     return np.asarray(means), np.asarray(grams)
 
 

@@ -31,10 +31,11 @@ class Theory(MarginCriterion):
                 f"criterion='theory' is for two classes, got {max(path.outputs, 3)}"
                 f"{' or more' if path.outputs == 2 else ''}; use 'evidence' or 'loo_mse'"
             )
-        labels, design = path.columns[:, 0, 0], path.design
-        centred = not design.centres
+        labels, design = path.columns.values[:, 0, 0], path.design
         return type(self)(
-            SampleGeometry.from_samples(features, labels, sources[:, 0], design.counts, centred=centred)
+            SampleGeometry.from_samples(
+                features, labels, sources[:, 0], design.samples.mass, centred=not design.centred
+            )
         )
 
     def moments(self, fit: RidgeFit) -> ScoreMoments:
