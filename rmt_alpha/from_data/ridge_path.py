@@ -12,7 +12,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design, Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
-from rmt_alpha.from_data.samples import CONSTANT, EPS, Samples
+from rmt_alpha.from_data.samples import CONSTANT, Samples
 
 TINY = 1e-8
 """Ridge in units of the largest eigenvalue, below which rounding is kept from what no fit reaches."""
@@ -26,6 +26,8 @@ class CorrectionFit(Value):
     gamma: float
     keep: FloatArray
     """gamma / (eigenvalue + gamma), what a direction keeps of its residual; shape (r,)."""
+    outer: float
+    """The same beside the axes: 1 if nothing is trained there."""
 
     @property
     def frozen(self) -> bool:
@@ -38,7 +40,7 @@ class CorrectionFit(Value):
         design = self.columns.design
         if self.frozen:
             return np.ones(len(design.root))
-        return np.asarray(design.samples.outside_diagonal + design.left_squared @ self.keep)
+        return np.asarray(self.outer * design.basis.outside_diagonal + design.left_squared @ self.keep)
 
     @cached_property
     def left_out_freedom(self) -> FloatArray:
@@ -57,8 +59,7 @@ class CorrectionFit(Value):
         if self.frozen:
             return columns.values
         inside = design.rotation @ (self.keep[:, None] * columns.coordinates)
-        axes = design.samples.axes
-        scaled = columns.outside + (inside if axes is None else axes @ inside)
+        scaled = self.outer * columns.outside + design.basis.expanded(inside)
         return np.asarray(scaled / design.root[:, None]).reshape(columns.values.shape)
 
     @cached_property
@@ -67,7 +68,7 @@ class CorrectionFit(Value):
         columns = self.columns
         size, outputs = columns.values.shape[1:]
         inside = (np.sqrt(self.keep)[:, None] * columns.coordinates).reshape(-1, size, outputs)
-        outer = columns.outside.reshape(-1, size, outputs)
+        outer = math.sqrt(self.outer) * columns.outside.reshape(-1, size, outputs)
         return np.asarray(np.einsum("iaj,ibj->ab", inside, inside) + np.einsum("iaj,ibj->ab", outer, outer))
 
 
@@ -100,11 +101,11 @@ class Columns(Value):
         design = self.design
         flat = self.values.reshape(len(self.values), -1)
         flat = centred(flat, design.root) if design.centred else design.root[:, None] * flat
-        inside, outside = design.coordinates(flat), design.samples.outside(flat)
+        inside, outside = design.coordinates(flat), design.basis.outside(flat)
         if self.spanned:
             silent = design.singular == 0
             left = np.square(outside).sum(axis=0) + np.square(inside[silent]).sum(axis=0)
-            none = left <= (len(flat) * EPS) ** 2 * np.square(flat).sum(axis=0)
+            none = left <= design.samples.rows.precision**2 * np.square(flat).sum(axis=0)
             outside[:, none] = 0.0
             inside[np.ix_(silent, none)] = 0.0
         return inside, outside
@@ -130,7 +131,9 @@ class Columns(Value):
             eigenvalues = self.design.eigenvalues
             tiny = gamma < TINY * eigenvalues.max(initial=0.0)
             keep = 1.0 / (1.0 + eigenvalues / gamma)
-            self._fits[gamma] = CorrectionFit(self._within if tiny else self, float(gamma), keep)
+            self._fits[gamma] = CorrectionFit(
+                self._within if tiny else self, float(gamma), keep, self.design.basis.outer_keep(gamma)
+            )
         return self._fits[gamma]
 
 
@@ -215,13 +218,10 @@ class RidgeFit(Value):
         """
         design, columns = self.path.design, self.path.columns
         mix = np.concatenate([point[:1], -point[1:]])
-        used = design.rank
-        target = columns.coordinates[:used].reshape(-1, *columns.values.shape[1:])
-        gain = 1.0 / self.gamma / (1.0 + design.eigenvalues[:used] / self.gamma)
-        inside = gain[:, None] * np.einsum("rak,a->rk", target, mix)
-        dual = design.rotation[:, :used] @ inside
-        axes = design.samples.axes
-        weights, intercept = design.trained(dual if axes is None else axes @ dual)
+        shape = -1, *columns.values.shape[1:]
+        inside = np.einsum("rak,a->rk", columns.coordinates.reshape(shape), mix)
+        outside = np.einsum("nak,a->nk", columns.outside.reshape(shape), mix)
+        weights, intercept = design.trained(design.dual(self.gamma, inside, outside))
         if self.path.pseudo is not None:
             average = 1.0 - shrinkage(self.path.pseudo, design.total)
             intercept = intercept + average * (mix @ columns.means)

@@ -50,6 +50,6 @@ def log_evidence(fit: RidgeFit, left: FloatArray) -> FloatArray:
     freedom = design.total - (pseudo == 0)
     # A perfect fit is infinitely likely: as good as it gets.
     sigma2 = np.maximum(design.total * left / (outputs * freedom), float(np.finfo(float).tiny))
-    volume = float(np.log1p(design.eigenvalues / fit.gamma).sum())
+    volume = design.volume(fit.gamma)
     volume += math.log1p(design.total / pseudo) if pseudo else 0.0
     return np.asarray(-0.5 * outputs * (freedom * (np.log(2 * math.pi * sigma2) + 1.0) + volume))
