@@ -288,9 +288,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
         self
             Fitted.
         """
-        features, own = validate_data(
-            self, X, y, accept_sparse="csr", dtype=np.float64, ensure_min_samples=2
-        )
+        features, own = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, ensure_min_samples=2)
         check_size("X", features)
         counts = sample_counts(sample_weight, features)
         self.classes_, labels = encode_labels(own, counts, type(self).__name__)

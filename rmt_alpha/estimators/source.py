@@ -51,8 +51,9 @@ class SourceModel:
     def scores(self, features: Features, *, intercept: bool) -> FloatArray:
         """Scores (k, n, K); the sources' intercepts matter only where none is fitted."""
         if sparse.issparse(features):
-            flat = self.weights.reshape(-1, features.shape[1])
-            scores = np.moveaxis((features @ flat.T).reshape(-1, *self.weights.shape[:2]), 0, 1)
+            n, p = features.shape
+            flat = features @ self.weights.reshape(-1, p).T
+            scores = np.moveaxis(flat.reshape(n, *self.weights.shape[:2]), 0, 1)
         else:
             scores = features @ np.swapaxes(self.weights, -1, -2)
         return np.asarray(scores + self.intercepts[:, None, :] if intercept else scores)

@@ -166,7 +166,9 @@ class Design(Value):
         """
         gain = 1.0 / gamma / (1.0 + self.eigenvalues / gamma)
         if not self.basis.rest or math.isinf(gamma):
-            return self.basis.expanded(self.rotation[:, : self.used] @ (gain[: self.used, None] * inside[: self.used]))
+            return self.basis.expanded(
+                self.rotation[:, : self.used] @ (gain[: self.used, None] * inside[: self.used])
+            )
         target, outer = self.basis.expanded(self.rotation @ inside) + outside, self.basis.outer_keep(gamma)
 
         def kernel(columns: FloatArray) -> FloatArray:

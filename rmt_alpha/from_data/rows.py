@@ -57,9 +57,7 @@ class Rows(Value, ABC):
     def precision(self) -> float:
         """Rounding may leave this much of a column that the rows span, relative to it."""
 
-    def kernel(
-        self, columns: FloatArray, *, centred: bool, standard: bool, constant: float
-    ) -> FloatArray:
+    def kernel(self, columns: FloatArray, *, centred: bool, standard: bool, constant: float) -> FloatArray:
         """Products of the rows with each other, times columns (n, m)."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""What takes the place of a decomposition where a kernel is too large for one: both need only its products."""
+"""In place of a decomposition, where a kernel is too large for one: what needs only its products."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def largest_eigenvectors(
 def conjugate_gradients(
     times: Callable[[FloatArray], FloatArray], inverse: Callable[[FloatArray], FloatArray], right: FloatArray
 ) -> FloatArray:
-    """Solve times(a) = right for each column of right, (n, K); ``inverse`` is nearly the inverse of ``times``."""
+    """Solve times(a) = right for each column, (n, K); ``inverse`` is nearly the inverse of ``times``."""
     found, left = np.zeros_like(right), right.copy()
     enough = PRECISE * np.linalg.norm(right, axis=0)
     along = conjugate = inverse(left)
@@ -55,10 +55,12 @@ def conjugate_gradients(
         before, slope = slope, _dots(left, conjugate)
         along = conjugate + np.divide(slope, before, out=np.zeros_like(slope), where=before > 0) * along
     size = np.linalg.norm(right, axis=0)
-    error = float(np.divide(np.linalg.norm(left, axis=0), size, out=np.zeros_like(size), where=size > 0).max())
+    error = float(
+        np.divide(np.linalg.norm(left, axis=0), size, out=np.zeros_like(size), where=size > 0).max()
+    )
     warnings.warn(
-        f"{STEPS} steps of conjugate gradients leave a residual of {error:.2g} of the labels at this ridge: the "
-        "weights are as precise, and a larger ridge needs fewer steps",
+        f"{STEPS} steps of conjugate gradients leave a residual of {error:.2g} of the labels at this ridge: "
+        "the weights are as precise, and a larger ridge needs fewer steps",
         UserWarning,
         stacklevel=2,
     )
