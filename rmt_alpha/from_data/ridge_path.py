@@ -200,14 +200,49 @@ class RidgeFit(Value):
         samples, values = self.path.design.samples, self.path.columns.values
         missed = self._fit.residuals / self._fit.left_out_freedom[:, None, None]
         if self.path.pseudo:
-            kept = shrinkage(self.path.pseudo, samples.total - samples.removed)
-            missed = missed + kept[:, None, None] * self._means_without
+            missed = missed + self._missed_by_means
         lines = np.concatenate([values[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
         return LeaveOneOut(lines, values[:, 0], samples.mass)
 
     def left_out(self, point: FloatArray) -> FloatArray:
-        """Score of each sample by the fit without it, (n, K), or its growth at a direction."""
-        return self.leave_one_out.scores(point)
+        """Score of each sample by the fit without it, (n, K), or its growth at a direction.
+
+        Where the kernel is truncated, the residuals are those of the fit itself, and only the leverages are
+        approximate.
+        """
+        design = self.path.design
+        if not design.basis.rest or math.isinf(self.gamma):
+            return self.leave_one_out.scores(point)
+        missed = self.gamma * self._dual(point) / design.root[:, None] / self._fit.left_out_freedom[:, None]
+        mix = np.concatenate([point[:1], -point[1:]])
+        return np.asarray(
+            point[0] * self.path.columns.values[:, 0]
+            - missed
+            - np.einsum("iak,a->ik", self._missed_by_means, mix)
+        )
+
+    @property
+    def _missed_by_means(self) -> FloatArray:
+        """What a shrunk average adds to the residuals of samples that are left out, (n, 1 + k, K)."""
+        if not self.path.pseudo:
+            return np.zeros(self.path.columns.values.shape)
+        samples = self.path.design.samples
+        kept = shrinkage(self.path.pseudo, samples.total - samples.removed)
+        return np.asarray(kept[:, None, None] * self._means_without)
+
+    @cached_property
+    def _duals(self) -> dict[bytes, FloatArray]:
+        return {}
+
+    def _dual(self, point: FloatArray) -> FloatArray:
+        """Coefficients of the rows, (n, K)."""
+        if point.tobytes() not in self._duals:
+            columns, mix = self.path.columns, np.concatenate([point[:1], -point[1:]])
+            shape = -1, *columns.values.shape[1:]
+            inside = np.einsum("rak,a->rk", columns.coordinates.reshape(shape), mix)
+            outside = np.einsum("nak,a->nk", columns.outside.reshape(shape), mix)
+            self._duals[point.tobytes()] = self.path.design.dual(self.gamma, inside, outside)
+        return self._duals[point.tobytes()]
 
     def correction(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
         r"""Weights (K, p) and intercept (K,) that are trained on top of the source.
@@ -218,10 +253,7 @@ class RidgeFit(Value):
         """
         design, columns = self.path.design, self.path.columns
         mix = np.concatenate([point[:1], -point[1:]])
-        shape = -1, *columns.values.shape[1:]
-        inside = np.einsum("rak,a->rk", columns.coordinates.reshape(shape), mix)
-        outside = np.einsum("nak,a->nk", columns.outside.reshape(shape), mix)
-        weights, intercept = design.trained(design.dual(self.gamma, inside, outside))
+        weights, intercept = design.trained(self._dual(point))
         if self.path.pseudo is not None:
             average = 1.0 - shrinkage(self.path.pseudo, design.total)
             intercept = intercept + average * (mix @ columns.means)
