@@ -18,7 +18,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.basis import Basis
 from rmt_alpha.from_data.samples import Samples
-from rmt_alpha.from_data.truncated import conjugate_gradients
+from rmt_alpha.from_data.truncated import PRECISE, PROBES, conjugate_gradients
 
 InterceptRule: TypeAlias = bool | Literal["shrunk", "auto"]
 """How an intercept is trained: without penalty, not at all, shrunk, or by an average over rules."""
@@ -161,26 +161,54 @@ class Design(Value):
     def dual(self, gamma: float, inside: FloatArray, outside: FloatArray) -> FloatArray:
         r"""Coefficients a of the rows, :math:`(Z Z^\top + \gamma) a = v`, (n, K), up to what Z^T takes to 0.
 
-        v is given by its coordinates, (r, K), and what no axis reaches, (n, K).  Where the kernel is truncated,
-        conjugate gradients preconditioned by its approximation lead to the true one.
+        v is given by its coordinates, (r, K), and what no axis reaches, (n, K).
         """
-        gain = 1.0 / gamma / (1.0 + self.eigenvalues / gamma)
         if not self.basis.rest or math.isinf(gamma):
-            return self.basis.expanded(
-                self.rotation[:, : self.used] @ (gain[: self.used, None] * inside[: self.used])
-            )
-        target, outer = self.basis.expanded(self.rotation @ inside) + outside, self.basis.outer_keep(gamma)
+            gain = 1.0 / gamma / (1.0 + self.eigenvalues[: self.used] / gamma)
+            return self.basis.expanded(self.rotation[:, : self.used] @ (gain[:, None] * inside[: self.used]))
+        return self._solved(gamma, self.basis.expanded(self.rotation @ inside) + outside, PRECISE)
 
-        def kernel(columns: FloatArray) -> FloatArray:
-            options = {"centred": self.centred, "standard": self.standard, "constant": self.constant}
-            return gamma * columns + self.samples.rows.kernel(columns, **options)
+    def _solved(self, gamma: float, columns: FloatArray, precise: float) -> FloatArray:
+        """The same of columns (n, K) where the kernel is truncated: its approximation is a preconditioner."""
+        outer = self.basis.outer_keep(gamma) / gamma
+        gain = 1.0 / gamma / (1.0 + self.eigenvalues / gamma) - outer
+        rows, kind = self.samples.rows, {"centred": self.centred, "standard": self.standard}
+
+        def times(columns: FloatArray) -> FloatArray:
+            return gamma * columns + rows.kernel(columns, **kind, constant=self.constant)
 
         def inverse(columns: FloatArray) -> FloatArray:
-            own = self.coordinates(columns)
-            rest = columns - self.basis.expanded(self.rotation @ own)
-            return self.basis.expanded(self.rotation @ (gain[:, None] * own)) + outer / gamma * rest
+            own = gain[:, None] * self.coordinates(columns)
+            return outer * columns + self.basis.expanded(self.rotation @ own)
 
-        return conjugate_gradients(kernel, inverse, target)
+        return conjugate_gradients(times, inverse, columns, precise)
+
+    def probed_freedom(self, gamma: float, freedom: FloatArray) -> FloatArray:
+        r"""1 - H_ii where the kernel is truncated, from that of its approximation, (n,).
+
+        .. math:: \operatorname{diag}(M) \approx \frac1m \sum_{j \le m} z_j \odot M z_j , \qquad
+            M = \gamma (Z Z^\top + \gamma)^{-1} - \gamma (\widetilde{Z Z^\top} + \gamma)^{-1}
+
+        for random signs z_j (Bekas, Kokiopoulou and Saad 2007) is unbiased.  No leverage is larger than that of
+        a sample whose row is orthogonal to all others.
+        """
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (len(self.root), PROBES))
+        if self.centred:
+            signs -= self.root[:, None] * (self.root @ signs)
+        own = self.coordinates(signs)
+        outer = self.basis.outer_keep(gamma)
+        known = outer * signs
+        known += self.basis.expanded(
+            self.rotation @ ((1.0 / (1.0 + self.eigenvalues / gamma) - outer)[:, None] * own)
+        )
+        precise = float(freedom.mean()) / PROBES
+        true = gamma * self._solved(gamma, signs, precise)
+        found = freedom + ((true - known) * signs).mean(axis=1)
+        share = 1.0 - self.centred * self.root**2
+        lengths = self.samples.rows.lengths2(
+            centred=self.centred, standard=self.standard, constant=self.constant
+        )
+        return np.clip(found, share / (1.0 + lengths / share / gamma), share)
 
     def trained(self, dual: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (K, p) of the features as they came and intercept (K,) of Z^T a, for a of shape (n, K).

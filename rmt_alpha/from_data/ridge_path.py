@@ -43,14 +43,23 @@ class CorrectionFit(Value):
         return np.asarray(self.outer * design.basis.outside_diagonal + design.left_squared @ self.keep)
 
     @cached_property
+    def probed_freedom(self) -> FloatArray:
+        """The same where the kernel is truncated, without the error of that on average, (n,)."""
+        return self.columns.design.probed_freedom(self.gamma, self.freedom)
+
+    @cached_property
     def left_out_freedom(self) -> FloatArray:
         """1 - (leverage of the part that is left out), shape (n,).
 
         A row that stands for c samples loses one of them (or all of it, if c < 1), not all c.
         """
+        return self.left_out_of(self.freedom)
+
+    def left_out_of(self, freedom: FloatArray) -> FloatArray:
+        """1 - (leverage of the part that is left out), from that of all."""
         samples = self.columns.design.samples
         share = samples.removed / samples.mass
-        return np.asarray((1.0 - share) + share * self.freedom)
+        return np.asarray((1.0 - share) + share * freedom)
 
     @cached_property
     def residuals(self) -> FloatArray:
@@ -207,13 +216,13 @@ class RidgeFit(Value):
     def left_out(self, point: FloatArray) -> FloatArray:
         """Score of each sample by the fit without it, (n, K), or its growth at a direction.
 
-        Where the kernel is truncated, the residuals are those of the fit itself, and only the leverages are
-        approximate.
+        Where the kernel is truncated, residuals are those of the fit itself, and leverages are probed.
         """
         design = self.path.design
         if not design.basis.rest or math.isinf(self.gamma):
             return self.leave_one_out.scores(point)
-        missed = self.gamma * self._dual(point) / design.root[:, None] / self._fit.left_out_freedom[:, None]
+        freedom = self._fit.left_out_of(self._fit.probed_freedom)
+        missed = self.gamma * self._dual(point) / (design.root * freedom)[:, None]
         mix = np.concatenate([point[:1], -point[1:]])
         return np.asarray(
             point[0] * self.path.columns.values[:, 0]

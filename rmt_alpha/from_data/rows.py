@@ -47,7 +47,7 @@ class Rows(Value, ABC):
 
     @abstractmethod
     def decomposed(self, *, centred: bool, standard: bool, constant: float) -> tuple[FloatArray, FloatArray]:
-        """U in the coordinates of the basis, (q, r), and sigma, descending, exactly 0 below rounding, (r,).
+        """U in the coordinates of the basis, (q, r), and sigma, descending, 0 below rounding, (r,).
 
         ``constant`` is the size of one more feature of the rows that are not centred.
         """
@@ -58,7 +58,11 @@ class Rows(Value, ABC):
         """Rounding may leave this much of a column that the rows span, relative to it."""
 
     def kernel(self, columns: FloatArray, *, centred: bool, standard: bool, constant: float) -> FloatArray:
-        """Products of the rows with each other, times columns (n, m)."""
+        """Products of the rows with each other, times columns (n, m); of what may be truncated."""
+        raise NotImplementedError
+
+    def lengths2(self, *, centred: bool, standard: bool, constant: float) -> FloatArray:
+        """Diagonal of those products, (n,)."""
         raise NotImplementedError
 
     @cached_property
@@ -129,7 +133,7 @@ class DenseRows(Rows):
         return axes, triangle[: p + 1]
 
     def decomposed(self, *, centred: bool, standard: bool, constant: float) -> tuple[FloatArray, FloatArray]:
-        """U in the coordinates of the basis, (q, r), and sigma, descending, exactly 0 below rounding, (r,)."""
+        """U in the coordinates of the basis, (q, r), and sigma, descending, 0 below rounding, (r,)."""
         axes, rows = self._basis.axes, self._coordinates(centred, standard)
         if constant:
             first = self.root if axes is None else np.eye(1, len(rows))[0]

@@ -58,8 +58,8 @@ class Samples(Value):
     def rows(self) -> Rows:
         """The features with these weights, and how they are decomposed.
 
-        Sparse ones with fewer columns than rows become an array, since their axes are one of that shape, unless
-        there are more than `EXACT` numbers.
+        Sparse ones with fewer columns than rows become an array, unless that has more than `EXACT` numbers:
+        their axes are one of that shape.
         """
         if not sparse.issparse(self.features):
             return DenseRows(self.features, self.root)

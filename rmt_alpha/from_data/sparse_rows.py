@@ -1,17 +1,17 @@
 r"""`SparseRows`: sparse features, decomposed through the products of their rows.
 
-The kernel of the centred rows, Z Z^T with Z = root (X - 1 m^T)/d, is one sparse product and n^2 numbers; in the
-coordinates that begin with root, that of the rows as they come is bordered by a row and a column:
+The kernel of the centred rows, Z Z^T with Z = root (X - 1 m^T)/d, is one sparse product and n^2 numbers; in
+the coordinates that begin with root, that of the rows as they come is bordered by a row and a column:
 
     K = [ m.m    (Z m)^T ]
         [ Z m    Z Z^T   ]
 
-in units d.  A tridiagonalisation that leaves the first coordinate alone, K = Q T Q^T, then serves all rules for
-the intercept: T without its first row and column is the kernel of the centred rows, and a constant feature of
-size c adds c^2 to its first number.
+in units d.  A tridiagonalisation that leaves the first coordinate alone, K = Q T Q^T, then serves all rules
+for the intercept: T without its first row and column is the kernel of the centred rows, and a constant feature
+of size c adds c^2 to its first number.
 
-Nothing cancels: columns that are more than half filled are centred as arrays (which have at most twice as many
-numbers as the columns had), and of the others the mean square is at most twice the variance, in equal weights.
+Nothing cancels: columns that are more than half filled are centred as arrays (of at most twice the numbers
+that are stored), and of the others the squared mean is at most the variance, if weights are equal.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ class SparseRows(Rows):
 
     @property
     def precision(self) -> float:
-        """Singular values below this times the largest are rounding: it is their squares that are computed."""
+        """Singular values below this times the largest are rounding: their squares are what is computed."""
         return float(np.sqrt(len(self.root) * EPS))
 
     @cached_property
     def _parts(self) -> tuple[Any, FloatArray, Any]:
-        """Sparse columns (n, p - d) with weights, centred dense ones (n, d) with weights, and which they are."""
+        """Rows times root: of sparse columns (n, p - d), of centred dense ones (n, d); and which these are."""
         matrix, (n, p) = self._matrix, self.features.shape
         full = np.bincount(matrix.indices, minlength=p) > n / 2
         scaled = matrix.copy()
@@ -133,6 +133,18 @@ class SparseRows(Rows):
         across = mean @ inside + constant**2 * level
         return self._times(inside, units) + self.root[:, None] * across
 
+    def lengths2(self, *, centred: bool, standard: bool, constant: float) -> FloatArray:
+        """Diagonal of those products, (n,)."""
+        thin, dense, full = self._parts
+        units, root = self.inverse_units(standard=standard), self.root
+        mean = units**2 * self.mean
+        found = thin.power(2) @ units[~full] ** 2 + dense**2 @ units[full] ** 2
+        found -= root * (2 * (thin @ mean[~full]) - root * (mean[~full] @ self.mean[~full]))
+        if not centred:
+            found += 2 * root * self._times((units * self.mean)[:, None], units)[:, 0]
+            found += root**2 * (mean @ self.mean + constant**2)
+        return np.asarray(found)
+
     @cached_property
     def _chains(self) -> dict[bool, tuple[_Chain, Basis]]:
         return {}
@@ -149,7 +161,7 @@ class SparseRows(Rows):
         return self._chain(standard)[1]
 
     def decomposed(self, *, centred: bool, standard: bool, constant: float) -> tuple[FloatArray, FloatArray]:
-        """U in the coordinates of the basis, (q, r), and sigma, descending, exactly 0 below rounding, (r,)."""
+        """U in the coordinates of the basis, (q, r), and sigma, descending, 0 below rounding, (r,)."""
         chain, basis = self._chain(standard)
         vectors, values = chain.eigen(centred, constant)
         values[values <= self.precision**2 * values.max(initial=0.0)] = 0.0

@@ -16,6 +16,8 @@ SPARE = 10
 """Random columns more than eigenvectors (Halko, Martinsson and Tropp 2011)."""
 PRECISE = 1e-8
 """Residual of conjugate gradients, relative to the labels: the mean error of the scores is no larger."""
+PROBES = 32
+"""Random columns that measure leverages, to about 1/sqrt(32) of what the approximate kernel says wrongly."""
 STEPS = 1000
 
 
@@ -35,11 +37,14 @@ def largest_eigenvectors(
 
 
 def conjugate_gradients(
-    times: Callable[[FloatArray], FloatArray], inverse: Callable[[FloatArray], FloatArray], right: FloatArray
+    times: Callable[[FloatArray], FloatArray],
+    inverse: Callable[[FloatArray], FloatArray],
+    right: FloatArray,
+    precise: float = PRECISE,
 ) -> FloatArray:
     """Solve times(a) = right for each column, (n, K); ``inverse`` is nearly the inverse of ``times``."""
     found, left = np.zeros_like(right), right.copy()
-    enough = PRECISE * np.linalg.norm(right, axis=0)
+    enough = precise * np.linalg.norm(right, axis=0)
     along = conjugate = inverse(left)
     slope = _dots(left, conjugate)
     for _ in range(STEPS):
