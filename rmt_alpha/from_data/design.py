@@ -189,8 +189,8 @@ class Design(Value):
         .. math:: \operatorname{diag}(M) \approx \frac1m \sum_{j \le m} z_j \odot M z_j , \qquad
             M = \gamma (Z Z^\top + \gamma)^{-1} - \gamma (\widetilde{Z Z^\top} + \gamma)^{-1}
 
-        for random signs z_j (Bekas, Kokiopoulou and Saad 2007) is unbiased.  No leverage is larger than that of
-        a sample whose row is orthogonal to all others.
+        for random signs z_j (Bekas, Kokiopoulou and Saad 2007) is unbiased.  No leverage is larger than that
+        of a sample whose row is orthogonal to all others.
         """
         signs = np.random.default_rng(0).choice([-1.0, 1.0], (len(self.root), PROBES))
         if self.centred:
@@ -258,10 +258,18 @@ class Design(Value):
         for positive ridges of any shape: lambda/gamma where all eigenvalues are the same, and free of the
         scale of single features where they are not.
         """
-        gamma = np.asarray(gamma, dtype=np.float64)
+        if isinstance(gamma, float) and gamma in self._odds:
+            return self._odds[gamma]
         values, often = self._spectrum
-        ratio = values / gamma[..., None]
-        return np.asarray((ratio / (1.0 + ratio)) @ often / ((1.0 / (1.0 + ratio)) @ often))
+        ratio = values / np.asarray(gamma, dtype=np.float64)[..., None]
+        odds = np.asarray((ratio / (1.0 + ratio)) @ often / ((1.0 / (1.0 + ratio)) @ often))
+        if isinstance(gamma, float):
+            self._odds[gamma] = odds
+        return odds
+
+    @cached_property
+    def _odds(self) -> dict[float, FloatArray]:
+        return {}
 
     def ridges(self, odds: FloatArray) -> FloatArray:
         """The ridges at which the degrees of freedom have these odds, decreasing in them; shape (g,)."""

@@ -14,6 +14,8 @@ from rmt_alpha.from_data.design import Design, Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 from rmt_alpha.from_data.samples import CONSTANT, Samples
 
+BATCH = 4_000_000
+"""Numbers of what is done for several ridges at once: 32 MB."""
 TINY = 1e-8
 """Ridge in units of the largest eigenvalue, below which rounding is kept from what no fit reaches."""
 
@@ -40,7 +42,7 @@ class CorrectionFit(Value):
         design = self.columns.design
         if self.frozen:
             return np.ones(len(design.root))
-        return np.asarray(self.outer * design.basis.outside_diagonal + design.left_squared @ self.keep)
+        return np.asarray(self.outer * design.basis.outside_diagonal + self.columns.inner(self.gamma)[0])
 
     @cached_property
     def probed_freedom(self) -> FloatArray:
@@ -67,8 +69,7 @@ class CorrectionFit(Value):
         columns, design = self.columns, self.columns.design
         if self.frozen:
             return columns.values
-        inside = design.rotation @ (self.keep[:, None] * columns.coordinates)
-        scaled = self.outer * columns.outside + design.basis.expanded(inside)
+        scaled = self.outer * columns.outside + columns.inner(self.gamma)[1]
         return np.asarray(scaled / design.root[:, None]).reshape(columns.values.shape)
 
     @cached_property
@@ -130,6 +131,30 @@ class Columns(Value):
         return self._parts[1]
 
     @cached_property
+    def _keeps(self) -> dict[float, FloatArray]:
+        return {}
+
+    @cached_property
+    def _inner(self) -> dict[float, tuple[FloatArray, FloatArray]]:
+        return {}
+
+    def inner(self, gamma: float) -> tuple[FloatArray, FloatArray]:
+        """Diagonal of U diag(keep) U^T, (n,), and its product with the weighted columns, (n, (1 + k) K).
+
+        Whatever ridges have been asked for are done together: U is read once.
+        """
+        if gamma not in self._inner:
+            size, (n, width) = max(1, BATCH // self.outside.size), self.outside.shape
+            asked = [gamma, *(one for one in self._keeps if one != gamma and one not in self._inner)][:size]
+            keeps = np.stack([self._keeps[one] for one in asked], axis=1)
+            diagonals = self.design.left_squared @ keeps
+            flat = (keeps[:, :, None] * self.coordinates[:, None]).reshape(len(keeps), -1)
+            products = (self.design.left @ flat).reshape(n, len(asked), width)
+            for i, one in enumerate(asked):
+                self._inner[one] = diagonals[:, i], products[:, i]
+        return self._inner[gamma]
+
+    @cached_property
     def _within(self) -> Columns:
         """For ridges that leave less of the scores of a source than rounding does."""
         return replace(self, spanned=True)
@@ -140,9 +165,10 @@ class Columns(Value):
             eigenvalues = self.design.eigenvalues
             tiny = gamma < TINY * eigenvalues.max(initial=0.0)
             keep = 1.0 / (1.0 + eigenvalues / gamma)
-            self._fits[gamma] = CorrectionFit(
-                self._within if tiny else self, float(gamma), keep, self.design.basis.outer_keep(gamma)
-            )
+            owner = self._within if tiny else self
+            owner._keeps[gamma] = keep
+            outer = self.design.basis.outer_keep(gamma)
+            self._fits[gamma] = CorrectionFit(owner, float(gamma), keep, outer)
         return self._fits[gamma]
 
 

@@ -81,10 +81,14 @@ class Rows(Value, ABC):
 
         The rows below it are centred exactly, so that no singular vector is an accidental copy of root.
         """
+        return np.asarray(columns - 2 * self.mirror[:, None] * (self.mirror @ columns))
+
+    @cached_property
+    def mirror(self) -> FloatArray:
+        """The unit vector, (n,), along which it reflects."""
         mirror = self.root.copy()
         mirror[0] += 1.0  # root is positive: no cancellation
-        mirror /= np.linalg.norm(mirror)
-        return np.asarray(columns - 2 * mirror[:, None] * (mirror @ columns))
+        return np.asarray(mirror / np.linalg.norm(mirror))
 
 
 class DenseRows(Rows):

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.basis import Basis
@@ -162,35 +162,43 @@ class SparseRows(Rows):
 
     def decomposed(self, *, centred: bool, standard: bool, constant: float) -> tuple[FloatArray, FloatArray]:
         """U in the coordinates of the basis, (q, r), and sigma, descending, 0 below rounding, (r,)."""
-        chain, basis = self._chain(standard)
+        chain, _ = self._chain(standard)
         vectors, values = chain.eigen(centred, constant)
         values[values <= self.precision**2 * values.max(initial=0.0)] = 0.0
-        return vectors if basis.axes is not None else chain.axes @ vectors, np.sqrt(values)
+        return vectors, np.sqrt(values)
 
-    def _bordered(self, inner: FloatArray, across: FloatArray, units: FloatArray) -> FloatArray:
-        """K from what it is below its first row and column, and that column."""
-        whole = np.empty((len(inner) + 1,) * 2, order="F")
-        whole[1:, 1:] = inner
-        whole[0, 1:] = whole[1:, 0] = across
-        whole[0, 0] = np.square(units * self.mean).sum()
-        return whole
-
-    def _whole(self, units: FloatArray) -> tuple[_Chain, Basis]:
-        """All of the kernel."""
+    def _products(self, units: FloatArray) -> FloatArray:
+        """Of the rows with each other, centred up to a multiple of root in each factor, (n, n)."""
         thin, dense, full = self._parts
+        n = len(self.root)
+        dense = dense * units[full]
+        kernel = np.zeros((n, n)) if not full.any() else dense @ dense.T
         thin = thin.copy()
         thin.data *= units[~full][thin.indices]
-        dense = dense * units[full]
-        kernel = dense @ dense.T
         other = thin.T.tocsr()
-        for rows in np.array_split(np.arange(len(kernel)), 1 + kernel.size // BLOCK):
-            kernel[rows] += filled(thin[rows[:1].item() : rows[-1:].item() + 1] @ other)
-        kernel = self.reflected(self.reflected(kernel).T)  # what is not centred is now in the first row
-        across = self.reflected(self._times((units * self.mean)[:, None], units))[1:, 0]
-        chain = _chained(self._bordered(kernel[1:, 1:], across, units))
-        chain = _Chain(self.reflected(chain.axes), chain.diagonal, chain.beside)
-        chain.axes[:, 0] = self.root
-        return chain, Basis(len(self.root))
+        step = max(1, BLOCK // n)
+        for first in range(0, n, step):
+            part = thin[first : first + step] @ other
+            place = np.repeat(np.arange(first, first + part.shape[0]) * n, np.diff(part.indptr))
+            place += part.indices
+            kernel.ravel()[place] += part.data
+        return kernel
+
+    def _whole(self, units: FloatArray) -> tuple[_Chain, Basis]:
+        """All of the kernel, of which LAPACK needs the lower half."""
+        mirror = self.mirror
+        kernel = self._products(units).T  # symmetric: the same, in Fortran's order
+        images = kernel @ mirror
+        images -= (mirror @ images) * mirror
+        kernel = blas.dsyr2(-2.0, mirror, images, lower=1, a=kernel, overwrite_a=1)
+        # What is not centred is in the first column now, which it should be without cancellation.
+        mean = units * self.mean
+        kernel[:, 0] = self.reflected(self._times(mean[:, None], units))[:, 0]
+        kernel[0, 0] = mean @ mean
+        chain = _chained(kernel)
+        axes = self.reflected(chain.axes)
+        axes[:, 0] = self.root
+        return _Chain(axes, chain.diagonal, chain.beside), Basis(len(self.root), axes)
 
     def _truncated(self, units: FloatArray) -> tuple[_Chain, Basis]:
         """Its largest eigenvectors, by random columns and powers of the kernel, and the trace of the rest."""
@@ -202,8 +210,10 @@ class SparseRows(Rows):
         inside = self._transposed(columns, units)
         values, vectors = linalg.eigh(inside.T @ inside, check_finite=False)
         axes, inside = columns @ vectors[:, ::-1][:, :size], inside @ vectors[:, ::-1][:, :size]
-        across = inside.T @ (units * self.mean)
-        chain = _chained(self._bordered(np.diag(values[::-1][:size]), across, units))
+        mean = units * self.mean
+        kernel = np.diag(np.append(mean @ mean, values[::-1][:size]))
+        kernel[1:, 0] = inside.T @ mean
+        chain = _chained(np.asfortranarray(kernel))
         whole = np.column_stack([self.root, axes]) @ chain.axes
         trace = float((units**2 * self.variance).sum()) - float(values[::-1][:size].sum())
         rest = rank - size
@@ -212,7 +222,7 @@ class SparseRows(Rows):
 
 
 def _chained(kernel: FloatArray) -> _Chain:
-    """A symmetric matrix as Q T Q^T with T tridiagonal, the first axis kept; its array is overwritten."""
+    """The lower half of a symmetric matrix as Q T Q^T, T tridiagonal, the first axis kept; overwrites it."""
     reflections, diagonal, beside, scales, _ = lapack.dsytrd(
         kernel, lower=1, lwork=64 * len(kernel), overwrite_a=1
     )
