@@ -1,9 +1,10 @@
-"""`Basis`: orthonormal axes whose span holds what fits reach, and what there is beside them."""
+"""`Basis`: orthonormal axes whose span holds what fits reach; `Spectrum`: rows decomposed in it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -71,3 +72,30 @@ class Basis(Value):
     def expanded(self, coordinates: FloatArray) -> FloatArray:
         """Columns (n, m) from their coordinates."""
         return coordinates if self.axes is None else np.asarray(self.axes @ coordinates)
+
+
+class Spectrum(Protocol):
+    """Rows in a basis, decomposed."""
+
+    @property
+    def singular(self) -> FloatArray:
+        """sigma, descending, exactly 0 below rounding; shape (r,)."""
+
+    @property
+    def rotation(self) -> FloatArray:
+        """U in the coordinates of the basis, (q, r)."""
+
+    def kept(self, gamma: float, columns: FloatArray) -> FloatArray | None:
+        """gamma (Z Z^T + gamma)^-1 of columns in the basis, (q, m), if that is cheaper than U; else None."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposed(Value):
+    """A spectrum that is there."""
+
+    singular: FloatArray
+    rotation: FloatArray
+
+    def kept(self, gamma: float, columns: FloatArray) -> FloatArray | None:
+        """Not needed."""
+        return None

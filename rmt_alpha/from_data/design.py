@@ -16,7 +16,7 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.basis import Basis
+from rmt_alpha.from_data.basis import Basis, Spectrum
 from rmt_alpha.from_data.samples import Samples
 from rmt_alpha.from_data.truncated import PRECISE, PROBES, conjugate_gradients
 
@@ -110,10 +110,8 @@ class Design(Value):
     """Size of the constant feature whose weight is the intercept, 0 without."""
     basis: Basis
     """Axes whose span holds what fits reach."""
-    rotation: FloatArray
-    """U in the coordinates of the basis, (q, r)."""
-    singular: FloatArray
-    """sigma, descending, exactly 0 below rounding; shape (r,)."""
+    spectrum: Spectrum
+    """Singular values and vectors in the coordinates of the basis."""
 
     @classmethod
     def of(cls, samples: Samples, rule: Rule) -> Design:
@@ -124,10 +122,8 @@ class Design(Value):
             spread2 = np.count_nonzero(samples.varies) if rule.standard else samples.length2
             constant = rule.constant * (math.sqrt(spread2) or 1.0)
         basis = samples.rows.basis(standard=rule.standard)
-        rotation, singular = samples.rows.decomposed(
-            centred=centred, standard=rule.standard, constant=constant
-        )
-        return cls(samples, centred, rule.standard, constant, basis, rotation, singular)
+        spectrum = samples.rows.decomposed(centred=centred, standard=rule.standard, constant=constant)
+        return cls(samples, centred, rule.standard, constant, basis, spectrum)
 
     @property
     def root(self) -> FloatArray:
@@ -138,6 +134,16 @@ class Design(Value):
     def total(self) -> float:
         """The number of samples n of the formulas."""
         return self.samples.total
+
+    @property
+    def singular(self) -> FloatArray:
+        """sigma, descending, exactly 0 below rounding; shape (r,)."""
+        return self.spectrum.singular
+
+    @property
+    def rotation(self) -> FloatArray:
+        """U in the coordinates of the basis, (q, r)."""
+        return self.spectrum.rotation
 
     @cached_property
     def left(self) -> FloatArray:

@@ -76,10 +76,12 @@ class CorrectionFit(Value):
     def gram(self) -> FloatArray:
         """Mean products V^T (I - H) V of labels and source scores, summed over outputs, (1 + k, 1 + k)."""
         columns = self.columns
-        size, outputs = columns.values.shape[1:]
-        inside = (np.sqrt(self.keep)[:, None] * columns.coordinates).reshape(-1, size, outputs)
-        outer = math.sqrt(self.outer) * columns.outside.reshape(-1, size, outputs)
-        return np.asarray(np.einsum("iaj,ibj->ab", inside, inside) + np.einsum("iaj,ibj->ab", outer, outer))
+        own = columns.placed
+        kept = None if columns.spanned else columns.design.spectrum.kept(self.gamma, own)
+        if kept is None:
+            own = kept = np.sqrt(self.keep)[:, None] * columns.coordinates
+        outer = math.sqrt(self.outer) * columns.outside
+        return columns.summed(own, kept) + columns.summed(outer, outer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,24 +113,40 @@ class Columns(Value):
         design = self.design
         flat = self.values.reshape(len(self.values), -1)
         flat = centred(flat, design.root) if design.centred else design.root[:, None] * flat
-        inside, outside = design.coordinates(flat), design.basis.outside(flat)
+        return design.basis.inside(flat), design.basis.outside(flat)
+
+    @property
+    def placed(self) -> FloatArray:
+        """The weighted columns in the basis of the design, (q, (1 + k) K)."""
+        return self._parts[0]
+
+    @cached_property
+    def _reached(self) -> tuple[FloatArray, FloatArray]:
+        design, (placed, outside) = self.design, self._parts
+        inside = design.rotation.T @ placed
         if self.spanned:
             silent = design.singular == 0
             left = np.square(outside).sum(axis=0) + np.square(inside[silent]).sum(axis=0)
-            none = left <= design.samples.rows.precision**2 * np.square(flat).sum(axis=0)
-            outside[:, none] = 0.0
+            whole = np.square(placed).sum(axis=0) + np.square(outside).sum(axis=0)
+            none = left <= design.samples.rows.precision**2 * whole
+            outside = np.where(none, 0.0, outside)
             inside[np.ix_(silent, none)] = 0.0
         return inside, outside
 
     @property
     def coordinates(self) -> FloatArray:
         """U^T of the weighted columns, (r, (1 + k) K)."""
-        return self._parts[0]
+        return self._reached[0]
 
     @property
     def outside(self) -> FloatArray:
         """The part of the weighted columns that no fit reaches, (n, (1 + k) K)."""
-        return self._parts[1]
+        return self._reached[1] if self.spanned else self._parts[1]
+
+    def summed(self, one: FloatArray, other: FloatArray) -> FloatArray:
+        """Products of weighted columns (q, (1 + k) K), summed over outputs, (1 + k, 1 + k)."""
+        shape = -1, *self.values.shape[1:]
+        return np.einsum("iaj,ibj->ab", one.reshape(shape), other.reshape(shape))
 
     @cached_property
     def _keeps(self) -> dict[float, FloatArray]:

@@ -17,7 +17,7 @@ from scipy import linalg
 
 from rmt_alpha._core.types import BoolArray, FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.basis import Basis
+from rmt_alpha.from_data.basis import Basis, Decomposed, Spectrum
 
 EPS = float(np.finfo(np.float64).eps)
 CONSTANT = 1e-13
@@ -46,8 +46,8 @@ class Rows(Value, ABC):
         """In whose coordinates the rows are decomposed."""
 
     @abstractmethod
-    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> tuple[FloatArray, FloatArray]:
-        """U in the coordinates of the basis, (q, r), and sigma, descending, 0 below rounding, (r,).
+    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> Spectrum:
+        """Singular values and vectors in the coordinates of the basis.
 
         ``constant`` is the size of one more feature of the rows that are not centred.
         """
@@ -136,8 +136,8 @@ class DenseRows(Rows):
         triangle[1:, 1:][:, ~self.varies] = 0.0
         return axes, triangle[: p + 1]
 
-    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> tuple[FloatArray, FloatArray]:
-        """U in the coordinates of the basis, (q, r), and sigma, descending, 0 below rounding, (r,)."""
+    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> Spectrum:
+        """Singular values and vectors in the coordinates of the basis."""
         axes, rows = self._basis.axes, self._coordinates(centred, standard)
         if constant:
             first = self.root if axes is None else np.eye(1, len(rows))[0]
@@ -158,7 +158,7 @@ class DenseRows(Rows):
             if spare:
                 turned[-spare:, -spare:] = np.eye(spare)
             left = turned
-        return left, np.concatenate([singular, np.zeros(left.shape[1] - singular.size)])
+        return Decomposed(np.concatenate([singular, np.zeros(left.shape[1] - singular.size)]), left)
 
     def _coordinates(self, centred: bool, standard: bool) -> FloatArray:
         """The rows in the coordinates of the axes, (q, r), rotated; centred ones without the first.

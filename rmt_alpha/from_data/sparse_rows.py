@@ -25,7 +25,7 @@ from scipy import linalg, sparse
 from scipy.linalg import blas, lapack
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.basis import Basis
+from rmt_alpha.from_data.basis import Basis, Spectrum
 from rmt_alpha.from_data.rows import CONSTANT, EPS, Rows
 from rmt_alpha.from_data.truncated import largest_eigenvectors
 
@@ -48,15 +48,36 @@ class _Chain:
     diagonal: FloatArray
     beside: FloatArray
 
-    def eigen(self, centred: bool, constant: float) -> tuple[FloatArray, FloatArray]:
-        """Eigenvectors (q, r) and eigenvalues (r,), descending."""
-        first = int(centred)
-        diagonal = self.diagonal[first:].copy()
-        if constant:
-            diagonal[0] += constant**2
-        values, vectors = linalg.eigh_tridiagonal(diagonal, self.beside[first:], check_finite=False)
-        turned = np.concatenate([np.zeros((first, len(diagonal))), vectors[:, ::-1]])
-        return turned, np.asarray(values[::-1])
+
+@dataclass(frozen=True, eq=False)
+class _ChainSpectrum:
+    """Of a tridiagonal kernel: the eigenvectors cost n^3, and only leverages need them."""
+
+    diagonal: FloatArray
+    beside: FloatArray
+    first: int
+    """Axes before its own."""
+    precision: float
+    """Singular values below this times the largest are 0."""
+
+    @cached_property
+    def singular(self) -> FloatArray:
+        """sigma, descending, exactly 0 below rounding; shape (r,)."""
+        values = linalg.eigvalsh_tridiagonal(self.diagonal, self.beside, check_finite=False)[::-1].copy()
+        values[values <= self.precision**2 * values.max(initial=0.0)] = 0.0
+        return np.asarray(np.sqrt(values))
+
+    @cached_property
+    def rotation(self) -> FloatArray:
+        """U in the coordinates of the basis, (q, r)."""
+        vectors = linalg.eigh_tridiagonal(self.diagonal, self.beside, check_finite=False)[1]
+        return np.concatenate([np.zeros((self.first, len(vectors))), vectors[:, ::-1]])
+
+    def kept(self, gamma: float, columns: FloatArray) -> FloatArray | None:
+        """gamma (T + gamma)^-1 of columns in the basis, (q, m), if rounding leaves the matrix positive."""
+        own = columns[self.first :]
+        *_, found, failed = lapack.dptsv(1.0 + self.diagonal / gamma, self.beside / gamma, own)
+        return None if failed else np.concatenate([np.zeros_like(columns[: self.first]), found])
 
 
 class SparseRows(Rows):
@@ -160,12 +181,13 @@ class SparseRows(Rows):
         """The unit vectors, or the axes of a truncated kernel and what is beside them."""
         return self._chain(standard)[1]
 
-    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> tuple[FloatArray, FloatArray]:
-        """U in the coordinates of the basis, (q, r), and sigma, descending, 0 below rounding, (r,)."""
-        chain, _ = self._chain(standard)
-        vectors, values = chain.eigen(centred, constant)
-        values[values <= self.precision**2 * values.max(initial=0.0)] = 0.0
-        return vectors, np.sqrt(values)
+    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> Spectrum:
+        """Singular values and vectors in the coordinates of the basis."""
+        (chain, _), first = self._chain(standard), int(centred)
+        diagonal = chain.diagonal[first:].copy()
+        if constant:
+            diagonal[0] += constant**2
+        return _ChainSpectrum(diagonal, chain.beside[first:], first, self.precision)
 
     def _products(self, units: FloatArray) -> FloatArray:
         """Of the rows with each other, centred up to a multiple of root in each factor, (n, n)."""
