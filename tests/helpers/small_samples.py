@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import Ridge
 
+from rmt_alpha.from_data.design import Rule
+from rmt_alpha.from_data.ridge_path import RidgePath
+from rmt_alpha.from_data.samples import Samples
+
 SHAPES = {"n < p": (18, 40), "n = p": (20, 20), "n = p + 1": (21, 20), "n > p": (30, 20), "n >> p": (60, 6)}
 
 
@@ -36,6 +40,11 @@ def draw(shape: str, *, seed: int = 0, awkward: bool = False) -> Sample:
         X[:, 3] *= 0.01
     source = mean + 0.1 * rng.standard_normal(p)
     return Sample(X, y, source, 0.2, rng.integers(1, 4, n).astype(float))
+
+
+def path_of(X, labels, scores, counts=None, *, intercept: bool) -> RidgePath:
+    """The path of labels (n, K) and source scores (k, n, K) with a free intercept, or with none."""
+    return RidgePath.of(Samples.of(X, counts), Rule(0.0 if intercept else None), labels, scores)
 
 
 def refit(X, y, scores, test, test_scores, penalty, alpha, intercept, weights=None):
