@@ -183,7 +183,9 @@ def test_ridges_by_degrees_of_freedom(seed, shape, rule, scale):
     assert np.all(np.diff(ridges) < 0)
     # Found to a millionth in log gamma, of which log odds change by at most twice as much.
     assert design.odds(ridges) == pytest.approx(odds, rel=4e-6)
-    smoother = [np.sum(design.eigenvalues[: design.rank] / (design.eigenvalues[: design.rank] + g)) for g in ridges]
+    smoother = [
+        np.sum(design.eigenvalues[: design.rank] / (design.eigenvalues[: design.rank] + g)) for g in ridges
+    ]
     assert odds == pytest.approx([used / (design.rank - used) for used in smoother], rel=1e-5)
 
 
@@ -251,7 +253,9 @@ def test_the_rules_of_each_option(standard):
         r for r in AVERAGED if r.standard is standard and r.pseudo is not None
     ]
     labels, scores = world.labels, world.scores
-    one, two = (RidgePath.of(own, r, labels, scores).at(0.3) for r in (centred[0], replace(centred[0], pseudo=None)))
+    one, two = (
+        RidgePath.of(own, r, labels, scores).at(0.3) for r in (centred[0], replace(centred[0], pseudo=None))
+    )
     point = np.array([1.0, 0.7, -0.4])
     for part, same in zip(one.correction(point), two.correction(point), strict=True):
         assert part == pytest.approx(same, abs=1e-12)

@@ -96,9 +96,7 @@ def fit_of_rule(X, targets, mass, rule, penalty, units, constant):
     elif rule.pseudo is None and constant and math.isfinite(penalty):
         squares.append(math.sqrt(penalty) / constant * np.eye(p + 1)[-1:])
     rows = np.concatenate(squares)
-    values = np.concatenate(
-        [np.sqrt(mass)[:, None] * targets, np.zeros((len(rows) - n, targets.shape[1]))]
-    )
+    values = np.concatenate([np.sqrt(mass)[:, None] * targets, np.zeros((len(rows) - n, targets.shape[1]))])
     # What is free: all weights whose features have a unit, and b unless a constraint gives it.
     free = np.eye(p + 1)[:, [*(units > 0) & math.isfinite(penalty), True]]
     if rule.pseudo is None and not (constant and math.isfinite(penalty)):
