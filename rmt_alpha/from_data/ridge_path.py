@@ -121,7 +121,7 @@ class Columns(Value):
 
     @cached_property
     def _products(self) -> tuple[FloatArray, FloatArray]:
-        """Products of the columns in each direction, (r, 1 + k, 1 + k), and outside of all, (1 + k, 1 + k)."""
+        """Products of the columns in each direction, (r, 1 + k, 1 + k), and outside of all (1 + k, 1 + k)."""
         shape = (-1, *self.values.shape[1:])
         inside, outer = self.coordinates.reshape(shape), self.outside.reshape(shape)
         each = np.einsum("iaj,ibj->iab", inside, inside)

@@ -240,7 +240,7 @@ class Consensus(RidgeCriterion):
 
 
 def rule_evidence(path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None) -> float:
-    """Logarithm of the evidence of a rule; the ridge, and alpha if ``point`` does not hold it, integrated out."""
+    """Logarithm of the evidence of a rule; the ridge and alpha (unless ``point`` holds it) integrated out."""
     finite = [gamma for gamma in gammas if math.isfinite(gamma)]
     if not finite:
         fit = path.at(math.inf)
