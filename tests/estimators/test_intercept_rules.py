@@ -48,7 +48,7 @@ def far_and_unequal(classes=2):
 
 
 def refitted(X, y, rule, gamma, alpha, source, bias):
-    """Scores (n, K) of all samples by the fit of all of them, and by the fits of the others; units are held."""
+    """Scores (n, K) of all samples by the fit of all of them, and by those of the others; units are held."""
     classes, n = np.unique(y), len(y)
     columns = classes[1:] if len(classes) == 2 else classes
     labels = np.where(y[:, None] == columns, 1.0, -1.0)
@@ -214,7 +214,9 @@ def test_an_infinite_ridge_without_intercept_trains_nothing(criterion):
     # What rounding leaves of "nothing" is a copy of the labels, which leave-one-out must not see.
     sample = draw("n < p")
     noise = np.random.default_rng(3).permutation(sample.y)  # the source is no help at all
-    model = AlphaRidgeClassifierCV([np.inf], criterion, sample.source, sample.bias, False).fit(sample.X, noise)
+    model = AlphaRidgeClassifierCV([np.inf], criterion, sample.source, sample.bias, False).fit(
+        sample.X, noise
+    )
     scores = sample.X @ sample.source + sample.bias
     size = model.coef_[0] @ sample.source / (sample.source @ sample.source)
     assert abs(size) > 1e-6
@@ -326,9 +328,7 @@ def test_regression_too():
     X -= X.mean(axis=0)
     y = X @ source + rng.standard_normal(20)
     y -= y.mean()
-    model, free = (
-        AlphaRidge(1e-3, 0.6, source, fit_intercept=option).fit(X, y) for option in (False, True)
-    )
+    model, free = (AlphaRidge(1e-3, 0.6, source, fit_intercept=option).fit(X, y) for option in (False, True))
     np.testing.assert_allclose(model.coef_, free.coef_, rtol=1e-9)
     # Without i the average residual is -r_i/(n - 1), which the free intercept adds: here it is kept at 0.
     residuals = y - 0.6 * X @ source
@@ -339,20 +339,21 @@ def test_regression_too():
 
 
 @pytest.mark.parametrize(
-    ("share", "n", "worse"),
-    [(0.5, 10, True), (0.8, 100, False)],
-    ids=["few samples: a free intercept costs", "unequal classes: none costs"],
+    ("share", "n", "strength", "worse"),
+    [(0.5, 10, 1.0, True), (0.8, 100, 0.7, False)],
+    ids=["few samples: a free intercept costs", "classes of unequal size that overlap: none costs"],
 )
-def test_a_shrunk_average_is_ahead_where_the_others_fail(share, n, worse):
+def test_a_shrunk_average_is_ahead_where_the_others_fail(share, n, strength, worse):
     """Gaussian classes, a source at an angle with the right threshold of equal classes."""
     p, gains = 60, []
     for seed in range(120):
         rng = np.random.default_rng(seed)
-        mean = rng.standard_normal(p) / np.sqrt(p)
-        source = mean + 0.6 * rng.standard_normal(p) / np.sqrt(p)
+        mean = strength * rng.standard_normal(p) / np.sqrt(p)
+        source = mean + 0.6 * strength * rng.standard_normal(p) / np.sqrt(p)
 
         def draw_rows(m, rng=rng, mean=mean):
-            y = np.where(np.arange(m) < round(share * m), 1, -1)
+            y = np.where(rng.random(m) < share, 1, -1)  # equal classes are unequal by chance in few samples
+            y[:2] = 1, -1
             return y[:, None] * mean + rng.standard_normal((m, p)), y
 
         (X, y), fresh = draw_rows(n), draw_rows(2000)

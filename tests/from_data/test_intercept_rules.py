@@ -183,7 +183,9 @@ def test_ridges_by_degrees_of_freedom(seed, shape, rule, scale):
     assert np.all(np.diff(ridges) < 0)
     # Found to a millionth in log gamma, of which log odds change by at most twice as much.
     assert design.odds(ridges) == pytest.approx(odds, rel=4e-6)
-    smoother = [np.sum(design.eigenvalues[: design.rank] / (design.eigenvalues[: design.rank] + g)) for g in ridges]
+    smoother = [
+        np.sum(design.eigenvalues[: design.rank] / (design.eigenvalues[: design.rank] + g)) for g in ridges
+    ]
     assert odds == pytest.approx([used / (design.rank - used) for used in smoother], rel=1e-5)
 
 
@@ -201,8 +203,8 @@ def test_ridges_of_a_flat_spectrum_are_multiples_of_its_eigenvalue(shape):
 def test_held_deviations_matter_by_order_1_over_n():
     """Deviations are held where a sample is left out; refitted ones change its score by a bounded little.
 
-    With d_j and s_j d_j the deviations of all and of the others, the penalty n gamma |d * w|^2 changes to n gamma
-    |s * d * w|^2, and so the fit e = d * w by at most max |s^2 - 1| / min s^2 times |e|.
+    With d_j and s_j d_j the deviations of all and of the others, the penalty n gamma |d * w|^2 changes to
+    n gamma |s * d * w|^2, and so the fit e = d * w by at most max |s^2 - 1| / min s^2 times |e|.
     """
     rms = {}
     for n in (25, 100, 400):
@@ -224,7 +226,7 @@ def test_held_deviations_matter_by_order_1_over_n():
             changes.append(change)
             sizes.append((world.X[i] @ weights + bias)[0])
         rms[n] = np.sqrt(np.mean(np.square(changes)) / np.mean(np.square(sizes)))
-    # s^2 - 1 is about (1 - z^2)/n, z the standardised feature: less than 2/n of the score where it is typical.
+    # s^2 - 1 is about (1 - z^2)/n, z the standardised feature: its root mean square is 1.4/n.
     assert all(rms[n] < 2 / n for n in rms)
 
 
@@ -251,7 +253,9 @@ def test_the_rules_of_each_option(standard):
         r for r in AVERAGED if r.standard is standard and r.pseudo is not None
     ]
     labels, scores = world.labels, world.scores
-    one, two = (RidgePath.of(own, r, labels, scores).at(0.3) for r in (centred[0], replace(centred[0], pseudo=None)))
+    one, two = (
+        RidgePath.of(own, r, labels, scores).at(0.3) for r in (centred[0], replace(centred[0], pseudo=None))
+    )
     point = np.array([1.0, 0.7, -0.4])
     for part, same in zip(one.correction(point), two.correction(point), strict=True):
         assert part == pytest.approx(same, abs=1e-12)
