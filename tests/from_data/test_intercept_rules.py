@@ -203,8 +203,8 @@ def test_ridges_of_a_flat_spectrum_are_multiples_of_its_eigenvalue(shape):
 def test_held_deviations_matter_by_order_1_over_n():
     """Deviations are held where a sample is left out; refitted ones change its score by a bounded little.
 
-    With d_j and s_j d_j the deviations of all and of the others, the penalty n gamma |d * w|^2 changes to n gamma
-    |s * d * w|^2, and so the fit e = d * w by at most max |s^2 - 1| / min s^2 times |e|.
+    With d_j and s_j d_j the deviations of all and of the others, the penalty n gamma |d * w|^2 changes to
+    n gamma |s * d * w|^2, and so the fit e = d * w by at most max |s^2 - 1| / min s^2 times |e|.
     """
     rms = {}
     for n in (25, 100, 400):
@@ -226,7 +226,7 @@ def test_held_deviations_matter_by_order_1_over_n():
             changes.append(change)
             sizes.append((world.X[i] @ weights + bias)[0])
         rms[n] = np.sqrt(np.mean(np.square(changes)) / np.mean(np.square(sizes)))
-    # s^2 - 1 is about (1 - z^2)/n, z the standardised feature: less than 2/n of the score where it is typical.
+    # s^2 - 1 is about (1 - z^2)/n, z the standardised feature: its root mean square is 1.4/n.
     assert all(rms[n] < 2 / n for n in rms)
 
 

@@ -82,9 +82,10 @@ def brute_force(sample: Sample, gamma: float, alpha: float, *, intercept: bool, 
 def fit_of_rule(X, targets, mass, rule, penalty, units, constant):
     """Weights (p, K), intercepts (K,) and least objective (K,) of a rule, by augmented least squares.
 
-    The objective is sum_i mass_i (t_i - x_i.d - b)^2 + penalty |units * d|^2, plus pseudo (b + m.d)^2 for the
-    mean m of these samples, or penalty (b / constant)^2 where nothing is centred.  Limits are constraints: b is
-    -m.d at pseudo = inf, 0 without a constant feature; nothing but b is trained at penalty = inf.
+    The objective is sum_i mass_i (t_i - x_i.d - b)^2 + penalty |units * d|^2, plus pseudo (b + m.d)^2 for
+    the mean m of these samples, or penalty (b / constant)^2 where nothing is centred.  Limits are
+    constraints: b is -m.d at pseudo = inf, 0 without a constant feature; nothing but b is trained at
+    penalty = inf.
     """
     (n, p), mean = X.shape, mass @ X / mass.sum()
     design = np.column_stack([X, np.ones(n)])
