@@ -113,8 +113,8 @@ def check_ridge(name: str, gamma: float, design: Design, least: float = RIDGES[0
 
 def check_size(name: str, values: ArrayLike | Features) -> None:
     """Refuse numbers whose largest is not 0 and so large or small that products of four leave float64."""
-    numbers = values.data if sparse.issparse(values) else values
-    largest = float(np.abs(numbers).max(initial=0.0))
+    stored: Any = values
+    largest = float(np.abs(stored.data if sparse.issparse(values) else stored).max(initial=0.0))
     if largest and not SMALLEST <= largest <= LARGEST:
         raise ValueError(
             f"{name} must have a largest size between {SMALLEST:g} and {LARGEST:g}, or be 0, got "

@@ -1,4 +1,4 @@
-"""`Basis`: orthonormal axes whose span holds what fits reach; `Spectrum`: rows decomposed in it."""
+"""`SampleBasis`: orthonormal axes whose span holds what fits reach; `RowSpectrum`: rows decomposed in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOW_FREEDOM = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Basis(Value):
+class SampleBasis(Value):
     r"""Axes in the space of the samples.
 
     Where a kernel is too large to be decomposed, the axes span its largest eigenvectors only, and what is
@@ -35,13 +35,13 @@ class Basis(Value):
     @property
     def complete(self) -> bool:
         """Whether the axes span all n dimensions."""
-        return self.axes is None or self.axes.shape[1] == self.size
+        return self.axes is None or self.axes.shape == (self.size, self.size)
 
     def outer_keep(self, gamma: float) -> float:
         """gamma / (eigenvalue + gamma) beside the axes, the mean over all directions there."""
         if not self.rest or self.axes is None:
             return 1.0
-        share = self.rest / (self.size - self.axes.shape[1])
+        share = self.rest / float(self.size - self.axes.shape[1])
         return 1.0 - share * self.tail / (self.tail + gamma)
 
     @cached_property
@@ -74,7 +74,7 @@ class Basis(Value):
         return coordinates if self.axes is None else np.asarray(self.axes @ coordinates)
 
 
-class Spectrum(Protocol):
+class RowSpectrum(Protocol):
     """Rows in a basis, decomposed."""
 
     @property
@@ -85,8 +85,8 @@ class Spectrum(Protocol):
     def rotation(self) -> FloatArray:
         """U in the coordinates of the basis, (q, r)."""
 
-    def kept(self, gamma: float, columns: FloatArray) -> FloatArray | None:
-        """gamma (Z Z^T + gamma)^-1 of columns in the basis, (q, m), if that is cheaper than U; else None."""
+    def products(self, gamma: float, columns: FloatArray) -> FloatArray | None:
+        """C^T gamma (Z Z^T + gamma)^-1 C of columns C in the basis, if that is cheaper than U; else None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +96,6 @@ class Decomposed(Value):
     singular: FloatArray
     rotation: FloatArray
 
-    def kept(self, gamma: float, columns: FloatArray) -> FloatArray | None:
-        """Not needed."""
+    def products(self, gamma: float, columns: FloatArray) -> FloatArray | None:
+        """U is there."""
         return None

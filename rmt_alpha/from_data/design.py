@@ -16,7 +16,7 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.basis import Basis, Spectrum
+from rmt_alpha.from_data.basis import SampleBasis, RowSpectrum
 from rmt_alpha.from_data.samples import Samples
 from rmt_alpha.from_data.truncated import PRECISE, PROBES, conjugate_gradients
 
@@ -33,7 +33,7 @@ PSEUDO = 10.0
 class Rule:
     r"""How the intercept is trained, and in which units the weights are penalised.
 
-    - ``pseudo`` = k0, a number: the correction is centred by the samples' mean m, and its average over them is
+    - ``pseudo`` = k0, a number: features are centred by the samples' mean m, and the average correction is
       shrunk, as if k0 further samples said that it is 0:
 
       .. math:: \frac1n \sum_i (r_i - x_i^\top d - b)^2 + \gamma |d|^2 + \frac{k_0}{n} (b + m^\top d)^2 .
@@ -70,9 +70,9 @@ AVERAGED = (
 def rules_of(fit_intercept: object, units: str, samples: Samples) -> list[Rule]:
     """The rules to be averaged, one as a rule.
 
-    Samples that were centred by their own mean have lost their origin, so that leaving one out must centre the
-    others again: rules that need an origin become the one that centres and keeps the average correction at 0
-    (which is the same fit), or are left out of an average.
+    Samples that were centred by their own mean have lost their origin, so that leaving one out must centre
+    the others again: rules that need an origin become the one that centres and keeps the average correction
+    at 0 (which is the same fit), or are left out of an average.
     """
     value = check_fit_intercept(fit_intercept)
     several = [False, True] if units == "auto" else [units == "standard"]
@@ -108,9 +108,9 @@ class Design(Value):
     """Whether they are divided by their standard deviations."""
     constant: float
     """Size of the constant feature whose weight is the intercept, 0 without."""
-    basis: Basis
+    basis: SampleBasis
     """Axes whose span holds what fits reach."""
-    spectrum: Spectrum
+    spectrum: RowSpectrum
     """Singular values and vectors in the coordinates of the basis."""
 
     @classmethod
@@ -214,7 +214,7 @@ class Design(Value):
         lengths = self.samples.rows.lengths2(
             centred=self.centred, standard=self.standard, constant=self.constant
         )
-        return np.clip(found, share / (1.0 + lengths / share / gamma), share)
+        return np.asarray(np.clip(found, share / (1.0 + lengths / share / gamma), share))
 
     def trained(self, dual: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (K, p) of the features as they came and intercept (K,) of Z^T a, for a of shape (n, K).
@@ -251,10 +251,10 @@ class Design(Value):
             return values, np.ones(len(values))
         return np.append(values, self.basis.tail), np.append(np.ones(len(values)), rest)
 
-    def volume(self, gamma: float) -> float:
-        """Sum of log(1 + eigenvalue/gamma)."""
+    def volumes(self, gammas: FloatArray) -> FloatArray:
+        """Sum of log(1 + eigenvalue/gamma) for each ridge."""
         values, often = self._spectrum
-        return float(often @ np.log1p(values / gamma))
+        return np.asarray(np.log1p(values / gammas[..., None]) @ often)
 
     def odds(self, gamma: FloatArray | float) -> FloatArray:
         r"""Trained over kept degrees of freedom.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,11 +12,9 @@ import numpy as np
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design, Rule
-from rmt_alpha.from_data.leave_one_out import LeaveOneOut
+from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments
 from rmt_alpha.from_data.samples import CONSTANT, Samples
 
-BATCH = 4_000_000
-"""Numbers of what is done for several ridges at once: 32 MB."""
 TINY = 1e-8
 """Ridge in units of the largest eigenvalue, below which rounding is kept from what no fit reaches."""
 
@@ -39,10 +38,9 @@ class CorrectionFit(Value):
     @cached_property
     def freedom(self) -> FloatArray:
         """1 - H_ii for each sample, a sum of positive parts, shape (n,)."""
-        design = self.columns.design
         if self.frozen:
-            return np.ones(len(design.root))
-        return np.asarray(self.outer * design.basis.outside_diagonal + self.columns.inner(self.gamma)[0])
+            return np.ones(len(self.columns.values))
+        return self.columns.freedoms([self.gamma])[:, 0]
 
     @cached_property
     def probed_freedom(self) -> FloatArray:
@@ -69,19 +67,13 @@ class CorrectionFit(Value):
         columns, design = self.columns, self.columns.design
         if self.frozen:
             return columns.values
-        scaled = self.outer * columns.outside + columns.inner(self.gamma)[1]
+        scaled = self.outer * columns.outside + design.left @ (self.keep[:, None] * columns.coordinates)
         return np.asarray(scaled / design.root[:, None]).reshape(columns.values.shape)
 
     @cached_property
     def gram(self) -> FloatArray:
         """Mean products V^T (I - H) V of labels and source scores, summed over outputs, (1 + k, 1 + k)."""
-        columns = self.columns
-        own = columns.placed
-        kept = None if columns.spanned else columns.design.spectrum.kept(self.gamma, own)
-        if kept is None:
-            own = kept = np.sqrt(self.keep)[:, None] * columns.coordinates
-        outer = math.sqrt(self.outer) * columns.outside
-        return columns.summed(own, kept) + columns.summed(outer, outer)
+        return np.asarray(self.columns.grams(np.array([self.gamma]))[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +98,7 @@ class Columns(Value):
     @cached_property
     def means(self) -> FloatArray:
         """Weighted means over the samples, (1 + k, K)."""
-        return np.einsum("i,iak->ak", self.design.root**2, self.values)
+        return np.asarray(np.einsum("i,iak->ak", self.design.root**2, self.values))
 
     @cached_property
     def _parts(self) -> tuple[FloatArray, FloatArray]:
@@ -143,34 +135,56 @@ class Columns(Value):
         """The part of the weighted columns that no fit reaches, (n, (1 + k) K)."""
         return self._reached[1] if self.spanned else self._parts[1]
 
-    def summed(self, one: FloatArray, other: FloatArray) -> FloatArray:
-        """Products of weighted columns (q, (1 + k) K), summed over outputs, (1 + k, 1 + k)."""
-        shape = -1, *self.values.shape[1:]
-        return np.einsum("iaj,ibj->ab", one.reshape(shape), other.reshape(shape))
+    @cached_property
+    def _products(self) -> FloatArray:
+        """Products of the columns in each direction, summed over outputs, (r, 1 + k, 1 + k)."""
+        inside = self.coordinates.reshape(-1, *self.values.shape[1:])
+        return np.asarray(np.einsum("iaj,ibj->iab", inside, inside))
 
     @cached_property
-    def _keeps(self) -> dict[float, FloatArray]:
-        return {}
+    def _outer_products(self) -> FloatArray:
+        """Products of what is outside of all, (1 + k, 1 + k)."""
+        outer = self.outside.reshape(-1, *self.values.shape[1:])
+        return np.asarray(np.einsum("iaj,ibj->ab", outer, outer))
 
     @cached_property
-    def _inner(self) -> dict[float, tuple[FloatArray, FloatArray]]:
+    def _freedoms(self) -> dict[float, FloatArray]:
         return {}
 
-    def inner(self, gamma: float) -> tuple[FloatArray, FloatArray]:
-        """Diagonal of U diag(keep) U^T, (n,), and its product with the weighted columns, (n, (1 + k) K).
+    def freedoms(self, gammas: Sequence[float]) -> FloatArray:
+        """1 - H_ii at many ridges, (n, g): one product of matrices for those that are not remembered."""
+        known, design = self._freedoms, self.design
+        missing = [gamma for gamma in gammas if gamma not in known]
+        if missing:
+            keep = 1.0 / (1.0 + design.eigenvalues[:, None] / np.array(missing))
+            outer = [design.basis.outer_keep(gamma) for gamma in missing]
+            found = np.outer(design.basis.outside_diagonal, outer) + design.left_squared @ keep
+            known.update(zip(missing, found.T.copy(), strict=True))
+        return np.array([known[gamma] for gamma in gammas]).T
 
-        Whatever ridges have been asked for are done together: U is read once.
-        """
-        if gamma not in self._inner:
-            size, (n, width) = max(1, BATCH // self.outside.size), self.outside.shape
-            asked = [gamma, *(one for one in self._keeps if one != gamma and one not in self._inner)][:size]
-            keeps = np.stack([self._keeps[one] for one in asked], axis=1)
-            diagonals = self.design.left_squared @ keeps
-            flat = (keeps[:, :, None] * self.coordinates[:, None]).reshape(len(keeps), -1)
-            products = (self.design.left @ flat).reshape(n, len(asked), width)
-            for i, one in enumerate(asked):
-                self._inner[one] = diagonals[:, i], products[:, i]
-        return self._inner[gamma]
+    def grams(self, gammas: FloatArray) -> FloatArray:
+        """`CorrectionFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
+        eigenvalues = self.design.eigenvalues
+        tiny = gammas < TINY * eigenvalues.max(initial=0.0)
+        result = np.empty((len(gammas), *[self.values.shape[1]] * 2))
+        for columns, rows in ((self, ~tiny), (self._within, tiny)):
+            if rows.any():
+                result[rows] = columns._grams(gammas[rows])
+        return result
+
+    def _grams(self, gammas: FloatArray) -> FloatArray:
+        outer = np.array([self.design.basis.outer_keep(gamma) for gamma in gammas.tolist()])
+        if not self.spanned:
+            found = [self.design.spectrum.products(gamma, self.placed) for gamma in gammas.tolist()]
+            inner = [one for one in found if one is not None]
+            if len(inner) == len(found):
+                size, outputs = self.values.shape[1:]
+                shape = len(inner), size, outputs, size, outputs
+                inside = np.einsum("gajbj->gab", np.array(inner).reshape(shape))
+                return np.asarray(inside + outer[:, None, None] * self._outer_products)
+        each = self._products
+        keep = 1.0 / (1.0 + self.design.eigenvalues / gammas[:, None])
+        return np.asarray(np.tensordot(keep, each, 1) + outer[:, None, None] * self._outer_products)
 
     @cached_property
     def _within(self) -> Columns:
@@ -183,9 +197,7 @@ class Columns(Value):
             eigenvalues = self.design.eigenvalues
             tiny = gamma < TINY * eigenvalues.max(initial=0.0)
             keep = 1.0 / (1.0 + eigenvalues / gamma)
-            owner = self._within if tiny else self
-            owner._keeps[gamma] = keep
-            outer = self.design.basis.outer_keep(gamma)
+            owner, outer = self._within if tiny else self, self.design.basis.outer_keep(gamma)
             self._fits[gamma] = CorrectionFit(owner, float(gamma), keep, outer)
         return self._fits[gamma]
 
@@ -229,7 +241,7 @@ class RidgeFit(Value):
 
     @cached_property
     def grams_without(self) -> FloatArray:
-        """`gram` of all samples but one each, (n, 1 + k, 1 + k): I - H loses r r^T / r_i, its column r for i."""
+        """`gram` without one sample each, (n, 1 + k, 1 + k): I - H loses r r^T / r_i, r its column for i."""
         fit, samples = self._fit, self.path.design.samples
         share = np.sqrt(samples.removed / (samples.total * fit.left_out_freedom))
         missed = fit.residuals * share[:, None, None]
@@ -320,7 +332,7 @@ class RidgePath(Value):
     columns: Columns
     """Labels and source scores in the coordinates of the design."""
     pseudo: float | None
-    """How many samples keep the average correction of centred features at 0; None of features as they come."""
+    """How many samples keep the average correction of centred features at 0; None if they are not centred."""
 
     @classmethod
     def of(cls, samples: Samples, rule: Rule, labels: FloatArray, scores: FloatArray) -> RidgePath:
@@ -345,6 +357,26 @@ class RidgePath(Value):
     @cached_property
     def _fits(self) -> dict[float, RidgeFit]:
         return {}
+
+    def grams(self, gammas: FloatArray) -> FloatArray:
+        """`RidgeFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
+        grams, means = self.columns.grams(gammas), self.columns.means
+        if not self.pseudo:
+            return grams
+        return np.asarray(
+            grams + shrinkage(self.pseudo, self.design.total) * np.einsum("ak,bk->ab", means, means)
+        )
+
+    def volumes(self, gammas: FloatArray) -> FloatArray:
+        """log det of the covariance of the labels in units of the noise, (g,); a free intercept has none."""
+        volume = self.design.volumes(gammas)
+        return np.asarray(volume + (math.log1p(self.design.total / self.pseudo) if self.pseudo else 0.0))
+
+    def moments(self, gammas: FloatArray) -> ScoreMoments:
+        """Those of the leave-one-out scores at many ridges, with leading axis g."""
+        self.columns.freedoms(gammas.tolist())
+        found = [self.at(gamma).leave_one_out.moments for gamma in gammas.tolist()]
+        return ScoreMoments(np.array([one.line for one in found]), np.array([one.gram for one in found]))
 
     def at(self, gamma: float) -> RidgeFit:
         """The fits at one ridge, positive or ``inf``; they are remembered."""

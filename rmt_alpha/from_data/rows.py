@@ -1,4 +1,4 @@
-r"""`Rows`: what only the features themselves can tell, and `DenseRows`, for arrays.
+r"""`WeightedRows`: what only the features themselves can tell, and `DenseRows`, for arrays.
 
 With root_i = sqrt(c_i/n), the rows to be decomposed are root_i (x_i - m)/d, for the mean m (or 0) and units d
 (or 1).  Tall arrays are reduced once, (root, Z) = Q R: a rule for intercept and units then only decomposes
@@ -17,7 +17,7 @@ from scipy import linalg
 
 from rmt_alpha._core.types import BoolArray, FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.basis import Basis, Decomposed, Spectrum
+from rmt_alpha.from_data.basis import SampleBasis, Decomposed, RowSpectrum
 
 EPS = float(np.finfo(np.float64).eps)
 CONSTANT = 1e-13
@@ -25,7 +25,7 @@ CONSTANT = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
-class Rows(Value, ABC):
+class WeightedRows(Value, ABC):
     """Features (n, p), and ``root``, a unit vector (n,) of square roots of weights."""
 
     features: Any
@@ -42,11 +42,11 @@ class Rows(Value, ABC):
         """Weighted variance of each feature around its mean, exactly 0 of constant ones; (p,)."""
 
     @abstractmethod
-    def basis(self, *, standard: bool) -> Basis:
+    def basis(self, *, standard: bool) -> SampleBasis:
         """In whose coordinates the rows are decomposed."""
 
     @abstractmethod
-    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> Spectrum:
+    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> RowSpectrum:
         """Singular values and vectors in the coordinates of the basis.
 
         ``constant`` is the size of one more feature of the rows that are not centred.
@@ -91,7 +91,7 @@ class Rows(Value, ABC):
         return np.asarray(mirror / np.linalg.norm(mirror))
 
 
-class DenseRows(Rows):
+class DenseRows(WeightedRows):
     """Features as an array."""
 
     @cached_property
@@ -115,11 +115,11 @@ class DenseRows(Rows):
         return len(self.root) * EPS
 
     @cached_property
-    def _basis(self) -> Basis:
+    def _basis(self) -> SampleBasis:
         n, p = self.features.shape
-        return Basis(n, self._triangle[0] if n > p + 1 else None)
+        return SampleBasis(n, self._triangle[0] if n > p + 1 else None)
 
-    def basis(self, *, standard: bool) -> Basis:
+    def basis(self, *, standard: bool) -> SampleBasis:
         """The same in all units."""
         return self._basis
 
@@ -136,7 +136,7 @@ class DenseRows(Rows):
         triangle[1:, 1:][:, ~self.varies] = 0.0
         return axes, triangle[: p + 1]
 
-    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> Spectrum:
+    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> RowSpectrum:
         """Singular values and vectors in the coordinates of the basis."""
         axes, rows = self._basis.axes, self._coordinates(centred, standard)
         if constant:

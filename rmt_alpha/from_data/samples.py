@@ -10,7 +10,7 @@ from scipy import sparse
 
 from rmt_alpha._core.types import BoolArray, Features, FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.rows import CONSTANT, EPS, DenseRows, Rows
+from rmt_alpha.from_data.rows import CONSTANT, EPS, DenseRows, WeightedRows
 from rmt_alpha.from_data.sparse_rows import EXACT, SparseRows, canonical, filled
 
 __all__ = ["CONSTANT", "EPS", "Samples"]
@@ -55,7 +55,7 @@ class Samples(Value):
         return np.sqrt(self.mass / self.total)
 
     @cached_property
-    def rows(self) -> Rows:
+    def rows(self) -> WeightedRows:
         """The features with these weights, and how they are decomposed.
 
         Sparse ones with fewer columns than rows become an array, unless that has more than `EXACT` numbers:

@@ -7,8 +7,8 @@ the coordinates that begin with root, that of the rows as they come is bordered 
         [ Z m    Z Z^T   ]
 
 in units d.  A tridiagonalisation that leaves the first coordinate alone, K = Q T Q^T, then serves all rules
-for the intercept: T without its first row and column is the kernel of the centred rows, and a constant feature
-of size c adds c^2 to its first number.
+for the intercept: T without its first row and column is the kernel of the centred rows, and a constant
+feature of size c adds c^2 to its first number.
 
 Nothing cancels: columns that are more than half filled are centred as arrays (of at most twice the numbers
 that are stored), and of the others the squared mean is at most the variance, if weights are equal.
@@ -25,8 +25,8 @@ from scipy import linalg, sparse
 from scipy.linalg import blas, lapack
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.basis import Basis, Spectrum
-from rmt_alpha.from_data.rows import CONSTANT, EPS, Rows
+from rmt_alpha.from_data.basis import SampleBasis, RowSpectrum
+from rmt_alpha.from_data.rows import CONSTANT, EPS, WeightedRows
 from rmt_alpha.from_data.truncated import largest_eigenvectors
 
 EXACT = 25_000_000
@@ -73,15 +73,15 @@ class _ChainSpectrum:
         vectors = linalg.eigh_tridiagonal(self.diagonal, self.beside, check_finite=False)[1]
         return np.concatenate([np.zeros((self.first, len(vectors))), vectors[:, ::-1]])
 
-    def kept(self, gamma: float, columns: FloatArray) -> FloatArray | None:
-        """gamma (T + gamma)^-1 of columns in the basis, (q, m), if rounding leaves the matrix positive."""
+    def products(self, gamma: float, columns: FloatArray) -> FloatArray | None:
+        """C^T gamma (T + gamma)^-1 C of columns C in the basis, if rounding leaves T + gamma positive."""
         own = columns[self.first :]
         *_, found, failed = lapack.dptsv(1.0 + self.diagonal / gamma, self.beside / gamma, own)
-        return None if failed else np.concatenate([np.zeros_like(columns[: self.first]), found])
+        return None if failed else np.asarray(own.T @ found)
 
 
-class SparseRows(Rows):
-    """Features as a sparse matrix."""
+class SparseRows(WeightedRows):
+    """Features as a sparse matrix, of float64 numbers."""
 
     @cached_property
     def _matrix(self) -> Any:
@@ -115,7 +115,7 @@ class SparseRows(Rows):
 
     @cached_property
     def _parts(self) -> tuple[Any, FloatArray, Any]:
-        """Rows times root: of sparse columns (n, p - d), of centred dense ones (n, d); and which these are."""
+        """Rows times root: sparse columns (n, p - d), centred dense ones (n, d); and which these are."""
         matrix, (n, p) = self._matrix, self.features.shape
         full = np.bincount(matrix.indices, minlength=p) > n / 2
         scaled = matrix.copy()
@@ -167,21 +167,21 @@ class SparseRows(Rows):
         return np.asarray(found)
 
     @cached_property
-    def _chains(self) -> dict[bool, tuple[_Chain, Basis]]:
+    def _chains(self) -> dict[bool, tuple[_Chain, SampleBasis]]:
         return {}
 
-    def _chain(self, standard: bool) -> tuple[_Chain, Basis]:
+    def _chain(self, standard: bool) -> tuple[_Chain, SampleBasis]:
         if standard not in self._chains:
             n = len(self.root)
             find = self._whole if n * n <= EXACT else self._truncated
             self._chains[standard] = find(self.inverse_units(standard=standard))
         return self._chains[standard]
 
-    def basis(self, *, standard: bool) -> Basis:
+    def basis(self, *, standard: bool) -> SampleBasis:
         """The unit vectors, or the axes of a truncated kernel and what is beside them."""
         return self._chain(standard)[1]
 
-    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> Spectrum:
+    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> RowSpectrum:
         """Singular values and vectors in the coordinates of the basis."""
         (chain, _), first = self._chain(standard), int(centred)
         diagonal = chain.diagonal[first:].copy()
@@ -206,7 +206,7 @@ class SparseRows(Rows):
             kernel.ravel()[place] += part.data
         return kernel
 
-    def _whole(self, units: FloatArray) -> tuple[_Chain, Basis]:
+    def _whole(self, units: FloatArray) -> tuple[_Chain, SampleBasis]:
         """All of the kernel, of which LAPACK needs the lower half."""
         mirror = self.mirror
         kernel = self._products(units).T  # symmetric: the same, in Fortran's order
@@ -220,9 +220,9 @@ class SparseRows(Rows):
         chain = _chained(kernel)
         axes = self.reflected(chain.axes)
         axes[:, 0] = self.root
-        return _Chain(axes, chain.diagonal, chain.beside), Basis(len(self.root), axes)
+        return _Chain(axes, chain.diagonal, chain.beside), SampleBasis(len(self.root), axes)
 
-    def _truncated(self, units: FloatArray) -> tuple[_Chain, Basis]:
+    def _truncated(self, units: FloatArray) -> tuple[_Chain, SampleBasis]:
         """Its largest eigenvectors, by random columns and powers of the kernel, and the trace of the rest."""
         n, rank = len(self.root), min(len(self.root) - 1, int(np.count_nonzero(units * self.varies)))
         size = min(max(FEWEST, min(MOST, TRUNCATED // n)), rank)
@@ -240,7 +240,7 @@ class SparseRows(Rows):
         trace = float((units**2 * self.variance).sum()) - float(values[::-1][:size].sum())
         rest = rank - size
         tail = max(trace, 0.0) / rest if rest else 0.0
-        return _Chain(whole, chain.diagonal, chain.beside), Basis(n, whole, tail, rest)
+        return _Chain(whole, chain.diagonal, chain.beside), SampleBasis(n, whole, tail, rest)
 
 
 def _chained(kernel: FloatArray) -> _Chain:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_every_rule_decomposes_what_it_does_of_an_array(n, p, density, seed, wei
     top = max(full.eigenvalues.max(initial=0.0), full.constant**2)
     assert products(thin) == pytest.approx(products(full), abs=10 * n * EPS * top)
     if isinstance(rows := thin.samples.rows, sparse_rows.SparseRows):
-        kind = {"centred": thin.centred, "standard": thin.standard, "constant": thin.constant}
+        kind: dict[str, Any] = {"centred": thin.centred, "standard": thin.standard, "constant": thin.constant}
         # The mean is known to EPS times the largest feature, and so is each length.
         mean = abs(X).max() * rows.inverse_units(standard=rule.standard).max()
         error = 10 * n * EPS * (top + np.sqrt(top) * mean)
@@ -98,7 +99,7 @@ def test_every_rule_decomposes_what_it_does_of_an_array(n, p, density, seed, wei
     weighted=st.booleans(),
 )
 def test_a_fit_is_that_of_the_array(seed, shape, kind, classes, intercept, units, weighted):
-    X = awkward(*shape, 0.3, seed)
+    X = awkward(shape[0], shape[1], 0.3, seed)
     X = X - sparse.csr_matrix(
         (np.full(shape[0], 97.0), (np.arange(shape[0]), np.zeros(shape[0], int))), X.shape
     )
@@ -112,8 +113,8 @@ def test_a_fit_is_that_of_the_array(seed, shape, kind, classes, intercept, units
     options = {"gamma": 5.0, "alpha": 0.7, "coef_source": source, "fit_intercept": intercept, "units": units}
     full = ra.AlphaRidgeClassifier(**options).fit(X.toarray(), y, weight)
     thin = ra.AlphaRidgeClassifier(**options).fit(kind(X), y, weight)
-    # Kernels differ by n EPS times their size, fits by that over the ridge, and leave-one-out scores divide by
-    # what leverage leaves free, at least the ridge's share of the kernel, twice.
+    # Kernels differ by n EPS times their size, fits by that over the ridge, and leave-one-out scores divide
+    # by what leverage leaves free, at least the share of the ridge in the kernel, twice.
     design = Design.of(Samples.of(X.toarray()), Rule(standard=units != "raw"))
     worst = 3.0 * (1.0 + max(design.eigenvalues.max(), X.power(2).sum() / shape[0]) / 5.0)
     error = 10 * shape[0] * EPS * worst**3 * (1.0 + abs(source).max())
