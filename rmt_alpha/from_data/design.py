@@ -16,7 +16,7 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.basis import SampleBasis, RowSpectrum
+from rmt_alpha.from_data.basis import RowSpectrum, SampleBasis
 from rmt_alpha.from_data.samples import Samples
 from rmt_alpha.from_data.truncated import PRECISE, PROBES, conjugate_gradients
 

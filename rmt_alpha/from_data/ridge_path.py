@@ -15,6 +15,8 @@ from rmt_alpha.from_data.design import Design, Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments
 from rmt_alpha.from_data.samples import CONSTANT, Samples
 
+BATCH = 4_000_000
+"""Numbers that fits at several ridges at once may take: 32 MB."""
 TINY = 1e-8
 """Ridge in units of the largest eigenvalue, below which rounding is kept from what no fit reaches."""
 
@@ -67,7 +69,7 @@ class CorrectionFit(Value):
         columns, design = self.columns, self.columns.design
         if self.frozen:
             return columns.values
-        scaled = self.outer * columns.outside + design.left @ (self.keep[:, None] * columns.coordinates)
+        scaled = self.outer * columns.outside + columns.shrunk([self.gamma])[self.gamma]
         return np.asarray(scaled / design.root[:, None]).reshape(columns.values.shape)
 
     @cached_property
@@ -146,6 +148,20 @@ class Columns(Value):
         """Products of what is outside of all, (1 + k, 1 + k)."""
         outer = self.outside.reshape(-1, *self.values.shape[1:])
         return np.asarray(np.einsum("iaj,ibj->ab", outer, outer))
+
+    @cached_property
+    def _shrunk(self) -> dict[float, FloatArray]:
+        return {}
+
+    def shrunk(self, gammas: Sequence[float]) -> dict[float, FloatArray]:
+        """What fits leave of the part that they reach, (n, (1 + k) K), at many ridges: U is read once."""
+        missing = [gamma for gamma in gammas if gamma not in self._shrunk]
+        if missing:
+            keep = 1.0 / (1.0 + self.design.eigenvalues[:, None] / np.array(missing))
+            each = (keep[:, :, None] * self.coordinates[:, None]).reshape(len(keep), -1)
+            found = (self.design.left @ each).reshape(len(self.outside), len(missing), -1)
+            self._shrunk.update((gamma, found[:, i]) for i, gamma in enumerate(missing))
+        return self._shrunk
 
     @cached_property
     def _freedoms(self) -> dict[float, FloatArray]:
@@ -374,8 +390,12 @@ class RidgePath(Value):
 
     def moments(self, gammas: FloatArray) -> ScoreMoments:
         """Those of the leave-one-out scores at many ridges, with leading axis g."""
-        self.columns.freedoms(gammas.tolist())
-        found = [self.at(gamma).leave_one_out.moments for gamma in gammas.tolist()]
+        columns, ridges = self.columns, gammas.tolist()
+        columns.freedoms(ridges)
+        if columns.outside.size * len(ridges) <= BATCH:
+            tiny = TINY * columns.design.eigenvalues.max(initial=0.0)
+            columns.shrunk([gamma for gamma in ridges if gamma >= tiny])
+        found = [self.at(gamma).leave_one_out.moments for gamma in ridges]
         return ScoreMoments(np.array([one.line for one in found]), np.array([one.gram for one in found]))
 
     def at(self, gamma: float) -> RidgeFit:

@@ -17,7 +17,7 @@ from scipy import linalg
 
 from rmt_alpha._core.types import BoolArray, FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.basis import SampleBasis, Decomposed, RowSpectrum
+from rmt_alpha.from_data.basis import Decomposed, RowSpectrum, SampleBasis
 
 EPS = float(np.finfo(np.float64).eps)
 CONSTANT = 1e-13

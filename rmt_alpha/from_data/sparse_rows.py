@@ -25,7 +25,7 @@ from scipy import linalg, sparse
 from scipy.linalg import blas, lapack
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.basis import SampleBasis, RowSpectrum
+from rmt_alpha.from_data.basis import RowSpectrum, SampleBasis
 from rmt_alpha.from_data.rows import CONSTANT, EPS, WeightedRows
 from rmt_alpha.from_data.truncated import largest_eigenvectors
 
