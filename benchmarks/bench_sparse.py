@@ -97,9 +97,8 @@ class Sparse:
 
 def main() -> None:
     data = texts(*MANY)
-    print(
-        f"{MANY[0]} x {MANY[1]}, {data[0].nnz / np.prod(MANY):.2%} filled, in fits of RidgeClassifierCV (50 ridges):"
-    )
+    filled = data[0].nnz / np.prod(MANY)
+    print(f"{MANY[0]} x {MANY[1]}, {filled:.2%} filled, in fits of RidgeClassifierCV with 50 ridges:")
     for name, gammas in (("the same ridges", GAMMAS), ("default", None)):
         print(f"  {name:<16} {ratio(data, gammas):.2f}, {memory(data, gammas):.0f} MB (filled: 400 MB)")
     data = texts(*LARGE)
@@ -111,7 +110,7 @@ def main() -> None:
     left_out = np.mean((model.loo_decision_function_ > 0) == y)
     print(
         f"{LARGE[0]} x {LARGE[1]}: {ours:.0f} s of processor time, {ours / one:.0f} fits of RidgeClassifier "
-        f"at the chosen ridge; leave-one-out accuracy {left_out:.4f}; {memory(data, None):.0f} MB (kernel: 3200 MB)"
+        f"at its ridge; leave-one-out accuracy {left_out:.4f}; {memory(data, None):.0f} MB (kernel: 3200)"
     )
 
 

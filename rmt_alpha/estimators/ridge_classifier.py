@@ -65,7 +65,9 @@ class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
     -----
     ``sample_weight`` counts: weight 2 is a sample that is there twice, for the fit, the choice of alpha
     and the leave-one-out scores (which leave out one of the two).  Weights whose mean is below 1 are
-    scaled up to mean 1.  See docs/from_data/ridge.md for derivations.
+    scaled up to mean 1.  Sparse features stay sparse; of more than 5,000 samples of them, leave-one-out
+    scores and choices are approximate, and the weights exact at what is chosen.  See docs/from_data/ridge.md
+    for derivations.
 
     Examples
     --------
@@ -179,7 +181,8 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
     leave-one-out scores (which leave out one of the two).  Weights whose mean is below 1 are scaled up to
     mean 1.  Among ridges of equal score the largest is taken.  Of features that were centred by their own
     mean, ridge and alpha are chosen as with ``fit_intercept=True``: without a free intercept, the sum of the
-    other rows would give away the one that is left out.  See docs/from_data/ridge.md for derivations.
+    other rows would give away the one that is left out.  Sparse features stay sparse, as in
+    `AlphaRidgeClassifier`.  See docs/from_data/ridge.md for derivations.
 
     Examples
     --------
