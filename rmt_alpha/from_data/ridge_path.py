@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,10 +36,9 @@ class CorrectionFit(Value):
     @cached_property
     def freedom(self) -> FloatArray:
         """1 - H_ii for each sample, a sum of positive parts, shape (n,)."""
-        design = self.columns.design
         if self.frozen:
-            return np.ones(len(design.root))
-        return np.asarray(design.samples.outside_diagonal + design.left_squared @ self.keep)
+            return np.ones(len(self.columns.values))
+        return self.columns.freedoms([self.gamma])[:, 0]
 
     @cached_property
     def left_out_freedom(self) -> FloatArray:
@@ -121,11 +121,25 @@ class Columns(Value):
 
     @cached_property
     def _products(self) -> tuple[FloatArray, FloatArray]:
-        """Products of the columns in every direction, (r, 1 + k, 1 + k), and outside of all, (1 + k, 1 + k)."""
+        """Products of the columns in each direction, (r, 1 + k, 1 + k), and outside of all (1 + k, 1 + k)."""
         shape = (-1, *self.values.shape[1:])
         inside, outer = self.coordinates.reshape(shape), self.outside.reshape(shape)
         each = np.einsum("iaj,ibj->iab", inside, inside)
         return np.asarray(each), np.einsum("iaj,ibj->ab", outer, outer)
+
+    @cached_property
+    def _freedoms(self) -> dict[float, FloatArray]:
+        return {}
+
+    def freedoms(self, gammas: Sequence[float]) -> FloatArray:
+        """1 - H_ii at many ridges, (n, g): one product of matrices for those that are not remembered."""
+        known, design = self._freedoms, self.design
+        missing = [gamma for gamma in gammas if gamma not in known]
+        if missing:
+            keep = 1.0 / (1.0 + design.eigenvalues[:, None] / np.array(missing))
+            found = design.samples.outside_diagonal[:, None] + design.left_squared @ keep
+            known.update(zip(missing, found.T.copy(), strict=True))
+        return np.array([known[gamma] for gamma in gammas]).T
 
     def grams(self, gammas: FloatArray) -> FloatArray:
         """`CorrectionFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
@@ -193,7 +207,7 @@ class RidgeFit(Value):
 
     @cached_property
     def grams_without(self) -> FloatArray:
-        """`gram` without one sample each, (n, 1 + k, 1 + k): I - H loses r r^T / r_i, with r its column for i."""
+        """`gram` without one sample each, (n, 1 + k, 1 + k): I - H loses r r^T / r_i, r its column for i."""
         fit, samples = self._fit, self.path.design.samples
         share = np.sqrt(samples.removed / (samples.total * fit.left_out_freedom))
         missed = fit.residuals * share[:, None, None]
@@ -297,6 +311,7 @@ class RidgePath(Value):
 
     def moments(self, gammas: FloatArray) -> ScoreMoments:
         """Those of the leave-one-out scores at many ridges, with leading axis g."""
+        self.columns.freedoms(gammas.tolist())
         found = [self.at(gamma).leave_one_out.moments for gamma in gammas.tolist()]
         return ScoreMoments(np.array([one.line for one in found]), np.array([one.gram for one in found]))
 

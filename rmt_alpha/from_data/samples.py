@@ -2,7 +2,7 @@ r"""`Samples`: one training set, and what all rules for its intercept and its un
 
 With masses c_i that sum to n, a rule decomposes the rows sqrt(c_i/n) (x_i - m)/d, for its mean m (or 0) and
 its units d (or 1).  Tall samples are reduced once, (root, Z) = Q R with root_i = sqrt(c_i/n): a rule then
-decomposes no more than columns of the small R, and Q, whose first column is root, is the same for all of them.
+decomposes columns of the small R, and Q, whose first column is root, is the same for all of them.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class Blend:
 
     @property
     def covariance(self) -> FloatArray:
-        """Covariance of alpha, (k, k): the mean of those of the rules, plus that of the alphas of the rules."""
+        """Covariance of alpha, (k, k): the mean of those of the rules, plus that of their alphas."""
         if len(self.members) == 1:
             return self.top.covariance
         parts = [(one.share, one.selection.covariance, one.selection.alpha) for one in self.members]

@@ -10,8 +10,8 @@ deviation is free of scale, but noisy. So every pair (gamma, alpha) gets the wei
 
 - prior: the standard deviation of what the target adds to the score, in units of the noise, is half-Cauchy,
   and alpha is Cauchy in units of its least-squares value for the source alone, both with the scale 1/2;
-  its square is rank/n times the odds of the degrees of freedom that the ridge trains, which is tr(C)/(n gamma)
-  where all eigenvalues are the same, and free of the scale of single features where they are not;
+  its square is rank/n times the odds of the degrees of freedom that the ridge trains: tr(C)/(n gamma) where
+  all eigenvalues are the same, and free of the scale of single features where they are not;
 - P: the posterior density of log kappa by the evidence, the ridge integrated out;
 - the last term: half the logarithm of the Gaussian likelihood of labels y = c f + noise at the best scale c,
   f the leave-one-out scores; SNR is their mean over their standard deviation, 0 if the mean is negative.
@@ -240,7 +240,7 @@ class Consensus(RidgeCriterion):
 
 
 def rule_evidence(path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None) -> float:
-    """Logarithm of the evidence of a rule, the ridge and alpha (if ``point`` does not hold it) integrated out."""
+    """Logarithm of the evidence of a rule; the ridge and alpha (unless ``point`` holds it) integrated out."""
     finite = [gamma for gamma in gammas if math.isfinite(gamma)]
     if not finite:
         fit = path.at(math.inf)
@@ -270,7 +270,7 @@ def _log_likelihood(total: FloatArray | float, mean: FloatArray, variance: Float
 
 
 def unit_ridge(design: Design, gammas: FloatArray) -> FloatArray:
-    """n/rank times kept over trained degrees of freedom: n gamma/tr(C) of large ridges or equal eigenvalues."""
+    """n/rank times kept over trained degrees of freedom: n gamma/tr(C) if it is large or C is isotropic."""
     odds = design.odds(gammas) if design.rank else 1.0 / gammas
     return np.asarray(design.total / max(design.rank, 1) / odds)
 
