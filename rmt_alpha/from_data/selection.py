@@ -99,7 +99,9 @@ class Blend:
         """How much of each source is in the mean, (k,); infinite if it is under the first rule."""
         if np.isinf(self.top.alpha).any():
             return self.top.alpha
-        return np.asarray(sum(one.share * one.selection.alpha for one in self.members))
+        # From the first on, so that one that was given is what it is, and has no spread.
+        moved = sum(one.share * (one.selection.alpha - self.top.alpha) for one in self.members)
+        return np.asarray(self.top.alpha + moved)
 
     @property
     def covariance(self) -> FloatArray:
