@@ -39,8 +39,9 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, OneRidge):  # type: ignore[mi
     intercept_source : float or array_like, default=0.0
         Intercepts of a source given as an array, used unless ``fit_intercept`` is True; alpha
         scales them too.
-    fit_intercept : bool or "shrunk", default=True
-        How the intercept is trained: as in `AlphaRidgeClassifierCV`.
+    fit_intercept : bool, "shrunk" or "auto", default=True
+        How the intercept is trained: as in `AlphaRidgeClassifierCV`.  Regressions are averaged by the rules'
+        evidence alone: targets have a size.
     criterion : {"evidence", "loo_mse"}, default="evidence"
         How alpha is chosen, as in `AlphaRidgeClassifierCV`.
 
@@ -54,6 +55,8 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, OneRidge):  # type: ignore[mi
         The alpha used; 0 without a source.
     alpha_stderr_ : float or ndarray of shape (k,)
         Its standard error over draws of the data at this ridge; 0 if alpha was given.
+    rules_ : list of dict
+        The rules that are averaged, as in `AlphaRidgeClassifierCV`; one but for "auto".
     gamma_ : float
         The ridge, ``gamma``.
     best_score_ : float
