@@ -202,13 +202,13 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
         (k_0/n)\, (b + m^\top d)^2 & \text{(B) an average, over the mean } m \text{, that is shrunk}
         \end{cases}
 
-    B with k0 = 0 is a free intercept, k0 = 10 the rule "shrunk"; A with c = 0 is none.  B is the same wherever
-    the features lie if the source's intercept moves along, and A knows their origin.  In standard units
-    :math:`|d|^2` becomes :math:`\sum_j v_j d_j^2` with the variances v of the features.
+    B with k0 = 0 is a free intercept, k0 = 10 the rule "shrunk"; A with c = 0 is none.  B is the same
+    wherever the features lie if the source's intercept moves along, and A knows their origin.  In standard
+    units :math:`|d|^2` becomes :math:`\sum_j v_j d_j^2` with the variances v of the features.
 
-    "auto" chooses ridge and alpha under A with c = .1 and 1 root mean square lengths of the samples, and B with
-    k0 = 1, 10 and 100.  A few labels do not tell which of them is best, so that picking one is luck: their
-    classifiers are averaged, with shares in proportion to the rules' evidence over the root mean square of
+    "auto" chooses ridge and alpha under A with c = .1 and 1 root mean square lengths of the samples, and B
+    with k0 = 1, 10 and 100.  A few labels do not tell which of them is best, so that picking one is luck:
+    their classifiers are averaged, with shares in proportion to the rules' evidence over the root mean square of
     their leave-one-out scores.  The mean is one linear classifier.
 
     Features that were centred by their own mean have lost their origin (the sum of the other rows would give

@@ -14,7 +14,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.estimators.classes import ClassMatch, check_names, class_rows, match_classes, source_names
 from rmt_alpha.estimators.linear import FittedModel, linear_coefficients
 from rmt_alpha.estimators.validation import aligned, check_size, real_array, source_array, source_intercepts
-from rmt_alpha.from_data.design import EPS
+from rmt_alpha.from_data.samples import EPS
 
 Source: TypeAlias = ArrayLike | FittedModel | Sequence[FittedModel] | None
 """What ``coef_source`` may be."""

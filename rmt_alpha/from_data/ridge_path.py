@@ -93,7 +93,7 @@ class Columns(Value):
     @cached_property
     def means(self) -> FloatArray:
         """Weighted means over the samples, (1 + k, K)."""
-        return np.einsum("i,iak->ak", self.design.root**2, self.values)
+        return np.asarray(np.einsum("i,iak->ak", self.design.root**2, self.values))
 
     @cached_property
     def _parts(self) -> tuple[FloatArray, FloatArray]:

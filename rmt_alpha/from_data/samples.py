@@ -99,12 +99,14 @@ class Samples(Value):
     @property
     def tall(self) -> bool:
         """Whether there are more rows than features and a constant."""
-        return self.features.shape[0] > self.features.shape[1] + 1
+        rows, features = self.features.shape
+        return bool(rows > features + 1)
 
     @cached_property
     def complete(self) -> bool:
         """Whether the axes span all n dimensions: near square that costs little and avoids 1 minus a sum."""
-        return self.features.shape[0] <= 2 * (self.features.shape[1] + 1)
+        rows, features = self.features.shape
+        return bool(rows <= 2 * (features + 1))
 
     @cached_property
     def _triangle(self) -> tuple[FloatArray, FloatArray]:
