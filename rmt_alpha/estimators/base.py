@@ -129,8 +129,8 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
             for rule, weight, path, grid in zip(rules, weights, paths, grids, strict=True)
             if weight > 0
         ]
-        rules, weights, selections = (list(part) for part in zip(*chosen, strict=True))
-        blend = blended(rules, np.array(weights), selections, samples.mass if is_classifier(self) else None)
+        rules, shares, selections = (list(part) for part in zip(*chosen, strict=True))
+        blend = blended(rules, np.array(shares), selections, samples.mass if is_classifier(self) else None)
         coef, intercept = np.zeros(source.weights.shape[1:]), np.zeros(labels.shape[1])
         for one in blend.members:
             fit, point = one.selection.fit, one.selection.best.point

@@ -208,8 +208,8 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
 
     "auto" chooses ridge and alpha under A with c = .1 and 1 root mean square lengths of the samples, and B
     with k0 = 1, 10 and 100.  A few labels do not tell which of them is best, so that picking one is luck:
-    their classifiers are averaged, with shares in proportion to the rules' evidence over the root mean square of
-    their leave-one-out scores.  The mean is one linear classifier.
+    their classifiers are averaged, with shares in proportion to the rules' evidence over the root mean square
+    of their leave-one-out scores.  The mean is one linear classifier.
 
     Features that were centred by their own mean have lost their origin (the sum of the other rows would give
     away the one that is left out): they are centred again without each sample, A is left out of the average,

@@ -13,7 +13,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design, Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments
-from rmt_alpha.from_data.samples import CONSTANT, EPS, Samples
+from rmt_alpha.from_data.samples import CONSTANT, EPS, Samples, of_the_others
 
 TINY = 1e-8
 """Ridge in units of the largest eigenvalue, below which rounding is kept from what no fit reaches."""
@@ -213,7 +213,7 @@ class RidgeFit(Value):
         missed = fit.residuals * share[:, None, None]
         grams = fit.gram - np.einsum("iak,ibk->iab", missed, missed)
         if self.path.pseudo:
-            means, rest = self._means_without, samples.total - samples.removed
+            means, rest = self._means_without, samples.rest
             kept = shrinkage(self.path.pseudo, rest) * rest / samples.total
             grams += kept[:, None, None] * np.einsum("iak,ibk->iab", means, means)
         return np.asarray(grams)
@@ -222,8 +222,9 @@ class RidgeFit(Value):
     def _means_without(self) -> FloatArray:
         """Means of labels and source scores over all samples but one each, (n, 1 + k, K)."""
         columns, samples = self.path.columns, self.path.design.samples
-        sums = samples.total * columns.means - samples.removed[:, None, None] * columns.values
-        return np.asarray(sums / (samples.total - samples.removed)[:, None, None])
+        mass, kept = samples.mass, samples.mass - samples.removed
+        sums = of_the_others(mass[:, None, None] * columns.values) + kept[:, None, None] * columns.values
+        return np.asarray(sums / samples.rest[:, None, None])
 
     @cached_property
     def leave_one_out(self) -> LeaveOneOut:
@@ -231,7 +232,7 @@ class RidgeFit(Value):
         samples, values = self.path.design.samples, self.path.columns.values
         missed = self._fit.residuals / self._fit.left_out_freedom[:, None, None]
         if self.path.pseudo:
-            kept = shrinkage(self.path.pseudo, samples.total - samples.removed)
+            kept = shrinkage(self.path.pseudo, samples.rest)
             missed = missed + kept[:, None, None] * self._means_without
         lines = np.concatenate([values[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
         return LeaveOneOut(lines, values[:, 0], samples.mass)

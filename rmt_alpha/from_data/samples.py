@@ -56,6 +56,11 @@ class Samples(Value):
         return float(self.mass.sum())
 
     @cached_property
+    def rest(self) -> FloatArray:
+        """What leaving each row out leaves of the mass, (n,)."""
+        return of_the_others(self.mass) + (self.mass - self.removed)
+
+    @cached_property
     def root(self) -> FloatArray:
         r""":math:`\\sqrt{c_i / n}`, a unit vector; shape (n,)."""
         return np.sqrt(self.mass / self.total)
@@ -181,6 +186,14 @@ class Samples(Value):
     def inside(self, columns: FloatArray) -> FloatArray:
         """Columns (n, m) in the coordinates of the axes."""
         return columns if self.axes is None else np.asarray(self.axes.T @ columns)
+
+
+def of_the_others(values: FloatArray) -> FloatArray:
+    """Sums over all rows but each, (n, ...): nothing cancels if one row is much larger than the others."""
+    sums = np.zeros_like(values)
+    sums[1:] += np.cumsum(values[:-1], axis=0)
+    sums[:-1] += np.cumsum(values[:0:-1], axis=0)[::-1]
+    return sums
 
 
 def reduced(rows: FloatArray) -> FloatArray:

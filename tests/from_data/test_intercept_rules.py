@@ -114,6 +114,20 @@ def test_an_infinite_ridge_trains_the_average_alone(rule):
     assert found == pytest.approx(expected, abs=1e-13)
 
 
+@pytest.mark.parametrize(
+    "rule", [r for r in AVERAGED if not r.standard] + [Rule(0.0), Rule(math.inf)], ids=str
+)
+@pytest.mark.parametrize("most", [1e6, 1e12])
+def test_one_row_that_matters_much_more_than_the_others(rule, most):
+    # Without it the others are a millionth, or less, of the mass: n - c_i would have lost their digits.
+    world = World(2, (9, 4))
+    world.samples = Samples.of(world.X, None, np.where(np.arange(9) == 4, most, 1.0))
+    world.mass = world.removed = world.samples.mass
+    found = world.path(rule).at(0.3).left_out(np.array([1.0, 0.0, 0.0]))
+    held = world.held(rule, 0.3)
+    assert worst(found, left_out_of_rule(world.X, world.labels, world.mass, world.removed, *held)) < EXACT
+
+
 @pytest.mark.parametrize("rule", [Rule(1.0), Rule(10.0, 0.0, True), Rule(math.inf)], ids=str)
 def test_wrong_formulas_would_be_seen(rule):
     world, gamma = World(3, (20, 12)), 0.3
