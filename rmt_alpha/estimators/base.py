@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
@@ -97,7 +98,7 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
         columns: dict[Rule, Columns] = {}
         paths = []
         for rule in rules:
-            shared = rule if rule.pseudo is None else replace(rule, pseudo=1.0)
+            shared = rule if rule.pseudo is None else replace(rule, pseudo=1.0, trained=True)
             if shared not in columns:
                 columns[shared] = Columns.of(Design.of(samples, rule), labels, scores)
             paths.append(RidgePath(columns[shared], rule.pseudo))
@@ -118,12 +119,18 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
         kept = features if there.all() else features[there]
         samples = Samples.of(kept, counts[there])
         rules = self._rules(samples)
+        if not source.weights.any():
+            rules = [rule for rule in rules if rule.trained]
         paths = self._paths(samples, rules, labels[there], source)
-        grids = [self._ridges(path.design) for path in paths]
+        grids = [
+            self._ridges(path.design) if rule.trained else [math.inf]
+            for rule, path in zip(rules, paths, strict=True)
+        ]
         weights = np.ones(1)
         if len(rules) > 1:
             point = None if alpha is None else as_point(alpha)
-            weights = probable([rule_evidence(*one, point) for one in zip(paths, grids, strict=True)])
+            evidences = [rule_evidence(*one, point) for one in zip(paths, grids, strict=True)]
+            weights = probable(rules, evidences)
         chosen = [
             (rule, weight, select(criterion.prepared(path, kept, source.weights), path, grid, alpha))
             for rule, weight, path, grid in zip(rules, weights, paths, grids, strict=True)

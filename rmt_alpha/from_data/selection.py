@@ -5,9 +5,10 @@ criterion chooses under each rule are averaged,
 
 .. math:: f = \sum_r q_r f_r , \qquad q_r \propto \frac{\omega_r}{\rho_r} , \quad \sum_r q_r = 1 ,
 
-with the posterior probability omega_r of the rule by the evidence (alpha and the ridge integrated out) and
-the root mean square rho_r of its leave-one-out scores, because sizes of scores differ between rules and
-mean nothing.  (The targets of a regression have a size: there rho = 1.)  The mean of linear classifiers is
+with the posterior probability omega_r of the rule by the square root of the evidence (alpha and the ridge
+integrated out) and the root mean square rho_r of its leave-one-out scores, because sizes of scores differ between rules and
+mean nothing.  One of the rules trains nothing: with the prior odds 1 the source is all there is, and few
+labels cannot spoil it.  (The targets of a regression have a size: there rho = 1.)  The mean of linear classifiers is
 one, and its leave-one-out scores are the mean of theirs.
 """
 
@@ -25,6 +26,9 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, FitPath
 from rmt_alpha.from_data.design import Rule
 
+POWER = 0.5
+"""Of the evidence in the probability of a rule.  Labels are no Gaussian variables: of their likelihood half is
+about the size of scores, which accuracy does not need (`rmt_alpha.from_data.criteria.consensus`)."""
 NEGLIGIBLE = 1e-3
 """A rule this much less probable than the best is left out: it would move the mean by less."""
 
@@ -118,9 +122,11 @@ class Blend:
         return np.asarray(sum(one.share * one.left_out for one in self.members))
 
 
-def probable(evidences: Sequence[float]) -> FloatArray:
+def probable(rules: Sequence[Rule], evidences: Sequence[float]) -> FloatArray:
     """Posterior probabilities of rules from logarithms of their evidence; 0 where it is negligible."""
-    weights = softmax(np.asarray(evidences, dtype=np.float64))
+    trained = np.array([rule.trained for rule in rules])
+    prior = np.where(trained, 1.0 / max(trained.sum(), 1), 1.0)
+    weights = softmax(np.log(prior) + POWER * np.asarray(evidences))
     weights[weights < NEGLIGIBLE * weights.max()] = 0.0
     return np.asarray(weights / weights.sum())
 
