@@ -206,10 +206,10 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
     wherever the features lie if the source's intercept moves along, and A knows their origin.  In standard
     units :math:`|d|^2` becomes :math:`\sum_j v_j d_j^2` with the variances v of the features.
 
-    "auto" chooses ridge and alpha under A with c = .1 and 1 root mean square lengths of the samples, and B
-    with k0 = 1, 10 and 100.  A few labels do not tell which of them is best, so that picking one is luck:
-    their classifiers are averaged, with shares in proportion to the rules' evidence over the root mean square
-    of their leave-one-out scores.  The mean is one linear classifier.
+    "auto" chooses ridge and alpha under several rules (`rmt_alpha.from_data.design.AVERAGED`).  A few labels
+    do not tell which of them is best, so that picking one is luck: their classifiers are averaged, with shares
+    by the rules' evidence over the root mean square of their leave-one-out scores
+    (`rmt_alpha.from_data.selection`).  The mean is one linear classifier.
 
     Features that were centred by their own mean have lost their origin (the sum of the other rows would give
     away the one that is left out): they are centred again without each sample, A is left out of the average,

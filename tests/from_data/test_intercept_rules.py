@@ -253,19 +253,18 @@ def replace_units(held, units):
 def test_the_rules_of_each_option(standard):
     units = "standard" if standard else "raw"
     world = World(6, (9, 5))
+    averaged = [r for r in AVERAGED if r.standard is standard or not r.trained]
     own = Samples.of(world.X - world.X.mean(axis=0))
     assert rules_of(True, units, world.samples) == rules_of(True, units, own) == [Rule(0.0, 0.0, standard)]
     assert rules_of("shrunk", units, world.samples) == [Rule(PSEUDO, 0.0, standard)]
     assert rules_of(False, units, world.samples) == [Rule(None, 0.0, standard)]
-    assert rules_of("auto", units, world.samples) == [r for r in AVERAGED if r.standard is standard]
+    assert rules_of("auto", units, world.samples) == averaged
     both = rules_of("shrunk", "auto", world.samples)
     assert both == [Rule(PSEUDO), Rule(PSEUDO, 0.0, True)]
     # Rows that sum to zero have no origin: the same fit, but leaving one out centres again.
     centred = rules_of(False, units, own)
     assert centred == [Rule(math.inf, 0.0, standard)]
-    assert rules_of("auto", units, own) == [
-        r for r in AVERAGED if r.standard is standard and r.pseudo is not None
-    ]
+    assert rules_of("auto", units, own) == [r for r in averaged if r.pseudo is not None]
     labels, scores = world.labels, world.scores
     one, two = (
         RidgePath.of(own, r, labels, scores).at(0.3) for r in (centred[0], replace(centred[0], pseudo=None))
