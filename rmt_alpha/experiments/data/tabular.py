@@ -1,7 +1,7 @@
 """Tables of the transfer study: wines, students, rented bicycles, and bags of visual words of objects.
 
-Source and target are two tables with the same columns.  Features come in the units of the files; `in_units_of`
-gives both the source's standard units.
+Source and target are two tables with the same columns.  Features come in the units of the files;
+`in_units_of` gives both the source's standard units.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ BIKE_CATEGORIES = {"mnth": 12, "hr": 24, "weekday": 7, "weathersit": 3}
 def load_wine(color: str, data: FilePath | None = None) -> LabelledData:
     """Wines of one color: 11 chemical measurements, +1 for a quality of at least 6, else -1.
 
-    The file has its rows several times over; every row is taken once, in the order of the file (1189 red, 46 %
-    good; 3708 white, 69 % good).  P. Cortez et al., "Modeling wine preferences by data mining from
+    The file has its rows several times over; every row is taken once, in the order of the file (1189 red,
+    46 % good; 3708 white, 69 % good).  P. Cortez et al., "Modeling wine preferences by data mining from
     physicochemical properties", Decision Support Systems 2009.
     """
     check_choice("color", color, tuple(WINE_FILES))
@@ -87,10 +87,10 @@ def load_wine(color: str, data: FilePath | None = None) -> LabelledData:
 
 
 def load_students(data: FilePath | None = None) -> dict[str, LabelledData]:
-    """Students of mathematics ("mat", 395) and Portuguese ("por", 649); the label is the final grade, 0 to 20.
+    """Students of mathematics ("mat", 395) and Portuguese ("por", 649), labelled by the final grade, 0 to 20.
 
-    30 answers about school and home, in their units; a yes or no is one column, an answer with more values one
-    column for each (`one_hot`).  The grades of the first two terms are left out.  P. Cortez and A. Silva,
+    30 answers about school and home, in their units; a yes or no is one column, an answer with more values
+    one column for each (`one_hot`).  The grades of the first two terms are left out.  P. Cortez and A. Silva,
     "Using data mining to predict secondary school student performance", 2008.
     """
     tables = {}
@@ -134,7 +134,7 @@ def one_hot(rows: Sequence[Mapping[str, str]], names: Iterable[str]) -> FloatArr
 
 
 def load_bikes(column: str, value: str, data: FilePath | None = None) -> LabelledData:
-    """Hours of a bicycle rental, those where ``column`` ("yr" or "season") has the value; the label is the count.
+    """Hours of a bicycle rental where ``column`` ("yr" or "season") has the value, labelled by the count.
 
     52 features: month, hour, weekday and weather, one column for each value, and `BIKE_NUMBERS`.  H.
     Fanaee-T and J. Gama, "Event labeling combining ensemble detectors and background knowledge", 2014.

@@ -43,8 +43,8 @@ def load_product_reviews(data: FilePath | None = None) -> Texts:
 def load_mrpc(data: FilePath | None = None) -> Pairs:
     """4076 pairs of sentences from the news (train, then dev), +1 (67 %) where one paraphrases the other.
 
-    W. Dolan and C. Brockett, "Automatically constructing a corpus of sentential paraphrases", IWP 2005, in the
-    form of GLUE.
+    W. Dolan and C. Brockett, "Automatically constructing a corpus of sentential paraphrases", IWP 2005, in
+    the form of GLUE.
     """
     pairs: Pairs = []
     for file in MRPC_FILES:
@@ -86,7 +86,7 @@ def word_features(source: Sequence[str], target: Sequence[str], kind: str) -> tu
 
 
 def pair_features(source: Pairs, target: Pairs, kind: str) -> tuple[Any, Any]:
-    """Of two texts with features u and v: abs(u - v) beside u * v, what differs and what they share, sparse."""
+    """Of two texts with features u and v: abs(u - v), what differs, beside u * v, what they share; sparse."""
     from scipy import sparse
 
     model = vectorizer(kind).fit([text for *texts, _ in source for text in texts])

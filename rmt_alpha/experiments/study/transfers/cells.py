@@ -1,4 +1,4 @@
-"""`run_cells`: every method on every draw of some cells, family x n; what a record has is not computed again."""
+"""`run_cells`: every method on every draw of some cells, family x n, from a record as far as that has them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rmt_alpha._core.record import Record
 from rmt_alpha._core.record_text import canonical, key_of
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.study.tasks import BLOCKS
-from rmt_alpha.experiments.study.transfers.draws import SIZES, STUDY_SEEDS, Draw
+from rmt_alpha.experiments.study.transfers.draws import DRAWS, SIZES, STUDY_SEEDS, Draw
 from rmt_alpha.experiments.study.transfers.families import FAMILIES, KINDS, find_family, prepared
 from rmt_alpha.experiments.study.transfers.ours import (
     LOGISTIC,
@@ -54,7 +54,7 @@ EVERY_METHOD = tuple(dict.fromkeys(name for kind in KINDS for name in method_nam
 def run_cells(
     families: Iterable[str] | None = None,
     sizes: Iterable[int] = SIZES,
-    seeds: Sequence[int] = STUDY_SEEDS,
+    seeds: Sequence[int] = STUDY_SEEDS[:DRAWS],
     methods: Iterable[str] | None = None,
     *,
     candidates: Mapping[str, Candidate] | None = None,
@@ -75,13 +75,14 @@ def run_cells(
     sizes : iterable of int
         Numbers of target samples.  Where a target has fewer than twice as many rows, there is no cell.
     seeds : sequence of int
-        One draw each, such as `STUDY_SEEDS` or `DEVELOPMENT_SEEDS`.
+        One draw each, from `STUDY_SEEDS` or `DEVELOPMENT_SEEDS`.
     methods : iterable of str, optional
         Of `method_names`; those that a kind does not have are left out there.  By default all but the
         logistic estimator.
     candidates : mapping, optional
         Estimators to be judged by a name of their own; they are computed at every call and never recorded.
-        Unfitted estimators with a parameter ``coef_source``, or functions of a `Draw` that return predictions.
+        Unfitted estimators with a parameter ``coef_source``, or functions of a `Draw` that predict its test
+        rows.
     again : bool
         Compute this package's estimators again, and replace what the record has of them: for a new default.
         The peers are recalled as before.
@@ -171,8 +172,8 @@ def _jobs(entries: Iterable[Entry]) -> list[list[Entry]]:
     for name in dict.fromkeys(name for name, _ in cells):  # a process keeps the rows of two families
         for draws in (draws for (family, _), draws in cells.items() if family == name):
             parts = list(draws.values())
-            for start in range(0, len(parts), SEEDS_OF_A_JOB):
-                jobs.append([entry for part in parts[start : start + SEEDS_OF_A_JOB] for entry in part])
+            starts = range(0, len(parts), SEEDS_OF_A_JOB)
+            jobs += [[*itertools.chain(*parts[start : start + SEEDS_OF_A_JOB])] for start in starts]
     return jobs
 
 

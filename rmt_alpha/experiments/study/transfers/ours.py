@@ -1,4 +1,4 @@
-"""This package's estimators as users call them: nothing but public arguments, so that a new default is taken up.
+"""Estimators of this package as users call them, by public arguments alone: a new default is taken up.
 
 Whoever has an estimator to judge gives it as a `Candidate`: unfitted and without a source, or a function of
 the draw that returns predictions for the test rows.

@@ -119,9 +119,8 @@ class Scores:
             for cell in cells:
                 gain = self.gain(cell, method)
                 if gain.fails or gain.mean < -WORST:
-                    lines.append(
-                        f"  below  {cell[0]}, n = {cell[1]}: {gain.mean:+.2f} +- {gain.error:.2f} ({gain.better})"
-                    )
+                    found = f"{gain.mean:+.2f} +- {gain.error:.2f} ({gain.better})"
+                    lines.append(f"  below  {cell[0]}, n = {cell[1]}: {found}")
         return "\n".join([*lines, *map(str, self.bars(method))])
 
     def bars(self, method: str = DEFAULT) -> list[Bar]:
