@@ -20,12 +20,12 @@ transfer tasks. Needs the extra [sklearn]; embeddings need [text].
   amazon      12 pairs of Amazon domains
   mnist       6 pairs of digit pairs
   embeddings  SST-2 to movie-review sentences and back, as sentence embeddings (see --model)
-  transfers   the estimators as users call them, and other packages' ways: tables in raw and in standard units,
-              TF-IDF and counts of words, ten classes, regressions; n from 10 to 400
+  transfers   the estimators as users call them and their peers: tables in raw and in standard units, TF-IDF
+              and counts of words, ten classes, regressions; n from 10 to 400
 
-The first three take 20 random splits, 3 seeds and two protocols; the last, 20 draws of each family and n. What
-is finished is recorded: the same command goes on where an interrupted one stopped. Tables and a picture are
-written from whatever the record has, and the bars are printed with standard errors.
+The first three take 20 random splits, 3 seeds and two protocols; the last, 20 draws of each family and n.
+What is finished is recorded: the same command goes on where an interrupted one stopped. Tables and a picture
+are written from whatever the record has, and the bars are printed with standard errors.
 
 examples:
   rmt-alpha study amazon --quick                     a small part, in seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +11,33 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from rmt_alpha._core.tables import csv_text
+from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.study.summary import Bar, Table
 from rmt_alpha.experiments.study.transfers.families import KINDS, find_family
 from rmt_alpha.experiments.study.transfers.ours import DEFAULT, FIXED
-from rmt_alpha.experiments.study.transfers.peers import BASELINES
-from rmt_alpha.experiments.study.transfers.verdicts import Scores
+from rmt_alpha.experiments.study.transfers.verdicts import Cell, Scores
 from rmt_alpha.plotting import style
+
+BETTER = "better"
+"""The better baseline of a cell, in tables of methods."""
+SHOWN = 6.0
+"""Points at which the colours end."""
 
 
 def report(scores: Scores, out: Path, name: str = "transfers") -> tuple[list[Path], list[Bar]]:
-    """Write ``NAME_cells.csv``, ``_methods.csv``, ``_summary.csv``, ``_bars.txt`` and ``NAME.png``.
+    """Write ``NAME_cells.csv`` and the other `tables`, ``NAME_bars.txt`` and ``NAME.png``.
 
     ValueError if there is no cell with the default and a baseline.
     """
     if not scores.cells():
         raise ValueError("the record has no cell with the default and a baseline; let the study run on")
     files = []
-    for stem, (header, rows) in tables(scores).items():
+    found = tables(scores)
+    for stem, (header, rows) in found.items():
         files.append(out / f"{name}_{stem}.csv")
         files[-1].write_text(csv_text(header, rows), encoding="utf-8")
     files.append(out / f"{name}.png")
-    draw(scores).savefig(files[-1], dpi=150)
+    draw(found["cells"]).savefig(files[-1], dpi=150)
     bars = scores.bars()
     files.append(out / f"{name}_bars.txt")
     files[-1].write_text("".join(f"{bar}\n" for bar in bars), encoding="utf-8")
@@ -38,8 +45,13 @@ def report(scores: Scores, out: Path, name: str = "transfers") -> tuple[list[Pat
 
 
 def tables(scores: Scores) -> dict[str, Table]:
-    """``cells``: every cell, won or lost; ``methods``: its mean scores; ``summary``: means over families."""
-    return {"cells": _cells(scores), "methods": _methods(scores), "summary": _summary(scores)}
+    """``cells``: every cell, won or lost; ``methods``: its mean scores; the others: means over families."""
+    return {
+        "cells": _cells(scores),
+        "methods": _methods(scores),
+        "summary": _summary(scores),
+        "overview": _overview(scores),
+    }
 
 
 def verdict(mean: float, error: float) -> str:
@@ -89,6 +101,17 @@ def _methods(scores: Scores) -> Table:
     return ["family", "n", *names], rows
 
 
+def _against(scores: Scores, cells: list[Cell], name: str) -> list[tuple[float, float]]:
+    """The default minus a method, or "better", in each cell."""
+    if name == BETTER:
+        return [(gain.mean, gain.error) for gain in map(scores.gain, cells)]
+    return [scores.difference(cell, DEFAULT, name) for cell in cells]
+
+
+def _having(scores: Scores, cells: list[Cell], name: str) -> list[Cell]:
+    return [cell for cell in cells if name == BETTER or name in scores.values[cell]]
+
+
 def _summary(scores: Scores) -> Table:
     header = [
         "kind",
@@ -105,25 +128,38 @@ def _summary(scores: Scores) -> Table:
     for kind in KINDS:
         cells = scores.cells(kind)
         for n in (*sorted({n for _, n in cells}), "all"):
-            here = [cell for cell in cells if n in ("all", cell[1])]
-            for name in ("better", *scores.methods()):
-                there = here if name == "better" else [cell for cell in here if name in scores.values[cell]]
+            for name in (BETTER, *scores.methods()):
+                there = _having(scores, [cell for cell in cells if n in ("all", cell[1])], name)
                 if not there:
                     continue
-                pairs = [
-                    (gain.mean, gain.error) if name == "better" else scores.difference(cell, DEFAULT, name)
-                    for cell in there
-                    for gain in [scores.gain(cell)]
+                shown = [
+                    scores.of(cell, scores.gain(cell).better if name == BETTER else name) for cell in there
                 ]
-                found = [verdict(*pair) for pair in pairs]
-                means = [
-                    scores.of(cell, scores.gain(cell).better if name == "better" else name).mean()
-                    for cell in there
-                ]
-                ahead = scores.average(there, DEFAULT, None if name == "better" else name)
-                row: list[Any] = [kind, n, name, _two(float(np.mean(means))), *map(_two, ahead)]
-                rows.append([*row, found.count("win"), found.count("loss"), len(there)])
+                mean = float(np.mean([values.mean() for values in shown]))
+                ahead = scores.average(there, DEFAULT, None if name == BETTER else name)
+                found = [verdict(*pair) for pair in _against(scores, there, name)]
+                counts = found.count("win"), found.count("loss"), len(there)
+                rows.append([kind, n, name, *map(_two, (mean, *ahead)), *counts])
     return header, rows
+
+
+def _overview(scores: Scores) -> Table:
+    """For people: the default minus every method, and in how many cells it wins and loses."""
+    kinds = [kind for kind in KINDS if scores.cells(kind)]
+    rows: list[list[Any]] = []
+    for name in (BETTER, *(name for name in scores.methods() if name != DEFAULT)):
+        row: list[Any] = [name if name != BETTER else "the better of source and target alone"]
+        for kind in kinds:
+            there = _having(scores, scores.cells(kind), name)
+            if not there:
+                row.append("")
+                continue
+            mean, error = scores.average(there, DEFAULT, None if name == BETTER else name)
+            found = [verdict(*pair) for pair in _against(scores, there, name)]
+            plus = f" ± {error:.2f}" if np.isfinite(error) else ""
+            row.append(f"{mean:+.2f}{plus} ({found.count('win')} : {found.count('loss')} of {len(there)})")
+        rows.append([row[0].replace("_", " "), *row[1:]])
+    return ["default minus", *kinds], rows
 
 
 def _two(value: float) -> str:
@@ -132,43 +168,47 @@ def _two(value: float) -> str:
     return "" if text == "nan" else text.replace("-0.00", "0.00")
 
 
-SHOWN = 6.0
-"""Points at which the colours end."""
+def read_cells(file: FilePath) -> Table:
+    """The table that `report` wrote as ``NAME_cells.csv``."""
+    with Path(file).open(newline="", encoding="utf-8") as stream:
+        header, *rows = list(csv.reader(stream))
+    return header, rows
 
 
 @style.styled
-def draw(scores: Scores) -> Figure:
+def draw(cells: Table) -> Figure:
     """Gain over the better of source and target alone: families down, n across, a number in every cell."""
-    cells = scores.cells()
-    sizes = sorted({n for _, n in cells})
-    names = list(dict.fromkeys(name for name, _ in cells))
+    header, rows = cells
+    records = [dict(zip(header, map(str, row), strict=True)) for row in rows]
+    sizes = sorted({int(record["n"]) for record in records})
+    names = list(dict.fromkeys(record["family"] for record in records))
+    kinds = {record["family"]: record["kind"] for record in records}
     values = np.full((len(names), len(sizes)), np.nan)
     colors = LinearSegmentedColormap.from_list("gain", [style.VERMILLION, "#FFFFFF", style.BLUE])
-    figure = Figure(figsize=(7.4, 1.6 + 0.27 * len(names)), layout="constrained")
+    figure = Figure(figsize=(7.6, 1.8 + 0.27 * len(names)), layout="constrained")
     axes = figure.subplots()
-    for cell in cells:
-        gain = scores.gain(cell)
-        row, column = names.index(cell[0]), sizes.index(cell[1])
-        values[row, column] = gain.mean
-        dark = abs(gain.mean) > 0.75 * SHOWN
+    for record in records:
+        row, column = names.index(record["family"]), sizes.index(int(record["n"]))
+        gain = values[row, column] = float(record["gain"])
         axes.text(
-            column, row, f"{gain.mean:+.1f}" + (" ▼" if gain.fails else ""), ha="center", va="center",
-            fontsize=8, color="#FFFFFF" if dark else style.BLACK,
-            fontweight="bold" if verdict(gain.mean, gain.error) != "tie" else "normal",
+            column, row, f"{gain:+.1f}" + (" ▼" if record["verdict"] == "below" else ""),
+            ha="center", va="center", fontsize=8,
+            color="#FFFFFF" if abs(gain) > 0.75 * SHOWN else style.BLACK,
+            fontweight="normal" if record["verdict"] == "tie" else "bold",
         )  # fmt: skip
     image = axes.imshow(values, cmap=colors, vmin=-SHOWN, vmax=SHOWN, aspect="auto")
     axes.set_xticks(range(len(sizes)), [str(n) for n in sizes])
     axes.set_yticks(range(len(names)), names)
     axes.grid(visible=False)
-    kinds = [find_family(name).kind for name in names]
     for row in range(1, len(names)):
-        if kinds[row] != kinds[row - 1]:
+        if kinds[names[row]] != kinds[names[row - 1]]:
             axes.axhline(row - 0.5, color=style.BLACK, linewidth=1.2)
     axes.set(xlabel="target samples n")
-    axes.set_title(
-        f"Default minus the better of {', '.join(BASELINES[:-1])} and {BASELINES[-1]}\n"
-        "points of accuracy, or of 100 R² (last block); bold: beyond two standard errors; ▼: bar (a) missed",
-        loc="left",
+    figure.suptitle(
+        "Default minus the better of the source as it is and the target alone\n"
+        f"points of accuracy, {'or of 100 R² (last block); ' if KINDS[-1] in kinds.values() else ''}"
+        "bold: beyond two standard errors; ▼: below bar (a)",
+        fontsize=9,
     )
     figure.colorbar(image, ax=axes, extend="both", shrink=0.6)
     return figure

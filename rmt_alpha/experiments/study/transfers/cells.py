@@ -1,4 +1,4 @@
-"""`run_cells`: every method on every draw of some cells, family x n, from a record as far as that has them."""
+"""`run_cells`: every method on every draw of some cells, family x n, from a record as far as it has them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from rmt_alpha._core.record_text import canonical, key_of
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.study.tasks import BLOCKS
 from rmt_alpha.experiments.study.transfers.draws import DRAWS, SIZES, STUDY_SEEDS, Draw
-from rmt_alpha.experiments.study.transfers.families import FAMILIES, KINDS, find_family, prepared
+from rmt_alpha.experiments.study.transfers.families import FAMILIES, find_family, prepared
 from rmt_alpha.experiments.study.transfers.ours import (
+    EVERY_METHOD,
     LOGISTIC,
     Candidate,
     is_ours,
@@ -46,9 +47,6 @@ class Entry(NamedTuple):
     def parameters(self) -> str:
         """Its canonical JSON."""
         return canonical(self._asdict())
-
-
-EVERY_METHOD = tuple(dict.fromkeys(name for kind in KINDS for name in method_names(kind, logistic=True)))
 
 
 def run_cells(

@@ -15,6 +15,7 @@ import numpy as np
 import rmt_alpha
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.study.transfers.draws import Draw
+from rmt_alpha.experiments.study.transfers.families import KINDS
 from rmt_alpha.experiments.study.transfers.peers import CLASSES_ONLY, PEERS
 from rmt_alpha.from_data.design import InterceptRule
 
@@ -98,6 +99,10 @@ def method_names(kind: str, *, logistic: bool = False) -> tuple[str, ...]:
     """All methods of a family of that kind; the logistic estimator only if asked for."""
     ours = [name for name in candidates_of(kind) if logistic or name != LOGISTIC]
     return (*ours, *(name for name in PEERS if kind != "regression" or name not in CLASSES_ONLY))
+
+
+EVERY_METHOD = tuple(dict.fromkeys(name for kind in KINDS for name in method_names(kind, logistic=True)))
+"""Of any kind, in the order of the tables."""
 
 
 def is_ours(name: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from rmt_alpha._core.statistics import mean_and_error
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.study.summary import Bar
 from rmt_alpha.experiments.study.transfers.families import KINDS, find_family
-from rmt_alpha.experiments.study.transfers.ours import DEFAULT
+from rmt_alpha.experiments.study.transfers.ours import DEFAULT, EVERY_METHOD
 from rmt_alpha.experiments.study.transfers.peers import BASELINES
 
 Cell = tuple[str, int]
@@ -162,8 +161,7 @@ class Scores:
         return bars
 
     def methods(self) -> list[str]:
-        """All that occur, in the order of the first cell that has most of them."""
-        names: dict[str, Any] = {}
-        for cell in sorted(self.values, key=lambda cell: -len(self.values[cell])):
-            names |= dict.fromkeys(self.values[cell])
-        return list(names)
+        """All that occur: those of the study in their order, then the others."""
+        there = {name for methods in self.values.values() for name in methods}
+        known = [name for name in EVERY_METHOD if name in there]
+        return [*known, *sorted(there.difference(known))]
