@@ -41,9 +41,8 @@ def test_words_are_those_of_the_source():
     assert known.shape == new.shape == (2, 3)  # book, film, good
     # scikit-learn's: idf = log((1 + n) / (1 + df)) + 1, rows of length 1
     rare, common = math.log(3 / 2) + 1, 1.0
-    np.testing.assert_allclose(
-        new.toarray(), [[0, 1, 0], np.array([rare, 0, common]) / math.hypot(rare, common)]
-    )
+    second = np.array([rare, 0, common]) / math.hypot(rare, common)
+    np.testing.assert_allclose(new.toarray(), np.array([[0, 1, 0], second]))
 
 
 def test_features_of_pairs():

@@ -12,8 +12,10 @@ from typing import Any, get_args
 
 import numpy as np
 
-import rmt_alpha
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha.estimators import ridge
+from rmt_alpha.estimators.logistic import AlphaLogisticRegressionCV
+from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 from rmt_alpha.experiments.study.transfers.draws import Draw
 from rmt_alpha.experiments.study.transfers.families import KINDS
 from rmt_alpha.experiments.study.transfers.peers import CLASSES_ONLY, PEERS
@@ -52,7 +54,7 @@ class RegressionOverGrid:
     def fit(self, X: FloatArray, y: FloatArray) -> RegressionOverGrid:
         """Fit at every ridge, and keep the best."""
         unit = float(np.mean(X.var(axis=0))) * X.shape[1] / min(X.shape[1], len(X) - 1)
-        fits = [rmt_alpha.AlphaRidge(gamma=unit * g, **self.options).fit(X, y) for g in GRID]
+        fits = [ridge.AlphaRidge(gamma=unit * g, **self.options).fit(X, y) for g in GRID]
         self.best_ = max(fits, key=lambda fit: float(fit.best_score_))
         return self
 
@@ -64,8 +66,8 @@ class RegressionOverGrid:
 def estimator(kind: str, **options: Any) -> Candidate:
     """`AlphaRidgeClassifierCV`, or for a regression `AlphaRidgeCV`, with these options."""
     if kind != "regression":
-        return rmt_alpha.AlphaRidgeClassifierCV(**options)
-    made = getattr(rmt_alpha, "AlphaRidgeCV", RegressionOverGrid)
+        return AlphaRidgeClassifierCV(**options)
+    made = getattr(ridge, "AlphaRidgeCV", RegressionOverGrid)
     return made(**options)
 
 
@@ -91,7 +93,7 @@ def candidates_of(kind: str) -> dict[str, Candidate]:
     found |= {name: estimator(kind, criterion=name) for name in CRITERIA}
     found |= {f"intercept_{rule}".lower(): estimator(kind, fit_intercept=rule) for rule in intercept_rules()}
     if kind != "regression":
-        found[LOGISTIC] = rmt_alpha.AlphaLogisticRegressionCV()
+        found[LOGISTIC] = AlphaLogisticRegressionCV()
     return found
 
 
