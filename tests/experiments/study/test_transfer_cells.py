@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from transfer_world import REAL, THREE, TWO, small_families
 import rmt_alpha
 from rmt_alpha.cli import main
 from rmt_alpha.experiments.study.transfers import cells as cells_module
-from rmt_alpha.experiments.study.transfers import ours, verdicts
+from rmt_alpha.experiments.study.transfers import families, ours, verdicts
 from rmt_alpha.experiments.study.transfers.cell_report import report, tables, verdict
 from rmt_alpha.experiments.study.transfers.cells import run_cells
 from rmt_alpha.experiments.study.transfers.draws import DEVELOPMENT_SEEDS, Draw
@@ -130,6 +131,13 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, asked):
     assert len(asked) == 3
 
 
+def test_families_without_their_encoder_are_left_out(world, monkeypatch):
+    world["embedded"] = replace(world[TWO], name="embedded", needs_encoder=True)
+    for there in (None, "folder"):
+        monkeypatch.setattr(families, "find_encoder", lambda there=there: there)
+        assert ("embedded" in cells_module.available_families()) == (there is not None)
+
+
 def test_a_target_too_small_has_no_cell():
     scores = run_cells([TWO], [35, 36], SEEDS[:1], ["source"])  # of 70 rows
     assert list(scores.values) == [(TWO, 35)]
@@ -195,6 +203,7 @@ def test_bars_and_text():
         "many classes": [(-4.0, False)],
     }
     assert "below  three, n = 20: -4.00 +- 1.00 (source)" in scores.text()
+    assert "minus ridge_target      +5.00 +- 5.00" in scores.text()
     found = scores.average([(TWO, 10), (THREE, 20)], DEFAULT)
     assert found == pytest.approx((-0.5, np.hypot(1, 1) / 2))
 

@@ -13,7 +13,7 @@ from scipy.sparse.linalg import lsqr
 from sklearn.linear_model import LogisticRegression, RidgeClassifierCV, RidgeCV
 from transfer_world import REAL, SPARSE, THREE, TWO, WIDE, small_families
 
-from rmt_alpha.experiments.study.transfers import peers
+from rmt_alpha.experiments.study.transfers import families, peers
 from rmt_alpha.experiments.study.transfers.draws import DEVELOPMENT_SEEDS, STUDY_SEEDS, Draw, draw_rows
 from rmt_alpha.experiments.study.transfers.families import FAMILIES, KINDS, RIDGES, prepared
 
@@ -195,3 +195,18 @@ def test_patients(name, sizes):
     source, target = FAMILIES[name].load(None)
     assert (len(source.labels), len(target.labels)) == sizes
     assert source.features.shape[1] == 9
+
+
+@pytest.mark.parametrize("kind", ["tfidf", "counts", "minilm"])
+def test_words_and_embeddings_of_texts(kind, monkeypatch):
+    known = {"sst2": [("a fine film", 1.0), ("a dull film", -1.0)], "reviews": [("fine fine phone", 1.0)]}
+    monkeypatch.setattr(families, "_texts", lambda name, data: known[name])
+    monkeypatch.setattr(families, "embed", lambda texts: np.array([[len(text), 1.0] for text in texts]))
+    source, target = FAMILIES[f"sst2_reviews_{kind}"].load(None)
+    assert source.labels.tolist() == [1, -1]
+    assert target.labels.tolist() == [1]
+    if kind == "minilm":
+        assert target.features.tolist() == [[15, 1]]
+    else:  # dull, film, fine: phone is not known
+        assert sparse.issparse(source.features)
+        assert target.features.toarray().tolist() == [[0, 0, 1 if kind == "tfidf" else 2]]

@@ -60,7 +60,7 @@ class Scores:
         return cls(values)
 
     def cells(self, kind: str | None = None, method: str = DEFAULT) -> list[Cell]:
-        """Those of a kind in which the method and a baseline were run, in the order of the families."""
+        """Those of a kind in which the method and a baseline were run; by kind, name and n."""
         order = {cell: (KINDS.index(find_family(cell[0]).kind), *cell) for cell in self.values}
         return [
             cell
@@ -104,7 +104,7 @@ class Scores:
         return float(found[:, 0].mean()), float(np.sqrt(np.sum(found[:, 1] ** 2)) / len(found))
 
     def text(self, method: str = DEFAULT) -> str:
-        """The verdict on a method: for each kind, averages by n, the cells that fail, and the bars."""
+        """The verdict on a method: for each kind, averages by n, others, what fails; and the bars."""
         lines = []
         for kind in KINDS:
             cells = self.cells(kind, method)
@@ -115,6 +115,11 @@ class Scores:
                 here = [cell for cell in cells if cell[1] == n]
                 mean, error = self.average(here, method)
                 lines.append(f"  n = {n:3d}  {mean:+6.2f} +- {error:.2f}  ({len(here)} families)")
+            for other in self.methods():
+                there = [cell for cell in cells if other in self.values[cell]]
+                if there and other != method:
+                    mean, error = self.average(there, method, other)
+                    lines.append(f"  minus {other:16s} {mean:+6.2f} +- {error:.2f}")
             for cell in cells:
                 gain = self.gain(cell, method)
                 if gain.fails or gain.mean < -WORST:
