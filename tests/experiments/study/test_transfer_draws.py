@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,4 +210,5 @@ def test_words_and_embeddings_of_texts(kind, monkeypatch):
         assert target.features.tolist() == [[15, 1]]
     else:  # dull, film, fine: phone is not known
         assert sparse.issparse(source.features)
-        assert target.features.toarray().tolist() == [[0, 0, 1 if kind == "tfidf" else 2]]
+        words: Any = target.features
+        assert words.toarray().tolist() == [[0, 0, 1 if kind == "tfidf" else 2]]
