@@ -65,7 +65,11 @@ class Rule:
 
 AVERAGED = (
     Rule(pseudo=math.inf, trained=False),
-    *(Rule(pseudo=k0, standard=standard) for standard in (False, True) for k0 in (1.0, 10.0, 100.0)),
+    *(
+        Rule(pseudo=k0, standard=standard)
+        for standard in (False, True)
+        for k0 in (1.0, 10.0, 100.0, math.inf)
+    ),
 )
 """The rules of "auto"."""
 

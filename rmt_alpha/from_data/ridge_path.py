@@ -13,7 +13,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design, Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments
-from rmt_alpha.from_data.samples import CONSTANT, EPS, Samples, of_the_others
+from rmt_alpha.from_data.samples import CONSTANT, EPS, Samples
 
 TINY = 1e-8
 """Ridge in units of the largest eigenvalue, below which rounding is kept from what no fit reaches."""
@@ -222,9 +222,7 @@ class RidgeFit(Value):
     def _means_without(self) -> FloatArray:
         """Means of labels and source scores over all samples but one each, (n, 1 + k, K)."""
         columns, samples = self.path.columns, self.path.design.samples
-        mass, kept = samples.mass, samples.mass - samples.removed
-        sums = of_the_others(mass[:, None, None] * columns.values) + kept[:, None, None] * columns.values
-        return np.asarray(sums / samples.rest[:, None, None])
+        return samples.without(columns.values) / samples.rest[:, None, None]
 
     @cached_property
     def leave_one_out(self) -> LeaveOneOut:

@@ -22,7 +22,8 @@ LOW_FREEDOM = 0.1
 CONSTANT = 1e-13
 """A column that varies by less, relative to its size, is constant."""
 ITSELF = 1e-6
-"""Rows whose mean has less than this share of the squared length that chance gives were centred by it."""
+"""Rows whose mean has less than this share of the square that chance gives, in units of each feature, were
+centred by it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,12 @@ class Samples(Value):
         """What leaving each row out leaves of the mass, (n,)."""
         return of_the_others(self.mass) + (self.mass - self.removed)
 
+    def without(self, values: FloatArray) -> FloatArray:
+        """Sums of values (n, ...) over all samples but one of each row, (n, ...)."""
+        shape = (-1,) + (1,) * (values.ndim - 1)
+        kept = (self.mass - self.removed).reshape(shape)
+        return np.asarray(of_the_others(self.mass.reshape(shape) * values) + kept * values)
+
     @cached_property
     def root(self) -> FloatArray:
         r""":math:`\\sqrt{c_i / n}`, a unit vector; shape (n,)."""
@@ -93,7 +100,11 @@ class Samples(Value):
     @cached_property
     def centred_on_itself(self) -> bool:
         """Whether the rows sum to zero, far nearer than chance would have it: their origin says nothing."""
-        return float(self.mean @ self.mean) * len(self.root) < ITSELF * self.length2
+        squares, varies = self.mean**2, self.varies
+        if not varies.any() or squares[~varies].any():
+            return False
+        share = squares[varies] / (squares[varies] + self.deviation[varies] ** 2)
+        return float(share.mean()) * len(self.root) < ITSELF
 
     def inverse_units(self, *, standard: bool) -> FloatArray:
         """1/d, (p,): a constant feature has no standard unit and trains nothing in it."""

@@ -235,7 +235,7 @@ class Consensus(RidgeCriterion):
             return Evidence().replicates(fit)
         line, samples = line.focused(), fit.path.design.samples
         moments = ScoreMoments(*moments_without(fit))
-        margins = line.log_margins((samples.total - samples.removed)[:, None], moments)
+        margins = line.log_margins(samples.rest[:, None], moments)
         table = 1.5 * line.log_prior + 0.5 * (line.log_evidence(fit.grams_without) + margins)
         alpha = line.alpha_unit * line.mean_kappa(table) / line.ridges[0]
         return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
