@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha.estimators.classes import ClassMatch
 from rmt_alpha.estimators.source import Source, SourceModel, completed, resolve_source
 from rmt_alpha.estimators.validation import (
@@ -86,6 +87,11 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
         """In which units weights are penalised."""
         return str(check_choice("units", self.units, ("raw", "standard", "auto")))
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _given_alpha(self, source: SourceModel) -> FloatArray | None:
         """alpha of shape (k,), None if it is to be chosen."""
         return check_alpha(self.alpha, source.count)
@@ -105,7 +111,7 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
         return paths
 
     def _fit(
-        self, features: FloatArray, labels: FloatArray, counts: FloatArray, source: SourceModel
+        self, features: Features, labels: FloatArray, counts: FloatArray, source: SourceModel
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Choose ridge and alpha for labels (n, K), and set what is said about them.
 
@@ -277,7 +283,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
+        X : array_like or sparse matrix of shape (n_samples, n_features)
             Target samples.
         y : array_like of shape (n_samples,)
             Their classes.
@@ -289,7 +295,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
         self
             Fitted.
         """
-        features, own = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        features, own = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, ensure_min_samples=2)
         check_size("X", features)
         counts = sample_counts(sample_weight, features)
         self.classes_, labels = encode_labels(own, counts, type(self).__name__)
@@ -305,7 +311,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Scores of samples (n, p): positive for the second of two classes, one column per class of more."""
         check_is_fitted(self)
-        features = validate_data(self, X, dtype=np.float64, reset=False)
+        features = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         scores = features @ self.coef_.T + self.intercept_
         return np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores)
 

@@ -112,7 +112,7 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, OneRidge):  # type: ignore[mi
 
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
+        X : array_like or sparse matrix of shape (n_samples, n_features)
             Target samples.
         y : array_like of shape (n_samples,) or (n_samples, d)
             Their targets.
@@ -125,7 +125,14 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, OneRidge):  # type: ignore[mi
             Fitted.
         """
         features, own = validate_data(
-            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=np.float64,
+            multi_output=True,
+            y_numeric=True,
+            ensure_min_samples=2,
         )
         targets = np.asarray(own, dtype=np.float64)
         check_size("X", features)
@@ -144,5 +151,5 @@ class AlphaRidge(MultiOutputMixin, RegressorMixin, OneRidge):  # type: ignore[mi
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predicted targets, (n,) or (n, d), of samples (n, p)."""
         check_is_fitted(self)
-        features = validate_data(self, X, dtype=np.float64, reset=False)
+        features = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         return np.asarray(features @ self.coef_.T + self.intercept_)

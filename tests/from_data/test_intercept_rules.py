@@ -101,7 +101,7 @@ def test_fits_and_left_out_scores_are_those_of_refitting(
     assert worst(found, left_out_of_rule(world.X, targets, world.mass, world.removed, *held)) < EXACT
 
 
-@pytest.mark.parametrize("rule", [*AVERAGED, Rule(0.0), Rule(math.inf), Rule()], ids=str)
+@pytest.mark.parametrize("rule", [*AVERAGED, Rule(0.0), Rule()], ids=str)
 def test_an_infinite_ridge_trains_the_average_alone(rule):
     world, point = World(1, (9, 5), weighted=2), np.array([1.0, 0.7, -0.4])
     fit, held = world.path(rule).at(math.inf), world.held(rule, math.inf)
@@ -114,9 +114,7 @@ def test_an_infinite_ridge_trains_the_average_alone(rule):
     assert found == pytest.approx(expected, abs=1e-13)
 
 
-@pytest.mark.parametrize(
-    "rule", [r for r in AVERAGED if not r.standard] + [Rule(0.0), Rule(math.inf)], ids=str
-)
+@pytest.mark.parametrize("rule", [r for r in AVERAGED if not r.standard] + [Rule(0.0)], ids=str)
 @pytest.mark.parametrize("most", [1e6, 1e12])
 def test_one_row_that_matters_much_more_than_the_others(rule, most):
     # Without it the others are a millionth, or less, of the mass: n - c_i would have lost their digits.
@@ -169,7 +167,7 @@ def test_products_of_residuals_are_least_objectives(seed, shape, weighted, rule,
         assert z @ fit.grams_without[i] @ z == pytest.approx(least.sum() / n, rel=EXACT, abs=EXACT * size)
 
 
-@pytest.mark.parametrize("rule", [*AVERAGED, Rule(math.inf), Rule()], ids=str)
+@pytest.mark.parametrize("rule", [*AVERAGED, Rule()], ids=str)
 @pytest.mark.parametrize("shape", [(9, 14), (14, 14), (24, 5)])
 def test_evidence_is_the_dense_marginal_likelihood(rule, shape):
     world, gamma, point = World(4, shape), 0.4, np.array([1.0, 0.7, -0.4])
