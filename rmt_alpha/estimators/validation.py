@@ -11,12 +11,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_array
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.threshold import METRICS
 
 LARGEST, SMALLEST = 1e50, 1e-50
 """Beyond these, products of four numbers (squares of scores, their squares) leave the range of float64."""
@@ -26,6 +25,8 @@ MOST = 1e15
 """Samples: of more, one is less than the rounding of their number."""
 GAMMAS = np.logspace(-4, 4, 33)
 """Of the default ridges, what is kept over what is trained of the degrees of freedom."""
+FLOATS = [np.float64, np.float32]
+"""Kinds of numbers that features may be; others become the first.  Fits are computed in float64."""
 Alpha: TypeAlias = Literal["auto"] | ArrayLike
 """One number, one for each source, or "auto": chosen from the data."""
 
@@ -58,22 +59,6 @@ def sample_counts(sample_weight: Any, features: FloatArray) -> FloatArray:
             "times: give such rows the weight 0"
         )
     return np.asarray(counts)
-
-
-def encode_labels(y: Any, counts: FloatArray, who: str) -> tuple[Any, FloatArray]:
-    """The classes that occur, sorted, and labels -1 and +1: (n, 1) for two classes, (n, K) for more."""
-    check_classification_targets(y)
-    there = counts > 0
-    binarizer = LabelBinarizer(neg_label=-1, pos_label=1).fit(y[there])
-    classes = binarizer.classes_
-    if len(classes) < 2:
-        raise ValueError(
-            f"{who} needs samples of at least 2 classes, got one class: {classes.tolist()[0]!r}; it tells "
-            "nothing about alpha, and the source itself is all there is to predict with"
-        )
-    labels = np.full((len(y), 1 if len(classes) == 2 else len(classes)), -1.0)
-    labels[there] = binarizer.transform(y[there])
-    return classes, labels
 
 
 def check_gamma(name: str, value: Any) -> float:
@@ -150,6 +135,32 @@ def check_alpha(value: Any, sources: int) -> FloatArray | None:
     return np.array(np.broadcast_to(array.astype(np.float64), (sources,)))
 
 
+def check_threshold(value: Any, outputs: int, *, several: bool) -> None:
+    """Refuse what is no threshold, and any but 0 where the largest of several scores decides."""
+    named = isinstance(value, str) and value in METRICS
+    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not (named or number):
+        names = ", ".join(map(repr, METRICS))
+        raise ValueError(
+            f"threshold must be a finite number, in units of the scores, or one of {names}, whose best for the "
+            f"leave-one-out scores is taken, got {value!r}"
+        )
+    if value != 0 and outputs > 1 and not several:
+        raise ValueError(
+            f"threshold must be 0 for more than two classes, got {value!r}: the largest of their scores "
+            "decides; class_weight='balanced' helps rare classes"
+        )
+
+
+def in_precision(dtype: np.dtype[Any], *arrays: FloatArray) -> list[Any]:
+    """Arrays in the precision of the features, or as they are if one of them leaves its range."""
+    sizes = [float(np.abs(one).max(initial=0.0)) for one in arrays]
+    limits = np.finfo(dtype)
+    if any(size and not limits.tiny / limits.eps < size < limits.max for size in sizes):
+        return list(arrays)
+    return [one.astype(dtype, copy=False) for one in arrays]
+
+
 def real_array(name: str, value: Any, expected: str) -> FloatArray:
     """A finite float64 array of any shape; ``expected`` says what the argument must do, in the refusal."""
     _check_numbers(name, value, expected)
@@ -173,6 +184,17 @@ def aligned(weights: FloatArray, own: Any, names: Any) -> FloatArray:
     return np.asarray(weights[..., [place[name] for name in names]])
 
 
+def fewer_columns(own: int, features: int) -> str:
+    """What to do about X that has fewer columns than the source has weights."""
+    if own <= features:
+        return ""
+    return (
+        ". Which columns X has can only be told by names: give X as a data frame, and a source with names (fitted "
+        "on one, or a pandas Series). Selectors that fit arrays of fewer columns (RFE, SequentialFeatureSelector) "
+        "drop the names: use SelectFromModel, or select before the source is trained"
+    )
+
+
 def source_array(
     coef: Any, outputs: int, features: int, names: NDArray[Any] | None, labelled: bool, named: bool
 ) -> tuple[FloatArray, bool]:
@@ -190,7 +212,7 @@ def source_array(
     if array.shape[-1] != features:
         raise ValueError(
             f"coef_source must have one entry per feature, {features}, along its last axis, got shape "
-            f"{array.shape}"
+            f"{array.shape}{fewer_columns(array.shape[-1], features)}"
         )
     if array.ndim == 3:
         weights, single = array, False
