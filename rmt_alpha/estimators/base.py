@@ -85,7 +85,7 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
             features=self.n_features_in_,
             names=getattr(self, "feature_names_in_", None),
             classes=classes,
-            classes_source=self.classes_source,
+            classes_source=None if self._multilabel else self.classes_source,
             share=self._share,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -59,7 +59,7 @@ def encode_indicators(y: Any) -> tuple[NDArray[np.intp], FloatArray]:
 
 
 def class_importance(
-    class_weight: ClassWeight, y: NDArray[Any], classes: Sequence[Any], counts: FloatArray
+    class_weight: ClassWeight, y: NDArray[Any], classes: NDArray[Any], counts: FloatArray
 ) -> FloatArray | None:
     r"""How much one sample of each row matters, (n,); None if all matter alike.
 
@@ -75,7 +75,7 @@ def class_importance(
         return np.asarray(counts.sum() / len(classes) / sizes[own])
     if not isinstance(class_weight, Mapping):
         raise ValueError(
-            f"class_weight must be None, 'balanced' or a dict of weights, got {class_weight!r}
+            f"class_weight must be None, 'balanced' or a dict of weights of classes, got {class_weight!r}"
         )
     for name, value in class_weight.items():
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
@@ -84,5 +84,5 @@ def class_importance(
                 f"class_weight must hold numbers between {SMALLEST:g} and {LARGEST:g}, got {value!r} for "
                 f"class {name!r}: samples that shall not count are left out, or get sample_weight 0"
             )
-    weights = compute_class_weight(dict(class_weight), classes=np.asarray(classes), y=y)
+    weights = compute_class_weight(dict(class_weight), classes=classes, y=y)
     return np.asarray(weights[own], dtype=np.float64)

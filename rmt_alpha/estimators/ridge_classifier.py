@@ -124,8 +124,7 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
         - ``"loo_log_loss"``: least leave-one-out log-loss at the best scale of the scores, for probabilities.
           Good from a few hundred samples on.
         - ``"loo_accuracy"``: largest exact leave-one-out accuracy over all real alpha.  The thing itself,
-          but a
-          step function: for many samples.
+          but a step function: for many samples.
         - ``"loo_snr"``: largest mean over standard deviation of the leave-one-out scores.  For many samples.
         - ``"theory"``: largest accuracy that random matrix theory predicts from a few estimated numbers; two
           classes.  Good if they are Gaussian with one covariance.
@@ -205,10 +204,12 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
 
     Notes
     -----
-    y may be a matrix of zeros and ones with a column for each of L labels, of which a sample may have several:
-    L fits with one alpha and one ridge, judged by all their decisions.  Rows of the source belong to the columns
-    in turn; ``classes_source`` names them by number, or by the name of the column in a data frame.  ``coef_``,
-    ``intercept_`` and scores have the precision of X: float32 stays float32, computed in float64.
+    y may be a matrix of zeros and ones with a column for each of L labels, of which a sample may have
+    several: L fits with one alpha and one ridge, judged by all their decisions.  Rows of the source belong to
+    the columns in turn; ``classes_source`` names them by number, or by the name of the column in a data
+    frame.  ``coef_``, ``intercept_`` and scores have the precision of X: float32 stays float32, computed in
+    float64.
+
     ``sample_weight`` counts: weight 2 is a sample that is there twice, for the fit, the choice and the
     leave-one-out scores (which leave out one of the two).  Weights whose mean is below 1 are scaled up to
     mean 1.  Among ridges of equal score the largest is taken.  Of features that were centred by their own

@@ -142,8 +142,8 @@ def check_threshold(value: Any, outputs: int, *, several: bool) -> None:
     if not (named or number):
         names = ", ".join(map(repr, METRICS))
         raise ValueError(
-            f"threshold must be a finite number, in units of the scores, or one of {names}, whose best for the "
-            f"leave-one-out scores is taken, got {value!r}"
+            f"threshold must be a finite number, in units of the scores, or one of {names}, which is then "
+            f"best for the leave-one-out scores, got {value!r}"
         )
     if value != 0 and outputs > 1 and not several:
         raise ValueError(
@@ -177,9 +177,12 @@ def aligned(weights: FloatArray, own: Any, names: Any) -> FloatArray:
     place = {name: i for i, name in enumerate(own)}
     lacking = [name for name in names if name not in place]
     if lacking:
+        bare = str(lacking[0]).split("__", 1)[-1]
         raise ValueError(
             f"the feature names of coef_source differ from those of the target data: it has no weight for "
             f"{lacking[0]!r}"
+            + f", but for {bare!r}: ColumnTransformer(verbose_feature_names_out=False) keeps names"
+            * (bare in place)
         )
     return np.asarray(weights[..., [place[name] for name in names]])
 
@@ -189,9 +192,9 @@ def fewer_columns(own: int, features: int) -> str:
     if own <= features:
         return ""
     return (
-        ". Which columns X has can only be told by names: give X as a data frame, and a source with names (fitted "
-        "on one, or a pandas Series). Selectors that fit arrays of fewer columns (RFE, SequentialFeatureSelector) "
-        "drop the names: use SelectFromModel, or select before the source is trained"
+        ". Which columns X has can only be told by names: give X as a data frame, and a source with names "
+        "(fitted on one, or a pandas Series). Selectors that fit arrays of fewer columns (RFE, "
+        "SequentialFeatureSelector) drop the names: use SelectFromModel, or select columns first"
     )
 
 

@@ -58,10 +58,10 @@ def best_threshold(scores: FloatArray, positive: FloatArray, counts: FloatArray,
     values = METRICS[metric](fn[-1] - fn, tn[-1] - tn, fn, tn)
     best = np.flatnonzero(values >= values.max() - SAME)
     low, high = np.append(-np.inf, ends)[best], np.append(ends, np.inf)[best]
-    nearest = int(np.maximum(np.maximum(low, -high), 0.0).argmin())
-    low, high = low[nearest], high[nearest]
-    if low <= 0 < high:
+    if ((low <= 0) & (high > 0)).any():
         return 0.0
+    nearest = int(np.maximum(low, -high).argmin())
+    low, high = low[nearest], high[nearest]
     if np.isinf(low):  # everything is of the second class
         return float(np.nextafter(high, -np.inf))
     return float(low if np.isinf(high) else (low + high) / 2)

@@ -22,8 +22,12 @@ class ScaledLogLoss(RidgeCriterion):
     name = "loo_log_loss"
 
     def best(self, fit: RidgeFit) -> FloatArray:
-        """(s, beta)."""
-        return log_loss(fit.leave_one_out).minimum
+        """(s, beta); where a negative s would be best, the best of s = 0, which is alpha at infinity."""
+        loss = log_loss(fit.leave_one_out)
+        z = loss.minimum
+        if z[0] > 0:
+            return z
+        return np.concatenate([[0.0], LogLoss(loss.lines[:, 1:], loss.targets, loss.mass).minimum])
 
     def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """Minus the mean log-loss at the best scale, 0 or more."""
@@ -34,7 +38,7 @@ class ScaledLogLoss(RidgeCriterion):
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """One Newton step to the best point without the line of one sample; the other lines are kept."""
         loss, samples = log_loss(fit.leave_one_out), fit.path.design.samples
-        best = loss.minimum
+        best = self.best(fit)
         share = samples.removed / samples.mass
         slopes, bends = (
             (share * (loss.mass * one.T).reshape(*one.T.shape[:-1], len(share), -1).sum(axis=-1)).T
