@@ -332,7 +332,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
         counts = sample_counts(sample_weight, features)
         self._multilabel = self._several and is_multilabel(own)
         if self._multilabel:
-            labels, source, importance = self._read_indicators(y, own)
+            labels, source, importance = self._read_indicators(y, own, counts)
         else:
             labels, source, importance = self._read_classes(one_column(own), counts)
         check_threshold(self.threshold, labels.shape[1], several=self._multilabel)
@@ -347,7 +347,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
     ) -> tuple[FloatArray, SourceModel, FloatArray | None]:
         """Labels -1 and +1, the source of the same classes, and how much each sample matters."""
         self.classes_, labels = encode_labels(y, counts, type(self).__name__)
-        importance = class_importance(self.class_weight, y, self.classes_, counts)
+        importance = class_importance(self.class_weight, y, counts)
         source = self._source(labels.shape[1], self.classes_)
         none = self.classes_[:0]
         match = source.match or ClassMatch(self.classes_, none, none)
@@ -355,13 +355,10 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
         self.classes_without_source_, self.classes_without_samples_ = match.unknown, match.missing
         return labels, source, importance
 
-    def _read_indicators(self, y: Any, own: Any) -> tuple[FloatArray, SourceModel, FloatArray | None]:
+    def _read_indicators(
+        self, y: Any, own: Any, counts: FloatArray
+    ) -> tuple[FloatArray, SourceModel, FloatArray | None]:
         """The same for labels of which a sample may have several."""
-        if self.class_weight is not None:
-            raise ValueError(
-                "class_weight must be None for several labels at once, got "
-                f"{self.class_weight!r}: a sample has no one class; use sample_weight, or threshold"
-            )
         self.classes_, labels = encode_indicators(own)
         rows = label_rows(self.coef_source, self.classes_source, y)
         source = self._source(labels.shape[1] if rows is None else len(rows))
@@ -370,7 +367,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
         known = self.classes_ if rows is None else np.array(rows)
         self.classes_without_source_ = np.setdiff1d(self.classes_, known)
         self.classes_without_samples_ = self.classes_[:0]
-        return labels, source, None
+        return labels, source, class_importance(self.class_weight, (labels > 0).astype(int), counts)
 
     def _decide(
         self, left_out: FloatArray, labels: FloatArray, counts: FloatArray, importance: FloatArray | None
@@ -382,11 +379,11 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
             found = [best_threshold(scores, positive, counts, value) for scores, positive in columns]
             value = np.array(found) if self._multilabel else found[0]
         self.threshold_ = value if self._multilabel else float(value)
-        self._calibrate(left_out, labels, counts if importance is None else counts * importance)
+        mass = counts if importance is None else counts * importance
+        self._calibrate(left_out, labels, mass * (counts.sum() / mass.sum()))
 
     def _calibrate(self, left_out: FloatArray, labels: FloatArray, mass: FloatArray) -> None:
         """Set the scale that turns scores into log-odds."""
-        mass = mass * (np.count_nonzero(mass) / mass.sum())
         if self._multilabel:
             mass, left_out, labels = (
                 np.repeat(mass, labels.shape[1]),

@@ -58,21 +58,25 @@ def encode_indicators(y: Any) -> tuple[NDArray[np.intp], FloatArray]:
     return np.arange(dense.shape[1]), np.where(dense != 0, 1.0, -1.0)
 
 
-def class_importance(
-    class_weight: ClassWeight, y: NDArray[Any], classes: NDArray[Any], counts: FloatArray
-) -> FloatArray | None:
+def class_importance(class_weight: ClassWeight, y: NDArray[Any], counts: FloatArray) -> FloatArray | None:
     r"""How much one sample of each row matters, (n,); None if all matter alike.
 
     .. math:: \text{"balanced"}: \quad \frac{n}{K n_c} ,
 
     for n_c samples of class c, counted with their ``sample_weight``, so that all classes weigh alike.
+    Of several labels, y (n, L), it is the product of those of each, as in scikit-learn.
     """
     if class_weight is None:
         return None
-    own = np.searchsorted(classes, y)
+    if y.ndim == 2:
+        each = [class_importance(class_weight, one, counts) for one in y.T]
+        return np.asarray(np.prod(each, axis=0))
+    importance, there = np.ones(len(y)), counts > 0
+    classes, own = np.unique(y[there], return_inverse=True)
     if isinstance(class_weight, str) and class_weight == "balanced":
-        sizes = np.bincount(own, weights=counts, minlength=len(classes))
-        return np.asarray(counts.sum() / len(classes) / sizes[own])
+        sizes = np.bincount(own, weights=counts[there])
+        importance[there] = counts.sum() / len(classes) / sizes[own]
+        return importance
     if not isinstance(class_weight, Mapping):
         raise ValueError(
             f"class_weight must be None, 'balanced' or a dict of weights of classes, got {class_weight!r}"
@@ -84,5 +88,5 @@ def class_importance(
                 f"class_weight must hold numbers between {SMALLEST:g} and {LARGEST:g}, got {value!r} for "
                 f"class {name!r}: samples that shall not count are left out, or get sample_weight 0"
             )
-    weights = compute_class_weight(dict(class_weight), classes=classes, y=y)
-    return np.asarray(weights[own], dtype=np.float64)
+    importance[there] = compute_class_weight(dict(class_weight), classes=classes, y=y[there])[own]
+    return importance

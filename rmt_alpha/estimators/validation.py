@@ -152,13 +152,14 @@ def check_threshold(value: Any, outputs: int, *, several: bool) -> None:
         )
 
 
-def in_precision(dtype: np.dtype[Any], *arrays: FloatArray) -> list[Any]:
-    """Arrays in the precision of the features, or as they are if one of them leaves its range."""
-    sizes = [float(np.abs(one).max(initial=0.0)) for one in arrays]
+def in_precision(dtype: np.dtype[Any], coef: FloatArray, *others: FloatArray) -> list[Any]:
+    """Arrays in the precision of the features, or as they are if weights or others leave its range."""
     limits = np.finfo(dtype)
-    if any(size and not limits.tiny / limits.eps < size < limits.max for size in sizes):
-        return list(arrays)
-    return [one.astype(dtype, copy=False) for one in arrays]
+    low, high = float(limits.tiny) / float(limits.eps), float(limits.max)
+    size, *sizes = (float(np.abs(one).max(initial=0.0)) for one in (coef, *others))
+    if max(size, *sizes) < high and (size == 0 or size > low):
+        return [one.astype(dtype, copy=False) for one in (coef, *others)]
+    return [coef, *others]
 
 
 def real_array(name: str, value: Any, expected: str) -> FloatArray:

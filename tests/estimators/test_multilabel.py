@@ -10,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics import accuracy_score
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.utils.class_weight import compute_sample_weight
 
 from rmt_alpha import AlphaLogisticRegression, AlphaRidgeClassifier, AlphaRidgeClassifierCV
 from rmt_alpha.from_data.criteria import CRITERIA
@@ -34,6 +35,17 @@ def test_without_a_source_it_is_ridge_classifier():
     assert ours.score(X, Y) == accuracy_score(Y, theirs.predict(X))
     again = AlphaRidgeClassifier(0.2).fit(X, sparse.csr_array(Y))
     assert np.array_equal(ours.coef_, again.coef_)
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_balanced_labels_are_those_of_ridge_classifier(counted):
+    X, Y, _ = draw()
+    counts = 1 + np.arange(len(Y)) % 2 * counted
+    ours = AlphaRidgeClassifier(0.2, class_weight="balanced").fit(X, Y, counts)
+    X, Y = np.repeat(X, counts, axis=0), np.repeat(Y, counts, axis=0)
+    weights = compute_sample_weight("balanced", Y)
+    theirs = RidgeClassifier(0.2 * weights.sum(), class_weight="balanced", solver="svd").fit(X, Y)
+    assert ours.coef_ == pytest.approx(theirs.coef_, rel=1e-9, abs=1e-12)
 
 
 def test_leave_one_out_is_refitting():
@@ -126,7 +138,7 @@ def test_thresholds_of_each_label():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"class_weight": "balanced"}, "class_weight must be None for several labels"),
+        ({"class_weight": {2: 1.0}}, "class_weight"),
         ({"coef_source": np.ones((2, 12))}, "coef_source must have shape"),
         ({"coef_source": np.ones((2, 12)), "classes_source": [0, 7]}, "classes_source must name .* got 7"),
         ({"coef_source": np.ones((2, 12)), "classes_source": [1, 1]}, "the same label twice"),
