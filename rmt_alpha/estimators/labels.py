@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,12 +23,12 @@ ClassWeight: TypeAlias = Literal["balanced"] | Mapping[Any, float] | None
 
 def is_multilabel(y: Any) -> bool:
     """Whether y is a matrix of zeros and ones with a column for each label, two or more."""
-    return type_of_target(y, input_name="y") == "multilabel-indicator"
+    return bool(type_of_target(y, input_name="y") == "multilabel-indicator")
 
 
 def one_column(y: Any) -> NDArray[Any]:
     """y as a vector; what is neither that nor a matrix of zeros and ones is refused."""
-    shape = getattr(y, "shape", (0,))
+    shape: tuple[int, ...] = np.shape(y)
     if len(shape) == 2 and shape[1] > 1:
         raise ValueError(
             f"y must be a vector of classes, or a matrix of zeros and ones (multilabel), got shape {shape} "
@@ -69,7 +70,7 @@ def class_importance(class_weight: ClassWeight, y: NDArray[Any], counts: FloatAr
     if class_weight is None:
         return None
     if y.ndim == 2:
-        each = [class_importance(class_weight, one, counts) for one in y.T]
+        each: list[Any] = [class_importance(class_weight, one, counts) for one in y.T]
         return np.asarray(np.prod(each, axis=0))
     importance, there = np.ones(len(y)), counts > 0
     classes, own = np.unique(y[there], return_inverse=True)
@@ -81,8 +82,9 @@ def class_importance(class_weight: ClassWeight, y: NDArray[Any], counts: FloatAr
         raise ValueError(
             f"class_weight must be None, 'balanced' or a dict of weights of classes, got {class_weight!r}"
         )
-    for name, value in class_weight.items():
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    weights: Mapping[Any, object] = class_weight
+    for name, value in weights.items():
+        number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
         if not number or not SMALLEST <= float(value) <= LARGEST:
             raise ValueError(
                 f"class_weight must hold numbers between {SMALLEST:g} and {LARGEST:g}, got {value!r} for "

@@ -193,7 +193,7 @@ def label_rows(coef: Source, given: ArrayLike | None, y: Any) -> list[int] | Non
     names = list(range(np.shape(y)[1])) if columns is None else list(columns)
     if given is None:
         models, _ = _models(coef)
-        known = [getattr(one, "classes_", None) for one in map(unwrapped, models)]
+        known: list[Any] = [getattr(one, "classes_", None) for one in map(unwrapped, models)]
         if not known or columns is None or any(one is None or set(one) - set(names) for one in known):
             return None
         if any(list(one) != list(known[0]) for one in known):

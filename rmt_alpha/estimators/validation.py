@@ -138,7 +138,7 @@ def check_alpha(value: Any, sources: int) -> FloatArray | None:
 def check_threshold(value: Any, outputs: int, *, several: bool) -> None:
     """Refuse what is no threshold, and any but 0 where the largest of several scores decides."""
     named = isinstance(value, str) and value in METRICS
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
     if not (named or number):
         names = ", ".join(map(repr, METRICS))
         raise ValueError(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.types import BoolArray, FloatArray
 
 Counts = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """True and false positives, false and true negatives."""
@@ -44,7 +44,7 @@ SAME = 1e-12
 """Values that differ by less are the same: weights need not be integers."""
 
 
-def best_threshold(scores: FloatArray, positive: FloatArray, counts: FloatArray, metric: str) -> float:
+def best_threshold(scores: FloatArray, positive: BoolArray, counts: FloatArray, metric: str) -> float:
     """The best threshold of scores (n,); of equally good ones 0, or the middle of the interval nearest to 0.
 
     ``positive`` says which samples are of the second class, ``counts`` how many samples each row stands for.
@@ -52,7 +52,7 @@ def best_threshold(scores: FloatArray, positive: FloatArray, counts: FloatArray,
     ends, place = np.unique(scores, return_inverse=True)  # ascending
     size = ends.size
     ups = np.bincount(place, weights=counts * positive, minlength=size)
-    downs = np.bincount(place, weights=counts * ~positive.astype(bool), minlength=size)
+    downs = np.bincount(place, weights=counts * ~positive, minlength=size)
     # After j of the scores in ascending order are at or below the threshold.
     fn, tn = (np.concatenate([[0.0], np.cumsum(one)]) for one in (ups, downs))
     values = METRICS[metric](fn[-1] - fn, tn[-1] - tn, fn, tn)

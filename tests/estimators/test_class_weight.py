@@ -120,7 +120,7 @@ def transfer(rng, n, p=100, share=0.2):
 @pytest.mark.parametrize("estimator", [AlphaRidgeClassifier, AlphaLogisticRegression])
 def test_rare_classes_are_found(estimator):
     # Four to one, 400 samples: the default keeps to the frequent class, which accuracy rewards.
-    gains = {"class_weight": [], "threshold": []}
+    gains: dict[str, list[float]] = {"class_weight": [], "threshold": []}
     for seed in range(5):
         (X, y), (test, expected), source = transfer(np.random.default_rng(seed), 400)
         plain = estimator(0.3, coef_source=source).fit(X, y)

@@ -131,7 +131,7 @@ def test_thresholds_of_each_label():
     X, Y, source = draw()
     Y[:, 1] = Y[:, 1] & (np.arange(len(Y)) % 3 == 0)
     model = AlphaRidgeClassifier(coef_source=source, threshold="balanced_accuracy").fit(X, Y)
-    assert model.threshold_.shape == (3,)
+    assert np.shape(model.threshold_) == (3,)
     assert np.array_equal(model.predict(X), (model.decision_function(X) > model.threshold_).astype(int))
 
 
