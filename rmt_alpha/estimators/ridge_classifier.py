@@ -5,7 +5,13 @@ from __future__ import annotations
 from rmt_alpha.estimators.base import AlphaClassifier, OneRidge, RidgeGrid
 
 
-class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
+class SquaredLossClassifier(AlphaClassifier):
+    """Squared loss on labels -1 and +1, which asks for no more than one class or several labels at once."""
+
+    _several = True
+
+
+class AlphaRidgeClassifier(SquaredLossClassifier, OneRidge):
     r"""Ridge classifier fine-tuned from alpha times a source, with alpha given or chosen from the data.
 
     .. math:: w, b = \arg\min_{w, b} \frac1n \sum_i (y_i - w^\top x_i - b)^2
@@ -32,6 +38,10 @@ class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
     units : {"raw", "standard", "auto"}, default="raw"
         In which units weights are penalised, and what ``gamma`` is measured in: as in
         `AlphaRidgeClassifierCV`.
+    class_weight : None, "balanced" or dict, default=None
+        How much a sample of each class matters, as in `AlphaRidgeClassifierCV`.
+    threshold : float or str, default=0.0
+        Where the second class begins, as in `AlphaRidgeClassifierCV`.
 
     Attributes
     ----------
@@ -56,6 +66,11 @@ class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray
         Classes of the sample that no source knows, and those that only the source knows and speaks for.
+    threshold_ : float or ndarray of shape (L,)
+        Where the second class begins, or each of several labels.
+    scale_ : float
+        What scores are multiplied with to be log-odds, for `predict_proba`: by least log-loss of the
+        exact leave-one-out scores (PreVal, arXiv 2401.15610), finite even if they are all right.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -89,7 +104,7 @@ class AlphaRidgeClassifier(AlphaClassifier, OneRidge):
     """
 
 
-class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
+class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     r"""Ridge classifier fine-tuned from a rescaled source; alpha and the ridge are chosen from the data.
 
     .. math:: w, b = \arg\min_{w, b} \frac1n \sum_i (y_i - w^\top x_i - b)^2
@@ -112,9 +127,10 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
         - ``"evidence"``: largest marginal likelihood; alpha by generalised least squares.  Precise for few
           samples, and hardly ever far off.
         - ``"loo_mse"``: least leave-one-out squared error.  Good from a few hundred samples on.
+        - ``"loo_log_loss"``: least leave-one-out log-loss at the best scale of the scores, for probabilities.
+          Good from a few hundred samples on.
         - ``"loo_accuracy"``: largest exact leave-one-out accuracy over all real alpha.  The thing itself,
-          but a
-          step function: for many samples.
+          but a step function: for many samples.
         - ``"loo_snr"``: largest mean over standard deviation of the leave-one-out scores.  For many samples.
         - ``"theory"``: largest accuracy that random matrix theory predicts from a few estimated numbers; two
           classes.  Good if they are Gaussian with one covariance.
@@ -144,6 +160,14 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
         In which units weights are penalised: as the features come, in their standard deviations (then the
         result does not depend on the scale of any feature, if the source moves with it), or both, averaged.
         With ``gammas`` given "auto" is "raw", because ridges have units.
+    class_weight : None, "balanced" or dict, default=None
+        How much a sample of each class matters in the fit and in every criterion; only ratios count.
+        "balanced" gives all classes the same weight, n / (K n_c) to each of the n_c samples of class c.  Such
+        a weight is no number of copies: the sample is left out as a whole.
+    threshold : float or str, default=0.0
+        For two classes: the second is predicted where the score is above it.  The name of a metric takes the
+        threshold that is best for the exact leave-one-out scores: "accuracy", "balanced_accuracy", "f1" (of
+        the second class) or "matthews_corrcoef"; of equally good ones the nearest to 0.
 
     Attributes
     ----------
@@ -177,6 +201,11 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray
         Classes of the sample that no source knows, and those that only the source knows and speaks for.
+    threshold_ : float or ndarray of shape (L,)
+        Where the second class begins, or each of several labels.
+    scale_ : float
+        What scores are multiplied with to be log-odds, for `predict_proba`: by least log-loss of the
+        exact leave-one-out scores (PreVal, arXiv 2401.15610), finite even if they are all right.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -190,6 +219,12 @@ class AlphaRidgeClassifierCV(AlphaClassifier, RidgeGrid):
 
     Notes
     -----
+    y may be a matrix of zeros and ones with a column for each of L labels, of which a sample may have
+    several: L fits with one alpha and one ridge, judged by all their decisions.  Rows of the source belong to
+    the columns in turn; ``classes_source`` names them by number, or by the name of the column in a data
+    frame.  ``coef_``, ``intercept_`` and scores have the precision of X: float32 stays float32, computed in
+    float64.
+
     ``sample_weight`` counts: weight 2 is a sample that is there twice, for the fit, the choice and the
     leave-one-out scores (which leave out one of the two).  Weights whose mean is below 1 are scaled up to
     mean 1.  Among ridges of equal score the largest is taken.

@@ -85,6 +85,8 @@ class Columns(Value):
     design: Design
     values: FloatArray
     """Labels, then the scores of each of k sources, for K outputs; shape (n, 1 + k, K)."""
+    multilabel: bool = False
+    """Whether outputs are labels of which a sample may have several, and not its classes."""
     spanned: bool = False
     """Whether what is left of a column by rounding alone counts as nothing."""
 
@@ -93,9 +95,11 @@ class Columns(Value):
         return {}
 
     @classmethod
-    def of(cls, design: Design, labels: FloatArray, scores: FloatArray) -> Columns:
+    def of(
+        cls, design: Design, labels: FloatArray, scores: FloatArray, *, multilabel: bool = False
+    ) -> Columns:
         """Labels (n, K) and source scores (k, n, K)."""
-        return cls(design, np.concatenate([labels[:, None], np.moveaxis(scores, 0, 1)], axis=1))
+        return cls(design, np.concatenate([labels[:, None], np.moveaxis(scores, 0, 1)], axis=1), multilabel)
 
     @cached_property
     def means(self) -> FloatArray:
@@ -282,7 +286,7 @@ class RidgeFit(Value):
         if self.path.pseudo:
             missed = missed + self._missed_by_means
         lines = np.concatenate([values[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
-        return LeaveOneOut(lines, values[:, 0], samples.mass)
+        return LeaveOneOut(lines, values[:, 0], samples.mass, self.path.columns.multilabel)
 
     def left_out(self, point: FloatArray) -> FloatArray:
         """Score of each sample by the fit without it, (n, K), or its growth at a direction.

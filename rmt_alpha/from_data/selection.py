@@ -137,12 +137,14 @@ def blended(
     weights: FloatArray,
     selections: Sequence[Selection],
     mass: FloatArray | None,
+    *,
+    multilabel: bool = False,
 ) -> Blend:
     """The mean of what was chosen under each rule; ``mass`` weighs samples, None: scores have a size."""
     scores = [one.fit.left_out(one.best.point) for one in selections]
     shares = np.array(weights)
     if mass is not None:
-        sizes = np.array([size_of(one, mass) for one in scores])
+        sizes = np.array([size_of(one, mass, multilabel=multilabel) for one in scores])
         if sizes.any():
             shares = np.where(sizes > 0, weights / np.where(sizes > 0, sizes, 1.0), 0.0)
     # A limit of large alpha has no size beside finite ones.
@@ -153,8 +155,8 @@ def blended(
     return Blend(sorted((one for one in members if one.share > 0), key=lambda one: -one.share))
 
 
-def size_of(scores: FloatArray, mass: FloatArray) -> float:
-    """Root mean square of what decides: one score, or the scores of the classes around their mean."""
-    if scores.shape[1] > 1:
+def size_of(scores: FloatArray, mass: FloatArray, *, multilabel: bool = False) -> float:
+    """Root mean square of what decides: scores of labels, or the scores of the classes around their mean."""
+    if scores.shape[1] > 1 and not multilabel:
         scores = scores - scores.mean(axis=1, keepdims=True)
     return float(np.sqrt(mass @ np.square(scores).sum(axis=1) / mass.sum()))

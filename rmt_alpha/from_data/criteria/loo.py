@@ -61,8 +61,11 @@ class LooSnr(MarginCriterion):
 
 def moments_without(fit: RidgeFit) -> tuple[FloatArray, FloatArray]:
     """Mean (n, 1 + k) and covariance (n, 1 + k, 1 + k) of the contrasts without one sample each."""
-    contrasts, samples = fit.leave_one_out.contrasts, fit.path.design.samples
-    each = np.einsum("ia,ib->iab", contrasts, contrasts)
+    lines, samples = fit.leave_one_out, fit.path.design.samples
+    # One decision of each sample, or one for each of its labels, which leave together.
+    decisions = lines.contrasts.reshape(len(lines.lines), -1, lines.lines.shape[1])
+    contrasts = decisions.mean(axis=1)
+    each = np.einsum("ila,ilb->iab", decisions, decisions) / decisions.shape[1]
     means = samples.without(contrasts) / samples.rest[:, None]
     grams = samples.without(each) / samples.rest[:, None, None] - np.einsum("ia,ib->iab", means, means)
     return np.asarray(means), np.asarray(grams)
