@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,27 +49,26 @@ class Draw:
     data: FamilyData
     train_rows: Rows
     test_rows: Rows
-    dense: bool = True
-    """Whether sparse features are densified for those that ask for ``train`` and ``test``."""
 
     @classmethod
     def at(cls, family: Family, data: FamilyData, n: int, seed: int) -> Draw:
         """The draw of a seed."""
         return cls(family, data, *draw_rows(data.labels, n, seed, family.kind != "regression"))
 
-    def _taken(self, rows: Rows) -> Any:
+    def dense(self, rows: Rows) -> FloatArray:
+        """Features of rows as an array: some peers take no other."""
         found = self.data.target[rows]
-        return found.toarray() if self.dense and sparse.issparse(found) else found
+        return np.asarray(found.toarray() if sparse.issparse(found) else found)
 
     @cached_property
-    def train(self) -> Any:
+    def train(self) -> FloatArray:
         """Features of the samples, (n, p)."""
-        return self._taken(self.train_rows)
+        return self.dense(self.train_rows)
 
     @cached_property
-    def test(self) -> Any:
+    def test(self) -> FloatArray:
         """Features of the test rows, (n_test, p)."""
-        return self._taken(self.test_rows)
+        return self.dense(self.test_rows)
 
     @property
     def labels(self) -> FloatArray:

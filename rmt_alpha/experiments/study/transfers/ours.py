@@ -13,8 +13,8 @@ from typing import Any, get_args
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.estimators import ridge
 from rmt_alpha.estimators.logistic import AlphaLogisticRegressionCV
+from rmt_alpha.estimators.ridge import AlphaRidgeCV
 from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 from rmt_alpha.experiments.study.transfers.draws import Draw
 from rmt_alpha.experiments.study.transfers.families import KINDS
@@ -29,46 +29,13 @@ LOGISTIC = "alpha_logistic"
 FIXED = {"alpha_0_tuned": 0.0, "alpha_1_tuned": 1.0}
 """Alpha held there, the ridge chosen by the default's criterion."""
 CRITERIA = ("evidence", "loo_mse")
-GRID = np.logspace(-4, 4, 17)
-"""Ridges in mean eigenvalues, for a regression without a ridge of its own choice."""
-
-
-class RegressionOverGrid:
-    """`AlphaRidge` at the ridge of a grid where its criterion is best.
-
-    Takes the place of an estimator that chooses its ridge; the options are those of `AlphaRidge`.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """What it was made with."""
-        return dict(self.options)
-
-    def set_params(self, **options: Any) -> RegressionOverGrid:
-        """Change the options."""
-        self.options.update(options)
-        return self
-
-    def fit(self, X: FloatArray, y: FloatArray) -> RegressionOverGrid:
-        """Fit at every ridge, and keep the best."""
-        unit = float(np.mean(X.var(axis=0))) * X.shape[1] / min(X.shape[1], len(X) - 1)
-        fits = [ridge.AlphaRidge(gamma=unit * g, **self.options).fit(X, y) for g in GRID]
-        self.best_ = max(fits, key=lambda fit: float(fit.best_score_))
-        return self
-
-    def predict(self, X: FloatArray) -> FloatArray:
-        """Of the best."""
-        return np.asarray(self.best_.predict(X))
 
 
 def estimator(kind: str, **options: Any) -> Candidate:
     """`AlphaRidgeClassifierCV`, or for a regression `AlphaRidgeCV`, with these options."""
     if kind != "regression":
         return AlphaRidgeClassifierCV(**options)
-    made = getattr(ridge, "AlphaRidgeCV", RegressionOverGrid)
-    return made(**options)
+    return AlphaRidgeCV(**options)
 
 
 def intercept_rules() -> tuple[bool | str, ...]:
@@ -130,4 +97,6 @@ def _predictions(draw: Draw, name: str, candidates: Mapping[str, Candidate]) -> 
         return np.asarray(candidate(draw))
     options = candidate.get_params(deep=False)
     fresh = type(candidate)(**{**options, "coef_source": draw.data.model})
-    return np.asarray(fresh.fit(draw.train, draw.labels).predict(draw.test))
+    features = draw.data.target
+    fresh.fit(features[draw.train_rows], draw.labels)
+    return np.asarray(fresh.predict(features[draw.test_rows]))
