@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rmt_alpha.estimators.functions import alpha_path, estimate_problem
     from rmt_alpha.estimators.linear import LinearCoefficients, linear_coefficients
     from rmt_alpha.estimators.logistic import AlphaLogisticRegression, AlphaLogisticRegressionCV
-    from rmt_alpha.estimators.ridge import AlphaRidge
+    from rmt_alpha.estimators.ridge import AlphaRidge, AlphaRidgeCV
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier, AlphaRidgeClassifierCV
     from rmt_alpha.from_data.alpha_path import AlphaPath
     from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
@@ -48,6 +48,7 @@ _LAZY = {
     "AlphaLogisticRegressionCV": "estimators.logistic",
     "AlphaPath": "from_data.alpha_path",
     "AlphaRidge": "estimators.ridge",
+    "AlphaRidgeCV": "estimators.ridge",
     "AlphaRidgeClassifier": "estimators.ridge_classifier",
     "AlphaRidgeClassifierCV": "estimators.ridge_classifier",
     "Comparison": "validation.comparison",
@@ -83,6 +84,7 @@ __all__ = [
     "AlphaLogisticRegressionCV",
     "AlphaPath",
     "AlphaRidge",
+    "AlphaRidgeCV",
     "AlphaRidgeClassifier",
     "AlphaRidgeClassifierCV",
     "Comparison",

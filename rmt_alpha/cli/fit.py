@@ -12,10 +12,11 @@ import numpy as np
 
 from rmt_alpha.cli.common import Parser, json_text
 from rmt_alpha.cli.sample_file import SampleFile, read_sample
-from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT
+from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, DEFAULT_REGRESSION
 from rmt_alpha.from_data.design import InterceptRule
 
 if TYPE_CHECKING:
+    from rmt_alpha.estimators.ridge import AlphaRidgeCV
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
     from rmt_alpha.from_data.alpha_path import AlphaPath
     from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
@@ -35,7 +36,8 @@ The samples are in
 
 examples:
   rmt-alpha fit target.npz --plot path.png
-  rmt-alpha fit target.csv --source source.csv --label sentiment --out tuned.npz"""
+  rmt-alpha fit target.csv --source source.csv --label sentiment --out tuned.npz
+  rmt-alpha fit target.csv --source source.csv --label price --regression"""
 
 
 def add_options(parser: Parser) -> None:
@@ -44,7 +46,12 @@ def add_options(parser: Parser) -> None:
     parser.value("--source", Path, "FILE", "source weights, for samples in a .csv file")
     parser.value("--label", str, "NAME", "name of the column of labels (y)", default="y")
     parser.add_argument(
-        "--criterion", choices=tuple(CRITERIA), default=DEFAULT, help=f"how to choose ({DEFAULT})"
+        "--criterion",
+        choices=tuple(CRITERIA),
+        help=f"how to choose ({DEFAULT}; {DEFAULT_REGRESSION} of a regression)",
+    )
+    parser.add_argument(
+        "--regression", action="store_true", help="y holds numbers to be predicted, one column or more"
     )
     parser.value("--gamma", float, "G", "keep to this ridge, per sample (default: choose it)")
     parser.value("--alpha", float, "A", "keep to this alpha (default: choose it)")
@@ -62,9 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 
     sample = read_sample(arguments.samples, arguments.source, arguments.label)
+    if arguments.regression:
+        return _run_regression(arguments, sample)
     model = AlphaRidgeClassifierCV(
         None if arguments.gamma is None else [arguments.gamma],
-        arguments.criterion,
+        arguments.criterion or DEFAULT,
         sample.coef_source,
         sample.intercept_source,
         INTERCEPTS[arguments.intercept],
@@ -88,6 +97,65 @@ def run(arguments: argparse.Namespace) -> int:
         chosen = numbers["alpha"], numbers["alpha_stderr"]
         figure = plot_alpha_path(path, estimate=estimate, criterion=model.criterion, chosen=chosen)
         figure.savefig(arguments.plot)
+    return 0
+
+
+def _run_regression(arguments: argparse.Namespace, sample: SampleFile) -> int:
+    """The same for numbers: how well each choice of alpha predicts what was left out."""
+    from sklearn.metrics import r2_score
+
+    from rmt_alpha.estimators.ridge import AlphaRidgeCV
+
+    if arguments.plot is not None:
+        raise ValueError("--plot draws the leave-one-out accuracy of classes: leave it out with --regression")
+    try:
+        targets = np.asarray(sample.y, dtype=np.float64)
+    except ValueError:
+        raise ValueError(f"--regression needs numbers in y, got {sample.y[0]!r}") from None
+    gammas = None if arguments.gamma is None else [arguments.gamma]
+
+    def fit(gammas: list[float] | None, alpha: float | None) -> AlphaRidgeCV:
+        return AlphaRidgeCV(
+            gammas,
+            arguments.criterion or DEFAULT_REGRESSION,
+            sample.coef_source,
+            sample.intercept_source,
+            INTERCEPTS[arguments.intercept],
+            alpha="auto" if alpha is None else alpha,
+        ).fit(sample.X, targets)
+
+    model = fit(gammas, arguments.alpha)
+
+    def r2(model: AlphaRidgeCV) -> float:
+        return float(r2_score(targets, model.loo_prediction_, multioutput="variance_weighted"))
+
+    numbers: dict[str, Any] = {
+        "samples": len(targets),
+        "features": int(model.n_features_in_),
+        "outputs": 1 if targets.ndim == 1 else targets.shape[1],
+        "criterion": model.criterion,
+        "alpha": model.alpha_,
+        "alpha_stderr": model.alpha_stderr_,
+        "gamma": model.gamma_,
+        "sklearn_penalty": len(targets) * model.gamma_,
+        "loo_r2": r2(model),
+        "loo_r2_alpha_0": r2(fit(gammas, 0.0)),
+        "loo_r2_alpha_1": r2(fit(gammas, 1.0)),
+        "loo_r2_source_only": r2(fit([math.inf], 1.0)),
+    }
+    own = "same gamma" if gammas else "its own gamma"
+    rows = [
+        ("data", "{samples} samples, {features} features, {outputs} outputs"),
+        *_choice(numbers),
+        ("R2, leave-one-out", "{loo_r2:.4f}"),
+        ("  ignoring the source", "{loo_r2_alpha_0:.4f} (alpha = 0, " + own + ")"),
+        ("  standard fine-tuning", "{loo_r2_alpha_1:.4f} (alpha = 1, " + own + ")"),
+        ("  the source as it is", "{loo_r2_source_only:.4f}"),
+    ]
+    print(json_text(numbers) if arguments.json else "\n".join(_aligned(rows, numbers)))
+    if arguments.out is not None:
+        names = ("coef_", "intercept_", "alpha_", "alpha_stderr_", "gamma_")
+        np.savez(arguments.out, **{name.rstrip("_"): getattr(model, name) for name in names})
     return 0
 
 
@@ -148,12 +216,9 @@ def report(
 
 
 def _table(numbers: dict[str, Any]) -> list[str]:
-    penalty = f"per sample; scikit-learn's penalty {numbers['sklearn_penalty']:.4g}"
     rows = [
         ("data", "{samples} samples, {features} features, {classes} classes"),
-        ("criterion", "{criterion}"),
-        ("alpha", "{alpha:.4g} +- {alpha_stderr:.2g}"),
-        ("gamma", "{gamma:.4g} (" + penalty + ")"),
+        *_choice(numbers),
         ("accuracy, leave-one-out", "{loo_accuracy:.4f} +- {loo_accuracy_stderr:.4f}"),
         ("  of Gaussian scores", "{gaussian_accuracy:.4f}"),
     ]
@@ -164,5 +229,18 @@ def _table(numbers: dict[str, Any]) -> list[str]:
         ("  standard fine-tuning", "{loo_accuracy_alpha_1:.4f} (alpha = 1, same gamma)"),
         ("  the source as it is", "{loo_accuracy_source_only:.4f}"),
     ]
+    return _aligned(rows, numbers)
+
+
+def _choice(numbers: dict[str, Any]) -> list[tuple[str, str]]:
+    penalty = f"per sample; scikit-learn's penalty {numbers['sklearn_penalty']:.4g}"
+    return [
+        ("criterion", "{criterion}"),
+        ("alpha", "{alpha:.4g} +- {alpha_stderr:.2g}"),
+        ("gamma", "{gamma:.4g} (" + penalty + ")"),
+    ]
+
+
+def _aligned(rows: list[tuple[str, str]], numbers: dict[str, Any]) -> list[str]:
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}}  {text.format(**numbers)}" for name, text in rows]

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import _get_feature_names, check_X_y
 
+from rmt_alpha.estimators.labels import encode_labels
 from rmt_alpha.estimators.source import Source, SourceModel, resolve_source
 from rmt_alpha.estimators.validation import (
     check_gamma,
     check_ridge,
     check_size,
-    encode_labels,
     real_array,
     sample_counts,
 )

@@ -128,7 +128,7 @@ def _rows(model: Any) -> Rows:
         for _, step in reversed(model.steps[:-1]):
             rows = _before(unwrapped(step), *rows)
         return rows
-    if isinstance(model, OneVsRestClassifier) and not model.multilabel_:
+    if isinstance(model, OneVsRestClassifier):
         parts = [_rows(one) for one in model.estimators_]
         return np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])
     if isinstance(model, RFE):

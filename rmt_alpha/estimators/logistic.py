@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.estimators.base import AlphaClassifier, OneRidge, RidgeGrid
@@ -20,7 +19,7 @@ from rmt_alpha.from_data.samples import Samples
 
 
 class CrossEntropyClassifier(AlphaClassifier):
-    """Cross-entropy in place of squared loss, and probabilities."""
+    """Cross-entropy in place of squared loss: scores are log-odds."""
 
     _criteria = CONVEX_CRITERIA
     _share = 0.5
@@ -47,19 +46,11 @@ class CrossEntropyClassifier(AlphaClassifier):
             )
         return alpha
 
-    def predict_proba(self, X: ArrayLike) -> FloatArray:
-        """Probabilities of the classes, (n, K): logistic function of the score, or softmax of the scores."""
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.column_stack([special.expit(-scores), special.expit(scores)])
-        return np.asarray(special.softmax(scores, axis=1))
+    def _calibrate(self, left_out: FloatArray, labels: FloatArray, mass: FloatArray) -> None:
+        """Scores of cross-entropy are log-odds."""
 
-    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
-        """Logarithms of the probabilities, (n, K), precise where these are near 0."""
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.column_stack([special.log_expit(-scores), special.log_expit(scores)])
-        return np.asarray(special.log_softmax(scores, axis=1))
+    def _log_odds(self, X: ArrayLike) -> FloatArray:
+        return self.decision_function(X)
 
 
 class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
@@ -82,11 +73,17 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
         another loss, 1 means little: scores of a ridge classifier are shorter than log-odds.
     coef_source, intercept_source, fit_intercept
         The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but
-        ``fit_intercept`` is True by default.
+        ``fit_intercept`` is True by default.  "auto" is "shrunk", one rule.
     criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaLogisticRegressionCV`.
     classes_source : array_like, optional
         What the source's rows are called in y, as in `AlphaRidgeClassifierCV`.
+    units : {"raw", "standard", "auto"}
+        In which units weights are penalised, as in `AlphaRidgeClassifierCV`, but "auto" is "raw".
+    class_weight : None, "balanced" or dict, default=None
+        How much a sample of each class matters, as in `AlphaRidgeClassifierCV`.
+    threshold : float or str, default=0.0
+        Where the second class begins, as in `AlphaRidgeClassifierCV`.
 
     Attributes
     ----------
@@ -98,6 +95,8 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
         The alpha used; 0 without a source.
     alpha_stderr_ : float or ndarray of shape (k,)
         Its standard error over draws of the data at this ridge; 0 if alpha was given.
+    rules_ : list of dict
+        The one rule: ``rule`` in words, ``share`` 1, ``gamma`` and ``alpha``.
     gamma_ : float
         The ridge, ``gamma``.
     best_score_ : float
@@ -109,6 +108,8 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray
         Classes of the sample that no source knows, and those that only the source knows and speaks for.
+    threshold_ : float
+        Where the second class begins.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -184,11 +185,18 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
         pulls alpha to 0, which is the answer where the data are silent, and keeps it finite where the source
         separates them.
     coef_source, intercept_source, fit_intercept
-        The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`.
+        The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but "auto" is "shrunk",
+        one rule, because every fit is a search.
     alpha : "auto", float or array_like of shape (k,), default="auto"
         A number holds alpha there and chooses the ridge alone.
     classes_source : array_like, optional
         What the source's rows are called in y, as in `AlphaRidgeClassifierCV`.
+    units : {"raw", "standard", "auto"}
+        In which units weights are penalised, as in `AlphaRidgeClassifierCV`, but "auto" is "raw".
+    class_weight : None, "balanced" or dict, default=None
+        How much a sample of each class matters, as in `AlphaRidgeClassifierCV`.
+    threshold : float or str, default=0.0
+        Where the second class begins, as in `AlphaRidgeClassifierCV`.
 
     Attributes
     ----------
@@ -200,6 +208,8 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
         The alpha chosen; 0 without a source.
     alpha_stderr_ : float or ndarray of shape (k,)
         Its standard error over draws of the data at the chosen ridge (jackknife).
+    rules_ : list of dict
+        The one rule: ``rule`` in words, ``share`` 1, ``gamma`` and ``alpha``.
     gamma_ : float
         The ridge chosen.
     best_score_ : float
@@ -217,6 +227,8 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray
         Classes of the sample that no source knows, and those that only the source knows and speaks for.
+    threshold_ : float
+        Where the second class begins.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str

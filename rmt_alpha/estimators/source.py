@@ -13,8 +13,15 @@ from scipy import sparse
 
 from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha.estimators.classes import ClassMatch, check_names, class_rows, match_classes, source_names
-from rmt_alpha.estimators.linear import FittedModel, linear_coefficients
-from rmt_alpha.estimators.validation import aligned, check_size, real_array, source_array, source_intercepts
+from rmt_alpha.estimators.linear import FittedModel, linear_coefficients, unwrapped
+from rmt_alpha.estimators.validation import (
+    aligned,
+    check_size,
+    fewer_columns,
+    real_array,
+    source_array,
+    source_intercepts,
+)
 from rmt_alpha.from_data.rows import EPS
 
 Source: TypeAlias = ArrayLike | FittedModel | Sequence[FittedModel] | None
@@ -67,6 +74,13 @@ class SourceModel:
     def mixed(self, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (K, p) and intercepts (K,) of a combination of the sources."""
         return np.tensordot(direction, self.weights, 1), np.tensordot(direction, self.intercepts, 1)
+
+    def placed(self, rows: Sequence[int], outputs: int) -> SourceModel:
+        """With these places for the rows among more outputs; the others have a source of zeros."""
+        weights = np.zeros((self.count, outputs, self.weights.shape[2]))
+        intercepts = np.zeros((self.count, outputs))
+        weights[:, rows], intercepts[:, rows] = self.weights, self.intercepts
+        return SourceModel(weights, intercepts, self.single)
 
 
 def resolve_source(
@@ -131,6 +145,7 @@ def resolve_source(
             raise ValueError(
                 f"coef_source has {len(weights)} output(s) and {weights.shape[1]} features, but the target "
                 f"data has {outputs} output(s) and {features} features"
+                f"{fewer_columns(weights.shape[1], features)}"
             )
     if classes is None:
         model = SourceModel(
@@ -173,6 +188,33 @@ def _matched(
         weights, biases = ((one[:, 1:] - one[:, :1]) / (2 * share) for one in (weights, biases))
     others = SourceModel(*rows(match.missing.tolist()), single) if len(match.missing) else None
     return SourceModel(weights, biases, single, match, others)
+
+
+def label_rows(coef: Source, given: ArrayLike | None, y: Any) -> list[int] | None:
+    """Columns of y (several labels) to which the rows of a source belong; None: the first to the first.
+
+    ``given`` (``classes_source``) names them, else a fitted source does whose classes are names of columns of
+    a data frame y.
+    """
+    columns = getattr(y, "columns", None)
+    names = list(range(np.shape(y)[1])) if columns is None else list(columns)
+    if given is None:
+        models, _ = _models(coef)
+        known: list[Any] = [getattr(one, "classes_", None) for one in map(unwrapped, models)]
+        if not known or columns is None or any(one is None or set(one) - set(names) for one in known):
+            return None
+        if any(list(one) != list(known[0]) for one in known):
+            raise ValueError("coef_source holds models of different labels: name them with classes_source")
+        given = known[0]
+    called = list(np.asarray(given).ravel().tolist())
+    lacking = [name for name in called if name not in names]
+    if lacking or len(set(called)) < len(called):
+        what = f"{lacking[0]!r}" if lacking else "the same label twice"
+        raise ValueError(
+            f"classes_source must name the labels of the source's rows, columns of y ({names[0]!r} to "
+            f"{names[-1]!r}), got {what}"
+        )
+    return [names.index(name) for name in called]
 
 
 def completed(

@@ -11,12 +11,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_array
 
 from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.threshold import METRICS
 
 LARGEST, SMALLEST = 1e50, 1e-50
 """Beyond these, products of four numbers (squares of scores, their squares) leave the range of float64."""
@@ -26,6 +25,8 @@ MOST = 1e15
 """Samples: of more, one is less than the rounding of their number."""
 GAMMAS = np.logspace(-4, 4, 33)
 """Of the default ridges, what is kept over what is trained of the degrees of freedom."""
+FLOATS = [np.float64, np.float32]
+"""Kinds of numbers that features may be; others become the first.  Fits are computed in float64."""
 Alpha: TypeAlias = Literal["auto"] | ArrayLike
 """One number, one for each source, or "auto": chosen from the data."""
 
@@ -58,22 +59,6 @@ def sample_counts(sample_weight: Any, features: Features) -> FloatArray:
             "times: give such rows the weight 0"
         )
     return np.asarray(counts)
-
-
-def encode_labels(y: Any, counts: FloatArray, who: str) -> tuple[Any, FloatArray]:
-    """The classes that occur, sorted, and labels -1 and +1: (n, 1) for two classes, (n, K) for more."""
-    check_classification_targets(y)
-    there = counts > 0
-    binarizer = LabelBinarizer(neg_label=-1, pos_label=1).fit(y[there])
-    classes = binarizer.classes_
-    if len(classes) < 2:
-        raise ValueError(
-            f"{who} needs samples of at least 2 classes, got one class: {classes.tolist()[0]!r}; it tells "
-            "nothing about alpha, and the source itself is all there is to predict with"
-        )
-    labels = np.full((len(y), 1 if len(classes) == 2 else len(classes)), -1.0)
-    labels[there] = binarizer.transform(y[there])
-    return classes, labels
 
 
 def check_gamma(name: str, value: Any) -> float:
@@ -151,6 +136,33 @@ def check_alpha(value: Any, sources: int) -> FloatArray | None:
     return np.array(np.broadcast_to(array.astype(np.float64), (sources,)))
 
 
+def check_threshold(value: Any, outputs: int, *, several: bool) -> None:
+    """Refuse what is no threshold, and any but 0 where the largest of several scores decides."""
+    named = isinstance(value, str) and value in METRICS
+    number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    if not (named or number):
+        names = ", ".join(map(repr, METRICS))
+        raise ValueError(
+            f"threshold must be a finite number, in units of the scores, or one of {names}, which is then "
+            f"best for the leave-one-out scores, got {value!r}"
+        )
+    if value != 0 and outputs > 1 and not several:
+        raise ValueError(
+            f"threshold must be 0 for more than two classes, got {value!r}: the largest of their scores "
+            "decides; class_weight='balanced' helps rare classes"
+        )
+
+
+def in_precision(dtype: np.dtype[Any], coef: FloatArray, *others: FloatArray) -> list[Any]:
+    """Arrays in the precision of the features, or as they are if weights or others leave its range."""
+    limits = np.finfo(dtype)
+    low, high = float(limits.tiny) / float(limits.eps), float(limits.max)
+    size, *sizes = (float(np.abs(one).max(initial=0.0)) for one in (coef, *others))
+    if max(size, *sizes) < high and (size == 0 or size > low):
+        return [one.astype(dtype, copy=False) for one in (coef, *others)]
+    return [coef, *others]
+
+
 def real_array(name: str, value: Any, expected: str) -> FloatArray:
     """A finite float64 array of any shape; ``expected`` says what the argument must do, in the refusal."""
     _check_numbers(name, value, expected)
@@ -167,11 +179,25 @@ def aligned(weights: FloatArray, own: Any, names: Any) -> FloatArray:
     place = {name: i for i, name in enumerate(own)}
     lacking = [name for name in names if name not in place]
     if lacking:
+        bare = str(lacking[0]).split("__", 1)[-1]
         raise ValueError(
             f"the feature names of coef_source differ from those of the target data: it has no weight for "
             f"{lacking[0]!r}"
+            + f", but for {bare!r}: ColumnTransformer(verbose_feature_names_out=False) keeps names"
+            * (bare in place)
         )
     return np.asarray(weights[..., [place[name] for name in names]])
+
+
+def fewer_columns(own: int, features: int) -> str:
+    """What to do about X that has fewer columns than the source has weights."""
+    if own <= features:
+        return ""
+    return (
+        ". Which columns X has can only be told by names: give X as a data frame, and a source with names "
+        "(fitted on one, or a pandas Series). Selectors that fit arrays of fewer columns (RFE, "
+        "SequentialFeatureSelector) drop the names: use SelectFromModel, or select columns first"
+    )
 
 
 def source_array(
@@ -191,7 +217,7 @@ def source_array(
     if array.shape[-1] != features:
         raise ValueError(
             f"coef_source must have one entry per feature, {features}, along its last axis, got shape "
-            f"{array.shape}"
+            f"{array.shape}{fewer_columns(array.shape[-1], features)}"
         )
     if array.ndim == 3:
         weights, single = array, False

@@ -47,9 +47,13 @@ class Rule:
     constant: float = 0.0
     standard: bool = False
     """Whether the weights are penalised in standard deviations of the features."""
+    trained: bool = True
+    """False: nothing is, the classifier is the source."""
 
     def __str__(self) -> str:
         """In words."""
+        if not self.trained:
+            return "the source alone"
         units = "standard units" if self.standard else "raw units"
         if self.pseudo is None:
             kind = f"constant feature of size {self.constant:g}" if self.constant else "no intercept"
@@ -61,8 +65,12 @@ class Rule:
 
 
 AVERAGED = (
-    *(Rule(pseudo=k0, standard=standard) for standard in (False, True) for k0 in (1.0, 10.0, 100.0)),
-    *(Rule(constant=c, standard=standard) for standard in (False, True) for c in (0.1, 1.0)),
+    Rule(pseudo=math.inf, trained=False),
+    *(
+        Rule(pseudo=k0, standard=standard)
+        for standard in (False, True)
+        for k0 in (1.0, 10.0, 100.0, math.inf)
+    ),
 )
 """The rules of "auto"."""
 
@@ -77,7 +85,7 @@ def rules_of(fit_intercept: object, units: str, samples: Samples) -> list[Rule]:
     value = check_fit_intercept(fit_intercept)
     several = [False, True] if units == "auto" else [units == "standard"]
     if value == "auto":
-        found = [rule for rule in AVERAGED if rule.standard in several]
+        found = [rule for rule in AVERAGED if rule.standard in several or not rule.trained]
         return [rule for rule in found if rule.pseudo is not None or not samples.centred_on_itself]
     if value is False:
         origin = None if not samples.centred_on_itself else math.inf

@@ -22,6 +22,17 @@ class LeaveOneOut:
     """Labels -1 and +1 (one-vs-rest), or the targets of a regression; shape (n, K)."""
     counts: FloatArray
     """How many samples each row stands for; shape (n,)."""
+    multilabel: bool = False
+    """Whether each output is a decision of its own, and not one of the classes of one decision."""
+
+    @cached_property
+    def decisions(self) -> LeaveOneOut:
+        """The same as single decisions: several labels of a sample are rows of their own, (n L, 1 + k, 1)."""
+        if not self.multilabel:
+            return self
+        labels = self.labels.reshape(-1, 1)
+        lines = np.swapaxes(self.lines, 1, 2).reshape(len(labels), -1, 1)
+        return LeaveOneOut(lines, labels, np.repeat(self.counts, self.labels.shape[1]))
 
     @cached_property
     def weights(self) -> FloatArray:
@@ -47,7 +58,12 @@ class LeaveOneOut:
 
     @cached_property
     def contrasts(self) -> FloatArray:
-        """Label times score, or score of the true class minus the mean of the others; (n, 1 + k)."""
+        """Label times score, or score of the true class minus the mean of the others, (n, 1 + k).
+
+        Of several labels there are more rows, as many as `decisions` has.
+        """
+        if self.multilabel:
+            return self.decisions.contrasts
         outputs = self.labels.shape[1]
         if outputs == 1:
             return np.asarray(self.lines[:, :, 0] * self.labels)
@@ -58,12 +74,18 @@ class LeaveOneOut:
     @cached_property
     def moments(self) -> ScoreMoments:
         """Mean and variance of the contrasts."""
-        mean = self.weights @ self.contrasts
+        weights = self.decisions.weights
+        mean = weights @ self.contrasts
         centred = self.contrasts - mean
-        return ScoreMoments(mean, (self.weights[:, None] * centred).T @ centred)
+        return ScoreMoments(mean, (weights[:, None] * centred).T @ centred)
 
     def accuracy(self, point: FloatArray) -> float:
-        """Fraction classified rightly; a score of exactly 0 counts as the first class, as in scikit-learn."""
+        """Fraction classified rightly; a score of exactly 0 counts as the first class, as in scikit-learn.
+
+        Of several labels it is the fraction of all labels of all samples.
+        """
+        if self.multilabel:
+            return self.decisions.accuracy(point)
         scores = self.scores(point)
         if scores.shape[1] == 1:
             right = (scores[:, 0] > 0) == (self.labels[:, 0] > 0)

@@ -85,6 +85,8 @@ class Columns(Value):
     design: Design
     values: FloatArray
     """Labels, then the scores of each of k sources, for K outputs; shape (n, 1 + k, K)."""
+    multilabel: bool = False
+    """Whether outputs are labels of which a sample may have several, and not its classes."""
     spanned: bool = False
     """Whether what is left of a column by rounding alone counts as nothing."""
 
@@ -93,9 +95,11 @@ class Columns(Value):
         return {}
 
     @classmethod
-    def of(cls, design: Design, labels: FloatArray, scores: FloatArray) -> Columns:
+    def of(
+        cls, design: Design, labels: FloatArray, scores: FloatArray, *, multilabel: bool = False
+    ) -> Columns:
         """Labels (n, K) and source scores (k, n, K)."""
-        return cls(design, np.concatenate([labels[:, None], np.moveaxis(scores, 0, 1)], axis=1))
+        return cls(design, np.concatenate([labels[:, None], np.moveaxis(scores, 0, 1)], axis=1), multilabel)
 
     @cached_property
     def means(self) -> FloatArray:
@@ -263,7 +267,7 @@ class RidgeFit(Value):
         missed = fit.residuals * share[:, None, None]
         grams = fit.gram - np.einsum("iak,ibk->iab", missed, missed)
         if self.path.pseudo:
-            means, rest = self._means_without, samples.total - samples.removed
+            means, rest = self._means_without, samples.rest
             kept = shrinkage(self.path.pseudo, rest) * rest / samples.total
             grams += kept[:, None, None] * np.einsum("iak,ibk->iab", means, means)
         return np.asarray(grams)
@@ -272,8 +276,7 @@ class RidgeFit(Value):
     def _means_without(self) -> FloatArray:
         """Means of labels and source scores over all samples but one each, (n, 1 + k, K)."""
         columns, samples = self.path.columns, self.path.design.samples
-        sums = samples.total * columns.means - samples.removed[:, None, None] * columns.values
-        return np.asarray(sums / (samples.total - samples.removed)[:, None, None])
+        return samples.without(columns.values) / samples.rest[:, None, None]
 
     @cached_property
     def leave_one_out(self) -> LeaveOneOut:
@@ -283,7 +286,7 @@ class RidgeFit(Value):
         if self.path.pseudo:
             missed = missed + self._missed_by_means
         lines = np.concatenate([values[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
-        return LeaveOneOut(lines, values[:, 0], samples.mass)
+        return LeaveOneOut(lines, values[:, 0], samples.mass, self.path.columns.multilabel)
 
     def left_out(self, point: FloatArray) -> FloatArray:
         """Score of each sample by the fit without it, (n, K), or its growth at a direction.
@@ -308,7 +311,7 @@ class RidgeFit(Value):
         if not self.path.pseudo:
             return np.zeros(self.path.columns.values.shape)
         samples = self.path.design.samples
-        kept = shrinkage(self.path.pseudo, samples.total - samples.removed)
+        kept = shrinkage(self.path.pseudo, samples.rest)
         return np.asarray(kept[:, None, None] * self._means_without)
 
     @cached_property

@@ -16,7 +16,8 @@ from rmt_alpha.from_data.sparse_rows import EXACT, SparseRows, canonical, filled
 __all__ = ["CONSTANT", "EPS", "Samples"]
 
 ITSELF = 1e-6
-"""Rows whose mean has less than this share of the squared length that chance gives were centred by it."""
+"""Rows whose mean has less than this share of the square that chance gives, in units of each feature, were
+centred by it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,17 @@ class Samples(Value):
     def total(self) -> float:
         """The number of samples n of the formulas."""
         return float(self.mass.sum())
+
+    @cached_property
+    def rest(self) -> FloatArray:
+        """What leaving each row out leaves of the mass, (n,)."""
+        return of_the_others(self.mass) + (self.mass - self.removed)
+
+    def without(self, values: FloatArray) -> FloatArray:
+        """Sums of values (n, ...) over all samples but one of each row, (n, ...)."""
+        shape = (-1,) + (1,) * (values.ndim - 1)
+        kept = (self.mass - self.removed).reshape(shape)
+        return np.asarray(of_the_others(self.mass.reshape(shape) * values) + kept * values)
 
     @cached_property
     def root(self) -> FloatArray:
@@ -86,4 +98,16 @@ class Samples(Value):
     @cached_property
     def centred_on_itself(self) -> bool:
         """Whether the rows sum to zero, far nearer than chance would have it: their origin says nothing."""
-        return float(self.mean @ self.mean) * len(self.root) < ITSELF * self.length2
+        squares, varies = self.mean**2, self.varies
+        if not varies.any() or squares[~varies].any():
+            return False
+        share = squares[varies] / (squares[varies] + self.rows.variance[varies])
+        return float(share.mean()) * len(self.root) < ITSELF
+
+
+def of_the_others(values: FloatArray) -> FloatArray:
+    """Sums over all rows but each, (n, ...): nothing cancels if one row is much larger than the others."""
+    sums = np.zeros_like(values)
+    sums[1:] += np.cumsum(values[:-1], axis=0)
+    sums[:-1] += np.cumsum(values[:0:-1], axis=0)[::-1]
+    return sums

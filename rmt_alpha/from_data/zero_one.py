@@ -71,6 +71,7 @@ def right_intervals(lines: LeaveOneOut, along: FloatArray) -> RightIntervals:
     As in scikit-learn, a score of exactly 0 counts for the first of two classes, and of equal scores of more
     classes the first counts.
     """
+    lines = lines.decisions
     constant = lines.lines[:, 0]
     slope = np.einsum("iak,a->ik", lines.lines[:, 1:], along)
     if constant.shape[1] == 1:
@@ -101,7 +102,8 @@ def zero_one_path(lines: LeaveOneOut, along: FloatArray | None = None) -> StepFu
     along = np.ones(lines.lines.shape[1] - 1) if along is None else along
     where = right_intervals(lines, along)
     # Counts are summed and divided once: integers, as a rule, so that equal accuracies are equal.
-    start, end, weights, total = where.start, where.end, lines.counts, lines.counts.sum()
+    start, end, weights = where.start, where.end, lines.decisions.counts
+    total = weights.sum()
     ends = np.concatenate([start, end])
     breakpoints = np.unique(ends[np.isfinite(ends)])
     size = breakpoints.size
@@ -136,7 +138,7 @@ def half_width(lines: LeaveOneOut, along: FloatArray, where: float) -> float:
     """Half the width of the t around ``where`` that are not worse, at alpha = t * along."""
     right = right_intervals(lines, along)
     start, end = right.start, right.end
-    counts = lines.counts
+    counts = lines.decisions.counts
     ends = []
     for side in (-1.0, 1.0):
         # Moving away from the best alpha, samples are lost where their interval ends, won where one begins.

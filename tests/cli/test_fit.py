@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from small_samples import draw
 
-from rmt_alpha import AlphaRidgeClassifierCV
+from rmt_alpha import AlphaRidgeClassifierCV, AlphaRidgeCV
 from rmt_alpha.cli import main
 
 
@@ -42,6 +42,38 @@ def test_numbers_are_those_of_the_estimator(npz, sample, capsys):
     assert found["loo_accuracy"] == pytest.approx(right.mean())
     source = (sample.X @ sample.source + sample.bias > 0) == (sample.y > 0)
     assert found["loo_accuracy_source_only"] == pytest.approx(source.mean())
+
+
+def test_regression(tmp_path, sample, capsys):
+    rng = np.random.default_rng(0)
+    y = sample.X @ sample.source * 2 + rng.standard_normal(len(sample.y)) + 1
+    names = [f"f{i}" for i in range(40)]
+    target, source, out = (tmp_path / name for name in ("target.csv", "source.csv", "tuned.npz"))
+    write_csv(target, ["price", *names], [[one, *row] for one, row in zip(y, sample.X, strict=True)])
+    write_csv(source, names, [sample.source])
+    arguments = ["fit", str(target), "--source", str(source), "--label", "price", "--regression"]
+    assert main([*arguments, "--intercept", "free", "--out", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    kind = {"coef_source": sample.source, "fit_intercept": True}
+    fits = {
+        "loo_r2": AlphaRidgeCV(**kind),
+        "loo_r2_alpha_0": AlphaRidgeCV(alpha=0.0, **kind),
+        "loo_r2_alpha_1": AlphaRidgeCV(alpha=1.0, **kind),
+    }
+    for name, model in fits.items():
+        missed = y - model.fit(sample.X, y).loo_prediction_
+        assert found[name] == pytest.approx(1 - missed @ missed / np.square(y - y.mean()).sum()), name
+    model = fits["loo_r2"]
+    assert found["alpha"] == pytest.approx(model.alpha_)
+    assert float(found["gamma"]) == pytest.approx(model.gamma_)
+    with np.load(out) as arrays:
+        assert arrays["coef"] == pytest.approx(model.coef_)
+    assert main(arguments) == 0
+    assert "R2, leave-one-out" in capsys.readouterr().out
+    write_csv(target, ["price", *names], [["dear", *row] for row in sample.X])
+    for more, words in (([], "needs numbers in y"), (["--plot", "path.png"], "--plot draws")):
+        assert main([*arguments, *more]) != 0
+        assert words in capsys.readouterr().err
 
 
 def test_model_and_picture_are_written(npz, tmp_path, sample, capsys):

@@ -8,7 +8,7 @@ from sklearn.datasets import load_iris, make_classification
 from sklearn.linear_model import Ridge, RidgeClassifier, RidgeClassifierCV, RidgeCV
 from small_samples import SHAPES, draw, refit
 
-from rmt_alpha import AlphaRidge, AlphaRidgeClassifier, AlphaRidgeClassifierCV
+from rmt_alpha import AlphaRidge, AlphaRidgeClassifier, AlphaRidgeClassifierCV, AlphaRidgeCV
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 intercepts = pytest.mark.parametrize("intercept", [True, False])
@@ -90,6 +90,58 @@ def test_multi_output_error_is_a_sum():
     X, Y = rng.standard_normal((20, 8)), rng.standard_normal((20, 2))
     theirs = RidgeCV([10.0], store_cv_results=True).fit(X, Y)
     assert AlphaRidge(0.5, criterion="loo_mse").fit(X, Y).best_score_ == pytest.approx(2 * theirs.best_score_)
+
+
+@every_shape
+@intercepts
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_ridge_of_least_error_is_that_of_ridge_cv(shape, intercept, outputs, weighted):
+    sample, rng = draw(shape), np.random.default_rng(0)
+    X, n, gammas = sample.X, len(sample.y), np.logspace(-3, 2, 20)
+    Y = X[:, :2] + 0.5 * sample.y[:, None] + rng.standard_normal((n, 2))
+    Y = Y[:, 0] if outputs == 1 else Y
+    # Weights of 0 and 1 leave rows out; as counts and as importance they are the same.
+    weights = (np.arange(n) % 5 > 0).astype(float) if weighted else np.ones(n)
+    there = weights > 0
+    ours = AlphaRidgeCV(gammas, "loo_mse", fit_intercept=intercept, alpha=0.0).fit(X, Y, weights)
+    n = int(there.sum())
+    theirs = RidgeCV(n * gammas, fit_intercept=intercept, store_cv_results=True).fit(X[there], Y[there])
+    assert n * ours.gamma_ == pytest.approx(theirs.alpha_)
+    errors = theirs.cv_results_.reshape(n, outputs, -1).mean(axis=0).sum(axis=0)
+    assert ours.cv_results_["mean_test_score"] == pytest.approx(-errors, rel=1e-8)
+    assert ours.coef_ == pytest.approx(theirs.coef_, rel=1e-8, abs=1e-10)
+    assert ours.predict(X) == pytest.approx(theirs.predict(X), rel=1e-8, abs=1e-10)
+
+
+@pytest.mark.parametrize("criterion", ["evidence", "loo_mse"])
+@pytest.mark.parametrize("intercept", [True, False, "shrunk"])
+def test_regression_leaves_out_what_it_refits(criterion, intercept):
+    # Ridge and alpha held where they were chosen, all else is fitted again without the row.
+    rng = np.random.default_rng(0)
+    X, source = rng.standard_normal((25, 10)) + 1, rng.standard_normal((2, 10))
+    Y = X @ source.T + rng.standard_normal((25, 2)) + 3
+    kind = {"coef_source": source, "fit_intercept": intercept, "units": "raw"}
+    model = AlphaRidgeCV(criterion=criterion, **kind).fit(X, Y)
+    for i in (0, 7, 24):
+        rest = np.arange(25) != i
+        again = AlphaRidge(model.gamma_ * 25 / 24, model.alpha_, **kind).fit(X[rest], Y[rest])
+        assert model.loo_prediction_[i] == pytest.approx(again.predict(X[[i]])[0], rel=1e-9)
+
+
+def test_regression_with_a_source_helps():
+    # Thirty samples, forty features, and a source of another scale that points nearly there.
+    won = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        truth, X = rng.standard_normal(40), rng.standard_normal((430, 40))
+        y = X @ truth + 3 * rng.standard_normal(430)
+        source = 5 * truth + 2 * rng.standard_normal(40)
+        few, test = slice(0, 30), slice(30, None)
+        tuned = AlphaRidgeCV(coef_source=source, fit_intercept=True, units="raw").fit(X[few], y[few])
+        alone = RidgeCV(np.logspace(-3, 3, 20)).fit(X[few], y[few])
+        won.append(tuned.score(X[test], y[test]) - alone.score(X[test], y[test]))
+    assert np.mean(won) > 2 * np.std(won, ddof=1) / np.sqrt(10)
 
 
 def test_it_helps():

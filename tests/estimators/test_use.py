@@ -18,7 +18,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small_samples import draw
 
-from rmt_alpha import AlphaRidge, AlphaRidgeClassifier, AlphaRidgeClassifierCV
+from rmt_alpha import (
+    AlphaLogisticRegression,
+    AlphaLogisticRegressionCV,
+    AlphaRidge,
+    AlphaRidgeClassifier,
+    AlphaRidgeClassifierCV,
+    AlphaRidgeCV,
+)
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def test_pipeline_and_grid_search(sample):
     assert cross_val_score(search.best_estimator_, sample.X, sample.y, cv=3).shape == (3,)
 
 
-@pytest.mark.parametrize("kind", [AlphaRidge, AlphaRidgeClassifier, AlphaRidgeClassifierCV])
+@pytest.mark.parametrize("kind", [AlphaRidge, AlphaRidgeCV, AlphaRidgeClassifier, AlphaRidgeClassifierCV])
 def test_clone_and_pickle(kind, sample):
     model = kind(coef_source=sample.source)
     again = clone(model)
@@ -72,10 +79,54 @@ def test_data_frames(sample):
         model.predict(frame[names[::-1]])
     table = pd.DataFrame(model.cv_results_)
     assert table.loc[model.best_index_, "param_gamma"] == model.gamma_
-    assert table.loc[model.best_index_, "alpha"] == model.alpha_
+    # The table is that of the rule with the largest share.
+    assert table.loc[model.best_index_, "alpha"] == model.rules_[0]["alpha"][0]
+    assert pd.DataFrame(model.rules_)["share"].is_monotonic_decreasing
     # The default takes a mean over the ridges, others the best one.
     best = AlphaRidgeClassifierCV(coef_source=sample.source, criterion="evidence").fit(sample.X, sample.y)
     assert best.cv_results_["rank_test_score"][best.best_index_] == 1
+
+
+KINDS = [
+    AlphaRidge,
+    AlphaRidgeCV,
+    AlphaRidgeClassifier,
+    AlphaRidgeClassifierCV,
+    AlphaLogisticRegression,
+    AlphaLogisticRegressionCV,
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_precision_is_that_of_the_features(kind, sample):
+    ridge = [0.3] if "gammas" in kind().get_params() else 0.3
+    narrow, wide = sample.X.astype(np.float32), sample.X.astype(np.float32).astype(np.float64)
+    model = kind(ridge, coef_source=sample.source).fit(narrow, sample.y)
+    precise = kind(ridge, coef_source=sample.source).fit(wide, sample.y)
+    is_regression = isinstance(model, (AlphaRidge, AlphaRidgeCV))
+    scores = "predict" if is_regression else "decision_function"
+    left_out = model.loo_prediction_ if is_regression else model.loo_decision_function_
+    found = [model.coef_, getattr(model, scores)(narrow), left_out]
+    if not is_regression:
+        found += [model.intercept_, model.predict_proba(narrow), model.predict_log_proba(narrow)]
+    assert {one.dtype for one in found} == {np.dtype(np.float32)}
+    # Computed in float64, and rounded once.
+    assert np.array_equal(model.coef_, precise.coef_.astype(np.float32))
+    assert precise.coef_.dtype == getattr(precise, scores)(narrow).dtype == np.float64
+    assert kind(ridge).fit(np.round(sample.X).astype(int), sample.y).coef_.dtype == np.float64
+
+
+def test_what_float32_cannot_hold_stays_float64(sample):
+    model = AlphaRidge(1.0, 1.0, 1e45 * sample.source).fit(sample.X.astype(np.float32), sample.y)
+    assert model.coef_.dtype == np.float64
+    assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_there_is_no_output_to_be_set(kind):
+    # set_output is for transformers; predictions are arrays, as those of scikit-learn's linear models.
+    assert not hasattr(kind(), "transform")
+    assert not hasattr(kind(), "set_output")
 
 
 def test_fitted_estimators_as_sources(sample):
@@ -154,12 +205,14 @@ def test_fixed_alphas_of_several_sources(sample):
     model = AlphaRidgeClassifierCV(coef_source=sources, alpha=[0.5, 0.0]).fit(sample.X, sample.y)
     single = AlphaRidgeClassifierCV(coef_source=sample.source, alpha=0.5).fit(sample.X, sample.y)
     assert model.coef_ == pytest.approx(single.coef_)
+    assert np.array_equal(model.alpha_, [0.5, 0])
     assert np.array_equal(model.alpha_stderr_, [0, 0])
     assert single.alpha_stderr_ == 0
 
 
 def test_no_source_is_plain_ridge(sample):
-    model = AlphaRidgeClassifierCV().fit(sample.X, sample.y)
+    assert AlphaRidgeClassifierCV().fit(sample.X, sample.y).alpha_ == 0
+    model = AlphaRidgeClassifierCV(fit_intercept="shrunk", units="raw").fit(sample.X, sample.y)
     assert model.alpha_ == model.alpha_stderr_ == 0
     plain = AlphaRidgeClassifier(model.gamma_, fit_intercept="shrunk").fit(sample.X, sample.y)
     assert model.coef_ == pytest.approx(plain.coef_)

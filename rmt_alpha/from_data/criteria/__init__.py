@@ -1,7 +1,7 @@
 """The ways to choose alpha and the ridge from data; a further one is one more entry of a table.
 
-Open `base` first: what a criterion must answer.  `evidence`, `loo`, `consensus` and `theory` are for squared
-loss, `convex_loss` for any other.
+Open `base` first: what a criterion must answer.  `evidence`, `loo`, `log_loss`, `consensus` and `theory` are
+for squared loss, `convex_loss` for any other.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rmt_alpha.from_data.criteria.convex_loss import (
     LooLogLoss,
 )
 from rmt_alpha.from_data.criteria.evidence import Evidence
+from rmt_alpha.from_data.criteria.log_loss import ScaledLogLoss
 from rmt_alpha.from_data.criteria.loo import LooAccuracy, LooMse, LooSnr
 from rmt_alpha.from_data.criteria.theory import Theory
 
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 CRITERIA: dict[str, type[RidgeCriterion]] = {
-    kind.name: kind for kind in (Consensus, Evidence, LooMse, LooAccuracy, LooSnr, Theory)
+    kind.name: kind for kind in (Consensus, Evidence, LooMse, ScaledLogLoss, LooAccuracy, LooSnr, Theory)
 }
 REGRESSION_CRITERIA: dict[str, type[RidgeCriterion]] = {kind.name: kind for kind in (Evidence, LooMse)}
 CONVEX_CRITERIA: dict[str, type[ConvexCriterion]] = {

@@ -73,7 +73,7 @@ class _Line:
     alpha_unit: float
     """Size of the least-squares alpha of the source alone, its correlation no smaller than 1/sqrt(n)."""
     ridges: FloatArray
-    """`unit_ridge`; shape (g,)."""
+    """`unit_ridge`, 1 if nothing is trained: then kappa is alpha; shape (g,)."""
     grams: FloatArray
     """`RidgePath.grams`; shape (g, 1 + k, 1 + k)."""
     kappas: FloatArray = field(default_factory=lambda: KAPPAS)
@@ -81,7 +81,7 @@ class _Line:
 
     @classmethod
     def of(cls, path: RidgePath, gammas: Sequence[float]) -> _Line:
-        finite = np.array([gamma for gamma in gammas if math.isfinite(gamma)])
+        finite = np.array([gamma for gamma in gammas if math.isfinite(gamma)] or [math.inf])
         if path.sources == 1:
             direction = np.ones(1)
         else:
@@ -93,7 +93,7 @@ class _Line:
         if scores > 0:
             unit = max(abs(moments[0, 1]) / scores, labels / math.sqrt(total)) / scores
         line = cls(path, finite, direction, unit, unit_ridge(path.design, finite), path.grams(finite))
-        return line.turned() if path.sources == 1 and unit > 0 and finite.size else line
+        return line.turned() if path.sources == 1 and unit > 0 else line
 
     def turned(self) -> _Line:
         """With the opposite sign, if that is more probable."""
@@ -111,6 +111,11 @@ class _Line:
         """Logarithm of the density in log gamma and log alpha, (g, m)."""
         size = self.alphas / (SCALE * self.alpha_unit)
         return np.asarray(_ridge_prior(self.ridges)[:, None] + np.log(size) - np.log1p(size**2))
+
+    @property
+    def log_mean(self) -> float:
+        """Logarithm of the evidence, averaged over the prior."""
+        return float(logsumexp(self.log_posterior) - logsumexp(self.log_prior))
 
     def log_evidence(self, grams: FloatArray) -> FloatArray:
         """Of all alphas, for products (..., g, 1 + k, 1 + k)."""
@@ -176,10 +181,7 @@ class Consensus(RidgeCriterion):
         if line is None or not line.alpha_unit > 0:
             nothing = np.concatenate([[1.0], np.zeros(path.sources)])
             return self._for_given(path, gammas, nothing if point is None else point)
-        finite = [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)]
-        if not finite:
-            return Evidence().decide(path, gammas)
-        line = line.focused()
+        line, finite = line.focused(), [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)] or [0]
         choices = Evidence().decide(path, gammas)[0]  # an infinite ridge has no prior weight
         choices = [replace(choice, score=-math.inf) for choice in choices]
         for row, i in enumerate(finite):
@@ -233,7 +235,7 @@ class Consensus(RidgeCriterion):
             return Evidence().replicates(fit)
         line, samples = line.focused(), fit.path.design.samples
         moments = ScoreMoments(*moments_without(fit))
-        margins = line.log_margins((samples.total - samples.removed)[:, None], moments)
+        margins = line.log_margins(samples.rest[:, None], moments)
         table = 1.5 * line.log_prior + 0.5 * (line.log_evidence(fit.grams_without) + margins)
         alpha = line.alpha_unit * line.mean_kappa(table) / line.ridges[0]
         return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
@@ -241,23 +243,23 @@ class Consensus(RidgeCriterion):
 
 def rule_evidence(path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None) -> float:
     """Logarithm of the evidence of a rule; the ridge and alpha (unless ``point`` holds it) integrated out."""
-    finite = [gamma for gamma in gammas if math.isfinite(gamma)]
-    if not finite:
-        fit = path.at(math.inf)
-        return Evidence().score(fit, Evidence().best(fit) if point is None else point)
     if point is None and path.sources:
         line = _Line.of(path, gammas)
         if line.alpha_unit > 0:
-            return float(logsumexp(line.log_posterior))
+            return line.log_mean
     held = np.concatenate([[1.0], np.zeros(path.sources)]) if point is None else point
     if held[0] == 0:
         return 0.0
+    finite = [gamma for gamma in gammas if math.isfinite(gamma)] or [math.inf]
     prior = _ridge_prior(unit_ridge(path.design, np.array(finite)))
-    return float(logsumexp(prior + [one.score for one in Evidence().decide(path, finite, held)[0]]))
+    evidence = prior + [one.score for one in Evidence().decide(path, finite, held)[0]]
+    return float(logsumexp(evidence) - logsumexp(prior))
 
 
 def _nearest(gammas: FloatArray, weights: FloatArray) -> int:
     """Which ridge is nearest to the mean of log gamma with these logarithms of weights."""
+    if len(gammas) == 1:
+        return 0
     logs = np.log(gammas)
     return int(np.abs(logs - softmax(weights) @ logs).argmin())
 
@@ -271,6 +273,8 @@ def _log_likelihood(total: FloatArray | float, mean: FloatArray, variance: Float
 
 def unit_ridge(design: Design, gammas: FloatArray) -> FloatArray:
     """n/rank times kept over trained degrees of freedom: n gamma/tr(C) if it is large or C is isotropic."""
+    if np.isinf(gammas).all():
+        return np.ones(len(gammas))
     odds = design.odds(gammas) if design.rank else 1.0 / gammas
     return np.asarray(design.total / max(design.rank, 1) / odds)
 

@@ -33,7 +33,7 @@ class LooMse(RidgeCriterion):
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """Without the line of one sample; the other lines are kept as they are."""
         each, samples = _products(fit), fit.path.design.samples
-        return least_squares(np.tensordot(samples.mass, each, 1) - samples.removed[:, None, None] * each)
+        return least_squares(samples.without(each))
 
 
 def _products(fit: RidgeFit) -> FloatArray:
@@ -61,12 +61,13 @@ class LooSnr(MarginCriterion):
 
 def moments_without(fit: RidgeFit) -> tuple[FloatArray, FloatArray]:
     """Mean (n, 1 + k) and covariance (n, 1 + k, 1 + k) of the contrasts without one sample each."""
-    contrasts, samples = fit.leave_one_out.contrasts, fit.path.design.samples
-    each = np.einsum("ia,ib->iab", contrasts, contrasts)
-    left = samples.total - samples.removed
-    means = (samples.mass @ contrasts - samples.removed[:, None] * contrasts) / left[:, None]
-    grams = np.tensordot(samples.mass, each, 1) - samples.removed[:, None, None] * each
-    grams = grams / left[:, None, None] - np.einsum("ia,ib->iab", means, means)
+    lines, samples = fit.leave_one_out, fit.path.design.samples
+    # One decision of each sample, or one for each of its labels, which leave together.
+    decisions = lines.contrasts.reshape(len(lines.lines), -1, lines.lines.shape[1])
+    contrasts = decisions.mean(axis=1)
+    each = np.einsum("ila,ilb->iab", decisions, decisions) / decisions.shape[1]
+    means = samples.without(contrasts) / samples.rest[:, None]
+    grams = samples.without(each) / samples.rest[:, None, None] - np.einsum("ia,ib->iab", means, means)
     return np.asarray(means), np.asarray(grams)
 
 
