@@ -12,6 +12,7 @@ from rmt_alpha.experiments.networks.results.drawing import draw_all
 from rmt_alpha.experiments.networks.results.runs import RunRecord
 from rmt_alpha.experiments.reproduce import reproduce
 from rmt_alpha.experiments.study.report import draw, read_summary
+from rmt_alpha.experiments.study.transfers import cell_report
 
 HERE = Path(__file__).parent
 
@@ -149,6 +150,8 @@ def draw_records() -> None:
     for name in ("amazon", "embeddings", "mnist"):
         summary = read_summary(HERE / "results" / f"{name}_summary.csv")
         draw(summary, name).savefig(figures / f"study_{name}.png", dpi=150)
+    cells = cell_report.read_cells(HERE / "results" / "transfers_cells.csv")
+    cell_report.draw(cells).savefig(figures / "study_transfers.png", dpi=150)
 
 
 draw_records()

@@ -12,10 +12,13 @@ from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Array: TypeAlias = np.ndarray[Any, Any]
 """Of any numbers: floats, complex ones or mpmath's."""
 FloatArray: TypeAlias = NDArray[np.float64]
+Features: TypeAlias = FloatArray | sparse.csr_array
+"""Samples in rows; a sparse matrix does as well."""
 IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 Real: TypeAlias = float | FloatArray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
@@ -15,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha.estimators.classes import ClassMatch
 from rmt_alpha.estimators.labels import (
     ClassWeight,
@@ -101,6 +102,11 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
         """In which units weights are penalised."""
         return str(check_choice("units", self.units, ("raw", "standard", "auto")))
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _given_alpha(self, source: SourceModel) -> FloatArray | None:
         """alpha of shape (k,), None if it is to be chosen."""
         return check_alpha(self.alpha, source.count)
@@ -113,7 +119,7 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
         columns: dict[Rule, Columns] = {}
         paths = []
         for rule in rules:
-            shared = rule if rule.pseudo is None else replace(rule, pseudo=1.0)
+            shared = rule if rule.pseudo is None else replace(rule, pseudo=1.0, trained=True)
             if shared not in columns:
                 design = Design.of(samples, rule)
                 columns[shared] = Columns.of(design, labels, scores, multilabel=self._multilabel)
@@ -122,7 +128,7 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _fit(
         self,
-        features: FloatArray,
+        features: Features,
         labels: FloatArray,
         counts: FloatArray,
         source: SourceModel,
@@ -141,20 +147,26 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
         kept = features if there.all() else features[there]
         samples = Samples.of(kept, counts[there], None if importance is None else importance[there])
         rules = self._rules(samples)
+        if not source.weights.any():
+            rules = [rule for rule in rules if rule.trained]
         paths = self._paths(samples, rules, labels[there], source)
-        grids = [self._ridges(path.design) for path in paths]
+        grids = [
+            self._ridges(path.design) if rule.trained else [math.inf]
+            for rule, path in zip(rules, paths, strict=True)
+        ]
         weights = np.ones(1)
         if len(rules) > 1:
             point = None if alpha is None else as_point(alpha)
-            weights = probable([rule_evidence(*one, point) for one in zip(paths, grids, strict=True)])
+            evidences = [rule_evidence(*one, point) for one in zip(paths, grids, strict=True)]
+            weights = probable(rules, evidences)
         chosen = [
             (rule, weight, select(criterion.prepared(path, kept, source.weights), path, grid, alpha))
             for rule, weight, path, grid in zip(rules, weights, paths, grids, strict=True)
             if weight > 0
         ]
-        rules, weights, selections = (list(part) for part in zip(*chosen, strict=True))
+        rules, shares, selections = (list(part) for part in zip(*chosen, strict=True))
         mass = samples.mass if is_classifier(self) else None
-        blend = blended(rules, np.array(weights), selections, mass, multilabel=self._multilabel)
+        blend = blended(rules, np.array(shares), selections, mass, multilabel=self._multilabel)
         coef, intercept = np.zeros(source.weights.shape[1:]), np.zeros(labels.shape[1])
         for one in blend.members:
             fit, point = one.selection.fit, one.selection.best.point
@@ -314,7 +326,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
+        X : array_like or sparse matrix of shape (n_samples, n_features)
             Target samples.
         y : array_like of shape (n_samples,), or (n_samples, L) of zeros and ones
             Their classes; or which of L labels each of them has (ridge classifiers).
@@ -326,7 +338,9 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
         self
             Fitted.
         """
-        given, own = validate_data(self, X, y, dtype=FLOATS, multi_output=self._several, ensure_min_samples=2)
+        given, own = validate_data(
+            self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=self._several, ensure_min_samples=2
+        )
         features = given.astype(np.float64, copy=False)
         check_size("X", features)
         counts = sample_counts(sample_weight, features)
@@ -400,7 +414,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Scores of samples (n, p): positive for the second of two classes, one column per class of more."""
         check_is_fitted(self)
-        features = validate_data(self, X, dtype=FLOATS, reset=False)
+        features = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
         scores = features @ self.coef_.T + self.intercept_
         return np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores)
 

@@ -95,7 +95,7 @@ def alpha_path(
     0.38 +- 0.05, accuracy 0.875
     """
     gamma = check_gamma("gamma", gamma)
-    features, own = check_X_y(X, y, dtype=np.float64, ensure_min_samples=2)
+    features, own = check_X_y(X, y, accept_sparse="csr", dtype=np.float64, ensure_min_samples=2)
     check_size("X", features)
     counts = sample_counts(sample_weight, features)
     classes, labels = encode_labels(own, counts, "alpha_path")

@@ -73,11 +73,13 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
         another loss, 1 means little: scores of a ridge classifier are shorter than log-odds.
     coef_source, intercept_source, fit_intercept
         The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but
-        ``fit_intercept`` is True by default.
+        ``fit_intercept`` is True by default.  "auto" is "shrunk", one rule.
     criterion : str, default="consensus"
         How alpha is chosen, as in `AlphaLogisticRegressionCV`.
     classes_source : array_like, optional
         What the source's rows are called in y, as in `AlphaRidgeClassifierCV`.
+    units : {"raw", "standard", "auto"}
+        In which units weights are penalised, as in `AlphaRidgeClassifierCV`, but "auto" is "raw".
     class_weight : None, "balanced" or dict, default=None
         How much a sample of each class matters, as in `AlphaRidgeClassifierCV`.
     threshold : float or str, default=0.0
@@ -93,6 +95,8 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
         The alpha used; 0 without a source.
     alpha_stderr_ : float or ndarray of shape (k,)
         Its standard error over draws of the data at this ridge; 0 if alpha was given.
+    rules_ : list of dict
+        The one rule: ``rule`` in words, ``share`` 1, ``gamma`` and ``alpha``.
     gamma_ : float
         The ridge, ``gamma``.
     best_score_ : float
@@ -179,11 +183,14 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
         pulls alpha to 0, which is the answer where the data are silent, and keeps it finite where the source
         separates them.
     coef_source, intercept_source, fit_intercept
-        The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`.
+        The source, and how the intercept is trained: as in `AlphaRidgeClassifierCV`, but "auto" is "shrunk",
+        one rule, because every fit is a search.
     alpha : "auto", float or array_like of shape (k,), default="auto"
         A number holds alpha there and chooses the ridge alone.
     classes_source : array_like, optional
         What the source's rows are called in y, as in `AlphaRidgeClassifierCV`.
+    units : {"raw", "standard", "auto"}
+        In which units weights are penalised, as in `AlphaRidgeClassifierCV`, but "auto" is "raw".
     class_weight : None, "balanced" or dict, default=None
         How much a sample of each class matters, as in `AlphaRidgeClassifierCV`.
     threshold : float or str, default=0.0
@@ -199,6 +206,8 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
         The alpha chosen; 0 without a source.
     alpha_stderr_ : float or ndarray of shape (k,)
         Its standard error over draws of the data at the chosen ridge (jackknife).
+    rules_ : list of dict
+        The one rule: ``rule`` in words, ``share`` 1, ``gamma`` and ``alpha``.
     gamma_ : float
         The ridge chosen.
     best_score_ : float

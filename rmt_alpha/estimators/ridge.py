@@ -45,7 +45,14 @@ class AlphaRegressor(MultiOutputMixin, RegressorMixin, AlphaEstimator):  # type:
             Fitted.
         """
         given, own = validate_data(
-            self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True, ensure_min_samples=2
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=FLOATS,
+            multi_output=True,
+            y_numeric=True,
+            ensure_min_samples=2,
         )
         features = given.astype(np.float64, copy=False)
         targets = np.asarray(own, dtype=np.float64)
@@ -64,7 +71,7 @@ class AlphaRegressor(MultiOutputMixin, RegressorMixin, AlphaEstimator):  # type:
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predicted targets, (n,) or (n, d), of samples (n, p)."""
         check_is_fitted(self)
-        features = validate_data(self, X, dtype=FLOATS, reset=False)
+        features = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
         return np.asarray(features @ self.coef_.T + self.intercept_)
 
 
@@ -90,8 +97,9 @@ class AlphaRidge(AlphaRegressor, OneRidge):
     intercept_source : float or array_like, default=0.0
         Intercepts of a source given as an array, used unless ``fit_intercept`` is True; alpha
         scales them too.
-    fit_intercept : bool or "shrunk", default=True
-        How the intercept is trained: as in `AlphaRidgeClassifierCV`.
+    fit_intercept : bool, "shrunk" or "auto", default=True
+        How the intercept is trained: as in `AlphaRidgeClassifierCV`.  Regressions are averaged by the rules'
+        evidence alone: targets have a size.
     criterion : {"evidence", "loo_mse"}, default="evidence"
         How alpha is chosen, as in `AlphaRidgeCV`.
     units : {"raw", "standard", "auto"}, default="raw"
@@ -107,6 +115,8 @@ class AlphaRidge(AlphaRegressor, OneRidge):
         The alpha used; 0 without a source.
     alpha_stderr_ : float or ndarray of shape (k,)
         Its standard error over draws of the data at this ridge; 0 if alpha was given.
+    rules_ : list of dict
+        The rules that are averaged, as in `AlphaRidgeClassifierCV`; one but for "auto".
     gamma_ : float
         The ridge, ``gamma``.
     best_score_ : float

@@ -35,6 +35,9 @@ class AlphaRidgeClassifier(SquaredLossClassifier, OneRidge):
         How alpha is chosen, as in `AlphaRidgeClassifierCV`.
     classes_source : array_like, optional
         What the source's rows are called in y, as in `AlphaRidgeClassifierCV`.
+    units : {"raw", "standard", "auto"}, default="raw"
+        In which units weights are penalised, and what ``gamma`` is measured in: as in
+        `AlphaRidgeClassifierCV`.
     class_weight : None, "balanced" or dict, default=None
         How much a sample of each class matters, as in `AlphaRidgeClassifierCV`.
     threshold : float or str, default=0.0
@@ -50,13 +53,15 @@ class AlphaRidgeClassifier(SquaredLossClassifier, OneRidge):
         The alpha used; 0 without a source.
     alpha_stderr_ : float or ndarray of shape (k,)
         Its standard error over draws of the data at this ridge; 0 if alpha was given.
+    rules_ : list of dict
+        The rules that are averaged, as in `AlphaRidgeClassifierCV`; one but for "auto".
     gamma_ : float
         The ridge, ``gamma``.
     best_score_ : float
         Value of the criterion.
     loo_decision_function_ : ndarray of shape (n,) or (n, K)
-        Scores of the training samples, each by the classifier trained without it with the same alpha and the
-        same penalty ``n * gamma``.
+        Scores of the training samples, each by the classifier trained without it: exactly those of refitting
+        everything with the same alpha, penalty ``n * gamma``, units and shares.
     classes_ : ndarray of shape (K,)
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray
@@ -111,8 +116,9 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     ----------
     gammas : array_like of shape (g,), optional
         Ridges **per sample** to choose from (scikit-learn's penalty is ``n * gamma``), positive; ``inf``
-        keeps to alpha times the source and trains nothing but the intercept.  By default 33 over eight
-        decades around the mean positive eigenvalue of the sample covariance, and ``inf``.
+        keeps to alpha times the source and trains nothing but the intercept.  By default 33 whose degrees of
+        freedom, kept over trained, are 1e-4 to 1e4 (multiples of the eigenvalue of the sample covariance
+        where all are the same), under each rule its own, and ``inf``.
     criterion : str, default="consensus"
         How to choose alpha and the ridge.
 
@@ -137,11 +143,10 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     intercept_source : float or array_like, default=0.0
         Intercepts of a source given as an array.  alpha scales them too.  If ``fit_intercept`` is True they
         make no difference, because the intercept is trained without penalty.
-    fit_intercept : bool or "shrunk", default="shrunk"
-        True trains an intercept without penalty.  "shrunk" trains a change of alpha times the source's
-        intercept, with the penalty of the weight of one more feature, constant and as large as sqrt(3)
-        times the features' mean standard deviation, beside features that are centred by their mean, shrunk
-        to 0 as James and Stein do.  False trains none: the intercept is alpha times that of the source.
+    fit_intercept : bool, "shrunk" or "auto", default="auto"
+        True trains an intercept without penalty.  False trains none: it is alpha times that of the source.
+        "shrunk" trains a change of the source's, the average of which over the samples is shrunk, as if 10
+        more samples said that it is 0.  "auto" averages classifiers with different rules (see Notes).
     alpha : "auto", float or array_like of shape (k,), default="auto"
         A number holds alpha there and chooses the ridge alone.
     classes_source : array_like, optional
@@ -151,6 +156,10 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
         know get a source of zeros, and those that the sample lacks the source's own score, in the units of
         the fine-tuned ones; both are said by a warning.  If the sample has a class that the source does not
         know, it is taken at its word about which classes there are.
+    units : {"raw", "standard", "auto"}, default="auto"
+        In which units weights are penalised: as the features come, in their standard deviations (then the
+        result does not depend on the scale of any feature, if the source moves with it), or both, averaged.
+        With ``gammas`` given "auto" is "raw", because ridges have units.
     class_weight : None, "balanced" or dict, default=None
         How much a sample of each class matters in the fit and in every criterion; only ratios count.
         "balanced" gives all classes the same weight, n / (K n_c) to each of the n_c samples of class c.  Such
@@ -169,7 +178,12 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     alpha_ : float or ndarray of shape (k,)
         The alpha chosen; infinite where the criterion only approaches its best value; 0 without a source.
     alpha_stderr_ : float or ndarray of shape (k,)
-        Its standard error over draws of the data at the chosen ridge (jackknife).
+        Its standard error over draws of the data at the chosen ridges (jackknife), the spread over rules
+        included.
+    rules_ : list of dict
+        The rules that are averaged, by decreasing share: ``rule`` in words, ``share``, ``gamma`` (of features
+        in its units) and ``alpha``.  ``coef_``, ``intercept_``, ``alpha_`` and ``loo_decision_function_`` are
+        means over them; what follows is of the first.
     gamma_ : float
         The ridge chosen.
     best_score_ : float
@@ -180,8 +194,9 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
         For each ridge, with the keys of ``GridSearchCV``: ``params``, ``param_gamma``, ``mean_test_score``
         (the criterion), ``rank_test_score``; and ``alpha``, the best one there.
     loo_decision_function_ : ndarray of shape (n,) or (n, K)
-        Scores of the training samples, each by the classifier trained without it with the chosen alpha and
-        penalty ``n * gamma``.
+        Scores of the training samples, each by the classifier trained without it: exactly those of refitting
+        everything, the mean of the features too, with the chosen alpha, penalty ``n * gamma``, units and
+        shares.
     classes_ : ndarray of shape (K,)
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray
@@ -212,9 +227,29 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
 
     ``sample_weight`` counts: weight 2 is a sample that is there twice, for the fit, the choice and the
     leave-one-out scores (which leave out one of the two).  Weights whose mean is below 1 are scaled up to
-    mean 1.  Among ridges of equal score the largest is taken.  Of features that were centred by their own
-    mean, ridge and alpha are chosen as with ``fit_intercept=True``: without a free intercept, the sum of the
-    other rows would give away the one that is left out.  See docs/from_data/ridge.md for derivations.
+    mean 1.  Among ridges of equal score the largest is taken.
+
+    Under all rules the change d, b of the classifier minimises, with r the labels minus alpha times the
+    source's scores,
+
+    .. math:: \frac1n \sum_i (r_i - x_i^\top d - b)^2 + \gamma |d|^2 + \begin{cases}
+        \gamma\, b^2/c^2 & \text{(A) a constant feature of size } c \\
+        (k_0/n)\, (b + m^\top d)^2 & \text{(B) an average, over the mean } m \text{, that is shrunk}
+        \end{cases}
+
+    B with k0 = 0 is a free intercept, k0 = 10 the rule "shrunk"; A with c = 0 is none.  B is the same
+    wherever the features lie if the source's intercept moves along, and A knows their origin.  In standard
+    units :math:`|d|^2` becomes :math:`\sum_j v_j d_j^2` with the variances v of the features.
+
+    "auto" chooses ridge and alpha under several rules (`rmt_alpha.from_data.design.AVERAGED`).  A few labels
+    do not tell which of them is best, so that picking one is luck: their classifiers are averaged, with
+    shares by the rules' evidence over the root mean square of their leave-one-out scores
+    (`rmt_alpha.from_data.selection`).  The mean is one linear classifier.
+
+    Features that were centred by their own mean have lost their origin (the sum of the other rows would give
+    away the one that is left out): they are centred again without each sample, A is left out of the average,
+    and no intercept means B with k0 = inf, which is the same fit.  See docs/from_data/ridge.md for
+    derivations.
 
     Examples
     --------

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
-from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha.estimators.classes import ClassMatch, check_names, class_rows, match_classes, source_names
 from rmt_alpha.estimators.linear import FittedModel, linear_coefficients, unwrapped
 from rmt_alpha.estimators.validation import (
@@ -21,7 +22,7 @@ from rmt_alpha.estimators.validation import (
     source_array,
     source_intercepts,
 )
-from rmt_alpha.from_data.design import EPS
+from rmt_alpha.from_data.rows import EPS
 
 Source: TypeAlias = ArrayLike | FittedModel | Sequence[FittedModel] | None
 """What ``coef_source`` may be."""
@@ -54,14 +55,20 @@ class SourceModel:
         """Number of sources, k."""
         return len(self.weights)
 
-    def scores(self, features: FloatArray, *, intercept: bool) -> FloatArray:
+    def scores(self, features: Features, *, intercept: bool) -> FloatArray:
         """Scores (k, n, K); the sources' intercepts matter only where none is fitted."""
-        scores = features @ np.swapaxes(self.weights, -1, -2)
+        if sparse.issparse(features):
+            n, p = features.shape
+            flat = features @ self.weights.reshape(-1, p).T
+            scores = np.moveaxis(flat.reshape(n, *self.weights.shape[:2]), 0, 1)
+        else:
+            scores = features @ np.swapaxes(self.weights, -1, -2)
         return np.asarray(scores + self.intercepts[:, None, :] if intercept else scores)
 
-    def rounding(self, features: FloatArray) -> FloatArray:
+    def rounding(self, features: Features) -> FloatArray:
         """What rounding may do to the scores, (k, n, K): |x| |w| in units of the precision."""
-        lengths = np.linalg.norm(features, axis=1)[:, None] * np.linalg.norm(self.weights, axis=2)[:, None]
+        norm = sparse.linalg.norm if sparse.issparse(features) else np.linalg.norm
+        lengths = norm(features, axis=1)[:, None] * np.linalg.norm(self.weights, axis=2)[:, None]
         return np.asarray(features.shape[1] * EPS * lengths)
 
     def mixed(self, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -213,7 +220,7 @@ def label_rows(coef: Source, given: ArrayLike | None, y: Any) -> list[int] | Non
 def completed(
     source: SourceModel,
     direction: FloatArray,
-    features: FloatArray,
+    features: Features,
     counts: FloatArray,
     weights: FloatArray,
     intercept: FloatArray,

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, check_array
 
-from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.threshold import METRICS
 
@@ -31,14 +31,14 @@ Alpha: TypeAlias = Literal["auto"] | ArrayLike
 """One number, one for each source, or "auto": chosen from the data."""
 
 
-def sample_counts(sample_weight: Any, features: FloatArray) -> FloatArray:
+def sample_counts(sample_weight: Any, features: Features) -> FloatArray:
     """How many samples each row stands for, (n,).
 
     Weights are counts: 2 is a row that is there twice, 0 one that is not there.  Weights whose mean over the
     positive ones is below 1 are scaled up to mean 1, because data are no fewer than their rows.
     """
     if sample_weight is None:
-        return np.ones(len(features))
+        return np.ones(features.shape[0])
     _check_numbers("sample_weight", sample_weight, "be None or hold one number per sample")
     weights = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
     largest = float(weights.max(initial=0.0))
@@ -96,9 +96,10 @@ def check_ridge(name: str, gamma: float, design: Design, least: float = RIDGES[0
     return gamma
 
 
-def check_size(name: str, values: ArrayLike) -> None:
+def check_size(name: str, values: ArrayLike | Features) -> None:
     """Refuse numbers whose largest is not 0 and so large or small that products of four leave float64."""
-    largest = float(np.abs(values).max(initial=0.0))
+    stored: Any = values
+    largest = float(np.abs(stored.data if sparse.issparse(values) else stored).max(initial=0.0))
     if largest and not SMALLEST <= largest <= LARGEST:
         raise ValueError(
             f"{name} must have a largest size between {SMALLEST:g} and {LARGEST:g}, or be 0, got "

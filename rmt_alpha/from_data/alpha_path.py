@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from rmt_alpha._core.checks import as_real
 from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.svg import plot, window
-from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha._core.types import Features, FloatArray, Real
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.criteria import DEFAULT, find_criterion
 from rmt_alpha.from_data.leave_one_out import ClassLaw
@@ -35,7 +35,7 @@ class AlphaPath(Value, Shown):
     ----------
     fit : RidgeFit
         Fits of labels and source scores at one ridge.
-    features : ndarray of shape (n, p)
+    features : ndarray or sparse matrix of shape (n, p)
         The features, for criteria that need them.
     sources : ndarray of shape (1, K, p)
         The source weights.
@@ -56,7 +56,7 @@ class AlphaPath(Value, Shown):
     """
 
     fit: RidgeFit
-    features: FloatArray
+    features: Features
     sources: FloatArray
 
     @property

@@ -13,11 +13,12 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy import linalg
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.samples import EPS, Samples
+from rmt_alpha.from_data.basis import RowSpectrum, SampleBasis
+from rmt_alpha.from_data.samples import Samples
+from rmt_alpha.from_data.truncated import PRECISE, PROBES, conjugate_gradients
 
 InterceptRule: TypeAlias = bool | Literal["shrunk", "auto"]
 """How an intercept is trained: without penalty, not at all, shrunk, or by an average over rules."""
@@ -32,7 +33,7 @@ PSEUDO = 10.0
 class Rule:
     r"""How the intercept is trained, and in which units the weights are penalised.
 
-    - ``pseudo`` = k0, a number: the correction is centred by the samples' mean m, and its average over them is
+    - ``pseudo`` = k0, a number: features are centred by the samples' mean m, and the average correction is
       shrunk, as if k0 further samples said that it is 0:
 
       .. math:: \frac1n \sum_i (r_i - x_i^\top d - b)^2 + \gamma |d|^2 + \frac{k_0}{n} (b + m^\top d)^2 .
@@ -46,9 +47,13 @@ class Rule:
     constant: float = 0.0
     standard: bool = False
     """Whether the weights are penalised in standard deviations of the features."""
+    trained: bool = True
+    """False: nothing is, the classifier is the source."""
 
     def __str__(self) -> str:
         """In words."""
+        if not self.trained:
+            return "the source alone"
         units = "standard units" if self.standard else "raw units"
         if self.pseudo is None:
             kind = f"constant feature of size {self.constant:g}" if self.constant else "no intercept"
@@ -60,8 +65,12 @@ class Rule:
 
 
 AVERAGED = (
-    *(Rule(pseudo=k0, standard=standard) for standard in (False, True) for k0 in (1.0, 10.0, 100.0)),
-    *(Rule(constant=c, standard=standard) for standard in (False, True) for c in (0.1, 1.0)),
+    Rule(pseudo=math.inf, trained=False),
+    *(
+        Rule(pseudo=k0, standard=standard)
+        for standard in (False, True)
+        for k0 in (1.0, 10.0, 100.0, math.inf)
+    ),
 )
 """The rules of "auto"."""
 
@@ -69,14 +78,14 @@ AVERAGED = (
 def rules_of(fit_intercept: object, units: str, samples: Samples) -> list[Rule]:
     """The rules to be averaged, one as a rule.
 
-    Samples that were centred by their own mean have lost their origin, so that leaving one out must centre the
-    others again: rules that need an origin become the one that centres and keeps the average correction at 0
-    (which is the same fit), or are left out of an average.
+    Samples that were centred by their own mean have lost their origin, so that leaving one out must centre
+    the others again: rules that need an origin become the one that centres and keeps the average correction
+    at 0 (which is the same fit), or are left out of an average.
     """
     value = check_fit_intercept(fit_intercept)
     several = [False, True] if units == "auto" else [units == "standard"]
     if value == "auto":
-        found = [rule for rule in AVERAGED if rule.standard in several]
+        found = [rule for rule in AVERAGED if rule.standard in several or not rule.trained]
         return [rule for rule in found if rule.pseudo is not None or not samples.centred_on_itself]
     if value is False:
         origin = None if not samples.centred_on_itself else math.inf
@@ -107,45 +116,22 @@ class Design(Value):
     """Whether they are divided by their standard deviations."""
     constant: float
     """Size of the constant feature whose weight is the intercept, 0 without."""
-    rotation: FloatArray
-    """U in the coordinates of the axes of the samples, (q, r)."""
-    singular: FloatArray
-    """sigma, descending, exactly 0 below rounding; shape (r,)."""
+    basis: SampleBasis
+    """Axes whose span holds what fits reach."""
+    spectrum: RowSpectrum
+    """Singular values and vectors in the coordinates of the basis."""
 
     @classmethod
     def of(cls, samples: Samples, rule: Rule) -> Design:
         """Decompose the samples as a rule wants them."""
         centred = rule.pseudo is not None
-        rows = samples.rows(centred=centred, standard=rule.standard)
         constant = 0.0
         if not centred and rule.constant:
             spread2 = np.count_nonzero(samples.varies) if rule.standard else samples.length2
             constant = rule.constant * (math.sqrt(spread2) or 1.0)
-            first = np.zeros(len(rows))
-            if samples.axes is None:
-                first[:] = samples.root
-            else:
-                first[0] = 1.0
-            rows = np.column_stack([rows, constant * first])
-        wide = rows.shape[0] < rows.shape[1]
-        left, singular, _ = linalg.svd(
-            rows, full_matrices=not wide, check_finite=False, lapack_driver="gesdd"
-        )
-        singular[singular <= max(rows.shape) * EPS * singular.max(initial=0.0)] = 0.0
-        axes = samples.axes
-        if axes is None:
-            if centred:
-                left = samples.reflected(np.concatenate([np.zeros((1, left.shape[1])), left]))
-        else:
-            size = axes.shape[1]
-            turned = np.zeros((size, size - centred))
-            turned[int(centred) : len(left) + centred, : left.shape[1]] = left
-            spare = size - centred - left.shape[1]
-            if spare:
-                turned[-spare:, -spare:] = np.eye(spare)
-            left = turned
-        singular = np.concatenate([singular, np.zeros(left.shape[1] - singular.size)])
-        return cls(samples, centred, rule.standard, constant, left, singular)
+        basis = samples.rows.basis(standard=rule.standard)
+        spectrum = samples.rows.decomposed(centred=centred, standard=rule.standard, constant=constant)
+        return cls(samples, centred, rule.standard, constant, basis, spectrum)
 
     @property
     def root(self) -> FloatArray:
@@ -157,11 +143,20 @@ class Design(Value):
         """The number of samples n of the formulas."""
         return self.samples.total
 
+    @property
+    def singular(self) -> FloatArray:
+        """sigma, descending, exactly 0 below rounding; shape (r,)."""
+        return self.spectrum.singular
+
+    @property
+    def rotation(self) -> FloatArray:
+        """U in the coordinates of the basis, (q, r)."""
+        return self.spectrum.rotation
+
     @cached_property
     def left(self) -> FloatArray:
         """U, orthonormal, and orthogonal to ``root`` if centred; shape (n, r)."""
-        axes = self.samples.axes
-        return self.rotation if axes is None else np.asarray(axes @ self.rotation)
+        return self.basis.expanded(self.rotation)
 
     @property
     def eigenvalues(self) -> FloatArray:
@@ -175,7 +170,59 @@ class Design(Value):
 
     def coordinates(self, columns: FloatArray) -> FloatArray:
         """U^T applied to columns (n, m)."""
-        return np.asarray(self.rotation.T @ self.samples.inside(columns))
+        return np.asarray(self.rotation.T @ self.basis.inside(columns))
+
+    def dual(self, gamma: float, inside: FloatArray, outside: FloatArray) -> FloatArray:
+        r"""Coefficients a of the rows, :math:`(Z Z^\top + \gamma) a = v`, (n, K), up to what Z^T takes to 0.
+
+        v is given by its coordinates, (r, K), and what no axis reaches, (n, K).
+        """
+        if not self.basis.rest or math.isinf(gamma):
+            gain = 1.0 / gamma / (1.0 + self.eigenvalues[: self.used] / gamma)
+            return self.basis.expanded(self.rotation[:, : self.used] @ (gain[:, None] * inside[: self.used]))
+        return self._solved(gamma, self.basis.expanded(self.rotation @ inside) + outside, PRECISE)
+
+    def _solved(self, gamma: float, columns: FloatArray, precise: float) -> FloatArray:
+        """The same of columns (n, K) where the kernel is truncated: its approximation is a preconditioner."""
+        outer = self.basis.outer_keep(gamma) / gamma
+        gain = 1.0 / gamma / (1.0 + self.eigenvalues / gamma) - outer
+        rows, kind = self.samples.rows, {"centred": self.centred, "standard": self.standard}
+
+        def times(columns: FloatArray) -> FloatArray:
+            return gamma * columns + rows.kernel(columns, **kind, constant=self.constant)
+
+        def inverse(columns: FloatArray) -> FloatArray:
+            own = gain[:, None] * self.coordinates(columns)
+            return outer * columns + self.basis.expanded(self.rotation @ own)
+
+        return conjugate_gradients(times, inverse, columns, precise)
+
+    def probed_freedom(self, gamma: float, freedom: FloatArray) -> FloatArray:
+        r"""1 - H_ii where the kernel is truncated, from that of its approximation, (n,).
+
+        .. math:: \operatorname{diag}(M) \approx \frac1m \sum_{j \le m} z_j \odot M z_j , \qquad
+            M = \gamma (Z Z^\top + \gamma)^{-1} - \gamma (\widetilde{Z Z^\top} + \gamma)^{-1}
+
+        for random signs z_j (Bekas, Kokiopoulou and Saad 2007) is unbiased.  No leverage is larger than that
+        of a sample whose row is orthogonal to all others.
+        """
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (len(self.root), PROBES))
+        if self.centred:
+            signs -= self.root[:, None] * (self.root @ signs)
+        own = self.coordinates(signs)
+        outer = self.basis.outer_keep(gamma)
+        known = outer * signs
+        known += self.basis.expanded(
+            self.rotation @ ((1.0 / (1.0 + self.eigenvalues / gamma) - outer)[:, None] * own)
+        )
+        precise = float(freedom.mean()) / PROBES
+        true = gamma * self._solved(gamma, signs, precise)
+        found = freedom + ((true - known) * signs).mean(axis=1)
+        share = 1.0 - self.centred * self.root**2
+        lengths = self.samples.rows.lengths2(
+            centred=self.centred, standard=self.standard, constant=self.constant
+        )
+        return np.asarray(np.clip(found, share / (1.0 + lengths / share / gamma), share))
 
     def trained(self, dual: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (K, p) of the features as they came and intercept (K,) of Z^T a, for a of shape (n, K).
@@ -190,14 +237,32 @@ class Design(Value):
             weights -= sums[:, None] * samples.mean
             weights[:, ~samples.varies] = 0.0
         if self.standard:
-            weights *= samples.inverse_units(standard=True) ** 2
+            weights *= samples.rows.inverse_units(standard=True) ** 2
         intercept = -weights @ samples.mean if self.centred else self.constant**2 * sums
         return weights, np.asarray(intercept)
 
     @cached_property
+    def used(self) -> int:
+        """Number of positive eigenvalues that are known one by one."""
+        return int(np.count_nonzero(self.singular))
+
+    @property
     def rank(self) -> int:
         """Number of positive eigenvalues."""
-        return int(np.count_nonzero(self.singular))
+        return self.used + self.basis.rest * (self.basis.tail > 0)
+
+    @cached_property
+    def _spectrum(self) -> tuple[FloatArray, FloatArray]:
+        """Positive eigenvalues, descending, and how often they occur."""
+        values, rest = self.eigenvalues[: self.used], self.rank - self.used
+        if not rest:
+            return values, np.ones(len(values))
+        return np.append(values, self.basis.tail), np.append(np.ones(len(values)), rest)
+
+    def volumes(self, gammas: FloatArray) -> FloatArray:
+        """Sum of log(1 + eigenvalue/gamma) for each ridge."""
+        values, often = self._spectrum
+        return np.asarray(np.log1p(values / gammas[..., None]) @ often)
 
     def odds(self, gamma: FloatArray | float) -> FloatArray:
         r"""Trained over kept degrees of freedom.
@@ -207,18 +272,26 @@ class Design(Value):
         for positive ridges of any shape: lambda/gamma where all eigenvalues are the same, and free of the
         scale of single features where they are not.
         """
-        gamma = np.asarray(gamma, dtype=np.float64)
-        ratio = self.eigenvalues[: self.rank] / gamma[..., None]
-        used = (ratio / (1.0 + ratio)).sum(axis=-1)
-        return np.asarray(used / (1.0 / (1.0 + ratio)).sum(axis=-1))
+        if isinstance(gamma, float) and gamma in self._odds:
+            return self._odds[gamma]
+        values, often = self._spectrum
+        ratio = values / np.asarray(gamma, dtype=np.float64)[..., None]
+        odds = np.asarray((ratio / (1.0 + ratio)) @ often / ((1.0 / (1.0 + ratio)) @ often))
+        if isinstance(gamma, float):
+            self._odds[gamma] = odds
+        return odds
+
+    @cached_property
+    def _odds(self) -> dict[float, FloatArray]:
+        return {}
 
     def ridges(self, odds: FloatArray) -> FloatArray:
         """The ridges at which the degrees of freedom have these odds, decreasing in them; shape (g,)."""
         if not self.rank:
             return np.asarray(1.0 / odds)
-        eigenvalues = self.eigenvalues[: self.rank]
-        low = math.log(eigenvalues[-1] / self.rank / odds.max()) - 1.0
-        high = math.log(eigenvalues[0] * self.rank / odds.min()) + 1.0
+        values = self._spectrum[0]
+        low = math.log(values.min() / self.rank / odds.max()) - 1.0
+        high = math.log(values.max() * self.rank / odds.min()) + 1.0
         logs = np.full(odds.shape, (low + high) / 2)
         below, above = np.full(odds.shape, low), np.full(odds.shape, high)
         for _ in range(math.ceil(math.log2((high - low) / 1e-6))):  # bisection to a millionth

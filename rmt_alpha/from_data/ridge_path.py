@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,9 +12,11 @@ import numpy as np
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design, Rule
-from rmt_alpha.from_data.leave_one_out import LeaveOneOut
-from rmt_alpha.from_data.samples import CONSTANT, EPS, Samples
+from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments
+from rmt_alpha.from_data.samples import CONSTANT, Samples
 
+BATCH = 4_000_000
+"""Numbers that fits at several ridges at once may take: 32 MB."""
 TINY = 1e-8
 """Ridge in units of the largest eigenvalue, below which rounding is kept from what no fit reaches."""
 
@@ -26,6 +29,8 @@ class CorrectionFit(Value):
     gamma: float
     keep: FloatArray
     """gamma / (eigenvalue + gamma), what a direction keeps of its residual; shape (r,)."""
+    outer: float
+    """The same beside the axes: 1 if nothing is trained there."""
 
     @property
     def frozen(self) -> bool:
@@ -35,10 +40,14 @@ class CorrectionFit(Value):
     @cached_property
     def freedom(self) -> FloatArray:
         """1 - H_ii for each sample, a sum of positive parts, shape (n,)."""
-        design = self.columns.design
         if self.frozen:
-            return np.ones(len(design.root))
-        return np.asarray(design.samples.outside_diagonal + design.left_squared @ self.keep)
+            return np.ones(len(self.columns.values))
+        return self.columns.freedoms([self.gamma])[:, 0]
+
+    @cached_property
+    def probed_freedom(self) -> FloatArray:
+        """The same where the kernel is truncated, without the error of that on average, (n,)."""
+        return self.columns.design.probed_freedom(self.gamma, self.freedom)
 
     @cached_property
     def left_out_freedom(self) -> FloatArray:
@@ -46,9 +55,13 @@ class CorrectionFit(Value):
 
         A row that stands for c samples loses one of them (or all of it, if c < 1), not all c.
         """
+        return self.left_out_of(self.freedom)
+
+    def left_out_of(self, freedom: FloatArray) -> FloatArray:
+        """1 - (leverage of the part that is left out), from that of all."""
         samples = self.columns.design.samples
         share = samples.removed / samples.mass
-        return np.asarray((1.0 - share) + share * self.freedom)
+        return np.asarray((1.0 - share) + share * freedom)
 
     @cached_property
     def residuals(self) -> FloatArray:
@@ -56,19 +69,13 @@ class CorrectionFit(Value):
         columns, design = self.columns, self.columns.design
         if self.frozen:
             return columns.values
-        inside = design.rotation @ (self.keep[:, None] * columns.coordinates)
-        axes = design.samples.axes
-        scaled = columns.outside + (inside if axes is None else axes @ inside)
+        scaled = self.outer * columns.outside + columns.shrunk([self.gamma])[self.gamma]
         return np.asarray(scaled / design.root[:, None]).reshape(columns.values.shape)
 
     @cached_property
     def gram(self) -> FloatArray:
         """Mean products V^T (I - H) V of labels and source scores, summed over outputs, (1 + k, 1 + k)."""
-        columns = self.columns
-        size, outputs = columns.values.shape[1:]
-        inside = (np.sqrt(self.keep)[:, None] * columns.coordinates).reshape(-1, size, outputs)
-        outer = columns.outside.reshape(-1, size, outputs)
-        return np.asarray(np.einsum("iaj,ibj->ab", inside, inside) + np.einsum("iaj,ibj->ab", outer, outer))
+        return np.asarray(self.columns.grams(np.array([self.gamma]))[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,31 +104,107 @@ class Columns(Value):
     @cached_property
     def means(self) -> FloatArray:
         """Weighted means over the samples, (1 + k, K)."""
-        return np.einsum("i,iak->ak", self.design.root**2, self.values)
+        return np.asarray(np.einsum("i,iak->ak", self.design.root**2, self.values))
 
     @cached_property
     def _parts(self) -> tuple[FloatArray, FloatArray]:
         design = self.design
         flat = self.values.reshape(len(self.values), -1)
         flat = centred(flat, design.root) if design.centred else design.root[:, None] * flat
-        inside, outside = design.coordinates(flat), design.samples.outside(flat)
+        return design.basis.inside(flat), design.basis.outside(flat)
+
+    @property
+    def placed(self) -> FloatArray:
+        """The weighted columns in the basis of the design, (q, (1 + k) K)."""
+        return self._parts[0]
+
+    @cached_property
+    def _reached(self) -> tuple[FloatArray, FloatArray]:
+        design, (placed, outside) = self.design, self._parts
+        inside = design.rotation.T @ placed
         if self.spanned:
             silent = design.singular == 0
             left = np.square(outside).sum(axis=0) + np.square(inside[silent]).sum(axis=0)
-            none = left <= (len(flat) * EPS) ** 2 * np.square(flat).sum(axis=0)
-            outside[:, none] = 0.0
+            whole = np.square(placed).sum(axis=0) + np.square(outside).sum(axis=0)
+            none = left <= design.samples.rows.precision**2 * whole
+            outside = np.where(none, 0.0, outside)
             inside[np.ix_(silent, none)] = 0.0
         return inside, outside
 
     @property
     def coordinates(self) -> FloatArray:
         """U^T of the weighted columns, (r, (1 + k) K)."""
-        return self._parts[0]
+        return self._reached[0]
 
     @property
     def outside(self) -> FloatArray:
         """The part of the weighted columns that no fit reaches, (n, (1 + k) K)."""
-        return self._parts[1]
+        return self._reached[1] if self.spanned else self._parts[1]
+
+    @cached_property
+    def _products(self) -> FloatArray:
+        """Products of the columns in each direction, summed over outputs, (r, 1 + k, 1 + k)."""
+        inside = self.coordinates.reshape(-1, *self.values.shape[1:])
+        return np.asarray(np.einsum("iaj,ibj->iab", inside, inside))
+
+    @cached_property
+    def _outer_products(self) -> FloatArray:
+        """Products of what is outside of all, (1 + k, 1 + k)."""
+        outer = self.outside.reshape(-1, *self.values.shape[1:])
+        return np.asarray(np.einsum("iaj,ibj->ab", outer, outer))
+
+    @cached_property
+    def _shrunk(self) -> dict[float, FloatArray]:
+        return {}
+
+    def shrunk(self, gammas: Sequence[float]) -> dict[float, FloatArray]:
+        """What fits leave of the part that they reach, (n, (1 + k) K), at many ridges: U is read once."""
+        missing = [gamma for gamma in gammas if gamma not in self._shrunk]
+        if missing:
+            keep = 1.0 / (1.0 + self.design.eigenvalues[:, None] / np.array(missing))
+            each = (keep[:, :, None] * self.coordinates[:, None]).reshape(len(keep), -1)
+            found = (self.design.left @ each).reshape(len(self.outside), len(missing), -1)
+            self._shrunk.update((gamma, found[:, i]) for i, gamma in enumerate(missing))
+        return self._shrunk
+
+    @cached_property
+    def _freedoms(self) -> dict[float, FloatArray]:
+        return {}
+
+    def freedoms(self, gammas: Sequence[float]) -> FloatArray:
+        """1 - H_ii at many ridges, (n, g): one product of matrices for those that are not remembered."""
+        known, design = self._freedoms, self.design
+        missing = [gamma for gamma in gammas if gamma not in known]
+        if missing:
+            keep = 1.0 / (1.0 + design.eigenvalues[:, None] / np.array(missing))
+            outer = [design.basis.outer_keep(gamma) for gamma in missing]
+            found = np.outer(design.basis.outside_diagonal, outer) + design.left_squared @ keep
+            known.update(zip(missing, found.T.copy(), strict=True))
+        return np.array([known[gamma] for gamma in gammas]).T
+
+    def grams(self, gammas: FloatArray) -> FloatArray:
+        """`CorrectionFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
+        eigenvalues = self.design.eigenvalues
+        tiny = gammas < TINY * eigenvalues.max(initial=0.0)
+        result = np.empty((len(gammas), *[self.values.shape[1]] * 2))
+        for columns, rows in ((self, ~tiny), (self._within, tiny)):
+            if rows.any():
+                result[rows] = columns._grams(gammas[rows])
+        return result
+
+    def _grams(self, gammas: FloatArray) -> FloatArray:
+        outer = np.array([self.design.basis.outer_keep(gamma) for gamma in gammas.tolist()])
+        if not self.spanned:
+            found = [self.design.spectrum.products(gamma, self.placed) for gamma in gammas.tolist()]
+            inner = [one for one in found if one is not None]
+            if len(inner) == len(found):
+                size, outputs = self.values.shape[1:]
+                shape = len(inner), size, outputs, size, outputs
+                inside = np.einsum("gajbj->gab", np.array(inner).reshape(shape))
+                return np.asarray(inside + outer[:, None, None] * self._outer_products)
+        each = self._products
+        keep = 1.0 / (1.0 + self.design.eigenvalues / gammas[:, None])
+        return np.asarray(np.tensordot(keep, each, 1) + outer[:, None, None] * self._outer_products)
 
     @cached_property
     def _within(self) -> Columns:
@@ -134,7 +217,8 @@ class Columns(Value):
             eigenvalues = self.design.eigenvalues
             tiny = gamma < TINY * eigenvalues.max(initial=0.0)
             keep = 1.0 / (1.0 + eigenvalues / gamma)
-            self._fits[gamma] = CorrectionFit(self._within if tiny else self, float(gamma), keep)
+            owner, outer = self._within if tiny else self, self.design.basis.outer_keep(gamma)
+            self._fits[gamma] = CorrectionFit(owner, float(gamma), keep, outer)
         return self._fits[gamma]
 
 
@@ -177,13 +261,13 @@ class RidgeFit(Value):
 
     @cached_property
     def grams_without(self) -> FloatArray:
-        """`gram` of all samples but one each, (n, 1 + k, 1 + k): I - H loses r r^T / r_i, its column r for i."""
+        """`gram` without one sample each, (n, 1 + k, 1 + k): I - H loses r r^T / r_i, r its column for i."""
         fit, samples = self._fit, self.path.design.samples
         share = np.sqrt(samples.removed / (samples.total * fit.left_out_freedom))
         missed = fit.residuals * share[:, None, None]
         grams = fit.gram - np.einsum("iak,ibk->iab", missed, missed)
         if self.path.pseudo:
-            means, rest = self._means_without, samples.total - samples.removed
+            means, rest = self._means_without, samples.rest
             kept = shrinkage(self.path.pseudo, rest) * rest / samples.total
             grams += kept[:, None, None] * np.einsum("iak,ibk->iab", means, means)
         return np.asarray(grams)
@@ -192,8 +276,7 @@ class RidgeFit(Value):
     def _means_without(self) -> FloatArray:
         """Means of labels and source scores over all samples but one each, (n, 1 + k, K)."""
         columns, samples = self.path.columns, self.path.design.samples
-        sums = samples.total * columns.means - samples.removed[:, None, None] * columns.values
-        return np.asarray(sums / (samples.total - samples.removed)[:, None, None])
+        return samples.without(columns.values) / samples.rest[:, None, None]
 
     @cached_property
     def leave_one_out(self) -> LeaveOneOut:
@@ -201,14 +284,49 @@ class RidgeFit(Value):
         samples, values = self.path.design.samples, self.path.columns.values
         missed = self._fit.residuals / self._fit.left_out_freedom[:, None, None]
         if self.path.pseudo:
-            kept = shrinkage(self.path.pseudo, samples.total - samples.removed)
-            missed = missed + kept[:, None, None] * self._means_without
+            missed = missed + self._missed_by_means
         lines = np.concatenate([values[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
         return LeaveOneOut(lines, values[:, 0], samples.mass, self.path.columns.multilabel)
 
     def left_out(self, point: FloatArray) -> FloatArray:
-        """Score of each sample by the fit without it, (n, K), or its growth at a direction."""
-        return self.leave_one_out.scores(point)
+        """Score of each sample by the fit without it, (n, K), or its growth at a direction.
+
+        Where the kernel is truncated, residuals are those of the fit itself, and leverages are probed.
+        """
+        design = self.path.design
+        if not design.basis.rest or math.isinf(self.gamma):
+            return self.leave_one_out.scores(point)
+        freedom = self._fit.left_out_of(self._fit.probed_freedom)
+        missed = self.gamma * self._dual(point) / (design.root * freedom)[:, None]
+        mix = np.concatenate([point[:1], -point[1:]])
+        return np.asarray(
+            point[0] * self.path.columns.values[:, 0]
+            - missed
+            - np.einsum("iak,a->ik", self._missed_by_means, mix)
+        )
+
+    @property
+    def _missed_by_means(self) -> FloatArray:
+        """What a shrunk average adds to the residuals of samples that are left out, (n, 1 + k, K)."""
+        if not self.path.pseudo:
+            return np.zeros(self.path.columns.values.shape)
+        samples = self.path.design.samples
+        kept = shrinkage(self.path.pseudo, samples.rest)
+        return np.asarray(kept[:, None, None] * self._means_without)
+
+    @cached_property
+    def _duals(self) -> dict[bytes, FloatArray]:
+        return {}
+
+    def _dual(self, point: FloatArray) -> FloatArray:
+        """Coefficients of the rows, (n, K)."""
+        if point.tobytes() not in self._duals:
+            columns, mix = self.path.columns, np.concatenate([point[:1], -point[1:]])
+            shape = -1, *columns.values.shape[1:]
+            inside = np.einsum("rak,a->rk", columns.coordinates.reshape(shape), mix)
+            outside = np.einsum("nak,a->nk", columns.outside.reshape(shape), mix)
+            self._duals[point.tobytes()] = self.path.design.dual(self.gamma, inside, outside)
+        return self._duals[point.tobytes()]
 
     def correction(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
         r"""Weights (K, p) and intercept (K,) that are trained on top of the source.
@@ -219,13 +337,7 @@ class RidgeFit(Value):
         """
         design, columns = self.path.design, self.path.columns
         mix = np.concatenate([point[:1], -point[1:]])
-        used = design.rank
-        target = columns.coordinates[:used].reshape(-1, *columns.values.shape[1:])
-        gain = 1.0 / self.gamma / (1.0 + design.eigenvalues[:used] / self.gamma)
-        inside = gain[:, None] * np.einsum("rak,a->rk", target, mix)
-        dual = design.rotation[:, :used] @ inside
-        axes = design.samples.axes
-        weights, intercept = design.trained(dual if axes is None else axes @ dual)
+        weights, intercept = design.trained(self._dual(point))
         if self.path.pseudo is not None:
             average = 1.0 - shrinkage(self.path.pseudo, design.total)
             intercept = intercept + average * (mix @ columns.means)
@@ -239,7 +351,7 @@ class RidgePath(Value):
     columns: Columns
     """Labels and source scores in the coordinates of the design."""
     pseudo: float | None
-    """How many samples keep the average correction of centred features at 0; None of features as they come."""
+    """How many samples keep the average correction of centred features at 0; None if they are not centred."""
 
     @classmethod
     def of(cls, samples: Samples, rule: Rule, labels: FloatArray, scores: FloatArray) -> RidgePath:
@@ -264,6 +376,30 @@ class RidgePath(Value):
     @cached_property
     def _fits(self) -> dict[float, RidgeFit]:
         return {}
+
+    def grams(self, gammas: FloatArray) -> FloatArray:
+        """`RidgeFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
+        grams, means = self.columns.grams(gammas), self.columns.means
+        if not self.pseudo:
+            return grams
+        return np.asarray(
+            grams + shrinkage(self.pseudo, self.design.total) * np.einsum("ak,bk->ab", means, means)
+        )
+
+    def volumes(self, gammas: FloatArray) -> FloatArray:
+        """log det of the covariance of the labels in units of the noise, (g,); a free intercept has none."""
+        volume = self.design.volumes(gammas)
+        return np.asarray(volume + (math.log1p(self.design.total / self.pseudo) if self.pseudo else 0.0))
+
+    def moments(self, gammas: FloatArray) -> ScoreMoments:
+        """Those of the leave-one-out scores at many ridges, with leading axis g."""
+        columns, ridges = self.columns, gammas.tolist()
+        columns.freedoms(ridges)
+        if columns.outside.size * len(ridges) <= BATCH:
+            tiny = TINY * columns.design.eigenvalues.max(initial=0.0)
+            columns.shrunk([gamma for gamma in ridges if gamma >= tiny])
+        found = [self.at(gamma).leave_one_out.moments for gamma in ridges]
+        return ScoreMoments(np.array([one.line for one in found]), np.array([one.gram for one in found]))
 
     def at(self, gamma: float) -> RidgeFit:
         """The fits at one ridge, positive or ``inf``; they are remembered."""

@@ -5,10 +5,11 @@ criterion chooses under each rule are averaged,
 
 .. math:: f = \sum_r q_r f_r , \qquad q_r \propto \frac{\omega_r}{\rho_r} , \quad \sum_r q_r = 1 ,
 
-with the posterior probability omega_r of the rule by the evidence (alpha and the ridge integrated out) and the
-root mean square rho_r of its leave-one-out scores, because sizes of scores differ between rules and mean
-nothing.  (The targets of a regression have a size: there rho = 1.)  The mean of linear classifiers is one, and
-its leave-one-out scores are the mean of theirs.
+where omega_r is the probability of the rule by the square root of its evidence (alpha and the ridge integrated
+out), and rho_r the root mean square of its leave-one-out scores, because sizes of scores differ between rules
+and mean nothing.  One of the rules trains nothing: with prior odds of 1 the source is all there is, so that a
+few labels cannot spoil it.  (The targets of a regression have a size: there rho = 1.)  The mean of linear
+classifiers is one, and its leave-one-out scores are the mean of theirs.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, FitPath
 from rmt_alpha.from_data.design import Rule
 
+POWER = 0.5
+"""Of the evidence in the probability of a rule.  Labels are no Gaussian variables, and their likelihood is also
+about the size of scores, which accuracy does not need; as in the consensus, half of it counts."""
 NEGLIGIBLE = 1e-3
 """A rule this much less probable than the best is left out: it would move the mean by less."""
 
@@ -91,19 +95,22 @@ class Blend:
 
     @property
     def top(self) -> Selection:
-        """The choice under the rule that counts most."""
-        return self.members[0].selection
+        """The choice under the rule that counts most, of those that train something if there is one."""
+        trained = [one for one in self.members if one.rule.trained]
+        return (trained or self.members)[0].selection
 
     @property
     def alpha(self) -> FloatArray:
         """How much of each source is in the mean, (k,); infinite if it is under the first rule."""
         if np.isinf(self.top.alpha).any():
             return self.top.alpha
-        return np.asarray(sum(one.share * one.selection.alpha for one in self.members))
+        # From the first on, so that one that was given is what it is, and has no spread.
+        moved = sum(one.share * (one.selection.alpha - self.top.alpha) for one in self.members)
+        return np.asarray(self.top.alpha + moved)
 
     @property
     def covariance(self) -> FloatArray:
-        """Covariance of alpha: the mean of those under each rule, and that of the alphas of the rules, (k, k)."""
+        """Covariance of alpha, (k, k): the mean of those of the rules, plus that of their alphas."""
         if len(self.members) == 1:
             return self.top.covariance
         parts = [(one.share, one.selection.covariance, one.selection.alpha) for one in self.members]
@@ -116,9 +123,11 @@ class Blend:
         return np.asarray(sum(one.share * one.left_out for one in self.members))
 
 
-def probable(evidences: Sequence[float]) -> FloatArray:
+def probable(rules: Sequence[Rule], evidences: Sequence[float]) -> FloatArray:
     """Posterior probabilities of rules from logarithms of their evidence; 0 where it is negligible."""
-    weights = softmax(np.asarray(evidences, dtype=np.float64))
+    trained = np.array([rule.trained for rule in rules])
+    prior = np.where(trained, 1.0 / max(trained.sum(), 1), 1.0)
+    weights = softmax(np.log(prior) + POWER * np.asarray(evidences))
     weights[weights < NEGLIGIBLE * weights.max()] = 0.0
     return np.asarray(weights / weights.sum())
 

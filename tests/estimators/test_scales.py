@@ -53,7 +53,12 @@ def test_units_make_no_difference(kind, criterion, size):
         factor = 1.0 if held else size
         assert two.alpha_ * factor == pytest.approx(one.alpha_, rel=1e-8)
         assert two.alpha_stderr_ * factor == pytest.approx(one.alpha_stderr_, rel=1e-6)
-        assert two.gamma_ / size**2 == pytest.approx(one.gamma_, rel=1e-12)
+        for found, expected in zip(two.rules_, one.rules_, strict=True):
+            assert found["rule"] == expected["rule"]
+            # A ridge has the units of squared features, if these are not those of their deviations.
+            own = 1.0 if "standard" in found["rule"] else size**2
+            assert found["gamma"] / own == pytest.approx(expected["gamma"], rel=1e-12)
+        assert two.gamma_ == two.rules_[0]["gamma"]
         assert two.coef_ * size == pytest.approx(one.coef_, rel=1e-6, abs=1e-9)
     three = kind(criterion=criterion, coef_source=source * size).fit(X, y)
     assert three.alpha_ * size == pytest.approx(one.alpha_, rel=1e-8)

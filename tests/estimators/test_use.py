@@ -79,7 +79,9 @@ def test_data_frames(sample):
         model.predict(frame[names[::-1]])
     table = pd.DataFrame(model.cv_results_)
     assert table.loc[model.best_index_, "param_gamma"] == model.gamma_
-    assert table.loc[model.best_index_, "alpha"] == model.alpha_
+    # The table is that of the rule with the largest share.
+    assert table.loc[model.best_index_, "alpha"] == model.rules_[0]["alpha"][0]
+    assert pd.DataFrame(model.rules_)["share"].is_monotonic_decreasing
     # The default takes a mean over the ridges, others the best one.
     best = AlphaRidgeClassifierCV(coef_source=sample.source, criterion="evidence").fit(sample.X, sample.y)
     assert best.cv_results_["rank_test_score"][best.best_index_] == 1
@@ -203,12 +205,14 @@ def test_fixed_alphas_of_several_sources(sample):
     model = AlphaRidgeClassifierCV(coef_source=sources, alpha=[0.5, 0.0]).fit(sample.X, sample.y)
     single = AlphaRidgeClassifierCV(coef_source=sample.source, alpha=0.5).fit(sample.X, sample.y)
     assert model.coef_ == pytest.approx(single.coef_)
+    assert np.array_equal(model.alpha_, [0.5, 0])
     assert np.array_equal(model.alpha_stderr_, [0, 0])
     assert single.alpha_stderr_ == 0
 
 
 def test_no_source_is_plain_ridge(sample):
-    model = AlphaRidgeClassifierCV().fit(sample.X, sample.y)
+    assert AlphaRidgeClassifierCV().fit(sample.X, sample.y).alpha_ == 0
+    model = AlphaRidgeClassifierCV(fit_intercept="shrunk", units="raw").fit(sample.X, sample.y)
     assert model.alpha_ == model.alpha_stderr_ == 0
     plain = AlphaRidgeClassifier(model.gamma_, fit_intercept="shrunk").fit(sample.X, sample.y)
     assert model.coef_ == pytest.approx(plain.coef_)

@@ -44,7 +44,10 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledData:
-    """Two classes: features of shape (n_samples, p), and labels +1.0 or -1.0 of shape (n_samples,)."""
+    """Features of shape (n_samples, p), and labels of shape (n_samples,): +1.0 and -1.0 of two classes.
+
+    Where a loader says so, the features are sparse, or the labels numbers of classes or of a regression.
+    """
 
     name: str
     features: FloatArray

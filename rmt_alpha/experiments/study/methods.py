@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 
 FIXED = {"alpha_0": 0.0, "alpha_1": 1.0, "oracle": math.nan}
 """Fixed alpha at gamma = 1; that of the oracle comes from outside."""
+TUNED = {"alpha_0_tuned": 0.0, "alpha_1_tuned": 1.0}
+"""Fixed alpha too, at the ridge that the default criterion chooses for it."""
 USES = ("target", "feature", "pooled")
 BASELINES = tuple(f"{kind}_{use}" for kind in ("ridge", "logistic") for use in USES)
 """Of scikit-learn: target samples alone; with the source's score as a further feature; with the source's."""
@@ -33,7 +35,7 @@ INTERCEPTS: dict[str, bool | str] = {f"{DEFAULT}_shrunk": "shrunk", f"{DEFAULT}_
 without penalty."""
 LOGISTIC = ("alpha_logistic",)
 """`AlphaLogisticRegressionCV` as it comes, but for the intercept."""
-METHODS = ("source", *FIXED, *CRITERIA, *INTERCEPTS, *LOGISTIC, *BASELINES)
+METHODS = ("source", *FIXED, *TUNED, *CRITERIA, *INTERCEPTS, *LOGISTIC, *BASELINES)
 GAMMA = 1.0
 PENALTIES = np.logspace(-1, 5, 19)
 """Ridge penalties for scikit-learn (not per sample)."""
@@ -90,9 +92,11 @@ class _Problem:
         weights, intercept = fit.correction(point)
         return np.asarray(self.split.test @ (weights[0] + point[1] * self.source) + intercept[0])
 
-    def chosen(self, name: str) -> Array:
+    def chosen(self, name: str, alpha: float | None = None) -> Array:
+        """Of a criterion; with ``alpha`` given, it chooses the ridge alone."""
         criterion = find_criterion(name).prepared(self.path, self.split.train, self.source[None, None])
-        choices, index = criterion.decide(self.path, default_gammas(self.path.design))
+        point = None if alpha is None else as_point(np.array(alpha))
+        choices, index = criterion.decide(self.path, default_gammas(self.path.design), point)
         return self.fixed(choices[index].gamma, choices[index].point)
 
 
@@ -101,6 +105,8 @@ def _choices(split: Split, source: Array, alpha: float) -> Iterator[tuple[str, A
     problem = _Problem.of(split, source, intercept=False)
     for name, value in FIXED.items():
         yield name, problem.fixed(GAMMA, as_point(np.array(alpha if name == "oracle" else value)))
+    for name, value in TUNED.items():
+        yield name, problem.chosen(DEFAULT, value)
     for name in CRITERIA:
         yield name, problem.chosen(name)
 

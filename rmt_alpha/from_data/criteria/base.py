@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 import numpy as np
 
 from rmt_alpha._core.alphas import as_alpha, normalised
-from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments, solve_scaled
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
@@ -74,7 +74,7 @@ class Criterion(ABC, Generic[AnyPath, AnyFit]):
 
     name: ClassVar[str]
 
-    def prepared(self, path: AnyPath, features: FloatArray, sources: FloatArray) -> Self:
+    def prepared(self, path: AnyPath, features: Features, sources: FloatArray) -> Self:
         """The criterion with what it must know of the whole problem; most need nothing.
 
         ``features`` has shape (n, p), ``sources`` (k, K, p).

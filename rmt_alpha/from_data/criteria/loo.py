@@ -33,7 +33,7 @@ class LooMse(RidgeCriterion):
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """Without the line of one sample; the other lines are kept as they are."""
         each, samples = _products(fit), fit.path.design.samples
-        return least_squares(np.tensordot(samples.mass, each, 1) - samples.removed[:, None, None] * each)
+        return least_squares(samples.without(each))
 
 
 def _products(fit: RidgeFit) -> FloatArray:
@@ -66,10 +66,8 @@ def moments_without(fit: RidgeFit) -> tuple[FloatArray, FloatArray]:
     decisions = lines.contrasts.reshape(len(lines.lines), -1, lines.lines.shape[1])
     contrasts = decisions.mean(axis=1)
     each = np.einsum("ila,ilb->iab", decisions, decisions) / decisions.shape[1]
-    left = samples.total - samples.removed
-    means = (samples.mass @ contrasts - samples.removed[:, None] * contrasts) / left[:, None]
-    grams = np.tensordot(samples.mass, each, 1) - samples.removed[:, None, None] * each
-    grams = grams / left[:, None, None] - np.einsum("ia,ib->iab", means, means)
+    means = samples.without(contrasts) / samples.rest[:, None]
+    grams = samples.without(each) / samples.rest[:, None, None] - np.einsum("ia,ib->iab", means, means)
     return np.asarray(means), np.asarray(grams)
 
 

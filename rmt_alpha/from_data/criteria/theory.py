@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Self
 
-from rmt_alpha._core.types import FloatArray
+import numpy as np
+from scipy import sparse
+
+from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha.from_data.criteria.base import MarginCriterion
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry
@@ -24,18 +27,25 @@ class Theory(MarginCriterion):
         self.geometry = geometry
         self.population = None if geometry is None else geometry.population()
 
-    def prepared(self, path: RidgePath, features: FloatArray, sources: FloatArray) -> Self:
+    def prepared(self, path: RidgePath, features: Features, sources: FloatArray) -> Self:
         """With the geometry of the samples."""
+        if sparse.issparse(features):
+            raise ValueError(
+                "criterion='theory' needs the deviations of all features from class means, which are not "
+                "sparse: use another criterion, or give X.toarray()"
+            )
         if path.outputs != 1:
             raise ValueError(
                 f"criterion='theory' is for two classes, got {max(path.outputs, 3)}"
                 f"{' or more' if path.outputs == 2 else ''}; use 'evidence' or 'loo_mse'"
             )
-        labels, design = path.columns.values[:, 0, 0], path.design
+        labels, design, weights = path.columns.values[:, 0, 0], path.design, sources[:, 0]
+        if design.standard:  # its ridges are those of features in these units
+            features = features * design.samples.rows.inverse_units(standard=True)
+            weights = weights * np.sqrt(design.samples.rows.variance)
+        mass = design.samples.mass
         return type(self)(
-            SampleGeometry.from_samples(
-                features, labels, sources[:, 0], design.samples.mass, centred=not design.centred
-            )
+            SampleGeometry.from_samples(features, labels, weights, mass, centred=not design.centred)
         )
 
     def moments(self, fit: RidgeFit) -> ScoreMoments:

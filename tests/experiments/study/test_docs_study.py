@@ -11,6 +11,8 @@ import pytest
 
 from rmt_alpha.experiments.study.methods import METHODS
 from rmt_alpha.experiments.study.summary import ALTERNATIVES, FLOORS, TOLERATED
+from rmt_alpha.experiments.study.transfers.families import FAMILIES
+from rmt_alpha.experiments.study.transfers.ours import EVERY_METHOD
 from rmt_alpha.from_data.criteria import DEFAULT
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -102,6 +104,36 @@ def test_the_bars_of_the_shrunk_intercept_agree_with_the_summary():
             assert value == pytest.approx(float(row["minus_source"]), abs=0.006)
     assert "all bars are met, with the shrunk intercept too" in " ".join(PAGE.split())
     assert all(line.startswith("pass") for line in lines)
+
+
+def test_the_page_names_every_family_and_method_of_the_transfers():
+    methods = [name for name in EVERY_METHOD if not name.startswith("intercept_")]
+    for name in (*FAMILIES, *methods, "intercept_…"):
+        assert f"`{name}`" in PAGE, name
+
+
+@pytest.mark.skipif(
+    not (DOCS / "results" / "transfers_cells.csv").exists(), reason="no results of the transfers yet"
+)
+def test_bars_of_the_transfers_follow_from_their_cells():
+    cells = rows("transfers_cells.csv")
+    lines = dict(
+        line[6:].rsplit(": ", 1) for line in (DOCS / "results/transfers_bars.txt").read_text().splitlines()
+    )
+    found = {text: float(value.split(" +- ")[0]) for text, value in lines.items()}
+    for name, here in (
+        ("classes", [row for row in cells if row["kind"] != "regression"]),
+        ("regression", [row for row in cells if row["kind"] == "regression"]),
+    ):
+        share = 100 * sum(row["verdict"] != "below" for row in here) / len(here)
+        (shown,) = (value for text, value in found.items() if text.startswith(f"{name}: %"))
+        assert shown == pytest.approx(share, abs=0.0051)
+        (worst,) = (value for text, value in found.items() if text.startswith(f"{name}: worst"))
+        assert worst == pytest.approx(min(float(row["gain"]) for row in here), abs=0.0051)
+    for kind in ("two classes", "many classes"):
+        gains = [float(row["gain"]) for row in cells if row["kind"] == kind]
+        (shown,) = (value for text, value in found.items() if text.startswith(f"{kind}: mean"))
+        assert shown == pytest.approx(sum(gains) / len(gains), abs=0.0101)
 
 
 def test_results_are_small():

@@ -15,6 +15,7 @@ from rmt_alpha.experiments.study.methods import (
     LOGISTIC,
     METHODS,
     PENALTIES,
+    TUNED,
     accuracies,
     baseline_accuracies,
     logistic_accuracies,
@@ -33,11 +34,13 @@ def split() -> Split:
 SOURCE = np.random.default_rng(99).standard_normal(30) * 0.2 + 0.1
 
 
-@pytest.mark.parametrize("name", [*CRITERIA, "alpha_0", "alpha_1", "oracle", *INTERCEPTS, *LOGISTIC])
+@pytest.mark.parametrize("name", [*CRITERIA, "alpha_0", "alpha_1", "oracle", *TUNED, *INTERCEPTS, *LOGISTIC])
 def test_they_are_the_estimators(name, split):
     found = accuracies(split, SOURCE, 1.7)
     if name in CRITERIA:
         model = AlphaRidgeClassifierCV(None, name, SOURCE, fit_intercept=False)
+    elif name in TUNED:
+        model = AlphaRidgeClassifierCV(alpha=TUNED[name], coef_source=SOURCE, fit_intercept=False)
     elif name in LOGISTIC:
         model = AlphaLogisticRegressionCV(coef_source=SOURCE, fit_intercept=False)
         found = logistic_accuracies(split, SOURCE)

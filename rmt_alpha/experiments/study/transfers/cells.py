@@ -1,0 +1,190 @@
+"""`run_cells`: every method on every draw of some cells, family x n, from a record as far as it has them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.record import Record
+from rmt_alpha._core.record_text import canonical, key_of
+from rmt_alpha._core.types import FilePath
+from rmt_alpha.experiments.study.tasks import BLOCKS
+from rmt_alpha.experiments.study.transfers.draws import DRAWS, SIZES, STUDY_SEEDS, Draw
+from rmt_alpha.experiments.study.transfers.families import FAMILIES, find_family, prepared
+from rmt_alpha.experiments.study.transfers.ours import (
+    EVERY_METHOD,
+    LOGISTIC,
+    Candidate,
+    is_ours,
+    method_names,
+    score,
+)
+from rmt_alpha.experiments.study.transfers.verdicts import Scores
+
+SEEDS_OF_A_JOB = 5
+"""Draws that a process computes before it reports: few are lost by an interruption."""
+
+
+class Entry(NamedTuple):
+    """One method on one draw: what is recorded, with its score."""
+
+    study: str
+    family: str
+    n: int
+    seed: int
+    method: str
+
+    @property
+    def parameters(self) -> str:
+        """Its canonical JSON."""
+        return canonical(self._asdict())
+
+
+def run_cells(
+    families: Iterable[str] | None = None,
+    sizes: Iterable[int] = SIZES,
+    seeds: Sequence[int] = STUDY_SEEDS[:DRAWS],
+    methods: Iterable[str] | None = None,
+    *,
+    candidates: Mapping[str, Candidate] | None = None,
+    again: bool = False,
+    logistic: int = 0,
+    record: Path | None = None,
+    data: FilePath | None = None,
+    n_jobs: int = 1,
+    compute: bool = True,
+    progress: bool = False,
+) -> Scores:
+    """Scores of methods, and of candidates beside them, on every draw.
+
+    Parameters
+    ----------
+    families : iterable of str, optional
+        Names in `FAMILIES`; by default all, those left out whose encoder is missing.
+    sizes : iterable of int
+        Numbers of target samples.  Where a target has fewer than twice as many rows, there is no cell.
+    seeds : sequence of int
+        One draw each, from `STUDY_SEEDS` or `DEVELOPMENT_SEEDS`.
+    methods : iterable of str, optional
+        Of `method_names`; those that a kind does not have are left out there.  By default all but the
+        logistic estimator.
+    candidates : mapping, optional
+        Estimators to be judged by a name of their own; they are computed at every call and never recorded.
+        Unfitted estimators with a parameter ``coef_source``, or functions of a `Draw` that predict its test
+        rows.
+    again : bool
+        Compute this package's estimators again, and replace what the record has of them: for a new default.
+        The peers are recalled as before.
+    logistic : int
+        How many of the seeds the logistic estimator is run on, too.
+    record : Path, optional
+        SQLite file that keeps what is computed.
+    data : path, optional
+        See `rmt_alpha.experiments.data.datasets.data_folder`.
+    n_jobs : int
+        Processes.
+    compute : bool
+        Whether what the record lacks is computed.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    Scores
+        Of every cell of which something is known.
+
+    Examples
+    --------
+    A candidate for the default against the better of source and target alone, on development draws:
+
+    >>> import rmt_alpha as ra
+    >>> from rmt_alpha.experiments.study.transfers.draws import DEVELOPMENT_SEEDS
+    >>> scores = run_cells(
+    ...     ["digits_writers"],
+    ...     [20],
+    ...     DEVELOPMENT_SEEDS[:3],
+    ...     ["source", "ridge_target"],
+    ...     candidates={"mine": ra.AlphaRidgeClassifierCV(criterion="loo_mse")},
+    ... )
+    >>> print(scores.text("mine"))  # doctest: +SKIP
+    """
+    names = available_families() if families is None else [find_family(name).name for name in families]
+    asked = None if methods is None else tuple(methods)
+    for name in asked or ():
+        check_choice("methods", name, EVERY_METHOD)
+    chosen, seeds = dict(candidates or {}), tuple(seeds)
+    cells = list(itertools.product(names, sizes))
+    wanted = []
+    for name, n in cells:
+        kind = find_family(name).kind
+        known = method_names(kind, logistic=True)
+        plain = [
+            m for m in (method_names(kind) if asked is None else asked) if m in known and m not in chosen
+        ]
+        for i, seed in enumerate(seeds):
+            more = [LOGISTIC] if i < logistic and LOGISTIC in known else []
+            wanted += [Entry("transfers", name, n, seed, method) for method in dict.fromkeys([*plain, *more])]
+    values: dict[Entry, float] = {}
+    with Record(record, BLOCKS) as store:
+        for row in store.read([key_of(entry.parameters) for entry in wanted]):
+            entry = Entry(**json.loads(row.parameters))
+            if not (compute and again and is_ours(entry.method)):
+                values[entry] = row.content
+        if compute:
+            missing = [entry for entry in wanted if entry not in values]
+            extra = [
+                Entry("transfers", *cell, seed, name) for cell in cells for seed in seeds for name in chosen
+            ]
+            jobs = _jobs([*missing, *extra])
+            pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
+            folder = None if data is None else os.fspath(data)
+            results = pool(joblib.delayed(_compute)(job, chosen, folder) for job in jobs)
+            hidden = None if progress else True
+            for done in tqdm(results, total=len(jobs), unit="job", disable=hidden, dynamic_ncols=True):
+                values |= done
+                kept = {entry: value for entry, value in done.items() if entry.method not in chosen}
+                store.write((entry.parameters, value) for entry, value in kept.items())
+    return Scores.gather((*entry[1:], value) for entry, value in values.items())
+
+
+def available_families() -> list[str]:
+    """All families but those whose encoder is missing."""
+    return [name for name, family in FAMILIES.items() if family.available()]
+
+
+def _jobs(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Those of a few draws of one cell together; cells in the order in which they come."""
+    cells: dict[tuple[str, int], dict[int, list[Entry]]] = {}
+    for entry in entries:
+        cells.setdefault((entry.family, entry.n), {}).setdefault(entry.seed, []).append(entry)
+    jobs = []
+    for name in dict.fromkeys(name for name, _ in cells):  # a process keeps the rows of two families
+        for draws in (draws for (family, _), draws in cells.items() if family == name):
+            parts = list(draws.values())
+            starts = range(0, len(parts), SEEDS_OF_A_JOB)
+            jobs += [[*itertools.chain(*parts[start : start + SEEDS_OF_A_JOB])] for start in starts]
+    return jobs
+
+
+def _compute(
+    entries: list[Entry], candidates: Mapping[str, Candidate], data: str | None
+) -> dict[Entry, float]:
+    """The scores; none where the target is too small for n."""
+    values: dict[Entry, float] = {}
+    with threadpool_limits(1):
+        for (name, n, seed), same in itertools.groupby(entries, key=lambda entry: entry[1:4]):
+            rows = prepared(name, data)
+            if 2 * n > len(rows.labels):
+                continue
+            draw = Draw.at(find_family(name), rows, n, seed)
+            values |= {entry: score(draw, entry.method, candidates) for entry in same}
+    return values

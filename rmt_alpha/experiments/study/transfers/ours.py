@@ -1,0 +1,133 @@
+"""Estimators of this package as users call them, by public arguments alone: a new default is taken up.
+
+Whoever has an estimator to judge gives it as a `Candidate`: unfitted and without a source, or a function of
+the draw that returns predictions for the test rows.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import numpy as np
+
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.estimators import ridge
+from rmt_alpha.estimators.logistic import AlphaLogisticRegressionCV
+from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
+from rmt_alpha.experiments.study.transfers.draws import Draw
+from rmt_alpha.experiments.study.transfers.families import KINDS
+from rmt_alpha.experiments.study.transfers.peers import CLASSES_ONLY, PEERS
+from rmt_alpha.from_data.design import InterceptRule
+
+Candidate = Any
+"""An unfitted estimator with the parameter ``coef_source``, or a function of a `Draw`."""
+DEFAULT = "default"
+LOGISTIC = "alpha_logistic"
+"""Left out unless it is asked for: it takes longer than all others together."""
+FIXED = {"alpha_0_tuned": 0.0, "alpha_1_tuned": 1.0}
+"""Alpha held there, the ridge chosen by the default's criterion."""
+CRITERIA = ("evidence", "loo_mse")
+GRID = np.logspace(-4, 4, 17)
+"""Ridges in mean eigenvalues, for a regression without a ridge of its own choice."""
+
+
+class RegressionOverGrid:
+    """`AlphaRidge` at the ridge of a grid where its criterion is best.
+
+    Takes the place of an estimator that chooses its ridge; the options are those of `AlphaRidge`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """What it was made with."""
+        return dict(self.options)
+
+    def set_params(self, **options: Any) -> RegressionOverGrid:
+        """Change the options."""
+        self.options.update(options)
+        return self
+
+    def fit(self, X: FloatArray, y: FloatArray) -> RegressionOverGrid:
+        """Fit at every ridge, and keep the best."""
+        unit = float(np.mean(X.var(axis=0))) * X.shape[1] / min(X.shape[1], len(X) - 1)
+        fits = [ridge.AlphaRidge(gamma=unit * g, **self.options).fit(X, y) for g in GRID]
+        self.best_ = max(fits, key=lambda fit: float(fit.best_score_))
+        return self
+
+    def predict(self, X: FloatArray) -> FloatArray:
+        """Of the best."""
+        return np.asarray(self.best_.predict(X))
+
+
+def estimator(kind: str, **options: Any) -> Candidate:
+    """`AlphaRidgeClassifierCV`, or for a regression `AlphaRidgeCV`, with these options."""
+    if kind != "regression":
+        return AlphaRidgeClassifierCV(**options)
+    made = getattr(ridge, "AlphaRidgeCV", RegressionOverGrid)
+    return made(**options)
+
+
+def intercept_rules() -> tuple[bool | str, ...]:
+    """Every value of ``fit_intercept`` that the estimators name: True, False, and words.
+
+    Examples
+    --------
+    >>> set(intercept_rules()) >= {True, False}
+    True
+    """
+    words = [value for part in get_args(InterceptRule) for value in get_args(part) if isinstance(value, str)]
+    return (True, False, *words)
+
+
+def candidates_of(kind: str) -> dict[str, Candidate]:
+    """Everything of this package that competes in a family of that kind, the logistic estimator too.
+
+    A criterion or intercept that the default has already is there a second time under its own name.
+    """
+    found: dict[str, Candidate] = {DEFAULT: estimator(kind)}
+    found |= {name: estimator(kind, alpha=alpha) for name, alpha in FIXED.items()}
+    found |= {name: estimator(kind, criterion=name) for name in CRITERIA}
+    found |= {f"intercept_{rule}".lower(): estimator(kind, fit_intercept=rule) for rule in intercept_rules()}
+    if kind != "regression":
+        found[LOGISTIC] = AlphaLogisticRegressionCV()
+    return found
+
+
+def method_names(kind: str, *, logistic: bool = False) -> tuple[str, ...]:
+    """All methods of a family of that kind; the logistic estimator only if asked for."""
+    ours = [name for name in candidates_of(kind) if logistic or name != LOGISTIC]
+    return (*ours, *(name for name in PEERS if kind != "regression" or name not in CLASSES_ONLY))
+
+
+EVERY_METHOD = tuple(dict.fromkeys(name for kind in KINDS for name in method_names(kind, logistic=True)))
+"""Of any kind, in the order of the tables."""
+
+
+def is_ours(name: str) -> bool:
+    """Whether a method is one of this package, whose result changes with its defaults."""
+    return name not in PEERS
+
+
+def score(draw: Draw, name: str, candidates: Mapping[str, Candidate] | None = None) -> float:
+    """Accuracy or R^2 of a method on a draw, or of a candidate of that name.
+
+    Warnings of few samples and missing classes are the daily bread of these draws and are not shown.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return draw.scored(_predictions(draw, name, candidates or {}))
+
+
+def _predictions(draw: Draw, name: str, candidates: Mapping[str, Candidate]) -> FloatArray:
+    if name not in candidates and name in PEERS:
+        return PEERS[name](draw)
+    candidate = candidates[name] if name in candidates else candidates_of(draw.family.kind)[name]
+    if not hasattr(candidate, "fit"):
+        return np.asarray(candidate(draw))
+    options = candidate.get_params(deep=False)
+    fresh = type(candidate)(**{**options, "coef_source": draw.data.model})
+    return np.asarray(fresh.fit(draw.train, draw.labels).predict(draw.test))
