@@ -143,6 +143,7 @@ def estimate_problem(
     y: ArrayLike,
     coef_source: Source,
     *,
+    intercept_source: ArrayLike = 0.0,
     fit_intercept: InterceptRule = True,
     classes_source: ArrayLike | None = None,
 ) -> ProblemEstimate:
@@ -160,6 +161,8 @@ def estimate_problem(
         Their classes, two, with at least two samples each.
     coef_source : array_like of shape (n_features,), or fitted estimator
         The source.
+    intercept_source : float or array_like
+        Intercept of the source, used unless ``fit_intercept`` is True.
     fit_intercept : bool or "shrunk"
         True or "shrunk": the classes may lie anywhere.  False: they lie at -mu and +mu around 0, and the
         estimates are those of one mean, (1/n) sum y x.
@@ -214,7 +217,7 @@ def estimate_problem(
         raise ValueError(f"estimate_problem is for two classes, got {len(classes)}")
     source = resolve_source(
         coef_source,
-        0.0,
+        intercept_source,
         outputs=1,
         features=p,
         names=_get_feature_names(X),
@@ -226,4 +229,5 @@ def estimate_problem(
         raise ValueError(f"coef_source must hold one source, got {source.count}")
     sample = features, labels[:, 0], source.weights[:, 0], counts
     geometry = SampleGeometry.from_samples(*sample, centred=not rule)
-    return ProblemEstimate(geometry, float(n), p, rule)
+    scores = source.scores(features, intercept=rule is not True)[0, :, 0]
+    return ProblemEstimate(geometry, float(n), p, rule, features, labels[:, 0], scores)
