@@ -53,7 +53,7 @@ class TheoryCheck(NamedTuple):
         law, pull = population.moments(gamma, size), measured.share / size
         miss = np.array([1.0, 0.0]) - law.line
         expected = float(point @ law.gram @ point)
-        expected += pull * measured.share * (expected + float(miss @ point) ** 2)
+        expected += pull * measured.share * expected + measured.tilt * float(miss @ point) ** 2
         # Leaving a sample out takes the intercept to the other class.
         mean = float(law.line @ point) - pull * float(miss @ point)
         found, variance = float(measured.line @ point), float(point @ measured.gram @ point)

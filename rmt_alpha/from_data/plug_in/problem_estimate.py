@@ -107,7 +107,9 @@ class ProblemEstimate(Value, Shown):
 
     @cached_property
     def alignment(self) -> Estimate:
-        r"""Cosine between source and mean, :math:`\langle\tilde w, \mu\rangle / \lVert\tilde w\rVert \lVert\mu\rVert`.
+        r"""Cosine of source and mean.
+
+        .. math:: \langle\tilde w, \mu\rangle / (\lVert\tilde w\rVert\,\lVert\mu\rVert)
 
         The ratio of unbiased estimates, not clipped: it may exceed 1, within its error.  0 with an infinite
         error where the length of mu is not told from 0.

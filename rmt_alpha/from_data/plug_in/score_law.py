@@ -63,6 +63,8 @@ class LeftOut:
     are trained without it; shape (n, 3, 2)."""
     share: float
     """How much of the mean residual the intercept removes: 1 if it is free, 0 without."""
+    tilt: float
+    """Square of share times the mean label: the larger class pulls the intercept to itself."""
 
     @classmethod
     def of(cls, fit: RidgeFit, weights: FloatArray, groups: IntArray, *, intercept: bool) -> LeftOut:
@@ -87,7 +89,8 @@ class LeftOut:
         both = missed[:, :, None] * moved[:, None, 1:]
         change[:, 1:] -= both + np.swapaxes(both, 1, 2)
         change[:, 1:] /= whole
-        return cls(mean, gram, lines, weights, change, share)
+        tilt = (share * float(left.weights @ labels)) ** 2
+        return cls(mean, gram, lines, weights, change, share, tilt)
 
     def stderr(self, slopes: FloatArray) -> float:
         """Standard error, by the jackknife, of what has these derivatives by (line, gram), shape (3, 2)."""
@@ -95,7 +98,7 @@ class LeftOut:
         return math.sqrt(float(np.square(each).sum()) * (size - 1) / size)
 
     def hits(self, point: FloatArray) -> tuple[Estimate, float, float]:
-        """Fraction of left-out samples that are right, Phi(mean/deviation), standard error of their difference."""
+        """Fraction of left-out samples that are right, Phi(mean/deviation), error of their difference."""
         scores = self.lines @ point
         mean, variance = float(self.line @ point), float(point @ self.gram @ point)
         right = np.where(scores > 0, 1.0, 0.0)
@@ -130,6 +133,8 @@ class Transport:
     """d at both."""
     share: float
     """That of the intercept."""
+    tilt: float
+    """That of the classes, which keep their proportions."""
     start: float
     """The effective ridge of the measurement; the same, but where no ridge reaches it."""
     inverse: float = 1.0
@@ -143,7 +148,7 @@ class Transport:
         # A sample that is left out leaves its class behind by one, and the intercept follows.
         line = line + self.share * _miss(line) / n0
         square = _square(_miss(line))
-        gram = (gram - pull / n0 * square) / (1.0 + pull / n0)
+        gram = (gram - self.tilt * square) / (1.0 + pull / n0)
         signal = (1.0 - d0) * gram - d0 * square
         if self.start == self.kappa:
             if d1 < d0:  # then what is taken away may not exceed what is there
@@ -155,7 +160,7 @@ class Transport:
             line, signal = self._carried(line, _positive(signal))
             square = _square(_miss(line))
             gram = (signal + d1 * square) / (1.0 - d1)
-        return ScoreMoments(line, gram + pull / n1 * (gram + square))
+        return ScoreMoments(line, gram * (1.0 + pull / n1) + self.tilt * square)
 
     def _carried(self, line: FloatArray, signal: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and w^T C w at a smaller effective ridge."""
@@ -216,7 +221,9 @@ class ScoreLaw:
                 ]
                 return parts[0] / parts[1] if start != kappa and parts[1] > 0 else 1.0
 
-            return Transport(kappa, (before, n), used, measured.share, start, growth(1), growth(2))
+            return Transport(
+                kappa, (before, n), used, measured.share, measured.tilt, start, growth(1), growth(2)
+            )
 
         return cls(measured, transport(population.density), transport(spectrum.masses))
 
@@ -233,13 +240,13 @@ class ScoreLaw:
     def accuracy(self, alpha: float) -> Estimate:
         """Accuracy, with its standard error.
 
-        Three errors add in squares: that of the samples (jackknife), that of Phi where the scores are not
-        Gaussian, and that of where mu lies, if it matters.
+        Three errors add in squares: that of the samples (jackknife of the margin, the larger side of what Phi
+        makes of it), that of Phi where the scores are not Gaussian, and that of where mu lies, if it matters.
         """
         point = np.array([1.0, alpha])
         margin = self.margin(point)
-        spread = _density(margin) * self.measured.stderr(self._slopes(point))
-        value = float(ndtr(margin))
+        error, value = self.measured.stderr(self._slopes(point)), float(ndtr(margin))
+        spread = max(abs(float(ndtr(margin + side * error)) - value) for side in (-1, 1))
         elsewhere = value - float(ndtr(self.margin(point, self.other)))
         return Estimate(value, math.hypot(spread, self.measured.misfit(point), elsewhere))
 
