@@ -147,11 +147,12 @@ def report(
         "loo_accuracy_alpha_unit": path.loo_accuracy(unit) if math.isfinite(unit) else math.nan,
         "loo_accuracy_source_only": _path(model, sample, math.inf).loo_accuracy(1.0),
     }
-    if estimate is not None and math.isfinite(model.gamma_) and math.isfinite(model.alpha_):
+    alpha = float(model.alpha_)
+    if estimate is not None and math.isfinite(model.gamma_) and math.isfinite(alpha):
         for name, size in (("theory_accuracy", n), ("theory_accuracy_twice", 2 * n)):
-            value, stderr = estimate.accuracy(model.alpha_, model.gamma_, size)
+            value, stderr = estimate.accuracy(alpha, model.gamma_, size)
             numbers |= {name: value, f"{name}_stderr": stderr}
-        numbers["gaussian_classes"] = estimate.check(model.gamma_, model.alpha_).agrees
+        numbers["gaussian_classes"] = estimate.check(model.gamma_, alpha).agrees
     return numbers
 
 

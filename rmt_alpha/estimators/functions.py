@@ -172,8 +172,9 @@ def estimate_problem(
     Returns
     -------
     ProblemEstimate
-        Numbers with standard errors; ``curve(gamma, n)`` is the predicted accuracy for any alpha, any ridge,
-        and any number of samples.
+        Numbers with standard errors; ``curve(gamma, n)`` is the predicted law for any alpha, any ridge and any
+        number of samples, ``accuracy(alpha, gamma, n)`` one accuracy with its error, and ``check(gamma)``
+        says whether Gaussian classes alone would have predicted the scores.
 
     Raises
     ------
@@ -187,8 +188,8 @@ def estimate_problem(
     Notes
     -----
     Means, overlaps and spectral moments are unbiased for any covariance that both classes share.  The curve
-    also needs to know how mu lies in the spectrum, which few samples do not tell: it is assumed to lie there
-    as the source does (docs/from_data/ridge.md).
+    is that of the leave-one-out scores: theory only carries it to other ridges and sample sizes, so that it
+    need not know how mu lies in the spectrum (docs/from_data/ridge.md).
 
     Examples
     --------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -194,7 +196,8 @@ def test_accuracy_is_that_of_the_curve():
     estimate = estimate_problem(X, y, source)
     for n in (None, 200):
         assert estimate.accuracy(0.5, 0.3, n).value == pytest.approx(estimate.curve(0.3, n).accuracy(0.5))
-    for alpha, gamma in (([0.0, 1.0], 0.3), (0.0, [0.3, 1.0])):
+    wrong: tuple[tuple[Any, Any], ...] = (([0.0, 1.0], 0.3), (0.0, [0.3, 1.0]))
+    for alpha, gamma in wrong:
         with pytest.raises(ValueError, match="must be numbers"):
             estimate.accuracy(alpha, gamma)
     with pytest.raises(ValueError, match="alpha"):
