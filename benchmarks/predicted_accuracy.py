@@ -4,8 +4,8 @@ Run ``python -m benchmarks.predicted_accuracy --data FOLDER`` from the project's
 takes about five minutes on one core.  A family whose files or encoder are missing is left out, and said.
 
 Sources are ridge classifiers of the source's rows (ridge 1 mean eigenvalue).  Of every target n rows are
-drawn at random, the accuracy (classes counting alike) is measured on the others with a free intercept, and its
-mean over draws is what each draw should predict.  At the curve's own best alpha it is that draw's accuracy.
+drawn at random, the accuracy (classes counting alike) is measured on the others with a free intercept, and
+its mean over draws is what each draw should predict.  At the curve's own best alpha it is that draw's.
 """
 
 from __future__ import annotations

@@ -172,9 +172,9 @@ def estimate_problem(
     Returns
     -------
     ProblemEstimate
-        Numbers with standard errors; ``curve(gamma, n)`` is the predicted law for any alpha, any ridge and any
-        number of samples, ``accuracy(alpha, gamma, n)`` one accuracy with its error, and ``check(gamma)``
-        says whether Gaussian classes alone would have predicted the scores.
+        Numbers with standard errors; ``curve(gamma, n)`` is the predicted law for any alpha, any ridge and
+        any number of samples, ``accuracy(alpha, gamma, n)`` one accuracy with its error, and
+        ``check(gamma)`` says whether Gaussian classes alone would have predicted the scores.
 
     Raises
     ------

@@ -47,7 +47,7 @@ def test_what_leaving_out_measures_tells_other_ridges_and_sizes(norm2, cosine, e
     density = np.array([first, 0.9 - first, 0.1])
     overlap = cosine * np.sqrt(norm2 * 2)
     population = Population(spectrum, density, np.array([[norm2, overlap], [overlap, 2.0]]))
-    law = ScoreLaw.at(exact(population), DESIGN, population, 10**exponent, n)
+    law = ScoreLaw.at(exact(population), DESIGN, population, population.products[None], 10**exponent, n)
     expected = population.moments(10**exponent, n)
     # Ten digits: the ridge at which samples are left out is a difference of kappa and degrees of freedom.
     assert law.moments.line == pytest.approx(expected.line, rel=1e-6, abs=1e-9)
@@ -64,12 +64,15 @@ def test_where_the_mean_lies_is_not_asked_as_long_as_a_ridge_reaches():
     wrong = Population(spectrum, np.array([0.8, 0.1, 0.1]), products)
     left_out = exact(truth)
     for gamma, n, reaches in ((1.0, 60, True), (1.0, 100, True), (1.0, 30, True), (0.01, 1000, False)):
-        law, expected = ScoreLaw.at(left_out, DESIGN, wrong, gamma, n), truth.moments(gamma, n)
+        law = ScoreLaw.at(left_out, DESIGN, wrong, products[None], gamma, n)
+        found = law.transport(law.measured.line, law.measured.gram)
+        expected = truth.moments(gamma, n)
         point = np.array([1.0, 1.0])
         assert (law.transport.start == law.transport.kappa) == reaches
-        assert (law.moments.line == pytest.approx(expected.line, rel=1e-6)) == reaches
+        assert (found.line == pytest.approx(expected.line, rel=1e-6)) == reaches
         # Where it is asked, another assumption gives another answer, which counts as an error.
-        assert (law.margin(point) == law.margin(point, law.other)) == reaches
+        other = law.other(law.measured.line, law.measured.gram)
+        assert (found.margin(point) == other.margin(point)) == reaches
 
 
 def test_the_samples_own_law_is_what_was_left_out():
@@ -77,13 +80,41 @@ def test_the_samples_own_law_is_what_was_left_out():
     X, y = next(samples(40, spectrum, mean, rng, shift=1.0))
     estimate, path = estimate_problem(X, y, source), alpha_path(X, y, source, 0.5)
     # 39 samples whose penalty is that of 40; equal classes.
-    curve = estimate.curve(0.5 * 40 / 39, 39)
+    law = estimate._law(0.5 * 40 / 39, 39)
+    found = law.transport(law.measured.line, law.measured.gram)
     scores = y[:, None] * path.fit.leave_one_out.lines[:, :, 0]
     for alpha in (-1.0, 0.0, 0.7):
-        own = scores @ [1.0, alpha]
+        own, point = scores @ [1.0, alpha], np.array([1.0, alpha])
         # Without its own sample, the intercept is that of classes of 20 and 19.
-        assert curve.mean(alpha) == pytest.approx(own.mean() + (1 - own.mean()) / 39)
-        assert curve.variance(alpha) == pytest.approx(own.var(ddof=1))
+        assert point @ found.line == pytest.approx(own.mean() + (1 - own.mean()) / 39)
+        assert point @ found.gram @ point == pytest.approx(own.var(ddof=1))
+
+
+def test_shrinking_to_gaussian_classes():
+    """Where they could be right the law is theirs, where they cannot it is the measured one."""
+    changes = np.random.default_rng(0).standard_normal((50, 3, 2))
+    changes[:, 2, 0] = changes[:, 1, 1]
+    line, gram = np.array([0.5, 1.0]), np.array([[1.0, 0.2], [0.2, 3.0]])
+    left_out = LeftOut(line, gram, np.zeros((50, 2)), np.full(50, 0.02), changes, 0.0, 0.0)
+    for away, low, high in ((0.1, 1.0, 1.0), (1e4, 0.0, 1e-4)):
+        model = ScoreMoments(line + away, gram + away * np.ones((2, 2)))
+        same = ScoreMoments(np.tile(model.line, (50, 1)), np.tile(model.gram, (50, 1, 1)))
+        found = left_out.shrunk(model, same)
+        share = (found.line - line) / away
+        assert np.all((share >= low - 1e-9) & (share <= high + 1e-9))
+        assert found.gram - gram == pytest.approx(share[0] * away * np.ones((2, 2)), abs=1e-6)
+
+
+def test_the_best_alpha_of_few_samples_does_no_harm():
+    # That of the measured law alone is the ratio of two noisy numbers: 20 samples cost it 4 points here.
+    spectrum, mean, source, rng = world(120)
+    gains = []
+    for X, y in samples(20, spectrum, mean, rng, count=60):
+        estimate = estimate_problem(X, y, source, fit_intercept=False)
+        best = estimate.curve(3.0).optimal_alpha()
+        one, other = (reached(X, y, 3.0, a, source, mean, spectrum) for a in (1.0, best))
+        gains.append(other - one)
+    assert np.mean(gains) > -2 * np.std(gains) / np.sqrt(60) - 0.01
 
 
 @pytest.mark.parametrize("rule", [True, False])

@@ -50,12 +50,8 @@ class TheoryCheck(NamedTuple):
     def of(cls, measured: LeftOut, population: Population, gamma: float, size: float, alpha: float) -> Self:
         """For left-out scores at a ridge (per sample, of fits on ``size`` samples) and an alpha."""
         point = np.array([1.0, alpha])
-        law, pull = population.moments(gamma, size), measured.share / size
-        miss = np.array([1.0, 0.0]) - law.line
-        expected = float(point @ law.gram @ point)
-        expected += pull * measured.share * expected + measured.tilt * float(miss @ point) ** 2
-        # Leaving a sample out takes the intercept to the other class.
-        mean = float(law.line @ point) - pull * float(miss @ point)
+        law = measured.expected(population, population.products, gamma, size)
+        mean, expected = float(law.line @ point), float(point @ law.gram @ point)
         found, variance = float(measured.line @ point), float(point @ measured.gram @ point)
         error = measured.stderr(np.stack([point, *np.zeros((2, 2))]))
         deviation = math.sqrt(variance)

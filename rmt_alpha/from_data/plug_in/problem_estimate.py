@@ -228,7 +228,8 @@ class ProblemEstimate(Value, Shown):
         return LeftOut.of(self.path.at(gamma), weights, geometry.groups, intercept=trained)
 
     def _law(self, gamma: float, n: float) -> ScoreLaw:
-        return ScoreLaw.at(self._left_out, self.path.design, self.population, gamma, n)
+        without = self.geometry.products_without()
+        return ScoreLaw.at(self._left_out, self.path.design, self.population, without, gamma, n)
 
     def _checked(self, gamma: ArrayLike, n: float | None) -> tuple[FloatArray, float]:
         ridges = np.asarray(as_real("gamma", gamma), dtype=np.float64)

@@ -92,6 +92,43 @@ class LeftOut:
         tilt = (share * float(left.weights @ labels)) ** 2
         return cls(mean, gram, lines, weights, change, share, tilt)
 
+    def expected(
+        self, population: Population, products: FloatArray, gamma: float, size: float
+    ) -> ScoreMoments:
+        """What Gaussian classes with these inner products, (..., 2, 2), predict for (line, gram).
+
+        For fits on ``size`` samples at this ridge.
+        """
+        law, pull = population.law(gamma, size).moments(products), self.share**2 / size
+        miss = _miss(law.line)
+        # Leaving a sample out takes the intercept to the other class.
+        gram = law.gram * (1.0 + pull) + self.tilt * _square(miss)
+        return ScoreMoments(law.line - self.share / size * miss, gram)
+
+    def shrunk(self, expected: ScoreMoments, without: ScoreMoments) -> ScoreMoments:
+        r"""(line, gram), shrunk to what the model predicts by the positive part of James and Stein's factor.
+
+        .. math:: 1 - \frac{k - 2}{\delta^\top V^{-1} \delta}, \qquad k = 5
+
+        for the k differences and their jackknife covariance V, ``without`` being what the model predicts
+        without one sample each: to the model where it could be right, not at all where the samples say that
+        it is not.
+        """
+        upper = np.array([0, 1, 2, 3, 5])  # of (line, gram) row by row, gram is symmetric
+        model, size = _flat(expected), len(self.changes)
+        off = (_flat(ScoreMoments(self.line, self.gram)) - model)[upper]
+        changes = (self.changes.reshape(size, 6) - (_flat(without) - model))[:, upper]
+        changes = changes - changes.mean(axis=0)
+        scale = np.linalg.norm(changes, axis=0)
+        scale = np.where(scale > 0, scale, 1.0)
+        covariance = (changes / scale).T @ (changes / scale) * (size - 1) / size
+        distance = float(off / scale @ np.linalg.pinv(covariance, hermitian=True) @ (off / scale))
+        keep = max(1.0 - (len(upper) - 2) / distance, 0.0) if distance > 0 else 0.0
+        return ScoreMoments(
+            expected.line + keep * (self.line - expected.line),
+            expected.gram + keep * (self.gram - expected.gram),
+        )
+
     def stderr(self, slopes: FloatArray) -> float:
         """Standard error, by the jackknife, of what has these derivatives by (line, gram), shape (3, 2)."""
         each, size = np.einsum("iab,ab->i", self.changes, slopes), len(self.changes)
@@ -182,6 +219,8 @@ class ScoreLaw:
 
     measured: LeftOut
     """On the samples at hand."""
+    shrunk: ScoreMoments
+    """The same, shrunk to what Gaussian classes predict."""
     transport: Transport
     """From there to the ridge and size that were asked about."""
     other: Transport
@@ -193,10 +232,14 @@ class ScoreLaw:
         left_out: Callable[[float], LeftOut],
         design: Design,
         population: Population,
+        products_without: FloatArray,
         gamma: float,
         n: float,
     ) -> ScoreLaw:
-        """For a ridge and a number of samples; ``left_out`` measures at a ridge on the samples at hand."""
+        """For a ridge and a number of samples; ``left_out`` measures at a ridge on the samples at hand.
+
+        ``products_without`` are the inner products of mu and the source, estimated without one sample each.
+        """
         spectrum, total = population.spectrum, design.total
         before = total - 1.0
         kappa = start = float(spectrum.kappa(np.array(gamma), n))
@@ -211,6 +254,11 @@ class ScoreLaw:
             start = float(spectrum.kappa(np.array(ridge * total / before), before))
             start = max(start, kappa) if ridge == least else min(start, kappa)
         measured = left_out(ridge)
+        model, without = (
+            measured.expected(population, products, ridge * total / before, before)
+            for products in (population.products, products_without)
+        )
+        shrunk = measured.shrunk(model, without)
         used = spectrum.uses(start)[1] / before, spectrum.uses(kappa)[1] / n
 
         def transport(density: FloatArray) -> Transport:
@@ -225,34 +273,38 @@ class ScoreLaw:
                 kappa, (before, n), used, measured.share, measured.tilt, start, growth(1), growth(2)
             )
 
-        return cls(measured, transport(population.density), transport(spectrum.masses))
+        return cls(measured, shrunk, transport(population.density), transport(spectrum.masses))
 
     @property
     def moments(self) -> ScoreMoments:
         """Mean and variance for (1, alpha)."""
-        return self.transport(self.measured.line, self.measured.gram)
+        return self.transport(self.shrunk.line, self.shrunk.gram)
 
-    def margin(self, point: FloatArray, transport: Transport | None = None) -> float:
+    def margin(self, point: FloatArray) -> float:
         """Mean over standard deviation."""
-        moments = (transport or self.transport)(self.measured.line, self.measured.gram)
-        return float(moments.margin(point))
+        return float(self.moments.margin(point))
 
     def accuracy(self, alpha: float) -> Estimate:
         """Accuracy, with its standard error.
 
-        Three errors add in squares: that of the samples (jackknife of the margin, the larger side of what Phi
-        makes of it), that of Phi where the scores are not Gaussian, and that of where mu lies, if it matters.
+        Four errors add in squares: that of the samples (jackknife of the margin, the larger side of what Phi
+        makes of it), that of Phi where the scores are not Gaussian, what the shrinking has changed, and what
+        another assumption about where mu lies would, if one was needed.
         """
         point = np.array([1.0, alpha])
         margin = self.margin(point)
         error, value = self.measured.stderr(self._slopes(point)), float(ndtr(margin))
         spread = max(abs(float(ndtr(margin + side * error)) - value) for side in (-1, 1))
-        elsewhere = value - float(ndtr(self.margin(point, self.other)))
-        return Estimate(value, math.hypot(spread, self.measured.misfit(point), elsewhere))
+        others = (
+            self.transport(self.measured.line, self.measured.gram),
+            self.other(self.shrunk.line, self.shrunk.gram),
+        )
+        moved = [value - float(ndtr(other.margin(point))) for other in others]
+        return Estimate(value, math.hypot(spread, self.measured.misfit(point), *moved))
 
     def _slopes(self, point: FloatArray) -> FloatArray:
         """Derivatives of the margin by (line, gram), shape (3, 2)."""
-        line, gram = self.measured.line, self.measured.gram
+        line, gram = self.shrunk.line, self.shrunk.gram
         scale = np.sqrt(np.maximum(np.diag(gram), np.square(line)))
         sizes = np.concatenate([scale, np.outer(scale, scale).ravel()])
         slopes = np.zeros(6)
@@ -297,13 +349,19 @@ def _group_means(values: FloatArray, weights: FloatArray, groups: IntArray) -> F
     return np.asarray((sums / np.bincount(groups, weights)[:, None])[groups].reshape(values.shape))
 
 
+def _flat(moments: ScoreMoments) -> FloatArray:
+    """(line, gram) as six numbers."""
+    gram = moments.gram.reshape(*moments.line.shape[:-1], 4)
+    return np.concatenate([moments.line, gram], axis=-1)
+
+
 def _miss(line: FloatArray) -> FloatArray:
     """1 - mean, for (1, alpha)."""
-    return np.array([1.0 - line[0], -line[1]])
+    return np.asarray(np.array([1.0, 0.0]) - line)
 
 
 def _square(vector: FloatArray) -> FloatArray:
-    return np.asarray(np.outer(vector, vector))
+    return np.asarray(vector[..., :, None] * vector[..., None, :])
 
 
 def _positive(matrix: FloatArray) -> FloatArray:
