@@ -177,8 +177,10 @@ def test_predicted_accuracy_is_within_its_error(where, n, more):
     assert np.all(inside > 0.95 - 3 * 0.028)  # known to 2.8 % from 60 draws
     # No bias beyond one stated error of one draw, of which 60 are averaged, and at most the skewness of Phi.
     assert np.all(np.abs(values.mean(axis=0) - true) < np.median(errors, axis=0) / 2)
-    if more <= n:  # a jackknife errs upwards, by up to the factor sqrt(2) of a degenerate U-statistic
-        assert np.all(np.median(errors, axis=0) < 1.5 * np.sqrt(2) * values.std(axis=0))
+    # A jackknife errs upwards, by sqrt(2) for products of two samples, and the stated error is that of the
+    # measured law, while the shrunk one spreads less: together up to 2.3 here.
+    if more <= n:
+        assert np.all(np.median(errors, axis=0) < 2.5 * values.std(axis=0))
 
 
 def test_gaussian_classes_alone_would_be_wrong():
