@@ -65,7 +65,7 @@ class ProblemEstimate(Value, Shown):
     ... )
     accuracy 0.903 with four times the samples
     >>> print(estimate.accuracy(1.0, gamma=1.0))
-    0.9
+    0.8872 +- 0.038
     """
 
     geometry: SampleGeometry
