@@ -15,8 +15,8 @@ from spectra import spectrum_ridge
 from rmt_alpha import FineTuning, FixedSource, GaussianMixture
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.plug_in import spectrum as spectrum_module
+from rmt_alpha.from_data.plug_in.carried_law import curve_of
 from rmt_alpha.from_data.plug_in.population import Population
-from rmt_alpha.from_data.plug_in.score_law import curve_of
 from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate, sample_kappa
 
 VALUES, COUNTS = np.array([0.2, 1.0, 3.0]), np.array([100, 60, 40])

@@ -7,14 +7,14 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from rmt_alpha.from_data.plug_in.carried_law import Estimate, LeftOut
 from rmt_alpha.from_data.plug_in.population import Population
-from rmt_alpha.from_data.plug_in.score_law import Estimate, LeftOut
 
 SURPRISE = 2.4
 """Three standard normal numbers are all below it with 95 % probability."""
 
 
-class Comparison(NamedTuple):
+class Compared(NamedTuple):
     """A prediction beside a measurement."""
 
     predicted: float
@@ -29,11 +29,11 @@ class Comparison(NamedTuple):
 class TheoryCheck(NamedTuple):
     """What Gaussian classes predict for the samples at hand, against leaving each of them out."""
 
-    mean: Comparison
+    mean: Compared
     """Of label times score."""
-    deviation: Comparison
+    deviation: Compared
     """Standard deviation of the same."""
-    accuracy: Comparison
+    accuracy: Compared
     """Phi(mean/deviation), both measured, against the fraction that is classified rightly."""
 
     @property
@@ -62,12 +62,12 @@ class TheoryCheck(NamedTuple):
         return cls(
             _compared(mean, found, error),
             _compared(math.sqrt(max(expected, 0.0)), deviation, spread),
-            Comparison(smooth, right, _ratio(smooth - right.value, apart)),
+            Compared(smooth, right, _ratio(smooth - right.value, apart)),
         )
 
 
-def _compared(predicted: float, measured: float, error: float) -> Comparison:
-    return Comparison(predicted, Estimate(measured, error), _ratio(predicted - measured, error))
+def _compared(predicted: float, measured: float, error: float) -> Compared:
+    return Compared(predicted, Estimate(measured, error), _ratio(predicted - measured, error))
 
 
 def _ratio(difference: float, error: float) -> float:

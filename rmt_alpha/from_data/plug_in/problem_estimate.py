@@ -18,10 +18,10 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design, InterceptRule
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
+from rmt_alpha.from_data.plug_in.carried_law import CarriedLaw, Estimate, LeftOut, curve_of
 from rmt_alpha.from_data.plug_in.check import TheoryCheck
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry, spectral_moments
-from rmt_alpha.from_data.plug_in.score_law import Estimate, LeftOut, ScoreLaw, curve_of
 from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.problems.ranges import RIDGE, SAMPLES
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
@@ -227,9 +227,9 @@ class ProblemEstimate(Value, Shown):
         weights, trained = geometry.share / geometry.sizes, self.fit_intercept is not False
         return LeftOut.of(self.path.at(gamma), weights, geometry.groups, intercept=trained)
 
-    def _law(self, gamma: float, n: float) -> ScoreLaw:
+    def _law(self, gamma: float, n: float) -> CarriedLaw:
         without = self.geometry.products_without()
-        return ScoreLaw.at(self._left_out, self.path.design, self.population, without, gamma, n)
+        return CarriedLaw.at(self._left_out, self.path.design, self.population, without, gamma, n)
 
     def _checked(self, gamma: ArrayLike, n: float | None) -> tuple[FloatArray, float]:
         ridges = np.asarray(as_real("gamma", gamma), dtype=np.float64)

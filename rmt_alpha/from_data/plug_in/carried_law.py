@@ -1,4 +1,4 @@
-r"""`ScoreLaw`: the law of the score at any ridge and sample size, measured by leaving samples out.
+r"""`CarriedLaw`: the law of the score at any ridge and sample size, measured by leaving samples out.
 
 Of ridge and sample size, the mean of the score knows only the effective ridge kappa:
 
@@ -214,7 +214,7 @@ class Transport:
 
 
 @dataclass(frozen=True, eq=False)
-class ScoreLaw:
+class CarriedLaw:
     """Law of the score at one ridge and sample size, with standard errors."""
 
     measured: LeftOut
@@ -235,7 +235,7 @@ class ScoreLaw:
         products_without: FloatArray,
         gamma: float,
         n: float,
-    ) -> ScoreLaw:
+    ) -> CarriedLaw:
         """For a ridge and a number of samples; ``left_out`` measures at a ridge on the samples at hand.
 
         ``products_without`` are the inner products of mu and the source, estimated without one sample each.

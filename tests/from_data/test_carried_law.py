@@ -14,9 +14,9 @@ from spread_worlds import samples, world
 from rmt_alpha import AlphaRidgeClassifier, alpha_path, estimate_problem
 from rmt_alpha.from_data.design import Design
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
-from rmt_alpha.from_data.plug_in.check import Comparison
+from rmt_alpha.from_data.plug_in.carried_law import CarriedLaw, Estimate, LeftOut, curve_of
+from rmt_alpha.from_data.plug_in.check import Compared
 from rmt_alpha.from_data.plug_in.population import Population
-from rmt_alpha.from_data.plug_in.score_law import Estimate, LeftOut, ScoreLaw, curve_of
 from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
 
 TOTAL = 61.0
@@ -47,7 +47,7 @@ def test_what_leaving_out_measures_tells_other_ridges_and_sizes(norm2, cosine, e
     density = np.array([first, 0.9 - first, 0.1])
     overlap = cosine * np.sqrt(norm2 * 2)
     population = Population(spectrum, density, np.array([[norm2, overlap], [overlap, 2.0]]))
-    law = ScoreLaw.at(exact(population), DESIGN, population, population.products[None], 10**exponent, n)
+    law = CarriedLaw.at(exact(population), DESIGN, population, population.products[None], 10**exponent, n)
     expected = population.moments(10**exponent, n)
     # Ten digits: the ridge at which samples are left out is a difference of kappa and degrees of freedom.
     assert law.moments.line == pytest.approx(expected.line, rel=1e-6, abs=1e-9)
@@ -64,7 +64,7 @@ def test_where_the_mean_lies_is_not_asked_as_long_as_a_ridge_reaches():
     wrong = Population(spectrum, np.array([0.8, 0.1, 0.1]), products)
     left_out = exact(truth)
     for gamma, n, reaches in ((1.0, 60, True), (1.0, 100, True), (1.0, 30, True), (0.01, 1000, False)):
-        law = ScoreLaw.at(left_out, DESIGN, wrong, products[None], gamma, n)
+        law = CarriedLaw.at(left_out, DESIGN, wrong, products[None], gamma, n)
         found = law.transport(law.measured.line, law.measured.gram)
         expected = truth.moments(gamma, n)
         point = np.array([1.0, 1.0])
@@ -194,7 +194,7 @@ def test_gaussian_classes_alone_would_be_wrong():
     value, stderr, alone, true, agrees = np.mean(found, axis=0)
     assert abs(value - true) < 3 * stderr / np.sqrt(8) < alone - true
     assert agrees < 0.5
-    assert "do not describe" in str(estimate.check(0.5)._replace(mean=Comparison(0.0, Estimate(1.0, 0.1), 9)))
+    assert "do not describe" in str(estimate.check(0.5)._replace(mean=Compared(0.0, Estimate(1.0, 0.1), 9)))
 
 
 def test_check_of_gaussian_classes_keeps_its_level():
