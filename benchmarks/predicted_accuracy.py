@@ -1,7 +1,7 @@
 """What `estimate_problem` predicts for real transfers, with its stated error, against measured test accuracy.
 
 Run ``python -m benchmarks.predicted_accuracy --data FOLDER`` from the project's root; with 20 draws a cell it
-takes about five minutes on one core of its own.  A family whose files or encoder are missing is left out, and said.
+takes about five minutes on one core.  A family whose files or encoder are missing is left out, and said.
 
 Sources are ridge classifiers of the source's rows (ridge 1 mean eigenvalue).  Of every target n rows are
 drawn at random, the accuracy (classes counting alike) is measured on the others with a free intercept, and
