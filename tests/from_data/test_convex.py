@@ -15,11 +15,13 @@ from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
 from rmt_alpha.from_data.criteria.convex_loss import LaplaceEvidence, LooLogLoss
 from rmt_alpha.from_data.criteria.evidence import Evidence
 from rmt_alpha.from_data.criteria.loo import LooMse
-from rmt_alpha.from_data.design import Design
-from rmt_alpha.from_data.ridge_path import RidgePath
+from rmt_alpha.from_data.design import Design, Rule
+from rmt_alpha.from_data.ridge_path import Columns, RidgePath
+from rmt_alpha.from_data.samples import Samples
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)
-intercepts = pytest.mark.parametrize("intercept", [True, False])
+RULES = {True: Rule(pseudo=0.0), False: Rule(), "shrunk": Rule(pseudo=10.0), "constant": Rule(constant=0.5)}
+intercepts = pytest.mark.parametrize("intercept", RULES)
 
 
 class SquaredLoss(LabelLoss):
@@ -57,8 +59,12 @@ def problem(shape, kind, *, intercept=True, weighted=True, sources=2):
     labels = sample.y[:, None] if kind is not SoftmaxLoss else one_hot(rng.integers(0, 3, len(sample.y)), 3)
     source = sample.source + 0.3 * rng.standard_normal((sources, labels.shape[1], sample.source.size))
     scores = sample.X @ np.swapaxes(source, 1, 2)
-    design = Design.from_features(sample.X, sample.weights if weighted else None, fit_intercept=intercept)
-    return sample, ConvexPath(design, kind(labels), scores), labels, scores
+    rule, samples = RULES[intercept], Samples.of(sample.X, sample.weights if weighted else None)
+    return sample, ConvexPath(Design.of(samples, rule), rule, kind(labels), scores), labels, scores
+
+
+def ridge_path(path, intercept, labels, scores):
+    return RidgePath(Columns.of(path.design, labels, scores), RULES[intercept].pseudo)
 
 
 @every_loss
@@ -105,7 +111,7 @@ def test_softmax_of_two_classes_is_logistic():
 @intercepts
 def test_squared_loss_is_ridge_exactly(shape, intercept):
     _sample, path, labels, scores = problem(shape, SquaredLoss, intercept=intercept)
-    ridge = RidgePath.from_scores(path.design, labels, scores)
+    ridge = ridge_path(path, intercept, labels, scores)
     alpha = np.array([0.7, -0.4])
     point = np.array([1.0, *alpha])
     for gamma in (0.03, 2.0, np.inf):
@@ -123,7 +129,7 @@ def test_squared_loss_is_ridge_exactly(shape, intercept):
 )
 def test_squared_loss_has_the_replicates_of_ridge(criterion, exact, intercept):
     _, path, labels, scores = problem("n > p", SquaredLoss, intercept=intercept)
-    ridge = RidgePath.from_scores(path.design, labels, scores).at(0.3)
+    ridge = ridge_path(path, intercept, labels, scores).at(0.3)
     alpha = exact.best(ridge)[1:]
     rule, fit = CONVEX_CRITERIA[criterion](), path.at(0.3)
     solution = fit.solve(alpha)
@@ -176,7 +182,7 @@ def test_derivatives_by_alpha(shape, intercept, kind):
 
 
 @pytest.mark.parametrize("kind", [LogisticLoss, SoftmaxLoss])
-@intercepts
+@pytest.mark.parametrize("intercept", [True, False, "constant"])
 def test_leaving_out_a_little_is_exact_to_first_order(kind, intercept):
     """The formula for a share e of a sample errs by e^2: half the share, a quarter of the error."""
     _sample, path, _labels, scores = problem("n > p", kind, intercept=intercept, weighted=False)
@@ -186,7 +192,7 @@ def test_leaving_out_a_little_is_exact_to_first_order(kind, intercept):
     for share in (0.2, 0.1, 0.05):
         path.share = np.full(n, share / n)
         found = path.at(0.3).solve(alpha).left_out[i]
-        less = ConvexPath(path.design, path.loss, scores)
+        less = ConvexPath(path.design, RULES[intercept], path.loss, scores)
         less.weights = (1 - share * (np.arange(n) == i)) / n  # everything else the same, the penalty too
         truth = less.at(0.3).solve(alpha).minimum.outputs[i]
         shifts.append(np.linalg.norm(truth - full.minimum.outputs[i]))
@@ -229,8 +235,8 @@ def test_scores_far_out_on_the_wrong_side(size):
     _sample, path, _labels, _scores = problem("n > p", LogisticLoss, sources=1)
     minimum = path.at(0.01).solve(np.array([-size])).minimum
     theta = minimum.coefficients[:, 0]
-    rows, penalty = path.at(0.01)._rows, path.at(0.01)._penalty
-    slope = rows.T @ (path.weights * minimum.gradient[:, 0]) + penalty * theta
+    geometry = path.geometry(0.01)
+    slope = geometry.adjoint(minimum.gradient)[:, 0] + geometry.penalty * theta
     assert abs(slope).max() < 1e-6 * abs(theta).max()
 
 

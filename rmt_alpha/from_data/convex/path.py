@@ -8,11 +8,20 @@ from functools import cached_property
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha.from_data.convex.curvature import Curvature, ExactCurvature, Geometry, MeanCurvature
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
-from rmt_alpha.from_data.convex.newton import minimise
+from rmt_alpha.from_data.convex.newton import LARGE, minimise
 from rmt_alpha.from_data.convex.solution import ConvexSolution
 from rmt_alpha.from_data.design import Design, Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
+
+
+FIRM = 1e8
+"""Penalty of an average correction that is to be 0: it is, but for this part of a unit of log-odds."""
+
+
+ROUGH = 1e-6
+"""Excess of the sum of log-losses that does not matter where ridges are compared."""
 
 
 class ConvexPath:
@@ -42,9 +51,9 @@ class ConvexPath:
         self.scores[silent] = 0.0
         self.unseen = scores - loss.outer(outputs)  # what the loss does not depend on, and no fit changes
         self.used = design.singular > 0
-        # Coefficients of the last fit, of features not divided by its ridge.
-        self.start: FloatArray | None = None
+        self.start: FloatArray | None = None  # coefficients of the last fit
         self.alpha = np.zeros(len(scores))  # where a search for alpha starts
+        self._kept: ConvexFit | None = None
 
     @property
     def sources(self) -> int:
@@ -70,7 +79,26 @@ class ConvexPath:
 
     def at(self, gamma: float) -> ConvexFit:
         """The fits at one ridge, positive or ``inf``."""
+        if self._kept is not None and self._kept.gamma == gamma:
+            return self._kept
         return ConvexFit(self, float(gamma))
+
+    def keep(self, fit: ConvexFit) -> None:
+        """Remember one fit with its last solution."""
+        self._kept = fit
+
+    @cached_property
+    def squares(self) -> FloatArray:
+        """Squares of the features, (n, r)."""
+        return np.square(self.features)
+
+    def geometry(self, gamma: float) -> Geometry:
+        """What is trained at one ridge: nothing but the average at ``inf``."""
+        pull = self.pseudo if self.pseudo is None else min(self.pseudo / self.design.total, FIRM)
+        features, squares, eigenvalues = self.features, self.squares, self.design.eigenvalues[self.used]
+        if math.isinf(gamma):
+            features, squares, eigenvalues = features[:, :0], squares[:, :0], eigenvalues[:0]
+        return Geometry(features, squares, eigenvalues, self.weights, gamma, pull)
 
 
 class ConvexFit:
@@ -78,45 +106,54 @@ class ConvexFit:
 
     def __init__(self, path: ConvexPath, gamma: float) -> None:
         self.path, self.gamma = path, gamma
-        self._root = math.sqrt(gamma)
-        rows = path.features / self._root
-        average = path.pseudo is not None and math.isfinite(path.pseudo)
-        self._rows = np.column_stack([rows, np.ones(len(rows))]) if average else rows
-        self._penalty = np.ones(self._rows.shape[1])
-        if average:
-            self._penalty[-1] = (path.pseudo or 0.0) / path.design.total
+        self.geometry = path.geometry(gamma)
         self._last: ConvexSolution | None = None
+        self._start: FloatArray | None = None
+        self.exact = True
+        """Whether solutions have the exact Hessian, and not the mean curvature of the loss."""
 
     def solve(self, alpha: FloatArray) -> ConvexSolution:
         """The fit at one alpha, (k,).
 
-        Newton's method starts from the last fit, moved along its tangent; where it ends does
-        not depend on it.
+        Newton's method starts from the last fit, moved along its tangent; where it ends does not depend on it.
         """
-        path, last = self.path, self._last
+        path, last, geometry = self.path, self._last, self.geometry
+        exact = self.exact and geometry.size * path.outputs <= LARGE
         if last is not None and np.array_equal(last.alpha, alpha):
-            return last
-        offset = np.tensordot(alpha, path.scores, 1)
-        scale = np.where(np.arange(len(self._penalty)) < path.features.shape[1], self._root, 1.0)
+            if not self.exact or last.precise:
+                return last
         if last is not None:
-            start = last.minimum.coefficients + np.tensordot(alpha - last.alpha, last.trends, 1)
-        elif path.start is not None and math.isfinite(self.gamma):
-            start = path.start * scale[:, None]
+            start = last.minimum.coefficients
+            if not np.array_equal(last.alpha, alpha):
+                start = start + np.tensordot(alpha - last.alpha, last.trends, 1)
         else:
-            start = np.zeros((len(self._penalty), path.outputs))
-        minimum = minimise(self._rows, self._penalty, path.weights, path.loss, offset, start)
-        path.start = minimum.coefficients / scale[:, None]
+            start = np.zeros((geometry.size, path.outputs))
+            if path.start is not None:
+                start[: len(geometry.eigenvalues)] = path.start[: len(geometry.eigenvalues)]
+                if geometry.pull is not None:
+                    start[-1] = path.start[-1]
+        offset = np.tensordot(alpha, path.scores, 1)
+        precision = 0.0 if self.exact else ROUGH / path.design.total
+        minimum = minimise(geometry, path.loss, offset, start, precision)
+        if math.isfinite(self.gamma):
+            path.start = minimum.coefficients
+        kind: type[Curvature] = ExactCurvature if exact else MeanCurvature
+        curvature = kind(geometry, path.loss, minimum.outputs)
         self._last = ConvexSolution(
-            minimum, self._rows, path.weights, path.share, path.loss, alpha, path.scores
+            minimum, geometry, curvature, path.share, path.loss, alpha, path.scores, self.exact
         )
         return self._last
+
+    def forget(self) -> None:
+        """Free what is large, but for where the next fit starts."""
+        self._last = None
 
     def correction(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (K, p) and intercept (K,) that are trained on top of the source at the point (1, alpha)."""
         path, design = self.path, self.path.design
         found = self.solve(point[1:]).minimum.coefficients
-        used = path.features.shape[1]
-        inside = found[:used] / self._root / design.singular[:used, None]
+        used = len(self.geometry.eigenvalues)
+        inside = found[:used] / design.singular[:used, None]
         weights, intercept = design.trained(design.left[:, :used] @ path.loss.outer(inside))
         if len(found) > used:
             intercept = intercept + path.loss.outer(found[-1] - point[1:] @ path.means)

@@ -120,7 +120,8 @@ class LooLogLoss(ConvexCriterion):
         """The loss at the outputs left out, which are kept as they are when another sample is left out."""
         loss, moved = fit.path.loss, solution.left_out_tangents
         slopes = np.einsum("ia,kia->ik", loss.gradient(solution.left_out), moved)
-        return slopes, np.einsum("jia,iab,kib->ijk", moved, loss.hessian(solution.left_out), moved)
+        bent = loss.product(solution.left_out)(moved)
+        return slopes, np.einsum("jia,kia->ijk", moved, bent)
 
 
 class LaplaceEvidence(ConvexCriterion):
@@ -132,24 +133,18 @@ class LaplaceEvidence(ConvexCriterion):
         """Minus the logarithm, its slope, and the curvature of the fit (without that of the volume)."""
         design, minimum = fit.path.design, solution.minimum
         slope = np.einsum("i,ia,kia->k", design.samples.mass, minimum.gradient, solution.scores)
-        curvature = np.einsum(
-            "i,jia,iab,kib->jk", design.samples.mass, solution.scores, minimum.hessian, solution.tangents
-        )
-        slope = slope + solution.volume_gradient / 2
+        moved = solution.product(solution.tangents)
+        curvature = np.einsum("i,jia,kia->jk", design.samples.mass, solution.scores, moved)
+        slope = slope + solution.volume_gradient
         return Local(self.value(fit, solution), slope, (curvature + curvature.T) / 2)
 
     def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """n times the objective, plus half the log determinant of its Hessian, up to a constant."""
-        minimum = solution.minimum
-        volume = float(np.log(np.diagonal(minimum.factor)).sum())
-        return fit.path.design.total * minimum.value + volume
+        return fit.path.design.total * solution.minimum.value + solution.curvature.volume
 
     def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
         """Leaving out a sample moves the slope by its tangent times its slope where it is left out."""
-        minimum, moved = solution.minimum, solution.tangents
-        slopes = np.einsum("kia,ia->ik", moved, solution.left_out_gradient)
-        inner = minimum.hessian @ solution.freedom
-        return slopes, np.einsum("jia,iab,kib->ijk", moved, inner, moved)
+        return solution.pulls
 
 
 class ConvexConsensus(ConvexCriterion):
