@@ -111,6 +111,7 @@ class ConvexFit:
         self._start: FloatArray | None = None
         self.exact = True
         """Whether solutions have the exact Hessian, and not the mean curvature of the loss."""
+        self.precision = 1e-6
 
     def solve(self, alpha: FloatArray) -> ConvexSolution:
         """The fit at one alpha, (k,).

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,13 +19,22 @@ from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
 from rmt_alpha.from_data.convex.solution import ConvexSolution
-from rmt_alpha.from_data.criteria.base import Choice, Criterion, accuracy_covariance, jackknife
+from rmt_alpha.from_data.criteria.base import (
+    Choice,
+    Criterion,
+    accuracy_covariance,
+    index_of_best,
+    jackknife,
+)
 from rmt_alpha.from_data.leave_one_out import solve_scaled
 from rmt_alpha.from_data.samples import EPS
 from rmt_alpha.from_data.zero_one import StepFunction, nearest_best, zero_one_path
 
-PRECISION = 1e-10
-"""A search ends when a sum over samples of log-losses would fall by less than this."""
+PRECISION = 1e-6
+"""A search ends when a sum over samples of log-losses would fall by less than half of this, and alpha move by
+less than the root of it, a thousandth, in standard errors."""
+COARSE = 1e-3
+"""The same while ridges are compared."""
 SCALE = 2.5
 """Size of the log-odds that a source is expected to give."""
 STEPS = 50
@@ -59,6 +69,46 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
         """How good a solution is; larger is better, and comparable between ridges."""
         return -self.value(fit, solution) - _prior(fit.path.spread, solution.alpha)
 
+    def decide(
+        self, path: ConvexPath, gammas: Sequence[float], point: FloatArray | None = None
+    ) -> tuple[list[Choice], int]:
+        """The choice at every ridge, and which of them is best; with ``point`` that alpha is held.
+
+        All ridges are compared with the mean curvature of the loss, which is cheap.  The best one and its
+        neighbours are then looked at exactly, until the best has no better neighbour; what exactness changes
+        there is what it is taken to change at the ridges near by.
+        """
+        order = sorted(range(len(gammas)), key=lambda i: -gammas[i])
+        place = {i: rank for rank, i in enumerate(order)}
+        screened: dict[int, Choice] = {}
+        starts: dict[int, FloatArray | None] = {}
+        for i in order:
+            fit = path.at(gammas[i])
+            fit.exact, fit.precision = False, COARSE
+            screened[i] = self.choose(fit, point)
+            starts[i] = path.start
+        exact: dict[int, Choice] = {}
+        while True:
+            choices = [_shifted(screened, exact, place, i) for i in range(len(gammas))]
+            index = index_of_best(choices)
+            around = [order[k] for k in (place[index] + 1, place[index] - 1) if 0 <= k < len(order)]
+            missing = [i for i in (index, *around) if i not in exact]
+            if not missing:
+                break
+            i = missing[0]
+            near = _nearest(exact, place, i)
+            path.start, path.alpha = starts[i], screened[i].alpha
+            if near is not None:
+                path.alpha = path.alpha + exact[near].alpha - screened[near].alpha
+            fit = path.at(gammas[i])
+            fit.precision = COARSE
+            exact[i] = self.choose(fit, point)
+        path.start, path.alpha = starts[index], choices[index].alpha
+        fit = path.at(gammas[index])
+        choices[index] = self.choose(fit, point)
+        path.keep(fit)
+        return choices, index
+
     def choose(self, fit: ConvexFit, point: FloatArray | None = None) -> Choice:
         """The choice at one ridge; with ``point`` = (1, alpha) that alpha is held."""
         alpha = self.search(fit) if point is None else point[1:]
@@ -66,18 +116,20 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
 
     def search(self, fit: ConvexFit) -> FloatArray:
         """The alpha that minimises the criterion and the prior, from where the last search ended."""
-        path, alpha = fit.path, fit.path.alpha
+        path, alpha, precision = fit.path, fit.path.alpha, fit.precision
         if not path.sources:
             return alpha
         solution = fit.solve(alpha)
+        last: Local | None = None
         for _ in range(STEPS):
             here = _with_prior(self.local(fit, solution), path.spread, alpha)
-            step = -solve_scaled(here.curvature, here.slope)
+            curvature = here.curvature if last is None else _secant(here, last, step)
+            step = -solve_scaled(curvature, here.slope)
             gain = -float(here.slope @ step)
-            if gain <= PRECISION:
+            if gain <= precision:
                 break
             length = min(1.0, LEAP / max(math.sqrt(max(float(step @ path.spread @ step), 0.0)), EPS))
-            while length > EPS:
+            while length * gain > precision:
                 trial = fit.solve(alpha + length * step)
                 found = self.value(fit, trial) + _prior(path.spread, trial.alpha)
                 if found <= here.value - 1e-4 * length * gain:
@@ -85,6 +137,7 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
                 length /= 2
             else:  # rounding: there is no better alpha in this direction
                 break
+            step, last = trial.alpha - alpha, here
             alpha, solution = trial.alpha, trial
         path.alpha = alpha
         return alpha
@@ -205,6 +258,35 @@ class ConvexLooAccuracy(LooLogLoss):
         some = bool(alpha.any())
         along = alpha if some else np.ones_like(alpha)
         return accuracy_covariance(fit.leave_one_out(alpha), along, 1.0 if some else 0.0)
+
+
+def _nearest(exact: dict[int, Choice], place: dict[int, int], i: int) -> int | None:
+    """The ridge that was looked at exactly, and is nearest in the order of ridges."""
+    return min(exact, key=lambda j: abs(place[j] - place[i]), default=None)
+
+
+def _shifted(
+    screened: dict[int, Choice], exact: dict[int, Choice], place: dict[int, int], i: int
+) -> Choice:
+    """The exact choice, or the screened one with what exactness changes at the nearest ridge."""
+    near = _nearest(exact, place, i)
+    if near is None:
+        return screened[i]
+    if near == i:
+        return exact[i]
+    one, other, own = exact[near], screened[near], screened[i]
+    return Choice(own.gamma, own.point, own.score + one.score - other.score, own.tie + one.tie - other.tie)
+
+
+def _secant(here: Local, last: Local, step: FloatArray) -> FloatArray:
+    """The curvature, corrected along the last step to what the slopes say (BFGS)."""
+    change = here.slope - last.slope
+    along, model = float(change @ step), here.curvature @ step
+    if along <= 0 or float(model @ step) <= 0:
+        return here.curvature
+    return np.asarray(
+        here.curvature - np.outer(model, model) / (model @ step) + np.outer(change, change) / along
+    )
 
 
 def _prior(spread: FloatArray, alpha: FloatArray) -> float:
