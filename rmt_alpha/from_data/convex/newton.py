@@ -95,12 +95,12 @@ def minimise(
                 if small:
                     return minimum
                 raise _failed(f"found no descent after {steps} steps", minimum)
-        theta, value = trial, found
-        z = offset + geometry.times(theta)
+        theta, value, z = trial, found, outputs
         # What a full step leaves: its own residual, and what second derivatives change along it.
         rest = decrement * ((0.0 if dense else forcing) ** 2 + size**2 / 4)
         if length == 1.0 and rest <= precision:
             return Minimum(theta, z, value, loss.gradient(z), rest / 2, steps + 1)
+        z = offset + geometry.times(theta)
     minimum = Minimum(theta, z, value, loss.gradient(z), decrement / 2, STEPS)
     raise _failed(f"did not converge in {STEPS} steps", minimum)
 

@@ -20,7 +20,7 @@ FIRM = 1e8
 """Penalty of an average correction that is to be 0: it is, but for this part of a unit of log-odds."""
 
 
-ROUGH = 1e-6
+ROUGH = 1e-4
 """Excess of the sum of log-losses that does not matter where ridges are compared."""
 
 
@@ -77,14 +77,14 @@ class ConvexPath:
         products = np.einsum("i,jim,kim->jk", self.weights, self.scores, self.scores)
         return np.asarray(products / self.outputs)
 
-    def at(self, gamma: float) -> ConvexFit:
-        """The fits at one ridge, positive or ``inf``."""
-        if self._kept is not None and self._kept.gamma == gamma:
+    def at(self, gamma: float, *, exact: bool = True) -> ConvexFit:
+        """The fits at one ridge, positive or ``inf``; those that are not exact are for comparison only."""
+        if exact and self._kept is not None and self._kept.gamma == gamma:
             return self._kept
-        return ConvexFit(self, float(gamma))
+        return ConvexFit(self, float(gamma), exact)
 
-    def keep(self, fit: ConvexFit) -> None:
-        """Remember one fit with its last solution."""
+    def keep(self, fit: ConvexFit | None) -> None:
+        """Remember the fits at one ridge."""
         self._kept = fit
 
     @cached_property
@@ -104,14 +104,11 @@ class ConvexPath:
 class ConvexFit:
     """Fits at one ridge per sample; ``inf`` trains nothing but the intercept."""
 
-    def __init__(self, path: ConvexPath, gamma: float) -> None:
-        self.path, self.gamma = path, gamma
+    def __init__(self, path: ConvexPath, gamma: float, exact: bool = True) -> None:
+        self.path, self.gamma, self.exact = path, gamma, exact
         self.geometry = path.geometry(gamma)
         self._last: ConvexSolution | None = None
         self._start: FloatArray | None = None
-        self.exact = True
-        """Whether solutions have the exact Hessian, and not the mean curvature of the loss."""
-        self.precision = 1e-6
 
     def solve(self, alpha: FloatArray) -> ConvexSolution:
         """The fit at one alpha, (k,).
@@ -121,12 +118,9 @@ class ConvexFit:
         path, last, geometry = self.path, self._last, self.geometry
         exact = self.exact and geometry.size * path.outputs <= LARGE
         if last is not None and np.array_equal(last.alpha, alpha):
-            if not self.exact or last.precise:
-                return last
+            return last
         if last is not None:
-            start = last.minimum.coefficients
-            if not np.array_equal(last.alpha, alpha):
-                start = start + np.tensordot(alpha - last.alpha, last.trends, 1)
+            start = last.minimum.coefficients + np.tensordot(alpha - last.alpha, last.trends, 1)
         else:
             start = np.zeros((geometry.size, path.outputs))
             if path.start is not None:
@@ -141,13 +135,9 @@ class ConvexFit:
         kind: type[Curvature] = ExactCurvature if exact else MeanCurvature
         curvature = kind(geometry, path.loss, minimum.outputs)
         self._last = ConvexSolution(
-            minimum, geometry, curvature, path.share, path.loss, alpha, path.scores, self.exact
+            minimum, geometry, curvature, path.share, path.loss, alpha, path.scores
         )
         return self._last
-
-    def forget(self) -> None:
-        """Free what is large, but for where the next fit starts."""
-        self._last = None
 
     def correction(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (K, p) and intercept (K,) that are trained on top of the source at the point (1, alpha)."""

@@ -27,7 +27,7 @@ from rmt_alpha.from_data.convex.curvature import Curvature, ExactCurvature, Geom
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.newton import Minimum, solved
 
-TANGENT = 1e-4
+TANGENT = 1e-2
 """Relative precision of tangents where there is no factorisation."""
 
 
@@ -49,8 +49,6 @@ class ConvexSolution:
     """How much of each source is kept; shape (k,)."""
     scores: FloatArray
     """Outputs of the sources; shape (k, n, m)."""
-    precise: bool = True
-    """Whether the fit is as precise as rounding allows."""
 
     @cached_property
     def product(self):  # noqa: ANN201

@@ -33,8 +33,10 @@ from rmt_alpha.from_data.zero_one import StepFunction, nearest_best, zero_one_pa
 PRECISION = 1e-6
 """A search ends when a sum over samples of log-losses would fall by less than half of this, and alpha move by
 less than the root of it, a thousandth, in standard errors."""
-COARSE = 1e-3
+COARSE = 0.1
 """The same while ridges are compared."""
+CLEAR = 1.0
+"""Difference of sums of log-losses that decides, if the mean curvature errs by less."""
 SCALE = 2.5
 """Size of the log-odds that a source is expected to give."""
 STEPS = 50
@@ -74,54 +76,68 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
     ) -> tuple[list[Choice], int]:
         """The choice at every ridge, and which of them is best; with ``point`` that alpha is held.
 
-        All ridges are compared with the mean curvature of the loss, which is cheap.  The best one and its
-        neighbours are then looked at exactly, until the best has no better neighbour; what exactness changes
-        there is what it is taken to change at the ridges near by.
+        All ridges are compared with the mean curvature of the loss, which is cheap.  The best one is then
+        looked at exactly, and so are its neighbours unless they are clearly worse, until none is better; what
+        exactness changes there is what it is taken to change at the ridges near by.
         """
         order = sorted(range(len(gammas)), key=lambda i: -gammas[i])
         place = {i: rank for rank, i in enumerate(order)}
         screened: dict[int, Choice] = {}
         starts: dict[int, FloatArray | None] = {}
         for i in order:
-            fit = path.at(gammas[i])
-            fit.exact, fit.precision = False, COARSE
-            screened[i] = self.choose(fit, point)
+            screened[i] = self.choose(path.at(gammas[i], exact=False), point)
             starts[i] = path.start
         exact: dict[int, Choice] = {}
+        best: ConvexFit | None = None
         while True:
             choices = [_shifted(screened, exact, place, i) for i in range(len(gammas))]
             index = index_of_best(choices)
-            around = [order[k] for k in (place[index] + 1, place[index] - 1) if 0 <= k < len(order)]
-            missing = [i for i in (index, *around) if i not in exact]
-            if not missing:
-                break
+            if index in exact:
+                margin = self.unit(path) * (CLEAR + 2 * abs(exact[index].score - screened[index].score))
+                around = [order[k] for k in (place[index] + 1, place[index] - 1) if 0 <= k < len(order)]
+                close = [i for i in around if choices[i].score >= choices[index].score - margin]
+                missing = [i for i in close if i not in exact]
+                if not missing:
+                    break
+            else:
+                missing = [index]
             i = missing[0]
             near = _nearest(exact, place, i)
             path.start, path.alpha = starts[i], screened[i].alpha
             if near is not None:
                 path.alpha = path.alpha + exact[near].alpha - screened[near].alpha
             fit = path.at(gammas[i])
-            fit.precision = COARSE
             exact[i] = self.choose(fit, point)
-        path.start, path.alpha = starts[index], choices[index].alpha
-        fit = path.at(gammas[index])
-        choices[index] = self.choose(fit, point)
-        path.keep(fit)
+            if best is None or index_of_best([exact[i], *(one for j, one in exact.items() if j != i)]) == 0:
+                best = fit
+        path.keep(best)
         return choices, index
+
+    def unit(self, path: ConvexPath) -> float:
+        """What the score changes by where the sum of log-losses changes by 1."""
+        return 1.0
 
     def choose(self, fit: ConvexFit, point: FloatArray | None = None) -> Choice:
         """The choice at one ridge; with ``point`` = (1, alpha) that alpha is held."""
-        alpha = self.search(fit) if point is None else point[1:]
-        return Choice(fit.gamma, as_point(alpha), self.score(fit, fit.solve(alpha)))
+        if point is not None:
+            return Choice(fit.gamma, point, self.score(fit, fit.solve(point[1:])))
+        solution, step, gain = self._search(fit)
+        if fit.exact:
+            return Choice(fit.gamma, as_point(solution.alpha), self.score(fit, solution))
+        score = self.score(fit, solution) + self.unit(fit.path) * gain / 2
+        return Choice(fit.gamma, as_point(solution.alpha + step), score)
 
     def search(self, fit: ConvexFit) -> FloatArray:
         """The alpha that minimises the criterion and the prior, from where the last search ended."""
-        path, alpha, precision = fit.path, fit.path.alpha, fit.precision
-        if not path.sources:
-            return alpha
-        solution = fit.solve(alpha)
-        last: Local | None = None
-        for _ in range(STEPS):
+        return self._search(fit)[0].alpha
+
+    def _search(self, fit: ConvexFit) -> tuple[ConvexSolution, FloatArray, float]:
+        """Where a search ended, and the step and gain that are expected from there."""
+        path, alpha = fit.path, fit.path.alpha
+        precision = PRECISION if fit.exact else COARSE
+        solution, last = fit.solve(alpha), None
+        step, gain = np.zeros_like(alpha), 0.0
+        for _ in range(STEPS if path.sources else 0):
             here = _with_prior(self.local(fit, solution), path.spread, alpha)
             curvature = here.curvature if last is None else _secant(here, last, step)
             step = -solve_scaled(curvature, here.slope)
@@ -136,11 +152,11 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
                     break
                 length /= 2
             else:  # rounding: there is no better alpha in this direction
-                break
+                return solution, np.zeros_like(alpha), 0.0
             step, last = trial.alpha - alpha, here
             alpha, solution = trial.alpha, trial
-        path.alpha = alpha
-        return alpha
+        path.alpha = alpha + step
+        return solution, step, gain
 
     def covariance(self, fit: ConvexFit, point: FloatArray) -> FloatArray:
         """By the jackknife, with one step to alpha without each sample."""
@@ -164,6 +180,10 @@ class LooLogLoss(ConvexCriterion):
     def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """The sum."""
         return float(fit.path.design.samples.mass @ fit.path.loss.value(solution.left_out))
+
+    def unit(self, path: ConvexPath) -> float:
+        """Of a mean."""
+        return 1.0 / path.design.total
 
     def score(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """Minus the mean."""
