@@ -14,7 +14,7 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.errors import ConvergenceError
-from rmt_alpha.from_data.convex.curvature import ExactCurvature, Geometry, MeanCurvature
+from rmt_alpha.from_data.convex.curvature import Curvature, ExactCurvature, Geometry, MeanCurvature
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.samples import EPS
 
@@ -58,22 +58,28 @@ class Minimum:
 
 
 def minimise(
-    geometry: Geometry, loss: LabelLoss, offset: FloatArray, start: FloatArray, precision: float = 0.0
+    geometry: Geometry,
+    loss: LabelLoss,
+    offset: FloatArray,
+    start: FloatArray,
+    precision: float = 0.0,
+    known: Curvature | None = None,
 ) -> Minimum:
     """Minimise over coefficients (d, m), from ``start``, with offset (n, m).
 
-    ``precision`` is an excess of the objective that does not matter; 0 asks for what rounding leaves.  Raises
+    ``precision`` is an excess of the objective that does not matter; 0 asks for what rounding leaves.
+    ``known`` is the Hessian of a fit near by: it preconditions, as the last factorisation does.  Raises
     ConvergenceError if rounding keeps the method from its tolerance; its ``best`` is the `Minimum` so far.
     """
     theta = start
     z = offset + geometry.times(theta)
     value = _objective(theta, z, geometry, loss)
-    last, dense = np.inf, theta.size <= SMALL
+    last = np.inf
     for steps in range(STEPS):
         slope = loss.gradient(z)
         gradient = geometry.adjoint(slope) + geometry.penalty[:, None] * theta
         forcing = FORCING if last == np.inf else float(np.clip(math.sqrt(max(last, 0.0)), 1e-8, FORCING))
-        move, dense = _newton_step(geometry, loss, z, -gradient, forcing, dense)
+        move, known, forcing = _newton_step(geometry, loss, z, -gradient, forcing, known)
         decrement = -float(np.vdot(gradient, move))
         # Rounding ends it, too: convergence is quadratic here, unless nothing is left but rounding.
         noise = 8 * EPS * (1 + abs(z).max())  # of a log-loss, by that of its outputs
@@ -97,7 +103,7 @@ def minimise(
                 raise _failed(f"found no descent after {steps} steps", minimum)
         theta, value, z = trial, found, outputs
         # What a full step leaves: its own residual, and what second derivatives change along it.
-        rest = decrement * ((0.0 if dense else forcing) ** 2 + size**2 / 4)
+        rest = decrement * (forcing**2 + size**2 / 4)
         if length == 1.0 and rest <= precision:
             return Minimum(theta, z, value, loss.gradient(z), rest / 2, steps + 1)
         z = offset + geometry.times(theta)
@@ -106,18 +112,29 @@ def minimise(
 
 
 def _newton_step(
-    geometry: Geometry, loss: LabelLoss, z: FloatArray, right: FloatArray, forcing: float, dense: bool
-) -> tuple[FloatArray, bool]:
-    """The step, and whether it was factorised because iterations would take longer."""
-    if not dense:
-        move, converged = solved(geometry, loss, z, right, forcing)
+    geometry: Geometry,
+    loss: LabelLoss,
+    z: FloatArray,
+    right: FloatArray,
+    forcing: float,
+    known: Curvature | None,
+) -> tuple[FloatArray, Curvature | None, float]:
+    """The step, a Hessian to precondition the next one, and the relative residual."""
+    if right.size > SMALL:
+        move, converged = solved(geometry, loss, z, right, forcing, known)
         if converged or right.size > LARGE:
-            return move, False
-    return ExactCurvature(geometry, loss, z).solve(right), True
+            return move, known, forcing
+    known = ExactCurvature(geometry, loss, z)
+    return known.solve(right), known, 0.0
 
 
 def solved(
-    geometry: Geometry, loss: LabelLoss, z: FloatArray, right: FloatArray, tolerance: float
+    geometry: Geometry,
+    loss: LabelLoss,
+    z: FloatArray,
+    right: FloatArray,
+    tolerance: float,
+    known: Curvature | None = None,
 ) -> tuple[FloatArray, bool]:
     """Inverse Hessian at outputs z times (d, m) by conjugate gradients, and whether they converged."""
     product = loss.product(z)
@@ -129,7 +146,9 @@ def solved(
     if right.size <= LARGE:  # the price of a factorisation
         d, m = right.shape
         limit = max(10, int((len(z) * d * m / 2 + (d * m) ** 2 / 3) / (16 * len(z))))
-    return conjugate_gradients(apply, MeanCurvature(geometry, loss, z).solve, right, tolerance, limit)
+    if known is None:
+        known = MeanCurvature(geometry, loss, z)
+    return conjugate_gradients(apply, known.solve, right, tolerance, limit)
 
 
 def conjugate_gradients(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.from_data.convex.curvature import Curvature, ExactCurvature, Geometry, MeanCurvature
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
-from rmt_alpha.from_data.convex.newton import LARGE, minimise
+from rmt_alpha.from_data.convex.newton import LARGE, Minimum, minimise
 from rmt_alpha.from_data.convex.solution import ConvexSolution
 from rmt_alpha.from_data.design import Design, Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
@@ -22,6 +23,35 @@ FIRM = 1e8
 
 ROUGH = 1e-4
 """Excess of the sum of log-losses that does not matter where ridges are compared."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where the fit at another ridge starts."""
+
+    coefficients: FloatArray
+    """Of the last fit, (d, m)."""
+    gamma: float
+    """Its ridge."""
+    bend: float
+    """The mean curvature of its loss."""
+
+    @classmethod
+    def after(cls, minimum: Minimum, loss: LabelLoss, geometry: Geometry) -> Start:
+        """From a fit at a finite ridge."""
+        z = minimum.outputs
+        bend = float(np.trace(loss.mean_hessian(z, geometry.weights))) / max(z.shape[1], 1)
+        return cls(minimum.coefficients, geometry.gamma, bend)
+
+    def moved(self, geometry: Geometry) -> FloatArray:
+        """The coefficients at another ridge, where each has shrunk as it would under squared loss."""
+        r, result = len(geometry.eigenvalues), np.zeros((geometry.size, self.coefficients.shape[1]))
+        bent = self.bend * geometry.eigenvalues
+        shrunk = (bent + self.gamma) / (bent + geometry.gamma)
+        result[:r] = self.coefficients[:r] * shrunk[:, None]
+        if geometry.pull is not None:
+            result[-1] = self.coefficients[-1]
+        return result
 
 
 class ConvexPath:
@@ -51,8 +81,9 @@ class ConvexPath:
         self.scores[silent] = 0.0
         self.unseen = scores - loss.outer(outputs)  # what the loss does not depend on, and no fit changes
         self.used = design.singular > 0
-        self.start: FloatArray | None = None  # coefficients of the last fit
+        self.start: Start | None = None  # the last fit
         self.alpha = np.zeros(len(scores))  # where a search for alpha starts
+        self.least = math.inf  # of the criterion, at any ridge so far
         self._kept: ConvexFit | None = None
 
     @property
@@ -124,16 +155,15 @@ class ConvexFit:
         else:
             start = np.zeros((geometry.size, path.outputs))
             if path.start is not None:
-                start[: len(geometry.eigenvalues)] = path.start[: len(geometry.eigenvalues)]
-                if geometry.pull is not None:
-                    start[-1] = path.start[-1]
+                start = path.start.moved(geometry)
         offset = np.tensordot(alpha, path.scores, 1)
         precision = 0.0 if self.exact else ROUGH / path.design.total
-        minimum = minimise(geometry, path.loss, offset, start, precision)
-        if math.isfinite(self.gamma):
-            path.start = minimum.coefficients
+        known = None if last is None or not exact else last.curvature
+        minimum = minimise(geometry, path.loss, offset, start, precision, known)
         kind: type[Curvature] = ExactCurvature if exact else MeanCurvature
         curvature = kind(geometry, path.loss, minimum.outputs)
+        if math.isfinite(self.gamma):
+            path.start = Start.after(minimum, path.loss, geometry)
         self._last = ConvexSolution(
             minimum, geometry, curvature, path.share, path.loss, alpha, path.scores
         )

@@ -99,14 +99,13 @@ class ConvexSolution:
     @cached_property
     def _system(self) -> FloatArray:
         """(1 + G S)^-1; sites, then (f b, f b)."""
-        product = self.curvature.leverage @ self._second
+        product = _product(self.curvature.leverage, self._second)
         return _inverse(np.eye(product.shape[-1]) + product)
 
     @cached_property
     def _first(self) -> FloatArray:
         """The slope g; sites, then (f b,)."""
-        theta = self.minimum.coefficients
-        return self._slopes(self.minimum.gradient, self.geometry.times(theta), theta[-1:].sum(axis=0))
+        return self._slopes(self.minimum.gradient, *self._correction)
 
     def _step(self, slope: FloatArray) -> FloatArray:
         """-(1 + G S)^-1 G g."""
@@ -209,8 +208,9 @@ class ConvexSolution:
 
     @property
     def _correction(self) -> tuple[FloatArray, FloatArray]:
-        theta = self.minimum.coefficients
-        return self.geometry.times(theta), theta[-1:].sum(axis=0)
+        """What is trained: outputs (n, m) and their average (m,)."""
+        correction = self.minimum.outputs - np.tensordot(self.alpha, self.scores, 1)
+        return correction, self.minimum.coefficients[-1:].sum(axis=0)
 
     def _summed(self, values: FloatArray) -> FloatArray:
         """Sum over everything but the samples, (n,)."""
@@ -218,7 +218,16 @@ class ConvexSolution:
 
 
 def _apply(blocks: FloatArray, vectors: FloatArray) -> FloatArray:
-    return np.asarray((blocks @ vectors[..., None])[..., 0])
+    """Products of many small matrices (..., a, b) and vectors (..., b)."""
+    return np.asarray(_product(blocks, vectors[..., None])[..., 0])
+
+
+def _product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Products of many small matrices; of very small ones without as many calls."""
+    size = left.shape[-1]
+    if size > 2:
+        return np.asarray(left @ right)
+    return np.asarray(sum(left[..., :, j, None] * right[..., j, None, :] for j in range(size)))
 
 
 def _inverse(blocks: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
+from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath, Start
 from rmt_alpha.from_data.convex.solution import ConvexSolution
 from rmt_alpha.from_data.criteria.base import (
     Choice,
@@ -33,8 +33,10 @@ from rmt_alpha.from_data.zero_one import StepFunction, nearest_best, zero_one_pa
 PRECISION = 1e-6
 """A search ends when a sum over samples of log-losses would fall by less than half of this, and alpha move by
 less than the root of it, a thousandth, in standard errors."""
-COARSE = 0.1
-"""The same while ridges are compared."""
+COARSE = 0.5
+"""The same while ridges are compared; the gain that is left is expected, but not made."""
+HOPELESS = 0.1
+"""The same as a fraction of how much worse than another ridge this one is."""
 CLEAR = 1.0
 """Difference of sums of log-losses that decides, if the mean curvature errs by less."""
 SCALE = 2.5
@@ -83,7 +85,8 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
         order = sorted(range(len(gammas)), key=lambda i: -gammas[i])
         place = {i: rank for rank, i in enumerate(order)}
         screened: dict[int, Choice] = {}
-        starts: dict[int, FloatArray | None] = {}
+        starts: dict[int, Start | None] = {}
+        path.least = math.inf
         for i in order:
             screened[i] = self.choose(path.at(gammas[i], exact=False), point)
             starts[i] = path.start
@@ -134,7 +137,6 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
     def _search(self, fit: ConvexFit) -> tuple[ConvexSolution, FloatArray, float]:
         """Where a search ended, and the step and gain that are expected from there."""
         path, alpha = fit.path, fit.path.alpha
-        precision = PRECISION if fit.exact else COARSE
         solution, last = fit.solve(alpha), None
         step, gain = np.zeros_like(alpha), 0.0
         for _ in range(STEPS if path.sources else 0):
@@ -142,6 +144,10 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
             curvature = here.curvature if last is None else _secant(here, last, step)
             step = -solve_scaled(curvature, here.slope)
             gain = -float(here.slope @ step)
+            precision = PRECISION
+            if not fit.exact:
+                path.least = min(path.least, here.value)
+                precision = max(COARSE, HOPELESS * (here.value - path.least))
             if gain <= precision:
                 break
             length = min(1.0, LEAP / max(math.sqrt(max(float(step @ path.spread @ step), 0.0)), EPS))
