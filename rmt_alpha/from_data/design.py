@@ -32,7 +32,7 @@ PSEUDO = 10.0
 class Rule:
     r"""How the intercept is trained, and in which units the weights are penalised.
 
-    - ``pseudo`` = k0, a number: the correction is centred by the samples' mean m, and its average over them is
+    - ``pseudo`` = k0, a number: features are centred by the samples' mean m, and the average correction is
       shrunk, as if k0 further samples said that it is 0:
 
       .. math:: \frac1n \sum_i (r_i - x_i^\top d - b)^2 + \gamma |d|^2 + \frac{k_0}{n} (b + m^\top d)^2 .
@@ -69,9 +69,9 @@ AVERAGED = (
 def rules_of(fit_intercept: object, units: str, samples: Samples) -> list[Rule]:
     """The rules to be averaged, one as a rule.
 
-    Samples that were centred by their own mean have lost their origin, so that leaving one out must centre the
-    others again: rules that need an origin become the one that centres and keeps the average correction at 0
-    (which is the same fit), or are left out of an average.
+    Samples that were centred by their own mean have lost their origin, so that leaving one out must centre
+    the others again: rules that need an origin become the one that centres and keeps the average correction
+    at 0 (which is the same fit), or are left out of an average.
     """
     value = check_fit_intercept(fit_intercept)
     several = [False, True] if units == "auto" else [units == "standard"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,7 +12,7 @@ import numpy as np
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.design import Design, Rule
-from rmt_alpha.from_data.leave_one_out import LeaveOneOut
+from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments
 from rmt_alpha.from_data.samples import CONSTANT, EPS, Samples
 
 TINY = 1e-8
@@ -35,10 +36,9 @@ class CorrectionFit(Value):
     @cached_property
     def freedom(self) -> FloatArray:
         """1 - H_ii for each sample, a sum of positive parts, shape (n,)."""
-        design = self.columns.design
         if self.frozen:
-            return np.ones(len(design.root))
-        return np.asarray(design.samples.outside_diagonal + design.left_squared @ self.keep)
+            return np.ones(len(self.columns.values))
+        return self.columns.freedoms([self.gamma])[:, 0]
 
     @cached_property
     def left_out_freedom(self) -> FloatArray:
@@ -120,6 +120,40 @@ class Columns(Value):
         return self._parts[1]
 
     @cached_property
+    def _products(self) -> tuple[FloatArray, FloatArray]:
+        """Products of the columns in each direction, (r, 1 + k, 1 + k), and outside of all (1 + k, 1 + k)."""
+        shape = (-1, *self.values.shape[1:])
+        inside, outer = self.coordinates.reshape(shape), self.outside.reshape(shape)
+        each = np.einsum("iaj,ibj->iab", inside, inside)
+        return np.asarray(each), np.einsum("iaj,ibj->ab", outer, outer)
+
+    @cached_property
+    def _freedoms(self) -> dict[float, FloatArray]:
+        return {}
+
+    def freedoms(self, gammas: Sequence[float]) -> FloatArray:
+        """1 - H_ii at many ridges, (n, g): one product of matrices for those that are not remembered."""
+        known, design = self._freedoms, self.design
+        missing = [gamma for gamma in gammas if gamma not in known]
+        if missing:
+            keep = 1.0 / (1.0 + design.eigenvalues[:, None] / np.array(missing))
+            found = design.samples.outside_diagonal[:, None] + design.left_squared @ keep
+            known.update(zip(missing, found.T.copy(), strict=True))
+        return np.array([known[gamma] for gamma in gammas]).T
+
+    def grams(self, gammas: FloatArray) -> FloatArray:
+        """`CorrectionFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
+        eigenvalues = self.design.eigenvalues
+        tiny = gammas < TINY * eigenvalues.max(initial=0.0)
+        result = np.empty((len(gammas), *[self.values.shape[1]] * 2))
+        for columns, rows in ((self, ~tiny), (self._within, tiny)):
+            if rows.any():
+                each, outer = columns._products
+                keep = 1.0 / (1.0 + eigenvalues / gammas[rows, None])
+                result[rows] = np.tensordot(keep, each, 1) + outer
+        return result
+
+    @cached_property
     def _within(self) -> Columns:
         """For ridges that leave less of the scores of a source than rounding does."""
         return replace(self, spanned=True)
@@ -173,7 +207,7 @@ class RidgeFit(Value):
 
     @cached_property
     def grams_without(self) -> FloatArray:
-        """`gram` of all samples but one each, (n, 1 + k, 1 + k): I - H loses r r^T / r_i, its column r for i."""
+        """`gram` without one sample each, (n, 1 + k, 1 + k): I - H loses r r^T / r_i, r its column for i."""
         fit, samples = self._fit, self.path.design.samples
         share = np.sqrt(samples.removed / (samples.total * fit.left_out_freedom))
         missed = fit.residuals * share[:, None, None]
@@ -235,7 +269,7 @@ class RidgePath(Value):
     columns: Columns
     """Labels and source scores in the coordinates of the design."""
     pseudo: float | None
-    """How many samples keep the average correction of centred features at 0; None of features as they come."""
+    """How many samples keep the average correction of centred features at 0; None if they are not centred."""
 
     @classmethod
     def of(cls, samples: Samples, rule: Rule, labels: FloatArray, scores: FloatArray) -> RidgePath:
@@ -260,6 +294,26 @@ class RidgePath(Value):
     @cached_property
     def _fits(self) -> dict[float, RidgeFit]:
         return {}
+
+    def grams(self, gammas: FloatArray) -> FloatArray:
+        """`RidgeFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
+        grams, means = self.columns.grams(gammas), self.columns.means
+        if not self.pseudo:
+            return grams
+        return np.asarray(
+            grams + shrinkage(self.pseudo, self.design.total) * np.einsum("ak,bk->ab", means, means)
+        )
+
+    def volumes(self, gammas: FloatArray) -> FloatArray:
+        """log det of the covariance of the labels in units of the noise, (g,); a free intercept has none."""
+        volume = np.log1p(self.design.eigenvalues / gammas[:, None]).sum(axis=1)
+        return np.asarray(volume + (math.log1p(self.design.total / self.pseudo) if self.pseudo else 0.0))
+
+    def moments(self, gammas: FloatArray) -> ScoreMoments:
+        """Those of the leave-one-out scores at many ridges, with leading axis g."""
+        self.columns.freedoms(gammas.tolist())
+        found = [self.at(gamma).leave_one_out.moments for gamma in gammas.tolist()]
+        return ScoreMoments(np.array([one.line for one in found]), np.array([one.gram for one in found]))
 
     def at(self, gamma: float) -> RidgeFit:
         """The fits at one ridge, positive or ``inf``; they are remembered."""

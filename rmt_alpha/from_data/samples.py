@@ -1,7 +1,7 @@
 r"""`Samples`: one training set, and what all rules for its intercept and its units share.
 
 With masses c_i that sum to n, a rule decomposes the rows sqrt(c_i/n) (x_i - m)/d, for its mean m (or 0) and
-its units d (or 1).  Tall samples are reduced once, (root, Z) = Q R with root_i = sqrt(c_i/n): a rule then only
+its units d (or 1).  Tall samples are reduced once, (root, Z) = Q R with root_i = sqrt(c_i/n): a rule then
 decomposes columns of the small R, and Q, whose first column is root, is the same for all of them.
 """
 
@@ -103,7 +103,7 @@ class Samples(Value):
 
     @cached_property
     def complete(self) -> bool:
-        """Whether the axes span all n dimensions: close to square that costs little and avoids 1 minus a sum."""
+        """Whether the axes span all n dimensions: near square that costs little and avoids 1 minus a sum."""
         return self.features.shape[0] <= 2 * (self.features.shape[1] + 1)
 
     @cached_property

@@ -5,10 +5,10 @@ criterion chooses under each rule are averaged,
 
 .. math:: f = \sum_r q_r f_r , \qquad q_r \propto \frac{\omega_r}{\rho_r} , \quad \sum_r q_r = 1 ,
 
-with the posterior probability omega_r of the rule by the evidence (alpha and the ridge integrated out) and the
-root mean square rho_r of its leave-one-out scores, because sizes of scores differ between rules and mean
-nothing.  (The targets of a regression have a size: there rho = 1.)  The mean of linear classifiers is one, and
-its leave-one-out scores are the mean of theirs.
+with the posterior probability omega_r of the rule by the evidence (alpha and the ridge integrated out) and
+the root mean square rho_r of its leave-one-out scores, because sizes of scores differ between rules and
+mean nothing.  (The targets of a regression have a size: there rho = 1.)  The mean of linear classifiers is
+one, and its leave-one-out scores are the mean of theirs.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Blend:
 
     @property
     def covariance(self) -> FloatArray:
-        """Covariance of alpha: the mean of those under each rule, and that of the alphas of the rules, (k, k)."""
+        """Covariance of alpha, (k, k): the mean of those of the rules, plus that of their alphas."""
         if len(self.members) == 1:
             return self.top.covariance
         parts = [(one.share, one.selection.covariance, one.selection.alpha) for one in self.members]

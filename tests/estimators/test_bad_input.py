@@ -23,7 +23,7 @@ from rmt_alpha import (
     alpha_path,
     estimate_problem,
 )
-from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.design import check_fit_intercept
 
 SAMPLE = draw("n < p")
 X, Y, W = SAMPLE.X, SAMPLE.y, SAMPLE.source
@@ -100,17 +100,17 @@ def test_every_argument_refuses_nonsense(function, name, value):
         *(lambda value, kind=kind: kind(coef_source=W, fit_intercept=value).fit(X, Y) for kind in ESTIMATORS),
         lambda value: alpha_path(X, Y, W, 1.0, fit_intercept=value),
         lambda value: estimate_problem(X, Y, W, fit_intercept=value),
-        lambda value: Design.from_features(X, fit_intercept=value),
+        check_fit_intercept,
     ],
-    ids=[*(kind.__name__ for kind in ESTIMATORS), "alpha_path", "estimate_problem", "Design"],
+    ids=[*(kind.__name__ for kind in ESTIMATORS), "alpha_path", "estimate_problem", "rules"],
 )
-def test_three_rules_for_the_intercept_and_no_other(call, value):
-    message = f"fit_intercept must be True, False or 'shrunk', got {value!r}"
+def test_four_rules_for_the_intercept_and_no_other(call, value):
+    message = f"fit_intercept must be True, False, 'shrunk' or 'auto', got {value!r}"
     with pytest.raises(ValueError, match=re.escape(message)):
         call(value)
 
 
-@pytest.mark.parametrize("rule", [True, "shrunk", np.True_])
+@pytest.mark.parametrize("rule", [True, "shrunk", "auto", np.True_])
 def test_classes_that_may_lie_anywhere(rule):
     estimate = estimate_problem(X, Y, W, fit_intercept=rule)
     assert estimate.geometry == estimate_problem(X, Y, W).geometry

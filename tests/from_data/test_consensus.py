@@ -21,7 +21,11 @@ def dense_choice(X, y, source, *, intercept):
     centred = X - X.mean(axis=0) if intercept else X
     basis = np.linalg.svd(np.ones((n, 1)))[0][:, 1:] if intercept else np.eye(n)
     labels, scores, rows = basis.T @ y, basis.T @ s, basis.T @ X
-    gamma_unit = np.sum(centred**2) / n / n
+    # The ridge in its natural unit: n/rank times the degrees of freedom it keeps, over those it trains.
+    eigenvalues = np.linalg.eigvalsh(centred @ centred.T / n)
+    eigenvalues = eigenvalues[eigenvalues > 1e-10 * eigenvalues.max()]
+    kept = 1 / (1 + eigenvalues / GAMMAS[:, None])
+    ridges = n / len(eigenvalues) * kept.sum(axis=1) / (1 - kept).sum(axis=1)
     correlation = abs(labels @ scores) / np.linalg.norm(labels) / np.linalg.norm(scores)
     alpha_unit = max(correlation, n**-0.5) * np.linalg.norm(labels) / np.linalg.norm(scores)
     shapes = [np.eye(len(labels)) + rows @ rows.T / (n * gamma) for gamma in GAMMAS]
@@ -37,10 +41,10 @@ def dense_choice(X, y, source, *, intercept):
                         X[rest], y[rest], s[rest], X[[j]], s[[j]], n * gamma, alpha, intercept
                     )[0]
             for m, size in enumerate(SIZES):
-                alpha = sign * alpha_unit * gamma_unit * size / gamma
+                alpha = sign * alpha_unit * size / ridges[i]
                 evidence = log_density(labels - alpha * scores, shapes[i])
-                # Change of variables from the half-Cauchy t = (gamma / unit)^(-1/2) and from Cauchy alpha.
-                t, a = np.sqrt(gamma_unit / gamma), abs(alpha) / alpha_unit
+                # Change of variables from the half-Cauchy t = ridge^(-1/2) and from Cauchy alpha.
+                t, a = ridges[i] ** -0.5, abs(alpha) / alpha_unit
                 density = stats.halfcauchy.logpdf(t, scale=0.5) + np.log(t)
                 density += stats.cauchy.logpdf(a, scale=0.5) + np.log(a)
                 margins = y * (lines[:, 0] + alpha * (lines[:, 1] - lines[:, 0]))
@@ -59,8 +63,7 @@ def dense_choice(X, y, source, *, intercept):
     weights = upright if sign > 0 else turned
     nearest = np.abs(np.log(GAMMAS) - weights.sum(axis=1) @ np.log(GAMMAS)).argmin()
     size = np.exp(weights.sum(axis=0) @ np.log(SIZES))
-    gamma = GAMMAS[nearest]
-    return gamma, sign * alpha_unit * gamma_unit * size / gamma
+    return GAMMAS[nearest], sign * alpha_unit * size / ridges[nearest]
 
 
 def log_density(missed, shape):
@@ -138,10 +141,14 @@ def test_held_values(options):
 def test_several_sources_lie_along_the_evidence():
     sample = draw("n > p")
     sources = np.stack([sample.source, np.random.default_rng(3).standard_normal(sample.source.size)])
-    ours = AlphaRidgeClassifierCV(GAMMAS, "consensus", sources).fit(sample.X, sample.y)
-    evidence = AlphaRidgeClassifierCV(GAMMAS, "evidence", sources).fit(sample.X, sample.y)
+    # Under one rule: each has its own evidence.
+    ours, evidence = (
+        AlphaRidgeClassifierCV(GAMMAS, criterion, sources, 0.0, "shrunk").fit(sample.X, sample.y)
+        for criterion in ("consensus", "evidence")
+    )
     one, other = np.asarray(ours.alpha_), np.asarray(evidence.alpha_)
     assert one / one[0] == pytest.approx(other / other[0])
-    combined = AlphaRidgeClassifierCV(GAMMAS, "consensus", evidence.alpha_ @ sources).fit(sample.X, sample.y)
+    combined = AlphaRidgeClassifierCV(GAMMAS, "consensus", evidence.alpha_ @ sources, 0.0, "shrunk")
+    combined.fit(sample.X, sample.y)
     assert ours.coef_ == pytest.approx(combined.coef_)
     assert np.all(ours.alpha_stderr_ > 0)

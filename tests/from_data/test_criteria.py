@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from small_samples import SHAPES, draw
+from small_samples import SHAPES, draw, path_of
 
 from rmt_alpha import AlphaRidgeClassifier, AlphaRidgeClassifierCV
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
-from rmt_alpha.from_data.design import Design
-from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import select
 
 every_criterion = pytest.mark.parametrize("name", CRITERIA)
@@ -25,10 +23,8 @@ def prepared(name, sample, *, sources=1, intercept=True, counts=None):
     """The criterion and the path of a sample, with further random sources."""
     rng = np.random.default_rng(1)
     vectors = np.stack([sample.source, *rng.standard_normal((sources - 1, sample.source.size))])
-    design = Design.from_features(sample.X, counts, fit_intercept=intercept)
-    path = RidgePath.from_scores(
-        design, sample.y[:, None].astype(float), (sample.X @ vectors.T).T[:, :, None]
-    )
+    labels, scores = sample.y[:, None].astype(float), (sample.X @ vectors.T).T[:, :, None]
+    path = path_of(sample.X, labels, scores, counts, intercept=intercept)
     return find_criterion(name).prepared(path, sample.X, vectors[:, None]), path
 
 
@@ -91,12 +87,17 @@ def test_jackknife_of_the_evidence_is_exact(shape):
 
 
 @every_criterion
-def test_choices_do_not_depend_on_the_scale_of_the_source(name):
+@pytest.mark.parametrize("averaged", [True, False])
+def test_choices_do_not_depend_on_the_scale_of_the_source(name, averaged):
     sample = draw("n < p")
-    one = AlphaRidgeClassifierCV(None, name, sample.source).fit(sample.X, sample.y)
-    # A power of two: exact in every step but divisions by roots.  The default has an opinion on the sign.
-    scale = 4 if name == DEFAULT else -4
-    two = AlphaRidgeClassifierCV(None, name, scale * sample.source).fit(sample.X, sample.y)
+    # A power of two: exact in every step but divisions by roots.  The default has an opinion on the sign, and
+    # so have the probabilities of several rules.
+    options: dict[str, Any] = {} if averaged else {"fit_intercept": True, "units": "raw"}
+    scale = 4 if averaged or name == DEFAULT else -4
+    one, two = (
+        AlphaRidgeClassifierCV(None, name, size * sample.source, **options).fit(sample.X, sample.y)
+        for size in (1, scale)
+    )
     assert two.alpha_ == pytest.approx(one.alpha_ / scale, rel=1e-9)
     assert two.alpha_stderr_ == pytest.approx(one.alpha_stderr_ / 4, rel=1e-6)
     assert two.coef_ == pytest.approx(one.coef_, rel=1e-9, abs=1e-12)
@@ -106,8 +107,10 @@ def test_choices_do_not_depend_on_the_scale_of_the_source(name):
 def test_choices_rotate_with_the_data(name):
     sample = draw("n < p")
     turn = stats.special_ortho_group(sample.source.size, seed=0).rvs()
-    one = AlphaRidgeClassifierCV(None, name, sample.source).fit(sample.X, sample.y)
-    two = AlphaRidgeClassifierCV(None, name, turn @ sample.source).fit(sample.X @ turn.T, sample.y)
+    # Standard units are those of the features: they know their axes.
+    one = AlphaRidgeClassifierCV(None, name, sample.source, units="raw").fit(sample.X, sample.y)
+    two = AlphaRidgeClassifierCV(None, name, turn @ sample.source, units="raw")
+    two.fit(sample.X @ turn.T, sample.y)
     assert two.gamma_ == pytest.approx(one.gamma_)
     assert two.alpha_ == pytest.approx(one.alpha_, rel=1e-8)
     assert two.coef_ == pytest.approx(one.coef_ @ turn.T, abs=1e-9)
@@ -212,7 +215,11 @@ def test_data_in_other_units(name):
     )
     for other, unit in ((small, 1e-8), (large, 1e8)):
         assert other.alpha_ == pytest.approx(one.alpha_, rel=1e-9)
-        assert other.gamma_ == pytest.approx(unit**2 * one.gamma_, rel=1e-9)
+        for found, expected in zip(other.rules_, one.rules_, strict=True):
+            assert found["rule"] == expected["rule"]
+            # Ridges have the units of the squared features, but for features in standard units.
+            factor = 1.0 if "standard" in found["rule"] else unit**2
+            assert found["gamma"] == pytest.approx(factor * expected["gamma"], rel=1e-9)
         assert other.coef_ == pytest.approx(one.coef_ / unit, rel=1e-7)
 
 

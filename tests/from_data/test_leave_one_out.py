@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_samples import SHAPES, brute_force, draw
+from small_samples import SHAPES, brute_force, draw, path_of
 
 from rmt_alpha import AlphaRidgeClassifier
-from rmt_alpha.from_data.design import Design
-from rmt_alpha.from_data.ridge_path import RidgePath
 
 EXACT = 1e-10
 """Asked for; what is seen is a few hundred times smaller."""
@@ -47,9 +45,8 @@ def test_equals_refitting_with_fractional_weights(seed, shape, exponent, alpha):
 def test_a_wrong_leverage_would_be_seen():
     # Forgetting the intercept's share 1/n of the leverage is the classical slip.
     sample = draw("n > p")
-    design = Design.from_features(sample.X, fit_intercept=True)
     labels = sample.y[:, None].astype(float)
-    fit = RidgePath.from_scores(design, labels, np.zeros((0, len(labels), 1))).at(0.3)
+    fit = path_of(sample.X, labels, np.zeros((0, len(labels), 1)), intercept=True).columns.at(0.3)
     wrong = sample.y - fit.residuals[:, 0, 0] / (fit.freedom + 1 / len(labels))
     assert np.abs(wrong - brute_force(sample, 0.3, 0.0, intercept=True)).max() > 1e-3
 
@@ -63,11 +60,11 @@ def test_small_ridges_against_many_digits(size, gamma, intercept):
     n, p = size
     rng = np.random.default_rng(5)
     X, y, s = rng.standard_normal((n, p)), np.where(np.arange(n) % 2, 1.0, -1.0), rng.standard_normal(n)
-    design = Design.from_features(X, fit_intercept=intercept)
-    path = RidgePath.from_scores(design, y[:, None], s[None, :, None])
+    path = path_of(X, y[:, None], s[None, :, None], intercept=intercept)
     found = path.at(float(gamma)).leave_one_out.lines[:, :, 0]
     exact = many_digits(X, y, s, mpmath.mpf(float(gamma)), intercept)
-    condition = design.singular.max() / design.singular[design.singular > 0].min()
+    singular = path.design.singular
+    condition = singular.max() / singular[singular > 0].min()
     assert np.abs(found - exact).max() < 1e-15 * condition**2 * 100 * np.abs(exact).max()
 
 

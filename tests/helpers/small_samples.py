@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import Ridge
+
+from rmt_alpha.from_data.design import Rule
+from rmt_alpha.from_data.ridge_path import RidgePath
+from rmt_alpha.from_data.samples import Samples
 
 SHAPES = {"n < p": (18, 40), "n = p": (20, 20), "n = p + 1": (21, 20), "n > p": (30, 20), "n >> p": (60, 6)}
 
@@ -38,6 +43,11 @@ def draw(shape: str, *, seed: int = 0, awkward: bool = False) -> Sample:
     return Sample(X, y, source, 0.2, rng.integers(1, 4, n).astype(float))
 
 
+def path_of(X, labels, scores, counts=None, *, intercept: bool) -> RidgePath:
+    """The path of labels (n, K) and source scores (k, n, K) with a free intercept, or with none."""
+    return RidgePath.of(Samples.of(X, counts), Rule(0.0 if intercept else None), labels, scores)
+
+
 def refit(X, y, scores, test, test_scores, penalty, alpha, intercept, weights=None):
     """Scores of test rows: scikit-learn's ridge on y - alpha * scores, plus alpha * test_scores."""
     model = Ridge(alpha=penalty, fit_intercept=intercept, solver="svd", tol=1e-14)
@@ -66,4 +76,43 @@ def brute_force(sample: Sample, gamma: float, alpha: float, *, intercept: bool, 
             intercept,
             left[rows],
         )[0]
+    return result
+
+
+def fit_of_rule(X, targets, mass, rule, penalty, units, constant):
+    """Weights (p, K), intercepts (K,) and least objective (K,) of a rule, by augmented least squares.
+
+    The objective is sum_i mass_i (t_i - x_i.d - b)^2 + penalty |units * d|^2, plus pseudo (b + m.d)^2 for the
+    mean m of these samples, or penalty (b / constant)^2 where nothing is centred.  Limits are constraints: b is
+    -m.d at pseudo = inf, 0 without a constant feature; nothing but b is trained at penalty = inf.
+    """
+    (n, p), mean = X.shape, mass @ X / mass.sum()
+    design = np.column_stack([X, np.ones(n)])
+    squares = [np.sqrt(mass)[:, None] * design]
+    if math.isfinite(penalty):
+        squares.append(np.column_stack([np.diag(math.sqrt(penalty) * units), np.zeros(p)]))
+    if rule.pseudo is not None and math.isfinite(rule.pseudo):
+        squares.append(math.sqrt(rule.pseudo) * np.append(mean, 1.0)[None])
+    elif rule.pseudo is None and constant and math.isfinite(penalty):
+        squares.append(math.sqrt(penalty) / constant * np.eye(p + 1)[-1:])
+    rows = np.concatenate(squares)
+    values = np.concatenate([np.sqrt(mass)[:, None] * targets, np.zeros((len(rows) - n, targets.shape[1]))])
+    # What is free: all weights whose features have a unit, and b unless a constraint gives it.
+    free = np.eye(p + 1)[:, [*(units > 0) & math.isfinite(penalty), True]]
+    if rule.pseudo is None and not (constant and math.isfinite(penalty)):
+        free = free[:, :-1]
+    elif rule.pseudo is not None and math.isinf(rule.pseudo):
+        free = free[:, :-1] - np.eye(p + 1)[:, -1:] * (np.append(mean, 0.0) @ free[:, :-1])
+    found = free @ np.linalg.lstsq(rows @ free, values, rcond=None)[0]
+    return found[:p], found[p], np.square(values - rows @ found).sum(axis=0)
+
+
+def left_out_of_rule(X, targets, mass, removed, *held):
+    """Prediction (n, K) for each sample by `fit_of_rule` of the others, everything but ``held`` refitted."""
+    result = np.empty(targets.shape)
+    for i in range(len(X)):
+        rest = mass - removed * (np.arange(len(X)) == i)
+        rows = rest > 1e-12 * mass
+        weights, intercepts, _ = fit_of_rule(X[rows], targets[rows], rest[rows], *held)
+        result[i] = X[i] @ weights + intercepts
     return result

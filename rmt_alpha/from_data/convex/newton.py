@@ -14,7 +14,9 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.errors import ConvergenceError
-from rmt_alpha.from_data.convex.curvature import Curvature, ExactCurvature, Geometry, MeanCurvature
+from rmt_alpha.from_data.convex.curvature import Curvature, MeanCurvature
+from rmt_alpha.from_data.convex.exact import ExactCurvature
+from rmt_alpha.from_data.convex.geometry import Geometry
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.samples import EPS
 

@@ -9,13 +9,14 @@ from functools import cached_property
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray, Real
-from rmt_alpha.from_data.convex.curvature import Curvature, ExactCurvature, Geometry, MeanCurvature
+from rmt_alpha.from_data.convex.curvature import Curvature, MeanCurvature
+from rmt_alpha.from_data.convex.exact import ExactCurvature
+from rmt_alpha.from_data.convex.geometry import Geometry
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.newton import LARGE, Minimum, minimise
 from rmt_alpha.from_data.convex.solution import ConvexSolution
 from rmt_alpha.from_data.design import Design, Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
-
 
 FIRM = 1e8
 """Penalty of an average correction that is to be 0: it is, but for this part of a unit of log-odds."""
@@ -144,7 +145,8 @@ class ConvexFit:
     def solve(self, alpha: FloatArray) -> ConvexSolution:
         """The fit at one alpha, (k,).
 
-        Newton's method starts from the last fit, moved along its tangent; where it ends does not depend on it.
+        Newton's method starts from the last fit, moved along its tangent; where it ends does not
+        depend on it.
         """
         path, last, geometry = self.path, self._last, self.geometry
         exact = self.exact and geometry.size * path.outputs <= LARGE
@@ -164,9 +166,7 @@ class ConvexFit:
         curvature = kind(geometry, path.loss, minimum.outputs)
         if math.isfinite(self.gamma):
             path.start = Start.after(minimum, path.loss, geometry)
-        self._last = ConvexSolution(
-            minimum, geometry, curvature, path.share, path.loss, alpha, path.scores
-        )
+        self._last = ConvexSolution(minimum, geometry, curvature, path.share, path.loss, alpha, path.scores)
         return self._last
 
     def correction(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:

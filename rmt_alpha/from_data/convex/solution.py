@@ -1,9 +1,9 @@
 r"""`ConvexSolution`: a convex fit at one ridge and alpha, its leave-one-out outputs, and their tangents.
 
-Leaving out one of the copies of sample i takes :math:`\ell_i / n` from the objective, and one Newton step from
-the fit to all samples follows (Rad and Maleki, arXiv 1801.10243).  An average correction that is shrunk, with
-the penalty :math:`\tfrac{k_0}{2n} a^2`, is one over the samples, and leaving one out refits it, too: with the
-correction r of sample i and s = 1/n,
+Leaving out one of the copies of sample i takes :math:`\ell_i / n` from the objective, and one Newton step
+from the fit to all samples follows (Rad and Maleki, arXiv 1801.10243).  An average correction that is shrunk,
+with the penalty :math:`\tfrac{k_0}{2n} a^2`, is one over the samples, and leaving one out refits it, too:
+with the correction r of sample i and s = 1/n,
 
 .. math:: a \to \frac{a - s\, r}{1 - s} .
 
@@ -17,13 +17,16 @@ It is exact for squared loss.  The prior mean enters through z alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.convex.curvature import Curvature, ExactCurvature, Geometry
+from rmt_alpha.from_data.convex.curvature import Curvature
+from rmt_alpha.from_data.convex.exact import ExactCurvature
+from rmt_alpha.from_data.convex.geometry import Geometry
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.newton import Minimum, solved
 
@@ -51,7 +54,7 @@ class ConvexSolution:
     """Outputs of the sources; shape (k, n, m)."""
 
     @cached_property
-    def product(self):  # noqa: ANN201
+    def product(self) -> Callable[[FloatArray], FloatArray]:
         """Second derivatives of the loss of each sample times (..., n, m)."""
         return self.loss.product(self.minimum.outputs)
 
@@ -187,15 +190,18 @@ class ConvexSolution:
 
     @cached_property
     def pulls(self) -> tuple[FloatArray, FloatArray]:
-        """What one copy of each sample adds to slope (n, k) and curvature (n, k, k) of the minimum in alpha."""
+        """What one copy of each sample adds to slope (n, k) and curvature (n, k, k) of the minimum."""
         k, n = self.scores.shape[:2]
+        # The loss sees outputs, and the penalty of the average what is trained.
         lost = self._bends(self.curvature.own, 0.0)
         shrunk = self._second - lost
         slope = self.minimum.gradient + self._output(_apply(-lost, self._moved)) / self.share[:, None]
         slopes = np.einsum("ia,kia->ik", slope, self.tangents)
         outputs = [self._loss_part(one) for one in self.tangents]
         averages = [self._penalty_part(j) for j in range(k)]
-        moved = [_apply(lost, one) + _apply(shrunk, other) for one, other in zip(outputs, averages, strict=True)]
+        moved = [
+            _apply(lost, one) + _apply(shrunk, other) for one, other in zip(outputs, averages, strict=True)
+        ]
         kept = self._slopes(np.zeros_like(slope), *self._correction) + _apply(shrunk, self._moved)
         bends = np.empty((n, k, k))
         for i in range(k):

@@ -1,7 +1,7 @@
 """The ways to choose alpha and the ridge from data; a further one is one more entry of a table.
 
 Open `base` first: what a criterion must answer.  `evidence`, `loo`, `consensus` and `theory` are for squared
-loss, `convex_loss` for any other.
+loss, `convex` and `convex_loss` for any other.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, RidgeCriterion
 from rmt_alpha.from_data.criteria.consensus import Consensus
+from rmt_alpha.from_data.criteria.convex import ConvexCriterion
 from rmt_alpha.from_data.criteria.convex_loss import (
     ConvexConsensus,
-    ConvexCriterion,
     ConvexLooAccuracy,
     LaplaceEvidence,
     LooLogLoss,

@@ -10,8 +10,8 @@ deviation is free of scale, but noisy. So every pair (gamma, alpha) gets the wei
 
 - prior: the standard deviation of what the target adds to the score, in units of the noise, is half-Cauchy,
   and alpha is Cauchy in units of its least-squares value for the source alone, both with the scale 1/2;
-  its square is the odds of the degrees of freedom that the ridge trains, times rank/n, which is tr(C)/(n gamma)
-  where all eigenvalues are the same, and knows no scale of single features where they are not;
+  its square is rank/n times the odds of the degrees of freedom that the ridge trains: tr(C)/(n gamma) where
+  all eigenvalues are the same, and free of the scale of single features where they are not;
 - P: the posterior density of log kappa by the evidence, the ridge integrated out;
 - the last term: half the logarithm of the Gaussian likelihood of labels y = c f + noise at the best scale c,
   f the leave-one-out scores; SNR is their mean over their standard deviation, 0 if the mean is negative.
@@ -27,6 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.special import logsumexp, softmax
@@ -36,6 +37,7 @@ from rmt_alpha.from_data.criteria.base import Choice, RidgeCriterion
 from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence
 from rmt_alpha.from_data.criteria.loo import moments_without
 from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 from rmt_alpha.from_data.samples import EPS
 
@@ -60,70 +62,86 @@ ODDS = 20.0
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """The sources as one: alpha is a positive number times ``direction``; and the natural units."""
+    """The sources as one, alpha a positive number times ``direction``, at finite ridges."""
 
+    path: RidgePath
+    """The fits."""
+    gammas: FloatArray
+    """Shape (g,)."""
     direction: FloatArray
     """The alpha of the evidence; of one source only a sign; shape (k,)."""
     alpha_unit: float
     """Size of the least-squares alpha of the source alone, its correlation no smaller than 1/sqrt(n)."""
-    design: Design
-    """Its degrees of freedom give the unit of the ridge (`unit_ridge`)."""
+    ridges: FloatArray
+    """`unit_ridge`; shape (g,)."""
+    grams: FloatArray
+    """`RidgePath.grams`; shape (g, 1 + k, 1 + k)."""
     kappas: FloatArray = field(default_factory=lambda: KAPPAS)
-    """Candidates for kappa, evenly spaced in log kappa, in its natural unit."""
+    """Candidates for kappa, evenly spaced in log kappa, in its natural unit; shape (m,)."""
 
     @classmethod
     def of(cls, path: RidgePath, gammas: Sequence[float]) -> _Line:
-        choices, index = Evidence().decide(path, gammas)
-        direction = choices[index].point[1:]
+        finite = np.array([gamma for gamma in gammas if math.isfinite(gamma)])
         if path.sources == 1:
             direction = np.ones(1)
-        moments = _folded(path.at(math.inf).gram, direction)
+        else:
+            choices, index = Evidence().decide(path, gammas)
+            direction = choices[index].point[1:]
+        moments = _folded(path.grams(np.array([math.inf]))[0], direction)
         scores, labels = math.sqrt(max(moments[1, 1], 0.0)), math.sqrt(max(moments[0, 0], 0.0))
-        total, design = path.design.total, path.design
-        unit = 0.0
+        total, unit = path.design.total, 0.0
         if scores > 0:
             unit = max(abs(moments[0, 1]) / scores, labels / math.sqrt(total)) / scores
-        line = cls(direction, unit, design)
-        fits = [path.at(gamma) for gamma in gammas if math.isfinite(gamma)]
-        return line.turned(fits) if path.sources == 1 and unit > 0 and fits else line
+        line = cls(path, finite, direction, unit, unit_ridge(path.design, finite), path.grams(finite))
+        return line.turned() if path.sources == 1 and unit > 0 and finite.size else line
 
-    def turned(self, fits: Sequence[RidgeFit]) -> _Line:
+    def turned(self) -> _Line:
         """With the opposite sign, if that is more probable."""
         other = replace(self, direction=-self.direction)
-        ahead, back = (logsumexp([line.log_posterior(fit) for fit in fits]) for line in (self, other))
+        ahead, back = (logsumexp(line.log_posterior) for line in (self, other))
         return other if back > ahead + math.log(ODDS) else self
 
-    def alphas(self, gamma: float) -> FloatArray:
-        return self.alpha_unit * self.kappas / unit_ridge(self.design, gamma)
+    @cached_property
+    def alphas(self) -> FloatArray:
+        """Of all ridges and kappas, (g, m)."""
+        return self.alpha_unit * self.kappas / self.ridges[:, None]
 
-    def log_prior(self, gamma: float, alphas: FloatArray) -> FloatArray:
-        """Logarithm of the density in log gamma and log alpha."""
-        ridge, size = unit_ridge(self.design, gamma), alphas / (SCALE * self.alpha_unit)
-        return np.asarray(_ridge_prior(ridge) + np.log(size) - np.log1p(size**2))
+    @cached_property
+    def log_prior(self) -> FloatArray:
+        """Logarithm of the density in log gamma and log alpha, (g, m)."""
+        size = self.alphas / (SCALE * self.alpha_unit)
+        return np.asarray(_ridge_prior(self.ridges)[:, None] + np.log(size) - np.log1p(size**2))
 
-    def log_posterior(self, fit: RidgeFit) -> FloatArray:
-        """Prior times evidence for all kappas."""
-        alphas = self.alphas(fit.gamma)
-        return self.log_prior(fit.gamma, alphas) + self.log_evidence(fit, alphas, fit.gram)
+    def log_evidence(self, grams: FloatArray) -> FloatArray:
+        """Of all alphas, for products (..., g, 1 + k, 1 + k)."""
+        left = _quadratic(_folded(grams, self.direction), -self.alphas)
+        return log_evidence(self.path, self.path.volumes(self.gammas)[:, None], left)
 
-    def log_evidence(self, fit: RidgeFit, alphas: FloatArray, gram: FloatArray) -> FloatArray:
-        return log_evidence(fit, _quadratic(_folded(gram, self.direction), -alphas))
+    @cached_property
+    def log_posterior(self) -> FloatArray:
+        """Prior times evidence for all ridges and kappas, (g, m)."""
+        return np.asarray(self.log_prior + self.log_evidence(self.grams))
 
-    def table(self, fits: Sequence[RidgeFit]) -> FloatArray:
-        """Log weights of all ridges and kappas."""
-        posterior = np.array([self.log_posterior(fit) for fit in fits])
-        return np.asarray(
-            0.5 * logsumexp(posterior, axis=0) + np.array([_log_rest(self, fit) for fit in fits])
-        )
+    def log_margins(self, total: FloatArray | float, moments: ScoreMoments) -> FloatArray:
+        """Logarithm of the likelihood of the leave-one-out scores for all alphas."""
+        line, gram = moments.line, moments.gram
+        mean = line[..., :1] + self.alphas * (line[..., 1:] @ self.direction)[..., None]
+        return _log_likelihood(total, mean, _quadratic(_folded(gram, self.direction), self.alphas))
 
-    def focused(self, fits: Sequence[RidgeFit]) -> tuple[_Line, FloatArray]:
-        """With kappas where the weights are, and those: many samples know kappa to less than a tenth decade.
+    @cached_property
+    def table(self) -> FloatArray:
+        """Log weights of all ridges and kappas, (g, m)."""
+        margins = self.log_margins(self.path.design.total, self.path.moments(self.gammas))
+        return np.asarray(0.5 * logsumexp(self.log_posterior, axis=0) + self.log_prior + 0.5 * margins)
+
+    def focused(self) -> _Line:
+        """With kappas where the weights are: many samples know kappa to less than a tenth decade.
 
         Ridges far below or far above their natural unit need other kappas for the same alphas.
         """
-        line, table = self, self.table(fits)
+        line = self
         for _ in range(FOCUS):
-            weights = softmax(logsumexp(table, axis=0))
+            weights = softmax(logsumexp(line.table, axis=0))
             top, logs = int(weights.argmax()), np.log10(line.kappas)
             step, last = (logs[-1] - logs[0]) / (logs.size - 1), logs.size - 1
             margin = 0 if line is self else 10  # moved because it missed the weights, it must hold them all
@@ -133,12 +151,11 @@ class _Line:
                 step /= 10
             spread = step * (np.arange(logs.size) - last / 2)
             line = replace(line, kappas=10 ** (logs[top] + spread))
-            table = line.table(fits)
-        return line, table
+        return line
 
-    def mean(self, gamma: float, weights: FloatArray) -> FloatArray:
-        """(1, alpha) at the mean kappa."""
-        alpha = self.alpha_unit * float(self.mean_kappa(weights)) / unit_ridge(self.design, gamma)
+    def mean(self, index: int, weights: FloatArray) -> FloatArray:
+        """(1, alpha) at the mean kappa and one of the ridges."""
+        alpha = self.alpha_unit * float(self.mean_kappa(weights)) / self.ridges[index]
         return np.concatenate([[1.0], alpha * self.direction])
 
     def mean_kappa(self, weights: FloatArray) -> FloatArray:
@@ -162,20 +179,17 @@ class Consensus(RidgeCriterion):
         finite = [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)]
         if not finite:
             return Evidence().decide(path, gammas)
-        fits = [path.at(gammas[i]) for i in finite]
-        line, table = line.focused(fits)
-        rows = dict(zip(finite, table, strict=True))
-        choices = []
-        for i, gamma in enumerate(gammas):
-            if i in rows:
-                choices.append(Choice(gamma, line.mean(gamma, rows[i]), float(logsumexp(rows[i]))))
-            else:  # an infinite ridge has no prior weight
-                choices.append(Choice(gamma, Evidence().choose(path.at(gamma)).point, -math.inf))
-        index = finite[_nearest(fits, logsumexp(table, axis=1))]
+        line = line.focused()
+        choices = Evidence().decide(path, gammas)[0]  # an infinite ridge has no prior weight
+        choices = [replace(choice, score=-math.inf) for choice in choices]
+        for row, i in enumerate(finite):
+            score = float(logsumexp(line.table[row]))
+            choices[i] = Choice(gammas[i], line.mean(row, line.table[row]), score)
+        row = _nearest(line.gammas, logsumexp(line.table, axis=1))
         # At the ridge that is taken, kappa is the mean over all of them.
-        point = line.mean(gammas[index], logsumexp(table, axis=0))
-        choices[index] = Choice(gammas[index], point, choices[index].score)
-        return choices, index
+        point = line.mean(row, logsumexp(line.table, axis=0))
+        choices[finite[row]] = Choice(gammas[finite[row]], point, choices[finite[row]].score)
+        return choices, finite[row]
 
     def _for_given(
         self, path: RidgePath, gammas: Sequence[float], point: FloatArray
@@ -184,11 +198,23 @@ class Consensus(RidgeCriterion):
         finite = [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)]
         if not finite:
             return Evidence().decide(path, gammas, point)
-        fits = [path.at(gammas[i]) for i in finite]
-        weights = np.array([self.score(fit, point) for fit in fits])
+        ridges = np.array([gammas[i] for i in finite])
+        weights = self._scores(path, ridges, point)
         scores = dict(zip(finite, weights.tolist(), strict=True))
         choices = [Choice(gamma, point, scores.get(i, -math.inf)) for i, gamma in enumerate(gammas)]
-        return choices, finite[_nearest(fits, weights)]
+        return choices, finite[_nearest(ridges, weights)]
+
+    @staticmethod
+    def _scores(path: RidgePath, gammas: FloatArray, point: FloatArray) -> FloatArray:
+        """Logarithms of the weights of pairs (gamma, alpha), the prior of alpha left out; (g,)."""
+        moments = path.moments(gammas)
+        variance = np.einsum("a,gab,b->g", point, moments.gram, point)
+        weights = 0.5 * _log_likelihood(path.design.total, moments.line @ point, variance)
+        if point[0] > 0:
+            weights += [0.5 * one.score for one in Evidence().decide(path, gammas.tolist(), point)[0]]
+        finite = np.isfinite(gammas)
+        weights[finite] += _ridge_prior(unit_ridge(path.design, gammas[finite]))
+        return np.asarray(weights)
 
     def best(self, fit: RidgeFit) -> FloatArray:
         """The mean at one ridge."""
@@ -198,72 +224,42 @@ class Consensus(RidgeCriterion):
 
     def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """Logarithm of the weight of one pair (gamma, alpha), the prior of alpha left out."""
-        moments = fit.leave_one_out.moments
-        margin = _log_likelihood(
-            fit.path.design.total, np.array(moments.line @ point), np.array(point @ moments.gram @ point)
-        )
-        prior = 0.0
-        if math.isfinite(fit.gamma):
-            prior = _ridge_prior(unit_ridge(fit.path.design, fit.gamma))
-        evidence = Evidence().score(fit, point) if point[0] > 0 else 0.0
-        return prior + 0.5 * (evidence + float(margin))
+        return float(self._scores(fit.path, np.array([fit.gamma]), point)[0])
 
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """Evidence without one sample, exactly, and moments without its line; units and prior are kept."""
         line = _Line.of(fit.path, [fit.gamma])
         if not math.isfinite(fit.gamma) or not line.alpha_unit > 0 or fit.path.design.total > MANY:
             return Evidence().replicates(fit)
-        line, _ = line.focused([fit])
-        alphas = line.alphas(fit.gamma)
-        means, grams = moments_without(fit)
-        table = 1.5 * line.log_prior(fit.gamma, alphas) + 0.5 * (
-            line.log_evidence(fit, alphas, fit.grams_without)
-            + _log_margins(
-                fit.path.design.total - fit.path.design.samples.removed, line, alphas, means, grams
-            )
-        )
-        kappas = line.mean_kappa(table)
-        alpha = line.alpha_unit * kappas / unit_ridge(line.design, fit.gamma)
+        line, samples = line.focused(), fit.path.design.samples
+        moments = ScoreMoments(*moments_without(fit))
+        margins = line.log_margins((samples.total - samples.removed)[:, None], moments)
+        table = 1.5 * line.log_prior + 0.5 * (line.log_evidence(fit.grams_without) + margins)
+        alpha = line.alpha_unit * line.mean_kappa(table) / line.ridges[0]
         return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
 
 
 def rule_evidence(path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None) -> float:
-    """Logarithm of the evidence of a rule, alpha and the ridge integrated out; with ``point`` that alpha is held."""
+    """Logarithm of the evidence of a rule; the ridge and alpha (unless ``point`` holds it) integrated out."""
     finite = [gamma for gamma in gammas if math.isfinite(gamma)]
     if not finite:
         fit = path.at(math.inf)
         return Evidence().score(fit, Evidence().best(fit) if point is None else point)
-    line = _Line.of(path, gammas) if point is None and path.sources else None
-    fits = [path.at(gamma) for gamma in finite]
-    if line is not None and line.alpha_unit > 0:
-        return float(logsumexp([line.log_posterior(fit) for fit in fits]))
+    if point is None and path.sources:
+        line = _Line.of(path, gammas)
+        if line.alpha_unit > 0:
+            return float(logsumexp(line.log_posterior))
     held = np.concatenate([[1.0], np.zeros(path.sources)]) if point is None else point
     if held[0] == 0:
         return 0.0
-    prior = [_ridge_prior(unit_ridge(path.design, gamma)) for gamma in finite]
-    return float(logsumexp([one + Evidence().score(fit, held) for one, fit in zip(prior, fits, strict=True)]))
+    prior = _ridge_prior(unit_ridge(path.design, np.array(finite)))
+    return float(logsumexp(prior + [one.score for one in Evidence().decide(path, finite, held)[0]]))
 
 
-def _nearest(fits: Sequence[RidgeFit], weights: FloatArray) -> int:
+def _nearest(gammas: FloatArray, weights: FloatArray) -> int:
     """Which ridge is nearest to the mean of log gamma with these logarithms of weights."""
-    logs = np.log([fit.gamma for fit in fits])
+    logs = np.log(gammas)
     return int(np.abs(logs - softmax(weights) @ logs).argmin())
-
-
-def _log_rest(line: _Line, fit: RidgeFit) -> FloatArray:
-    """Everything but the evidence."""
-    alphas, moments = line.alphas(fit.gamma), fit.leave_one_out.moments
-    margins = _log_margins(fit.path.design.total, line, alphas, moments.line, moments.gram)
-    return line.log_prior(fit.gamma, alphas) + 0.5 * margins
-
-
-def _log_margins(
-    total: FloatArray | float, line: _Line, alphas: FloatArray, means: FloatArray, grams: FloatArray
-) -> FloatArray:
-    mean = means[..., :1] + alphas * (means[..., 1:] @ line.direction)[..., None]
-    return _log_likelihood(
-        np.asarray(total)[..., None], mean, _quadratic(_folded(grams, line.direction), alphas)
-    )
 
 
 def _log_likelihood(total: FloatArray | float, mean: FloatArray, variance: FloatArray) -> FloatArray:
@@ -273,15 +269,16 @@ def _log_likelihood(total: FloatArray | float, mean: FloatArray, variance: Float
     return np.asarray(0.5 * total * np.log1p(squared / np.maximum(variance, floor)))
 
 
-def unit_ridge(design: Design, gamma: float) -> float:
-    """(n/rank) kept over trained degrees of freedom: n gamma/tr(C) of large ridges and of equal eigenvalues."""
-    return design.total / max(design.rank, 1) / float(design.odds(gamma) if design.rank else 1.0 / gamma)
+def unit_ridge(design: Design, gammas: FloatArray) -> FloatArray:
+    """n/rank times kept over trained degrees of freedom: n gamma/tr(C) if it is large or C is isotropic."""
+    odds = design.odds(gammas) if design.rank else 1.0 / gammas
+    return np.asarray(design.total / max(design.rank, 1) / odds)
 
 
-def _ridge_prior(ridge: float) -> float:
-    """Half-Cauchy density of ridge^(-1/2), as a density of log ridge."""
-    scaled = SCALE**2 * ridge
-    return 0.5 * math.log(scaled) - math.log1p(scaled)
+def _ridge_prior(ridges: FloatArray) -> FloatArray:
+    """Half-Cauchy density of ridge^(-1/2), as a logarithm of the density of log ridge."""
+    scaled = SCALE**2 * ridges
+    return np.asarray(0.5 * np.log(scaled) - np.log1p(scaled))
 
 
 def _folded(gram: FloatArray, direction: FloatArray) -> FloatArray:

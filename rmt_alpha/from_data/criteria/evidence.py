@@ -12,12 +12,13 @@ generalised least squares, sigma^2 the mean of the residuals, and the evidence f
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.criteria.base import RidgeCriterion, least_squares
-from rmt_alpha.from_data.ridge_path import RidgeFit
+from rmt_alpha.from_data.criteria.base import Choice, RidgeCriterion, index_of_best, least_squares
+from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
 
 class Evidence(RidgeCriterion):
@@ -34,22 +35,35 @@ class Evidence(RidgeCriterion):
         if point[0] == 0:
             return -np.inf
         mix = np.concatenate([point[:1], -point[1:]])
-        return float(log_evidence(fit, np.asarray(mix @ fit.gram @ mix)))
+        volume = fit.path.volumes(np.array([fit.gamma]))
+        return float(log_evidence(fit.path, volume, mix @ fit.gram @ mix)[0])
+
+    def decide(
+        self, path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None
+    ) -> tuple[list[Choice], int]:
+        """The choice at every ridge, and the best of them, all ridges at once."""
+        ridges = np.asarray(gammas, dtype=np.float64)
+        grams = path.grams(ridges)
+        points = least_squares(grams) if point is None else np.broadcast_to(point, grams.shape[:2])
+        mix = np.concatenate([points[:, :1], -points[:, 1:]], axis=1)
+        scores = log_evidence(path, path.volumes(ridges), np.einsum("ga,gab,gb->g", mix, grams, mix))
+        scores = np.where(points[:, 0] == 0, -np.inf, scores)
+        choices = [Choice(*one) for one in zip(gammas, points, scores.tolist(), strict=True)]
+        return choices, index_of_best(choices)
 
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """Exact."""
         return least_squares(fit.grams_without)
 
 
-def log_evidence(fit: RidgeFit, left: FloatArray) -> FloatArray:
-    """Logarithm of the marginal likelihood at one ridge, sigma^2 at its best value.
+def log_evidence(path: RidgePath, volume: FloatArray, left: FloatArray) -> FloatArray:
+    """Logarithm of the marginal likelihood, sigma^2 at its best value.
 
-    ``left`` holds mean squares V^T (I - H) V of the labels minus alpha times the source's scores, any shape.
+    ``left`` holds mean squares V^T (I - H) V of the labels minus alpha times the source's scores, any shape
+    that goes with that of the volumes.
     """
-    design, outputs, pseudo = fit.path.design, fit.path.outputs, fit.path.pseudo
-    freedom = design.total - (pseudo == 0)
+    total, outputs = path.design.total, path.outputs
+    freedom = total - (path.pseudo == 0)
     # A perfect fit is infinitely likely: as good as it gets.
-    sigma2 = np.maximum(design.total * left / (outputs * freedom), float(np.finfo(float).tiny))
-    volume = float(np.log1p(design.eigenvalues / fit.gamma).sum())
-    volume += math.log1p(design.total / pseudo) if pseudo else 0.0
+    sigma2 = np.maximum(total * left / (outputs * freedom), float(np.finfo(float).tiny))
     return np.asarray(-0.5 * outputs * (freedom * (np.log(2 * math.pi * sigma2) + 1.0) + volume))

@@ -31,11 +31,13 @@ class Theory(MarginCriterion):
                 f"criterion='theory' is for two classes, got {max(path.outputs, 3)}"
                 f"{' or more' if path.outputs == 2 else ''}; use 'evidence' or 'loo_mse'"
             )
-        labels, design = path.columns.values[:, 0, 0], path.design
+        labels, design, weights = path.columns.values[:, 0, 0], path.design, sources[:, 0]
+        if design.standard:  # its ridges are those of features in these units
+            features = features * design.samples.inverse_units(standard=True)
+            weights = weights * design.samples.deviation
+        mass = design.samples.mass
         return type(self)(
-            SampleGeometry.from_samples(
-                features, labels, sources[:, 0], design.samples.mass, centred=not design.centred
-            )
+            SampleGeometry.from_samples(features, labels, weights, mass, centred=not design.centred)
         )
 
     def moments(self, fit: RidgeFit) -> ScoreMoments:
