@@ -77,8 +77,8 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
         """The choice at every ridge, and which of them is best; with ``point`` that alpha is held.
 
         All ridges are compared with the mean curvature of the loss, which is cheap.  The best one is then
-        looked at exactly, and so are its neighbours unless they are clearly worse, until none is better; what
-        exactness changes there is what it is taken to change at the ridges near by.
+        looked at exactly, and so are its neighbours unless they are clearly worse, until no ridge is better;
+        what exactness changes there is what it is taken to change at the smaller ridges near by.
         """
         order = sorted(range(len(gammas)), key=lambda i: -gammas[i])
         place = {i: rank for rank, i in enumerate(order)}
@@ -177,13 +177,19 @@ def _nearest(exact: dict[int, Choice], place: dict[int, int], i: int) -> int | N
 
 
 def _shifted(screened: dict[int, Choice], exact: dict[int, Choice], place: dict[int, int], i: int) -> Choice:
-    """The exact choice, or the screened one with what exactness changes at the nearest ridge."""
-    near = _nearest(exact, place, i)
-    if near is None:
-        return screened[i]
-    if near == i:
+    """The exact choice, or the screened one with what exactness changes at the next larger ridge.
+
+    The mean curvature is the better the larger the ridge; below, it flatters.  So this is rather too good than
+    too bad, and no good ridge is passed over.
+    """
+    if i in exact:
         return exact[i]
-    one, other, own = exact[near], screened[near], screened[i]
+    own = screened[i]
+    above = [j for j in exact if place[j] < place[i]]
+    if not above:
+        return own
+    near = max(above, key=lambda j: place[j])
+    one, other = exact[near], screened[near]
     return Choice(own.gamma, own.point, own.score + one.score - other.score, own.tie + one.tie - other.tie)
 
 
