@@ -12,12 +12,14 @@ from small_samples import SHAPES, draw
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.from_data.convex import newton
 from rmt_alpha.from_data.convex import path as path_module
+from rmt_alpha.from_data.convex.classwise import ClasswiseCurvature
+from rmt_alpha.from_data.convex.exact import ExactCurvature
 from rmt_alpha.from_data.convex.label_loss import LabelLoss, LogisticLoss, SoftmaxLoss, cross_entropy
 from rmt_alpha.from_data.convex.path import ConvexPath
 from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
 from rmt_alpha.from_data.criteria.base import Criterion
-from rmt_alpha.from_data.criteria.convex import CLEAR, PRECISION
 from rmt_alpha.from_data.criteria.convex_loss import LaplaceEvidence, LooLogLoss
+from rmt_alpha.from_data.criteria.convex_search import CLEAR, PRECISION
 from rmt_alpha.from_data.criteria.evidence import Evidence
 from rmt_alpha.from_data.criteria.loo import LooMse
 from rmt_alpha.from_data.design import Design, Rule
@@ -240,8 +242,8 @@ def test_scores_far_out_on_the_wrong_side(size):
     _sample, path, _labels, _scores = problem("n > p", LogisticLoss, sources=1)
     minimum = path.at(0.01).solve(np.array([-size])).minimum
     theta = minimum.coefficients[:, 0]
-    geometry = path.geometry(0.01)
-    slope = geometry.adjoint(minimum.gradient)[:, 0] + geometry.penalty * theta
+    trainable = path.trainable(0.01)
+    slope = trainable.adjoint(minimum.gradient)[:, 0] + trainable.penalty * theta
     assert abs(slope).max() < 1e-6 * abs(theta).max()
 
 
@@ -288,24 +290,39 @@ def test_conjugate_gradients_against_a_general_minimiser(n, p, classes, log_gamm
         patch.setattr(path_module, "LARGE", 0)
         fit = path.at(gamma)
         minimum = fit.solve(np.ones(1)).minimum
-    geometry, theta = fit.geometry, minimum.coefficients
-    slope = geometry.adjoint(minimum.gradient) + geometry.penalty[:, None] * theta
+    trainable, theta = fit.trainable, minimum.coefficients
+    slope = trainable.adjoint(minimum.gradient) + trainable.penalty[:, None] * theta
     # An excess e of the objective leaves a gradient of at most sqrt(2 e times the largest curvature); e is
     # 1e-24 of the objective, or rounding of the outputs.
-    largest = path.design.eigenvalues.max(initial=0.0) + geometry.penalty.max(initial=0.0) + 1.0
+    largest = path.design.eigenvalues.max(initial=0.0) + trainable.penalty.max(initial=0.0) + 1.0
     assert np.linalg.norm(slope) <= 1e-7 * np.sqrt(largest)
 
     weights, offset = counts / counts.sum(), path.scores[0]
 
     def objective(flat):
-        z = offset + geometry.times(flat.reshape(theta.shape))
-        penalty = geometry.penalty @ np.square(flat.reshape(theta.shape)).sum(axis=1) / 2
-        pull = geometry.adjoint(path.loss.gradient(z)) + geometry.penalty[:, None] * flat.reshape(theta.shape)
+        z = offset + trainable.times(flat.reshape(theta.shape))
+        penalty = trainable.penalty @ np.square(flat.reshape(theta.shape)).sum(axis=1) / 2
+        pull = trainable.adjoint(path.loss.gradient(z)) + trainable.penalty[:, None] * flat.reshape(
+            theta.shape
+        )
         return weights @ path.loss.value(z) + penalty, pull.ravel()
 
     found = optimize.minimize(objective, np.zeros(theta.size), jac=True, method="BFGS")
     # No point that another method finds is better by more than rounding.
     assert minimum.value <= found.fun + 1e-13 * (1 + abs(found.fun))
+
+
+@pytest.mark.parametrize("rule", ["shrunk", False])
+@pytest.mark.parametrize("gamma", [1e-3, 1.0, np.inf])
+@pytest.mark.parametrize("shape", ["n < p", "n > p"])
+def test_class_by_class_is_the_same_hessian(shape, gamma, rule):
+    _, path, _, _ = problem(shape, SoftmaxLoss, intercept=rule)
+    fit = path.at(gamma)
+    z = fit.solve(np.array([0.7, -0.4])).minimum.outputs
+    one, two = (kind(fit.trainable, path.loss, z) for kind in (ExactCurvature, ClasswiseCurvature))
+    # Both factorise; their conditions are at most 1e5 here.
+    assert two.leverage == pytest.approx(one.leverage, rel=1e-9, abs=1e-9 * abs(one.leverage).max(initial=0))
+    assert two.volume == pytest.approx(one.volume, abs=1e-9)
 
 
 @pytest.mark.parametrize("kind", [LogisticLoss, SoftmaxLoss])

@@ -17,8 +17,8 @@ from functools import cached_property
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.convex.geometry import Geometry
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
+from rmt_alpha.from_data.convex.trainable import Trainable
 from rmt_alpha.from_data.samples import EPS
 
 
@@ -30,8 +30,8 @@ class Curvature(ABC):
     b = 1.
     """
 
-    def __init__(self, geometry: Geometry, loss: LabelLoss, z: FloatArray) -> None:
-        self.geometry, self.loss = geometry, loss
+    def __init__(self, trainable: Trainable, loss: LabelLoss, z: FloatArray) -> None:
+        self.trainable, self.loss = trainable, loss
 
     @abstractmethod
     def solve(self, right: FloatArray) -> FloatArray:
@@ -76,16 +76,16 @@ class Curvature(ABC):
 class MeanCurvature(Curvature):
     """The Hessian with one curvature for all samples."""
 
-    def __init__(self, geometry: Geometry, loss: LabelLoss, z: FloatArray) -> None:
-        super().__init__(geometry, loss, z)
-        sizes, self.axes = np.linalg.eigh(loss.mean_hessian(z, geometry.weights))
+    def __init__(self, trainable: Trainable, loss: LabelLoss, z: FloatArray) -> None:
+        super().__init__(trainable, loss, z)
+        sizes, self.axes = np.linalg.eigh(loss.mean_hessian(z, trainable.weights))
         self.sizes = np.maximum(sizes, EPS * EPS)
         """Eigenvalues of the mean curvature, (m,)."""
-        self.diagonal = geometry.eigenvalues[:, None] * self.sizes + geometry.gamma
+        self.diagonal = trainable.eigenvalues[:, None] * self.sizes + trainable.gamma
         """Of the features, (r, m)."""
         # An average that is not penalised has no curvature where all outputs are saturated.
-        self.average = self.sizes + (geometry.pull or EPS)
-        full = self.diagonal if geometry.pull is None else np.vstack([self.diagonal, self.average])
+        self.average = self.sizes + (trainable.pull or EPS)
+        full = self.diagonal if trainable.pull is None else np.vstack([self.diagonal, self.average])
         self._full = full
 
     def solve(self, right: FloatArray) -> FloatArray:
@@ -95,8 +95,8 @@ class MeanCurvature(Curvature):
     @property
     def volume(self) -> float:
         """Of a diagonal."""
-        found = np.log1p(self.geometry.eigenvalues[:, None] * self.sizes / self.geometry.gamma).sum()
-        return float(found + (np.log(self.average).sum() if self.geometry.pull is not None else 0.0)) / 2
+        found = np.log1p(self.trainable.eigenvalues[:, None] * self.sizes / self.trainable.gamma).sum()
+        return float(found + (np.log(self.average).sum() if self.trainable.pull is not None else 0.0)) / 2
 
     @property
     def own(self) -> FloatArray:
@@ -105,9 +105,9 @@ class MeanCurvature(Curvature):
 
     def _functionals(self, features: FloatArray, average: FloatArray) -> FloatArray:
         """Sites (n, m), from the parts of the features (n, m) and the average (m,)."""
-        f = self.geometry.functionals
+        f = self.trainable.functionals
         blocks = np.zeros((*features.shape, f, f))
-        if self.geometry.pull is not None:
+        if self.trainable.pull is not None:
             blocks[:] = average[:, None, None]
         blocks[..., 0, 0] += features
         return blocks
@@ -115,25 +115,25 @@ class MeanCurvature(Curvature):
     @cached_property
     def leverage(self) -> FloatArray:
         """Squares over the diagonal."""
-        return self._functionals(self.geometry.squares @ (1 / self.diagonal), 1 / self.average)
+        return self._functionals(self.trainable.squares @ (1 / self.diagonal), 1 / self.average)
 
     def bend(self, z: FloatArray, change: FloatArray) -> FloatArray:
         """Of the eigenvalues, (1, m, 1, 1), the axes as they are."""
-        moved = self.loss.mean_hessian_along(z, change, self.geometry.weights)
+        moved = self.loss.mean_hessian_along(z, change, self.trainable.weights)
         return np.asarray(((moved @ self.axes) * self.axes).sum(axis=0)[None, :, None, None])
 
     def volume_change(self, bend: FloatArray) -> float:
         """Of the sum of logarithms."""
-        found = (self.geometry.eigenvalues[:, None] / self.diagonal).sum(axis=0)
-        if self.geometry.pull is not None:
+        found = (self.trainable.eigenvalues[:, None] / self.diagonal).sum(axis=0)
+        if self.trainable.pull is not None:
             found = found + 1 / self.average
         return float(found @ bend[0, :, 0, 0]) / 2
 
     def leverage_change(self, bend: FloatArray) -> FloatArray:
         """Of squares over the diagonal."""
         change = bend[0, :, 0, 0]
-        inner = self.geometry.eigenvalues[:, None] * change / self.diagonal**2
-        return -self._functionals(self.geometry.squares @ inner, change / self.average**2)
+        inner = self.trainable.eigenvalues[:, None] * change / self.diagonal**2
+        return -self._functionals(self.trainable.squares @ inner, change / self.average**2)
 
     def split(self, outputs: FloatArray) -> FloatArray:
         """In the axes of the mean curvature."""

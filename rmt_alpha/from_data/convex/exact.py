@@ -11,33 +11,33 @@ from scipy.linalg import lapack
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.curvature import Curvature
-from rmt_alpha.from_data.convex.geometry import Geometry
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
+from rmt_alpha.from_data.convex.trainable import Trainable
 from rmt_alpha.from_data.samples import EPS
 
 
 class ExactCurvature(Curvature):
     """The Hessian, factorised: coefficients of one output after those of another."""
 
-    def __init__(self, geometry: Geometry, loss: LabelLoss, z: FloatArray) -> None:
-        super().__init__(geometry, loss, z)
+    def __init__(self, trainable: Trainable, loss: LabelLoss, z: FloatArray) -> None:
+        super().__init__(trainable, loss, z)
         self._own = loss.hessian(z)
-        d, m = geometry.size, z.shape[1]
+        d, m = trainable.size, z.shape[1]
         hessian: Any = self._assembled(self._own)
         # An unpenalised average has no curvature where all outputs are saturated; rounding keeps it regular.
-        extra = geometry.penalty.copy()
-        if geometry.pull is not None:
+        extra = trainable.penalty.copy()
+        if trainable.pull is not None:
             extra[-1] += EPS
         hessian.flat[:: m * d + 1] += np.tile(extra, m)
         self.factor = linalg.cholesky(hessian, lower=True, overwrite_a=True, check_finite=False)
 
     def _assembled(self, blocks: FloatArray) -> FloatArray:
         """Sum over samples of blocks (n, m, m) times products of features; (m d, m d)."""
-        d, m = self.geometry.size, blocks.shape[1]
+        d, m = self.trainable.size, blocks.shape[1]
         result = np.zeros((m, d, m, d))
         for k in range(m):
             for j in range(k + 1):
-                result[k, :, j] = self.geometry.gram(blocks[:, k, j])
+                result[k, :, j] = self.trainable.gram(blocks[:, k, j])
                 result[j, :, k] = result[k, :, j]
         return result.reshape(m * d, m * d)
 
@@ -53,10 +53,10 @@ class ExactCurvature(Curvature):
     @property
     def volume(self) -> float:
         """From the diagonal of the factor."""
-        m, r = self._own.shape[1], len(self.geometry.eigenvalues)
+        m, r = self._own.shape[1], len(self.trainable.eigenvalues)
         found = np.log(np.diagonal(self.factor)).reshape(m, -1)
         if r:
-            found[:, :r] -= np.log(self.geometry.gamma) / 2
+            found[:, :r] -= np.log(self.trainable.gamma) / 2
         return float(found.sum())
 
     @property
@@ -72,9 +72,9 @@ class ExactCurvature(Curvature):
     @cached_property
     def _white(self) -> FloatArray:
         """Inverse of the factor applied to the features of each sample, one output; (n, d)."""
-        r = len(self.geometry.eigenvalues)
-        found = self.geometry.features @ np.ascontiguousarray(self._root[:, :r].T)
-        return found if self.geometry.pull is None else found + self._root[:, r]
+        r = len(self.trainable.eigenvalues)
+        found = self.trainable.features @ np.ascontiguousarray(self._root[:, :r].T)
+        return found if self.trainable.pull is None else found + self._root[:, r]
 
     @cached_property
     def leverage(self) -> FloatArray:
@@ -84,7 +84,7 @@ class ExactCurvature(Curvature):
         return self._several(self._root.T @ self._root)
 
     def _one(self, left: FloatArray, root: FloatArray) -> FloatArray:
-        f = self.geometry.functionals
+        f = self.trainable.functionals
         result = np.empty((len(left), f, f))
         result[:, 0, 0] = np.einsum("ij,ij->i", left, self._white)
         if f == 2:
@@ -93,16 +93,16 @@ class ExactCurvature(Curvature):
         return result
 
     def _several(self, inverse: FloatArray) -> FloatArray:
-        geometry, m, f = self.geometry, self._own.shape[1], self.geometry.functionals
-        n, d, r = len(self._own), geometry.size, len(geometry.eigenvalues)
+        trainable, m, f = self.trainable, self._own.shape[1], self.trainable.functionals
+        n, d, r = len(self._own), trainable.size, len(trainable.eigenvalues)
         parts = inverse.reshape(m, d, m, d)
         result = np.zeros((n, f, m, f, m))
         for a in range(m):
             for b in range(a + 1):
                 part = parts[a, :, b]
-                own = np.einsum("ij,ij->i", geometry.features @ part[:r, :r], geometry.features)
-                if geometry.pull is not None:
-                    one, other = geometry.features @ part[:r, r], geometry.features @ part[r, :r]
+                own = np.einsum("ij,ij->i", trainable.features @ part[:r, :r], trainable.features)
+                if trainable.pull is not None:
+                    one, other = trainable.features @ part[:r, r], trainable.features @ part[r, :r]
                     own += one + other + part[r, r]
                 if f == 2:
                     # Between the output of one class and the average of the other.
@@ -119,7 +119,7 @@ class ExactCurvature(Curvature):
     def volume_change(self, bend: FloatArray) -> float:
         """By Jacobi's formula."""
         m = bend.shape[1]
-        return float(np.einsum("i,iab,iba->", self.geometry.weights, self.leverage[:, :m, :m], bend)) / 2
+        return float(np.einsum("i,iab,iba->", self.trainable.weights, self.leverage[:, :m, :m], bend)) / 2
 
     def leverage_change(self, bend: FloatArray) -> FloatArray:
         """Minus the change of the Hessian between two inverses."""

@@ -16,8 +16,8 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.from_data.convex.curvature import Curvature, MeanCurvature
 from rmt_alpha.from_data.convex.exact import ExactCurvature
-from rmt_alpha.from_data.convex.geometry import Geometry
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
+from rmt_alpha.from_data.convex.trainable import Trainable
 from rmt_alpha.from_data.samples import EPS
 
 DECREMENT = 1e-24
@@ -60,7 +60,7 @@ class Minimum:
 
 
 def minimise(
-    geometry: Geometry,
+    trainable: Trainable,
     loss: LabelLoss,
     offset: FloatArray,
     start: FloatArray,
@@ -74,14 +74,14 @@ def minimise(
     ConvergenceError if rounding keeps the method from its tolerance; its ``best`` is the `Minimum` so far.
     """
     theta = start
-    z = offset + geometry.times(theta)
-    value = _objective(theta, z, geometry, loss)
+    z = offset + trainable.times(theta)
+    value = _objective(theta, z, trainable, loss)
     last = np.inf
     for steps in range(STEPS):
         slope = loss.gradient(z)
-        gradient = geometry.adjoint(slope) + geometry.penalty[:, None] * theta
+        gradient = trainable.adjoint(slope) + trainable.penalty[:, None] * theta
         forcing = FORCING if last == np.inf else float(np.clip(math.sqrt(max(last, 0.0)), 1e-8, FORCING))
-        move, known, forcing = _newton_step(geometry, loss, z, -gradient, forcing, known)
+        move, known, forcing = _newton_step(trainable, loss, z, -gradient, forcing, known)
         decrement = -float(np.vdot(gradient, move))
         # Rounding ends it, too: convergence is quadratic here, unless nothing is left but rounding.
         noise = 8 * EPS * (1 + abs(z).max())  # of a log-loss, by that of its outputs
@@ -89,12 +89,12 @@ def minimise(
         if (small and decrement > 0.1 * last) or decrement <= max(DECREMENT * value, np.finfo(float).tiny):
             return Minimum(theta, z, value, slope, decrement / 2, steps)
         last = decrement
-        change = geometry.times(move)
+        change = trainable.times(move)
         size = float(abs(change).max())
         length = min(1.0, (REACH + abs(z).max()) / max(size, EPS))
         while True:
             trial, outputs = theta + length * move, z + length * change
-            found = _objective(trial, outputs, geometry, loss)
+            found = _objective(trial, outputs, trainable, loss)
             if found <= value - ARMIJO * length * decrement + noise:
                 break
             length /= 2
@@ -108,13 +108,13 @@ def minimise(
         rest = decrement * (forcing**2 + size**2 / 4)
         if length == 1.0 and rest <= precision:
             return Minimum(theta, z, value, loss.gradient(z), rest / 2, steps + 1)
-        z = offset + geometry.times(theta)
+        z = offset + trainable.times(theta)
     minimum = Minimum(theta, z, value, loss.gradient(z), decrement / 2, STEPS)
     raise _failed(f"did not converge in {STEPS} steps", minimum)
 
 
 def _newton_step(
-    geometry: Geometry,
+    trainable: Trainable,
     loss: LabelLoss,
     z: FloatArray,
     right: FloatArray,
@@ -123,15 +123,15 @@ def _newton_step(
 ) -> tuple[FloatArray, Curvature | None, float]:
     """The step, a Hessian to precondition the next one, and the relative residual."""
     if right.size > SMALL:
-        move, converged = solved(geometry, loss, z, right, forcing, known)
+        move, converged = solved(trainable, loss, z, right, forcing, known)
         if converged or right.size > LARGE:
             return move, known, forcing
-    known = ExactCurvature(geometry, loss, z)
+    known = ExactCurvature(trainable, loss, z)
     return known.solve(right), known, 0.0
 
 
 def solved(
-    geometry: Geometry,
+    trainable: Trainable,
     loss: LabelLoss,
     z: FloatArray,
     right: FloatArray,
@@ -142,14 +142,14 @@ def solved(
     product = loss.product(z)
 
     def apply(theta: FloatArray) -> FloatArray:
-        return geometry.adjoint(product(geometry.times(theta))) + geometry.penalty[:, None] * theta
+        return trainable.adjoint(product(trainable.times(theta))) + trainable.penalty[:, None] * theta
 
     limit = ITERATIONS
     if right.size <= LARGE:  # the price of a factorisation
         d, m = right.shape
         limit = max(10, int((len(z) * d * m / 2 + (d * m) ** 2 / 3) / (16 * len(z))))
     if known is None:
-        known = MeanCurvature(geometry, loss, z)
+        known = MeanCurvature(trainable, loss, z)
     return conjugate_gradients(apply, known.solve, right, tolerance, limit)
 
 
@@ -186,6 +186,6 @@ def _failed(how: str, best: Minimum) -> ConvergenceError:
     )
 
 
-def _objective(theta: FloatArray, z: FloatArray, geometry: Geometry, loss: LabelLoss) -> float:
-    penalty = float(geometry.penalty @ np.square(theta).sum(axis=1)) / 2 if theta.size else 0.0
-    return float(geometry.weights @ loss.value(z)) + penalty
+def _objective(theta: FloatArray, z: FloatArray, trainable: Trainable, loss: LabelLoss) -> float:
+    penalty = float(trainable.penalty @ np.square(theta).sum(axis=1)) / 2 if theta.size else 0.0
+    return float(trainable.weights @ loss.value(z)) + penalty

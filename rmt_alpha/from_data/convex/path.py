@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray, Real
+from rmt_alpha.from_data.convex import classwise
 from rmt_alpha.from_data.convex.curvature import Curvature, MeanCurvature
 from rmt_alpha.from_data.convex.exact import ExactCurvature
-from rmt_alpha.from_data.convex.geometry import Geometry
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.newton import LARGE, Minimum, minimise
 from rmt_alpha.from_data.convex.solution import ConvexSolution
+from rmt_alpha.from_data.convex.trainable import Trainable
 from rmt_alpha.from_data.design import Design, Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
@@ -38,19 +39,19 @@ class Start:
     """The mean curvature of its loss."""
 
     @classmethod
-    def after(cls, minimum: Minimum, loss: LabelLoss, geometry: Geometry) -> Start:
+    def after(cls, minimum: Minimum, loss: LabelLoss, trainable: Trainable) -> Start:
         """From a fit at a finite ridge."""
         z = minimum.outputs
-        bend = float(np.trace(loss.mean_hessian(z, geometry.weights))) / max(z.shape[1], 1)
-        return cls(minimum.coefficients, geometry.gamma, bend)
+        bend = float(np.trace(loss.mean_hessian(z, trainable.weights))) / max(z.shape[1], 1)
+        return cls(minimum.coefficients, trainable.gamma, bend)
 
-    def moved(self, geometry: Geometry) -> FloatArray:
+    def moved(self, trainable: Trainable) -> FloatArray:
         """The coefficients at another ridge, where each has shrunk as it would under squared loss."""
-        r, result = len(geometry.eigenvalues), np.zeros((geometry.size, self.coefficients.shape[1]))
-        bent = self.bend * geometry.eigenvalues
-        shrunk = (bent + self.gamma) / (bent + geometry.gamma)
+        r, result = len(trainable.eigenvalues), np.zeros((trainable.size, self.coefficients.shape[1]))
+        bent = self.bend * trainable.eigenvalues
+        shrunk = (bent + self.gamma) / (bent + trainable.gamma)
         result[:r] = self.coefficients[:r] * shrunk[:, None]
-        if geometry.pull is not None:
+        if trainable.pull is not None:
             result[-1] = self.coefficients[-1]
         return result
 
@@ -124,13 +125,13 @@ class ConvexPath:
         """Squares of the features, (n, r)."""
         return np.square(self.features)
 
-    def geometry(self, gamma: float) -> Geometry:
+    def trainable(self, gamma: float) -> Trainable:
         """What is trained at one ridge: nothing but the average at ``inf``."""
         pull = self.pseudo if self.pseudo is None else min(self.pseudo / self.design.total, FIRM)
         features, squares, eigenvalues = self.features, self.squares, self.design.eigenvalues[self.used]
         if math.isinf(gamma):
             features, squares, eigenvalues = features[:, :0], squares[:, :0], eigenvalues[:0]
-        return Geometry(features, squares, eigenvalues, self.weights, gamma, pull)
+        return Trainable(features, squares, eigenvalues, self.weights, gamma, pull)
 
 
 class ConvexFit:
@@ -138,9 +139,16 @@ class ConvexFit:
 
     def __init__(self, path: ConvexPath, gamma: float, exact: bool = True) -> None:
         self.path, self.gamma, self.exact = path, gamma, exact
-        self.geometry = path.geometry(gamma)
+        self.trainable = path.trainable(gamma)
         self._last: ConvexSolution | None = None
+        self.precision: float | None = None
+        """Gain at which a search for alpha ends; None: that of the criterion."""
         self._start: FloatArray | None = None
+
+    @property
+    def costly(self) -> bool:
+        """Whether there are too many coefficients to factorise their Hessian."""
+        return self.trainable.size * self.path.outputs > LARGE
 
     def solve(self, alpha: FloatArray) -> ConvexSolution:
         """The fit at one alpha, (k,).
@@ -148,32 +156,34 @@ class ConvexFit:
         Newton's method starts from the last fit, moved along its tangent; where it ends does not
         depend on it.
         """
-        path, last, geometry = self.path, self._last, self.geometry
-        exact = self.exact and geometry.size * path.outputs <= LARGE
+        path, last, trainable = self.path, self._last, self.trainable
+        exact = self.exact and not self.costly
         if last is not None and np.array_equal(last.alpha, alpha):
             return last
         if last is not None:
             start = last.minimum.coefficients + np.tensordot(alpha - last.alpha, last.trends, 1)
         else:
-            start = np.zeros((geometry.size, path.outputs))
+            start = np.zeros((trainable.size, path.outputs))
             if path.start is not None:
-                start = path.start.moved(geometry)
+                start = path.start.moved(trainable)
         offset = np.tensordot(alpha, path.scores, 1)
         precision = 0.0 if self.exact else ROUGH / path.design.total
-        known = None if last is None or not exact else last.curvature
-        minimum = minimise(geometry, path.loss, offset, start, precision, known)
+        known = None if last is None or not self.exact else last.curvature
+        minimum = minimise(trainable, path.loss, offset, start, precision, known)
         kind: type[Curvature] = ExactCurvature if exact else MeanCurvature
-        curvature = kind(geometry, path.loss, minimum.outputs)
+        if self.exact and not exact and classwise.fits(trainable, path.loss):
+            kind = classwise.ClasswiseCurvature
+        curvature = kind(trainable, path.loss, minimum.outputs)
         if math.isfinite(self.gamma):
-            path.start = Start.after(minimum, path.loss, geometry)
-        self._last = ConvexSolution(minimum, geometry, curvature, path.share, path.loss, alpha, path.scores)
+            path.start = Start.after(minimum, path.loss, trainable)
+        self._last = ConvexSolution(minimum, trainable, curvature, path.share, path.loss, alpha, path.scores)
         return self._last
 
     def correction(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (K, p) and intercept (K,) that are trained on top of the source at the point (1, alpha)."""
         path, design = self.path, self.path.design
         found = self.solve(point[1:]).minimum.coefficients
-        used = len(self.geometry.eigenvalues)
+        used = len(self.trainable.eigenvalues)
         inside = found[:used] / design.singular[:used, None]
         weights, intercept = design.trained(design.left[:, :used] @ path.loss.outer(inside))
         if len(found) > used:

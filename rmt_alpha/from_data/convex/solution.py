@@ -26,9 +26,9 @@ import numpy as np
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.curvature import Curvature
 from rmt_alpha.from_data.convex.exact import ExactCurvature
-from rmt_alpha.from_data.convex.geometry import Geometry
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.newton import Minimum, solved
+from rmt_alpha.from_data.convex.trainable import Trainable
 
 TANGENT = 1e-2
 """Relative precision of tangents where there is no factorisation."""
@@ -40,7 +40,7 @@ class ConvexSolution:
 
     minimum: Minimum
     """Coefficients and outputs."""
-    geometry: Geometry
+    trainable: Trainable
     """Features and penalties."""
     curvature: Curvature
     """The Hessian, or an approximation of it."""
@@ -66,11 +66,11 @@ class ConvexSolution:
     def _shrinking(self) -> tuple[float, FloatArray, FloatArray]:
         """Penalty of the average, and 1/(1 - s) and s/(1 - s) at the sites."""
         rest = self._at_sites(1.0 - self.share)
-        return self.geometry.pull or 0.0, 1.0 / rest, self._at_sites(self.share) / rest
+        return self.trainable.pull or 0.0, 1.0 / rest, self._at_sites(self.share) / rest
 
     def _slopes(self, slope: FloatArray, correction: FloatArray, average: FloatArray) -> FloatArray:
         """g, linear in slopes (n, m), corrections (n, m) and averages (m,); sites, then (f b,)."""
-        split, pull = self.curvature.split, self.geometry.pull
+        split, pull = self.curvature.split, self.trainable.pull
         own = -self._at_sites(self.share) * split(slope)
         if not pull:
             return np.asarray(own)
@@ -82,7 +82,7 @@ class ConvexSolution:
     def _bends(self, own: FloatArray, pull: float) -> FloatArray:
         """S, linear in second derivatives of the loss and the penalty of the average."""
         lost = -self._at_sites(self.share)[..., None] * own
-        if self.geometry.functionals == 1:
+        if self.trainable.functionals == 1:
             return np.asarray(lost)
         b = own.shape[-1]
         blocks = np.zeros((*lost.shape[:-2], 2, b, 2, b))
@@ -136,17 +136,17 @@ class ConvexSolution:
     @cached_property
     def trends(self) -> FloatArray:
         """Derivatives of the coefficients by each alpha; shape (k, d, m)."""
-        right = -self.geometry.adjoint(self.product(self.scores))
+        right = -self.trainable.adjoint(self.product(self.scores))
         if isinstance(self.curvature, ExactCurvature):
             return self.curvature.solve(right)
         z = self.minimum.outputs
-        found = [solved(self.geometry, self.loss, z, one, TANGENT)[0] for one in right]
+        found = [solved(self.trainable, self.loss, z, one, TANGENT)[0] for one in right]
         return np.asarray(found).reshape(right.shape)
 
     @cached_property
     def tangents(self) -> FloatArray:
         """dz/d alpha_k: the scores of a source minus what the fit takes from them; (k, n, m)."""
-        return np.asarray(self.scores + self.geometry.times(self.trends))
+        return np.asarray(self.scores + self.trainable.times(self.trends))
 
     @cached_property
     def _bent(self) -> list[FloatArray]:
@@ -161,12 +161,12 @@ class ConvexSolution:
     def _loss_part(self, outputs: FloatArray) -> FloatArray:
         """Outputs (n, m) as functionals of the loss, which does not see the average."""
         parts = self.curvature.split(outputs)
-        return np.concatenate([parts, np.zeros_like(parts)], axis=-1) if self.geometry.pull else parts
+        return np.concatenate([parts, np.zeros_like(parts)], axis=-1) if self.trainable.pull else parts
 
     def _penalty_part(self, k: int) -> FloatArray:
         """Derivatives of correction and average by an alpha, as functionals."""
         own = self.curvature.split(self.tangents[k] - self.scores[k])
-        if not self.geometry.pull:
+        if not self.trainable.pull:
             return np.zeros_like(own)
         average = np.broadcast_to(self.curvature.split(self.trends[k, -1:]), own.shape)
         return np.concatenate([own, average], axis=-1)

@@ -1,7 +1,7 @@
 """The ways to choose alpha and the ridge from data; a further one is one more entry of a table.
 
 Open `base` first: what a criterion must answer.  `evidence`, `loo`, `consensus` and `theory` are for squared
-loss, `convex` and `convex_loss` for any other.
+loss, `convex_search` and `convex_loss` for any other.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, RidgeCriterion
 from rmt_alpha.from_data.criteria.consensus import Consensus
-from rmt_alpha.from_data.criteria.convex import ConvexCriterion
 from rmt_alpha.from_data.criteria.convex_loss import (
     ConvexConsensus,
     ConvexLooAccuracy,
     LaplaceEvidence,
     LooLogLoss,
 )
+from rmt_alpha.from_data.criteria.convex_search import ConvexCriterion
 from rmt_alpha.from_data.criteria.evidence import Evidence
 from rmt_alpha.from_data.criteria.loo import LooAccuracy, LooMse, LooSnr
 from rmt_alpha.from_data.criteria.theory import Theory

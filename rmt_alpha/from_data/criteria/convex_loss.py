@@ -9,7 +9,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
 from rmt_alpha.from_data.convex.solution import ConvexSolution
 from rmt_alpha.from_data.criteria.base import Choice, accuracy_covariance
-from rmt_alpha.from_data.criteria.convex import ConvexCriterion, Local
+from rmt_alpha.from_data.criteria.convex_search import ConvexCriterion, Local
 from rmt_alpha.from_data.zero_one import StepFunction, nearest_best, zero_one_path
 
 

@@ -94,7 +94,11 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
             choices = [_shifted(screened, exact, place, i) for i in range(len(gammas))]
             index = index_of_best(choices)
             if index in exact:
-                margin = CLEAR * self.unit(path) + 2 * abs(exact[index].score - screened[index].score)
+                margin = 2 * abs(exact[index].score - screened[index].score)
+                if path.at(gammas[index]).costly:  # a neighbour must be worth it
+                    margin = margin if margin > 2 * CLEAR * self.unit(path) else -math.inf
+                else:
+                    margin += CLEAR * self.unit(path)
                 around = [order[k] for k in (place[index] + 1, place[index] - 1) if 0 <= k < len(order)]
                 close = [i for i in around if choices[i].score >= choices[index].score - margin]
                 missing = [i for i in close if i not in exact]
@@ -108,6 +112,10 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
             if near is not None:
                 path.alpha = path.alpha + exact[near].alpha - screened[near].alpha
             fit = path.at(gammas[i])
+            if fit.costly and point is None:
+                rough = path.at(gammas[i], exact=False)
+                rough.precision = PRECISION
+                path.alpha = self._search(rough)[0].alpha
             exact[i] = self.choose(fit, point)
             if best is None or index_of_best([exact[i], *(one for j, one in exact.items() if j != i)]) == 0:
                 best = fit
@@ -138,13 +146,15 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
         solution = fit.solve(alpha)
         last: Local | None = None
         step, gain = np.zeros_like(alpha), 0.0
-        for _ in range(STEPS if path.sources else 0):
+        # Without slopes of what is costly, alpha was found with the mean curvature.
+        searched = path.sources > 0 and not (fit.exact and fit.costly)
+        for _ in range(STEPS if searched else 0):
             here = _with_prior(self.local(fit, solution), path.spread, alpha)
             curvature = here.curvature if last is None else _secant(here, last, step)
             step = -solve_scaled(curvature, here.slope)
             gain = -float(here.slope @ step)
             precision = PRECISION
-            if not fit.exact:
+            if not fit.exact and fit.precision is None:
                 path.least = min(path.least, here.value)
                 precision = max(COARSE, HOPELESS * (here.value - path.least))
             if gain <= precision:

@@ -1,4 +1,4 @@
-"""`Geometry`: what a convex fit trains at one ridge, and products with it."""
+"""`Trainable`: what a convex fit trains at one ridge, and products with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
-class Geometry:
+class Trainable:
     """What is trained: features and an average (one more feature, 1 everywhere), and their penalties."""
 
     features: FloatArray
