@@ -1,6 +1,6 @@
 """Cost of choosing alpha and the ridge by cross-entropy, in units of scikit-learn's LogisticRegressionCV.
 
-Run ``python benchmarks/bench_logistic.py`` for the table of docs/from_data/logistic.md, ``poe bench`` for asv.
+Run ``python benchmarks/bench_logistic.py`` for the table of the docs, or ``poe bench`` for asv.
 """
 
 from __future__ import annotations

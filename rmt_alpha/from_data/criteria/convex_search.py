@@ -189,8 +189,8 @@ def _nearest(exact: dict[int, Choice], place: dict[int, int], i: int) -> int | N
 def _shifted(screened: dict[int, Choice], exact: dict[int, Choice], place: dict[int, int], i: int) -> Choice:
     """The exact choice, or the screened one with what exactness changes at the next larger ridge.
 
-    The mean curvature is the better the larger the ridge; below, it flatters.  So this is rather too good than
-    too bad, and no good ridge is passed over.
+    The mean curvature is the better the larger the ridge; below, it flatters.  So this is rather too good
+    than too bad, and no good ridge is passed over.
     """
     if i in exact:
         return exact[i]
