@@ -301,10 +301,9 @@ def test_conjugate_gradients_against_a_general_minimiser(n, p, classes, log_gamm
 
     def objective(flat):
         z = offset + trainable.times(flat.reshape(theta.shape))
-        penalty = trainable.penalty @ np.square(flat.reshape(theta.shape)).sum(axis=1) / 2
-        pull = trainable.adjoint(path.loss.gradient(z)) + trainable.penalty[:, None] * flat.reshape(
-            theta.shape
-        )
+        pulled = trainable.penalty[:, None] * flat.reshape(theta.shape)
+        penalty = np.vdot(pulled, flat) / 2
+        pull = trainable.adjoint(path.loss.gradient(z)) + pulled
         return weights @ path.loss.value(z) + penalty, pull.ravel()
 
     found = optimize.minimize(objective, np.zeros(theta.size), jac=True, method="BFGS")
