@@ -77,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         sample.coef_source,
         sample.intercept_source,
         INTERCEPTS[arguments.intercept],
+        units="raw",  # one rule: it is its path that is printed and drawn
         alpha="auto" if arguments.alpha is None else arguments.alpha,
         classes_source=sample.classes_source,
     ).fit(sample.X, sample.y)

@@ -1,8 +1,8 @@
 """What is compared, on one split: the criteria of this package, fixed choices, and scikit-learn's baselines.
 
-The criteria share one decomposition; each gives what `rmt_alpha.AlphaRidgeClassifierCV` gives (a test
-compares them).  All classifiers go without an intercept, see `rmt_alpha.experiments.study.protocols`, but for
-``consensus_shrunk`` and ``consensus_free``.
+The criteria share one decomposition; each gives what `rmt_alpha.AlphaRidgeClassifierCV` gives in raw units
+(a test compares them).  All classifiers go without an intercept, see `rmt_alpha.experiments.study.protocols`,
+but for ``consensus_shrunk`` and ``consensus_free``.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ USES = ("target", "feature", "pooled")
 BASELINES = tuple(f"{kind}_{use}" for kind in ("ridge", "logistic") for use in USES)
 """Of scikit-learn: target samples alone; with the source's score as a further feature; with the source's."""
 INTERCEPTS: dict[str, bool | str] = {f"{DEFAULT}_shrunk": "shrunk", f"{DEFAULT}_free": True}
-"""The default criterion with an intercept: what `AlphaRidgeClassifierCV` does unless told otherwise, and one
-without penalty."""
+"""The default criterion with an intercept that is shrunk, and with a free one."""
 LOGISTIC = ("alpha_logistic",)
 """`AlphaLogisticRegressionCV` as it comes, but for the intercept."""
 METHODS = ("source", *FIXED, *TUNED, *CRITERIA, *INTERCEPTS, *LOGISTIC, *BASELINES)
