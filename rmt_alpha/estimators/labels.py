@@ -82,7 +82,7 @@ def class_importance(class_weight: ClassWeight, y: NDArray[Any], counts: FloatAr
         raise ValueError(
             f"class_weight must be None, 'balanced' or a dict of weights of classes, got {class_weight!r}"
         )
-    weights: Mapping[Any, object] = class_weight
+    weights: Mapping[Any, Any] = class_weight
     for name, value in weights.items():
         number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
         if not number or not SMALLEST <= float(value) <= LARGEST:
