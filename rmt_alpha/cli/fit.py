@@ -183,6 +183,7 @@ def _estimate(model: AlphaRidgeClassifierCV, sample: SampleFile) -> ProblemEstim
         sample.X,
         sample.y,
         sample.coef_source,
+        intercept_source=sample.intercept_source,
         fit_intercept=model.fit_intercept,
         classes_source=sample.classes_source,
     )
@@ -193,7 +194,7 @@ def report(
 ) -> dict[str, Any]:
     """What a fitted classifier says about itself, and about ignoring the source or keeping to it."""
     n = len(sample.y)
-    accuracy = float(path.loo_accuracy(model.alpha_))
+    accuracy, unit = float(path.loo_accuracy(model.alpha_)), path.alpha_unit
     numbers: dict[str, Any] = {
         "samples": n,
         "features": int(model.n_features_in_),
@@ -201,6 +202,9 @@ def report(
         "criterion": model.criterion,
         "alpha": model.alpha_,
         "alpha_stderr": model.alpha_stderr_,
+        "alpha_unit": unit,
+        "alpha_least_squares": model.alpha_ / unit if unit else math.nan,
+        "alpha_1_least_squares": 1.0 / unit if unit else math.nan,
         "gamma": model.gamma_,
         "sklearn_penalty": n * model.gamma_,
         "loo_accuracy": accuracy,
@@ -208,10 +212,15 @@ def report(
         "gaussian_accuracy": path.gaussian_accuracy(model.alpha_),
         "loo_accuracy_alpha_0": path.loo_accuracy(0.0),
         "loo_accuracy_alpha_1": path.loo_accuracy(1.0),
+        "loo_accuracy_alpha_unit": path.loo_accuracy(unit) if math.isfinite(unit) else math.nan,
         "loo_accuracy_source_only": _path(model, sample, math.inf).loo_accuracy(1.0),
     }
-    if estimate is not None and math.isfinite(model.gamma_):
-        numbers["theory_accuracy"] = estimate.curve(model.gamma_).accuracy(model.alpha_)
+    alpha = float(model.alpha_)
+    if estimate is not None and math.isfinite(model.gamma_) and math.isfinite(alpha):
+        for name, size in (("theory_accuracy", n), ("theory_accuracy_twice", 2 * n)):
+            value, stderr = estimate.accuracy(alpha, model.gamma_, size)
+            numbers |= {name: value, f"{name}_stderr": stderr}
+        numbers["gaussian_classes"] = estimate.check(model.gamma_, alpha).agrees
     return numbers
 
 
@@ -223,10 +232,21 @@ def _table(numbers: dict[str, Any]) -> list[str]:
         ("  of Gaussian scores", "{gaussian_accuracy:.4f}"),
     ]
     if "theory_accuracy" in numbers:
-        rows.append(("  of random matrix theory", "{theory_accuracy:.4f}"))
+        verdict = "describe" if numbers["gaussian_classes"] else "do not describe"
+        theory = "{theory_accuracy:.4f} +- {theory_accuracy_stderr:.4f}"
+        theory += f" (Gaussian classes {verdict} the samples)"
+        twice = "{theory_accuracy_twice:.4f} +- {theory_accuracy_twice_stderr:.4f}"
+        rows += [
+            ("  of random matrix theory", theory),
+            (f"  with {2 * numbers['samples']} samples", twice + " (same alpha and gamma)"),
+        ]
     rows += [
         ("  ignoring the source", "{loo_accuracy_alpha_0:.4f} (alpha = 0, same gamma)"),
-        ("  standard fine-tuning", "{loo_accuracy_alpha_1:.4f} (alpha = 1, same gamma)"),
+        (
+            "  standard fine-tuning",
+            "{loo_accuracy_alpha_1:.4f} (alpha = 1, {alpha_1_least_squares:.4g} in least-squares units)",
+        ),
+        ("  one least-squares unit", "{loo_accuracy_alpha_unit:.4f} (alpha = {alpha_unit:.4g}, same gamma)"),
         ("  the source as it is", "{loo_accuracy_source_only:.4f}"),
     ]
     return _aligned(rows, numbers)
@@ -237,6 +257,10 @@ def _choice(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("criterion", "{criterion}"),
         ("alpha", "{alpha:.4g} +- {alpha_stderr:.2g}"),
+        (
+            "  in least-squares units",
+            "{alpha_least_squares:.4g} (of {alpha_unit:.4g}, the source's own best)",
+        ),
         ("gamma", "{gamma:.4g} (" + penalty + ")"),
     ]
 

@@ -70,6 +70,7 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
     rules_: list[dict[str, Any]]
 
     _criteria: ClassVar[Mapping[str, type[Criterion[Any, Any]]]] = CRITERIA
+    _default: ClassVar[str] = DEFAULT
     _share: ClassVar[float] = 1.0
     """Of a row of two classes in each of their own rows (`resolve_source`)."""
     _least: ClassVar[float] = RIDGES[0]
@@ -93,6 +94,10 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
     def _ridges(self, design: Design) -> Sequence[float]:
         """The ridges to choose from."""
         raise NotImplementedError
+
+    def _judge(self, criterion: Criterion[Any, Any], rule: Rule) -> Criterion[Any, Any]:
+        """What chooses under a rule; of the source alone, alpha is a size, which some criteria do not see."""
+        return criterion if rule.trained else find_criterion(self._default, self._criteria)
 
     def _rules(self, samples: Samples) -> list[Rule]:
         """The rules for intercept and units, to be averaged."""
@@ -160,7 +165,11 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
             evidences = [rule_evidence(*one, point) for one in zip(paths, grids, strict=True)]
             weights = probable(rules, evidences)
         chosen = [
-            (rule, weight, select(criterion.prepared(path, kept, source.weights), path, grid, alpha))
+            (
+                rule,
+                weight,
+                select(self._judge(criterion, rule).prepared(path, kept, source.weights), path, grid, alpha),
+            )
             for rule, weight, path, grid in zip(rules, weights, paths, grids, strict=True)
             if weight > 0
         ]

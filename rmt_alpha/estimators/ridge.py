@@ -25,6 +25,7 @@ class AlphaRegressor(MultiOutputMixin, RegressorMixin, AlphaEstimator):  # type:
     loo_prediction_: FloatArray
 
     _criteria = REGRESSION_CRITERIA
+    _default = DEFAULT_REGRESSION
     classes_source = None
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

@@ -246,6 +246,21 @@ class RidgeFit(Value):
         return self.path.columns.at(self.gamma)
 
     @property
+    def _kept(self) -> float:
+        """How much of a mean residual a shrunk average keeps."""
+        return float(shrinkage(self.path.pseudo, self.path.design.total)) if self.path.pseudo else 0.0
+
+    @cached_property
+    def residuals(self) -> FloatArray:
+        """(I - H) applied to labels and source scores, shape (n, 1 + k, K)."""
+        return np.asarray(self._fit.residuals + self._kept * self.path.columns.means)
+
+    @cached_property
+    def freedom(self) -> FloatArray:
+        """1 - H_ii for each sample, shape (n,)."""
+        return np.asarray(self._fit.freedom + self._kept * self.path.design.root**2)
+
+    @property
     def left_out_freedom(self) -> FloatArray:
         """1 - (leverage of the part that is left out) by the fit with a free intercept or none, (n,)."""
         return self._fit.left_out_freedom
