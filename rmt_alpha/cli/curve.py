@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rmt_alpha._core.tables import csv_text
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.cli.common import Parser, json_text
+from rmt_alpha.cli.outputs import check_output, check_picture
 from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import Curve
@@ -41,6 +44,8 @@ def add_options(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, draw the picture."""
+    check_output(arguments.out)
+    check_picture(arguments.plot)
     problem = problem_from(arguments)
     curve: Curve = problem.curve()
     if "landmarks" not in curve.answers:  # several sources
@@ -57,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "--band is known for the isotropic model only; leave it out for a general mixture"
             )
         columns["accuracy_std"] = curve.accuracy_std(alpha)
+    check_numbers(columns)
     if arguments.format == "csv":
         text = csv_text(list(columns), zip(*columns.values(), strict=True))
     else:
@@ -70,6 +76,17 @@ def run(arguments: argparse.Namespace) -> int:
 
         draw_curve(curve, alpha, band=arguments.band).savefig(arguments.plot)
     return 0
+
+
+def check_numbers(columns: Mapping[str, FloatArray]) -> None:
+    """ArithmeticError if a result is not a number."""
+    for name, values in columns.items():
+        if np.isnan(values).any():
+            where = columns["alpha"][int(np.flatnonzero(np.isnan(values))[0])]
+            raise ArithmeticError(
+                f"{name} is no number at alpha = {where:.6g}: squares of the problem's numbers leave the "
+                "range of float64; change its units"
+            )
 
 
 def along_the_best(curve: Curve) -> Curve:

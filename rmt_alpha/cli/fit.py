@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.cli.common import Parser, json_text
+from rmt_alpha.cli.outputs import check_output, check_picture
+from rmt_alpha.cli.reading.text import TextFormat
 from rmt_alpha.cli.sample_file import SampleFile, read_sample
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT
 from rmt_alpha.from_data.design import InterceptRule
@@ -29,9 +32,13 @@ the samples themselves. Needs the extra [sklearn].
 The samples are in
   an .npz file  with arrays X (n x p), y (n) and coef_source (p, or one row per class), and maybe
                 intercept_source, and classes_source, the class of each row of the source;
-  a .csv file   with a header, one column of labels and one per feature. The source is then in a .csv file
-                with the same names (and maybe one more, intercept): one row of numbers, or one for each class
-                with its name in the column of labels.
+  a table       (.csv, .tsv, and with pyarrow .parquet, .feather) with a header, one column of labels and
+                one per feature. The source is then in a table with the same names (and maybe one more,
+                intercept): one row of numbers, or one for each class with its name in the column of labels.
+                Several sources are several --source.
+
+How a text is written (commas, semicolons or tabs, decimal commas, byte-order marks) is found out; where it
+cannot be told, the options below tell it. A missing value is refused, unless --na says to leave out its row.
 
 examples:
   rmt-alpha fit target.npz --plot path.png
@@ -40,9 +47,15 @@ examples:
 
 def add_options(parser: Parser) -> None:
     """Add the options of the verb."""
-    parser.add_argument("samples", type=Path, metavar="FILE", help="target samples (.npz or .csv)")
-    parser.value("--source", Path, "FILE", "source weights, for samples in a .csv file")
+    parser.add_argument("samples", type=Path, metavar="FILE", help="target samples (.npz or a table)")
+    source = "source weights, for samples in a table; may be repeated"
+    parser.value("--source", Path, "FILE", source, action="append", default=[])
     parser.value("--label", str, "NAME", "name of the column of labels (y)", default="y")
+    parser.value("--delimiter", str, "C", "what separates the fields of a text, such as ';' or tab")
+    parser.value("--decimal", str, "C", "what separates the decimals of a text: . or ,")
+    parser.value("--encoding", str, "NAME", "encoding of a text, such as latin-1")
+    na = "what stands for a missing value, such as NA or ''; its rows are left out; may be repeated"
+    parser.value("--na", str, "TEXT", na, action="append", default=[])
     parser.add_argument(
         "--criterion", choices=tuple(CRITERIA), default=DEFAULT, help=f"how to choose ({DEFAULT})"
     )
@@ -61,7 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was chosen, write the model, draw the path."""
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 
-    sample = read_sample(arguments.samples, arguments.source, arguments.label)
+    check_output(arguments.out)
+    check_picture(arguments.plot)
+    if arguments.plot is not None and len(arguments.source) > 1:
+        raise ValueError("--plot draws the path of one alpha, not of several sources: leave one of them out")
+    form = TextFormat(arguments.delimiter, arguments.decimal, arguments.encoding, tuple(arguments.na))
+    sample = read_sample(arguments.samples, arguments.source, arguments.label, form)
     model = AlphaRidgeClassifierCV(
         None if arguments.gamma is None else [arguments.gamma],
         arguments.criterion,
@@ -73,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     ).fit(sample.X, sample.y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # `fit` has said it
-        path, estimate = _path(model, sample, model.gamma_), _estimate(model, sample)
+        path, estimate = _path(model, sample, model.gamma_, _chosen(model)[0]), _estimate(model, sample)
         numbers = report(model, sample, path, estimate)
     if arguments.json:
         print(json_text(numbers))
@@ -82,6 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         names = ("coef_", "intercept_", "classes_", "alpha_", "alpha_stderr_", "gamma_")
         np.savez(arguments.out, **{name.rstrip("_"): getattr(model, name) for name in names})
+    if arguments.plot is not None and isinstance(model.alpha_, np.ndarray):
+        raise ValueError(f"--plot draws the path of one alpha, but {arguments.samples} has several sources")
     if arguments.plot is not None:
         from rmt_alpha.plotting.alpha_path import plot_alpha_path
 
@@ -91,7 +111,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _path(model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float) -> AlphaPath:
+def _chosen(model: AlphaRidgeClassifierCV) -> tuple[FloatArray | None, float]:
+    """Of several sources the direction of their alphas, and how far along it they are; of one its alpha."""
+    alpha = model.alpha_
+    if not isinstance(alpha, np.ndarray):
+        return None, alpha
+    if np.isinf(alpha).any():
+        return np.where(np.isinf(alpha), np.sign(alpha), 0.0), math.inf
+    return (alpha, 1.0) if alpha.any() else (np.ones_like(alpha), 0.0)
+
+
+def _path(
+    model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float, direction: FloatArray | None
+) -> AlphaPath:
     from rmt_alpha.estimators.functions import alpha_path
 
     return alpha_path(
@@ -101,15 +133,17 @@ def _path(model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float) -> Al
         gamma,
         intercept_source=sample.intercept_source,
         fit_intercept=model.fit_intercept,
+        direction=direction,
         classes_source=sample.classes_source,
     )
 
 
 def _estimate(model: AlphaRidgeClassifierCV, sample: SampleFile) -> ProblemEstimate | None:
-    """What theory says, for two classes with two samples of each."""
+    """What theory says, for one source and two classes with two samples of each."""
     from rmt_alpha.estimators.functions import estimate_problem
 
-    if len(model.classes_) > 2 or min(np.unique(sample.y, return_counts=True)[1]) < 2:
+    several = isinstance(model.alpha_, np.ndarray)
+    if several or len(model.classes_) > 2 or min(np.unique(sample.y, return_counts=True)[1]) < 2:
         return None
     return estimate_problem(
         sample.X,
@@ -125,7 +159,9 @@ def report(
 ) -> dict[str, Any]:
     """What a fitted classifier says about itself, and about ignoring the source or keeping to it."""
     n = len(sample.y)
-    accuracy = float(path.loo_accuracy(model.alpha_))
+    direction, chosen = _chosen(model)
+    ones = None if direction is None else np.ones_like(direction)  # alpha = 1 for all sources
+    accuracy = float(path.loo_accuracy(chosen))
     numbers: dict[str, Any] = {
         "samples": n,
         "features": int(model.n_features_in_),
@@ -137,14 +173,22 @@ def report(
         "sklearn_penalty": n * model.gamma_,
         "loo_accuracy": accuracy,
         "loo_accuracy_stderr": math.sqrt(accuracy * (1 - accuracy) / n),
-        "gaussian_accuracy": path.gaussian_accuracy(model.alpha_),
+        "gaussian_accuracy": path.gaussian_accuracy(chosen),
         "loo_accuracy_alpha_0": path.loo_accuracy(0.0),
-        "loo_accuracy_alpha_1": path.loo_accuracy(1.0),
-        "loo_accuracy_source_only": _path(model, sample, math.inf).loo_accuracy(1.0),
+        "loo_accuracy_alpha_1": (
+            path if ones is None else _path(model, sample, model.gamma_, ones)
+        ).loo_accuracy(1.0),
+        "loo_accuracy_source_only": _path(model, sample, math.inf, ones).loo_accuracy(1.0),
     }
     if estimate is not None and math.isfinite(model.gamma_):
         numbers["theory_accuracy"] = estimate.curve(model.gamma_).accuracy(model.alpha_)
     return numbers
+
+
+def _pairs(alpha: Real, stderr: Real) -> str:
+    """Numbers with their standard errors, one for each source."""
+    pairs = zip(np.atleast_1d(alpha), np.atleast_1d(stderr), strict=True)
+    return ", ".join(f"{value:.4g} +- {error:.2g}" for value, error in pairs)
 
 
 def _table(numbers: dict[str, Any]) -> list[str]:
@@ -152,7 +196,7 @@ def _table(numbers: dict[str, Any]) -> list[str]:
     rows = [
         ("data", "{samples} samples, {features} features, {classes} classes"),
         ("criterion", "{criterion}"),
-        ("alpha", "{alpha:.4g} +- {alpha_stderr:.2g}"),
+        ("alpha", _pairs(numbers["alpha"], numbers["alpha_stderr"])),
         ("gamma", "{gamma:.4g} (" + penalty + ")"),
         ("accuracy, leave-one-out", "{loo_accuracy:.4f} +- {loo_accuracy_stderr:.4f}"),
         ("  of Gaussian scores", "{gaussian_accuracy:.4f}"),
