@@ -76,10 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_output(arguments.out)
     check_picture(arguments.plot)
-    if arguments.plot is not None and len(arguments.source) > 1:
-        raise ValueError("--plot draws the path of one alpha, not of several sources: leave one of them out")
     form = TextFormat(arguments.delimiter, arguments.decimal, arguments.encoding, tuple(arguments.na))
     sample = read_sample(arguments.samples, arguments.source, arguments.label, form)
+    several = f"--plot draws the path of one alpha, but {arguments.samples.name} has several sources"
+    if arguments.plot is not None and np.ndim(sample.coef_source) == 3:
+        raise ValueError(several)
     model = AlphaRidgeClassifierCV(
         None if arguments.gamma is None else [arguments.gamma],
         arguments.criterion,
@@ -100,9 +101,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         names = ("coef_", "intercept_", "classes_", "alpha_", "alpha_stderr_", "gamma_")
         np.savez(arguments.out, **{name.rstrip("_"): getattr(model, name) for name in names})
-    if arguments.plot is not None and isinstance(model.alpha_, np.ndarray):
-        raise ValueError(f"--plot draws the path of one alpha, but {arguments.samples} has several sources")
     if arguments.plot is not None:
+        if isinstance(model.alpha_, np.ndarray):
+            raise ValueError(several)
         from rmt_alpha.plotting.alpha_path import plot_alpha_path
 
         chosen = numbers["alpha"], numbers["alpha_stderr"]

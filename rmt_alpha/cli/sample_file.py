@@ -50,7 +50,7 @@ def read_sample(
             )
         return _read_npz(file)
     if kind not in (*TEXT, *BINARY):
-        raise ValueError(f"{file.name} must end in .npz or {', '.join((*TEXT, *BINARY))}")
+        raise ValueError(f"{file.name} must end in {', '.join(('.npz', *TEXT, *BINARY))}")
     if not sources:
         raise ValueError(f"{file.name} is a {kind} file: give the source weights with --source FILE")
     return _read_tables(file, sources, label, form)

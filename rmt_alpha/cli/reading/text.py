@@ -57,7 +57,7 @@ def text_table(file: Path, label: str, needed: bool, given: TextFormat) -> Sampl
     form = _found(file, label, given)
     try:
         return _parsed(file, label, needed, form)
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise _undecodable(file, str(form.encoding)) from None
 
 
@@ -67,9 +67,9 @@ def _found(file: Path, label: str, given: TextFormat) -> TextFormat:
     try:
         with _opened(file, encoding) as stream:
             lines = [line for line, _ in zip(stream, range(SAMPLE_LINES), strict=False)]
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise _undecodable(file, encoding) from None
-    delimiter = _delimiter(file, lines, given.delimiter)
+    delimiter = _delimiter(file, lines, given)
     decimal = _decimal(file, lines, label, delimiter, given.decimal)
     return TextFormat(delimiter, decimal, encoding, given.absent)
 
@@ -128,18 +128,19 @@ def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
         return []
 
 
-def _delimiter(file: Path, lines: Sequence[str], given: str | None) -> str:
-    if given is not None:
-        given = {"tab": "\t", "\\t": "\t"}.get(given, given)
+def _delimiter(file: Path, lines: Sequence[str], form: TextFormat) -> str:
+    if form.delimiter is not None:
+        given = {"tab": "\t", "\\t": "\t"}.get(form.delimiter, form.delimiter)
         if len(given) != 1 or not given.isascii() or given.isalnum() or given in '"\r\n\0+-.':
             raise ValueError(
                 f"--delimiter must be one character, such as ';', or the word tab, got {given!r}"
             )
         return given
-    rows = {each: _split(lines, each) for each in DELIMITERS}
-    used = [each for each in DELIMITERS if rows[each] and len(rows[each][0]) > 1]
+    possible = DELIMITERS.replace(form.decimal or "none", "")
+    rows = {each: _split(lines, each) for each in possible}
+    used = [each for each in possible if rows[each] and len(rows[each][0]) > 1]
     if len(used) < 2:
-        return used[0] if used else ","
+        return used[0] if used else possible[0]
     # The last row of the lines may be the beginning of a field that goes on.
     even = [
         each for each in used if len({len(row) for row in rows[each][: max(len(rows[each]) - 1, 2)]}) == 1
@@ -158,7 +159,7 @@ def _decimal(file: Path, lines: Sequence[str], label: str, delimiter: str, given
             raise ValueError(f"--decimal must be . or , got {given!r}")
         if given == delimiter:
             raise ValueError(
-                f"{file.name} is separated by commas, which then are no decimal commas: give --delimiter too"
+                f"{file.name} is separated by commas, which then are no decimal commas: give another --delimiter"
             )
         return given
     rows = _split(lines, delimiter)
@@ -226,7 +227,7 @@ def _parsed(file: Path, label: str, needed: bool, form: TextFormat) -> SampleTab
                     texts += words
         except pandas.errors.EmptyDataError:
             pass
-        except (RowError, UnicodeDecodeError):
+        except (RowError, UnicodeError):
             raise
         except (ValueError, OverflowError) as error:  # pandas says neither the line nor the column
             raise _wrong(file, form, names, features, labels, str(error)) from None
@@ -300,11 +301,9 @@ def _no_number(text: str, decimal: str) -> str:
         return ""
     if NUMBER.fullmatch(plain):
         return "" if np.isfinite(float(plain)) else "a number that fits a float64"
-    try:
-        float(plain)
-    except ValueError:
-        return "a number" + (" (for decimal commas give --decimal ,)" if COMMA.fullmatch(text) else "")
-    return "a finite number"
+    if plain.lower().lstrip("+-") in {"inf", "infinity", "nan"}:
+        return "a finite number"
+    return "a number" + (" (for decimal commas give --decimal ,)" if COMMA.fullmatch(text) else "")
 
 
 def _rows(file: Path, form: TextFormat) -> Iterator[tuple[int, list[str]]]:
