@@ -15,7 +15,14 @@ from collections.abc import Sequence
 
 from rmt_alpha._core.version import __version__
 from rmt_alpha.cli.common import Parser
-from rmt_alpha.cli.failures import drawn_by_agg, explained, fail, forget_output
+from rmt_alpha.cli.failures import (
+    drawn_by_agg,
+    explained,
+    fail,
+    forget_output,
+    located,
+    warnings_as_lines,
+)
 
 VERBS = ("optimal", "curve", "compare", "sweep", "fit", "study", "glue", "reproduce")
 """Modules of this package, in the order of the help: HELP, DESCRIPTION, `add_options` and `run` in each."""
@@ -81,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr = io.StringIO()
     arguments = argparse.Namespace(verb="", debug=False)
     try:
-        with drawn_by_agg():
+        with drawn_by_agg(), warnings_as_lines("rmt-alpha"):
             build_parser().parse_args(argv, arguments)
             status: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -99,5 +106,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if arguments.debug:
             traceback.print_exc()
-        return fail(f"rmt-alpha {arguments.verb}".strip(), *explained(error))
+        text, status = explained(error)
+        return fail(f"rmt-alpha {arguments.verb}".strip(), located(text, arguments), status)
     return status

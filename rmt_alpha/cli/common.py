@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import mpmath
@@ -49,6 +49,18 @@ def as_typed(arguments: argparse.Namespace, *names: str) -> list[str]:
             words.append(f"--{name.replace('_', '-')}")
             words += [] if value is True else map(str, value if isinstance(value, list) else [value])
     return words
+
+
+def check_numbers(values: Mapping[str, Any]) -> None:
+    """ArithmeticError if a result is not a number."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            check_numbers({f"{name} at alpha = {where}": one for where, one in value.items()})
+        elif np.isnan(np.asarray(value, dtype=np.float64)).any():
+            raise ArithmeticError(
+                f"{name} is not a number: squares of the problem's numbers leave the range of float64; "
+                "change its units"
+            )
 
 
 def json_text(values: Any, dps: int | None = None, indent: int = 1) -> str:

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from rmt_alpha.cli.common import Parser, json_text
+from rmt_alpha.cli.common import Parser, check_numbers, json_text
 from rmt_alpha.cli.outputs import check_picture
 from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
 
@@ -52,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         n_jobs=arguments.jobs,
         progress=True,
     )
+    check_numbers({"theory": [row.theory for row in comparison.rows]})
+    check_numbers({"simulation": [row.simulation for row in comparison.rows]})
     if arguments.json:
         values = {
             "problem": str(arguments.problem) if arguments.problem else dataclasses.asdict(problem),

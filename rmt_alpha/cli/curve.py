@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rmt_alpha._core.tables import csv_text
-from rmt_alpha._core.types import FloatArray
-from rmt_alpha.cli.common import Parser, json_text
+from rmt_alpha.cli.common import Parser, check_numbers, json_text
 from rmt_alpha.cli.outputs import check_output, check_picture
 from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
 from rmt_alpha.problems.transfer import TransferProblem
@@ -76,17 +74,6 @@ def run(arguments: argparse.Namespace) -> int:
 
         draw_curve(curve, alpha, band=arguments.band).savefig(arguments.plot)
     return 0
-
-
-def check_numbers(columns: Mapping[str, FloatArray]) -> None:
-    """ArithmeticError if a result is not a number."""
-    for name, values in columns.items():
-        if np.isnan(values).any():
-            where = columns["alpha"][int(np.flatnonzero(np.isnan(values))[0])]
-            raise ArithmeticError(
-                f"{name} is no number at alpha = {where:.6g}: squares of the problem's numbers leave the "
-                "range of float64; change its units"
-            )
 
 
 def along_the_best(curve: Curve) -> Curve:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 
 from rmt_alpha.errors import ConvergenceError, RecordError, SweepError
@@ -37,9 +39,20 @@ def explained(error: Exception) -> tuple[str, int]:
         return f"not enough memory: {text}; ask for less at a time", 1
     if isinstance(error, RecursionError):
         return f"something is nested too deeply: {text}", 1
+    if type(error) is ArithmeticError:  # ours; subclasses are Python's own, of few words
+        return text, 1
     if isinstance(error, ArithmeticError):
         return f"the numbers leave the range of float64: {text}", 1
     return f"{type(error).__name__}: {text}; this is a fault of rmt-alpha, and --debug shows where", 1
+
+
+def located(text: str, arguments: argparse.Namespace) -> str:
+    """A message with the name of the file that was read, if it has neither that nor an option's name."""
+    files = [getattr(arguments, name, None) for name in ("problem", "samples", "grid")]
+    given = next((file for file in files if file is not None), None)
+    if given is None or given.name in text or "--" in text or "this is a fault" in text:
+        return text
+    return f"{given.name}: {text}"
 
 
 def forget_output(error: Exception | None = None) -> None:
@@ -51,6 +64,24 @@ def forget_output(error: Exception | None = None) -> None:
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def warnings_as_lines(who: str) -> Iterator[None]:
+    """A warning is one line; those of arithmetic are told together, and not beside an error that they explain."""
+    arithmetic: dict[str, None] = {}
+
+    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        if issubclass(category, RuntimeWarning):
+            arithmetic[str(message)] = None
+        else:
+            print(f"{who}: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+    if arithmetic:
+        print(f"{who}: warning: {', '.join(arithmetic)}: doubt the results", file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -159,7 +159,7 @@ def _decimal(file: Path, lines: Sequence[str], label: str, delimiter: str, given
             raise ValueError(f"--decimal must be . or , got {given!r}")
         if given == delimiter:
             raise ValueError(
-                f"{file.name} is separated by commas, which then are no decimal commas: give another --delimiter"
+                f"{file.name} is separated by commas, which then are no decimals: give another --delimiter"
             )
         return given
     rows = _split(lines, delimiter)
