@@ -68,7 +68,7 @@ def forget_output(error: Exception | None = None) -> None:
 
 @contextlib.contextmanager
 def warnings_as_lines(who: str) -> Iterator[None]:
-    """A warning is one line; those of arithmetic are told together, and not beside an error that they explain."""
+    """A warning is one line; those of arithmetic are told together, and not beside an error."""
     arithmetic: dict[str, None] = {}
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:

@@ -9,7 +9,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rmt_alpha.cli import main
@@ -273,7 +273,6 @@ def test_missing_values_are_left_out_on_demand(put, capsys):
 FIELD = st.text(alphabet='ab,;" \néß', max_size=5)
 
 
-@settings(max_examples=300)
 @given(st.data())
 def test_fields_are_counted_as_csv_counts_them(data):
     """Whatever stands in the fields, and wherever the blocks of bytes end."""
@@ -303,7 +302,6 @@ def _written(row):
     return text.getvalue()
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
 def test_numbers_are_read_to_the_last_bit(tmp_path_factory, numbers):
     folder = tmp_path_factory.mktemp("bits")
