@@ -9,13 +9,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-NUMBERS = ("0.5", "1", "40", "400", "2.5", "0", "-1", "1e-3", "1e9", "inf", "-inf", "nan", "1e300", "1e-300", "x", "",
-           "0x10", "1,5", "1_0", "é", "9" * 400)  # fmt: skip
-VALUES = ("0", "-1", "nan", "inf", "1e300", "1e308", "1e-300", '"text"', "[1, 2]", "[]", "true", "{}", "[[1, 2], [3]]",
-          "2020-01-01", '"x.npz:a"', '"x.npz:none"', '"none.npz:a"', '"x.npz"', "[[[[[[1]]]]]]", "9" * 400,
-          "0x10", "[nan, 1]", "[1e300, 1]", "80 * 1", "{ a = 1 }")  # fmt: skip
-SNIPPETS = (b'"', b",", b";", b"\t", b"\n", b"\r", b"\0", b"\xff", b"\xe9", b"\xef\xbb\xbf", b"NA", b"nan", b"inf",
-            b"1e999", b",,", b'""', b"7" * 140_000, b" ", b"-", b"[" * 600, b"=", b"#", b"\xff\xfe")  # fmt: skip
+# fmt: off
+NUMBERS = (
+    "0.5", "1", "40", "400", "2.5", "0", "-1", "1e-3", "1e9", "inf", "-inf", "nan", "1e300",
+    "1e-300", "x", "0x10", "1,5", "1_0", "é",
+    "", "9" * 400,
+)
+VALUES = (
+    "0", "-1", "nan", "inf", "1e300", "1e308", "1e-300", "[1,2]", "[]", "true", "{}", "[[1,2],[3]]",
+    "2020-01-01", "[[[[[[1]]]]]]", "0x10", '"text"', '"x.npz:a"', '"x.npz:b"', '"x.npz:none"',
+    '"none.npz:a"', '"x.npz"', "[nan,1]", "[1e300,1]", "{a=1}", "80*1",
+    "9" * 400,
+)
+# fmt: on
+SNIPPETS = (
+    *b'" , ; | NA nan inf 1e999 ,, "" - = # \0 \xff \xe9 \xef\xbb\xbf \xff\xfe'.split(),
+    *(b" ", b"\t", b"\n", b"\r", b"7" * 140_000, b"[" * 600),
+)
 
 
 class Case(NamedTuple):
@@ -160,8 +170,18 @@ def _stored(rng: random.Random) -> tuple[list[str], dict[str, bytes]]:
         "coef_source": random_numbers.standard_normal(source),
     }
     if rng.random() < 0.2:
-        odd = rng.choice([np.array(["a", None]), np.zeros((0, 3)), np.array(3), np.array([1j, 2]), np.array("x"),
-                          np.array(["2020"], "M8[D]"), np.zeros(2, "i4,f8"), np.full((n, p), 1e999)])  # fmt: skip
+        odd = rng.choice(
+            [
+                np.array(["a", None]),
+                np.zeros((0, 3)),
+                np.array(3),
+                np.array([1j, 2]),
+                np.array("x"),
+                np.array(["2020"], "M8[D]"),
+                np.zeros(2, "i4,f8"),
+                np.full((n, p), np.inf),
+            ]
+        )
         arrays[rng.choice(["X", "y", "coef_source", "intercept_source", "classes_source"])] = odd
     if rng.random() < 0.1:
         del arrays[rng.choice(list(arrays))]
@@ -184,8 +204,8 @@ MIXTURE = (
 )
 TRAINED = (
     "n = 30\ngamma = 0.4\n[target]\nmeans = [[-1.0, 0.0], [1.0, 0.2]]\npriors = [0.3, 0.7]\n"
-    'covariances = ["x.npz:a", "x.npz:a"]\n[[source]]\nn = 90\ngamma = 0.5\nmean = [1.0, 0.0]\ncovariance = 1.5\n'
-    "[[source]]\nweights = [1.0, 0.0]\n"
+    'covariances = ["x.npz:a", "x.npz:a"]\n[[source]]\nn = 90\ngamma = 0.5\nmean = [1.0, 0.0]\n'
+    "covariance = 1.5\n[[source]]\nweights = [1.0, 0.0]\n"
 )
 GRID = "beta = { linspace = [0, 1, 3] }\np = [4, 8]\nn = 5\nalpha = [0, 1]\nreplicates = 0\n"
 
