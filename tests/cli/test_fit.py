@@ -146,10 +146,10 @@ def test_bad_files(tmp_path, capsys, npz):
     lacking = tmp_path / "lacking.npz"
     np.savez(lacking, X=np.ones((3, 2)))
     for arguments, message in (
-        ([str(lacking)], "lacks y, coef_source"),
-        ([str(npz), "--source", "x.csv"], "--source is for .csv files"),
+        ([str(lacking)], "lacking.npz has no array 'y', 'coef_source'; it has X"),
+        ([str(npz), "--source", "x.csv"], "--source is for .csv files and other tables"),
         ([str(tmp_path / "a.csv")], "give the source weights"),
-        ([str(tmp_path / "a.txt")], "must end in .npz or .csv"),
+        ([str(tmp_path / "a.txt")], "must end in .npz, .csv"),
         ([str(tmp_path / "none.npz")], "No such file"),
         ([str(npz), "--gamma", "-1"], "must be a number > 0"),
     ):
