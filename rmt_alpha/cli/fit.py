@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.cli.common import Parser, json_text
+from rmt_alpha.cli.outputs import check_output, check_picture
+from rmt_alpha.cli.reading.text import TextFormat
 from rmt_alpha.cli.sample_file import SampleFile, read_sample
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, DEFAULT_REGRESSION
 from rmt_alpha.from_data.design import InterceptRule
@@ -30,9 +33,13 @@ the samples themselves. Needs the extra [sklearn].
 The samples are in
   an .npz file  with arrays X (n x p), y (n) and coef_source (p, or one row per class), and maybe
                 intercept_source, and classes_source, the class of each row of the source;
-  a .csv file   with a header, one column of labels and one per feature. The source is then in a .csv file
-                with the same names (and maybe one more, intercept): one row of numbers, or one for each class
-                with its name in the column of labels.
+  a table       (.csv, .tsv, and with pyarrow .parquet, .feather) with a header, one column of labels and
+                one per feature. The source is then in a table with the same names (and maybe one more,
+                intercept): one row of numbers, or one for each class with its name in the column of labels.
+                Several sources are several --source.
+
+How a text is written (commas, semicolons or tabs, decimal commas, byte-order marks) is found out; where it
+cannot be told, the options below tell it. A missing value is refused, unless --na says to leave out its row.
 
 examples:
   rmt-alpha fit target.npz --plot path.png
@@ -42,9 +49,15 @@ examples:
 
 def add_options(parser: Parser) -> None:
     """Add the options of the verb."""
-    parser.add_argument("samples", type=Path, metavar="FILE", help="target samples (.npz or .csv)")
-    parser.value("--source", Path, "FILE", "source weights, for samples in a .csv file")
+    parser.add_argument("samples", type=Path, metavar="FILE", help="target samples (.npz or a table)")
+    source = "source weights, for samples in a table; may be repeated"
+    parser.value("--source", Path, "FILE", source, action="append", default=[])
     parser.value("--label", str, "NAME", "name of the column of labels (y)", default="y")
+    parser.value("--delimiter", str, "C", "what separates the fields of a text, such as ';' or tab")
+    parser.value("--decimal", str, "C", "what separates the decimals of a text: . or ,")
+    parser.value("--encoding", str, "NAME", "encoding of a text, such as latin-1")
+    na = "what stands for a missing value, such as NA or ''; its rows are left out; may be repeated"
+    parser.value("--na", str, "TEXT", na, action="append", default=[])
     parser.add_argument(
         "--criterion",
         choices=tuple(CRITERIA),
@@ -68,21 +81,32 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was chosen, write the model, draw the path."""
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 
+<<<<<<< HEAD
     sample = read_sample(arguments.samples, arguments.source, arguments.label)
     if arguments.regression:
         return _run_regression(arguments, sample)
+=======
+    check_output(arguments.out)
+    check_picture(arguments.plot)
+    form = TextFormat(arguments.delimiter, arguments.decimal, arguments.encoding, tuple(arguments.na))
+    sample = read_sample(arguments.samples, arguments.source, arguments.label, form)
+    several = f"--plot draws the path of one alpha, but {arguments.samples.name} has several sources"
+    if arguments.plot is not None and np.ndim(sample.coef_source) == 3:
+        raise ValueError(several)
+>>>>>>> reading
     model = AlphaRidgeClassifierCV(
         None if arguments.gamma is None else [arguments.gamma],
         arguments.criterion or DEFAULT,
         sample.coef_source,
         sample.intercept_source,
         INTERCEPTS[arguments.intercept],
+        units="raw",  # one rule: it is its path that is printed and drawn
         alpha="auto" if arguments.alpha is None else arguments.alpha,
         classes_source=sample.classes_source,
     ).fit(sample.X, sample.y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # `fit` has said it
-        path, estimate = _path(model, sample, model.gamma_), _estimate(model, sample)
+        path, estimate = _path(model, sample, model.gamma_, _chosen(model)[0]), _estimate(model, sample)
         numbers = report(model, sample, path, estimate)
     if arguments.json:
         print(json_text(numbers))
@@ -92,6 +116,8 @@ def run(arguments: argparse.Namespace) -> int:
         names = ("coef_", "intercept_", "classes_", "alpha_", "alpha_stderr_", "gamma_")
         np.savez(arguments.out, **{name.rstrip("_"): getattr(model, name) for name in names})
     if arguments.plot is not None:
+        if isinstance(model.alpha_, np.ndarray):
+            raise ValueError(several)
         from rmt_alpha.plotting.alpha_path import plot_alpha_path
 
         chosen = numbers["alpha"], numbers["alpha_stderr"]
@@ -100,6 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+<<<<<<< HEAD
 def _run_regression(arguments: argparse.Namespace, sample: SampleFile) -> int:
     """The same for numbers: how well each choice of alpha predicts what was left out."""
     from sklearn.metrics import r2_score
@@ -160,6 +187,21 @@ def _run_regression(arguments: argparse.Namespace, sample: SampleFile) -> int:
 
 
 def _path(model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float) -> AlphaPath:
+=======
+def _chosen(model: AlphaRidgeClassifierCV) -> tuple[FloatArray | None, float]:
+    """Of several sources the direction of their alphas, and how far along it they are; of one its alpha."""
+    alpha = model.alpha_
+    if not isinstance(alpha, np.ndarray):
+        return None, alpha
+    if np.isinf(alpha).any():
+        return np.where(np.isinf(alpha), np.sign(alpha), 0.0), math.inf
+    return (alpha, 1.0) if alpha.any() else (np.ones_like(alpha), 0.0)
+
+
+def _path(
+    model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float, direction: FloatArray | None
+) -> AlphaPath:
+>>>>>>> reading
     from rmt_alpha.estimators.functions import alpha_path
 
     return alpha_path(
@@ -169,15 +211,17 @@ def _path(model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float) -> Al
         gamma,
         intercept_source=sample.intercept_source,
         fit_intercept=model.fit_intercept,
+        direction=direction,
         classes_source=sample.classes_source,
     )
 
 
 def _estimate(model: AlphaRidgeClassifierCV, sample: SampleFile) -> ProblemEstimate | None:
-    """What theory says, for two classes with two samples of each."""
+    """What theory says, for one source and two classes with two samples of each."""
     from rmt_alpha.estimators.functions import estimate_problem
 
-    if len(model.classes_) > 2 or min(np.unique(sample.y, return_counts=True)[1]) < 2:
+    several = isinstance(model.alpha_, np.ndarray)
+    if several or len(model.classes_) > 2 or min(np.unique(sample.y, return_counts=True)[1]) < 2:
         return None
     return estimate_problem(
         sample.X,
@@ -194,7 +238,13 @@ def report(
 ) -> dict[str, Any]:
     """What a fitted classifier says about itself, and about ignoring the source or keeping to it."""
     n = len(sample.y)
+<<<<<<< HEAD
     accuracy, unit = float(path.loo_accuracy(model.alpha_)), path.alpha_unit
+=======
+    direction, chosen = _chosen(model)
+    ones = None if direction is None else np.ones_like(direction)  # alpha = 1 for all sources
+    accuracy = float(path.loo_accuracy(chosen))
+>>>>>>> reading
     numbers: dict[str, Any] = {
         "samples": n,
         "features": int(model.n_features_in_),
@@ -209,11 +259,18 @@ def report(
         "sklearn_penalty": n * model.gamma_,
         "loo_accuracy": accuracy,
         "loo_accuracy_stderr": math.sqrt(accuracy * (1 - accuracy) / n),
-        "gaussian_accuracy": path.gaussian_accuracy(model.alpha_),
+        "gaussian_accuracy": path.gaussian_accuracy(chosen),
         "loo_accuracy_alpha_0": path.loo_accuracy(0.0),
+<<<<<<< HEAD
         "loo_accuracy_alpha_1": path.loo_accuracy(1.0),
         "loo_accuracy_alpha_unit": path.loo_accuracy(unit) if math.isfinite(unit) else math.nan,
         "loo_accuracy_source_only": _path(model, sample, math.inf).loo_accuracy(1.0),
+=======
+        "loo_accuracy_alpha_1": (
+            path if ones is None else _path(model, sample, model.gamma_, ones)
+        ).loo_accuracy(1.0),
+        "loo_accuracy_source_only": _path(model, sample, math.inf, ones).loo_accuracy(1.0),
+>>>>>>> reading
     }
     alpha = float(model.alpha_)
     if estimate is not None and math.isfinite(model.gamma_) and math.isfinite(alpha):
@@ -224,10 +281,22 @@ def report(
     return numbers
 
 
+def _pairs(alpha: Real, stderr: Real) -> str:
+    """Numbers with their standard errors, one for each source."""
+    pairs = zip(np.atleast_1d(alpha), np.atleast_1d(stderr), strict=True)
+    return ", ".join(f"{value:.4g} +- {error:.2g}" for value, error in pairs)
+
+
 def _table(numbers: dict[str, Any]) -> list[str]:
     rows = [
         ("data", "{samples} samples, {features} features, {classes} classes"),
+<<<<<<< HEAD
         *_choice(numbers),
+=======
+        ("criterion", "{criterion}"),
+        ("alpha", _pairs(numbers["alpha"], numbers["alpha_stderr"])),
+        ("gamma", "{gamma:.4g} (" + penalty + ")"),
+>>>>>>> reading
         ("accuracy, leave-one-out", "{loo_accuracy:.4f} +- {loo_accuracy_stderr:.4f}"),
         ("  of Gaussian scores", "{gaussian_accuracy:.4f}"),
     ]

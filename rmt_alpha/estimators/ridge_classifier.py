@@ -234,14 +234,12 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     Under all rules the change d, b of the classifier minimises, with r the labels minus alpha times the
     source's scores,
 
-    .. math:: \frac1n \sum_i (r_i - x_i^\top d - b)^2 + \gamma |d|^2 + \begin{cases}
-        \gamma\, b^2/c^2 & \text{(A) a constant feature of size } c \\
-        (k_0/n)\, (b + m^\top d)^2 & \text{(B) an average, over the mean } m \text{, that is shrunk}
-        \end{cases}
+    .. math:: \frac1n \sum_i (r_i - x_i^\top d - b)^2 + \gamma |d|^2 + \frac{k_0}{n} (b + m^\top d)^2 ,
 
-    B with k0 = 0 is a free intercept, k0 = 10 the rule "shrunk"; A with c = 0 is none.  B is the same
-    wherever the features lie if the source's intercept moves along, and A knows their origin.  In standard
-    units :math:`|d|^2` becomes :math:`\sum_j v_j d_j^2` with the variances v of the features.
+    m the mean of the features, or b is 0 (``fit_intercept=False``).  k0 = 0 is a free intercept, k0 = 10 the
+    rule "shrunk".  With b, the fit is the same wherever the features lie if the source's intercept moves
+    along; without it, it knows their origin.  In standard units :math:`|d|^2` becomes
+    :math:`\sum_j v_j d_j^2` with the variances v of the features.
 
     "auto" chooses ridge and alpha under several rules (`rmt_alpha.from_data.design.AVERAGED`).  A few labels
     do not tell which of them is best, so that picking one is luck: their classifiers are averaged, with
@@ -249,9 +247,9 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     (`rmt_alpha.from_data.selection`).  The mean is one linear classifier.
 
     Features that were centred by their own mean have lost their origin (the sum of the other rows would give
-    away the one that is left out): they are centred again without each sample, A is left out of the average,
-    and no intercept means B with k0 = inf, which is the same fit.  Sparse features stay sparse, as in
-    `AlphaRidgeClassifier`.  See docs/from_data/ridge.md for derivations.
+    away the one that is left out): they are centred again without each sample, and no intercept means
+    k0 = inf, which is the same fit.  Sparse features stay sparse, as in `AlphaRidgeClassifier`.  See
+    docs/from_data/ridge.md for derivations.
 
     Examples
     --------

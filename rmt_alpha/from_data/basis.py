@@ -1,10 +1,9 @@
-"""`SampleBasis`: orthonormal axes whose span holds what fits reach; `RowSpectrum`: rows decomposed in it."""
+"""`SampleBasis`: orthonormal axes whose span holds what fits reach."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
@@ -72,30 +71,3 @@ class SampleBasis(Value):
     def expanded(self, coordinates: FloatArray) -> FloatArray:
         """Columns (n, m) from their coordinates."""
         return coordinates if self.axes is None else np.asarray(self.axes @ coordinates)
-
-
-class RowSpectrum(Protocol):
-    """Rows in a basis, decomposed."""
-
-    @property
-    def singular(self) -> FloatArray:
-        """sigma, descending, exactly 0 below rounding; shape (r,)."""
-
-    @property
-    def rotation(self) -> FloatArray:
-        """U in the coordinates of the basis, (q, r)."""
-
-    def products(self, gamma: float, columns: FloatArray) -> FloatArray | None:
-        """C^T gamma (Z Z^T + gamma)^-1 C of columns C in the basis, if that is cheaper than U; else None."""
-
-
-@dataclass(frozen=True, eq=False)
-class Decomposed(Value):
-    """A spectrum that is there."""
-
-    singular: FloatArray
-    rotation: FloatArray
-
-    def products(self, gamma: float, columns: FloatArray) -> FloatArray | None:
-        """U is there."""
-        return None

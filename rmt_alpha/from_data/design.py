@@ -16,7 +16,7 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.basis import RowSpectrum, SampleBasis
+from rmt_alpha.from_data.basis import SampleBasis
 from rmt_alpha.from_data.samples import Samples
 from rmt_alpha.from_data.truncated import PRECISE, PROBES, conjugate_gradients
 
@@ -39,12 +39,10 @@ class Rule:
       .. math:: \frac1n \sum_i (r_i - x_i^\top d - b)^2 + \gamma |d|^2 + \frac{k_0}{n} (b + m^\top d)^2 .
 
       0 is the free intercept, ``inf`` keeps to the source's threshold.
-    - ``pseudo`` = None: nothing is centred, and the intercept is the weight of one more feature, constant and
-      ``constant`` times the root mean square length of the samples; there is none at 0.
+    - ``pseudo`` = None: nothing is centred, and there is no intercept.
     """
 
     pseudo: float | None = None
-    constant: float = 0.0
     standard: bool = False
     """Whether the weights are penalised in standard deviations of the features."""
     trained: bool = True
@@ -56,7 +54,7 @@ class Rule:
             return "the source alone"
         units = "standard units" if self.standard else "raw units"
         if self.pseudo is None:
-            kind = f"constant feature of size {self.constant:g}" if self.constant else "no intercept"
+            kind = "no intercept"
         elif self.pseudo == 0:
             kind = "free intercept"
         else:
@@ -79,14 +77,12 @@ def rules_of(fit_intercept: object, units: str, samples: Samples) -> list[Rule]:
     """The rules to be averaged, one as a rule.
 
     Samples that were centred by their own mean have lost their origin, so that leaving one out must centre
-    the others again: rules that need an origin become the one that centres and keeps the average correction
-    at 0 (which is the same fit), or are left out of an average.
+    the others again: no intercept becomes an average correction that is kept at 0, which is the same fit.
     """
     value = check_fit_intercept(fit_intercept)
     several = [False, True] if units == "auto" else [units == "standard"]
     if value == "auto":
-        found = [rule for rule in AVERAGED if rule.standard in several or not rule.trained]
-        return [rule for rule in found if rule.pseudo is not None or not samples.centred_on_itself]
+        return [rule for rule in AVERAGED if rule.standard in several or not rule.trained]
     if value is False:
         origin = None if not samples.centred_on_itself else math.inf
         return [Rule(pseudo=origin, standard=standard) for standard in several]
@@ -114,24 +110,19 @@ class Design(Value):
     """Whether the features are centred by their mean; how much of an intercept is trained says the path."""
     standard: bool
     """Whether they are divided by their standard deviations."""
-    constant: float
-    """Size of the constant feature whose weight is the intercept, 0 without."""
     basis: SampleBasis
     """Axes whose span holds what fits reach."""
-    spectrum: RowSpectrum
-    """Singular values and vectors in the coordinates of the basis."""
+    singular: FloatArray
+    """sigma, descending, exactly 0 below rounding; shape (r,)."""
+    rotation: FloatArray
+    """U in the coordinates of the basis, (q, r)."""
 
     @classmethod
     def of(cls, samples: Samples, rule: Rule) -> Design:
         """Decompose the samples as a rule wants them."""
         centred = rule.pseudo is not None
-        constant = 0.0
-        if not centred and rule.constant:
-            spread2 = np.count_nonzero(samples.varies) if rule.standard else samples.length2
-            constant = rule.constant * (math.sqrt(spread2) or 1.0)
-        basis = samples.rows.basis(standard=rule.standard)
-        spectrum = samples.rows.decomposed(centred=centred, standard=rule.standard, constant=constant)
-        return cls(samples, centred, rule.standard, constant, basis, spectrum)
+        found = samples.rows.decomposed(centred=centred, standard=rule.standard)
+        return cls(samples, centred, rule.standard, *found)
 
     @property
     def root(self) -> FloatArray:
@@ -142,16 +133,6 @@ class Design(Value):
     def total(self) -> float:
         """The number of samples n of the formulas."""
         return self.samples.total
-
-    @property
-    def singular(self) -> FloatArray:
-        """sigma, descending, exactly 0 below rounding; shape (r,)."""
-        return self.spectrum.singular
-
-    @property
-    def rotation(self) -> FloatArray:
-        """U in the coordinates of the basis, (q, r)."""
-        return self.spectrum.rotation
 
     @cached_property
     def left(self) -> FloatArray:
@@ -189,7 +170,7 @@ class Design(Value):
         rows, kind = self.samples.rows, {"centred": self.centred, "standard": self.standard}
 
         def times(columns: FloatArray) -> FloatArray:
-            return gamma * columns + rows.kernel(columns, **kind, constant=self.constant)
+            return gamma * columns + rows.kernel(columns, **kind)
 
         def inverse(columns: FloatArray) -> FloatArray:
             own = gain[:, None] * self.coordinates(columns)
@@ -219,9 +200,7 @@ class Design(Value):
         true = gamma * self._solved(gamma, signs, precise)
         found = freedom + ((true - known) * signs).mean(axis=1)
         share = 1.0 - self.centred * self.root**2
-        lengths = self.samples.rows.lengths2(
-            centred=self.centred, standard=self.standard, constant=self.constant
-        )
+        lengths = self.samples.rows.lengths2(centred=self.centred, standard=self.standard)
         return np.asarray(np.clip(found, share / (1.0 + lengths / share / gamma), share))
 
     def trained(self, dual: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -231,15 +210,13 @@ class Design(Value):
         """
         samples = self.samples
         pull = self.root[:, None] * dual
-        sums = pull.sum(axis=0)
         weights = np.asarray((samples.features.T @ pull).T)
         if self.centred:
-            weights -= sums[:, None] * samples.mean
+            weights -= pull.sum(axis=0)[:, None] * samples.mean
             weights[:, ~samples.varies] = 0.0
         if self.standard:
             weights *= samples.rows.inverse_units(standard=True) ** 2
-        intercept = -weights @ samples.mean if self.centred else self.constant**2 * sums
-        return weights, np.asarray(intercept)
+        return weights, -weights @ samples.mean if self.centred else np.zeros(len(weights))
 
     @cached_property
     def used(self) -> int:

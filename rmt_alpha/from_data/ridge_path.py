@@ -113,11 +113,6 @@ class Columns(Value):
         flat = centred(flat, design.root) if design.centred else design.root[:, None] * flat
         return design.basis.inside(flat), design.basis.outside(flat)
 
-    @property
-    def placed(self) -> FloatArray:
-        """The weighted columns in the basis of the design, (q, (1 + k) K)."""
-        return self._parts[0]
-
     @cached_property
     def _reached(self) -> tuple[FloatArray, FloatArray]:
         design, (placed, outside) = self.design, self._parts
@@ -194,17 +189,8 @@ class Columns(Value):
 
     def _grams(self, gammas: FloatArray) -> FloatArray:
         outer = np.array([self.design.basis.outer_keep(gamma) for gamma in gammas.tolist()])
-        if not self.spanned:
-            found = [self.design.spectrum.products(gamma, self.placed) for gamma in gammas.tolist()]
-            inner = [one for one in found if one is not None]
-            if len(inner) == len(found):
-                size, outputs = self.values.shape[1:]
-                shape = len(inner), size, outputs, size, outputs
-                inside = np.einsum("gajbj->gab", np.array(inner).reshape(shape))
-                return np.asarray(inside + outer[:, None, None] * self._outer_products)
-        each = self._products
         keep = 1.0 / (1.0 + self.design.eigenvalues / gammas[:, None])
-        return np.asarray(np.tensordot(keep, each, 1) + outer[:, None, None] * self._outer_products)
+        return np.asarray(np.tensordot(keep, self._products, 1) + outer[:, None, None] * self._outer_products)
 
     @cached_property
     def _within(self) -> Columns:

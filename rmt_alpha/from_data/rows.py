@@ -17,7 +17,7 @@ from scipy import linalg
 
 from rmt_alpha._core.types import BoolArray, FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.basis import Decomposed, RowSpectrum, SampleBasis
+from rmt_alpha.from_data.basis import SampleBasis
 
 EPS = float(np.finfo(np.float64).eps)
 CONSTANT = 1e-13
@@ -42,26 +42,19 @@ class WeightedRows(Value, ABC):
         """Weighted variance of each feature around its mean, exactly 0 of constant ones; (p,)."""
 
     @abstractmethod
-    def basis(self, *, standard: bool) -> SampleBasis:
-        """In whose coordinates the rows are decomposed."""
-
-    @abstractmethod
-    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> RowSpectrum:
-        """Singular values and vectors in the coordinates of the basis.
-
-        ``constant`` is the size of one more feature of the rows that are not centred.
-        """
+    def decomposed(self, *, centred: bool, standard: bool) -> tuple[SampleBasis, FloatArray, FloatArray]:
+        """A basis, sigma, descending, exactly 0 below rounding, (r,), and U in the basis, (q, r)."""
 
     @property
     @abstractmethod
     def precision(self) -> float:
         """Rounding may leave this much of a column that the rows span, relative to it."""
 
-    def kernel(self, columns: FloatArray, *, centred: bool, standard: bool, constant: float) -> FloatArray:
+    def kernel(self, columns: FloatArray, *, centred: bool, standard: bool) -> FloatArray:
         """Products of the rows with each other, times columns (n, m); of what may be truncated."""
         raise NotImplementedError
 
-    def lengths2(self, *, centred: bool, standard: bool, constant: float) -> FloatArray:
+    def lengths2(self, *, centred: bool, standard: bool) -> FloatArray:
         """Diagonal of those products, (n,)."""
         raise NotImplementedError
 
@@ -119,10 +112,6 @@ class DenseRows(WeightedRows):
         n, p = self.features.shape
         return SampleBasis(n, self._triangle[0] if n > p + 1 else None)
 
-    def basis(self, *, standard: bool) -> SampleBasis:
-        """The same in all units."""
-        return self._basis
-
     @cached_property
     def _triangle(self) -> tuple[FloatArray, FloatArray]:
         n, p = self.features.shape
@@ -136,12 +125,9 @@ class DenseRows(WeightedRows):
         triangle[1:, 1:][:, ~self.varies] = 0.0
         return axes, triangle[: p + 1]
 
-    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> RowSpectrum:
-        """Singular values and vectors in the coordinates of the basis."""
+    def decomposed(self, *, centred: bool, standard: bool) -> tuple[SampleBasis, FloatArray, FloatArray]:
+        """A basis that is the same in all units, sigma, (r,), and U in the basis, (q, r)."""
         axes, rows = self._basis.axes, self._coordinates(centred, standard)
-        if constant:
-            first = self.root if axes is None else np.eye(1, len(rows))[0]
-            rows = np.column_stack([rows, constant * first])
         wide = rows.shape[0] < rows.shape[1]
         left, singular, _ = linalg.svd(
             rows, full_matrices=not wide, check_finite=False, lapack_driver="gesdd"
@@ -158,7 +144,7 @@ class DenseRows(WeightedRows):
             if spare:
                 turned[-spare:, -spare:] = np.eye(spare)
             left = turned
-        return Decomposed(np.concatenate([singular, np.zeros(left.shape[1] - singular.size)]), left)
+        return self._basis, np.concatenate([singular, np.zeros(left.shape[1] - singular.size)]), left
 
     def _coordinates(self, centred: bool, standard: bool) -> FloatArray:
         """The rows in the coordinates of the axes, (q, r), rotated; centred ones without the first.

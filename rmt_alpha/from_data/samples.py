@@ -91,11 +91,6 @@ class Samples(Value):
         return self.rows.varies
 
     @cached_property
-    def length2(self) -> float:
-        """Mean squared length of the features as they come."""
-        return float(self.rows.variance.sum() + self.mean @ self.mean)
-
-    @cached_property
     def centred_on_itself(self) -> bool:
         """Whether the rows sum to zero, far nearer than chance would have it: their origin says nothing."""
         squares, varies = self.mean**2, self.varies

@@ -6,9 +6,7 @@ the coordinates that begin with root, that of the rows as they come is bordered 
     K = [ m.m    (Z m)^T ]
         [ Z m    Z Z^T   ]
 
-in units d.  A tridiagonalisation that leaves the first coordinate alone, K = Q T Q^T, then serves all rules
-for the intercept: T without its first row and column is the kernel of the centred rows, and a constant
-feature of size c adds c^2 to its first number.
+in units d.
 
 Nothing cancels: columns that are more than half filled are centred as arrays (of at most twice the numbers
 that are stored), and of the others the squared mean is at most the variance, if weights are equal.
@@ -16,16 +14,15 @@ that are stored), and of the others the squared mean is at most the variance, if
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
-from scipy.linalg import blas, lapack
+from scipy.linalg import blas
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.basis import RowSpectrum, SampleBasis
+from rmt_alpha.from_data.basis import SampleBasis
 from rmt_alpha.from_data.rows import CONSTANT, EPS, WeightedRows
 from rmt_alpha.from_data.truncated import largest_eigenvectors
 
@@ -37,47 +34,6 @@ FEWEST, MOST = 50, 1000
 """Eigenvectors of a truncated decomposition, whatever n is."""
 BLOCK = 8_000_000
 """Numbers of a temporary array."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Chain:
-    """A kernel in the coordinates of ``axes``, in which it is tridiagonal."""
-
-    axes: FloatArray
-    """(n, q), the first one root."""
-    diagonal: FloatArray
-    beside: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class _ChainSpectrum:
-    """Of a tridiagonal kernel: the eigenvectors cost n^3, and only leverages need them."""
-
-    diagonal: FloatArray
-    beside: FloatArray
-    first: int
-    """Axes before its own."""
-    precision: float
-    """Singular values below this times the largest are 0."""
-
-    @cached_property
-    def singular(self) -> FloatArray:
-        """sigma, descending, exactly 0 below rounding; shape (r,)."""
-        values = linalg.eigvalsh_tridiagonal(self.diagonal, self.beside, check_finite=False)[::-1].copy()
-        values[values <= self.precision**2 * values.max(initial=0.0)] = 0.0
-        return np.asarray(np.sqrt(values))
-
-    @cached_property
-    def rotation(self) -> FloatArray:
-        """U in the coordinates of the basis, (q, r)."""
-        vectors = linalg.eigh_tridiagonal(self.diagonal, self.beside, check_finite=False)[1]
-        return np.concatenate([np.zeros((self.first, len(vectors))), vectors[:, ::-1]])
-
-    def products(self, gamma: float, columns: FloatArray) -> FloatArray | None:
-        """C^T gamma (T + gamma)^-1 C of columns C in the basis, if rounding leaves T + gamma positive."""
-        own = columns[self.first :]
-        *_, found, failed = lapack.dptsv(1.0 + self.diagonal / gamma, self.beside / gamma, own)
-        return None if failed else np.asarray(own.T @ found)
 
 
 class SparseRows(WeightedRows):
@@ -143,18 +99,17 @@ class SparseRows(WeightedRows):
         found *= units[:, None]
         return found
 
-    def kernel(self, columns: FloatArray, *, centred: bool, standard: bool, constant: float) -> FloatArray:
+    def kernel(self, columns: FloatArray, *, centred: bool, standard: bool) -> FloatArray:
         """Products of the rows with each other, times columns (n, m)."""
         units = self.inverse_units(standard=standard)
         inside = self._transposed(columns, units)
         if centred:
             return self._times(inside, units)
-        mean, level = units * self.mean, self.root @ columns
-        inside += mean[:, None] * level
-        across = mean @ inside + constant**2 * level
-        return self._times(inside, units) + self.root[:, None] * across
+        mean = units * self.mean
+        inside += mean[:, None] * (self.root @ columns)
+        return self._times(inside, units) + self.root[:, None] * (mean @ inside)
 
-    def lengths2(self, *, centred: bool, standard: bool, constant: float) -> FloatArray:
+    def lengths2(self, *, centred: bool, standard: bool) -> FloatArray:
         """Diagonal of those products, (n,)."""
         thin, dense, full = self._parts
         units, root = self.inverse_units(standard=standard), self.root
@@ -163,31 +118,24 @@ class SparseRows(WeightedRows):
         found -= root * (2 * (thin @ mean[~full]) - root * (mean[~full] @ self.mean[~full]))
         if not centred:
             found += 2 * root * self._times((units * self.mean)[:, None], units)[:, 0]
-            found += root**2 * (mean @ self.mean + constant**2)
+            found += root**2 * (mean @ self.mean)
         return np.asarray(found)
 
-    @cached_property
-    def _chains(self) -> dict[bool, tuple[_Chain, SampleBasis]]:
-        return {}
+    def decomposed(self, *, centred: bool, standard: bool) -> tuple[SampleBasis, FloatArray, FloatArray]:
+        """The unit vectors, or axes of a truncated kernel; sigma, (r,), and U in that basis, (q, r)."""
+        n, units = len(self.root), self.inverse_units(standard=standard)
+        if n * n > EXACT:
+            return self._truncated(units, centred)
+        values, vectors = linalg.eigh(
+            self._whole(units, centred), overwrite_a=True, check_finite=False, driver="evd"
+        )
+        if centred:
+            vectors = np.concatenate([np.zeros((1, len(vectors))), vectors])
+        return SampleBasis(n), self._singular(values[::-1]), self.reflected(vectors[:, ::-1])
 
-    def _chain(self, standard: bool) -> tuple[_Chain, SampleBasis]:
-        if standard not in self._chains:
-            n = len(self.root)
-            find = self._whole if n * n <= EXACT else self._truncated
-            self._chains[standard] = find(self.inverse_units(standard=standard))
-        return self._chains[standard]
-
-    def basis(self, *, standard: bool) -> SampleBasis:
-        """The unit vectors, or the axes of a truncated kernel and what is beside them."""
-        return self._chain(standard)[1]
-
-    def decomposed(self, *, centred: bool, standard: bool, constant: float) -> RowSpectrum:
-        """Singular values and vectors in the coordinates of the basis."""
-        (chain, _), first = self._chain(standard), int(centred)
-        diagonal = chain.diagonal[first:].copy()
-        if constant:
-            diagonal[0] += constant**2
-        return _ChainSpectrum(diagonal, chain.beside[first:], first, self.precision)
+    def _singular(self, values: FloatArray) -> FloatArray:
+        """From eigenvalues, descending."""
+        return np.sqrt(np.where(values > self.precision**2 * values.max(initial=0.0), values, 0.0))
 
     def _products(self, units: FloatArray) -> FloatArray:
         """Of the rows with each other, centred up to a multiple of root in each factor, (n, n)."""
@@ -206,23 +154,22 @@ class SparseRows(WeightedRows):
             kernel.ravel()[place] += part.data
         return kernel
 
-    def _whole(self, units: FloatArray) -> tuple[_Chain, SampleBasis]:
-        """All of the kernel, of which LAPACK needs the lower half."""
+    def _whole(self, units: FloatArray, centred: bool) -> FloatArray:
+        """The kernel after the reflection, of which LAPACK needs the lower half; centred: below root."""
         mirror = self.mirror
         kernel = self._products(units).T  # symmetric: the same, in Fortran's order
         images = kernel @ mirror
         images -= (mirror @ images) * mirror
         kernel = blas.dsyr2(-2.0, mirror, images, lower=1, a=kernel, overwrite_a=1)
+        if centred:
+            return np.asarray(kernel[1:, 1:])
         # What is not centred is in the first column now, which it should be without cancellation.
         mean = units * self.mean
-        kernel[:, 0] = self.reflected(self._times(mean[:, None], units))[:, 0]
+        kernel[:, 0] = -self.reflected(self._times(mean[:, None], units))[:, 0]  # root becomes minus an axis
         kernel[0, 0] = mean @ mean
-        chain = _chained(kernel)
-        axes = self.reflected(chain.axes)
-        axes[:, 0] = self.root
-        return _Chain(axes, chain.diagonal, chain.beside), SampleBasis(len(self.root), axes)
+        return np.asarray(kernel)
 
-    def _truncated(self, units: FloatArray) -> tuple[_Chain, SampleBasis]:
+    def _truncated(self, units: FloatArray, centred: bool) -> tuple[SampleBasis, FloatArray, FloatArray]:
         """Its largest eigenvectors, by random columns and powers of the kernel, and the trace of the rest."""
         n, rank = len(self.root), min(len(self.root) - 1, int(np.count_nonzero(units * self.varies)))
         size = min(max(FEWEST, min(MOST, TRUNCATED // n)), rank)
@@ -231,28 +178,18 @@ class SparseRows(WeightedRows):
         )
         inside = self._transposed(columns, units)
         values, vectors = linalg.eigh(inside.T @ inside, check_finite=False)
-        axes, inside = columns @ vectors[:, ::-1][:, :size], inside @ vectors[:, ::-1][:, :size]
-        mean = units * self.mean
-        kernel = np.diag(np.append(mean @ mean, values[::-1][:size]))
-        kernel[1:, 0] = inside.T @ mean
-        chain = _chained(np.asfortranarray(kernel))
-        whole = np.column_stack([self.root, axes]) @ chain.axes
-        trace = float((units**2 * self.variance).sum()) - float(values[::-1][:size].sum())
+        values, vectors = values[::-1][:size], vectors[:, ::-1][:, :size]
         rest = rank - size
+        trace = float((units**2 * self.variance).sum()) - float(values.sum())
         tail = max(trace, 0.0) / rest if rest else 0.0
-        return _Chain(whole, chain.diagonal, chain.beside), SampleBasis(n, whole, tail, rest)
-
-
-def _chained(kernel: FloatArray) -> _Chain:
-    """The lower half of a symmetric matrix as Q T Q^T, T tridiagonal, the first axis kept; overwrites it."""
-    reflections, diagonal, beside, scales, _ = lapack.dsytrd(
-        kernel, lower=1, lwork=64 * len(kernel), overwrite_a=1
-    )
-    axes = np.zeros(kernel.shape)
-    axes[0, 0] = 1.0
-    if len(kernel) > 1:
-        axes[1:, 1:] = lapack.dorgqr(reflections[1:, :-1], scales, lwork=64 * len(kernel))[0]
-    return _Chain(axes, diagonal, beside)
+        basis = SampleBasis(n, np.column_stack([self.root, columns @ vectors]), tail, rest)
+        if centred:
+            return basis, self._singular(values), np.eye(size + 1)[:, 1:]
+        mean = units * self.mean
+        kernel = np.diag(np.append(mean @ mean, values))
+        kernel[1:, 0] = (inside @ vectors).T @ mean
+        values, vectors = linalg.eigh(kernel, check_finite=False)
+        return basis, self._singular(values[::-1]), vectors[:, ::-1]
 
 
 def filled(matrix: Any) -> FloatArray:

@@ -11,6 +11,7 @@ from small_samples import draw
 
 from rmt_alpha import AlphaRidgeClassifierCV, AlphaRidgeCV
 from rmt_alpha.cli import main
+from rmt_alpha.from_data.criteria import DEFAULT
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_numbers_are_those_of_the_estimator(npz, sample, capsys):
     assert main(["fit", str(npz), "--json", "--intercept", "none"]) == 0
     found = json.loads(capsys.readouterr().out)
     model = AlphaRidgeClassifierCV(
-        coef_source=sample.source, intercept_source=sample.bias, fit_intercept=False
+        coef_source=sample.source, intercept_source=sample.bias, fit_intercept=False, units="raw"
     ).fit(sample.X, sample.y)
     expected = {"alpha": model.alpha_, "alpha_stderr": model.alpha_stderr_, "gamma": model.gamma_}
     assert {name: float(found[name]) for name in expected} == pytest.approx(expected)
@@ -83,7 +84,7 @@ def test_model_and_picture_are_written(npz, tmp_path, sample, capsys):
     assert "gamma" in text
     assert "+-" in text
     assert "random matrix theory" in text
-    fitted = AlphaRidgeClassifierCV([0.5], coef_source=sample.source, intercept_source=sample.bias).fit(
+    fitted = AlphaRidgeClassifierCV([0.5], DEFAULT, sample.source, sample.bias, "shrunk").fit(
         sample.X, sample.y
     )
     with np.load(model) as arrays:
@@ -104,9 +105,9 @@ def test_tables(tmp_path, sample, capsys):
     arguments = ["fit", str(target), "--source", str(source), "--label", "answer", "--json", "--alpha", "1"]
     assert main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
-    model = AlphaRidgeClassifierCV(coef_source=sample.source, intercept_source=0.2, alpha=1.0).fit(
-        sample.X, sample.y
-    )
+    model = AlphaRidgeClassifierCV(
+        coef_source=sample.source, intercept_source=0.2, fit_intercept="shrunk", units="raw", alpha=1.0
+    ).fit(sample.X, sample.y)
     assert found["gamma"] == pytest.approx(model.gamma_)
     assert found["alpha"] == 1
 
@@ -145,10 +146,10 @@ def test_bad_files(tmp_path, capsys, npz):
     lacking = tmp_path / "lacking.npz"
     np.savez(lacking, X=np.ones((3, 2)))
     for arguments, message in (
-        ([str(lacking)], "lacks y, coef_source"),
-        ([str(npz), "--source", "x.csv"], "--source is for .csv files"),
+        ([str(lacking)], "lacking.npz has no array 'y', 'coef_source'; it has X"),
+        ([str(npz), "--source", "x.csv"], "--source is for .csv files and other tables"),
         ([str(tmp_path / "a.csv")], "give the source weights"),
-        ([str(tmp_path / "a.txt")], "must end in .npz or .csv"),
+        ([str(tmp_path / "a.txt")], "must end in .npz, .csv"),
         ([str(tmp_path / "none.npz")], "No such file"),
         ([str(npz), "--gamma", "-1"], "must be a number > 0"),
     ):
@@ -161,7 +162,9 @@ def test_sources_name_their_classes(tmp_path, capsys):
     names, rows = np.array(["a", "b", "c"]), 2 * rng.standard_normal((3, 4))
     y = names[np.arange(30) % 3]
     X = rows[np.arange(30) % 3] + rng.standard_normal((30, 4))
-    model = AlphaRidgeClassifierCV(coef_source=rows, intercept_source=[0.1, 0.2, 0.3]).fit(X, y)
+    model = AlphaRidgeClassifierCV(
+        coef_source=rows, intercept_source=[0.1, 0.2, 0.3], fit_intercept="shrunk", units="raw"
+    ).fit(X, y)
     file, target, source = (tmp_path / name for name in ("x.npz", "target.csv", "source.csv"))
     turned, biases = rows[[2, 0, 1]], np.array([0.3, 0.1, 0.2])
     np.savez(file, X=X, y=y, coef_source=turned, intercept_source=biases, classes_source=names[[2, 0, 1]])

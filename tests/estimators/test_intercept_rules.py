@@ -54,8 +54,7 @@ def refitted(X, y, rule, gamma, alpha, source, bias):
     labels = np.where(y[:, None] == columns, 1.0, -1.0)
     scores = alpha * (X @ np.atleast_2d(source).T + bias)
     units = X.std(axis=0) if rule.standard else np.ones(X.shape[1])
-    length2 = X.shape[1] if rule.standard else np.square(X).sum() / n
-    held = rule, n * gamma, units, rule.constant * np.sqrt(length2)
+    held = rule, n * gamma, units
     weights, center, _ = fit_of_rule(X, labels - scores, np.ones(n), *held)
     left_out = left_out_of_rule(X, labels - scores, np.ones(n), np.ones(n), *held)
     return scores + X @ weights + center, scores + left_out
@@ -333,7 +332,7 @@ def test_regression_too():
     # Without i the average residual is -r_i/(n - 1), which the free intercept adds: here it is kept at 0.
     residuals = y - 0.6 * X @ source
     np.testing.assert_allclose(model.loo_prediction_ - free.loo_prediction_, residuals / 19, atol=1e-9)
-    held = Rule(np.inf), 20 * 1e-3, np.ones(60), 0.0
+    held = Rule(np.inf), 20 * 1e-3, np.ones(60)
     expected = left_out_of_rule(X, residuals[:, None], np.ones(20), np.ones(20), *held)[:, 0]
     np.testing.assert_allclose(model.loo_prediction_ - 0.6 * X @ source, expected, atol=1e-9)
 

@@ -1,8 +1,8 @@
 """Every rule for intercept and units against refitting everything without each sample, by least squares.
 
 Refitted are the weights, the intercept and the mean by which features are centred.  Held are the
-hyperparameters: the penalty n gamma, alpha, the strength k0 or the size c of the constant feature, and the
-deviations that are the units of the weights.
+hyperparameters: the penalty n gamma, alpha, the strength k0, and the deviations that are the units of the
+weights.
 """
 
 from __future__ import annotations
@@ -25,13 +25,10 @@ from rmt_alpha.from_data.samples import Samples
 EXACT = 1e-10
 """Asked for; what is seen is a hundred times smaller."""
 
-RULES = st.one_of(
-    st.builds(
-        Rule,
-        pseudo=st.one_of(st.sampled_from([0.0, math.inf]), st.floats(1e-3, 1e4)),
-        standard=st.booleans(),
-    ),
-    st.builds(Rule, constant=st.one_of(st.just(0.0), st.floats(0.03, 10.0)), standard=st.booleans()),
+RULES = st.builds(
+    Rule,
+    pseudo=st.one_of(st.sampled_from([None, 0.0, math.inf]), st.floats(1e-3, 1e4)),
+    standard=st.booleans(),
 )
 SHAPES = st.sampled_from([(7, 12), (12, 12), (13, 12), (14, 12), (20, 12), (26, 4), (2, 3)])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -68,8 +65,7 @@ class World:
         variance = self.mass @ (self.X - mean) ** 2 / self.mass.sum()
         varies = variance > 1e-20 * mean**2
         units = np.sqrt(variance * varies) if rule.standard else np.ones(len(mean))
-        length2 = varies.sum() if rule.standard else (variance + mean**2).sum()
-        return rule, gamma * self.mass.sum(), units, rule.constant * math.sqrt(length2)
+        return rule, gamma * self.mass.sum(), units
 
     def targets(self, alpha):
         return self.labels - np.tensordot(alpha, self.scores, 1)
@@ -126,7 +122,7 @@ def test_one_row_that_matters_much_more_than_the_others(rule, most):
     assert worst(found, left_out_of_rule(world.X, world.labels, world.mass, world.removed, *held)) < EXACT
 
 
-@pytest.mark.parametrize("rule", [Rule(1.0), Rule(10.0, 0.0, True), Rule(math.inf)], ids=str)
+@pytest.mark.parametrize("rule", [Rule(1.0), Rule(10.0, True), Rule(math.inf)], ids=str)
 def test_wrong_formulas_would_be_seen(rule):
     world, gamma = World(3, (20, 12)), 0.3
     path, n = world.path(rule), 20
@@ -172,12 +168,10 @@ def test_products_of_residuals_are_least_objectives(seed, shape, weighted, rule,
 def test_evidence_is_the_dense_marginal_likelihood(rule, shape):
     world, gamma, point = World(4, shape), 0.4, np.array([1.0, 0.7, -0.4])
     n = len(world.X)
-    _, _, units, constant = world.held(rule, gamma)
+    _, _, units = world.held(rule, gamma)
     rows = (world.X - world.X.mean(axis=0) if rule.pseudo is not None else world.X) / units
     covariance = np.eye(n) + rows @ rows.T / (n * gamma)
-    if rule.pseudo is None:
-        covariance += constant**2 / (n * gamma)
-    elif math.isfinite(rule.pseudo):
+    if rule.pseudo is not None and math.isfinite(rule.pseudo):
         covariance += 1 / rule.pseudo  # of the average correction
     missed = world.targets(point[1:])
     sigma2 = np.einsum("ik,ik->", missed, np.linalg.solve(covariance, missed)) / missed.size
@@ -220,7 +214,7 @@ def test_held_deviations_matter_by_order_1_over_n():
     """
     rms = {}
     for n in (25, 100, 400):
-        world, gamma, rule = World(5, (n, 12)), 1.0, Rule(10.0, 0.0, True)
+        world, gamma, rule = World(5, (n, 12)), 1.0, Rule(10.0, True)
         held = world.held(rule, gamma)
         points = range(0, n, n // 25)
         changes, sizes = [], []
@@ -243,8 +237,8 @@ def test_held_deviations_matter_by_order_1_over_n():
 
 
 def replace_units(held, units):
-    rule, penalty, _, constant = held
-    return rule, penalty, units, constant
+    rule, penalty, _ = held
+    return rule, penalty, units
 
 
 @pytest.mark.parametrize("standard", [False, True])
@@ -253,16 +247,16 @@ def test_the_rules_of_each_option(standard):
     world = World(6, (9, 5))
     averaged = [r for r in AVERAGED if r.standard is standard or not r.trained]
     own = Samples.of(world.X - world.X.mean(axis=0))
-    assert rules_of(True, units, world.samples) == rules_of(True, units, own) == [Rule(0.0, 0.0, standard)]
-    assert rules_of("shrunk", units, world.samples) == [Rule(PSEUDO, 0.0, standard)]
-    assert rules_of(False, units, world.samples) == [Rule(None, 0.0, standard)]
+    assert rules_of(True, units, world.samples) == rules_of(True, units, own) == [Rule(0.0, standard)]
+    assert rules_of("shrunk", units, world.samples) == [Rule(PSEUDO, standard)]
+    assert rules_of(False, units, world.samples) == [Rule(None, standard)]
     assert rules_of("auto", units, world.samples) == averaged
     both = rules_of("shrunk", "auto", world.samples)
-    assert both == [Rule(PSEUDO), Rule(PSEUDO, 0.0, True)]
+    assert both == [Rule(PSEUDO), Rule(PSEUDO, True)]
     # Rows that sum to zero have no origin: the same fit, but leaving one out centres again.
     centred = rules_of(False, units, own)
-    assert centred == [Rule(math.inf, 0.0, standard)]
-    assert rules_of("auto", units, own) == [r for r in averaged if r.pseudo is not None]
+    assert centred == [Rule(math.inf, standard)]
+    assert rules_of("auto", units, own) == averaged
     labels, scores = world.labels, world.scores
     one, two = (
         RidgePath.of(own, r, labels, scores).at(0.3) for r in (centred[0], replace(centred[0], pseudo=None))

@@ -79,13 +79,12 @@ def brute_force(sample: Sample, gamma: float, alpha: float, *, intercept: bool, 
     return result
 
 
-def fit_of_rule(X, targets, mass, rule, penalty, units, constant):
+def fit_of_rule(X, targets, mass, rule, penalty, units):
     """Weights (p, K), intercepts (K,) and least objective (K,) of a rule, by augmented least squares.
 
     The objective is sum_i mass_i (t_i - x_i.d - b)^2 + penalty |units * d|^2, plus pseudo (b + m.d)^2 for
-    the mean m of these samples, or penalty (b / constant)^2 where nothing is centred.  Limits are
-    constraints: b is -m.d at pseudo = inf, 0 without a constant feature; nothing but b is trained at
-    penalty = inf.
+    the mean m of these samples; b is 0 at pseudo = None.  Limits are constraints: b is -m.d at pseudo = inf,
+    nothing but b is trained at penalty = inf.
     """
     (n, p), mean = X.shape, mass @ X / mass.sum()
     design = np.column_stack([X, np.ones(n)])
@@ -94,15 +93,13 @@ def fit_of_rule(X, targets, mass, rule, penalty, units, constant):
         squares.append(np.column_stack([np.diag(math.sqrt(penalty) * units), np.zeros(p)]))
     if rule.pseudo is not None and math.isfinite(rule.pseudo):
         squares.append(math.sqrt(rule.pseudo) * np.append(mean, 1.0)[None])
-    elif rule.pseudo is None and constant and math.isfinite(penalty):
-        squares.append(math.sqrt(penalty) / constant * np.eye(p + 1)[-1:])
     rows = np.concatenate(squares)
     values = np.concatenate([np.sqrt(mass)[:, None] * targets, np.zeros((len(rows) - n, targets.shape[1]))])
     # What is free: all weights whose features have a unit, and b unless a constraint gives it.
     free = np.eye(p + 1)[:, [*(units > 0) & math.isfinite(penalty), True]]
-    if rule.pseudo is None and not (constant and math.isfinite(penalty)):
+    if rule.pseudo is None:
         free = free[:, :-1]
-    elif rule.pseudo is not None and math.isinf(rule.pseudo):
+    elif math.isinf(rule.pseudo):
         free = free[:, :-1] - np.eye(p + 1)[:, -1:] * (np.append(mean, 0.0) @ free[:, :-1])
     found = free @ np.linalg.lstsq(rows @ free, values, rcond=None)[0]
     return found[:p], found[p], np.square(values - rows @ found).sum(axis=0)

@@ -82,9 +82,8 @@ class LeftOut:
         missed = left.missed[:, :, 0] * np.array([1.0, -1.0])
         pulled = (weights * labels / fit.left_out_freedom)[:, None] * np.insert(centred, 0, 1.0, axis=1)
         columns = np.column_stack([pulled, np.ones(len(labels))])
-        kept = (
-            RidgePath(Columns(path.design, columns[:, :, None]), path.pseudo).at(fit.gamma).residuals[:, :, 0]
-        )
+        same = RidgePath(Columns(path.design, columns[:, :, None]), path.pseudo)
+        kept = same.at(fit.gamma).residuals[:, :, 0]
         moved = pulled * fit.freedom[:, None] - kept[:, :3]  # H without its diagonal
         share = float(1.0 - kept[:, 3].mean()) if intercept else 0.0
         change[:, 0] -= missed * moved[:, :1]

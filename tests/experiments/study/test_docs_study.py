@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from rmt_alpha.experiments.study.methods import METHODS
+from rmt_alpha.experiments.study.methods import DEFAULT, METHODS
 from rmt_alpha.experiments.study.summary import ALTERNATIVES, FLOORS, TOLERATED
 from rmt_alpha.experiments.study.transfers.families import FAMILIES
 from rmt_alpha.experiments.study.transfers.ours import EVERY_METHOD
-from rmt_alpha.from_data.criteria import DEFAULT
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "experiments" / "study.md").read_text(encoding="utf-8")
