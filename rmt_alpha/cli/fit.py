@@ -81,19 +81,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was chosen, write the model, draw the path."""
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 
-<<<<<<< HEAD
-    sample = read_sample(arguments.samples, arguments.source, arguments.label)
-    if arguments.regression:
-        return _run_regression(arguments, sample)
-=======
     check_output(arguments.out)
     check_picture(arguments.plot)
     form = TextFormat(arguments.delimiter, arguments.decimal, arguments.encoding, tuple(arguments.na))
     sample = read_sample(arguments.samples, arguments.source, arguments.label, form)
+    if arguments.regression:
+        return _run_regression(arguments, sample)
     several = f"--plot draws the path of one alpha, but {arguments.samples.name} has several sources"
     if arguments.plot is not None and np.ndim(sample.coef_source) == 3:
         raise ValueError(several)
->>>>>>> reading
     model = AlphaRidgeClassifierCV(
         None if arguments.gamma is None else [arguments.gamma],
         arguments.criterion or DEFAULT,
@@ -126,7 +122,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-<<<<<<< HEAD
 def _run_regression(arguments: argparse.Namespace, sample: SampleFile) -> int:
     """The same for numbers: how well each choice of alpha predicts what was left out."""
     from sklearn.metrics import r2_score
@@ -186,8 +181,6 @@ def _run_regression(arguments: argparse.Namespace, sample: SampleFile) -> int:
     return 0
 
 
-def _path(model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float) -> AlphaPath:
-=======
 def _chosen(model: AlphaRidgeClassifierCV) -> tuple[FloatArray | None, float]:
     """Of several sources the direction of their alphas, and how far along it they are; of one its alpha."""
     alpha = model.alpha_
@@ -201,7 +194,6 @@ def _chosen(model: AlphaRidgeClassifierCV) -> tuple[FloatArray | None, float]:
 def _path(
     model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float, direction: FloatArray | None
 ) -> AlphaPath:
->>>>>>> reading
     from rmt_alpha.estimators.functions import alpha_path
 
     return alpha_path(
@@ -238,13 +230,10 @@ def report(
 ) -> dict[str, Any]:
     """What a fitted classifier says about itself, and about ignoring the source or keeping to it."""
     n = len(sample.y)
-<<<<<<< HEAD
-    accuracy, unit = float(path.loo_accuracy(model.alpha_)), path.alpha_unit
-=======
     direction, chosen = _chosen(model)
     ones = None if direction is None else np.ones_like(direction)  # alpha = 1 for all sources
     accuracy = float(path.loo_accuracy(chosen))
->>>>>>> reading
+    unit = path.alpha_unit
     numbers: dict[str, Any] = {
         "samples": n,
         "features": int(model.n_features_in_),
@@ -253,7 +242,7 @@ def report(
         "alpha": model.alpha_,
         "alpha_stderr": model.alpha_stderr_,
         "alpha_unit": unit,
-        "alpha_least_squares": model.alpha_ / unit if unit else math.nan,
+        "alpha_least_squares": chosen / unit if unit else math.nan,
         "alpha_1_least_squares": 1.0 / unit if unit else math.nan,
         "gamma": model.gamma_,
         "sklearn_penalty": n * model.gamma_,
@@ -261,23 +250,17 @@ def report(
         "loo_accuracy_stderr": math.sqrt(accuracy * (1 - accuracy) / n),
         "gaussian_accuracy": path.gaussian_accuracy(chosen),
         "loo_accuracy_alpha_0": path.loo_accuracy(0.0),
-<<<<<<< HEAD
-        "loo_accuracy_alpha_1": path.loo_accuracy(1.0),
-        "loo_accuracy_alpha_unit": path.loo_accuracy(unit) if math.isfinite(unit) else math.nan,
-        "loo_accuracy_source_only": _path(model, sample, math.inf).loo_accuracy(1.0),
-=======
         "loo_accuracy_alpha_1": (
             path if ones is None else _path(model, sample, model.gamma_, ones)
         ).loo_accuracy(1.0),
+        "loo_accuracy_alpha_unit": path.loo_accuracy(unit) if math.isfinite(unit) else math.nan,
         "loo_accuracy_source_only": _path(model, sample, math.inf, ones).loo_accuracy(1.0),
->>>>>>> reading
     }
-    alpha = float(model.alpha_)
-    if estimate is not None and math.isfinite(model.gamma_) and math.isfinite(alpha):
+    if estimate is not None and math.isfinite(model.gamma_) and math.isfinite(chosen):
         for name, size in (("theory_accuracy", n), ("theory_accuracy_twice", 2 * n)):
-            value, stderr = estimate.accuracy(alpha, model.gamma_, size)
+            value, stderr = estimate.accuracy(chosen, model.gamma_, size)
             numbers |= {name: value, f"{name}_stderr": stderr}
-        numbers["gaussian_classes"] = estimate.check(model.gamma_, alpha).agrees
+        numbers["gaussian_classes"] = estimate.check(model.gamma_, chosen).agrees
     return numbers
 
 
@@ -288,15 +271,11 @@ def _pairs(alpha: Real, stderr: Real) -> str:
 
 
 def _table(numbers: dict[str, Any]) -> list[str]:
+    units = "{alpha_least_squares:.4g} (of {alpha_unit:.4g}, the source's own best)"
     rows = [
         ("data", "{samples} samples, {features} features, {classes} classes"),
-<<<<<<< HEAD
         *_choice(numbers),
-=======
-        ("criterion", "{criterion}"),
-        ("alpha", _pairs(numbers["alpha"], numbers["alpha_stderr"])),
-        ("gamma", "{gamma:.4g} (" + penalty + ")"),
->>>>>>> reading
+        ("  in least-squares units", units),
         ("accuracy, leave-one-out", "{loo_accuracy:.4f} +- {loo_accuracy_stderr:.4f}"),
         ("  of Gaussian scores", "{gaussian_accuracy:.4f}"),
     ]
@@ -325,11 +304,7 @@ def _choice(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     penalty = f"per sample; scikit-learn's penalty {numbers['sklearn_penalty']:.4g}"
     return [
         ("criterion", "{criterion}"),
-        ("alpha", "{alpha:.4g} +- {alpha_stderr:.2g}"),
-        (
-            "  in least-squares units",
-            "{alpha_least_squares:.4g} (of {alpha_unit:.4g}, the source's own best)",
-        ),
+        ("alpha", _pairs(numbers["alpha"], numbers["alpha_stderr"])),
         ("gamma", "{gamma:.4g} (" + penalty + ")"),
     ]
 
