@@ -283,9 +283,10 @@ class RidgeFit(Value):
     def leave_one_out(self) -> LeaveOneOut:
         """What the fits without a sample predict for it, as affine functions of alpha."""
         samples, values = self.path.design.samples, self.path.columns.values
-        missed = self._fit.residuals / self._fit.left_out_freedom[:, None, None]
-        if self.path.pseudo:
-            missed = missed + self._missed_by_means
+        if math.isinf(self.gamma) and self.path.pseudo == math.inf:
+            missed = values  # nothing is trained: rounding would leave a copy of the labels
+        else:
+            missed = self._fit.residuals / self._fit.left_out_freedom[:, None, None] + self._missed_by_means
         lines = np.concatenate([values[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
         return LeaveOneOut(lines, values[:, 0], samples.mass, self.path.columns.multilabel)
 

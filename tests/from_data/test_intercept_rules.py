@@ -108,6 +108,9 @@ def test_an_infinite_ridge_trains_the_average_alone(rule):
     found = fit.left_out(point) - np.tensordot(point[1:], world.scores, 1)
     expected = left_out_of_rule(world.X, world.targets(point[1:]), world.mass, world.removed, *held)
     assert found == pytest.approx(expected, abs=1e-13)
+    # Where the average is held, too, the rest is exactly 0: the accuracy at alpha near 0 would see a copy
+    # of the labels, however small.
+    assert fit.leave_one_out.lines[:, 0].any() == (rule.pseudo not in (None, math.inf))
 
 
 @pytest.mark.parametrize("rule", [r for r in AVERAGED if not r.standard] + [Rule(0.0)], ids=str)
