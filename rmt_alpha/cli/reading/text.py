@@ -28,8 +28,8 @@ DELIMITERS = ",;\t|"
 SAMPLE_LINES, SAMPLE_BYTES = 50, 1 << 16
 """How much is looked at to find out how a file is written."""
 SMALL_CELLS, CHUNK_CELLS = 1 << 22, 1 << 18
-"""Fields that pandas parses at a time: all of a small table, since every column costs time in every chunk, and
-of a large one little beside it."""
+"""Fields that pandas parses at a time: all of a small table, since every column costs time in every chunk,
+and of a large one little beside it."""
 COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 
@@ -213,7 +213,8 @@ def _parsed(file: Path, label: str, needed: bool, form: TextFormat) -> SampleTab
                 sep=delimiter, decimal=decimal, header=None, names=list(map(str, range(len(names)))),
                 index_col=False, usecols=list(kinds), dtype=kinds if text else np.float64,
                 keep_default_na=False, na_values=list(form.absent), na_filter=bool(form.absent),
-                chunksize=most if small else CHUNK_CELLS // len(names) + 1, engine="c", low_memory=False, **options,
+                chunksize=most if small else CHUNK_CELLS // len(names) + 1, engine="c", low_memory=False,
+                **options,
             ) as chunks:  # fmt: skip
                 for chunk in chunks:
                     block = chunk[numeric].to_numpy()
