@@ -18,8 +18,9 @@ from sklearn.preprocessing import normalize
 
 import rmt_alpha as ra
 from rmt_alpha.from_data import sparse_rows
-from rmt_alpha.from_data.design import Design, Rule
-from rmt_alpha.from_data.samples import Samples
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import Rule
+from rmt_alpha.from_data.decomposition.samples import Samples
 
 MANY, LARGE = (1_000, 50_000), (20_000, 50_000)
 WORDS = 70

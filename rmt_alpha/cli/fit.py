@@ -16,7 +16,7 @@ from rmt_alpha.cli.outputs import check_output, check_picture
 from rmt_alpha.cli.reading.text import TextFormat
 from rmt_alpha.cli.sample_file import SampleFile, read_sample
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, DEFAULT_REGRESSION
-from rmt_alpha.from_data.design import InterceptRule
+from rmt_alpha.from_data.decomposition.rules import InterceptRule
 
 if TYPE_CHECKING:
     from rmt_alpha.estimators.ridge import AlphaRidgeCV

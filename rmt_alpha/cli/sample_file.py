@@ -126,10 +126,11 @@ def _source(
 ) -> tuple[FloatArray, FloatArray, NDArray[Any] | None]:
     """Weights (K, p) in the order of the features, intercepts (K,), and the classes of the rows."""
     table = _read_table(source, label, False, form)
-    own_intercept = INTERCEPT in table.names and INTERCEPT not in features
-    lacking = [name for name in features if name not in table.names]
+    known, wanted = {name: i for i, name in enumerate(table.names)}, set(features)
+    own_intercept = INTERCEPT in known and INTERCEPT not in wanted
+    lacking = [name for name in features if name not in known]
     foreign = [
-        name for name in table.names if name not in features and not (own_intercept and name == INTERCEPT)
+        name for name in table.names if name not in wanted and not (own_intercept and name == INTERCEPT)
     ]
     rows, classes = len(table.numbers), table.labels
     if lacking or foreign or (rows == 1) != (classes is None):
@@ -142,6 +143,5 @@ def _source(
         )
     if classes is not None and len(set(classes.tolist())) < len(classes):
         raise ValueError(f"{source.name} must have one row per class, but the column {label!r} has one twice")
-    place = {name: i for i, name in enumerate(table.names)}
-    intercept = table.numbers[:, place[INTERCEPT]] if own_intercept else np.zeros(rows)
-    return table.numbers[:, [place[name] for name in features]], intercept, classes
+    intercept = table.numbers[:, known[INTERCEPT]] if own_intercept else np.zeros(rows)
+    return table.numbers[:, [known[name] for name in features]], intercept, classes

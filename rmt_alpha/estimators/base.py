@@ -43,11 +43,13 @@ from rmt_alpha.estimators.validation import (
     warn_of_edge,
 )
 from rmt_alpha.from_data.calibration import best_scale
+from rmt_alpha.from_data.columns import Columns
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, Criterion, find_criterion
 from rmt_alpha.from_data.criteria.consensus import rule_evidence
-from rmt_alpha.from_data.design import Design, InterceptRule, Rule, Units, rules_of
-from rmt_alpha.from_data.ridge_path import Columns, RidgePath
-from rmt_alpha.from_data.samples import Samples
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import InterceptRule, Rule, Units, rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
+from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import Blend, blended, probable, select
 from rmt_alpha.from_data.threshold import best_threshold
 

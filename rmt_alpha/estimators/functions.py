@@ -16,11 +16,11 @@ from rmt_alpha.estimators.validation import (
     sample_counts,
 )
 from rmt_alpha.from_data.alpha_path import AlphaPath
-from rmt_alpha.from_data.design import InterceptRule, check_fit_intercept, rules_of
+from rmt_alpha.from_data.decomposition.rules import InterceptRule, check_fit_intercept, rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.samples import Samples
 
 
 def alpha_path(

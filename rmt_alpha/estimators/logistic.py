@@ -14,8 +14,9 @@ from rmt_alpha.estimators.validation import GAMMAS
 from rmt_alpha.from_data.convex.label_loss import cross_entropy
 from rmt_alpha.from_data.convex.path import ConvexPath
 from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
-from rmt_alpha.from_data.design import Design, Rule, rules_of
-from rmt_alpha.from_data.samples import Samples
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import Rule, rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
 
 
 class CrossEntropyClassifier(AlphaClassifier):

@@ -28,7 +28,7 @@ def failed(capsys, tmp_path, monkeypatch):
 
     def run(*arguments):
         try:
-            status = main([str(each) for each in arguments])
+            status: object = main([str(each) for each in arguments])
         except SystemExit as stop:
             status = int(stop.code or 0)
         shown = capsys.readouterr()
@@ -58,7 +58,7 @@ def failed(capsys, tmp_path, monkeypatch):
         ("x = " + 90 * "[" + 90 * "]", 2, "p.toml: unknown key 'x'"),
         (mixture(weights=90 * "[" + "1.0" + 90 * "]"), 2, "p.toml: weights must"),
         (mixture(weights="[[1.0, 2.0], [3.0]]"), 2, "p.toml: weights must be a real number or an array"),
-        (mixture(target="covariance = [[1.0, 2.0], [3.0]]"), 2, "p.toml: covariances[0] must"),
+        (mixture(target="covariance = [[1.0, 2.0], [3.0]]"), 2, "p.toml: covariances"),
     ],
     ids=[
         "gamma",

@@ -20,7 +20,7 @@ from small_samples import SHAPES, draw
 
 from rmt_alpha import AlphaLogisticRegression, AlphaLogisticRegressionCV
 from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
-from rmt_alpha.from_data.design import InterceptRule
+from rmt_alpha.from_data.decomposition.rules import InterceptRule
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 intercepts = pytest.mark.parametrize("intercept", [True, False])

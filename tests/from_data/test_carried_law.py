@@ -12,13 +12,14 @@ from scipy.special import ndtr
 from spread_worlds import samples, world
 
 from rmt_alpha import AlphaRidgeClassifier, alpha_path, estimate_problem
-from rmt_alpha.from_data.design import Design, Rule
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import Rule
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.plug_in.carried_law import CarriedLaw, Estimate, LeftOut, curve_of
 from rmt_alpha.from_data.plug_in.check import Compared
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
-from rmt_alpha.from_data.samples import Samples
 
 TOTAL = 61.0
 ROWS = np.random.default_rng(0).standard_normal((int(TOTAL), 200))

@@ -10,6 +10,7 @@ from scipy import optimize, special, stats
 from small_samples import SHAPES, draw
 
 from rmt_alpha.errors import ConvergenceError
+from rmt_alpha.from_data.columns import Columns
 from rmt_alpha.from_data.convex import newton
 from rmt_alpha.from_data.convex import path as path_module
 from rmt_alpha.from_data.convex.classwise import ClasswiseCurvature
@@ -22,9 +23,10 @@ from rmt_alpha.from_data.criteria.convex_loss import LaplaceEvidence, LooLogLoss
 from rmt_alpha.from_data.criteria.convex_search import CLEAR, PRECISION
 from rmt_alpha.from_data.criteria.evidence import Evidence
 from rmt_alpha.from_data.criteria.loo import LooMse
-from rmt_alpha.from_data.design import Design, Rule
-from rmt_alpha.from_data.ridge_path import Columns, RidgePath
-from rmt_alpha.from_data.samples import Samples
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import Rule
+from rmt_alpha.from_data.decomposition.samples import Samples
+from rmt_alpha.from_data.ridge_path import RidgePath
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 RULES = {True: Rule(pseudo=0.0), False: Rule(), "shrunk": Rule(pseudo=10.0)}

@@ -37,10 +37,11 @@ def check_header(names: Sequence[str], file: Path, label: str, needed: bool) -> 
     """
     named = list(names)
     skipped = 1 if len(named) > 1 and not named[0] else 0
+    first_place: dict[str, int] = {}
     for place, name in enumerate(named[skipped:], skipped + 1):
         if not name:
             raise ValueError(f"{file.name}: column {place} has no name; name it, or take it out")
-        if (first := named.index(name) + 1) != place:
+        if (first := first_place.setdefault(name, place)) != place:
             raise ValueError(
                 f"{file.name}: columns {first} and {place} are both called {name!r}; rename one, or take it "
                 "out"

@@ -27,8 +27,9 @@ from rmt_alpha.cli.reading.table import (
 DELIMITERS = ",;\t|"
 SAMPLE_LINES, SAMPLE_BYTES = 50, 1 << 16
 """How much is looked at to find out how a file is written."""
-CHUNK_CELLS, CHUNK_ROWS = 1 << 18, 32
-"""What pandas parses at a time: small beside large data, but whole for few rows of very many columns."""
+SMALL_CELLS, CHUNK_CELLS = 1 << 22, 1 << 18
+"""Fields that pandas parses at a time: all of a small table, since every column costs time in every chunk,
+and of a large one little beside it."""
 COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 
@@ -195,28 +196,29 @@ def _parsed(file: Path, label: str, needed: bool, form: TextFormat) -> SampleTab
     with _opened(file, encoding) as stream:
         names, line = _header(stream, file, delimiter)
         features, labels = check_header(names, file, label, needed)
-        kinds: dict[int, Any] = dict.fromkeys(features, np.float64) | (
-            {} if labels is None else {labels: str}
-        )
+        numeric, text = [str(place) for place in features], "" if labels is None else str(labels)
+        kinds: dict[str, Any] = dict.fromkeys(numeric, np.float64) | ({text: str} if text else {})
         options: dict[str, Any] = {}
         if tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1):
             options["float_precision"] = "round_trip"  # from 3.1 on numbers are read exactly without a word
-        rows = _line_count(file)
-        numbers = np.empty((min(rows, file.stat().st_size // len(names)) + 1, len(features)))
+        most = 1 + min(_line_count(file), file.stat().st_size // len(names))  # rows; a field has a byte
+        small = most * len(names) <= SMALL_CELLS
+        numbers = np.empty((most, len(features)))
         texts: list[str] = []
         shared: dict[str, str] = {}  # one string for all rows of a class
         size, skipped = 0, 0
         try:
             with pandas.read_csv(
                 CheckedRows(stream, delimiter, len(names), line + 1, file.name),
-                sep=delimiter, decimal=decimal, header=None, names=range(len(names)), index_col=False,
-                usecols=sorted(kinds), dtype=kinds, keep_default_na=False, na_values=list(form.absent),
-                na_filter=bool(form.absent), chunksize=max(CHUNK_CELLS // len(names), CHUNK_ROWS),
-                engine="c", low_memory=False, **options,
+                sep=delimiter, decimal=decimal, header=None, names=list(map(str, range(len(names)))),
+                index_col=False, usecols=list(kinds), dtype=kinds if text else np.float64,
+                keep_default_na=False, na_values=list(form.absent), na_filter=bool(form.absent),
+                chunksize=most if small else CHUNK_CELLS // len(names) + 1, engine="c", low_memory=False,
+                **options,
             ) as chunks:  # fmt: skip
                 for chunk in chunks:
-                    block = chunk[features].to_numpy()
-                    words = [] if labels is None else _labels(chunk[labels], form.absent, shared)
+                    block = chunk[numeric].to_numpy()
+                    words = _labels(chunk[text], form.absent, shared) if text else []
                     kept = _kept(block, words, form.absent)
                     if kept is None:
                         raise ValueError("a number or a label is missing")
@@ -275,19 +277,20 @@ def _wrong(
     file: Path, form: TextFormat, names: Sequence[str], features: Sequence[int], labels: int | None, told: str
 ) -> ValueError:
     """What is wrong with the first field that is, found in a second look."""
+    numeric = set(features)
     for line, row in _rows(file, form):
         for place in range(len(row)):
             text = row[place].strip()
             where = f"{file.name}, line {line}: {names[place]}"
             if text in form.absent:
                 break
-            if text in ABSENT and (place in features or place == labels):
+            if text in ABSENT and (place in numeric or place == labels):
                 return missing_value(file, f"line {line}", names[place], text)
             if place == labels and len(text) > LONGEST:
                 return ValueError(
                     f"{where} is a label of {len(text)} characters; is --label the right column?"
                 )
-            if place in features and (wrong := _no_number(text, str(form.decimal))):
+            if place in numeric and (wrong := _no_number(text, str(form.decimal))):
                 return ValueError(f"{where} must be {wrong}, got {brief(text)}")
     return ValueError(f"{file.name} cannot be read: {' '.join(told.split())}")
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha.experiments.study.protocols import Split
 from rmt_alpha.from_data.criteria import CRITERIA, find_criterion
-from rmt_alpha.from_data.design import Design, rules_of
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.samples import Samples
 
 Array = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ import numpy as np
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.trainable import Trainable
-from rmt_alpha.from_data.samples import EPS
+from rmt_alpha.from_data.decomposition.samples import EPS
 
 
 class Curvature(ABC):

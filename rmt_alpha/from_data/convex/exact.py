@@ -13,7 +13,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.curvature import Curvature
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.trainable import Trainable
-from rmt_alpha.from_data.samples import EPS
+from rmt_alpha.from_data.decomposition.samples import EPS
 
 
 class ExactCurvature(Curvature):

@@ -16,7 +16,8 @@ from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.newton import LARGE, Minimum, minimise
 from rmt_alpha.from_data.convex.solution import ConvexSolution
 from rmt_alpha.from_data.convex.trainable import Trainable
-from rmt_alpha.from_data.design import Design, Rule
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import Rule
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 FIRM = 1e8

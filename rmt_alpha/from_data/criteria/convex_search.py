@@ -25,8 +25,8 @@ from rmt_alpha.from_data.criteria.base import (
     index_of_best,
     jackknife,
 )
+from rmt_alpha.from_data.decomposition.samples import EPS
 from rmt_alpha.from_data.leave_one_out import solve_scaled
-from rmt_alpha.from_data.samples import EPS
 
 PRECISION = 1e-6
 """A search ends when a sum over samples of log-losses would fall by less than half of this, and alpha move by

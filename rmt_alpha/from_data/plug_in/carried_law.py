@@ -23,10 +23,11 @@ from scipy.special import ndtr
 
 from rmt_alpha._core.arithmetic import ARRAY
 from rmt_alpha._core.types import FloatArray, IntArray
-from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.columns import Columns
+from rmt_alpha.from_data.decomposition.design import Design
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.plug_in.population import Population
-from rmt_alpha.from_data.ridge_path import Columns, RidgeFit, RidgePath
+from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 LEAST, MOST = 1e-3, 1e8

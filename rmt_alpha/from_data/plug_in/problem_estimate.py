@@ -16,14 +16,14 @@ from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.svg import plot, window
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.design import InterceptRule, rules_of
+from rmt_alpha.from_data.decomposition.rules import InterceptRule, rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.plug_in.carried_law import CarriedLaw, Estimate, LeftOut, curve_of
 from rmt_alpha.from_data.plug_in.check import TheoryCheck
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry, spectral_moments
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.samples import Samples
 from rmt_alpha.problems.ranges import RIDGE, SAMPLES
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 

@@ -19,7 +19,7 @@ from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 from rmt_alpha.experiments.study.transfers.draws import Draw
 from rmt_alpha.experiments.study.transfers.families import KINDS
 from rmt_alpha.experiments.study.transfers.peers import CLASSES_ONLY, PEERS
-from rmt_alpha.from_data.design import InterceptRule
+from rmt_alpha.from_data.decomposition.rules import InterceptRule
 
 Candidate = Any
 """An unfitted estimator with the parameter ``coef_source``, or a function of a `Draw`."""
