@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.estimators.base import AlphaClassifier, OneRidge, RidgeGrid
+from rmt_alpha.estimators.base import OneRidge, RidgeGrid
+from rmt_alpha.estimators.classifier import AlphaClassifier
 from rmt_alpha.estimators.source import SourceModel
 from rmt_alpha.estimators.validation import GAMMAS
 from rmt_alpha.from_data.convex.label_loss import cross_entropy

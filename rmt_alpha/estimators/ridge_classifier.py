@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rmt_alpha.estimators.base import AlphaClassifier, OneRidge, RidgeGrid
+from rmt_alpha.estimators.base import OneRidge, RidgeGrid
+from rmt_alpha.estimators.classifier import AlphaClassifier
 
 
 class SquaredLossClassifier(AlphaClassifier):
@@ -241,9 +242,10 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     along; without it, it knows their origin.  In standard units :math:`|d|^2` becomes
     :math:`\sum_j v_j d_j^2` with the variances v of the features.
 
-    "auto" chooses ridge and alpha under several rules
-    (`rmt_alpha.from_data.decomposition.rules.AVERAGED`).  A few labels do not tell which of them is best, so that picking one is luck: their classifiers are averaged, with
-    shares by the rules' evidence over the root mean square of their leave-one-out scores
+    "auto" chooses ridge and alpha under several rules, that the source is all there is, and shrunk averages
+    with k0 = 1, 10, 100 and inf in raw and in standard units (`rmt_alpha.from_data.decomposition.rules`).  A
+    few labels do not tell which of them is best, so that picking one is luck: their classifiers are averaged,
+    with shares by the rules' evidence over the root mean square of their leave-one-out scores
     (`rmt_alpha.from_data.selection`).  The mean is one linear classifier.
 
     Features that were centred by their own mean have lost their origin (the sum of the other rows would give

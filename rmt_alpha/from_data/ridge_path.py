@@ -10,7 +10,7 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.columns import BATCH, Columns, CorrectionFit
+from rmt_alpha.from_data.columns import BATCH, TINY, Columns, CorrectionFit
 from rmt_alpha.from_data.decomposition.design import Design
 from rmt_alpha.from_data.decomposition.rules import Rule
 from rmt_alpha.from_data.decomposition.samples import Samples
