@@ -17,7 +17,7 @@ from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
 from sklearn.preprocessing import normalize
 
 import rmt_alpha as ra
-from rmt_alpha.from_data import sparse_rows
+from rmt_alpha.from_data.decomposition import sparse_rows
 from rmt_alpha.from_data.decomposition.design import Design
 from rmt_alpha.from_data.decomposition.rules import Rule
 from rmt_alpha.from_data.decomposition.samples import Samples

@@ -1,4 +1,4 @@
-"""What the estimators share: the fit, one ridge or a grid of them, and class labels."""
+"""What the estimators share: the fit, at one ridge or over a grid of them."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 import rmt_alpha as ra
-from rmt_alpha.from_data import samples as samples_module
-from rmt_alpha.from_data import sparse_rows
+from rmt_alpha.from_data.decomposition import samples as samples_module
+from rmt_alpha.from_data.decomposition import sparse_rows
 from rmt_alpha.from_data.decomposition.design import Design
 from rmt_alpha.from_data.decomposition.rules import AVERAGED, Rule
 from rmt_alpha.from_data.decomposition.samples import EPS, Samples
