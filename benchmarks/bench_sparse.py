@@ -1,6 +1,7 @@
 """Sparse features like word frequencies: cost in units of RidgeClassifierCV, memory in units of the kernel.
 
-Run ``python benchmarks/bench_sparse.py`` for the ratios (a few minutes), or ``poe bench`` for asv.
+Run ``python benchmarks/bench_sparse.py`` for the ratios and for what a truncated kernel does to leave-one-out
+scores (several minutes), or ``poe bench`` for asv.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable
+from unittest import mock
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +17,10 @@ from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
 from sklearn.preprocessing import normalize
 
 import rmt_alpha as ra
+from rmt_alpha.from_data import sparse_rows
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import Rule
+from rmt_alpha.from_data.decomposition.samples import Samples
 
 MANY, LARGE = (1_000, 50_000), (20_000, 50_000)
 WORDS = 70
@@ -73,6 +79,26 @@ def memory(data: Texts, gammas: np.ndarray | None) -> float:
     return peak / 1e6
 
 
+def truncation(size: tuple[int, int] = (3_000, 30_000), odds: tuple[float, ...] = (0.1, 1.0, 10.0)) -> None:
+    """Leave-one-out residuals at alpha = 0, free intercept: of the exact kernel, and of eigenvectors."""
+    X, y, _ = texts(*size)
+    labels = np.where(y, 1, -1)
+    ridges = Design.of(Samples.of(X), Rule(pseudo=0.0)).ridges(np.array(odds))
+
+    def residuals(gamma: float) -> np.ndarray:
+        return labels - ra.AlphaRidgeClassifier(gamma, alpha=0.0).fit(X, y).loo_decision_function_
+
+    exact = [residuals(gamma) for gamma in ridges]
+    for vectors in (75, 300):
+        with mock.patch.multiple(sparse_rows, EXACT=0, TRUNCATED=vectors * size[0]):
+            found = [residuals(gamma) for gamma in ridges]
+        for ratio, whole, part in zip(odds, exact, found, strict=True):
+            moved = np.sqrt(np.mean((part - whole) ** 2) / np.mean(whole**2))
+            errors = " : ".join(f"{np.mean(one**2):.3f}" for one in (whole, part))
+            right = " : ".join(f"{np.mean(labels * one < 1):.3f}" for one in (whole, part))
+            print(f"  {ratio:5g}  {vectors:3d}  {moved:.1%}  squared error {errors}  accuracy {right}")
+
+
 class Sparse:
     """Timed by asv."""
 
@@ -112,6 +138,8 @@ def main() -> None:
         f"{LARGE[0]} x {LARGE[1]}: {ours:.0f} s of processor time, {ours / one:.0f} fits of RidgeClassifier "
         f"at its ridge; leave-one-out accuracy {left_out:.4f}; {memory(data, None):.0f} MB (kernel: 3200)"
     )
+    print("odds of degrees of freedom, eigenvectors, difference of left-out residuals, exact : truncated")
+    truncation()
 
 
 if __name__ == "__main__":

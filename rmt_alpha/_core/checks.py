@@ -49,7 +49,12 @@ def as_real(name: str, value: Any) -> Any:
         raise TypeError(f"{name} must be a real number or an array of them, got {value!r}")
     if isinstance(value, mpmath.mpf):
         return value
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be a real number or an array of them, with rows of one length, got {brief(value)}"
+        ) from None
     if array.dtype == np.float64 and not array.flags.writeable and array.ndim:
         return array  # nobody can change it: no copy needed
     if array.dtype.kind in "iuf":

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
+import io
 import sys
+import traceback
 from collections.abc import Sequence
 
 from rmt_alpha._core.version import __version__
 from rmt_alpha.cli.common import Parser
-from rmt_alpha.errors import RecordError
+from rmt_alpha.cli.failures import (
+    drawn_by_agg,
+    explained,
+    fail,
+    forget_output,
+    located,
+    warnings_as_lines,
+)
 
 VERBS = ("optimal", "curve", "compare", "sweep", "fit", "study", "glue", "reproduce")
 """Modules of this package, in the order of the help: HELP, DESCRIPTION, `add_options` and `run` in each."""
@@ -44,7 +52,8 @@ words:
   alpha   0 ignores the source, 1 is standard fine-tuning, alpha* is the best
 
 rmt-alpha VERB --help explains one verb.
-Exit status: 0 done, 1 failed in part, 2 bad input, 130 interrupted."""
+Exit status: 0 done, 1 failed, wholly or in part, 2 bad input, 130 interrupted. An error is one line; --debug
+shows where it comes from."""
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -66,24 +75,37 @@ def build_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
         module.add_options(own)
+        own.flag("--debug", "show the traceback of an error")
         own.set_defaults(run=module.run)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb and return the exit status; bad input is one line on stderr and status 2."""
-    arguments = build_parser().parse_args(argv)
+    """Run one verb and return the exit status; whatever goes wrong is one line on stderr."""
+    if sys.stdout is None:  # closed by the shell: the first file opened would take its place
+        return fail("rmt-alpha", "standard output is closed; send it to a file, or to /dev/null")
+    if sys.stderr is None:  # else `print` would write messages to standard output
+        sys.stderr = io.StringIO()
+    arguments = argparse.Namespace(verb="", debug=False)
     try:
-        status: int = arguments.run(arguments)
+        with drawn_by_agg(), warnings_as_lines("rmt-alpha"):
+            build_parser().parse_args(argv, arguments)
+            status: int = arguments.run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         return 0
     except KeyboardInterrupt:
-        print("rmt-alpha: interrupted", file=sys.stderr)
-        return 130
-    except (ValueError, TypeError, OSError, ImportError, RecordError) as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        print(f"rmt-alpha {arguments.verb}: {message}", file=sys.stderr)
-        return 2
+        return fail("rmt-alpha", "interrupted", 130)
+    except SystemExit:  # argparse has said what is wrong, or has printed help
+        try:
+            sys.stdout.flush()
+        except OSError:
+            forget_output()
+        raise
+    except Exception as error:
+        if arguments.debug:
+            traceback.print_exc()
+        text, status = explained(error)
+        return fail(f"rmt-alpha {arguments.verb}".strip(), located(text, arguments), status)
     return status

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 import mpmath
 import numpy as np
@@ -14,6 +14,13 @@ import numpy as np
 
 class Parser(argparse.ArgumentParser):
     """A parser of a verb; `value` and `flag` are `add_argument` for the two usual kinds of options."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line, as for every other error."""
+        text = " ".join(message.split())
+        if text.endswith("expected one argument"):
+            text += " (write --option=VALUE if the value begins with -)"
+        self.exit(2, f"{self.prog}: {text}; {self.prog} --help explains\n")
 
     def value(self, name: str, kind: Callable[[str], Any], metavar: str, text: str, **more: Any) -> None:
         """An option with a value."""
@@ -44,18 +51,32 @@ def as_typed(arguments: argparse.Namespace, *names: str) -> list[str]:
     return words
 
 
+def check_numbers(values: Mapping[str, Any]) -> None:
+    """ArithmeticError if a result is not a number."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            check_numbers({f"{name} at alpha = {where}": one for where, one in value.items()})
+        elif np.isnan(np.asarray(value, dtype=np.float64)).any():
+            raise ArithmeticError(
+                f"{name} is not a number: squares of the problem's numbers leave the range of float64; "
+                "change its units"
+            )
+
+
 def json_text(values: Any, dps: int | None = None, indent: int = 1) -> str:
     """JSON, which has no infinity, no NaN and no mpf: they become strings."""
-    return json.dumps(_plain(values, dps), indent=indent)
+    return json.dumps(_plain(values, dps), indent=indent, allow_nan=False)
 
 
 def _plain(value: Any, dps: int | None) -> Any:
     if isinstance(value, dict):
         return {key: _plain(entry, dps) for key, entry in value.items()}
-    if isinstance(value, list | np.ndarray):
+    if isinstance(value, list | tuple | np.ndarray):
         return [_plain(entry, dps) for entry in value]
     if isinstance(value, mpmath.mpf):
-        return mpmath.nstr(value, dps)
+        return mpmath.nstr(value, dps or 17)
+    if isinstance(value, np.bool_ | np.integer):
+        return value.item()
     if isinstance(value, float):
         return float(value) if np.isfinite(value) else str(float(value))
     return value

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 
-from rmt_alpha.cli.common import Parser
+from rmt_alpha.cli.common import Parser, check_numbers, json_text
+from rmt_alpha.cli.outputs import check_picture
 from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
 
 HELP = "theory against simulation, with z-scores and a verdict"
@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the table and the verdict."""
     from rmt_alpha.validation.compare import compare
 
+    check_picture(arguments.plot)
     problem = problem_from(arguments)
     comparison = compare(
         problem,
@@ -51,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         n_jobs=arguments.jobs,
         progress=True,
     )
+    check_numbers({"theory": [row.theory for row in comparison.rows]})
+    check_numbers({"simulation": [row.simulation for row in comparison.rows]})
     if arguments.json:
         values = {
             "problem": str(arguments.problem) if arguments.problem else dataclasses.asdict(problem),
@@ -62,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
             "threshold": comparison.threshold,
             "verdict": comparison.verdict(),
         }
-        print(json.dumps(values, indent=1))
+        print(json_text(values))
     else:
         print(comparison)
     if arguments.plot is not None:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.tables import csv_text
-from rmt_alpha.cli.common import Parser, json_text
+from rmt_alpha.cli.common import Parser, check_numbers, json_text
+from rmt_alpha.cli.outputs import check_output, check_picture
 from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import Curve
@@ -41,6 +42,8 @@ def add_options(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, draw the picture."""
+    check_output(arguments.out)
+    check_picture(arguments.plot)
     problem = problem_from(arguments)
     curve: Curve = problem.curve()
     if "landmarks" not in curve.answers:  # several sources
@@ -57,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "--band is known for the isotropic model only; leave it out for a general mixture"
             )
         columns["accuracy_std"] = curve.accuracy_std(alpha)
+    check_numbers(columns)
     if arguments.format == "csv":
         text = csv_text(list(columns), zip(*columns.values(), strict=True))
     else:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.cli.common import Parser, json_text
+from rmt_alpha.cli.outputs import check_output, check_picture
+from rmt_alpha.cli.reading.text import TextFormat
 from rmt_alpha.cli.sample_file import SampleFile, read_sample
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, DEFAULT_REGRESSION
-from rmt_alpha.from_data.design import InterceptRule
+from rmt_alpha.from_data.decomposition.rules import InterceptRule
 
 if TYPE_CHECKING:
     from rmt_alpha.estimators.ridge import AlphaRidgeCV
@@ -30,9 +33,13 @@ the samples themselves. Needs the extra [sklearn].
 The samples are in
   an .npz file  with arrays X (n x p), y (n) and coef_source (p, or one row per class), and maybe
                 intercept_source, and classes_source, the class of each row of the source;
-  a .csv file   with a header, one column of labels and one per feature. The source is then in a .csv file
-                with the same names (and maybe one more, intercept): one row of numbers, or one for each class
-                with its name in the column of labels.
+  a table       (.csv, .tsv, and with pyarrow .parquet, .feather) with a header, one column of labels and
+                one per feature. The source is then in a table with the same names (and maybe one more,
+                intercept): one row of numbers, or one for each class with its name in the column of labels.
+                Several sources are several --source.
+
+How a text is written (commas, semicolons or tabs, decimal commas, byte-order marks) is found out; where it
+cannot be told, the options below tell it. A missing value is refused, unless --na says to leave out its row.
 
 examples:
   rmt-alpha fit target.npz --plot path.png
@@ -42,9 +49,15 @@ examples:
 
 def add_options(parser: Parser) -> None:
     """Add the options of the verb."""
-    parser.add_argument("samples", type=Path, metavar="FILE", help="target samples (.npz or .csv)")
-    parser.value("--source", Path, "FILE", "source weights, for samples in a .csv file")
+    parser.add_argument("samples", type=Path, metavar="FILE", help="target samples (.npz or a table)")
+    source = "source weights, for samples in a table; may be repeated"
+    parser.value("--source", Path, "FILE", source, action="append", default=[])
     parser.value("--label", str, "NAME", "name of the column of labels (y)", default="y")
+    parser.value("--delimiter", str, "C", "what separates the fields of a text, such as ';' or tab")
+    parser.value("--decimal", str, "C", "what separates the decimals of a text: . or ,")
+    parser.value("--encoding", str, "NAME", "encoding of a text, such as latin-1")
+    na = "what stands for a missing value, such as NA or ''; its rows are left out; may be repeated"
+    parser.value("--na", str, "TEXT", na, action="append", default=[])
     parser.add_argument(
         "--criterion",
         choices=tuple(CRITERIA),
@@ -68,9 +81,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was chosen, write the model, draw the path."""
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 
-    sample = read_sample(arguments.samples, arguments.source, arguments.label)
+    check_output(arguments.out)
+    check_picture(arguments.plot)
+    form = TextFormat(arguments.delimiter, arguments.decimal, arguments.encoding, tuple(arguments.na))
+    sample = read_sample(arguments.samples, arguments.source, arguments.label, form)
     if arguments.regression:
         return _run_regression(arguments, sample)
+    several = f"--plot draws the path of one alpha, but {arguments.samples.name} has several sources"
+    if arguments.plot is not None and np.ndim(sample.coef_source) == 3:
+        raise ValueError(several)
     model = AlphaRidgeClassifierCV(
         None if arguments.gamma is None else [arguments.gamma],
         arguments.criterion or DEFAULT,
@@ -83,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     ).fit(sample.X, sample.y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # `fit` has said it
-        path, estimate = _path(model, sample, model.gamma_), _estimate(model, sample)
+        path, estimate = _path(model, sample, model.gamma_, _chosen(model)[0]), _estimate(model, sample)
         numbers = report(model, sample, path, estimate)
     if arguments.json:
         print(json_text(numbers))
@@ -93,6 +112,8 @@ def run(arguments: argparse.Namespace) -> int:
         names = ("coef_", "intercept_", "classes_", "alpha_", "alpha_stderr_", "gamma_")
         np.savez(arguments.out, **{name.rstrip("_"): getattr(model, name) for name in names})
     if arguments.plot is not None:
+        if isinstance(model.alpha_, np.ndarray):
+            raise ValueError(several)
         from rmt_alpha.plotting.alpha_path import plot_alpha_path
 
         chosen = numbers["alpha"], numbers["alpha_stderr"]
@@ -160,7 +181,19 @@ def _run_regression(arguments: argparse.Namespace, sample: SampleFile) -> int:
     return 0
 
 
-def _path(model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float) -> AlphaPath:
+def _chosen(model: AlphaRidgeClassifierCV) -> tuple[FloatArray | None, float]:
+    """Of several sources the direction of their alphas, and how far along it they are; of one its alpha."""
+    alpha = model.alpha_
+    if not isinstance(alpha, np.ndarray):
+        return None, alpha
+    if np.isinf(alpha).any():
+        return np.where(np.isinf(alpha), np.sign(alpha), 0.0), math.inf
+    return (alpha, 1.0) if alpha.any() else (np.ones_like(alpha), 0.0)
+
+
+def _path(
+    model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float, direction: FloatArray | None
+) -> AlphaPath:
     from rmt_alpha.estimators.functions import alpha_path
 
     return alpha_path(
@@ -170,20 +203,23 @@ def _path(model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float) -> Al
         gamma,
         intercept_source=sample.intercept_source,
         fit_intercept=model.fit_intercept,
+        direction=direction,
         classes_source=sample.classes_source,
     )
 
 
 def _estimate(model: AlphaRidgeClassifierCV, sample: SampleFile) -> ProblemEstimate | None:
-    """What theory says, for two classes with two samples of each."""
+    """What theory says, for one source and two classes with two samples of each."""
     from rmt_alpha.estimators.functions import estimate_problem
 
-    if len(model.classes_) > 2 or min(np.unique(sample.y, return_counts=True)[1]) < 2:
+    several = isinstance(model.alpha_, np.ndarray)
+    if several or len(model.classes_) > 2 or min(np.unique(sample.y, return_counts=True)[1]) < 2:
         return None
     return estimate_problem(
         sample.X,
         sample.y,
         sample.coef_source,
+        intercept_source=sample.intercept_source,
         fit_intercept=model.fit_intercept,
         classes_source=sample.classes_source,
     )
@@ -194,7 +230,10 @@ def report(
 ) -> dict[str, Any]:
     """What a fitted classifier says about itself, and about ignoring the source or keeping to it."""
     n = len(sample.y)
-    accuracy = float(path.loo_accuracy(model.alpha_))
+    direction, chosen = _chosen(model)
+    ones = None if direction is None else np.ones_like(direction)  # alpha = 1 for all sources
+    accuracy = float(path.loo_accuracy(chosen))
+    unit = path.alpha_unit
     numbers: dict[str, Any] = {
         "samples": n,
         "features": int(model.n_features_in_),
@@ -202,32 +241,60 @@ def report(
         "criterion": model.criterion,
         "alpha": model.alpha_,
         "alpha_stderr": model.alpha_stderr_,
+        "alpha_unit": unit,
+        "alpha_least_squares": chosen / unit if unit else math.nan,
+        "alpha_1_least_squares": 1.0 / unit if unit else math.nan,
         "gamma": model.gamma_,
         "sklearn_penalty": n * model.gamma_,
         "loo_accuracy": accuracy,
         "loo_accuracy_stderr": math.sqrt(accuracy * (1 - accuracy) / n),
-        "gaussian_accuracy": path.gaussian_accuracy(model.alpha_),
+        "gaussian_accuracy": path.gaussian_accuracy(chosen),
         "loo_accuracy_alpha_0": path.loo_accuracy(0.0),
-        "loo_accuracy_alpha_1": path.loo_accuracy(1.0),
-        "loo_accuracy_source_only": _path(model, sample, math.inf).loo_accuracy(1.0),
+        "loo_accuracy_alpha_1": (
+            path if ones is None else _path(model, sample, model.gamma_, ones)
+        ).loo_accuracy(1.0),
+        "loo_accuracy_alpha_unit": path.loo_accuracy(unit) if math.isfinite(unit) else math.nan,
+        "loo_accuracy_source_only": _path(model, sample, math.inf, ones).loo_accuracy(1.0),
     }
-    if estimate is not None and math.isfinite(model.gamma_):
-        numbers["theory_accuracy"] = estimate.curve(model.gamma_).accuracy(model.alpha_)
+    if estimate is not None and math.isfinite(model.gamma_) and math.isfinite(chosen):
+        for name, size in (("theory_accuracy", n), ("theory_accuracy_twice", 2 * n)):
+            value, stderr = estimate.accuracy(chosen, model.gamma_, size)
+            numbers |= {name: value, f"{name}_stderr": stderr}
+        numbers["gaussian_classes"] = estimate.check(model.gamma_, chosen).agrees
     return numbers
 
 
+def _pairs(alpha: Real, stderr: Real) -> str:
+    """Numbers with their standard errors, one for each source."""
+    pairs = zip(np.atleast_1d(alpha), np.atleast_1d(stderr), strict=True)
+    return ", ".join(f"{value:.4g} +- {error:.2g}" for value, error in pairs)
+
+
 def _table(numbers: dict[str, Any]) -> list[str]:
+    units = "{alpha_least_squares:.4g} (of {alpha_unit:.4g}, the source's own best)"
     rows = [
         ("data", "{samples} samples, {features} features, {classes} classes"),
         *_choice(numbers),
+        ("  in least-squares units", units),
         ("accuracy, leave-one-out", "{loo_accuracy:.4f} +- {loo_accuracy_stderr:.4f}"),
         ("  of Gaussian scores", "{gaussian_accuracy:.4f}"),
     ]
     if "theory_accuracy" in numbers:
-        rows.append(("  of random matrix theory", "{theory_accuracy:.4f}"))
+        verdict = "describe" if numbers["gaussian_classes"] else "do not describe"
+        theory = "{theory_accuracy:.4f} +- {theory_accuracy_stderr:.4f}"
+        theory += f" (Gaussian classes {verdict} the samples)"
+        twice = "{theory_accuracy_twice:.4f} +- {theory_accuracy_twice_stderr:.4f}"
+        rows += [
+            ("  of random matrix theory", theory),
+            (f"  with {2 * numbers['samples']} samples", twice + " (same alpha and gamma)"),
+        ]
     rows += [
         ("  ignoring the source", "{loo_accuracy_alpha_0:.4f} (alpha = 0, same gamma)"),
-        ("  standard fine-tuning", "{loo_accuracy_alpha_1:.4f} (alpha = 1, same gamma)"),
+        (
+            "  standard fine-tuning",
+            "{loo_accuracy_alpha_1:.4f} (alpha = 1, {alpha_1_least_squares:.4g} in least-squares units)",
+        ),
+        ("  one least-squares unit", "{loo_accuracy_alpha_unit:.4f} (alpha = {alpha_unit:.4g}, same gamma)"),
         ("  the source as it is", "{loo_accuracy_source_only:.4f}"),
     ]
     return _aligned(rows, numbers)
@@ -237,7 +304,7 @@ def _choice(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     penalty = f"per sample; scikit-learn's penalty {numbers['sklearn_penalty']:.4g}"
     return [
         ("criterion", "{criterion}"),
-        ("alpha", "{alpha:.4g} +- {alpha_stderr:.2g}"),
+        ("alpha", _pairs(numbers["alpha"], numbers["alpha_stderr"])),
         ("gamma", "{gamma:.4g} (" + penalty + ")"),
     ]
 

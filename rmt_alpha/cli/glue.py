@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rmt_alpha.cli.common import Parser, as_typed, say
+from rmt_alpha.cli.outputs import check_output
 
 HELP = "fine-tuning methods on real networks and GLUE tasks, resumable"
 DESCRIPTION = """\
@@ -92,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         if not arguments.out.exists():
             raise FileNotFoundError(f"there is no record {arguments.out}: name one with --out")
+        check_output(arguments.csv)
         record = RunRecord(arguments.out)
         print(report(record))
         if arguments.csv is not None:

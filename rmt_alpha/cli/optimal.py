@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 
 from rmt_alpha._core.checks import check_dps
-from rmt_alpha.cli.common import Parser, json_text
+from rmt_alpha.cli.common import Parser, check_numbers, json_text
 from rmt_alpha.cli.problem import FIELDS, add_problem_options, problem_from
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import CRITERIA, Curve
@@ -54,6 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
             "equivalent_samples": problem.equivalent_samples(),
             "problem": {name: getattr(problem, name) for name in FIELDS},
         }
+    check_numbers(
+        {name: values[name] for name in ("optimal_alpha", "accuracy", "risk", "loss") if name in values}
+    )
     if arguments.json:
         print(json_text(values, dps, indent=2))
     else:

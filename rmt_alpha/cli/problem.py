@@ -24,6 +24,10 @@ FIELDS = {
     "gamma_source": "ridge penalty of the source fit, per sample (default 1)",
 }
 REQUIRED = ("beta", "p", "n")
+SHORT = ("p", "n")
+"""Fields that are a letter, of which a shell expects one dash; not N, which differs from n by a shift key."""
+MOST_ALPHAS = 1_000_000
+"""Of a range: a table of more is some hundred megabytes of text."""
 
 
 def number(text: str) -> str:
@@ -47,6 +51,7 @@ def add_problem_options(parser: argparse.ArgumentParser, *, file: bool = False) 
         )
     for name, text in FIELDS.items():
         flags = [f"--{name.replace('_', '-')}"] + ([f"--{name}"] if "_" in name else [])
+        flags = [f"-{name}", *flags] if name in SHORT else flags
         group.add_argument(
             *flags, dest=name, type=number, metavar="X", required=name in REQUIRED and not file, help=text
         )
@@ -77,6 +82,8 @@ def alphas(text: str) -> FloatArray:
             low, high, count = text.split(":")
             if int(count) < 2:
                 raise argparse.ArgumentTypeError(f"needs at least 2 values in LOW:HIGH:COUNT, got {text!r}")
+            if int(count) > MOST_ALPHAS:
+                raise argparse.ArgumentTypeError(f"takes at most {MOST_ALPHAS} values, got {text!r}")
             values = np.linspace(float(low), float(high), int(count))
         else:
             values = np.array([float(part) for part in text.split(",")])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.toml_file import read_toml
 from rmt_alpha._core.types import FilePath
+from rmt_alpha.cli.reading.stored_arrays import read_arrays
 from rmt_alpha.problems.covariances import is_ambiguous
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
@@ -50,11 +51,7 @@ def load_problem(path: FilePath) -> TransferProblem | FineTuning:
     0.8174
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no valid TOML file: {error}") from None
+    values = read_toml(path)
     try:
         return _problem(values, path.parent)
     except (ValueError, TypeError) as error:
@@ -65,9 +62,11 @@ def _problem(values: dict[str, Any], folder: Path) -> TransferProblem | FineTuni
     if "target" not in values:
         _check_keys(values, tuple(RANGES), "a TransferProblem (a FineTuning problem has a table [target])")
         _require(values, ("beta", "p", "n"), "a TransferProblem")
+        _check_single(values)
         return TransferProblem(**values)
     _check_keys(values, TOP_KEYS, "the top of a FineTuning file")
     _require(values, ("n", "gamma", "source"), "a FineTuning file")
+    _check_single({name: values[name] for name in ("n", "gamma")})
     options = {name: values[name] for name in ("intercept", "label_noise", "loss") if name in values}
     target = _mixture(_table(values, "target"), "[target]", folder)
     source = _sources(values["source"], target, folder)
@@ -134,10 +133,7 @@ def _array(value: Any, folder: Path) -> Any:
         file, separator, name = value.rpartition(":")
         if not separator:
             raise ValueError(f"an array must be numbers or 'file.npz:name', got {value!r}")
-        with np.load(folder / file, allow_pickle=False) as arrays:
-            if name not in arrays:
-                raise ValueError(f"{file} has no array {name!r}; it has {', '.join(arrays.files) or 'none'}")
-            return arrays[name]
+        return read_arrays(folder / file, [name])[name]
     if isinstance(value, list):
         if any(isinstance(item, str) for item in value):  # one entry per class, some of them in files
             return [_array(item, folder) for item in value]
@@ -158,6 +154,13 @@ def _check_keys(values: Mapping[str, Any], known: tuple[str, ...], where: str) -
     unknown = [name for name in values if name not in known]
     if unknown:
         raise ValueError(f"unknown key {unknown[0]!r} in {where}; known keys are {', '.join(known)}")
+
+
+def _check_single(values: Mapping[str, Any]) -> None:
+    """A file has one problem; arrays of them are for Python and for sweeps."""
+    for name, value in values.items():
+        if isinstance(value, list):
+            raise TypeError(f"{name} must be one number, got {value!r}; `rmt-alpha sweep` takes a grid")
 
 
 def _require(values: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rmt_alpha.cli.common import Parser, as_typed, say
+from rmt_alpha.cli.outputs import check_output, check_picture
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.plotting.heat_map import heatmap, parse_plot, select
 from rmt_alpha.validation.sweeps.grid import Grid, read_grid
@@ -99,9 +100,8 @@ def _check_exports(grid: Grid, arguments: argparse.Namespace) -> None:
     empty = blank(grid)
     for text, _ in arguments.plot:
         select(empty, **parse_plot(text, empty))
-    for path in [arguments.csv, *(path for _, path in arguments.plot)]:
-        if path not in {None, "-"} and not Path(path).parent.is_dir():
-            raise FileNotFoundError(f"cannot write {path}: there is no folder {Path(path).parent}")
+    check_output(arguments.csv)
+    check_picture(*(path for _, path in arguments.plot))
 
 
 def _export(result: SweepResult, arguments: argparse.Namespace) -> int:

@@ -43,11 +43,13 @@ from rmt_alpha.estimators.validation import (
     warn_of_edge,
 )
 from rmt_alpha.from_data.calibration import best_scale
+from rmt_alpha.from_data.columns import Columns
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, Criterion, find_criterion
 from rmt_alpha.from_data.criteria.consensus import rule_evidence
-from rmt_alpha.from_data.design import Design, InterceptRule, Rule, Units, rules_of
-from rmt_alpha.from_data.ridge_path import Columns, RidgePath
-from rmt_alpha.from_data.samples import Samples
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import InterceptRule, Rule, Units, rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
+from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import Blend, blended, probable, select
 from rmt_alpha.from_data.threshold import best_threshold
 
@@ -70,6 +72,7 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
     rules_: list[dict[str, Any]]
 
     _criteria: ClassVar[Mapping[str, type[Criterion[Any, Any]]]] = CRITERIA
+    _default: ClassVar[str] = DEFAULT
     _share: ClassVar[float] = 1.0
     """Of a row of two classes in each of their own rows (`resolve_source`)."""
     _least: ClassVar[float] = RIDGES[0]
@@ -93,6 +96,10 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
     def _ridges(self, design: Design) -> Sequence[float]:
         """The ridges to choose from."""
         raise NotImplementedError
+
+    def _judge(self, criterion: Criterion[Any, Any], rule: Rule) -> Criterion[Any, Any]:
+        """What chooses under a rule; of the source alone, alpha is a size, which some criteria do not see."""
+        return criterion if rule.trained else find_criterion(self._default, self._criteria)
 
     def _rules(self, samples: Samples) -> list[Rule]:
         """The rules for intercept and units, to be averaged."""
@@ -160,7 +167,11 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
             evidences = [rule_evidence(*one, point) for one in zip(paths, grids, strict=True)]
             weights = probable(rules, evidences)
         chosen = [
-            (rule, weight, select(criterion.prepared(path, kept, source.weights), path, grid, alpha))
+            (
+                rule,
+                weight,
+                select(self._judge(criterion, rule).prepared(path, kept, source.weights), path, grid, alpha),
+            )
             for rule, weight, path, grid in zip(rules, weights, paths, grids, strict=True)
             if weight > 0
         ]
@@ -351,6 +362,11 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
             labels, source, importance = self._read_classes(one_column(own), counts)
         check_threshold(self.threshold, labels.shape[1], several=self._multilabel)
         coef, intercept, left_out = self._fit(features, labels, counts, source, importance)
+        if len(self.classes_without_samples_):
+            sampled = ~np.isin(self.classes_, self.classes_without_samples_)
+            every = np.full(left_out.shape, -1.0)
+            every[:, sampled] = labels
+            labels = every
         self._decide(left_out, labels, counts, importance)
         self.coef_, self.intercept_, left_out = in_precision(given.dtype, coef, intercept, left_out)
         self.loo_decision_function_ = left_out[:, 0] if left_out.shape[1] == 1 else left_out

@@ -16,11 +16,11 @@ from rmt_alpha.estimators.validation import (
     sample_counts,
 )
 from rmt_alpha.from_data.alpha_path import AlphaPath
-from rmt_alpha.from_data.design import InterceptRule, check_fit_intercept, rules_of
+from rmt_alpha.from_data.decomposition.rules import InterceptRule, check_fit_intercept, rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.samples import Samples
 
 
 def alpha_path(
@@ -148,6 +148,7 @@ def estimate_problem(
     y: ArrayLike,
     coef_source: Source,
     *,
+    intercept_source: ArrayLike = 0.0,
     fit_intercept: InterceptRule = True,
     classes_source: ArrayLike | None = None,
 ) -> ProblemEstimate:
@@ -165,6 +166,8 @@ def estimate_problem(
         Their classes, two, with at least two samples each.
     coef_source : array_like of shape (n_features,), or fitted estimator
         The source.
+    intercept_source : float or array_like
+        Intercept of the source, used unless ``fit_intercept`` is True.
     fit_intercept : bool or "shrunk"
         True or "shrunk": the classes may lie anywhere.  False: they lie at -mu and +mu around 0, and the
         estimates are those of one mean, (1/n) sum y x.
@@ -174,8 +177,9 @@ def estimate_problem(
     Returns
     -------
     ProblemEstimate
-        Numbers with standard errors; ``curve(gamma, n)`` is the predicted accuracy for any alpha, any ridge,
-        and any number of samples.
+        Numbers with standard errors; ``curve(gamma, n)`` is the predicted law for any alpha, any ridge and
+        any number of samples, ``accuracy(alpha, gamma, n)`` one accuracy with its error, and
+        ``check(gamma)`` says whether Gaussian classes alone would have predicted the scores.
 
     Raises
     ------
@@ -189,8 +193,8 @@ def estimate_problem(
     Notes
     -----
     Means, overlaps and spectral moments are unbiased for any covariance that both classes share.  The curve
-    also needs to know how mu lies in the spectrum, which few samples do not tell: it is assumed to lie there
-    as the source does (docs/from_data/ridge.md).
+    is that of the leave-one-out scores: theory only carries it to other ridges and sample sizes, so that it
+    need not know how mu lies in the spectrum (docs/from_data/ridge.md).
 
     Examples
     --------
@@ -219,7 +223,7 @@ def estimate_problem(
         raise ValueError(f"estimate_problem is for two classes, got {len(classes)}")
     source = resolve_source(
         coef_source,
-        0.0,
+        intercept_source,
         outputs=1,
         features=p,
         names=_get_feature_names(X),
@@ -231,4 +235,5 @@ def estimate_problem(
         raise ValueError(f"coef_source must hold one source, got {source.count}")
     sample = features, labels[:, 0], source.weights[:, 0], counts
     geometry = SampleGeometry.from_samples(*sample, centred=not rule)
-    return ProblemEstimate(geometry, float(n), p, rule)
+    scores = source.scores(features, intercept=rule is not True)[0, :, 0]
+    return ProblemEstimate(geometry, float(n), p, rule, features, labels[:, 0], scores)

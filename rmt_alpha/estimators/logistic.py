@@ -14,8 +14,9 @@ from rmt_alpha.estimators.validation import GAMMAS
 from rmt_alpha.from_data.convex.label_loss import cross_entropy
 from rmt_alpha.from_data.convex.path import ConvexPath
 from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
-from rmt_alpha.from_data.design import Design, Rule, rules_of
-from rmt_alpha.from_data.samples import Samples
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import Rule, rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
 
 
 class CrossEntropyClassifier(AlphaClassifier):
@@ -264,7 +265,7 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
     >>> print(
     ...     f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f} at gamma = {model.gamma_:.2g}"
     ... )
-    alpha = 1.19 +- 0.24 at gamma = 5.1
+    alpha = 1.20 +- 0.25 at gamma = 4.6
     >>> print(
     ...     f"leave-one-out accuracy {np.mean((model.loo_decision_function_ > 0) == y):.3f}"
     ... )

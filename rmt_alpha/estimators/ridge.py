@@ -14,7 +14,7 @@ from rmt_alpha.estimators.base import AlphaEstimator, OneRidge, RidgeGrid
 from rmt_alpha.estimators.source import Source
 from rmt_alpha.estimators.validation import FLOATS, Alpha, check_size, in_precision, sample_counts
 from rmt_alpha.from_data.criteria import DEFAULT_REGRESSION, REGRESSION_CRITERIA
-from rmt_alpha.from_data.design import InterceptRule, Units
+from rmt_alpha.from_data.decomposition.rules import InterceptRule, Units
 
 
 class AlphaRegressor(MultiOutputMixin, RegressorMixin, AlphaEstimator):  # type: ignore[misc]
@@ -25,6 +25,7 @@ class AlphaRegressor(MultiOutputMixin, RegressorMixin, AlphaEstimator):  # type:
     loo_prediction_: FloatArray
 
     _criteria = REGRESSION_CRITERIA
+    _default = DEFAULT_REGRESSION
     classes_source = None
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

@@ -241,8 +241,8 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     along; without it, it knows their origin.  In standard units :math:`|d|^2` becomes
     :math:`\sum_j v_j d_j^2` with the variances v of the features.
 
-    "auto" chooses ridge and alpha under several rules (`rmt_alpha.from_data.design.AVERAGED`).  A few labels
-    do not tell which of them is best, so that picking one is luck: their classifiers are averaged, with
+    "auto" chooses ridge and alpha under several rules
+    (`rmt_alpha.from_data.decomposition.rules.AVERAGED`).  A few labels do not tell which of them is best, so that picking one is luck: their classifiers are averaged, with
     shares by the rules' evidence over the root mean square of their leave-one-out scores
     (`rmt_alpha.from_data.selection`).  The mean is one linear classifier.
 

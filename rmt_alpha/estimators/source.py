@@ -22,7 +22,7 @@ from rmt_alpha.estimators.validation import (
     source_array,
     source_intercepts,
 )
-from rmt_alpha.from_data.rows import EPS
+from rmt_alpha.from_data.decomposition.rows import EPS
 
 Source: TypeAlias = ArrayLike | FittedModel | Sequence[FittedModel] | None
 """What ``coef_source`` may be."""

@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, check_array
 
 from rmt_alpha._core.types import Features, FloatArray
-from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.decomposition.design import Design
 from rmt_alpha.from_data.threshold import METRICS
 
 LARGEST, SMALLEST = 1e50, 1e-50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -65,6 +66,28 @@ class AlphaPath(Value, Shown):
         return self.fit.gamma
 
     @cached_property
+    def alpha_unit(self) -> float:
+        r"""The alpha of least squares for the source alone.
+
+        .. math:: \langle y, s\rangle / \langle s, s\rangle
+
+        s are the source's scores; both are centred if a free intercept is trained.  ``alpha / alpha_unit`` is
+        alpha in least-squares units: at 1 the source is as large as squared loss wants it.  A logistic source
+        is in log-odds, for which alpha = 1 is usually too much.  NaN if the scores do not vary.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from rmt_alpha import alpha_path
+        >>> y = np.array([-1.0, -1.0, 1.0, 1.0])
+        >>> X = np.column_stack([4 * y, [1.0, -1.0, 1.0, -1.0]])
+        >>> alpha_path(X, y, [1.0, 0.0], gamma=1.0).alpha_unit
+        0.25
+        """
+        squares = self.fit.path.at(math.inf).gram
+        return float(squares[0, 1] / squares[1, 1]) if squares[1, 1] > 0 else math.nan
+
+    @cached_property
     def steps(self) -> StepFunction:
         """The exact leave-one-out accuracy: ``breakpoints``, ``values`` between them, ``at_breakpoints``."""
         return zero_one_path(self.fit.leave_one_out)
@@ -118,11 +141,13 @@ class AlphaPath(Value, Shown):
         n, p = self.features.shape
         classes = max(self.fit.path.outputs, 2)
         rows = {"n": n, "p": p, "classes": classes, "gamma": self.gamma}
-        ends = {"zero": 0.0, "one": 1.0}
-        rows |= {f"accuracy at alpha = {at:g}": self.loo_accuracy(at) for at in ends.values()}
+        ends, unit = {"zero": 0.0, "one": 1.0}, self.alpha_unit
+        rows |= {"least-squares unit of alpha": unit}
+        rows |= {f"accuracy at alpha = {at:.4g}": self.loo_accuracy(at) for at in (*ends.values(), unit)}
         if self.features.size <= LARGEST:
             ends["best"], error = self.best_alpha()
             rows |= {"best alpha": f"{ends['best']:.4g} +- {error:.2g}"}
+            rows |= {"in least-squares units": f"{ends['best'] / unit:.4g} +- {error / abs(unit):.2g}"}
             rows |= {"accuracy there": self.loo_accuracy(ends["best"])}
         at = window(list(ends.values()), 301)
         lines = {"exact": (at, self.loo_accuracy(at))}

@@ -3,209 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.design import Design, Rule
+from rmt_alpha.from_data.columns import BATCH, Columns, CorrectionFit
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import Rule
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments
-from rmt_alpha.from_data.samples import CONSTANT, Samples
-
-BATCH = 4_000_000
-"""Numbers that fits at several ridges at once may take: 32 MB."""
-TINY = 1e-8
-"""Ridge in units of the largest eigenvalue, below which rounding is kept from what no fit reaches."""
-
-
-@dataclass(frozen=True, eq=False)
-class CorrectionFit(Value):
-    """Residuals at one ridge, with a free intercept if the design is centred, and without one if not."""
-
-    columns: Columns
-    gamma: float
-    keep: FloatArray
-    """gamma / (eigenvalue + gamma), what a direction keeps of its residual; shape (r,)."""
-    outer: float
-    """The same beside the axes: 1 if nothing is trained there."""
-
-    @property
-    def frozen(self) -> bool:
-        """Whether nothing is trained: H is 0, and what rounding makes of it would be a copy of the labels."""
-        return math.isinf(self.gamma) and not self.columns.design.centred
-
-    @cached_property
-    def freedom(self) -> FloatArray:
-        """1 - H_ii for each sample, a sum of positive parts, shape (n,)."""
-        if self.frozen:
-            return np.ones(len(self.columns.values))
-        return self.columns.freedoms([self.gamma])[:, 0]
-
-    @cached_property
-    def probed_freedom(self) -> FloatArray:
-        """The same where the kernel is truncated, without the error of that on average, (n,)."""
-        return self.columns.design.probed_freedom(self.gamma, self.freedom)
-
-    @cached_property
-    def left_out_freedom(self) -> FloatArray:
-        """1 - (leverage of the part that is left out), shape (n,).
-
-        A row that stands for c samples loses one of them (or all of it, if c < 1), not all c.
-        """
-        return self.left_out_of(self.freedom)
-
-    def left_out_of(self, freedom: FloatArray) -> FloatArray:
-        """1 - (leverage of the part that is left out), from that of all."""
-        samples = self.columns.design.samples
-        share = samples.removed / samples.mass
-        return np.asarray((1.0 - share) + share * freedom)
-
-    @cached_property
-    def residuals(self) -> FloatArray:
-        """(I - H) applied to labels and source scores, shape (n, 1 + k, K)."""
-        columns, design = self.columns, self.columns.design
-        if self.frozen:
-            return columns.values
-        scaled = self.outer * columns.outside + columns.shrunk([self.gamma])[self.gamma]
-        return np.asarray(scaled / design.root[:, None]).reshape(columns.values.shape)
-
-    @cached_property
-    def gram(self) -> FloatArray:
-        """Mean products V^T (I - H) V of labels and source scores, summed over outputs, (1 + k, 1 + k)."""
-        return np.asarray(self.columns.grams(np.array([self.gamma]))[0])
-
-
-@dataclass(frozen=True, eq=False)
-class Columns(Value):
-    """Labels and source scores in the coordinates of a `Design`; what paths of one design share."""
-
-    design: Design
-    values: FloatArray
-    """Labels, then the scores of each of k sources, for K outputs; shape (n, 1 + k, K)."""
-    multilabel: bool = False
-    """Whether outputs are labels of which a sample may have several, and not its classes."""
-    spanned: bool = False
-    """Whether what is left of a column by rounding alone counts as nothing."""
-
-    @cached_property
-    def _fits(self) -> dict[float, CorrectionFit]:
-        return {}
-
-    @classmethod
-    def of(
-        cls, design: Design, labels: FloatArray, scores: FloatArray, *, multilabel: bool = False
-    ) -> Columns:
-        """Labels (n, K) and source scores (k, n, K)."""
-        return cls(design, np.concatenate([labels[:, None], np.moveaxis(scores, 0, 1)], axis=1), multilabel)
-
-    @cached_property
-    def means(self) -> FloatArray:
-        """Weighted means over the samples, (1 + k, K)."""
-        return np.asarray(np.einsum("i,iak->ak", self.design.root**2, self.values))
-
-    @cached_property
-    def _parts(self) -> tuple[FloatArray, FloatArray]:
-        design = self.design
-        flat = self.values.reshape(len(self.values), -1)
-        flat = centred(flat, design.root) if design.centred else design.root[:, None] * flat
-        return design.basis.inside(flat), design.basis.outside(flat)
-
-    @cached_property
-    def _reached(self) -> tuple[FloatArray, FloatArray]:
-        design, (placed, outside) = self.design, self._parts
-        inside = design.rotation.T @ placed
-        if self.spanned:
-            silent = design.singular == 0
-            left = np.square(outside).sum(axis=0) + np.square(inside[silent]).sum(axis=0)
-            whole = np.square(placed).sum(axis=0) + np.square(outside).sum(axis=0)
-            none = left <= design.samples.rows.precision**2 * whole
-            outside = np.where(none, 0.0, outside)
-            inside[np.ix_(silent, none)] = 0.0
-        return inside, outside
-
-    @property
-    def coordinates(self) -> FloatArray:
-        """U^T of the weighted columns, (r, (1 + k) K)."""
-        return self._reached[0]
-
-    @property
-    def outside(self) -> FloatArray:
-        """The part of the weighted columns that no fit reaches, (n, (1 + k) K)."""
-        return self._reached[1] if self.spanned else self._parts[1]
-
-    @cached_property
-    def _products(self) -> FloatArray:
-        """Products of the columns in each direction, summed over outputs, (r, 1 + k, 1 + k)."""
-        inside = self.coordinates.reshape(-1, *self.values.shape[1:])
-        return np.asarray(np.einsum("iaj,ibj->iab", inside, inside))
-
-    @cached_property
-    def _outer_products(self) -> FloatArray:
-        """Products of what is outside of all, (1 + k, 1 + k)."""
-        outer = self.outside.reshape(-1, *self.values.shape[1:])
-        return np.asarray(np.einsum("iaj,ibj->ab", outer, outer))
-
-    @cached_property
-    def _shrunk(self) -> dict[float, FloatArray]:
-        return {}
-
-    def shrunk(self, gammas: Sequence[float]) -> dict[float, FloatArray]:
-        """What fits leave of the part that they reach, (n, (1 + k) K), at many ridges: U is read once."""
-        missing = [gamma for gamma in gammas if gamma not in self._shrunk]
-        if missing:
-            keep = 1.0 / (1.0 + self.design.eigenvalues[:, None] / np.array(missing))
-            each = (keep[:, :, None] * self.coordinates[:, None]).reshape(len(keep), -1)
-            found = (self.design.left @ each).reshape(len(self.outside), len(missing), -1)
-            self._shrunk.update((gamma, found[:, i]) for i, gamma in enumerate(missing))
-        return self._shrunk
-
-    @cached_property
-    def _freedoms(self) -> dict[float, FloatArray]:
-        return {}
-
-    def freedoms(self, gammas: Sequence[float]) -> FloatArray:
-        """1 - H_ii at many ridges, (n, g): one product of matrices for those that are not remembered."""
-        known, design = self._freedoms, self.design
-        missing = [gamma for gamma in gammas if gamma not in known]
-        if missing:
-            keep = 1.0 / (1.0 + design.eigenvalues[:, None] / np.array(missing))
-            outer = [design.basis.outer_keep(gamma) for gamma in missing]
-            found = np.outer(design.basis.outside_diagonal, outer) + design.left_squared @ keep
-            known.update(zip(missing, found.T.copy(), strict=True))
-        return np.array([known[gamma] for gamma in gammas]).T
-
-    def grams(self, gammas: FloatArray) -> FloatArray:
-        """`CorrectionFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
-        eigenvalues = self.design.eigenvalues
-        tiny = gammas < TINY * eigenvalues.max(initial=0.0)
-        result = np.empty((len(gammas), *[self.values.shape[1]] * 2))
-        for columns, rows in ((self, ~tiny), (self._within, tiny)):
-            if rows.any():
-                result[rows] = columns._grams(gammas[rows])
-        return result
-
-    def _grams(self, gammas: FloatArray) -> FloatArray:
-        outer = np.array([self.design.basis.outer_keep(gamma) for gamma in gammas.tolist()])
-        keep = 1.0 / (1.0 + self.design.eigenvalues / gammas[:, None])
-        return np.asarray(np.tensordot(keep, self._products, 1) + outer[:, None, None] * self._outer_products)
-
-    @cached_property
-    def _within(self) -> Columns:
-        """For ridges that leave less of the scores of a source than rounding does."""
-        return replace(self, spanned=True)
-
-    def at(self, gamma: float) -> CorrectionFit:
-        """The fits at one ridge, positive or ``inf``; they are remembered."""
-        if gamma not in self._fits:
-            eigenvalues = self.design.eigenvalues
-            tiny = gamma < TINY * eigenvalues.max(initial=0.0)
-            keep = 1.0 / (1.0 + eigenvalues / gamma)
-            owner, outer = self._within if tiny else self, self.design.basis.outer_keep(gamma)
-            self._fits[gamma] = CorrectionFit(owner, float(gamma), keep, outer)
-        return self._fits[gamma]
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +39,21 @@ class RidgeFit(Value):
     @cached_property
     def _fit(self) -> CorrectionFit:
         return self.path.columns.at(self.gamma)
+
+    @property
+    def _kept(self) -> float:
+        """How much of a mean residual a shrunk average keeps."""
+        return float(shrinkage(self.path.pseudo, self.path.design.total)) if self.path.pseudo else 0.0
+
+    @cached_property
+    def residuals(self) -> FloatArray:
+        """(I - H) applied to labels and source scores, shape (n, 1 + k, K)."""
+        return np.asarray(self._fit.residuals + self._kept * self.path.columns.means)
+
+    @cached_property
+    def freedom(self) -> FloatArray:
+        """1 - H_ii for each sample, shape (n,)."""
+        return np.asarray(self._fit.freedom + self._kept * self.path.design.root**2)
 
     @property
     def left_out_freedom(self) -> FloatArray:
@@ -396,15 +220,3 @@ class RidgePath(Value):
 def shrinkage(pseudo: float, total: FloatArray | float) -> FloatArray:
     """k0 / (n + k0), what the average of a correction loses; 1 at infinity."""
     return np.asarray(np.ones_like(total) if math.isinf(pseudo) else pseudo / (total + pseudo))
-
-
-def centred(columns: FloatArray, root: FloatArray) -> FloatArray:
-    """``root`` times columns (n, m) minus their weighted means.
-
-    Constant columns become exactly 0: what rounding leaves of them must not be taken for a signal.
-    """
-    mean = (root * root) @ columns
-    scaled = root[:, None] * (columns - mean)
-    spread2 = np.einsum("ij,ij->j", scaled, scaled)
-    scaled[:, spread2 <= CONSTANT**2 * (spread2 + mean * mean)] = 0.0
-    return np.asarray(scaled)

@@ -24,7 +24,7 @@ from scipy.special import softmax
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, FitPath
-from rmt_alpha.from_data.design import Rule
+from rmt_alpha.from_data.decomposition.rules import Rule
 
 POWER = 0.5
 """Of the evidence in the probability of a rule.  Labels are no Gaussian variables, and their likelihood is

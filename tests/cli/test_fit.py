@@ -146,10 +146,10 @@ def test_bad_files(tmp_path, capsys, npz):
     lacking = tmp_path / "lacking.npz"
     np.savez(lacking, X=np.ones((3, 2)))
     for arguments, message in (
-        ([str(lacking)], "lacks y, coef_source"),
-        ([str(npz), "--source", "x.csv"], "--source is for .csv files"),
+        ([str(lacking)], "lacking.npz has no array 'y', 'coef_source'; it has X"),
+        ([str(npz), "--source", "x.csv"], "--source is for .csv files and other tables"),
         ([str(tmp_path / "a.csv")], "give the source weights"),
-        ([str(tmp_path / "a.txt")], "must end in .npz or .csv"),
+        ([str(tmp_path / "a.txt")], "must end in .npz, .csv"),
         ([str(tmp_path / "none.npz")], "No such file"),
         ([str(npz), "--gamma", "-1"], "must be a number > 0"),
     ):
@@ -179,3 +179,19 @@ def test_sources_name_their_classes(tmp_path, capsys):
     source.write_text("y,p,q,r,s\na,1,2,3,4\n")
     assert main(["fit", str(target), "--source", str(source)]) == 2
     assert "one row per class, two or more, with a weight" in capsys.readouterr().err
+
+
+def test_alpha_in_least_squares_units(npz, sample, capsys):
+    assert main(["fit", str(npz), "--json", "--intercept", "free"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    scores = sample.X @ sample.source
+    unit = np.polyfit(scores, sample.y, 1)[0]
+    assert found["alpha_unit"] == pytest.approx(unit)
+    assert found["alpha_least_squares"] == pytest.approx(found["alpha"] / unit)
+    assert found["alpha_1_least_squares"] == pytest.approx(1 / unit)
+    # In other units of the source, alpha in least-squares units is the same.
+    np.savez(npz, X=sample.X, y=sample.y, coef_source=10 * sample.source)
+    assert main(["fit", str(npz), "--json", "--intercept", "free"]) == 0
+    other = json.loads(capsys.readouterr().out)
+    assert other["alpha_least_squares"] == pytest.approx(found["alpha_least_squares"])
+    assert other["loo_accuracy_alpha_unit"] == found["loo_accuracy_alpha_unit"]

@@ -23,7 +23,7 @@ from rmt_alpha import (
     alpha_path,
     estimate_problem,
 )
-from rmt_alpha.from_data.design import check_fit_intercept
+from rmt_alpha.from_data.decomposition.rules import check_fit_intercept
 
 SAMPLE = draw("n < p")
 X, Y, W = SAMPLE.X, SAMPLE.y, SAMPLE.source

@@ -23,7 +23,7 @@ from rmt_alpha import (
 )
 from rmt_alpha.estimators import base
 from rmt_alpha.from_data.criteria import CRITERIA
-from rmt_alpha.from_data.design import AVERAGED, PSEUDO, Rule, rules_of
+from rmt_alpha.from_data.decomposition.rules import AVERAGED, PSEUDO, Rule, rules_of
 
 ESTIMATORS = (
     AlphaRidge,

@@ -16,9 +16,10 @@ from sklearn.linear_model import Ridge
 import rmt_alpha as ra
 from rmt_alpha.from_data import samples as samples_module
 from rmt_alpha.from_data import sparse_rows
-from rmt_alpha.from_data.design import AVERAGED, Design, Rule
-from rmt_alpha.from_data.samples import EPS, Samples
-from rmt_alpha.from_data.truncated import PRECISE
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import AVERAGED, Rule
+from rmt_alpha.from_data.decomposition.samples import EPS, Samples
+from rmt_alpha.from_data.decomposition.truncated import PRECISE
 
 FORMATS = (
     sparse.csr_matrix,

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize, special, stats
 from small_samples import SHAPES, draw
 
 from rmt_alpha.errors import ConvergenceError
+from rmt_alpha.from_data.columns import Columns
 from rmt_alpha.from_data.convex import newton
+from rmt_alpha.from_data.convex import path as path_module
+from rmt_alpha.from_data.convex.classwise import ClasswiseCurvature
+from rmt_alpha.from_data.convex.exact import ExactCurvature
 from rmt_alpha.from_data.convex.label_loss import LabelLoss, LogisticLoss, SoftmaxLoss, cross_entropy
 from rmt_alpha.from_data.convex.path import ConvexPath
 from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
+from rmt_alpha.from_data.criteria.base import Criterion
 from rmt_alpha.from_data.criteria.convex_loss import LaplaceEvidence, LooLogLoss
+from rmt_alpha.from_data.criteria.convex_search import CLEAR, PRECISION
 from rmt_alpha.from_data.criteria.evidence import Evidence
 from rmt_alpha.from_data.criteria.loo import LooMse
-from rmt_alpha.from_data.design import Design, Rule
-from rmt_alpha.from_data.ridge_path import Columns, RidgePath
-from rmt_alpha.from_data.samples import Samples
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import Rule
+from rmt_alpha.from_data.decomposition.samples import Samples
+from rmt_alpha.from_data.ridge_path import RidgePath
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)
-intercepts = pytest.mark.parametrize("intercept", [True, False])
+RULES = {True: Rule(pseudo=0.0), False: Rule(), "shrunk": Rule(pseudo=10.0)}
+intercepts = pytest.mark.parametrize("intercept", RULES)
 
 
 class SquaredLoss(LabelLoss):
@@ -58,14 +68,12 @@ def problem(shape, kind, *, intercept=True, weighted=True, sources=2):
     labels = sample.y[:, None] if kind is not SoftmaxLoss else one_hot(rng.integers(0, 3, len(sample.y)), 3)
     source = sample.source + 0.3 * rng.standard_normal((sources, labels.shape[1], sample.source.size))
     scores = sample.X @ np.swapaxes(source, 1, 2)
-    rule = Rule(0.0 if intercept else None)
-    design = Design.of(Samples.of(sample.X, sample.weights if weighted else None), rule)
-    return sample, ConvexPath(design, rule, kind(labels), scores), labels, scores
+    rule, samples = RULES[intercept], Samples.of(sample.X, sample.weights if weighted else None)
+    return sample, ConvexPath(Design.of(samples, rule), rule, kind(labels), scores), labels, scores
 
 
-def ridge_of(path, labels, scores):
-    """The ridge fits of the same samples under the same rule."""
-    return RidgePath(Columns.of(path.design, labels, scores), path.pseudo)
+def ridge_path(path, intercept, labels, scores):
+    return RidgePath(Columns.of(path.design, labels, scores), RULES[intercept].pseudo)
 
 
 @every_loss
@@ -112,7 +120,7 @@ def test_softmax_of_two_classes_is_logistic():
 @intercepts
 def test_squared_loss_is_ridge_exactly(shape, intercept):
     _sample, path, labels, scores = problem(shape, SquaredLoss, intercept=intercept)
-    ridge = ridge_of(path, labels, scores)
+    ridge = ridge_path(path, intercept, labels, scores)
     alpha = np.array([0.7, -0.4])
     point = np.array([1.0, *alpha])
     for gamma in (0.03, 2.0, np.inf):
@@ -130,7 +138,7 @@ def test_squared_loss_is_ridge_exactly(shape, intercept):
 )
 def test_squared_loss_has_the_replicates_of_ridge(criterion, exact, intercept):
     _, path, labels, scores = problem("n > p", SquaredLoss, intercept=intercept)
-    ridge = ridge_of(path, labels, scores).at(0.3)
+    ridge = ridge_path(path, intercept, labels, scores).at(0.3)
     alpha = exact.best(ridge)[1:]
     rule, fit = CONVEX_CRITERIA[criterion](), path.at(0.3)
     solution = fit.solve(alpha)
@@ -183,7 +191,7 @@ def test_derivatives_by_alpha(shape, intercept, kind):
 
 
 @pytest.mark.parametrize("kind", [LogisticLoss, SoftmaxLoss])
-@intercepts
+@pytest.mark.parametrize("intercept", [True, False])
 def test_leaving_out_a_little_is_exact_to_first_order(kind, intercept):
     """The formula for a share e of a sample errs by e^2: half the share, a quarter of the error."""
     _sample, path, _labels, scores = problem("n > p", kind, intercept=intercept, weighted=False)
@@ -193,7 +201,7 @@ def test_leaving_out_a_little_is_exact_to_first_order(kind, intercept):
     for share in (0.2, 0.1, 0.05):
         path.share = np.full(n, share / n)
         found = path.at(0.3).solve(alpha).left_out[i]
-        less = ConvexPath(path.design, Rule(path.pseudo), path.loss, scores)
+        less = ConvexPath(path.design, RULES[intercept], path.loss, scores)
         less.weights = (1 - share * (np.arange(n) == i)) / n  # everything else the same, the penalty too
         truth = less.at(0.3).solve(alpha).minimum.outputs[i]
         shifts.append(np.linalg.norm(truth - full.minimum.outputs[i]))
@@ -217,7 +225,7 @@ def test_no_alpha_near_by_is_better(criterion, kind):
     rng = np.random.default_rng(0)
     for size in (1e-3, 0.03, 0.3, 1.0):
         for direction in rng.standard_normal((6, 2)):
-            assert whole(best + size * direction) > least - 1e-9
+            assert whole(best + size * direction) > least - PRECISION
 
 
 def test_separable_data_and_tiny_ridges():
@@ -236,8 +244,8 @@ def test_scores_far_out_on_the_wrong_side(size):
     _sample, path, _labels, _scores = problem("n > p", LogisticLoss, sources=1)
     minimum = path.at(0.01).solve(np.array([-size])).minimum
     theta = minimum.coefficients[:, 0]
-    rows, penalty = path.at(0.01)._rows, path.at(0.01)._penalty
-    slope = rows.T @ (path.weights * minimum.gradient[:, 0]) + penalty * theta
+    trainable = path.trainable(0.01)
+    slope = trainable.adjoint(minimum.gradient)[:, 0] + trainable.penalty * theta
     assert abs(slope).max() < 1e-6 * abs(theta).max()
 
 
@@ -258,6 +266,117 @@ def test_the_start_does_not_matter():
     warm = path.at(0.1)
     warm.solve(10 * alpha)
     assert warm.solve(alpha).minimum.outputs == pytest.approx(cold, abs=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    n=st.integers(6, 40),
+    p=st.integers(1, 30),
+    classes=st.integers(2, 8),
+    log_gamma=st.floats(-4, 2),
+    rule=st.sampled_from(list(RULES)),
+    seed=st.integers(0, 1000),
+)
+def test_conjugate_gradients_against_a_general_minimiser(n, p, classes, log_gamma, rule, seed):
+    """Without any factorisation, as for many classes: a vanishing gradient, and the point that it has."""
+    rng, gamma = np.random.default_rng(seed), 10.0**log_gamma
+    X, y = rng.standard_normal((n, p)) + rng.standard_normal(p), np.arange(n) % classes
+    counts = rng.integers(1, 4, n).astype(float)
+    labels = one_hot(y, classes) if classes > 2 else np.where(y, 1.0, -1.0)[:, None]
+    scores = rng.standard_normal((1, n, labels.shape[1]))
+    samples, kind = Samples.of(X, counts), RULES[rule]
+    path = ConvexPath(Design.of(samples, kind), kind, cross_entropy(labels), scores)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(newton, "SMALL", 0)
+        patch.setattr(newton, "LARGE", 0)
+        patch.setattr(path_module, "LARGE", 0)
+        fit = path.at(gamma)
+        minimum = fit.solve(np.ones(1)).minimum
+    trainable, theta = fit.trainable, minimum.coefficients
+    slope = trainable.adjoint(minimum.gradient) + trainable.penalty[:, None] * theta
+    # An excess e of the objective leaves a gradient of at most sqrt(2 e times the largest curvature); e is
+    # 1e-24 of the objective, or rounding of the outputs.
+    largest = path.design.eigenvalues.max(initial=0.0) + trainable.penalty.max(initial=0.0) + 1.0
+    assert np.linalg.norm(slope) <= 1e-7 * np.sqrt(largest)
+
+    weights, offset = counts / counts.sum(), path.scores[0]
+
+    def objective(flat):
+        z = offset + trainable.times(flat.reshape(theta.shape))
+        pulled = trainable.penalty[:, None] * flat.reshape(theta.shape)
+        penalty = np.vdot(pulled, flat) / 2
+        pull = trainable.adjoint(path.loss.gradient(z)) + pulled
+        return weights @ path.loss.value(z) + penalty, pull.ravel()
+
+    found = optimize.minimize(objective, np.zeros(theta.size), jac=True, method="BFGS")
+    # No point that another method finds is better by more than rounding.
+    assert minimum.value <= found.fun + 1e-13 * (1 + abs(found.fun))
+
+
+@pytest.mark.parametrize("rule", ["shrunk", False])
+@pytest.mark.parametrize("gamma", [1e-3, 1.0, np.inf])
+@pytest.mark.parametrize("shape", ["n < p", "n > p"])
+def test_class_by_class_is_the_same_hessian(shape, gamma, rule):
+    _, path, _, _ = problem(shape, SoftmaxLoss, intercept=rule)
+    fit = path.at(gamma)
+    z = fit.solve(np.array([0.7, -0.4])).minimum.outputs
+    one, two = (kind(fit.trainable, path.loss, z) for kind in (ExactCurvature, ClasswiseCurvature))
+    # Both factorise; their conditions are at most 1e5 here.
+    assert two.leverage == pytest.approx(one.leverage, rel=1e-9, abs=1e-9 * abs(one.leverage).max(initial=0))
+    assert two.volume == pytest.approx(one.volume, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", [LogisticLoss, SoftmaxLoss])
+def test_leaving_out_refits_the_shrunk_average(kind):
+    """To first order in the share that is left out, against the objective as the rule states it."""
+    sample, path, labels, scores = problem("n > p", kind, intercept="shrunk", weighted=False)
+    alpha, (n, p), i, gamma, k0 = np.array([0.7, -0.4]), sample.X.shape, 4, 0.3, 10.0
+    offset, outputs = np.tensordot(alpha, scores, 1), labels.shape[1]
+    own = labels > 0
+
+    def refitted(share):
+        weights = (1 - share * (np.arange(n) == i)) / n
+        mean = weights @ sample.X / weights.sum()
+
+        def slope(flat):
+            w, b = flat[: outputs * p].reshape(outputs, p), flat[outputs * p :]
+            z = offset + sample.X @ w.T + b
+            chance = special.expit(z) if outputs == 1 else special.softmax(z, axis=1)
+            pull, average = weights[:, None] * (chance - own), k0 / n * (b + w @ mean)
+            inner = pull.T @ sample.X + gamma * w + average[:, None] * mean
+            return np.concatenate([inner.ravel(), pull.sum(axis=0) + average])
+
+        flat = optimize.root(slope, np.zeros(outputs * (p + 1)), tol=1e-13).x
+        z = offset[i] + flat[: outputs * p].reshape(outputs, p) @ sample.X[i] + flat[outputs * p :]
+        return path.loss.inner(z)
+
+    full = path.at(gamma).solve(alpha)
+    assert full.minimum.outputs[i] == pytest.approx(refitted(0.0), abs=1e-9)
+    shifts, errors = [], []
+    for share in (0.2, 0.1, 0.05):
+        path.share = np.full(n, share / n)
+        truth = refitted(share)
+        errors.append(np.linalg.norm(path.at(gamma).solve(alpha).left_out[i] - truth))
+        shifts.append(np.linalg.norm(truth - full.minimum.outputs[i]))
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.15)
+    assert errors[1] / errors[2] == pytest.approx(4, rel=0.08)
+    assert errors[2] < 0.02 * shifts[2]
+
+
+@pytest.mark.parametrize("shape", ["n < p", "n > p"])
+@pytest.mark.parametrize("kind", [LogisticLoss, SoftmaxLoss])
+@pytest.mark.parametrize("criterion", CONVEX_CRITERIA)
+def test_no_ridge_is_clearly_better_than_the_one_taken(shape, kind, criterion):
+    """Against all ridges looked at exactly."""
+    rule, gammas = CONVEX_CRITERIA[criterion](), np.logspace(-3, 3, 13).tolist()
+    _, path, _, _ = problem(shape, kind, intercept="shrunk", sources=1)
+    choices, index = rule.decide(path, gammas)
+    _, other, _, _ = problem(shape, kind, intercept="shrunk", sources=1)
+    exact, best = Criterion.decide(rule, other, gammas)
+    unit = rule.unit(path) if criterion == "loo_log_loss" else 1.0
+    slack = 2 / len(path.weights) if criterion == "loo_accuracy" else CLEAR * unit
+    assert choices[index].score == pytest.approx(exact[index].score, abs=slack)
+    assert choices[index].score >= exact[best].score - slack
 
 
 def test_cross_entropy_by_the_number_of_columns():

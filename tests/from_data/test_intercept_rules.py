@@ -18,9 +18,10 @@ from scipy import stats
 from small_samples import fit_of_rule, left_out_of_rule
 
 from rmt_alpha.from_data.criteria.evidence import Evidence
-from rmt_alpha.from_data.design import AVERAGED, PSEUDO, Design, Rule, rules_of
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import AVERAGED, PSEUDO, Rule, rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.samples import Samples
 
 EXACT = 1e-10
 """Asked for; what is seen is a hundred times smaller."""

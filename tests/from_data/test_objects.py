@@ -84,7 +84,7 @@ def test_a_path_survives_with_its_answers():
 
 def test_a_failed_search_can_be_kept():
     empty = np.zeros((0, 1))
-    best = Minimum(empty, empty, 0.5, empty, empty[:, None], empty, 1e-3, 7)
+    best = Minimum(empty, empty, 0.5, empty, 1e-3, 7)
     error = pickle.loads(pickle.dumps(ConvergenceError("no descent", best)))
     assert str(error) == "no descent"
     assert (error.best.residual, error.best.steps) == (1e-3, 7)

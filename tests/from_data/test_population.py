@@ -13,9 +13,9 @@ from scipy.special import ndtr
 from spectra import spectrum_ridge
 
 from rmt_alpha import FineTuning, FixedSource, GaussianMixture
-from rmt_alpha._core.arithmetic import ARRAY
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.plug_in import spectrum as spectrum_module
+from rmt_alpha.from_data.plug_in.carried_law import curve_of
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate, sample_kappa
 
@@ -42,7 +42,8 @@ def test_the_law_is_that_of_fine_tuning(norm2, cosine, length2, exponent, n):
     population, mean, source = realised(norm2, overlap, length2)
     target = GaussianMixture.symmetric(mean, np.repeat(VALUES, COUNTS))
     theory = FineTuning(target, FixedSource(source), n=n, gamma=gamma).curve()
-    curve, moments = population.curve(gamma, n, ARRAY), population.moments(gamma, n)
+    moments = population.moments(gamma, n)
+    curve = curve_of(population.law(gamma, n).kappa, moments)
     points = np.stack([np.ones(4), ALPHAS], axis=-1)
     for name in ("mean", "variance", "risk", "accuracy"):
         assert getattr(curve, name)(ALPHAS) == pytest.approx(
@@ -54,13 +55,6 @@ def test_the_law_is_that_of_fine_tuning(norm2, cosine, length2, exponent, n):
         assert best[1] / best[0] == pytest.approx(theory.optimal_alpha(), rel=1e-6)
         assert curve.optimal_alpha() == pytest.approx(theory.optimal_alpha(), rel=1e-6)
         assert curve.optimal_alpha("risk") == pytest.approx(theory.optimal_alpha("risk"), rel=1e-6)
-
-
-def test_curve_broadcasts_over_ridges():
-    population, _, _ = realised(1.0, 0.6, 2.0)
-    gammas = np.array([0.1, 1.0, 10.0])
-    together = population.curve(gammas, 80, ARRAY).accuracy(0.5)
-    assert together == pytest.approx([population.curve(g, 80, ARRAY).accuracy(0.5) for g in gammas])
 
 
 def test_infinite_ridge_is_the_limit():

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import Ridge
 
-from rmt_alpha.from_data.design import Rule
+from rmt_alpha.from_data.decomposition.rules import Rule
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.samples import Samples
 
 SHAPES = {"n < p": (18, 40), "n = p": (20, 20), "n = p + 1": (21, 20), "n > p": (30, 20), "n >> p": (60, 6)}
 

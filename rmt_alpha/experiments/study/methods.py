@@ -1,8 +1,8 @@
 """What is compared, on one split: the criteria of this package, fixed choices, and scikit-learn's baselines.
 
-The criteria share one decomposition; each gives what `rmt_alpha.AlphaRidgeClassifierCV` gives in raw units
-(a test compares them).  All classifiers go without an intercept, see `rmt_alpha.experiments.study.protocols`,
-but for ``consensus_shrunk`` and ``consensus_free``.
+``default`` is `rmt_alpha.AlphaRidgeClassifierCV` as it comes, and with alpha held.  The criteria share one
+decomposition; each gives what the estimator gives in raw units without an intercept (a test compares them).
+All other classifiers go without an intercept too, see `rmt_alpha.experiments.study.protocols`.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from numpy.typing import NDArray
 
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha.experiments.study.protocols import Split
-from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, find_criterion
-from rmt_alpha.from_data.design import Design, rules_of
+from rmt_alpha.from_data.criteria import CRITERIA, find_criterion
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.samples import Samples
 
 Array = NDArray[np.float64]
 
+DEFAULT = "default"
+"""`AlphaRidgeClassifierCV` as it comes."""
 FIXED = {"alpha_0": 0.0, "alpha_1": 1.0, "oracle": math.nan}
 """Fixed alpha at gamma = 1; that of the oracle comes from outside."""
 TUNED = {"alpha_0_tuned": 0.0, "alpha_1_tuned": 1.0}
-"""Fixed alpha too, at the ridge that the default criterion chooses for it."""
+"""Fixed alpha too, with everything else chosen as by default."""
 USES = ("target", "feature", "pooled")
 BASELINES = tuple(f"{kind}_{use}" for kind in ("ridge", "logistic") for use in USES)
 """Of scikit-learn: target samples alone; with the source's score as a further feature; with the source's."""
-INTERCEPTS: dict[str, bool | str] = {f"{DEFAULT}_shrunk": "shrunk", f"{DEFAULT}_free": True}
-"""The default criterion with an intercept that is shrunk, and with a free one."""
 LOGISTIC = ("alpha_logistic",)
 """`AlphaLogisticRegressionCV` as it comes, but for the intercept."""
-METHODS = ("source", *FIXED, *TUNED, *CRITERIA, *INTERCEPTS, *LOGISTIC, *BASELINES)
+METHODS = ("source", *FIXED, DEFAULT, *TUNED, *CRITERIA, *LOGISTIC, *BASELINES)
 GAMMA = 1.0
 PENALTIES = np.logspace(-1, 5, 19)
 """Ridge penalties for scikit-learn (not per sample)."""
@@ -51,10 +52,7 @@ def accuracies(split: Split, source: Array, alpha: float) -> dict[str, float]:
 
 
 def baseline_accuracies(split: Split, source: Array, pooled: tuple[Array, Array]) -> dict[str, float]:
-    """The same of scikit-learn's baselines, and of the default with an intercept of either kind.
-
-    ``pooled`` are the features and labels of the source.
-    """
+    """The same of scikit-learn's baselines; ``pooled`` are the features and labels of the source."""
     return _scored(split, _baselines(split, source, pooled))
 
 
@@ -91,11 +89,9 @@ class _Problem:
         weights, intercept = fit.correction(point)
         return np.asarray(self.split.test @ (weights[0] + point[1] * self.source) + intercept[0])
 
-    def chosen(self, name: str, alpha: float | None = None) -> Array:
-        """Of a criterion; with ``alpha`` given, it chooses the ridge alone."""
+    def chosen(self, name: str) -> Array:
         criterion = find_criterion(name).prepared(self.path, self.split.train, self.source[None, None])
-        point = None if alpha is None else as_point(np.array(alpha))
-        choices, index = criterion.decide(self.path, default_gammas(self.path.design), point)
+        choices, index = criterion.decide(self.path, default_gammas(self.path.design))
         return self.fixed(choices[index].gamma, choices[index].point)
 
 
@@ -104,10 +100,18 @@ def _choices(split: Split, source: Array, alpha: float) -> Iterator[tuple[str, A
     problem = _Problem.of(split, source, intercept=False)
     for name, value in FIXED.items():
         yield name, problem.fixed(GAMMA, as_point(np.array(alpha if name == "oracle" else value)))
+    yield DEFAULT, _estimator(split, source, "auto")
     for name, value in TUNED.items():
-        yield name, problem.chosen(DEFAULT, value)
+        yield name, _estimator(split, source, value)
     for name in CRITERIA:
         yield name, problem.chosen(name)
+
+
+def _estimator(split: Split, source: Array, alpha: str | float) -> Array:
+    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
+
+    model = AlphaRidgeClassifierCV(coef_source=source, alpha=alpha).fit(split.train, split.labels)
+    return model.decision_function(split.test)
 
 
 def default_gammas(design: Design) -> list[float]:
@@ -142,8 +146,6 @@ def _baselines(split: Split, source: Array, pooled: tuple[Array, Array]) -> Iter
         ).fit(features, labels)
         return np.asarray(model.decision_function(test))
 
-    for name, rule in INTERCEPTS.items():
-        yield name, _Problem.of(split, source, intercept=rule).chosen(DEFAULT)
     own, test_own = split.train @ source, split.test @ source
     extended, test_extended = np.column_stack([split.train, own]), np.column_stack([split.test, test_own])
     both = np.concatenate([pooled[0], split.train]), np.concatenate([pooled[1], split.labels])

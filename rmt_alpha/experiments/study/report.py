@@ -10,12 +10,10 @@ from matplotlib.figure import Figure
 
 from rmt_alpha._core.tables import csv_text
 from rmt_alpha._core.types import FilePath
+from rmt_alpha.experiments.study.methods import DEFAULT
 from rmt_alpha.experiments.study.summary import FLOORS, Bar, Table, check_bars, gather, tables
 from rmt_alpha.experiments.study.tasks import Block, Results, TransferStudy
-from rmt_alpha.from_data.criteria import DEFAULT
 from rmt_alpha.plotting import style
-
-SHRUNK = f"{DEFAULT}_shrunk"
 
 
 def report(
@@ -23,8 +21,7 @@ def report(
 ) -> tuple[list[Path], list[Bar]]:
     """Write the tables as ``NAME_*.csv``, the bars as ``NAME_bars.txt``, and the picture ``NAME.png``.
 
-    ``NAME_bars_shrunk.txt`` has the same bars for the default with a shrunk intercept, as it comes.  The
-    results are those of `run_study`; the bars that are returned are under the paper's protocol, with
+    The results are those of `run_study`; the bars that are returned are under the paper's protocol, with
     accuracies to be reached for the Amazon reviews.
     """
     cells = gather(results)
@@ -37,9 +34,8 @@ def report(
     draw(found["summary"], study.name).savefig(files[-1], dpi=150)
     floors = FLOORS if study.name == "amazon" else {}
     bars = check_bars(cells, floors)
-    for name, lines in (("bars", bars), ("bars_shrunk", check_bars(cells, floors, method=SHRUNK))):
-        files.append(out / f"{study.name}_{name}.txt")
-        files[-1].write_text("".join(f"{bar}\n" for bar in lines), encoding="utf-8")
+    files.append(out / f"{study.name}_bars.txt")
+    files[-1].write_text("".join(f"{bar}\n" for bar in bars), encoding="utf-8")
     return files, bars
 
 
@@ -52,7 +48,7 @@ LINES = {  # color, marker, line style, label
     "alpha_logistic": (style.YELLOW, "*", "-", "logistic, alpha by consensus"),
     "logistic_pooled": ("#777777", "P", ":", "logistic regression, source and target pooled"),
     "ridge_target": ("#BBBBBB", "X", ":", "ridge, target alone"),
-    DEFAULT: (style.BLUE, "o", "-", f"{DEFAULT} (default)"),
+    DEFAULT: (style.BLUE, "o", "-", "default"),
 }
 FLOOR = -6.0
 """Nothing of interest happens further below the source."""

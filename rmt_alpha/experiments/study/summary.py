@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmt_alpha._core.statistics import mean_and_error
-from rmt_alpha.experiments.study.methods import FIXED, METHODS
+from rmt_alpha.experiments.study.methods import DEFAULT, FIXED, METHODS
 from rmt_alpha.experiments.study.tasks import Block, Results
-from rmt_alpha.from_data.criteria import DEFAULT
 
 Array = NDArray[np.float64]
 Table = tuple[list[str], list[list[Any]]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from scipy import linalg, special
@@ -45,6 +46,19 @@ class LabelLoss(ABC):
     def hessian_along(self, z: FloatArray, change: FloatArray) -> FloatArray:
         """Derivative of the Hessian along a change (n, m) of the outputs, (n, m, m)."""
 
+    def product(self, z: FloatArray) -> Callable[[FloatArray], FloatArray]:
+        """The Hessian of each sample as a function: its product with vectors (..., n, m)."""
+        blocks = self.hessian(z)
+        return lambda change: np.asarray(np.einsum("iab,...ib->...ia", blocks, change))
+
+    def mean_hessian(self, z: FloatArray, weights: FloatArray) -> FloatArray:
+        """Sum of the Hessians with weights (n,); shape (m, m)."""
+        return np.asarray(np.tensordot(weights, self.hessian(z), 1))
+
+    def mean_hessian_along(self, z: FloatArray, change: FloatArray, weights: FloatArray) -> FloatArray:
+        """Derivative of `mean_hessian` along a change (n, m) of the outputs."""
+        return np.asarray(np.tensordot(weights, self.hessian_along(z, change), 1))
+
 
 class LogisticLoss(LabelLoss):
     r"""Binary cross-entropy, :math:`\log(1 + e^{-y z})` with y = -1 or +1."""
@@ -64,6 +78,11 @@ class LogisticLoss(LabelLoss):
     def hessian_along(self, z: FloatArray, change: FloatArray) -> FloatArray:
         """s (1 - s) (1 - 2 s) times the change."""
         return self.hessian(z) * (np.tanh(-z / 2) * change)[:, :, None]
+
+    def product(self, z: FloatArray) -> Callable[[FloatArray], FloatArray]:
+        """s (1 - s) times a vector."""
+        bend = self.hessian(z)[:, :, 0]
+        return lambda change: np.asarray(bend * change)
 
 
 class SoftmaxLoss(LabelLoss):
@@ -106,6 +125,28 @@ class SoftmaxLoss(LabelLoss):
         dp = p * (ds - (p * ds).sum(axis=1, keepdims=True))
         product = dp[:, :, None] * p[:, None, :]
         return self._inner_blocks(_diagonals(dp) - product - np.swapaxes(product, 1, 2))
+
+    def product(self, z: FloatArray) -> Callable[[FloatArray], FloatArray]:
+        """diag(p) - p p^T times a vector, without n matrices."""
+        p = special.softmax(self.outer(z), axis=1)
+
+        def times(change: FloatArray) -> FloatArray:
+            own = p * self.outer(change)
+            return self.inner(own - p * own.sum(axis=-1, keepdims=True))
+
+        return times
+
+    def mean_hessian(self, z: FloatArray, weights: FloatArray) -> FloatArray:
+        """diag of the mean probabilities, minus their mean products."""
+        p = special.softmax(self.outer(z), axis=1)
+        return self._inner_blocks(np.diag(weights @ p) - (weights[:, None] * p).T @ p)
+
+    def mean_hessian_along(self, z: FloatArray, change: FloatArray, weights: FloatArray) -> FloatArray:
+        """The same of dp = p (ds - p.ds)."""
+        p, ds = special.softmax(self.outer(z), axis=1), self.outer(change)
+        dp = p * (ds - (p * ds).sum(axis=1, keepdims=True))
+        product = (weights[:, None] * dp).T @ p
+        return self._inner_blocks(np.diag(weights @ dp) - product - product.T)
 
     def _inner_blocks(self, blocks: FloatArray) -> FloatArray:
         return np.asarray(self.contrasts @ blocks @ self.contrasts.T)

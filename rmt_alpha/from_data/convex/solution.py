@@ -1,25 +1,37 @@
 r"""`ConvexSolution`: a convex fit at one ridge and alpha, its leave-one-out outputs, and their tangents.
 
-Leaving out one of the copies of sample i takes :math:`\ell_i / n` from the objective; one Newton step from
-the fit to all samples gives (Rad and Maleki, arXiv 1801.10243)
+Leaving out one of the copies of sample i takes :math:`\ell_i / n` from the objective, and one Newton step
+from the fit to all samples follows (Rad and Maleki, arXiv 1801.10243).  An average correction that is shrunk,
+with the penalty :math:`\tfrac{k_0}{2n} a^2`, is one over the samples, and leaving one out refits it, too:
+with the correction r of sample i and s = 1/n,
 
-.. math:: z_{-i} = z_i + (1 - h_i \ell''_i)^{-1} h_i \ell'_i, \qquad
-    h_i = \frac1n x_i^\top \Big(\frac1n X^\top \mathrm{diag}(\ell'') X + \gamma\Big)^{-1} x_i ,
+.. math:: a \to \frac{a - s\, r}{1 - s} .
 
-blocks of m x m for m outputs.  It is exact for squared loss.  The prior mean enters through z alone.
+In the functionals (r, a) of the sample, with the inverse Hessian G between them, the change of the objective
+has a slope g and second derivatives S, and
+
+.. math:: (r, a)_{-i} = (r, a) - (1 + G S)^{-1} G g .
+
+It is exact for squared loss.  The prior mean enters through z alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg
 
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha.from_data.convex.curvature import Curvature
+from rmt_alpha.from_data.convex.exact import ExactCurvature
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
-from rmt_alpha.from_data.convex.newton import Minimum, solve
+from rmt_alpha.from_data.convex.newton import Minimum, solved
+from rmt_alpha.from_data.convex.trainable import Trainable
+
+TANGENT = 1e-2
+"""Relative precision of tangents where there is no factorisation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +39,11 @@ class ConvexSolution:
     """A fit, and what follows from its Hessian."""
 
     minimum: Minimum
-    """Coefficients and outputs, and the Hessian."""
-    rows: FloatArray
-    """Features divided by the root of the ridge, and 1 with an intercept; shape (n, d)."""
-    weights: FloatArray
-    """Counts over their sum; shape (n,)."""
+    """Coefficients and outputs."""
+    trainable: Trainable
+    """Features and penalties."""
+    curvature: Curvature
+    """The Hessian, or an approximation of it."""
     share: FloatArray
     """What leaving out takes from each weight: one sample, or all there is if that is less; shape (n,)."""
     loss: LabelLoss
@@ -42,35 +54,79 @@ class ConvexSolution:
     """Outputs of the sources; shape (k, n, m)."""
 
     @cached_property
-    def _whitened(self) -> FloatArray:
-        """L^-1 applied to each row in each output, with L L^T the Hessian; (m d, n, m)."""
-        n, d = self.rows.shape
-        m = self.minimum.outputs.shape[1]
-        right = np.zeros((m, d, n, m))
-        for k in range(m):
-            right[k, :, :, k] = self.rows.T
-        flat = linalg.solve_triangular(
-            self.minimum.factor, right.reshape(m * d, n * m), lower=True, check_finite=False
-        )
-        return np.asarray(flat.reshape(m * d, n, m))
+    def product(self) -> Callable[[FloatArray], FloatArray]:
+        """Second derivatives of the loss of each sample times (..., n, m)."""
+        return self.loss.product(self.minimum.outputs)
+
+    def _at_sites(self, values: FloatArray) -> FloatArray:
+        """Numbers (n,) of samples, to multiply blocks (..., b) of their sites."""
+        return values.reshape(-1, *(1,) * (self.curvature.own.ndim - 2))
 
     @cached_property
-    def leverage(self) -> FloatArray:
-        """h_i times the weight that is left out; shape (n, m, m)."""
-        white = np.moveaxis(self._whitened, 0, 1)
-        return np.asarray(self.share[:, None, None] * (np.swapaxes(white, 1, 2) @ white))
+    def _shrinking(self) -> tuple[float, FloatArray, FloatArray]:
+        """Penalty of the average, and 1/(1 - s) and s/(1 - s) at the sites."""
+        rest = self._at_sites(1.0 - self.share)
+        return self.trainable.pull or 0.0, 1.0 / rest, self._at_sites(self.share) / rest
+
+    def _slopes(self, slope: FloatArray, correction: FloatArray, average: FloatArray) -> FloatArray:
+        """g, linear in slopes (n, m), corrections (n, m) and averages (m,); sites, then (f b,)."""
+        split, pull = self.curvature.split, self.trainable.pull
+        own = -self._at_sites(self.share) * split(slope)
+        if not pull:
+            return np.asarray(own)
+        _, u, v = self._shrinking
+        a = split(average[None])
+        moved = u * a - v * split(correction)
+        return np.concatenate([own - pull * v * moved, pull * (u * moved - a)], axis=-1)
+
+    def _bends(self, own: FloatArray, pull: float) -> FloatArray:
+        """S, linear in second derivatives of the loss and the penalty of the average."""
+        lost = -self._at_sites(self.share)[..., None] * own
+        if self.trainable.functionals == 1:
+            return np.asarray(lost)
+        b = own.shape[-1]
+        blocks = np.zeros((*lost.shape[:-2], 2, b, 2, b))
+        blocks[..., 0, :, 0, :] = lost
+        _, u, v = (np.asarray(part)[..., None] for part in self._shrinking)
+        one = np.eye(b)
+        blocks[..., 0, :, 0, :] += pull * v * v * one
+        blocks[..., 0, :, 1, :] = blocks[..., 1, :, 0, :] = -pull * u * v * one
+        blocks[..., 1, :, 1, :] = pull * (u * u - 1.0) * one
+        return blocks.reshape(*lost.shape[:-2], 2 * b, 2 * b)
 
     @cached_property
-    def freedom(self) -> FloatArray:
-        """Inverse of 1 - h_i l''_i; shape (n, m, m)."""
-        m = self.minimum.outputs.shape[1]
-        return np.asarray(np.linalg.inv(np.eye(m) - self.leverage @ self.minimum.hessian))
+    def _second(self) -> FloatArray:
+        """S; sites, then (f b, f b)."""
+        return self._bends(self.curvature.own, self._shrinking[0])
+
+    @cached_property
+    def _system(self) -> FloatArray:
+        """(1 + G S)^-1; sites, then (f b, f b)."""
+        product = _product(self.curvature.leverage, self._second)
+        return _inverse(np.eye(product.shape[-1]) + product)
+
+    @cached_property
+    def _first(self) -> FloatArray:
+        """The slope g; sites, then (f b,)."""
+        return self._slopes(self.minimum.gradient, *self._correction)
+
+    def _step(self, slope: FloatArray) -> FloatArray:
+        """-(1 + G S)^-1 G g."""
+        return -_apply(self._system, _apply(self.curvature.leverage, slope))
+
+    @cached_property
+    def _moved(self) -> FloatArray:
+        """What leaving out does to the functionals; sites, then (f b,)."""
+        return self._step(self._first)
+
+    def _output(self, functionals: FloatArray) -> FloatArray:
+        """The part of the outputs, (n, m), of functionals at the sites."""
+        return self.curvature.join(functionals[..., : self.curvature.own.shape[-1]])
 
     @cached_property
     def _missed(self) -> FloatArray:
         """z_{-i} - z_i; shape (n, m)."""
-        step = np.einsum("iab,ib->ia", self.leverage, self.minimum.gradient)
-        return np.asarray(np.einsum("iab,ib->ia", self.freedom, step))
+        return self._output(self._moved)
 
     @property
     def left_out(self) -> FloatArray:
@@ -78,50 +134,114 @@ class ConvexSolution:
         return np.asarray(self.minimum.outputs + self._missed)
 
     @cached_property
-    def left_out_gradient(self) -> FloatArray:
-        """Slope of each loss, extrapolated to where its own sample is left out: l' + l'' (z_{-i} - z_i)."""
-        change = np.einsum("iab,ib->ia", self.minimum.hessian, self._missed)
-        return np.asarray(self.minimum.gradient + change)
-
-    @cached_property
     def trends(self) -> FloatArray:
         """Derivatives of the coefficients by each alpha; shape (k, d, m)."""
-        pulls = self.weights[:, None] * np.einsum("iab,kib->kia", self.minimum.hessian, self.scores)
-        return -solve(self.minimum.factor, self.rows.T @ pulls)
+        right = -self.trainable.adjoint(self.product(self.scores))
+        if isinstance(self.curvature, ExactCurvature):
+            return self.curvature.solve(right)
+        z = self.minimum.outputs
+        found = [solved(self.trainable, self.loss, z, one, TANGENT)[0] for one in right]
+        return np.asarray(found).reshape(right.shape)
 
     @cached_property
     def tangents(self) -> FloatArray:
         """dz/d alpha_k: the scores of a source minus what the fit takes from them; (k, n, m)."""
-        return np.asarray(self.scores + self.rows @ self.trends)
+        return np.asarray(self.scores + self.trainable.times(self.trends))
 
     @cached_property
-    def _hessian_tangents(self) -> FloatArray:
-        """Derivatives of l'' by each alpha; shape (k, n, m, m)."""
-        n, m = self.minimum.outputs.shape
-        changes = [self.loss.hessian_along(self.minimum.outputs, one) for one in self.tangents]
-        return np.asarray(changes).reshape(-1, n, m, m)
+    def _bent(self) -> list[FloatArray]:
+        """Changes of the curvature by each alpha."""
+        return [self.curvature.bend(self.minimum.outputs, one) for one in self.tangents]
 
     @cached_property
     def volume_gradient(self) -> FloatArray:
-        """Derivatives of log det Hessian by each alpha; shape (k,)."""
-        scaled = (self.weights / self.share)[:, None, None] * self.leverage
-        return np.asarray(np.einsum("iab,kiba->k", scaled, self._hessian_tangents))
+        """Derivatives of half the log determinant of the Hessian by each alpha; shape (k,)."""
+        return np.array([self.curvature.volume_change(one) for one in self._bent])
+
+    def _loss_part(self, outputs: FloatArray) -> FloatArray:
+        """Outputs (n, m) as functionals of the loss, which does not see the average."""
+        parts = self.curvature.split(outputs)
+        return np.concatenate([parts, np.zeros_like(parts)], axis=-1) if self.trainable.pull else parts
+
+    def _penalty_part(self, k: int) -> FloatArray:
+        """Derivatives of correction and average by an alpha, as functionals."""
+        own = self.curvature.split(self.tangents[k] - self.scores[k])
+        if not self.trainable.pull:
+            return np.zeros_like(own)
+        average = np.broadcast_to(self.curvature.split(self.trends[k, -1:]), own.shape)
+        return np.concatenate([own, average], axis=-1)
+
+    def _slopes_along(self, k: int) -> FloatArray:
+        """Derivative of the slope g by an alpha at fixed second derivatives; sites, then (f b,)."""
+        moved = self.tangents[k]
+        average = self.trends[k, -1:].sum(axis=0)
+        return self._slopes(self.product(moved), moved - self.scores[k], average)
 
     @cached_property
     def left_out_tangents(self) -> FloatArray:
-        """d z_{-i} / d alpha_k, exactly, the movement of l'' and h included; (k, n, m)."""
+        """d z_{-i} / d alpha_k, the movement of the curvature included; (k, n, m)."""
         result = np.empty_like(self.tangents)
-        white, hessian = self._whitened, self.minimum.hessian
-        flat = white.reshape(len(white), -1)
-        for k, (moved, bend) in enumerate(zip(self.tangents, self._hessian_tangents, strict=True)):
-            change = np.zeros_like(self.leverage)
-            if bend.any():
-                weighted = np.einsum("dia,iab->dib", white, self.weights[:, None, None] * bend)
-                # Change of the Hessian between the inverses of its factors, applied to every row.
-                inner = ((weighted.reshape(flat.shape) @ flat.T) @ flat).reshape(white.shape)
-                change = -self.share[:, None, None] * np.einsum("dia,dib->iab", white, inner)
-            slopes = np.einsum("iab,ib->ia", hessian, moved) + np.einsum("iab,ib->ia", bend, self._missed)
-            inside = np.einsum("iab,ib->ia", change, self.left_out_gradient)
-            inside += np.einsum("iab,ib->ia", self.leverage, slopes)
-            result[k] = moved + np.einsum("iab,ib->ia", self.freedom, inside)
+        left = self._first + _apply(self._second, self._moved)
+        for k, bend in enumerate(self._bent):
+            slope = self._slopes_along(k) + _apply(self._bends(bend, 0.0), self._moved)
+            bent = _apply(self._system, _apply(self.curvature.leverage_change(bend), left))
+            result[k] = self.tangents[k] + self._output(self._step(slope) - bent)
         return result
+
+    @cached_property
+    def pulls(self) -> tuple[FloatArray, FloatArray]:
+        """What one copy of each sample adds to slope (n, k) and curvature (n, k, k) of the minimum."""
+        k, n = self.scores.shape[:2]
+        # The loss sees outputs, and the penalty of the average what is trained.
+        lost = self._bends(self.curvature.own, 0.0)
+        shrunk = self._second - lost
+        slope = self.minimum.gradient + self._output(_apply(-lost, self._moved)) / self.share[:, None]
+        slopes = np.einsum("ia,kia->ik", slope, self.tangents)
+        outputs = [self._loss_part(one) for one in self.tangents]
+        averages = [self._penalty_part(j) for j in range(k)]
+        moved = [
+            _apply(lost, one) + _apply(shrunk, other) for one, other in zip(outputs, averages, strict=True)
+        ]
+        kept = self._slopes(np.zeros_like(slope), *self._correction) + _apply(shrunk, self._moved)
+        bends = np.empty((n, k, k))
+        for i in range(k):
+            slopes[:, i] -= self._summed(kept * averages[i]) / self.share
+            for j in range(k):
+                second = outputs[i] * _apply(lost, outputs[j]) + averages[i] * _apply(shrunk, averages[j])
+                second = second + moved[i] * self._step(moved[j])
+                bends[:, i, j] = -self._summed(second) / self.share
+        return slopes, bends
+
+    @property
+    def _correction(self) -> tuple[FloatArray, FloatArray]:
+        """What is trained: outputs (n, m) and their average (m,)."""
+        correction = self.minimum.outputs - np.tensordot(self.alpha, self.scores, 1)
+        return correction, self.minimum.coefficients[-1:].sum(axis=0)
+
+    def _summed(self, values: FloatArray) -> FloatArray:
+        """Sum over everything but the samples, (n,)."""
+        return np.asarray(values.reshape(len(self.share), -1).sum(axis=1))
+
+
+def _apply(blocks: FloatArray, vectors: FloatArray) -> FloatArray:
+    """Products of many small matrices (..., a, b) and vectors (..., b)."""
+    return np.asarray(_product(blocks, vectors[..., None])[..., 0])
+
+
+def _product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Products of many small matrices; of very small ones without as many calls."""
+    size = left.shape[-1]
+    if size > 2:
+        return np.asarray(left @ right)
+    return np.asarray(sum(left[..., :, j, None] * right[..., j, None, :] for j in range(size)))
+
+
+def _inverse(blocks: FloatArray) -> FloatArray:
+    """Inverses of many small matrices."""
+    if blocks.shape[-1] == 1:
+        return np.asarray(1.0 / blocks)
+    if blocks.shape[-1] > 2:
+        return np.asarray(np.linalg.inv(blocks))
+    a, b, c, d = (blocks[..., i, j] for i in range(2) for j in range(2))
+    adjugate = np.stack([np.stack([d, -b], axis=-1), np.stack([-c, a], axis=-1)], axis=-2)
+    return np.asarray(adjugate / (a * d - b * c)[..., None, None])

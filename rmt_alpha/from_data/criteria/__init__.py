@@ -1,7 +1,7 @@
 """The ways to choose alpha and the ridge from data; a further one is one more entry of a table.
 
 Open `base` first: what a criterion must answer.  `evidence`, `loo`, `log_loss`, `consensus` and `theory` are
-for squared loss, `convex_loss` for any other.
+for squared loss, `convex_search` and `convex_loss` for any other.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from rmt_alpha.from_data.criteria.base import Choice, Criterion, RidgeCriterion
 from rmt_alpha.from_data.criteria.consensus import Consensus
 from rmt_alpha.from_data.criteria.convex_loss import (
     ConvexConsensus,
-    ConvexCriterion,
     ConvexLooAccuracy,
     LaplaceEvidence,
     LooLogLoss,
 )
+from rmt_alpha.from_data.criteria.convex_search import ConvexCriterion
 from rmt_alpha.from_data.criteria.evidence import Evidence
 from rmt_alpha.from_data.criteria.log_loss import ScaledLogLoss
 from rmt_alpha.from_data.criteria.loo import LooAccuracy, LooMse, LooSnr

@@ -12,9 +12,9 @@ import numpy as np
 from rmt_alpha._core.alphas import as_alpha, normalised
 from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha._core.values import Value
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut, ScoreMoments, solve_scaled
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
-from rmt_alpha.from_data.samples import Samples
 from rmt_alpha.from_data.zero_one import half_width
 
 EQUAL = 1e-12

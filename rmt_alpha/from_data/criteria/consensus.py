@@ -36,10 +36,10 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.criteria.base import Choice, RidgeCriterion
 from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence
 from rmt_alpha.from_data.criteria.loo import moments_without
-from rmt_alpha.from_data.design import Design
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.samples import EPS
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
-from rmt_alpha.from_data.samples import EPS
 
 KAPPAS = np.logspace(-3, 4, 71)
 """kappa in its natural unit: ten values to a decade."""

@@ -1,16 +1,6 @@
-r"""Choosing alpha and the ridge of a convex fit: a smooth function of alpha, a Newton search, and its errors.
-
-Each criterion is a sum over samples that is minimised in alpha.  Where the samples say little, or nothing
-finite is best (a source that separates them), a prior decides: the scores of the source have the root mean
-square :math:`t = \sqrt{\alpha^\top S \alpha}`, a log-odds, and t is Gaussian of size `SCALE`: weakly
-informative, in the sense of Gelman et al. (Annals of Applied Statistics 2, 2008).
-"""
+"""The criteria of a convex fit: sums over samples of log-losses, left out or by the evidence."""
 
 from __future__ import annotations
-
-import math
-from abc import abstractmethod
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,83 +8,9 @@ from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath
 from rmt_alpha.from_data.convex.solution import ConvexSolution
-from rmt_alpha.from_data.criteria.base import Choice, Criterion, accuracy_covariance, jackknife
-from rmt_alpha.from_data.leave_one_out import solve_scaled
-from rmt_alpha.from_data.samples import EPS
+from rmt_alpha.from_data.criteria.base import Choice, accuracy_covariance
+from rmt_alpha.from_data.criteria.convex_search import ConvexCriterion, Local
 from rmt_alpha.from_data.zero_one import StepFunction, nearest_best, zero_one_path
-
-PRECISION = 1e-10
-"""A search ends when a sum over samples of log-losses would fall by less than this."""
-SCALE = 2.5
-"""Size of the log-odds that a source is expected to give."""
-STEPS = 50
-LEAP = 4.0
-"""Largest change of the root mean square score of the sources in one step."""
-
-
-class Local(NamedTuple):
-    """A criterion at one alpha: a sum over samples, its slope, and a positive curvature."""
-
-    value: float
-    slope: FloatArray
-    curvature: FloatArray
-
-
-class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
-    """A criterion for any loss: minimised in alpha by Newton's method, with the weak prior."""
-
-    @abstractmethod
-    def local(self, fit: ConvexFit, solution: ConvexSolution) -> Local:
-        """What is minimised, without the prior, as a quadratic function around an alpha."""
-
-    @abstractmethod
-    def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
-        """The number that is minimised, without the prior."""
-
-    @abstractmethod
-    def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
-        """What one copy of each sample adds to slope (n, k) and curvature (n, k, k)."""
-
-    def score(self, fit: ConvexFit, solution: ConvexSolution) -> float:
-        """How good a solution is; larger is better, and comparable between ridges."""
-        return -self.value(fit, solution) - _prior(fit.path.spread, solution.alpha)
-
-    def choose(self, fit: ConvexFit, point: FloatArray | None = None) -> Choice:
-        """The choice at one ridge; with ``point`` = (1, alpha) that alpha is held."""
-        alpha = self.search(fit) if point is None else point[1:]
-        return Choice(fit.gamma, as_point(alpha), self.score(fit, fit.solve(alpha)))
-
-    def search(self, fit: ConvexFit) -> FloatArray:
-        """The alpha that minimises the criterion and the prior, from where the last search ended."""
-        path, alpha = fit.path, fit.path.alpha
-        if not path.sources:
-            return alpha
-        solution = fit.solve(alpha)
-        for _ in range(STEPS):
-            here = _with_prior(self.local(fit, solution), path.spread, alpha)
-            step = -solve_scaled(here.curvature, here.slope)
-            gain = -float(here.slope @ step)
-            if gain <= PRECISION:
-                break
-            length = min(1.0, LEAP / max(math.sqrt(max(float(step @ path.spread @ step), 0.0)), EPS))
-            while length > EPS:
-                trial = fit.solve(alpha + length * step)
-                found = self.value(fit, trial) + _prior(path.spread, trial.alpha)
-                if found <= here.value - 1e-4 * length * gain:
-                    break
-                length /= 2
-            else:  # rounding: there is no better alpha in this direction
-                break
-            alpha, solution = trial.alpha, trial
-        path.alpha = alpha
-        return alpha
-
-    def covariance(self, fit: ConvexFit, point: FloatArray) -> FloatArray:
-        """By the jackknife, with one step to alpha without each sample."""
-        solution, path = fit.solve(point[1:]), fit.path
-        here = _with_prior(self.local(fit, solution), path.spread, point[1:])
-        pulls, bends = self.pulls(fit, solution)
-        return jackknife(solve_scaled(here.curvature - bends, pulls), path.design.samples)
 
 
 class LooLogLoss(ConvexCriterion):
@@ -112,6 +28,10 @@ class LooLogLoss(ConvexCriterion):
         """The sum."""
         return float(fit.path.design.samples.mass @ fit.path.loss.value(solution.left_out))
 
+    def unit(self, path: ConvexPath) -> float:
+        """Of a mean."""
+        return 1.0 / path.design.total
+
     def score(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """Minus the mean."""
         return -self.value(fit, solution) / fit.path.design.total
@@ -120,7 +40,8 @@ class LooLogLoss(ConvexCriterion):
         """The loss at the outputs left out, which are kept as they are when another sample is left out."""
         loss, moved = fit.path.loss, solution.left_out_tangents
         slopes = np.einsum("ia,kia->ik", loss.gradient(solution.left_out), moved)
-        return slopes, np.einsum("jia,iab,kib->ijk", moved, loss.hessian(solution.left_out), moved)
+        bent = loss.product(solution.left_out)(moved)
+        return slopes, np.einsum("jia,kia->ijk", moved, bent)
 
 
 class LaplaceEvidence(ConvexCriterion):
@@ -132,24 +53,18 @@ class LaplaceEvidence(ConvexCriterion):
         """Minus the logarithm, its slope, and the curvature of the fit (without that of the volume)."""
         design, minimum = fit.path.design, solution.minimum
         slope = np.einsum("i,ia,kia->k", design.samples.mass, minimum.gradient, solution.scores)
-        curvature = np.einsum(
-            "i,jia,iab,kib->jk", design.samples.mass, solution.scores, minimum.hessian, solution.tangents
-        )
-        slope = slope + solution.volume_gradient / 2
+        moved = solution.product(solution.tangents)
+        curvature = np.einsum("i,jia,kia->jk", design.samples.mass, solution.scores, moved)
+        slope = slope + solution.volume_gradient
         return Local(self.value(fit, solution), slope, (curvature + curvature.T) / 2)
 
     def value(self, fit: ConvexFit, solution: ConvexSolution) -> float:
         """n times the objective, plus half the log determinant of its Hessian, up to a constant."""
-        minimum = solution.minimum
-        volume = float(np.log(np.diagonal(minimum.factor)).sum())
-        return fit.path.design.total * minimum.value + volume
+        return fit.path.design.total * solution.minimum.value + solution.curvature.volume
 
     def pulls(self, fit: ConvexFit, solution: ConvexSolution) -> tuple[FloatArray, FloatArray]:
         """Leaving out a sample moves the slope by its tangent times its slope where it is left out."""
-        minimum, moved = solution.minimum, solution.tangents
-        slopes = np.einsum("kia,ia->ik", moved, solution.left_out_gradient)
-        inner = minimum.hessian @ solution.freedom
-        return slopes, np.einsum("jia,iab,kib->ijk", moved, inner, moved)
+        return solution.pulls
 
 
 class ConvexConsensus(ConvexCriterion):
@@ -210,16 +125,6 @@ class ConvexLooAccuracy(LooLogLoss):
         some = bool(alpha.any())
         along = alpha if some else np.ones_like(alpha)
         return accuracy_covariance(fit.leave_one_out(alpha), along, 1.0 if some else 0.0)
-
-
-def _prior(spread: FloatArray, alpha: FloatArray) -> float:
-    """Minus the logarithm of the prior, up to a constant."""
-    return float(alpha @ spread @ alpha) / (2 * SCALE**2)
-
-
-def _with_prior(local: Local, spread: FloatArray, alpha: FloatArray) -> Local:
-    weight = spread / SCALE**2
-    return Local(local.value + _prior(spread, alpha), local.slope + weight @ alpha, local.curvature + weight)
 
 
 def _between(path: StepFunction, low: float, high: float) -> StepFunction:

@@ -9,15 +9,12 @@ which the scores of the sources tell precisely.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from rmt_alpha._core.arithmetic import Arithmetic
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
-from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 
 @dataclass(frozen=True)
@@ -86,39 +83,3 @@ class Population:
     def moments(self, gamma: float, n: float) -> ScoreMoments:
         """Law of the score of a ridge fit on n samples, as a function of (1, alpha)."""
         return self.law(gamma, n).moments(self.products)
-
-    def curve(self, gamma: Any, n: Any, ops: Arithmetic) -> AlphaCurve:
-        """The same law for one source, as a curve in alpha; gamma may be an array."""
-        norm2, overlap, length2 = self.products[0, 0], self.products[0, 1], self.products[1, 1]
-        norm = np.sqrt(norm2)
-        along = overlap / norm if norm > 0 else 0.0
-        across = np.sqrt(max(length2 - along * along, 0.0))
-        values, kappa = self.spectrum.values, self.spectrum.kappa(np.asarray(gamma), float(n))[()]
-        shifted = values + np.asarray(kappa)[..., None]
-        used = self.spectrum.p / n * ((values / shifted) ** 2 @ self.spectrum.masses)
-        inverse, energy = (1 / shifted) @ self.density, (values / shifted**2) @ self.density
-        reach, freedom = 1 + inverse * norm2, 1 - used
-        aligned = np.sqrt(energy / freedom)
-        drift, noise = aligned * across, np.sqrt(used / freedom) / reach
-        # With t = kappa alpha: mean and the part along mu are proportional to norm + t along; the rest is
-        # across, and the noise of training, proportional to 1 - mean.
-        terms = ((0.0 * drift, drift), (noise, -noise * inverse * overlap))
-        whole = 1 / (np.sqrt(freedom) * reach)
-
-        def risk_parts() -> tuple[Any, tuple[Any, ...]]:
-            pull = aligned / reach
-            parts = (
-                (pull * norm / kappa, pull * along),
-                (0.0 * drift, drift),
-                (whole / kappa, -whole * inverse * overlap),
-            )
-            return 0.0, parts
-
-        return AlphaCurve(
-            kappa=kappa,
-            mean_line=(inverse * norm2 / reach, inverse * overlap / reach),
-            aligned=aligned / (inverse * norm) if norm > 0 else 0.0,
-            terms=terms,
-            risk_parts=risk_parts,
-            ops=ops,
-        )

@@ -5,33 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
-from rmt_alpha._core.arithmetic import ARRAY
+from rmt_alpha._core.alphas import FINITE
 from rmt_alpha._core.checks import as_real, check_range
 from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.svg import plot, window
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.design import InterceptRule
+from rmt_alpha.from_data.decomposition.rules import InterceptRule, rules_of
+from rmt_alpha.from_data.decomposition.samples import Samples
+from rmt_alpha.from_data.leave_one_out import ScoreMoments
+from rmt_alpha.from_data.plug_in.carried_law import CarriedLaw, Estimate, LeftOut, curve_of
+from rmt_alpha.from_data.plug_in.check import TheoryCheck
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry, spectral_moments
+from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.problems.ranges import RIDGE, SAMPLES
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
-
-
-class Estimate(NamedTuple):
-    """A number and its standard error."""
-
-    value: float
-    stderr: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4g} +- {self.stderr:.2g}"
-
 
 MOST_EIGENVALUES = 500
 """Of the sample covariance, for a picture that takes a moment."""
@@ -41,7 +35,9 @@ MOST_EIGENVALUES = 500
 class ProblemEstimate(Value, Shown):
     r"""What the theory says about data: estimates under x | y ~ N(y mu + c, C), and the curve they predict.
 
-    Made by `estimate_problem`.
+    Made by `estimate_problem`.  The numbers are those of the model.  The curve is that of the leave-one-out
+    scores, which the theory carries to other ridges and sample sizes; `check` says how well the model alone
+    would have predicted them.
 
     Parameters
     ----------
@@ -51,6 +47,8 @@ class ProblemEstimate(Value, Shown):
         Target samples and features.
     fit_intercept : bool or "shrunk"
         Whether the classes may lie around any point c, or only around 0.
+    features, labels, scores : ndarray of shape (n, p), (n,) and (n,)
+        The samples, and the scores of the source.
 
     Examples
     --------
@@ -67,12 +65,17 @@ class ProblemEstimate(Value, Shown):
     ...     f"accuracy {curve.accuracy(curve.optimal_alpha()):.3f} with four times the samples"
     ... )
     accuracy 0.903 with four times the samples
+    >>> print(estimate.accuracy(1.0, gamma=1.0))
+    0.8872 +- 0.038
     """
 
     geometry: SampleGeometry
     n: float
     p: int
     fit_intercept: InterceptRule
+    features: FloatArray
+    labels: FloatArray
+    scores: FloatArray
 
     @cached_property
     def mean_norm2(self) -> Estimate:
@@ -105,22 +108,29 @@ class ProblemEstimate(Value, Shown):
 
     @cached_property
     def alignment(self) -> Estimate:
-        r"""Cosine between source and mean, clipped to [-1, 1]; the standard error is that of the ratio.
+        r"""Cosine of source and mean.
 
-        0 with an infinite error where the length of mu is not told from 0.
+        .. math:: \langle\tilde w, \mu\rangle / (\lVert\tilde w\rVert\,\lVert\mu\rVert)
+
+        The ratio of unbiased estimates, not clipped: it may exceed 1, within its error.  0 with an infinite
+        error where the length of mu is not told from 0.
         """
-        length = self.mean_norm2.value * self.source_norm2.value
+        geometry, norm2 = self.geometry, self.mean_norm2.value
+        length = norm2 * self.source_norm2.value
         if length <= 0:
             return Estimate(0.0, math.inf)
         cosine = self.overlap.value / math.sqrt(length)
-        # mu_hat moves both: their covariance is 2 v w.C mu, which is at most what Cauchy and Schwarz allow.
-        cross = self.geometry.deviations @ np.stack([self.geometry.sources[0], self.geometry.mean]).T
-        covariance = float(self.geometry.counts @ (cross[:, 0] * cross[:, 1])) / self.geometry.freedom
-        both = 2 * self.geometry.mean_noise * covariance
-        slope = np.array([1 / math.sqrt(length), -cosine / (2 * self.mean_norm2.value)])
-        matrix = np.array([[self.overlap.stderr**2, both], [both, self.mean_norm2.stderr**2]])
-        variance = max(float(slope @ matrix @ slope), 0.0)
-        return Estimate(min(max(cosine, -1.0), 1.0), math.sqrt(variance))
+        # mu_hat = mu + sqrt(v) C^(1/2) z moves both, and |mu_hat|^2 by a square as well.  w.C mu, of their
+        # covariance 2 v w.C mu, is at most what Cauchy and Schwarz allow; else their ratio would seem exact.
+        noise, degenerate = geometry.mean_noise, 2 * geometry.mean_noise**2 * self._trace2
+        energy = max(geometry.mean_energy - noise * self._trace2, 0.0)
+        cross = geometry.deviations @ np.stack([geometry.sources[0], geometry.mean]).T
+        both = float(geometry.counts @ (cross[:, 0] * cross[:, 1])) / geometry.freedom
+        most = math.sqrt(float(geometry.covariances[0, 0]) * energy)
+        both = 2 * noise * min(max(both, -most), most)
+        slope = np.array([1 / math.sqrt(length), -cosine / (2 * norm2)])
+        matrix = np.array([[self.overlap.stderr**2, both], [both, 4 * noise * energy + degenerate]])
+        return Estimate(cosine, math.sqrt(max(float(slope @ matrix @ slope), 0.0)))
 
     @cached_property
     def source_accuracy(self) -> Estimate:
@@ -149,8 +159,15 @@ class ProblemEstimate(Value, Shown):
         """Estimated spectrum, and how mean and source lie in it."""
         return self.geometry.population()
 
+    @cached_property
+    def path(self) -> RidgePath:
+        """Ridge fits of labels and source scores, for all ridges."""
+        samples = Samples.of(self.features)
+        rule = rules_of(self.fit_intercept, "raw", samples)[0]
+        return RidgePath.of(samples, rule, self.labels[:, None], self.scores[None, :, None])
+
     def curve(self, gamma: ArrayLike, n: float | None = None) -> AlphaCurve:
-        """The predicted law of the fine-tuned score as a function of alpha.
+        """The predicted law of the fine-tuned score as a function of alpha; classes count alike.
 
         Parameters
         ----------
@@ -165,13 +182,65 @@ class ProblemEstimate(Value, Shown):
         AlphaCurve
             Of an array where gamma is one.
         """
+        ridges, n = self._checked(gamma, n)
+        laws = [self._law(float(ridge), n) for ridge in ridges.ravel()]
+        moments = [law.moments for law in laws]
+        line = np.array([one.line for one in moments]).reshape(*ridges.shape, 2)
+        gram = np.array([one.gram for one in moments]).reshape(*ridges.shape, 2, 2)
+        kappa = np.array([law.transport.kappa for law in laws]).reshape(ridges.shape)
+        return curve_of(kappa, ScoreMoments(line, gram))
+
+    def accuracy(self, alpha: float, gamma: float, n: float | None = None) -> Estimate:
+        """The accuracy of `curve` at one alpha, with its standard error.
+
+        It includes what the Gaussian law misses of the fraction of left-out samples that are classified
+        rightly, as far as chance does not explain that.
+
+        Parameters
+        ----------
+        alpha, gamma : float
+            Where.
+        n : float, optional
+            Number of target samples; those of the data by default.
+        """
+        ridges, n = self._checked(gamma, n)
+        check_range("alpha", at := as_real("alpha", alpha), FINITE)
+        if np.ndim(at) or ridges.ndim:
+            raise ValueError(f"alpha and gamma must be numbers, got {alpha!r} and {gamma!r}")
+        return self._law(float(ridges), n).accuracy(float(at))
+
+    def check(self, gamma: float, alpha: float = 1.0) -> TheoryCheck:
+        """Whether Gaussian classes with mu in the spectrum as the source describe the left-out scores.
+
+        Parameters
+        ----------
+        gamma, alpha : float
+            Where.
+        """
+        ridges, _ = self._checked(gamma, None)
+        check_range("alpha", at := as_real("alpha", alpha), FINITE)
+        measured = self._left_out(float(ridges))
+        left = self.n - 1.0
+        # The penalty is that of n samples, the fits are of one fewer.
+        return TheoryCheck.of(measured, self.population, float(ridges) * self.n / left, left, float(at))
+
+    def _left_out(self, gamma: float) -> LeftOut:
+        geometry = self.geometry
+        weights, trained = geometry.share / geometry.sizes, self.fit_intercept is not False
+        return LeftOut.of(self.path.at(gamma), weights, geometry.groups, intercept=trained)
+
+    def _law(self, gamma: float, n: float) -> CarriedLaw:
+        without = self.geometry.products_without()
+        return CarriedLaw.at(self._left_out, self.path.design, self.population, without, gamma, n)
+
+    def _checked(self, gamma: ArrayLike, n: float | None) -> tuple[FloatArray, float]:
         ridges = np.asarray(as_real("gamma", gamma), dtype=np.float64)
         check_range("gamma", ridges, RIDGE)
         if not (ridges > 0).all():
             raise ValueError(f"gamma must be positive, got {ridges}")
         n = self.n if n is None else as_real("n", n)
         check_range("n", n, SAMPLES)
-        return self.population.curve(ridges[()], n, ARRAY)
+        return ridges, float(n)
 
     def _card(self) -> Card:
         rows: dict[str, object] = {"n": self.n, "p": self.p, "|mu|^2": self.geometry.norm2}

@@ -155,13 +155,11 @@ def spectral_moments(geometry: SampleGeometry) -> tuple[FloatArray, FloatArray]:
     rows = np.concatenate(
         [_contrasts(geometry.deviations[geometry.groups == group]) for group in np.unique(geometry.groups)]
     )
-    n, p = rows.shape
-    gram = rows @ rows.T
-    own = gram.diagonal().copy()
-    np.fill_diagonal(gram, 0.0)
-    squares = np.square(gram).sum(axis=1)
-    cubes = np.einsum("ij,ij->i", gram @ gram, gram)
+    n = len(rows)
+    own = np.square(rows).sum(axis=1)
+    squares, cubes = _cycles(rows, own)
     # U-statistics of order k, and what leaving out row i makes of them: (k row_i of n sums, (n)_k tuples).
+    p = rows.shape[1]
     values, errors = np.full(3, np.nan), np.full(3, np.inf)
     for order, row in enumerate((own, squares, cubes), 1):
         tuples = float(np.prod(np.arange(n, n - order, -1)))
@@ -174,6 +172,25 @@ def spectral_moments(geometry: SampleGeometry) -> tuple[FloatArray, FloatArray]:
             without = (row.sum() - order * row) / fewer / p
             errors[order - 1] = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
     return values, errors
+
+
+def _cycles(rows: FloatArray, own: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Sums over j != i of G_ij^2, and over distinct j, k of G_ij G_jk G_ki; G holds the products of rows.
+
+    ``own`` is the diagonal of G.  O(n p min(n, p)): with fewer columns than rows G is never formed, and what
+    tuples with equal members add is subtracted.
+    """
+    n, p = rows.shape
+    if n <= p:
+        gram = rows @ rows.T
+        np.fill_diagonal(gram, 0.0)
+        return np.square(gram).sum(axis=1), np.einsum("ij,ij->i", gram @ gram, gram)
+    inner = rows.T @ rows
+    second = rows @ inner
+    whole = np.einsum("ij,ij->i", second, rows)  # (G^2)_ii
+    twice = np.einsum("ij,ij->i", rows @ (rows.T @ (own[:, None] * rows)), rows)  # sum over j of G_ij^2 G_jj
+    third = np.square(second).sum(axis=1)  # (G^3)_ii
+    return whole - own**2, third - 2 * own * whole - twice + 2 * own**3
 
 
 def _contrasts(deviations: FloatArray) -> FloatArray:

@@ -72,6 +72,11 @@ class SpectrumEstimate:
             low, high = (middle, high) if weights(middle) @ self.values < mean else (low, middle)
         return weights((low + high) / 2)
 
+    def uses(self, kappa: float) -> tuple[float, float]:
+        """Degrees of freedom at an effective ridge: sums of lambda/(lambda + kappa) and of its square."""
+        share = self.values / (self.values + kappa)
+        return self.p * float(self.masses @ share), self.p * float(self.masses @ share**2)
+
     def kappa(self, gammas: FloatArray, n: float) -> FloatArray:
         r"""Effective ridges for n samples: the root of kappa = gamma + (kappa/n) sum lambda/(lambda + kappa).
 

@@ -6,13 +6,12 @@ import difflib
 import itertools
 import math
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.toml_file import read_toml
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import METHODS
@@ -102,10 +101,7 @@ def read_grid(grid: Mapping[str, Any] | FilePath, **overrides: Any) -> Grid:
 def _read_toml(path: FilePath) -> dict[str, Any]:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"grid must be a dict of axes or the path of a TOML file, got {type(path).__name__}")
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
-        raise ValueError(f"{path} is no valid TOML: {error}") from None
+    return read_toml(path)
 
 
 def _check_names(given: Mapping[str, Any]) -> None:

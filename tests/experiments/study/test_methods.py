@@ -11,7 +11,7 @@ from study_world import domain
 
 from rmt_alpha import AlphaLogisticRegressionCV, AlphaRidgeClassifier, AlphaRidgeClassifierCV
 from rmt_alpha.experiments.study.methods import (
-    INTERCEPTS,
+    DEFAULT,
     LOGISTIC,
     METHODS,
     PENALTIES,
@@ -34,20 +34,17 @@ def split() -> Split:
 SOURCE = np.random.default_rng(99).standard_normal(30) * 0.2 + 0.1
 
 
-@pytest.mark.parametrize("name", [*CRITERIA, "alpha_0", "alpha_1", "oracle", *TUNED, *INTERCEPTS, *LOGISTIC])
+@pytest.mark.parametrize("name", [*CRITERIA, "alpha_0", "alpha_1", "oracle", DEFAULT, *TUNED, *LOGISTIC])
 def test_they_are_the_estimators(name, split):
     found = accuracies(split, SOURCE, 1.7)
     options: dict[str, Any] = {"coef_source": SOURCE, "fit_intercept": False, "units": "raw"}
     if name in CRITERIA:
         model = AlphaRidgeClassifierCV(criterion=name, **options)
-    elif name in TUNED:
-        model = AlphaRidgeClassifierCV(alpha=TUNED[name], **options)
+    elif name == DEFAULT or name in TUNED:
+        model = AlphaRidgeClassifierCV(coef_source=SOURCE, alpha=TUNED.get(name, "auto"))
     elif name in LOGISTIC:
         model = AlphaLogisticRegressionCV(coef_source=SOURCE, fit_intercept=False)
         found = logistic_accuracies(split, SOURCE)
-    elif name in INTERCEPTS:
-        model = AlphaRidgeClassifierCV(**{**options, "fit_intercept": INTERCEPTS[name]})
-        found = baseline_accuracies(split, SOURCE, (split.train, split.labels))
     else:
         alpha = {"alpha_0": 0.0, "alpha_1": 1.0, "oracle": 1.7}[name]
         model = AlphaRidgeClassifier(1.0, alpha, SOURCE, fit_intercept=False)

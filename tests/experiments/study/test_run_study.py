@@ -122,7 +122,7 @@ def test_the_command(tmp_path, capsys):
     assert "blocks of at most 10 splits" in shown.err
     names = {path.name for path in tmp_path.iterdir()}
     tables = {f"amazon_{name}.csv" for name in ("summary", "pairs", "paper", "inductive")}
-    assert names == {"amazon.sqlite", "amazon.png", "amazon_bars.txt", "amazon_bars_shrunk.txt", *tables}
+    assert names == {"amazon.sqlite", "amazon.png", "amazon_bars.txt", *tables}
     assert (tmp_path / "amazon_bars.txt").read_text() in shown.out
     with closing(sqlite3.connect(tmp_path / "amazon.sqlite")) as db:
         assert db.execute("SELECT count(*) FROM blocks").fetchone() == (12,)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rmt_alpha.experiments.study.methods import DEFAULT
 from rmt_alpha.experiments.study.summary import check_bars, gather, tables
 from rmt_alpha.experiments.study.tasks import Block
-from rmt_alpha.from_data.criteria import DEFAULT
 
 
 def results(gains, *, others=0.80):

@@ -19,7 +19,7 @@ from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 from rmt_alpha.experiments.study.transfers.draws import Draw
 from rmt_alpha.experiments.study.transfers.families import KINDS
 from rmt_alpha.experiments.study.transfers.peers import CLASSES_ONLY, PEERS
-from rmt_alpha.from_data.design import InterceptRule
+from rmt_alpha.from_data.decomposition.rules import InterceptRule
 
 Candidate = Any
 """An unfitted estimator with the parameter ``coef_source``, or a function of a `Draw`."""
@@ -58,7 +58,8 @@ def candidates_of(kind: str) -> dict[str, Candidate]:
     found: dict[str, Candidate] = {DEFAULT: estimator(kind)}
     found |= {name: estimator(kind, alpha=alpha) for name, alpha in FIXED.items()}
     found |= {name: estimator(kind, criterion=name) for name in CRITERIA}
-    found |= {f"intercept_{rule}".lower(): estimator(kind, fit_intercept=rule) for rule in intercept_rules()}
+    others = [rule for rule in intercept_rules() if rule != found[DEFAULT].fit_intercept]
+    found |= {f"intercept_{rule}".lower(): estimator(kind, fit_intercept=rule) for rule in others}
     if kind != "regression":
         found[LOGISTIC] = AlphaLogisticRegressionCV()
     return found

@@ -22,9 +22,9 @@ from scipy import linalg, sparse
 from scipy.linalg import blas
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.basis import SampleBasis
-from rmt_alpha.from_data.rows import CONSTANT, EPS, WeightedRows
-from rmt_alpha.from_data.truncated import largest_eigenvectors
+from rmt_alpha.from_data.decomposition.basis import SampleBasis
+from rmt_alpha.from_data.decomposition.rows import CONSTANT, EPS, WeightedRows
+from rmt_alpha.from_data.decomposition.truncated import largest_eigenvectors
 
 EXACT = 25_000_000
 """Numbers in one array of axes, n^2 or n (p + 1), up to which the decomposition is exact: 200 MB."""

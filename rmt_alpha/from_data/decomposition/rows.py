@@ -17,7 +17,7 @@ from scipy import linalg
 
 from rmt_alpha._core.types import BoolArray, FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.basis import SampleBasis
+from rmt_alpha.from_data.decomposition.basis import SampleBasis
 
 EPS = float(np.finfo(np.float64).eps)
 CONSTANT = 1e-13

@@ -10,8 +10,8 @@ from scipy import sparse
 
 from rmt_alpha._core.types import BoolArray, Features, FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.rows import CONSTANT, EPS, DenseRows, WeightedRows
-from rmt_alpha.from_data.sparse_rows import EXACT, SparseRows, canonical, filled
+from rmt_alpha.from_data.decomposition.rows import CONSTANT, EPS, DenseRows, WeightedRows
+from rmt_alpha.from_data.decomposition.sparse_rows import EXACT, SparseRows, canonical, filled
 
 __all__ = ["CONSTANT", "EPS", "Samples"]
 

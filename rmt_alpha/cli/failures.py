@@ -1,0 +1,98 @@
+"""What ends a command early, as one line and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+
+from rmt_alpha.errors import ConvergenceError, RecordError, SweepError
+
+BAD_INPUT = (ValueError, TypeError, OSError, ImportError, RecordError)
+FAILED = (ConvergenceError, SweepError)
+"""Their messages say all that is to be said."""
+LONGEST = 1000
+"""Characters of a message: a value in it may be a whole file."""
+
+
+def fail(who: str, message: str, status: int = 2) -> int:
+    """Say what went wrong, and return the exit status."""
+    text = " ".join(message.split())
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    with contextlib.suppress(AttributeError, OSError):  # standard error may be closed too
+        sys.stderr.write(f"{who}: {text}\n")
+    return status
+
+
+def explained(error: Exception) -> tuple[str, int]:
+    """A message and an exit status: 2 for bad input, 1 for a computation that failed."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, BAD_INPUT):
+        forget_output(error)
+        return text, 2
+    if isinstance(error, FAILED):
+        return text, 1
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {text}; ask for less at a time", 1
+    if isinstance(error, RecursionError):
+        return f"something is nested too deeply: {text}", 1
+    if type(error) is ArithmeticError:  # ours; subclasses are Python's own, of few words
+        return text, 1
+    if isinstance(error, ArithmeticError):
+        return f"the numbers leave the range of float64: {text}", 1
+    return f"{type(error).__name__}: {text}; this is a fault of rmt-alpha, and --debug shows where", 1
+
+
+def located(text: str, arguments: argparse.Namespace) -> str:
+    """A message with the name of the file that was read, if it has neither that nor an option's name."""
+    files = [getattr(arguments, name, None) for name in ("problem", "samples", "grid")]
+    given = next((file for file in files if file is not None), None)
+    if given is None or given.name in text or "--" in text or "this is a fault" in text:
+        return text
+    return f"{given.name}: {text}"
+
+
+def forget_output(error: Exception | None = None) -> None:
+    """Drop what could not be written to standard output, which Python would try again at its end."""
+    if error is not None and not isinstance(error, OSError):
+        return
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def warnings_as_lines(who: str) -> Iterator[None]:
+    """A warning is one line; those of arithmetic are told together, and not beside an error."""
+    arithmetic: dict[str, None] = {}
+
+    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        if issubclass(category, RuntimeWarning):
+            arithmetic[str(message)] = None
+        else:
+            print(f"{who}: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+    if arithmetic:
+        print(f"{who}: warning: {', '.join(arithmetic)}: doubt the results", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def drawn_by_agg() -> Iterator[None]:
+    """Files are drawn without a window, also where the environment names the backend of a notebook."""
+    before = os.environ.get("MPLBACKEND")
+    os.environ["MPLBACKEND"] = "agg"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["MPLBACKEND"]
+        else:
+            os.environ["MPLBACKEND"] = before

@@ -1,0 +1,90 @@
+"""`Rule`: how an intercept is trained, and in which units weights are penalised."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from rmt_alpha.from_data.decomposition.samples import Samples
+
+InterceptRule: TypeAlias = bool | Literal["shrunk", "auto"]
+"""How an intercept is trained: without penalty, not at all, shrunk, or by an average over rules."""
+Units: TypeAlias = Literal["raw", "standard", "auto"]
+"""In which units weights are penalised: in those of the features, in standard deviations, or in both."""
+
+PSEUDO = 10.0
+"""Samples that speak for the source's threshold under the rule "shrunk"."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    r"""How the intercept is trained, and in which units the weights are penalised.
+
+    - ``pseudo`` = k0, a number: features are centred by the samples' mean m, and the average correction is
+      shrunk, as if k0 further samples said that it is 0:
+
+      .. math:: \frac1n \sum_i (r_i - x_i^\top d - b)^2 + \gamma |d|^2 + \frac{k_0}{n} (b + m^\top d)^2 .
+
+      0 is the free intercept, ``inf`` keeps to the source's threshold.
+    - ``pseudo`` = None: nothing is centred, and there is no intercept.
+    """
+
+    pseudo: float | None = None
+    standard: bool = False
+    """Whether the weights are penalised in standard deviations of the features."""
+    trained: bool = True
+    """False: nothing is, the classifier is the source."""
+
+    def __str__(self) -> str:
+        """In words."""
+        if not self.trained:
+            return "the source alone"
+        units = "standard units" if self.standard else "raw units"
+        if self.pseudo is None:
+            kind = "no intercept"
+        elif self.pseudo == 0:
+            kind = "free intercept"
+        else:
+            kind = f"average correction shrunk by {self.pseudo:g} samples"
+        return f"{kind}, {units}"
+
+
+AVERAGED = (
+    Rule(pseudo=math.inf, trained=False),
+    *(
+        Rule(pseudo=k0, standard=standard)
+        for standard in (False, True)
+        for k0 in (1.0, 10.0, 100.0, math.inf)
+    ),
+)
+"""The rules of "auto"."""
+
+
+def rules_of(fit_intercept: object, units: str, samples: Samples) -> list[Rule]:
+    """The rules to be averaged, one as a rule.
+
+    Samples that were centred by their own mean have lost their origin, so that leaving one out must centre
+    the others again: no intercept becomes an average correction that is kept at 0, which is the same fit.
+    """
+    value = check_fit_intercept(fit_intercept)
+    several = [False, True] if units == "auto" else [units == "standard"]
+    if value == "auto":
+        return [rule for rule in AVERAGED if rule.standard in several or not rule.trained]
+    if value is False:
+        origin = None if not samples.centred_on_itself else math.inf
+        return [Rule(pseudo=origin, standard=standard) for standard in several]
+    return [Rule(pseudo=0.0 if value is True else PSEUDO, standard=standard) for standard in several]
+
+
+def check_fit_intercept(value: object) -> InterceptRule:
+    """True, False, "shrunk" or "auto", else ValueError."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, str) and value == "shrunk":
+        return "shrunk"
+    if isinstance(value, str) and value == "auto":
+        return "auto"
+    raise ValueError(f"fit_intercept must be True, False, 'shrunk' or 'auto', got {value!r}")
