@@ -4,6 +4,7 @@
     python tests/frozen/freeze.py --match 'mixture/*'  some of them
     python tests/frozen/freeze.py --all                also the help of the command line (group help/)
     python tests/frozen/freeze.py --write              write values.json
+    python tests/frozen/freeze.py --write --match 'estimator/*'    these values of it
 
 Last bits depend on NumPy, SciPy and the processor: values.json says with which it was written, and a
 comparison to the last bit is meant for two versions of the package on one machine.  `test_frozen.py` compares
@@ -127,8 +128,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--write", action="store_true", help="write values.json (of all keys)")
-    parser.add_argument("--match", default="*", metavar="GLOB", help="compare only these keys")
+    parser.add_argument("--write", action="store_true", help="write values.json, all keys or these")
+    parser.add_argument("--match", default="*", metavar="GLOB", help="only these keys")
     parser.add_argument("--all", action="store_true", help="compare the help of the command line, too")
     parser.add_argument("--slow", type=int, default=0, metavar="K", help="also tell the K slowest keys")
     options = parser.parse_args(argv)
@@ -136,8 +137,8 @@ def main(argv: list[str] | None = None) -> int:
     wanted = {
         key: case
         for key, case in cases.items()
-        if options.write
-        or (fnmatch.fnmatchcase(key, options.match) and (options.all or not key.startswith("help/")))
+        if fnmatch.fnmatchcase(key, options.match)
+        and (options.all or options.write or not key.startswith("help/"))
     }
     seconds: dict[str, float] = {}
     values = compute(wanted, seconds=seconds)
@@ -148,7 +149,7 @@ def main(argv: list[str] | None = None) -> int:
         for key in failed:
             say(f"{key}: {values[key]}")
         if not failed:
-            write(values)
+            write({**({} if options.match == "*" else stored()), **values})
             say(f"{len(values)} values, {FILE.stat().st_size / 1000:.0f} kB in {FILE.name}")
         return 1 if failed else 0
     before = stored()
