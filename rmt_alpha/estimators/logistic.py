@@ -264,7 +264,7 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
     >>> print(
     ...     f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f} at gamma = {model.gamma_:.2g}"
     ... )
-    alpha = 1.19 +- 0.24 at gamma = 5.1
+    alpha = 1.20 +- 0.25 at gamma = 4.6
     >>> print(
     ...     f"leave-one-out accuracy {np.mean((model.loo_decision_function_ > 0) == y):.3f}"
     ... )

@@ -30,7 +30,7 @@ def failed(capsys, tmp_path, monkeypatch):
         try:
             status = main([str(each) for each in arguments])
         except SystemExit as stop:
-            status = stop.code
+            status = int(stop.code or 0)
         shown = capsys.readouterr()
         assert len(shown.err.splitlines()) == 1, shown.err
         assert shown.err.startswith("rmt-alpha")

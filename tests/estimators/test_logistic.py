@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from small_samples import SHAPES, draw
 
 from rmt_alpha import AlphaLogisticRegression, AlphaLogisticRegressionCV
 from rmt_alpha.from_data.criteria import CONVEX_CRITERIA
+from rmt_alpha.from_data.design import InterceptRule
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 intercepts = pytest.mark.parametrize("intercept", [True, False])
@@ -281,12 +283,14 @@ def test_a_source_that_separates_gets_a_finite_alpha(criterion):
 
 def test_unequal_classes_and_labels_that_mean_nothing():
     """Features around 1: a leave-one-out that kept its mean would take it for a signal."""
-    shrunk, free = [], []
+    shrunk: list[Any] = []
+    free: list[Any] = []
+    rules: tuple[tuple[list[Any], InterceptRule], ...] = ((shrunk, "shrunk"), (free, True))
     for seed in range(8):
         rng = np.random.default_rng(seed)
         X, y = 1 + rng.standard_normal((40, 100)), (np.arange(40) >= 28).astype(int)
         test, source = 1 + rng.standard_normal((1000, 100)), rng.standard_normal(100) / 10
-        for found, rule in ((shrunk, "shrunk"), (free, True)):
+        for found, rule in rules:
             model = AlphaLogisticRegressionCV(coef_source=source, fit_intercept=rule).fit(X, y)
             found.append(np.mean(model.predict(test) == 0))  # of labels 0 in 70 %, right in .3 + .4 of this
     accuracy, other = 0.3 + 0.4 * np.array(shrunk), 0.3 + 0.4 * np.array(free)

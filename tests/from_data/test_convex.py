@@ -27,7 +27,7 @@ from rmt_alpha.from_data.ridge_path import Columns, RidgePath
 from rmt_alpha.from_data.samples import Samples
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)
-RULES = {True: Rule(pseudo=0.0), False: Rule(), "shrunk": Rule(pseudo=10.0), "constant": Rule(constant=0.5)}
+RULES = {True: Rule(pseudo=0.0), False: Rule(), "shrunk": Rule(pseudo=10.0)}
 intercepts = pytest.mark.parametrize("intercept", RULES)
 
 
@@ -189,7 +189,7 @@ def test_derivatives_by_alpha(shape, intercept, kind):
 
 
 @pytest.mark.parametrize("kind", [LogisticLoss, SoftmaxLoss])
-@pytest.mark.parametrize("intercept", [True, False, "constant"])
+@pytest.mark.parametrize("intercept", [True, False])
 def test_leaving_out_a_little_is_exact_to_first_order(kind, intercept):
     """The formula for a share e of a sample errs by e^2: half the share, a quarter of the error."""
     _sample, path, _labels, scores = problem("n > p", kind, intercept=intercept, weighted=False)

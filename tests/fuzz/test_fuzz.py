@@ -20,7 +20,7 @@ def test_no_fault_in_the_first_cases():
 
 def test_a_seed_is_a_case():
     assert draw(5) == draw(5)
-    assert len({draw(seed) for seed in ()} | {str(draw(seed)) for seed in range(50)}) == 50
+    assert len({str(draw(seed)) for seed in range(50)}) == 50
 
 
 TABLE = Case("tables", ("fit", "t.csv", "--json"), {"t.csv": b""})

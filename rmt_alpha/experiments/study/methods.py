@@ -99,8 +99,9 @@ def _choices(split: Split, source: Array, alpha: float) -> Iterator[tuple[str, A
     problem = _Problem.of(split, source, intercept=False)
     for name, value in FIXED.items():
         yield name, problem.fixed(GAMMA, as_point(np.array(alpha if name == "oracle" else value)))
-    for name, held in {DEFAULT: "auto", **TUNED}.items():
-        yield name, _estimator(split, source, held)
+    yield DEFAULT, _estimator(split, source, "auto")
+    for name, value in TUNED.items():
+        yield name, _estimator(split, source, value)
     for name in CRITERIA:
         yield name, problem.chosen(name)
 

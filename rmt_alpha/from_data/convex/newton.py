@@ -77,6 +77,9 @@ def minimise(
     z = offset + trainable.times(theta)
     value = _objective(theta, z, trainable, loss)
     last = np.inf
+    if precision == 0 and known is None and SMALL < theta.size <= LARGE:
+        # To the last digit: a factorisation here is a preconditioner for all steps.
+        known = ExactCurvature(trainable, loss, z)
     for steps in range(STEPS):
         slope = loss.gradient(z)
         gradient = trainable.adjoint(slope) + trainable.penalty[:, None] * theta

@@ -33,6 +33,8 @@ PRECISION = 1e-6
 less than the root of it, a thousandth, in standard errors."""
 COARSE = 0.5
 """The same while ridges are compared; the gain that is left is expected, but not made."""
+ROUGH = 1e-3
+"""The same where leverages are not followed along alpha: a thirtieth of a standard error."""
 HOPELESS = 0.1
 """The same as a fraction of how much worse than another ridge this one is."""
 CLEAR = 1.0
@@ -114,7 +116,7 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
             fit = path.at(gammas[i])
             if fit.costly and point is None:
                 rough = path.at(gammas[i], exact=False)
-                rough.precision = PRECISION
+                rough.precision = ROUGH
                 path.alpha = self._search(rough)[0].alpha
             exact[i] = self.choose(fit, point)
             if best is None or index_of_best([exact[i], *(one for j, one in exact.items() if j != i)]) == 0:
@@ -153,7 +155,7 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
             curvature = here.curvature if last is None else _secant(here, last, step)
             step = -solve_scaled(curvature, here.slope)
             gain = -float(here.slope @ step)
-            precision = PRECISION
+            precision = PRECISION if fit.precision is None else fit.precision
             if not fit.exact and fit.precision is None:
                 path.least = min(path.least, here.value)
                 precision = max(COARSE, HOPELESS * (here.value - path.least))
