@@ -90,5 +90,8 @@ def class_importance(class_weight: ClassWeight, y: NDArray[Any], counts: FloatAr
                 f"class_weight must hold numbers between {SMALLEST:g} and {LARGEST:g}, got {value!r} for "
                 f"class {name!r}: samples that shall not count are left out, or get sample_weight 0"
             )
+    known = classes.tolist()
+    if set(weights) - set(known) and set(known) - set(weights):  # else some classes weigh 1, or do not occur
+        raise ValueError(f"class_weight must hold weights of the classes, {known}, got {class_weight!r}")
     importance[there] = compute_class_weight(dict(class_weight), classes=classes, y=y[there])[own]
     return importance
