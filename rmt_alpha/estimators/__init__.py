@@ -2,7 +2,7 @@
 
 Open `base` first: the fit that all of them share; `classifier` adds classes.  `ridge`, `ridge_classifier` and
 `logistic` hold the estimators, `functions` what samples say without one; `source` and `validation` read
-arguments, `linear` reads fitted models, `classes` matches theirs with the sample's, and `labels` reads labels.
+arguments, `labels` labels and `linear` fitted models, whose classes `classes` matches with the sample's.
 They need the extra ``sklearn``; the package imports them when they are first used.
 """
 
