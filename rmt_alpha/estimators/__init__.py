@@ -1,9 +1,9 @@
 """scikit-learn estimators that fine-tune from a rescaled source, and choose alpha and the ridge from data.
 
-Open `base` first: the fit that all of them share.  `classifier` adds classes; `ridge`, `ridge_classifier` and `logistic` hold the
-estimators, `functions` what samples say without one; `source` and `validation` read arguments, `linear` reads
-fitted models, and `classes` matches theirs with the sample's.  They need the extra ``sklearn``; the package
-imports them when they are first used.
+Open `base` first: the fit that all of them share; `classifier` adds classes.  `ridge`, `ridge_classifier` and
+`logistic` hold the estimators, `functions` what samples say without one; `source` and `validation` read
+arguments, `labels` labels and `linear` fitted models, whose classes `classes` matches with the sample's.
+They need the extra ``sklearn``; the package imports them when they are first used.
 """
 
 from __future__ import annotations

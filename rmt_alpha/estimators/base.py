@@ -86,6 +86,10 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
         """What chooses under a rule; of the source alone, alpha is a size, which some criteria do not see."""
         return criterion if rule.trained else find_criterion(self._default, self._criteria)
 
+    def _judged(self, path: Any) -> Any:
+        """The path by which ridge and alpha are chosen."""
+        return path.judged if is_classifier(self) and isinstance(path, RidgePath) else path
+
     def _rules(self, samples: Samples) -> list[Rule]:
         """The rules for intercept and units, to be averaged."""
         return rules_of(self.fit_intercept, self._units(), samples)
@@ -146,23 +150,20 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
             self._ridges(path.design) if rule.trained else [math.inf]
             for rule, path in zip(rules, paths, strict=True)
         ]
+        judged = [self._judged(path) for path in paths]
         weights = np.ones(1)
         if len(rules) > 1:
             point = None if alpha is None else as_point(alpha)
-            evidences = [rule_evidence(*one, point) for one in zip(paths, grids, strict=True)]
+            evidences = [rule_evidence(*one, point) for one in zip(judged, grids, strict=True)]
             weights = probable(rules, evidences)
-        chosen = [
-            (
-                rule,
-                weight,
-                select(self._judge(criterion, rule).prepared(path, kept, source.weights), path, grid, alpha),
-            )
-            for rule, weight, path, grid in zip(rules, weights, paths, grids, strict=True)
-            if weight > 0
-        ]
-        rules, shares, selections = (list(part) for part in zip(*chosen, strict=True))
+        selections, used = [], np.flatnonzero(weights)
+        for i in used:
+            chooser = self._judge(criterion, rules[i]).prepared(judged[i], kept, source.weights)
+            found = select(chooser, judged[i], grids[i], alpha)
+            selections.append(replace(found, fit=paths[i].at(found.best.gamma)))
+        rules, shares = [rules[i] for i in used], weights[used]
         mass = samples.mass if is_classifier(self) else None
-        blend = blended(rules, np.array(shares), selections, mass, multilabel=self._multilabel)
+        blend = blended(rules, shares, selections, mass, multilabel=self._multilabel)
         coef, intercept = np.zeros(source.weights.shape[1:]), np.zeros(labels.shape[1])
         for one in blend.members:
             fit, point = one.selection.fit, one.selection.best.point

@@ -132,9 +132,10 @@ class AlphaPath(Value, Shown):
         criterion : str
             Such as "evidence" or "loo_accuracy".
         """
-        chooser = find_criterion(criterion).prepared(self.fit.path, self.features, self.sources)
-        choice = chooser.choose(self.fit)
-        variance = float(chooser.covariance(self.fit, choice.point)[0, 0])
+        path = self.fit.path.judged
+        chooser = find_criterion(criterion).prepared(path, self.features, self.sources)
+        choice = chooser.choose(path.at(self.gamma))
+        variance = float(chooser.covariance(path.at(self.gamma), choice.point)[0, 0])
         return float(choice.alpha[0]), variance**0.5
 
     def _card(self) -> Card:

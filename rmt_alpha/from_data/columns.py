@@ -88,6 +88,8 @@ class Columns(Value):
     """Whether outputs are labels of which a sample may have several, and not its classes."""
     spanned: bool = False
     """Whether what is left of a column by rounding alone counts as nothing."""
+    differences: bool = False
+    """Whether the mean over the outputs was taken off: then they have one dimension less."""
 
     @cached_property
     def _fits(self) -> dict[float, CorrectionFit]:
@@ -99,6 +101,17 @@ class Columns(Value):
     ) -> Columns:
         """Labels (n, K) and source scores (k, n, K)."""
         return cls(design, np.concatenate([labels[:, None], np.moveaxis(scores, 0, 1)], axis=1), multilabel)
+
+    @cached_property
+    def of_differences(self) -> Columns:
+        """Of more than two classes, labels and source scores minus their mean over the classes.
+
+        Every fit is linear and the same for all classes, so that it decides as before; but what all classes
+        share, such as the mean of labels -1 and +1 or the gauge of softmax, is no error of a source.
+        """
+        if self.differences or self.multilabel or self.values.shape[2] < 3:
+            return self
+        return replace(self, values=self.values - self.values.mean(axis=2, keepdims=True), differences=True)
 
     @cached_property
     def means(self) -> FloatArray:

@@ -184,6 +184,17 @@ class RidgePath(Value):
         """Number of outputs, K."""
         return int(self.columns.values.shape[2])
 
+    @property
+    def dimensions(self) -> int:
+        """Of the outputs: K, or K - 1 if their mean was taken off."""
+        return self.outputs - self.columns.differences
+
+    @property
+    def judged(self) -> RidgePath:
+        """The path by which ridge and alpha are chosen for classes: `Columns.of_differences`."""
+        columns = self.columns.of_differences
+        return self if columns is self.columns else RidgePath(columns, self.pseudo)
+
     @cached_property
     def _fits(self) -> dict[float, RidgeFit]:
         return {}

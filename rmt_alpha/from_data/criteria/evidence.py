@@ -62,7 +62,7 @@ def log_evidence(path: RidgePath, volume: FloatArray, left: FloatArray) -> Float
     ``left`` holds mean squares V^T (I - H) V of the labels minus alpha times the source's scores, any shape
     that goes with that of the volumes.
     """
-    total, outputs = path.design.total, path.outputs
+    total, outputs = path.design.total, path.dimensions
     freedom = total - (path.pseudo == 0)
     # A perfect fit is infinitely likely: as good as it gets.
     sigma2 = np.maximum(total * left / (outputs * freedom), float(np.finfo(float).tiny))
