@@ -50,11 +50,15 @@ LAST_DIGITS = {
     "alpha_path/*": "one QR of the samples for all rules of the intercept",
     "estimator/AlphaRidge(*": "one QR of the samples for all rules of the intercept",
     "estimator/AlphaLogisticRegression(*": "one QR of the samples for all rules of the intercept",
+    "estimate/intercept=*": "sums of the leave-one-out law in another order",
     "picture/alpha_path": "one QR of the samples for all rules of the intercept",
 }
 """By pattern of the key, values whose last digits have changed on purpose, and why."""
 # Frozen anew, because they were to change:
-# - estimator/Alpha*CV(*: the default averages over rules for the intercept and units;
+# - estimator/Alpha*CV(*: the default averages over rules for the intercept and units; leave-one-out of the
+#   logistic one refits;
+# - estimator/Alpha*(three*: ridge and alpha are chosen by differences of the scores of classes;
+# - estimate/*/curve*: the law of the leave-one-out scores, carried to other ridges and sizes by theory;
 # - estimator/AlphaRidgeClassifier(*, best_alpha(consensus) and cli/fit *: the consensus counts ridges in
 #   degrees of freedom;
 # - those and alpha_path/* with a shrunk intercept: the average correction is shrunk, in place of a penalty on
