@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     ).fit(sample.X, sample.y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # `fit` has said it
-        path, estimate = _path(model, sample, model.gamma_, _chosen(model)[0]), _estimate(model, sample)
+        path, estimate = _path(model, sample, _chosen(model)[0]), _estimate(model, sample)
         numbers = report(model, sample, path, estimate)
     if arguments.json:
         print(json_text(numbers))
@@ -192,17 +192,18 @@ def _chosen(model: AlphaRidgeClassifierCV) -> tuple[FloatArray | None, float]:
 
 
 def _path(
-    model: AlphaRidgeClassifierCV, sample: SampleFile, gamma: float, direction: FloatArray | None
+    model: AlphaRidgeClassifierCV, sample: SampleFile, direction: FloatArray | None, *, alone: bool = False
 ) -> AlphaPath:
+    """At the model's ridge; or of the source alone, with nothing trained and no intercept either."""
     from rmt_alpha.estimators.functions import alpha_path
 
     return alpha_path(
         sample.X,
         sample.y,
         sample.coef_source,
-        gamma,
+        math.inf if alone else model.gamma_,
         intercept_source=sample.intercept_source,
-        fit_intercept=model.fit_intercept,
+        fit_intercept=False if alone else model.fit_intercept,
         direction=direction,
         classes_source=sample.classes_source,
     )
@@ -250,11 +251,9 @@ def report(
         "loo_accuracy_stderr": math.sqrt(accuracy * (1 - accuracy) / n),
         "gaussian_accuracy": path.gaussian_accuracy(chosen),
         "loo_accuracy_alpha_0": path.loo_accuracy(0.0),
-        "loo_accuracy_alpha_1": (
-            path if ones is None else _path(model, sample, model.gamma_, ones)
-        ).loo_accuracy(1.0),
+        "loo_accuracy_alpha_1": (path if ones is None else _path(model, sample, ones)).loo_accuracy(1.0),
         "loo_accuracy_alpha_unit": path.loo_accuracy(unit) if math.isfinite(unit) else math.nan,
-        "loo_accuracy_source_only": _path(model, sample, math.inf, ones).loo_accuracy(1.0),
+        "loo_accuracy_source_only": _path(model, sample, ones, alone=True).loo_accuracy(1.0),
     }
     if estimate is not None and math.isfinite(model.gamma_) and math.isfinite(chosen):
         for name, size in (("theory_accuracy", n), ("theory_accuracy_twice", 2 * n)):

@@ -348,7 +348,8 @@ def test_several_sources(tmp_path, capsys):
     sources = ["--source", str(tmp_path / "one.csv"), "--source", str(tmp_path / "two.csv")]
     from rmt_alpha import AlphaRidgeClassifierCV
 
-    model = AlphaRidgeClassifierCV(coef_source=np.stack([one, two])[:, None]).fit(X, y)
+    stacked = np.stack([one, two])[:, None]
+    model = AlphaRidgeClassifierCV(coef_source=stacked, fit_intercept="shrunk", units="raw").fit(X, y)
     for command in ([str(tmp_path / "t.csv"), *sources], [str(tmp_path / "t.npz")]):
         assert main(["fit", *command, "--json"]) == 0
         found = json.loads(capsys.readouterr().out)

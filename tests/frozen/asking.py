@@ -56,7 +56,7 @@ LAST_DIGITS = {
 """By pattern of the key, values whose last digits have changed on purpose, and why."""
 # Frozen anew, because they were to change:
 # - estimator/Alpha*CV(*: the default averages over rules for the intercept and units; leave-one-out of the
-#   logistic one refits;
+#   logistic one refits, and its fits end at a stated precision;
 # - estimator/Alpha*(three*: ridge and alpha are chosen by differences of the scores of classes;
 # - estimate/*/curve*: the law of the leave-one-out scores, carried to other ridges and sizes by theory;
 # - estimator/AlphaRidgeClassifier(*, best_alpha(consensus) and cli/fit *: the consensus counts ridges in
