@@ -26,7 +26,11 @@ KINDS: dict[type[Any], Any] = {
     AlphaLogisticRegression: CONVEX_CRITERIA,
     AlphaLogisticRegressionCV: CONVEX_CRITERIA,
 }
-CASES = [(kind, criterion) for kind, criteria in KINDS.items() for criterion in criteria]
+CASES = [
+    pytest.param(kind, criterion, marks=pytest.mark.slow if criterion == "loo_log_loss" else ())
+    for kind, criteria in KINDS.items()
+    for criterion in criteria
+]
 SIZES = [2.0**k for k in (-160, -40, -3, 40, 160)]
 """Powers of 2: scaling by them rounds nothing."""
 
