@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -15,9 +16,7 @@ from sklearn.utils import Tags
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.types import Features, FloatArray
-from rmt_alpha.estimators.labels import (
-    ClassWeight,
-)
+from rmt_alpha.estimators.labels import ClassWeight
 from rmt_alpha.estimators.source import Source, SourceModel, completed, resolve_source
 from rmt_alpha.estimators.validation import (
     GAMMAS,
@@ -39,7 +38,7 @@ from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import Blend, blended, probable, select
 
 
-class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
+class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     """Fine-tuning from a rescaled source, by squared loss; subclasses know labels and ridges."""
 
     coef_source: Source
@@ -78,9 +77,9 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
             share=self._share,
         )
 
+    @abstractmethod
     def _ridges(self, design: Design) -> Sequence[float]:
         """The ridges to choose from."""
-        raise NotImplementedError
 
     def _judge(self, criterion: Criterion[Any, Any], rule: Rule) -> Criterion[Any, Any]:
         """What chooses under a rule; of the source alone, alpha is a size, which some criteria do not see."""
@@ -88,7 +87,7 @@ class AlphaEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _judged(self, path: Any) -> Any:
         """The path by which ridge and alpha are chosen."""
-        return path.judged if is_classifier(self) and isinstance(path, RidgePath) else path
+        return path
 
     def _rules(self, samples: Samples) -> list[Rule]:
         """The rules for intercept and units, to be averaged."""
@@ -242,7 +241,7 @@ class RidgeGrid(AlphaEstimator):
     cv_results_: dict[str, Any]
 
     _grid: ClassVar[FloatArray] = GAMMAS
-    """The default ridges, in units of the mean positive eigenvalue of the sample covariance."""
+    """Of the default ridges, what is kept over what is trained of the degrees of freedom."""
 
     def __init__(
         self,

@@ -172,8 +172,8 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
     ----------
     gammas : array_like of shape (g,), optional
         Ridges **per sample** to choose from (scikit-learn's ``C`` is ``1 / (n * gamma)``), positive; ``inf``
-        keeps to alpha times the source and trains nothing but the intercept.  By default 17 over eight
-        decades around the mean positive eigenvalue of the sample covariance, and ``inf``.
+        keeps to alpha times the source and trains nothing but the intercept.  By default 17 whose
+        degrees of freedom have odds from 1e-4 to 1e4, and ``inf``.
     criterion : str, default="consensus"
         How to choose alpha and the ridge.
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from rmt_alpha.estimators.base import OneRidge, RidgeGrid
 from rmt_alpha.estimators.classifier import AlphaClassifier
+from rmt_alpha.from_data.ridge_path import RidgePath
 
 
 class SquaredLossClassifier(AlphaClassifier):
     """Squared loss on labels -1 and +1, which asks for no more than one class or several labels at once."""
 
     _several = True
+
+    def _judged(self, path: RidgePath) -> RidgePath:
+        return path.judged
 
 
 class AlphaRidgeClassifier(SquaredLossClassifier, OneRidge):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import optimize, special
+from scipy import optimize
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut, solve_scaled
@@ -50,8 +50,10 @@ class LogLoss:
 
     def losses(self, z: FloatArray) -> FloatArray:
         """Loss of each row, (n,)."""
-        scores = np.einsum("iak,a->ik", self.lines, z)
-        return np.asarray(special.logsumexp(scores, axis=1) - (self.targets * scores).sum(axis=1))
+        scores = z @ self.lines
+        top = scores.max(axis=1)
+        logs = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
+        return np.asarray(logs - (self.targets * scores).sum(axis=1))
 
     def value(self, z: FloatArray) -> float:
         """The sum."""
@@ -59,11 +61,13 @@ class LogLoss:
 
     def slopes(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """First and second derivatives of the loss of each row, (n, d) and (n, d, d)."""
-        lines = self.lines
-        p = special.softmax(np.einsum("iak,a->ik", lines, z), axis=1)
-        mean = np.einsum("iak,ik->ia", lines, p)
-        gradient = mean - np.einsum("iak,ik->ia", lines, self.targets)
-        hessian = np.einsum("iak,ik,ibk->iab", lines, p, lines, optimize=True)
+        lines, scores = self.lines, z @ self.lines
+        p = np.exp(scores - scores.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        weighted = lines * p[:, None]
+        mean = weighted.sum(axis=2)
+        gradient = mean - (lines * self.targets[:, None]).sum(axis=2)
+        hessian = weighted @ np.swapaxes(lines, 1, 2)
         return gradient, np.asarray(hessian - mean[:, :, None] * mean[:, None, :])
 
     @cached_property

@@ -12,10 +12,12 @@ import numpy as np
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.decomposition.design import Design
-from rmt_alpha.from_data.decomposition.samples import CONSTANT
+from rmt_alpha.from_data.decomposition.rows import CONSTANT
 
-BATCH = 4_000_000
-"""Numbers that fits at several ridges at once may take: 32 MB."""
+BATCH = 20_000_000
+"""Numbers that are kept of the fits at all ridges of a grid, 160 MB; of more, none."""
+GRID = 50
+"""Ridges of a usual grid."""
 TINY = 1e-8
 """Ridge in units of the largest eigenvalue, below which rounding is kept from what no fit reaches."""
 
@@ -26,10 +28,8 @@ class CorrectionFit(Value):
 
     columns: Columns
     gamma: float
-    keep: FloatArray
-    """gamma / (eigenvalue + gamma), what a direction keeps of its residual; shape (r,)."""
     outer: float
-    """The same beside the axes: 1 if nothing is trained there."""
+    """gamma / (eigenvalue + gamma) beside the axes: 1 if nothing is trained there."""
 
     @property
     def frozen(self) -> bool:
@@ -160,19 +160,25 @@ class Columns(Value):
         outer = self.outside.reshape(-1, *self.values.shape[1:])
         return np.asarray(np.einsum("iaj,ibj->ab", outer, outer))
 
+    @property
+    def remembered(self) -> bool:
+        """Whether what fits leave is small enough to be kept for a whole grid of ridges."""
+        return bool(self.values.size * GRID <= BATCH)
+
     @cached_property
     def _shrunk(self) -> dict[float, FloatArray]:
         return {}
 
     def shrunk(self, gammas: Sequence[float]) -> dict[float, FloatArray]:
         """What fits leave of the part that they reach, (n, (1 + k) K), at many ridges: U is read once."""
-        missing = [gamma for gamma in gammas if gamma not in self._shrunk]
+        known = self._shrunk if self.remembered else {}
+        missing = [gamma for gamma in gammas if gamma not in known]
         if missing:
             keep = 1.0 / (1.0 + self.design.eigenvalues[:, None] / np.array(missing))
             each = (keep[:, :, None] * self.coordinates[:, None]).reshape(len(keep), -1)
             found = (self.design.left @ each).reshape(len(self.outside), len(missing), -1)
-            self._shrunk.update((gamma, found[:, i]) for i, gamma in enumerate(missing))
-        return self._shrunk
+            known.update((gamma, found[:, i]) for i, gamma in enumerate(missing))
+        return known
 
     @cached_property
     def _freedoms(self) -> dict[float, FloatArray]:
@@ -210,14 +216,16 @@ class Columns(Value):
         return replace(self, spanned=True)
 
     def at(self, gamma: float) -> CorrectionFit:
-        """The fits at one ridge, positive or ``inf``; they are remembered."""
-        if gamma not in self._fits:
-            eigenvalues = self.design.eigenvalues
-            tiny = gamma < TINY * eigenvalues.max(initial=0.0)
-            keep = 1.0 / (1.0 + eigenvalues / gamma)
-            owner, outer = self._within if tiny else self, self.design.basis.outer_keep(gamma)
-            self._fits[gamma] = CorrectionFit(owner, float(gamma), keep, outer)
-        return self._fits[gamma]
+        """The fits at one ridge, positive or ``inf``."""
+        if gamma in self._fits:
+            return self._fits[gamma]
+        eigenvalues = self.design.eigenvalues
+        tiny = gamma < TINY * eigenvalues.max(initial=0.0)
+        owner, outer = self._within if tiny else self, self.design.basis.outer_keep(gamma)
+        fit = CorrectionFit(owner, float(gamma), outer)
+        if self.remembered:
+            self._fits[gamma] = fit
+        return fit
 
 
 def centred(columns: FloatArray, root: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.columns import BATCH, TINY, Columns, CorrectionFit
+from rmt_alpha.from_data.columns import TINY, Columns, CorrectionFit
 from rmt_alpha.from_data.decomposition.design import Design
 from rmt_alpha.from_data.decomposition.rules import Rule
 from rmt_alpha.from_data.decomposition.samples import Samples
@@ -63,11 +63,7 @@ class RidgeFit(Value):
     @cached_property
     def gram(self) -> FloatArray:
         """Mean products V^T (I - H) V of labels and source scores, summed over outputs, (1 + k, 1 + k)."""
-        if not self.path.pseudo:
-            return self._fit.gram
-        means = self.path.columns.means
-        kept = shrinkage(self.path.pseudo, self.path.design.total)
-        return np.asarray(self._fit.gram + kept * np.einsum("ak,bk->ab", means, means))
+        return np.asarray(self.path.grams(np.array([self.gamma]))[0])
 
     @cached_property
     def grams_without(self) -> FloatArray:
@@ -195,10 +191,6 @@ class RidgePath(Value):
         columns = self.columns.of_differences
         return self if columns is self.columns else RidgePath(columns, self.pseudo)
 
-    @cached_property
-    def _fits(self) -> dict[float, RidgeFit]:
-        return {}
-
     def grams(self, gammas: FloatArray) -> FloatArray:
         """`RidgeFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
         grams, means = self.columns.grams(gammas), self.columns.means
@@ -217,15 +209,15 @@ class RidgePath(Value):
         """Those of the leave-one-out scores at many ridges, with leading axis g."""
         columns, ridges = self.columns, gammas.tolist()
         columns.freedoms(ridges)
-        if columns.outside.size * len(ridges) <= BATCH:
+        if columns.remembered:
             tiny = TINY * columns.design.eigenvalues.max(initial=0.0)
             columns.shrunk([gamma for gamma in ridges if gamma >= tiny])
         found = [self.at(gamma).leave_one_out.moments for gamma in ridges]
         return ScoreMoments(np.array([one.line for one in found]), np.array([one.gram for one in found]))
 
     def at(self, gamma: float) -> RidgeFit:
-        """The fits at one ridge, positive or ``inf``; they are remembered."""
-        return self._fits.setdefault(gamma, RidgeFit(self, float(gamma)))
+        """The fits at one ridge, positive or ``inf``."""
+        return RidgeFit(self, float(gamma))
 
 
 def shrinkage(pseudo: float, total: FloatArray | float) -> FloatArray:

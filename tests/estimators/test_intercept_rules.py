@@ -22,7 +22,7 @@ from rmt_alpha import (
     alpha_path,
 )
 from rmt_alpha.estimators import base
-from rmt_alpha.from_data.criteria import CRITERIA
+from rmt_alpha.from_data.criteria import CRITERIA, REGRESSION_CRITERIA
 from rmt_alpha.from_data.decomposition.rules import AVERAGED, PSEUDO, Rule, rules_of
 
 ESTIMATORS = (
@@ -362,3 +362,37 @@ def test_a_shrunk_average_is_ahead_where_the_others_fail(share, n, strength, wor
         )
         gains.append(good - other)
     assert np.mean(gains) > 3 * np.std(gains, ddof=1) / np.sqrt(len(gains))
+
+
+def several_classes(seed, n=30, p=12, classes=4):
+    """Samples, and a source like a softmax: only differences of its rows mean anything."""
+    rng = np.random.default_rng(seed)
+    means = rng.standard_normal((classes, p))
+    y = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
+    return means[y] + rng.standard_normal((n, p)), y, means + 0.3 * rng.standard_normal((classes, p))
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["consensus", *REGRESSION_CRITERIA]), st.floats(-1, 2))
+def test_what_all_rows_of_a_source_share_does_not_matter(seed, criterion, decades):
+    X, y, source = several_classes(seed)
+    common, test = 10**decades * np.random.default_rng(seed).standard_normal(12), 3 * X[::-1] + 1
+    one, two = (
+        AlphaRidgeClassifierCV(criterion=criterion, coef_source=weights).fit(X, y)
+        for weights in (source, source + common)
+    )
+    assert two.alpha_ == pytest.approx(one.alpha_, rel=1e-6, abs=1e-9)
+    assert [rule["share"] for rule in two.rules_] == pytest.approx([r["share"] for r in one.rules_], abs=1e-6)
+    scores = (model.decision_function(test) for model in (one, two))
+    centred = [each - each.mean(axis=1, keepdims=True) for each in scores]
+    assert centred[1] == pytest.approx(centred[0], rel=1e-6, abs=1e-6 * 10**decades)
+
+
+def test_it_would_if_scores_themselves_were_judged(monkeypatch):
+    X, y, source = several_classes(0)
+    common = 10 * np.random.default_rng(0).standard_normal(12)
+    monkeypatch.setattr(AlphaRidgeClassifierCV, "_judged", lambda _, path: path)
+    one, two = (
+        AlphaRidgeClassifierCV(coef_source=weights).fit(X, y) for weights in (source, source + common)
+    )
+    assert abs(two.alpha_ - one.alpha_) > 0.3 * abs(one.alpha_)

@@ -17,8 +17,9 @@ import rmt_alpha as ra
 from rmt_alpha.from_data.decomposition import samples as samples_module
 from rmt_alpha.from_data.decomposition import sparse_rows
 from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rows import EPS
 from rmt_alpha.from_data.decomposition.rules import AVERAGED, Rule
-from rmt_alpha.from_data.decomposition.samples import EPS, Samples
+from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.decomposition.truncated import PRECISE
 
 FORMATS = (

@@ -16,8 +16,9 @@ from rmt_alpha.from_data.decomposition.design import Design
 from rmt_alpha.from_data.decomposition.rules import Rule
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
-from rmt_alpha.from_data.plug_in.carried_law import CarriedLaw, Estimate, LeftOut, curve_of
+from rmt_alpha.from_data.plug_in.carried_law import CarriedLaw, curve_of
 from rmt_alpha.from_data.plug_in.check import Compared
+from rmt_alpha.from_data.plug_in.left_out import Estimate, LeftOut
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
 

@@ -116,23 +116,6 @@ class ClasswiseCurvature(Curvature):
             result[:, a, :, b], result[:, b, :, a] = own, np.swapaxes(own, 1, 2)
         return result.reshape(n, f * shape[0], f * shape[0])
 
-    def bend(self, z: FloatArray, change: FloatArray) -> FloatArray:
-        """Of each sample, (n, m, m)."""
-        return self.loss.hessian_along(z, change)
-
-    def volume_change(self, bend: FloatArray) -> float:
-        """By Jacobi's formula."""
-        m = bend.shape[1]
-        return float(np.einsum("i,iab,iba->", self.trainable.weights, self.leverage[:, :m, :m], bend)) / 2
-
     def leverage_change(self, bend: FloatArray) -> FloatArray:
         """Left out."""
         return np.zeros_like(self.leverage)
-
-    def split(self, outputs: FloatArray) -> FloatArray:
-        """As they are."""
-        return outputs
-
-    def join(self, parts: FloatArray) -> FloatArray:
-        """As they are."""
-        return parts

@@ -19,7 +19,7 @@ import numpy as np
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.trainable import Trainable
-from rmt_alpha.from_data.decomposition.samples import EPS
+from rmt_alpha.from_data.decomposition.rows import EPS
 
 
 class Curvature(ABC):
@@ -52,25 +52,26 @@ class Curvature(ABC):
     def leverage(self) -> FloatArray:
         """Inverse Hessian between the functionals of a sample: sites, then (f b, f b)."""
 
-    @abstractmethod
     def bend(self, z: FloatArray, change: FloatArray) -> FloatArray:
-        """How `own` changes with outputs (n, m)."""
+        """How `own` changes with outputs (n, m); of second derivatives that are exact, (n, m, m)."""
+        return self.loss.hessian_along(z, change)
 
-    @abstractmethod
     def volume_change(self, bend: FloatArray) -> float:
-        """How `volume` does."""
+        """How `volume` does, by Jacobi's formula."""
+        m = bend.shape[1]
+        return float(np.einsum("i,iab,iba->", self.trainable.weights, self.leverage[:, :m, :m], bend)) / 2
 
     @abstractmethod
     def leverage_change(self, bend: FloatArray) -> FloatArray:
         """How `leverage` does."""
 
-    @abstractmethod
     def split(self, outputs: FloatArray) -> FloatArray:
-        """Outputs (..., n, m) at the sites: (..., sites, b)."""
+        """Outputs (..., n, m) at the sites, (..., sites, b); as they are."""
+        return outputs
 
-    @abstractmethod
     def join(self, parts: FloatArray) -> FloatArray:
         """The inverse of `split`."""
+        return parts
 
 
 class MeanCurvature(Curvature):

@@ -13,7 +13,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.curvature import Curvature
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.trainable import Trainable
-from rmt_alpha.from_data.decomposition.samples import EPS
+from rmt_alpha.from_data.decomposition.rows import EPS
 
 
 class ExactCurvature(Curvature):
@@ -112,15 +112,6 @@ class ExactCurvature(Curvature):
                 result[:, 0, a, 0, b] = result[:, 0, b, 0, a] = own
         return result.reshape(n, f * m, f * m)
 
-    def bend(self, z: FloatArray, change: FloatArray) -> FloatArray:
-        """Of each sample, (n, m, m)."""
-        return self.loss.hessian_along(z, change)
-
-    def volume_change(self, bend: FloatArray) -> float:
-        """By Jacobi's formula."""
-        m = bend.shape[1]
-        return float(np.einsum("i,iab,iba->", self.trainable.weights, self.leverage[:, :m, :m], bend)) / 2
-
     def leverage_change(self, bend: FloatArray) -> FloatArray:
         """Minus the change of the Hessian between two inverses."""
         if not bend.any():
@@ -129,11 +120,3 @@ class ExactCurvature(Curvature):
         if bend.shape[1] == 1:
             return -self._one(self._white @ inner, inner @ self._root)
         return -self._several(self._root.T @ inner @ self._root)
-
-    def split(self, outputs: FloatArray) -> FloatArray:
-        """As they are."""
-        return outputs
-
-    def join(self, parts: FloatArray) -> FloatArray:
-        """As they are."""
-        return parts

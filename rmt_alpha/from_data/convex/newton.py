@@ -18,7 +18,7 @@ from rmt_alpha.from_data.convex.curvature import Curvature, MeanCurvature
 from rmt_alpha.from_data.convex.exact import ExactCurvature
 from rmt_alpha.from_data.convex.label_loss import LabelLoss
 from rmt_alpha.from_data.convex.trainable import Trainable
-from rmt_alpha.from_data.decomposition.samples import EPS
+from rmt_alpha.from_data.decomposition.rows import EPS
 
 DECREMENT = 1e-24
 """Newton stops when the excess that it expects is this fraction of the objective."""

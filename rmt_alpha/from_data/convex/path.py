@@ -22,8 +22,6 @@ from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 FIRM = 1e8
 """Penalty of an average correction that is to be 0: it is, but for this part of a unit of log-odds."""
-
-
 ROUGH = 1e-4
 """Excess of the sum of log-losses that does not matter where ridges are compared."""
 

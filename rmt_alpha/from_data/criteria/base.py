@@ -109,10 +109,6 @@ class RidgeCriterion(Criterion[RidgePath, RidgeFit]):
     def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """How good a point is; larger is better, and comparable between ridges."""
 
-    def replicates(self, fit: RidgeFit) -> FloatArray:
-        """The best points without one sample each, (n, 1 + k), up to positive factors: for `covariance`."""
-        raise NotImplementedError
-
     def tie(self, fit: RidgeFit, point: FloatArray) -> float:
         """Decides between equal scores."""
         return 0.0
@@ -123,6 +119,14 @@ class RidgeCriterion(Criterion[RidgePath, RidgeFit]):
             point = normalised(self.best(fit))
         return Choice(fit.gamma, point, self.score(fit, point), self.tie(fit, point))
 
+
+class SmoothCriterion(RidgeCriterion):
+    """One whose best point moves smoothly with the samples, so that the jackknife knows its errors."""
+
+    @abstractmethod
+    def replicates(self, fit: RidgeFit) -> FloatArray:
+        """The best points without one sample each, (n, 1 + k), up to positive factors."""
+
     def covariance(self, fit: RidgeFit, point: FloatArray) -> FloatArray:
         """By the jackknife; infinite also where a replicate of alpha is."""
         points = self.replicates(fit)
@@ -131,7 +135,7 @@ class RidgeCriterion(Criterion[RidgePath, RidgeFit]):
         return jackknife(points[:, 1:] / points[:, :1], fit.path.design.samples)
 
 
-class MarginCriterion(RidgeCriterion):
+class MarginCriterion(SmoothCriterion):
     """Largest mean over standard deviation of label times score, by measured or predicted moments."""
 
     @abstractmethod

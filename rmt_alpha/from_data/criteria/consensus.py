@@ -33,11 +33,11 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.criteria.base import Choice, RidgeCriterion
+from rmt_alpha.from_data.criteria.base import Choice, SmoothCriterion
 from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence
 from rmt_alpha.from_data.criteria.loo import moments_without
 from rmt_alpha.from_data.decomposition.design import Design
-from rmt_alpha.from_data.decomposition.samples import EPS
+from rmt_alpha.from_data.decomposition.rows import EPS
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
@@ -168,7 +168,7 @@ class _Line:
         return np.asarray(np.exp(softmax(weights, axis=-1) @ np.log(self.kappas)))
 
 
-class Consensus(RidgeCriterion):
+class Consensus(SmoothCriterion):
     """Mean of log gamma and log kappa by evidence and leave-one-out together."""
 
     name = "consensus"

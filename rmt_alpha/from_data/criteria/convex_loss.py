@@ -105,7 +105,7 @@ class ConvexLooAccuracy(LooLogLoss):
 
     def choose(self, fit: ConvexFit, point: FloatArray | None = None) -> Choice:
         """See the class; between equal accuracies the smaller log-loss wins."""
-        alpha = super().search(fit) if point is None else point[1:]
+        alpha = self.search(fit) if point is None else point[1:]
         best = self._choice(fit, alpha)
         if point is None and alpha.any():
             where = nearest_best(_between(zero_one_path(fit.leave_one_out(alpha), alpha), 0.0, 2.0), 1.0)

@@ -25,7 +25,7 @@ from rmt_alpha.from_data.criteria.base import (
     index_of_best,
     jackknife,
 )
-from rmt_alpha.from_data.decomposition.samples import EPS
+from rmt_alpha.from_data.decomposition.rows import EPS
 from rmt_alpha.from_data.leave_one_out import solve_scaled
 
 PRECISION = 1e-6

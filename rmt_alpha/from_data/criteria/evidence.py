@@ -17,11 +17,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.criteria.base import Choice, RidgeCriterion, index_of_best, least_squares
+from rmt_alpha.from_data.criteria.base import Choice, SmoothCriterion, index_of_best, least_squares
 from rmt_alpha.from_data.ridge_path import RidgeFit, RidgePath
 
 
-class Evidence(RidgeCriterion):
+class Evidence(SmoothCriterion):
     """Largest marginal likelihood."""
 
     name = "evidence"

@@ -6,12 +6,12 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.calibration import LogLoss, log_loss
-from rmt_alpha.from_data.criteria.base import RidgeCriterion
+from rmt_alpha.from_data.criteria.base import SmoothCriterion
 from rmt_alpha.from_data.leave_one_out import solve_scaled
 from rmt_alpha.from_data.ridge_path import RidgeFit
 
 
-class ScaledLogLoss(RidgeCriterion):
+class ScaledLogLoss(SmoothCriterion):
     r"""Least log-loss of scale times leave-one-out scores, in scale, alpha and ridge.
 
     .. math:: \min_{s, \beta} \sum_i c_i\, \ell(y_i, s A_i + \beta \cdot B_i) , \qquad \alpha = \beta / s

@@ -9,6 +9,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.criteria.base import (
     MarginCriterion,
     RidgeCriterion,
+    SmoothCriterion,
     accuracy_covariance,
     least_squares,
 )
@@ -17,7 +18,7 @@ from rmt_alpha.from_data.ridge_path import RidgeFit
 from rmt_alpha.from_data.zero_one import nearest_best, zero_one_path
 
 
-class LooMse(RidgeCriterion):
+class LooMse(SmoothCriterion):
     """Least leave-one-out squared error, in alpha and in the ridge."""
 
     name = "loo_mse"

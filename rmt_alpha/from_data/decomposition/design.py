@@ -18,6 +18,7 @@ from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.decomposition.basis import SampleBasis
 from rmt_alpha.from_data.decomposition.rules import Rule
 from rmt_alpha.from_data.decomposition.samples import Samples
+from rmt_alpha.from_data.decomposition.sparse_rows import SparseRows
 from rmt_alpha.from_data.decomposition.truncated import PRECISE, PROBES, conjugate_gradients
 
 
@@ -47,7 +48,7 @@ class Design(Value):
 
     @property
     def root(self) -> FloatArray:
-        r""":math:`\\sqrt{c_i / n}` of the samples, a unit vector; shape (n,)."""
+        r""":math:`\sqrt{c_i / n}` of the samples, a unit vector; shape (n,)."""
         return self.samples.root
 
     @property
@@ -89,6 +90,7 @@ class Design(Value):
         outer = self.basis.outer_keep(gamma) / gamma
         gain = 1.0 / gamma / (1.0 + self.eigenvalues / gamma) - outer
         rows, kind = self.samples.rows, {"centred": self.centred, "standard": self.standard}
+        assert isinstance(rows, SparseRows)  # others are decomposed whole
 
         def times(columns: FloatArray) -> FloatArray:
             return gamma * columns + rows.kernel(columns, **kind)
@@ -121,7 +123,9 @@ class Design(Value):
         true = gamma * self._solved(gamma, signs, precise)
         found = freedom + ((true - known) * signs).mean(axis=1)
         share = 1.0 - self.centred * self.root**2
-        lengths = self.samples.rows.lengths2(centred=self.centred, standard=self.standard)
+        rows = self.samples.rows
+        assert isinstance(rows, SparseRows)
+        lengths = rows.lengths2(centred=self.centred, standard=self.standard)
         return np.asarray(np.clip(found, share / (1.0 + lengths / share / gamma), share))
 
     def trained(self, dual: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -162,7 +166,7 @@ class Design(Value):
         values, often = self._spectrum
         return np.asarray(np.log1p(values / gammas[..., None]) @ often)
 
-    def odds(self, gamma: FloatArray | float) -> FloatArray:
+    def odds(self, gammas: FloatArray) -> FloatArray:
         r"""Trained over kept degrees of freedom.
 
         .. math:: \sum_j \frac{\lambda_j}{\lambda_j + \gamma} \Big/ \sum_j \frac{\gamma}{\lambda_j + \gamma}
@@ -170,18 +174,9 @@ class Design(Value):
         for positive ridges of any shape: lambda/gamma where all eigenvalues are the same, and free of the
         scale of single features where they are not.
         """
-        if isinstance(gamma, float) and gamma in self._odds:
-            return self._odds[gamma]
         values, often = self._spectrum
-        ratio = values / np.asarray(gamma, dtype=np.float64)[..., None]
-        odds = np.asarray((ratio / (1.0 + ratio)) @ often / ((1.0 / (1.0 + ratio)) @ often))
-        if isinstance(gamma, float):
-            self._odds[gamma] = odds
-        return odds
-
-    @cached_property
-    def _odds(self) -> dict[float, FloatArray]:
-        return {}
+        ratio = values / gammas[..., None]
+        return np.asarray((ratio / (1.0 + ratio)) @ often / ((1.0 / (1.0 + ratio)) @ often))
 
     def ridges(self, odds: FloatArray) -> FloatArray:
         """The ridges at which the degrees of freedom have these odds, decreasing in them; shape (g,)."""

@@ -50,14 +50,6 @@ class WeightedRows(Value, ABC):
     def precision(self) -> float:
         """Rounding may leave this much of a column that the rows span, relative to it."""
 
-    def kernel(self, columns: FloatArray, *, centred: bool, standard: bool) -> FloatArray:
-        """Products of the rows with each other, times columns (n, m); of what may be truncated."""
-        raise NotImplementedError
-
-    def lengths2(self, *, centred: bool, standard: bool) -> FloatArray:
-        """Diagonal of those products, (n,)."""
-        raise NotImplementedError
-
     @cached_property
     def varies(self) -> BoolArray:
         """Which features are not constant, (p,): of the others rounding must not be taken for a signal."""

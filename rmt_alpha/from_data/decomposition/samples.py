@@ -10,10 +10,8 @@ from scipy import sparse
 
 from rmt_alpha._core.types import BoolArray, Features, FloatArray
 from rmt_alpha._core.values import Value
-from rmt_alpha.from_data.decomposition.rows import CONSTANT, EPS, DenseRows, WeightedRows
+from rmt_alpha.from_data.decomposition.rows import DenseRows, WeightedRows
 from rmt_alpha.from_data.decomposition.sparse_rows import EXACT, SparseRows, canonical, filled
-
-__all__ = ["CONSTANT", "EPS", "Samples"]
 
 ITSELF = 1e-6
 """Rows whose mean has less than this share of the square that chance gives, in units of each feature, were
@@ -63,7 +61,7 @@ class Samples(Value):
 
     @cached_property
     def root(self) -> FloatArray:
-        r""":math:`\\sqrt{c_i / n}`, a unit vector; shape (n,)."""
+        r""":math:`\sqrt{c_i / n}`, a unit vector; shape (n,)."""
         return np.sqrt(self.mass / self.total)
 
     @cached_property

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from rmt_alpha.from_data.plug_in.carried_law import Estimate, LeftOut
+from rmt_alpha.from_data.plug_in.left_out import Estimate, LeftOut
 from rmt_alpha.from_data.plug_in.population import Population
 
 SURPRISE = 2.4

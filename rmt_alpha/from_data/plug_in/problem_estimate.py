@@ -19,8 +19,9 @@ from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.decomposition.rules import InterceptRule, rules_of
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
-from rmt_alpha.from_data.plug_in.carried_law import CarriedLaw, Estimate, LeftOut, curve_of
+from rmt_alpha.from_data.plug_in.carried_law import CarriedLaw, curve_of
 from rmt_alpha.from_data.plug_in.check import TheoryCheck
+from rmt_alpha.from_data.plug_in.left_out import Estimate, LeftOut
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry, spectral_moments
 from rmt_alpha.from_data.ridge_path import RidgePath
