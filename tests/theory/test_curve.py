@@ -269,7 +269,7 @@ def test_differences_agree_with_the_derivative(problem, alpha):
         patch.setattr(curve_module, "STEP", step / 2)
         finer = Curve.accuracy_derivative(curve, alpha)
     # The error is of fourth order in the step: a 16th at half of it.  Beside it roundings of the accuracy, a
-    # few in each, 1.5 over the step, per radian of the angle: once in the difference, 1 + 2 times in the error.
+    # few in each, 1.5 over the step, per radian of the angle: once in the difference, thrice in the error.
     rounding = 1.5 * 8e-16 / step * scale / (scale**2 + alpha**2)
     assert found == pytest.approx(closed, abs=16 / 15 * (abs(finer - found) + 3 * rounding) + rounding)
     assert Curve.accuracy_derivative(curve, np.inf) == curve.accuracy_derivative(np.inf) == 0
