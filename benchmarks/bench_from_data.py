@@ -39,7 +39,7 @@ def ridge_classifier_cv(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None
     RidgeClassifierCV(len(y) * GAMMAS).fit(X, y)
 
 
-def seconds(call: Callable[[], None]) -> float:
+def seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
