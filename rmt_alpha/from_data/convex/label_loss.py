@@ -47,7 +47,7 @@ class LabelLoss(ABC):
         """Derivative of the Hessian along a change (n, m) of the outputs, (n, m, m)."""
 
     def product(self, z: FloatArray) -> Callable[[FloatArray], FloatArray]:
-        """The Hessian of each sample as a function: its product with vectors (..., n, m)."""
+        """The Hessian of each sample as a function: its product with vectors (..., n, m), of the type of z."""
         blocks = self.hessian(z)
         return lambda change: np.asarray(np.einsum("iab,...ib->...ia", blocks, change))
 
@@ -99,11 +99,11 @@ class SoftmaxLoss(LabelLoss):
 
     def inner(self, scores: FloatArray) -> FloatArray:
         """Contrasts of the scores."""
-        return np.asarray(scores @ self.contrasts.T)
+        return np.asarray(scores @ self.contrasts.T.astype(scores.dtype, copy=False))
 
     def outer(self, outputs: FloatArray) -> FloatArray:
         """Scores that add up to 0."""
-        return np.asarray(outputs @ self.contrasts)
+        return np.asarray(outputs @ self.contrasts.astype(outputs.dtype, copy=False))
 
     def value(self, z: FloatArray) -> FloatArray:
         """log sum exp(s) - s_y."""

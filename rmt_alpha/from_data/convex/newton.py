@@ -35,6 +35,8 @@ SMALL = 64
 LARGE = 2048
 """Coefficients of which there is no factorisation: as many as cost a second."""
 ITERATIONS = 100
+SINGLE = 1e-4
+"""Residuals that products in single precision leave far behind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,10 +144,15 @@ def solved(
     known: Curvature | None = None,
 ) -> tuple[FloatArray, bool]:
     """Inverse Hessian at outputs z times (d, m) by conjugate gradients, and whether they converged."""
-    product = loss.product(z)
+    rough = tolerance >= SINGLE
+    product = loss.product(z.astype(np.float32) if rough else z)
 
     def apply(theta: FloatArray) -> FloatArray:
-        return trainable.adjoint(product(trainable.times(theta))) + trainable.penalty[:, None] * theta
+        if rough:
+            own = trainable.single_product(product, theta)
+        else:
+            own = trainable.adjoint(product(trainable.times(theta)))
+        return own + trainable.penalty[:, None] * theta
 
     limit = ITERATIONS
     if right.size <= LARGE:  # the price of a factorisation

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.from_data.convex import classwise
@@ -124,13 +125,20 @@ class ConvexPath:
         """Squares of the features, (n, r)."""
         return np.square(self.features)
 
+    @cached_property
+    def single(self) -> NDArray[np.float32]:
+        """Features over the roots of the eigenvalues, in single precision, (n, r)."""
+        return (self.design.left[:, self.used] / self.design.root[:, None]).astype(np.float32)
+
     def trainable(self, gamma: float) -> Trainable:
         """What is trained at one ridge: nothing but the average at ``inf``."""
         pull = self.pseudo if self.pseudo is None else min(self.pseudo / self.design.total, FIRM)
         features, squares, eigenvalues = self.features, self.squares, self.design.eigenvalues[self.used]
+        single = self.single
         if math.isinf(gamma):
             features, squares, eigenvalues = features[:, :0], squares[:, :0], eigenvalues[:0]
-        return Trainable(features, squares, eigenvalues, self.weights, gamma, pull)
+            single = single[:, :0]
+        return Trainable(features, squares, single, eigenvalues, self.weights, gamma, pull)
 
 
 class ConvexFit:

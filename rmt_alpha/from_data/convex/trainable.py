@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rmt_alpha._core.types import FloatArray
 
@@ -21,6 +24,8 @@ class Trainable:
     """In the coordinates of the right singular vectors, (n, r)."""
     squares: FloatArray
     """Their squares, (n, r)."""
+    single: NDArray[np.float32]
+    """The features over the roots of the eigenvalues, in single precision, (n, r)."""
     eigenvalues: FloatArray
     """Weighted means of the squares, (r,)."""
     weights: FloatArray
@@ -59,6 +64,33 @@ class Trainable:
         if self.pull is None:
             return np.asarray(own)
         return np.concatenate([own, scaled.sum(axis=-2, keepdims=True)], axis=-2)
+
+    def single_product(
+        self, product: Callable[[Any], Any], theta: FloatArray
+    ) -> FloatArray:
+        """`adjoint` of a product of `times`, to single precision; ``product`` keeps the type of its argument.
+
+        Features and coefficients are scaled before they are rounded: neither their units nor their ratios
+        leave the range of small numbers.
+        """
+        r, full = len(self.eigenvalues), self.pull is not None
+        units = np.sqrt(self.eigenvalues)[:, None]
+        scaled = units * theta[:r]
+        size = max(float(abs(scaled).max(initial=0.0)), float(abs(theta[r:]).max(initial=0.0))) or 1.0
+        outputs = self.single @ (scaled / size).astype(np.float32)
+        if full:
+            outputs += (theta[r:] / size).astype(np.float32)
+        outputs = self._single_mass * product(outputs)
+        result = np.empty(theta.shape)
+        result[:r] = units * (self.single.T @ outputs)
+        if full:
+            result[r] = outputs.sum(axis=0, dtype=np.float64)
+        result *= size / len(self.weights)
+        return result
+
+    @cached_property
+    def _single_mass(self) -> NDArray[np.float32]:
+        return (self.weights * len(self.weights)).astype(np.float32)[:, None]
 
     def gram(self, curvature: FloatArray) -> FloatArray:
         """Products (d, d) of the coefficients' features, with weights times curvature (n,)."""

@@ -22,6 +22,8 @@ from rmt_alpha.from_data.decomposition.basis import SampleBasis
 EPS = float(np.finfo(np.float64).eps)
 CONSTANT = 1e-13
 """A column that varies by less, relative to its size, is constant."""
+CACHED = 2**17
+"""Numbers at once, a megabyte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +90,10 @@ class DenseRows(WeightedRows):
     def variance(self) -> FloatArray:
         """Weighted variance of each feature around its mean, exactly 0 of constant ones; (p,)."""
         variance = np.zeros(len(self.mean))
-        for columns in np.array_split(np.arange(variance.size), 1 + variance.size // 512):
-            part = self.features[:, columns] - self.mean[columns]
-            variance[columns] = self.root**2 @ np.square(part, out=part)
+        rows = max(1, CACHED // max(variance.size, 1))
+        for first in range(0, len(self.root), rows):
+            part = self.features[first : first + rows] - self.mean
+            variance += self.root[first : first + rows] ** 2 @ np.square(part, out=part)
         variance[variance <= CONSTANT**2 * (variance + self.mean**2)] = 0.0
         return variance
 
@@ -109,7 +112,9 @@ class DenseRows(WeightedRows):
         n, p = self.features.shape
         # All n axes if they are hardly more: that costs little and avoids 1 minus a sum.
         mode = "full" if n <= 2 * (p + 1) else "economic"
-        rows = np.column_stack([self.root, self.root[:, None] * self.features])
+        rows = np.empty((n, p + 1), order="F")  # as LAPACK has it
+        rows[:, 0] = self.root
+        np.multiply(self.root[:, None], self.features, out=rows[:, 1:])
         axes, triangle = linalg.qr(rows, mode=mode, overwrite_a=True, check_finite=False)
         sign = -1.0 if axes[0, 0] < 0 else 1.0
         axes[:, 0] *= sign
