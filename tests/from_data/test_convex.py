@@ -228,6 +228,26 @@ def test_no_alpha_near_by_is_better(criterion, kind):
             assert whole(best + size * direction) > least - PRECISION
 
 
+@every_shape
+@every_loss
+@pytest.mark.parametrize("decades", [0, 150])
+def test_products_in_single_precision(shape, kind, decades):
+    """The rounding of one number, whatever the units of features and coefficients."""
+    sample = draw(shape)
+    units = 10.0 ** np.random.default_rng(1).uniform(-decades, decades, sample.X.shape[1])
+    labels = one_hot(np.arange(len(sample.y)) % 3, 3) if kind is SoftmaxLoss else sample.y[:, None]
+    loss, rule = kind(labels), RULES["shrunk"]
+    path = ConvexPath(Design.of(Samples.of(sample.X * units), rule), rule, loss, np.zeros((0, *labels.shape)))
+    trainable = path.trainable(1.0)
+    m = 2 if kind is SoftmaxLoss else 1
+    z = np.random.default_rng(2).standard_normal((len(labels), m))
+    roots = np.append(np.sqrt(trainable.eigenvalues), 1.0)[:, None]
+    theta = np.random.default_rng(3).standard_normal((trainable.size, m)) / roots * 1e-100
+    exact = trainable.adjoint(loss.product(z)(trainable.times(theta))) / roots
+    rough = trainable.single_product(loss.product(z.astype(np.float32)), theta) / roots
+    assert abs(rough - exact).max() <= 4 * np.sqrt(trainable.size) * newton.EPS_SINGLE * abs(exact).max()
+
+
 def test_separable_data_and_tiny_ridges():
     _sample, path, _labels, _ = problem("n < p", LogisticLoss)
     weights = path.weights

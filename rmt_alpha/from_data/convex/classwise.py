@@ -21,7 +21,7 @@ from functools import cached_property
 
 import numpy as np
 from scipy import linalg, special
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.curvature import Curvature, MeanCurvature
@@ -67,7 +67,7 @@ class ClasswiseCurvature(Curvature):
             block = trainable.gram(chance[:, k])
             block.flat[:: len(block) + 1] += penalty
             factor = linalg.cholesky(block, lower=True, check_finite=False)
-            white = rows @ lapack.dtrtri(factor, lower=1)[0].T if factor.size else rows
+            white = blas.dtrsm(1.0, factor, rows.T, lower=1).T if factor.size else rows
             products = white @ white.T
             logs += float(np.log(np.diagonal(factor)).sum() - np.log(penalty[:r]).sum() / 2)
             inner -= scaled[:, k, None] * products[:n, :n] * scaled[:, k]
@@ -96,24 +96,28 @@ class ClasswiseCurvature(Curvature):
     def leverage(self) -> FloatArray:
         """In contrasts; (n, f m, f m)."""
         n, f, shape = len(self._own), self.trainable.functionals, self.contrasts.shape
-        root = lapack.dtrtri(self._root, lower=1)[0].T  # a product is faster than a solution
-        half = np.array(
-            [(part[:, :n] * by) @ root for part, by in zip(self._products, self._scaled.T, strict=True)]
-        )
+        root = lapack.dtrtri(self._root, lower=1)[0]  # a product is faster than a solution
+        half = np.empty((len(self._products[0]), shape[1], n))
+        for k, part in enumerate(self._products):
+            half[:, k] = blas.dtrmm(1.0, root, (part[:, :n] * self._scaled[:, k]).T, lower=1).T
         diagonals = np.array([np.diagonal(part)[:n] for part in self._products])
         result = np.empty((n, f, shape[0], f, shape[0]))
-        pairs = [(0, 0, np.swapaxes(half[:, :n], 0, 1), diagonals)]
+        pairs = [(0, 0, half[:n], diagonals)]
         if f == 2:
             borders = np.array([part[:n, n] for part in self._products])
             corners = np.array([[part[n, n]] for part in self._products])
-            last = half[None, :, n]
+            last = half[n:]
             pairs += [(0, 1, last, borders), (1, 1, last, corners)]
         for a, b, right, blocks in pairs:
-            left = right if a == b else pairs[0][2]
-            inverse = left @ np.swapaxes(right, 1, 2)
+            if a == b:
+                inverse = right @ np.swapaxes(right, 1, 2)
+            else:
+                inverse = (half[:n].reshape(-1, n) @ right[0].T).reshape(n, shape[1], shape[1])
             inverse[:, range(shape[1]), range(shape[1])] += blocks.T
             own = self.contrasts @ inverse @ self.contrasts.T
-            result[:, a, :, b], result[:, b, :, a] = own, np.swapaxes(own, 1, 2)
+            result[:, a, :, b] = own
+            if a != b:
+                result[:, b, :, a] = np.swapaxes(own, 1, 2)
         return result.reshape(n, f * shape[0], f * shape[0])
 
     def leverage_change(self, bend: FloatArray) -> FloatArray:

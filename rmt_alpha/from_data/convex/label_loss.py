@@ -47,7 +47,7 @@ class LabelLoss(ABC):
         """Derivative of the Hessian along a change (n, m) of the outputs, (n, m, m)."""
 
     def product(self, z: FloatArray) -> Callable[[FloatArray], FloatArray]:
-        """The Hessian of each sample as a function: its product with vectors (..., n, m), of the type of z."""
+        """The Hessian of each sample as a function: product with vectors (..., n, m), of the type of z."""
         blocks = self.hessian(z)
         return lambda change: np.asarray(np.einsum("iab,...ib->...ia", blocks, change))
 

@@ -37,6 +37,7 @@ LARGE = 2048
 ITERATIONS = 100
 SINGLE = 1e-4
 """Residuals that products in single precision leave far behind."""
+EPS_SINGLE = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +145,7 @@ def solved(
     known: Curvature | None = None,
 ) -> tuple[FloatArray, bool]:
     """Inverse Hessian at outputs z times (d, m) by conjugate gradients, and whether they converged."""
-    rough = tolerance >= SINGLE
+    rough = tolerance >= SINGLE and EPS_SINGLE * abs(z).max(initial=0.0) < SINGLE
     product = loss.product(z.astype(np.float32) if rough else z)
 
     def apply(theta: FloatArray) -> FloatArray:

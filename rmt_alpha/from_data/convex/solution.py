@@ -101,9 +101,21 @@ class ConvexSolution:
 
     @cached_property
     def _system(self) -> FloatArray:
-        """(1 + G S)^-1; sites, then (f b, f b)."""
+        """1 + G S; sites, then (f b, f b)."""
         product = _product(self.curvature.leverage, self._second)
-        return _inverse(np.eye(product.shape[-1]) + product)
+        product[..., range(product.shape[-1]), range(product.shape[-1])] += 1.0
+        return product
+
+    @cached_property
+    def _small(self) -> FloatArray | None:
+        """Its inverse, where that is a formula."""
+        return _inverse(self._system) if self._system.shape[-1] <= 2 else None
+
+    def _solved(self, right: FloatArray) -> FloatArray:
+        """(1 + G S)^-1 times vectors at the sites."""
+        if self._small is not None:
+            return _apply(self._small, right)
+        return np.asarray(np.linalg.solve(self._system, right[..., None])[..., 0])
 
     @cached_property
     def _first(self) -> FloatArray:
@@ -112,7 +124,7 @@ class ConvexSolution:
 
     def _step(self, slope: FloatArray) -> FloatArray:
         """-(1 + G S)^-1 G g."""
-        return -_apply(self._system, _apply(self.curvature.leverage, slope))
+        return -self._solved(_apply(self.curvature.leverage, slope))
 
     @cached_property
     def _moved(self) -> FloatArray:
@@ -184,7 +196,7 @@ class ConvexSolution:
         left = self._first + _apply(self._second, self._moved)
         for k, bend in enumerate(self._bent):
             slope = self._slopes_along(k) + _apply(self._bends(bend, 0.0), self._moved)
-            bent = _apply(self._system, _apply(self.curvature.leverage_change(bend), left))
+            bent = self._solved(_apply(self.curvature.leverage_change(bend), left))
             result[k] = self.tangents[k] + self._output(self._step(slope) - bent)
         return result
 
@@ -237,11 +249,9 @@ def _product(left: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def _inverse(blocks: FloatArray) -> FloatArray:
-    """Inverses of many small matrices."""
+    """Inverses of many matrices of one or two rows."""
     if blocks.shape[-1] == 1:
         return np.asarray(1.0 / blocks)
-    if blocks.shape[-1] > 2:
-        return np.asarray(np.linalg.inv(blocks))
     a, b, c, d = (blocks[..., i, j] for i in range(2) for j in range(2))
     adjugate = np.stack([np.stack([d, -b], axis=-1), np.stack([-c, a], axis=-1)], axis=-2)
     return np.asarray(adjugate / (a * d - b * c)[..., None, None])

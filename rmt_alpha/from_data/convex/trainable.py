@@ -65,9 +65,7 @@ class Trainable:
             return np.asarray(own)
         return np.concatenate([own, scaled.sum(axis=-2, keepdims=True)], axis=-2)
 
-    def single_product(
-        self, product: Callable[[Any], Any], theta: FloatArray
-    ) -> FloatArray:
+    def single_product(self, product: Callable[[Any], Any], theta: FloatArray) -> FloatArray:
         """`adjoint` of a product of `times`, to single precision; ``product`` keeps the type of its argument.
 
         Features and coefficients are scaled before they are rounded: neither their units nor their ratios
