@@ -31,16 +31,39 @@ def write_csv(file, header, rows):
         csv.writer(lines).writerows([header, *rows])
 
 
-def test_numbers_are_those_of_the_estimator(npz, sample, capsys):
-    assert main(["fit", str(npz), "--json", "--intercept", "none"]) == 0
+KINDS = {
+    (): {},
+    ("--intercept", "none", "--units", "raw"): {"fit_intercept": False, "units": "raw"},
+    ("--intercept", "free", "--units", "standard"): {"fit_intercept": True, "units": "standard"},
+}
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_numbers_are_those_of_the_estimator(npz, sample, capsys, options):
+    assert main(["fit", str(npz), "--json", *options]) == 0
     found = json.loads(capsys.readouterr().out)
-    model = AlphaRidgeClassifierCV(
-        coef_source=sample.source, intercept_source=sample.bias, fit_intercept=False, units="raw"
-    ).fit(sample.X, sample.y)
+    kind = {"coef_source": sample.source, "intercept_source": sample.bias}
+
+    def fit(**kinds):
+        return AlphaRidgeClassifierCV(**kind, **{**KINDS[options], **kinds}).fit(sample.X, sample.y)
+
+    model = fit()
     expected = {"alpha": model.alpha_, "alpha_stderr": model.alpha_stderr_, "gamma": model.gamma_}
     assert {name: float(found[name]) for name in expected} == pytest.approx(expected)
-    right = (model.loo_decision_function_ > 0) == (sample.y > 0)
-    assert found["loo_accuracy"] == pytest.approx(right.mean())
+    unit = found["alpha_unit"]
+    for alpha, name in (
+        ("auto", ""), (0.0, "_alpha_0"), (1.0, "_alpha_1"), (unit, "_alpha_unit"),
+    ):  # fmt: skip
+        right = (fit(alpha=alpha).loo_decision_function_ > 0) == (sample.y > 0)
+        assert found[f"loo_accuracy{name}"] == pytest.approx(right.mean())
+    assert [rule["share"] for rule in found["rules"]] == pytest.approx([r["share"] for r in model.rules_])
+    rule = "shrunk" if model.fit_intercept == "auto" else model.fit_intercept
+    one = fit(fit_intercept=rule, units="raw")
+    assert found["one_rule"]["rule"] == one.rules_[0]["rule"]
+    assert float(found["one_rule"]["alpha"]) == pytest.approx(one.alpha_)
+    assert found["one_rule"]["loo_accuracy"] == pytest.approx(
+        ((one.loo_decision_function_ > 0) == (sample.y > 0)).mean()
+    )
     source = (sample.X @ sample.source + sample.bias > 0) == (sample.y > 0)
     assert found["loo_accuracy_source_only"] == pytest.approx(source.mean())
 
@@ -84,9 +107,7 @@ def test_model_and_picture_are_written(npz, tmp_path, sample, capsys):
     assert "gamma" in text
     assert "+-" in text
     assert "random matrix theory" in text
-    fitted = AlphaRidgeClassifierCV([0.5], DEFAULT, sample.source, sample.bias, "shrunk").fit(
-        sample.X, sample.y
-    )
+    fitted = AlphaRidgeClassifierCV([0.5], DEFAULT, sample.source, sample.bias).fit(sample.X, sample.y)
     with np.load(model) as arrays:
         assert arrays["coef"] == pytest.approx(fitted.coef_)
         assert arrays["classes"].tolist() == [-1, 1]
@@ -105,9 +126,9 @@ def test_tables(tmp_path, sample, capsys):
     arguments = ["fit", str(target), "--source", str(source), "--label", "answer", "--json", "--alpha", "1"]
     assert main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
-    model = AlphaRidgeClassifierCV(
-        coef_source=sample.source, intercept_source=0.2, fit_intercept="shrunk", units="raw", alpha=1.0
-    ).fit(sample.X, sample.y)
+    model = AlphaRidgeClassifierCV(coef_source=sample.source, intercept_source=0.2, alpha=1.0).fit(
+        sample.X, sample.y
+    )
     assert found["gamma"] == pytest.approx(model.gamma_)
     assert found["alpha"] == 1
 
@@ -162,9 +183,7 @@ def test_sources_name_their_classes(tmp_path, capsys):
     names, rows = np.array(["a", "b", "c"]), 2 * rng.standard_normal((3, 4))
     y = names[np.arange(30) % 3]
     X = rows[np.arange(30) % 3] + rng.standard_normal((30, 4))
-    model = AlphaRidgeClassifierCV(
-        coef_source=rows, intercept_source=[0.1, 0.2, 0.3], fit_intercept="shrunk", units="raw"
-    ).fit(X, y)
+    model = AlphaRidgeClassifierCV(coef_source=rows, intercept_source=[0.1, 0.2, 0.3]).fit(X, y)
     file, target, source = (tmp_path / name for name in ("x.npz", "target.csv", "source.csv"))
     turned, biases = rows[[2, 0, 1]], np.array([0.3, 0.1, 0.2])
     np.savez(file, X=X, y=y, coef_source=turned, intercept_source=biases, classes_source=names[[2, 0, 1]])

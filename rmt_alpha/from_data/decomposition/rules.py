@@ -48,7 +48,7 @@ class Rule:
         elif self.pseudo == 0:
             kind = "free intercept"
         else:
-            kind = f"average correction shrunk by {self.pseudo:g} samples"
+            kind = f"average correction shrunk by {self.pseudo:g} sample{'s' * (self.pseudo != 1)}"
         return f"{kind}, {units}"
 
 
