@@ -165,6 +165,7 @@ def arrays(value, path=""):
         yield path, value
 
 
+@pytest.mark.slow  # all figures a second time
 @pytest.mark.parametrize("name", SIMULATED)
 def test_computing_again_gives_the_same_numbers(name, quick):
     first, second = (dict(arrays(result)) for result in (quick(name), load(name).compute(quick=True)))
