@@ -167,9 +167,17 @@ def _check_tables(db: sqlite3.Connection, path: Path, kind: RecordKind) -> None:
             )
     if missing:
         raise unusable(path, "its tables are not complete")
-    problems = [row[0] for row in db.execute("PRAGMA quick_check(1)")]
+    # Not quick_check: a row that the index of keys has lost would count as never computed.
+    problems = [row[0] for row in db.execute("PRAGMA integrity_check(1)")]
     if problems != ["ok"]:
         raise unusable(path, *problems)
+
+
+def moved(path: Path) -> RecordError:
+    return RecordError(
+        f"{path} was moved or deleted while it was in use; put it back, or begin again: the same call "
+        "computes what is not there"
+    )
 
 
 _INACCESSIBLE = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_PERM", "SQLITE_READONLY")

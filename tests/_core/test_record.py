@@ -333,6 +333,16 @@ def test_other_lines_than_were_written(filled, tmp_path, change, words):
         Record.load_export(text, KIND)
 
 
+def test_a_row_is_not_lost_where_only_its_key_in_the_index_went_bad(filled):
+    """The table is as it was; without this, the row would count as never computed."""
+    content = filled.read_bytes()
+    places = [at for at in range(len(content)) if content.startswith(key_of(ROWS[7][0]).encode(), at)]
+    assert len(places) == 2
+    for at in places:
+        filled.write_bytes(content[:at] + b"0" * 4 + content[at + 4 :])
+        refused(filled, "is damaged (", "left untouched")
+
+
 def test_whatever_bit_of_the_header_is_flipped(filled):
     """What SQLite itself reads first; the sweeps' tests overwrite the rest of the file."""
     sound = filled.read_bytes()
