@@ -185,7 +185,8 @@ _INACCESSIBLE = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_PERM"
 
 def unusable(path: Path | None, reason: Exception | str) -> RecordError:
     code = getattr(reason, "sqlite_errorname", "")
-    first_line = str(reason).partition("\n")[0][:200]
+    # Of text that is none, SQLite shows what it found: bytes that may end a line, or move a cursor.
+    first_line = str(reason).partition("\n")[0].partition(" with text")[0][:200]
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return RecordError(
             f"{path} is in use: another process does not let go of it; try again when that has finished"

@@ -262,6 +262,13 @@ def test_what_another_process_holds_is_not_called_damaged(filled, monkeypatch):
     db.close()
 
 
+def test_bytes_that_are_no_text_are_not_shown(filled):
+    alter(filled, "UPDATE tests SET content = CAST(x'1e22ff1b5b324a' AS TEXT) WHERE position = 3")
+    with pytest.raises(RecordError, match=r"is damaged \(Could not decode .*; it is left") as caught:
+        contents(filled)
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize(
     ("code", "word"),
     [

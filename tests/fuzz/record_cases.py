@@ -136,7 +136,7 @@ PAGE = 4096
 
 def _of_bytes(rng: random.Random, raw: bytes) -> bytes:
     at, length = rng.randrange(len(raw)), rng.choice([1, 4, 64, PAGE])
-    page, other = (PAGE * rng.randrange(len(raw) // PAGE) for _ in range(2))
+    page, other = (PAGE * rng.randrange(max(1, len(raw) // PAGE)) for _ in range(2))
     spoiled = bytearray(raw)
     match rng.choice(
         ["flip"] * 8 + ["truncate"] * 4 + ["noise", "noise", "zero", "cut", "insert", "swap", "end"]
