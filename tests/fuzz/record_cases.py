@@ -13,12 +13,15 @@ import random
 import signal
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+
+from tqdm import tqdm
 
 GRID = "beta = { linspace = [0, 1, 7] }\np = 40\nn = [20, 60]\nalpha = [0, 1]\nreplicates = 20\n"
 
@@ -272,6 +275,8 @@ def used_after_damage(kind: str, seed: int, command: Command) -> tuple[Ended, st
 
 def _start(work: Callable[[], object]) -> int:
     """A process that does the work and nothing else."""
+    # By default tqdm's lock is shared by forked processes, and one that is killed may take it along.
+    tqdm.set_lock(threading.RLock())
     process = os.fork()
     if process == 0:
         status = 99
