@@ -32,11 +32,14 @@ if TYPE_CHECKING:
     from rmt_alpha.problems import losses as losses
     from rmt_alpha.problems.fine_tuning import FineTuning
     from rmt_alpha.problems.losses import Loss
+    from rmt_alpha.problems.low_rank import LowRankTransfer
     from rmt_alpha.problems.mixture import GaussianMixture
     from rmt_alpha.problems.regression import RidgeRegressionTransfer
     from rmt_alpha.problems.sources import FixedSource, RidgeSource
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.theory.convex.curve import LossCurve
+    from rmt_alpha.theory.low_rank.curve import LowRankCurve
+    from rmt_alpha.theory.low_rank.learnt import LearntCorrection
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.mixtures.regression import RegressionCurve
     from rmt_alpha.validation.compare import compare
@@ -55,9 +58,12 @@ _LAZY = {
     "FineTuning": "problems.fine_tuning",
     "FixedSource": "problems.sources",
     "GaussianMixture": "problems.mixture",
+    "LearntCorrection": "theory.low_rank.learnt",
     "LinearCoefficients": "estimators.linear",
     "Loss": "problems.losses",
     "LossCurve": "theory.convex.curve",
+    "LowRankCurve": "theory.low_rank.curve",
+    "LowRankTransfer": "problems.low_rank",
     "MixtureCurve": "theory.mixtures.curve",
     "ProblemEstimate": "from_data.plug_in.problem_estimate",
     "RegressionCurve": "theory.mixtures.regression",
@@ -93,9 +99,12 @@ __all__ = [
     "FineTuning",
     "FixedSource",
     "GaussianMixture",
+    "LearntCorrection",
     "LinearCoefficients",
     "Loss",
     "LossCurve",
+    "LowRankCurve",
+    "LowRankTransfer",
     "MixtureCurve",
     "Optimum",
     "ProblemEstimate",
