@@ -2,7 +2,6 @@ r"""`LowRankTransfer`: regression fine-tuned from a rescaled source with a corre
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -13,16 +12,17 @@ from rmt_alpha._core.checks import Range, as_real, check_range, check_scalar
 from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.types import FloatArray, IntArray, Real, SimulationOptions
 from rmt_alpha._core.values import Value, shown
-from rmt_alpha.problems.ranges import LARGEST, NORM, RIDGE, check_interpolation
+from rmt_alpha.problems.ranges import LARGEST, check_interpolation
 
 if TYPE_CHECKING:
     from rmt_alpha.simulation.result import Simulation
     from rmt_alpha.theory.low_rank.curve import LowRankCurve
     from rmt_alpha.theory.low_rank.learnt import LearntCorrection
 
-NOISE = Range("a positive finite number", 0.0, math.inf, open_low=True, largest=LARGEST)
-FACTOR = Range("a finite number", -math.inf, math.inf, largest=LARGEST)
-FINITE_SAMPLES = Range("a positive finite number", 0.0, math.inf, open_low=True, largest=LARGEST)
+NOISE = Range("a number from 1e-30 to 1e30", 1 / LARGEST, LARGEST)
+SAMPLES = Range("a number from 1e-30 to 1e30", 1 / LARGEST, LARGEST)
+NORM = Range("a number from 0 to 1e30", 0.0, LARGEST)
+FACTOR = Range("a number from -1e30 to 1e30", -LARGEST, LARGEST)
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -65,10 +65,10 @@ class LowRankTransfer(Value, Shown):
 
     Notes
     -----
-    The best alpha is beta for every rank, n and noise: W_s enters through the squared norm of (beta - alpha)
-    W_s alone.  What depends on the rank is what alpha is worth: everything at rank 0, nothing at full rank,
-    where a correction can rescale the source by itself.  Rank 0 and full rank are those of
-    `RidgeRegressionTransfer` with an infinite ridge and with ``gamma``.
+    W_s enters through the squared norm of (beta - alpha) W_s alone, so the best alpha is beta, at all but the
+    highest ranks (`LowRankCurve`).  What depends on the rank is what alpha is worth: everything at rank 0,
+    nothing at full rank, where a correction can rescale the source by itself.  Rank 0 and full rank are
+    those of `RidgeRegressionTransfer` with an infinite ridge and with ``gamma``.
 
     Singular values of the correction are singular values of an information-plus-noise matrix (Benaych-Georges
     and Nadakuditi 2012); the derivation is on the documentation's page *Low rank*.
@@ -112,9 +112,9 @@ class LowRankTransfer(Value, Shown):
             "beta": check_scalar("beta", beta, FACTOR),
             "source_norm": check_scalar("source_norm", source_norm, NORM),
             "noise": check_scalar("noise", noise, NOISE),
-            "n": check_scalar("n", n, FINITE_SAMPLES),
+            "n": check_scalar("n", n, SAMPLES),
             "rest": check_scalar("rest", rest, NORM),
-            "gamma": check_scalar("gamma", gamma, RIDGE),
+            "gamma": check_scalar("gamma", gamma, NORM),
         }
         check_interpolation(float(p), values["n"], values["gamma"], "n = p", "gamma")
         vars(self).update(values, **sizes, spikes=_spikes(spikes, min(sizes.values())))
@@ -157,15 +157,15 @@ class LowRankTransfer(Value, Shown):
 
         return excess_risk(self, alpha, rank)
 
-    def optimal_alpha(self) -> float:
-        """The alpha of least risk, beta, at any rank; 1 if there is no source to be rescaled."""
-        return self.beta if self.source_norm > 0 else 1.0
+    def optimal_alpha(self, rank: int) -> Real:
+        """The alpha of least risk with a correction of this rank; see `LowRankCurve.optimal_alpha`."""
+        return self.curve(rank).optimal_alpha()
 
     def optimal_rank(self, alpha: float | None = None) -> int:
-        """The rank of least risk at ``alpha``, by default the best alpha; of several the smallest."""
-        from rmt_alpha.theory.low_rank.learnt import optimal_rank
+        """The rank of least risk at ``alpha``, by default each at its best alpha; of several the smallest."""
+        from rmt_alpha.theory.low_rank.curve import best_rank
 
-        return optimal_rank(self, alpha)
+        return best_rank(self, alpha)
 
     def learnt(self, alpha: float) -> LearntCorrection:
         """What the correction is made of: its singular values, which spikes are seen, and how well."""
@@ -176,7 +176,7 @@ class LowRankTransfer(Value, Shown):
     def samples_to_see(self, alpha: float | None = None) -> FloatArray:
         r"""Number of samples beyond which each spike stands out of the noise, shape (k,).
 
-        The Baik-Ben Arous-Peche threshold; at the best alpha, the default, without ``rest`` and ridge, it is
+        The Baik-Ben Arous-Peche threshold; at beta, the default, without ``rest`` and ridge, it is
         :math:`n = \sigma^2 \sqrt{d p}/\theta^2` if that exceeds p.  Infinite for a spike that no number of
         samples tells from what alpha and ``rest`` leave of full rank.
         """

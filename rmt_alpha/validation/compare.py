@@ -113,6 +113,7 @@ def compare(
     problems = [enlarged(problem, 2**step) for step in range(steps + 1)]
     ranks = [_enlarged_rank(problem, rank, 2**step) for step in range(steps + 1)]
     theories = _theories(problems, ranks, theory)
+    relative = _reaches_the_bulk(problem, rank, alphas)
     runs = [
         simulate(
             each,
@@ -126,7 +127,7 @@ def compare(
         )
         for each, at, seed in zip(problems, ranks, root_seed(rng).spawn(steps + 1), strict=True)
     ]
-    rows = [row for name in quantities for row in _rows(name, alphas, theories, runs)]
+    rows = [row for name in quantities for row in _rows(name, alphas, theories, runs, relative)]
     sizes = [_sizes(each) for each in problems]
     return Comparison(problem, alphas, replicates, rows, float(level), sizes, rank)
 
@@ -150,6 +151,12 @@ def _enlarged_rank(problem: Problem, rank: int | None, factor: int) -> int | Non
         return rank
     spikes = min(int(np.count_nonzero(problem.spikes)), rank) if rank < problem.largest_rank else 0
     return spikes + factor * (rank - spikes)
+
+
+def _reaches_the_bulk(problem: Problem, rank: int | None, alphas: FloatArray) -> bool:
+    if not isinstance(problem, LowRankTransfer) or rank is None:
+        return False
+    return any(problem.learnt(alpha).seen.sum() < rank for alpha in alphas.tolist())
 
 
 def _theories(problems: list[Problem], ranks: list[int | None], theory: object) -> list[object]:
@@ -187,7 +194,9 @@ def _alphas(alpha: ArrayLike, components: int | None) -> FloatArray:
     return alphas
 
 
-def _rows(name: str, alphas: FloatArray, theories: list[object], runs: list[Simulation]) -> list[Row]:
+def _rows(
+    name: str, alphas: FloatArray, theories: list[object], runs: list[Simulation], relative: bool = False
+) -> list[Row]:
     # One row for every alpha; for a quantity by class one such block for each class (and score).
     averages = np.array([getattr(run, name) for run in runs])
     errors = np.array([getattr(run, f"{name}_stderr") for run in runs])
@@ -199,9 +208,12 @@ def _rows(name: str, alphas: FloatArray, theories: list[object], runs: list[Simu
             f"{expected.shape}"
         )
     weights = extrapolation_weights(len(runs) - 1)
-    # Where the value itself grows with the size, the theory's relative error is what is of order 1/n.
-    scale = expected / np.stack(each) if len(each) > 1 else np.ones(1)
-    limit = np.tensordot(weights, scale * averages, 1)
+    if len(theories) == 1:
+        each *= len(runs)
+    # What is of order 1/n: the theory's error, or where the bulk counts, which grows, its relative error.
+    scale = np.divide(expected, each, out=np.ones_like(each), where=np.not_equal(each, 0))
+    scale = scale if relative else np.ones_like(each)
+    limit = np.tensordot(weights, scale * (averages - each), 1) + expected
     limit_error = np.sqrt(np.tensordot(weights**2, (scale * errors) ** 2, 1))
     columns = np.stack(
         [

@@ -25,9 +25,9 @@ from scipy import fft
 
 from rmt_alpha._core.types import Array, FloatArray, IntArray
 from rmt_alpha.theory.low_rank.model import Model
-from rmt_alpha.theory.low_rank.outliers import edge, increasing_root, location
+from rmt_alpha.theory.low_rank.outliers import edge, increasing_root, location, moved
 
-FEWEST, MOST = 64, 1024
+FEWEST, MOST = 64, 512
 """Angles: powers of two."""
 DECAY = 20.0
 """Cosine series end where their terms have fallen by this many powers of e."""
@@ -46,26 +46,38 @@ class Bulk:
     count: FloatArray
     gain: FloatArray
     """Change of the risk by keeping what lies there."""
+    width: FloatArray
+    """Of the peaks that are too narrow for the angles, below 0 for a seen spike, shape (alphas, spikes)."""
+    edge_gain: FloatArray
+    """Change of the risk by keeping what lies at the upper edge, shape (alphas,)."""
 
     def kept(self, counts: FloatArray) -> FloatArray:
         """Change of the risk by keeping the largest ones; ``counts`` of shape (alphas, ranks)."""
         count, gain = (_series(each) for each in (self.count, self.gain))
         grid, waves = _waves(self.count.shape[1])
-        reached = np.maximum.accumulate(count[:, :1] * grid + _over(count) @ waves, axis=1)
+        reached = count[:, :1] * grid + _over(count) @ waves + self._peaks(grid[None])
+        reached = np.maximum.accumulate(reached, axis=1)
         angle = np.stack([np.interp(wanted, row, grid) for wanted, row in zip(counts, reached, strict=True)])
         for _ in range(2):  # from interpolation to rounding, where the density is not tiny
             density = _sum(count, np.cos, angle)
-            step = np.divide(
-                counts - _integral(count, angle), density, out=np.zeros_like(angle), where=density > 1e-6
-            )
+            excess = counts - _integral(count, angle) - self._peaks(angle)
+            step = np.divide(excess, density, out=np.zeros_like(angle), where=density > 1e-6)
             angle = np.clip(angle + np.clip(step, -grid[1], grid[1]), 0, np.pi)
-        return _integral(gain, angle)
+        found = _integral(gain, angle) + self.edge_gain[:, None] * self._peaks(angle)
+        return np.where(counts > 0, found, 0.0)
+
+    def _peaks(self, angle: FloatArray) -> FloatArray:
+        """Count in the narrow peaks from 0 to ``angle``, 1/2 or -1/2 each."""
+        width, angle = self.width[:, None], angle[..., None]
+        over = np.tan(np.minimum(angle, np.pi - 1e-9) / 2) / np.tanh(np.maximum(abs(width), 1e-12) / 2)
+        return np.asarray((np.sign(width) * np.arctan(over)).sum(axis=-1) / np.pi)
 
 
 def kept_in_the_bulk(model: Model, top: FloatArray, counts: FloatArray) -> FloatArray:
     """`Bulk.kept`; ``top`` is the upper edge.  Alphas by the number of angles that they need, in pieces."""
     bottom = edge(model, -1)
-    angles = _angles(model, top, bottom)
+    peaks = _peak_widths(model, top, bottom)
+    angles = _angles(top, bottom, peaks)
     found = np.empty_like(counts)
     for number in np.unique(angles):
         (rows,) = np.nonzero(angles == number)
@@ -73,29 +85,37 @@ def kept_in_the_bulk(model: Model, top: FloatArray, counts: FloatArray) -> Float
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
             piece = model if len(part) == len(top) else model.take(part)
-            found[part] = bulk(piece, top[part], bottom[part], int(number)).kept(counts[part])
+            found[part] = bulk(piece, top[part], bottom[part], int(number), peaks[part]).kept(counts[part])
     return found
 
 
-def _angles(model: Model, top: FloatArray, bottom: FloatArray) -> IntArray:
-    """How many angles resolve the poles nearest to the bulk: 1/mu, and 1/D of a spike near the edge."""
-    half = (top - bottom) / 2
-    radius = np.arccosh(1 + abs(bottom) / half)
-    if model.spikes.size:
-        inverse = 1 / (top[:, None] - model.d * model.T)
-        mass = model.p * model.weights * model.T**2
-        third, fourth = ((mass * inverse**k).sum(axis=1) for k in (3, 4))
-        rise = np.sqrt(half * third / fourth)  # dy/dphi at the upper edge
-        strength = model.spikes**2
-        at_top = 1 - strength * (inverse @ (model.weights * model.q))[:, None]
-        pull = strength * (inverse**2 @ (model.weights * model.q))[:, None]
-        radius = np.minimum(radius, (abs(at_top) / (pull * rise[:, None])).min(axis=1))
+def _angles(top: FloatArray, bottom: FloatArray, peaks: FloatArray) -> IntArray:
+    """How many angles resolve the poles nearest to the bulk: 1/mu, and 1/D of spikes near the edge."""
+    radius = np.arccosh(1 + 2 * abs(bottom) / (top - bottom))
+    near = np.where(abs(peaks) > DECAY / MOST, abs(peaks), np.inf)
+    radius = np.minimum(radius, near.min(axis=1, initial=np.inf))
     wanted = np.clip(DECAY / np.maximum(radius, DECAY / MOST), FEWEST, MOST)
     return np.asarray(2 ** np.ceil(np.log2(wanted)), np.int64)
 
 
-def bulk(model: Model, top: FloatArray, bottom: FloatArray, angles: int) -> Bulk:
-    """The bulk between its edges ``bottom`` and ``top``."""
+def _peak_widths(model: Model, top: FloatArray, bottom: FloatArray) -> FloatArray:
+    """Near the upper edge D = D_0 - i c phi: a peak of this width, D_0/c, shape (alphas, spikes).
+
+    It is what the spike takes from the bulk, -1/2 of a singular value once it is seen, or is about to give.
+    """
+    inverse = 1 / (top[:, None] - model.d * model.T)
+    mass, shape = model.weights * model.q, model.weights * model.T**2
+    third, fourth = ((shape * inverse**k).sum(axis=1) for k in (3, 4))
+    rise = np.sqrt((top - bottom) / 2 * third / fourth)  # dy/dphi
+    strength = model.spikes**2
+    pull = (inverse**2 @ mass)[:, None] * strength
+    return np.asarray((1 - strength * (inverse @ mass)[:, None]) / (pull * rise[:, None]))
+
+
+def bulk(
+    model: Model, top: FloatArray, bottom: FloatArray, angles: int, peaks: FloatArray | None = None
+) -> Bulk:
+    """The bulk between its edges ``bottom`` and ``top``; without ``peaks`` all of it on the angles."""
     half = ((top - bottom) / 2)[:, None]
     angle = (np.arange(angles) + 0.5) * np.pi / angles
     mu = _on_the_bulk(model, bottom[:, None] + half * (1 + np.cos(angle)))
@@ -122,9 +142,16 @@ def bulk(model: Model, top: FloatArray, bottom: FloatArray, angles: int) -> Bulk
         count = count + (strength * pull / slope / D).sum(axis=0)
         gain = gain + (strength * (fall - mu_rate * pull) / D).sum(axis=0)
     stretch = half * np.sin(angle) / (1 / slope).real
-    return Bulk(
-        location(model, mu).real, stretch, -count.imag / np.pi * stretch, -gain.imag / np.pi * stretch
-    )
+    count, gain = (-each.imag / np.pi * stretch for each in (count, gain))
+    edge_gain = moved(model, top, along)
+    narrow = np.zeros((len(top), 0))
+    if peaks is not None and peaks.size:
+        narrow = np.where(abs(peaks) > DECAY / MOST, 0.0, peaks)
+        width = narrow[..., None]
+        inside = np.sinh(width) / (2 * np.pi * (np.cosh(width) - np.cos(angle)))
+        count = count - inside.sum(axis=1)
+        gain = gain - edge_gain[:, None] * inside.sum(axis=1)
+    return Bulk(location(model, mu).real, stretch, count, gain, narrow, edge_gain)
 
 
 def _on_the_bulk(model: Model, x: FloatArray) -> Array:
@@ -145,7 +172,7 @@ def _on_the_bulk(model: Model, x: FloatArray) -> Array:
 
 def _series(density: FloatArray) -> FloatArray:
     """Coefficients of its cosine series, shape (alphas, angles)."""
-    series = np.asarray(fft.dct(density, axis=1)) / density.shape[1]
+    series: FloatArray = fft.dct(density, axis=1) / density.shape[1]
     series[:, 0] /= 2
     return series
 

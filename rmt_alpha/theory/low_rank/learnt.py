@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize
@@ -15,7 +15,7 @@ from rmt_alpha._core.types import BoolArray, FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.theory.low_rank.bulk import bulk
-from rmt_alpha.theory.low_rank.curve import risks_of_ranks
+from rmt_alpha.theory.low_rank.curve import best_rank, default_alpha
 from rmt_alpha.theory.low_rank.model import Model, model
 from rmt_alpha.theory.low_rank.outliers import Outliers, edge, location, moved, outliers, rate, slope
 
@@ -111,7 +111,7 @@ def learnt_correction(problem: LowRankTransfer, alpha: float) -> LearntCorrectio
     spikes = outliers(law, top)
     risk = law.risk_direction()
     size, truth, left = _components(law, spikes)
-    inside = bulk(law, top, bottom, ANGLES)
+    inside = bulk(replace(law, spikes=law.spikes[:0]), top, bottom, ANGLES)  # what spikes take is 1 of d
     values = np.sqrt(inside.location[0])
     density = np.divide(inside.count[0], inside.stretch[0]) * 2 * values / law.rank
     present = problem.spikes > 0
@@ -156,15 +156,9 @@ def _components(law: Model, spikes: Outliers) -> tuple[FloatArray, FloatArray, F
     return tuple(np.where(spikes.seen, each, 1.0) for each in (size, truth, left))  # type: ignore[return-value]
 
 
-def optimal_rank(problem: LowRankTransfer, alpha: float | None = None) -> int:
-    """See `LowRankTransfer.optimal_rank`."""
-    at = problem.optimal_alpha() if alpha is None else check_scalar("alpha", alpha, FINITE)
-    return int(np.argmin(risks_of_ranks(problem, at)))
-
-
 def samples_to_see(problem: LowRankTransfer, alpha: float | None = None) -> FloatArray:
     """See `LowRankTransfer.samples_to_see`."""
-    at = problem.optimal_alpha() if alpha is None else check_scalar("alpha", alpha, FINITE)
+    at = default_alpha(problem) if alpha is None else check_scalar("alpha", alpha, FINITE)
 
     def excess(log_n: float, theta: float) -> float:
         law = model(problem, np.array([at]), problem.p * np.exp(log_n))
@@ -181,12 +175,14 @@ def samples_to_see(problem: LowRankTransfer, alpha: float | None = None) -> Floa
 
 
 def low_rank_card(problem: LowRankTransfer) -> Card:
-    """Numbers of a problem, and the risk against the rank at alpha = 1 and at the best."""
-    best = problem.optimal_alpha()
+    """Numbers of a problem, and the risk against the rank at alpha = 1 and at beta."""
+    best = default_alpha(problem)
     most = min(problem.largest_rank, DRAWN)
     ranks = np.arange(most + 1)
-    lines = {name: problem.excess_risk(at, ranks) for name, at in (("alpha = 1", 1.0), ("best alpha", best))}
-    rows = problem._facts() | {"best alpha": best, "best rank": optimal_rank(problem)}
+    lines = {
+        name: problem.excess_risk(at, ranks) for name, at in (("alpha = 1", 1.0), ("alpha = beta", best))
+    }
+    rows = problem._facts() | {"best rank": best_rank(problem, None)}
     picture = plot(
         "excess risk against the rank",
         ("rank", "excess risk"),

@@ -34,6 +34,8 @@ from rmt_alpha._core.types import BoolArray, FloatArray, IntArray
 from rmt_alpha.problems.low_rank import LowRankTransfer
 
 MOST_NODES = 4000
+NEWTON = 8
+"""Steps to the nodes of a quadrature, from the middle of intervals of a quarter of a period."""
 
 
 class Direction(NamedTuple):
@@ -50,17 +52,29 @@ def sample_spectrum(aspect: float, gamma: float) -> tuple[FloatArray, FloatArray
     .. math:: \rho(l) = \frac{\sqrt{(l_+ - l)(l - l_-)}}{2 \pi c\, l}, \qquad l_\pm = (1 \pm \sqrt c)^2,
         \quad c = p/n
 
-    By Chebyshev points of the second kind, whose error falls like :math:`r^{-2K}` with K nodes for an
-    integrand whose nearest pole, here that of 1/(l + gamma) or 1/l, lies on the ellipse of radius r.  The
-    weights add up to min(1, n/p).
+    By the K-point Gauss quadrature of this very law: its orthonormal polynomials are :math:`p_k = U_k +
+    \sqrt c U_{k-1}` in :math:`t = (l - 1 - c)/(2 \sqrt c)`, U Chebyshev's of the second kind, so that nodes
+    are roots of sin (K + 1) phi + sqrt c sin K phi, one in each of K known intervals, and weights the inverse
+    sums of squares of the polynomials (Christoffel and Darboux).  The error falls like :math:`r^{-2K}` for an
+    integrand whose nearest pole, here that of 1/(l + gamma), lies on the ellipse of radius r.  The weights
+    add up to min(1, n/p): for p > n the law is that of n/p, scaled.
     """
-    half, middle = 2 * np.sqrt(aspect), 1 + aspect
-    pole = (middle + min(gamma, 10 * middle)) / half
+    c, scale = min(aspect, 1 / aspect), max(aspect, 1.0)
+    root = np.sqrt(c)
+    pole = (1 + c + min(gamma / scale, 10.0)) / (2 * root)
     radius = np.log(pole + np.sqrt(max(pole * pole - 1, 0)))
     count = int(np.clip(20 / max(radius, 1e-9), 48, MOST_NODES))
-    angle = np.arange(1, count + 1) * np.pi / (count + 1)
-    nodes = middle + half * np.cos(angle)
-    weights = (half * np.sin(angle)) ** 2 / (2 * aspect * nodes * (count + 1))
+    order = np.arange(1, count + 1)
+    low, high = order * np.pi / (count + 1), order * np.pi / (count + 0.5)
+    angle = (low + high) / 2
+    for _ in range(NEWTON):
+        value = np.sin((count + 1) * angle) + root * np.sin(count * angle)
+        slope = (count + 1) * np.cos((count + 1) * angle) + root * count * np.cos(count * angle)
+        angle = np.clip(angle - value / slope, low, high)
+    slope = (count + 1) * np.cos((count + 1) * angle) + root * count * np.cos(count * angle)
+    last = np.sin(count * angle) + root * np.sin((count - 1) * angle)
+    nodes = scale * (1 + c + 2 * root * np.cos(angle))
+    weights = -2 * np.sin(angle) ** 3 / (slope * last) / scale
     for array in (nodes, weights):
         array.flags.writeable = False
     return nodes, weights
