@@ -43,7 +43,7 @@ class LowRankCurve(Curve):
     >>> problem.curve(3)
     LowRankCurve(rank 3: risk 166 at alpha=0, 159 at 1, 153 at 0.6)
     >>> problem.curve(3).excess_risk([0, 0.6, 1]).round(2)
-    array([15.92,  3.32,  8.92])
+    array([15.93,  3.33,  8.93])
     """
 
     problem: LowRankTransfer
@@ -174,8 +174,9 @@ def default_alpha(problem: LowRankTransfer) -> float:
 
 def noise_level(problem: LowRankTransfer) -> float:
     """Distance of alpha from beta at which what is left of the source is as large as the noise."""
-    norm = max(problem.source_norm, 1e-300)
-    return float(problem.noise * np.sqrt(problem.d * problem.p / problem.n) / norm)
+    if problem.source_norm == 0:
+        return 1.0
+    return float(problem.noise * np.sqrt(problem.d * problem.p / problem.n) / problem.source_norm)
 
 
 def best_alpha(problem: LowRankTransfer, rank: int, risks: FloatArray) -> float:

@@ -65,7 +65,7 @@ class LearntCorrection(Value, Shown):
     >>> from rmt_alpha import LowRankTransfer
     >>> problem = LowRankTransfer(0.6, [3, 2, 0.5], 6.0, 1.0, n=500, p=200, d=150)
     >>> problem.learnt(0.6)
-    LearntCorrection(2 of 3 spikes seen, up to 3.18, bulk up to 1.18)
+    LearntCorrection(2 of 3 spikes seen, up to 3.12, bulk up to 1.18)
     >>> problem.learnt(0.6).left.round(2)
     array([0.95, 0.89, 0.  ])
     """

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from low_rank_overlaps import Overlaps
 
@@ -26,12 +26,11 @@ SIMULATED = {
 
 
 @st.composite
-def problems(draw, *, ridge=True):
-    d, p = draw(st.integers(3, 200)), draw(st.integers(3, 200))
+def problems(draw, smallest=3):
+    d, p = draw(st.integers(smallest, 200)), draw(st.integers(smallest, 200))
     n = draw(st.integers(2, 600))
     spikes = draw(st.lists(st.floats(0.05, 5.0), max_size=3))
-    gammas = st.sampled_from([0.0, 1e-3, 0.1, 3.0]) if ridge else st.just(0.0)
-    gamma = draw(gammas) if n != p else 0.1
+    gamma = draw(st.sampled_from([0.0, 1e-3, 0.1, 3.0])) if n != p else 0.1
     norms = st.just(0.0) | st.floats(1e-3, 20.0)
     return ra.LowRankTransfer(
         draw(st.floats(-1.5, 1.5)), spikes, draw(norms), draw(st.floats(0.1, 3.0)),
@@ -72,12 +71,13 @@ def test_rank_0_and_full_rank_are_ridge_regression(problem, alpha):
 def test_all_ranks_add_up_to_full_rank(problem, alpha):
     # The bulk knows nothing of the closed form of the full correction: a wrong density, a spike that is left
     # out of the bulk, or one singular value too many would be of order 1/d.
+    assume(problem.n != problem.p)  # the law of S has a pole at 0, where singular values matter least
     law = model(problem, np.array([alpha]))
     top, bottom = edge(law, 1), edge(law, -1)
     spikes = outliers(law, top)
     inside = bulk(law, top, bottom, 2048)
     step = np.pi / 2048
-    assert inside.count.sum() * step + spikes.seen.sum() == pytest.approx(law.rank, rel=1e-4)
+    assert inside.count.sum() * step + spikes.seen.sum() == pytest.approx(law.rank, abs=1e-3)
     change = np.where(spikes.seen, rate(law, spikes.mu, law.risk_direction()), 0.0).sum()
     full, none = problem.excess_risk(alpha, np.array([problem.largest_rank, 0]))
     assert inside.gain.sum() * step + change == pytest.approx(full - none, rel=1e-4, abs=1e-4 * (full + none))
@@ -179,7 +179,7 @@ def test_units_do_not_matter(problem, alpha, unit):
     np.testing.assert_allclose(mirrored, problem.excess_risk(alpha, ranks), rtol=1e-6)
 
 
-@given(problems())
+@given(problems(smallest=50))
 def test_beta_is_best_for_what_is_seen(problem):
     seen = int(problem.learnt(problem.beta).seen.sum())
     curve = problem.curve(seen)
