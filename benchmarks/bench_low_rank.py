@@ -54,7 +54,7 @@ def main() -> None:
         "100 alphas x 100 ranks": (bench.time_map, 1),
     }
     # Pairs in turn, so that a change of the machine's speed hits both; the median of the ratios is quoted.
-    found = {name: [] for name in names}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for _ in range(5):
         unit = best(bench.time_svd)
         for name, (function, number) in names.items():

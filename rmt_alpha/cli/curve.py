@@ -54,8 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_picture(arguments.plot)
     problem = problem_from(arguments)
     check_rank_option(problem, arguments.rank)
-    low_rank = isinstance(problem, LowRankTransfer)
-    curve: Curve = problem.curve(arguments.rank) if low_rank else problem.curve()
+    curve: Curve = problem.curve(arguments.rank) if isinstance(problem, LowRankTransfer) else problem.curve()
     if "landmarks" not in curve.answers:  # several sources
         curve = along_the_best(curve)
     alpha = arguments.alpha if arguments.alpha is not None else default_alphas(curve)

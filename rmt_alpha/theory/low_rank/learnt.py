@@ -67,7 +67,7 @@ class LearntCorrection(Value, Shown):
     >>> problem.learnt(0.6)
     LearntCorrection(2 of 3 spikes seen, up to 3.12, bulk up to 1.18)
     >>> problem.learnt(0.6).left.round(2)
-    array([0.95, 0.89, 0.  ])
+    array([0.97, 0.92, 0.  ])
     """
 
     problem: LowRankTransfer
