@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier, AlphaRidgeClassifierCV
     from rmt_alpha.from_data.alpha_path import AlphaPath
     from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
+    from rmt_alpha.from_data.rank_and_alpha import RankAndAlpha, rank_and_alpha
     from rmt_alpha.plotting.alpha_path import plot_alpha_path
     from rmt_alpha.plotting.heat_map import heatmap
     from rmt_alpha.problems import losses as losses
@@ -66,6 +67,7 @@ _LAZY = {
     "LowRankTransfer": "problems.low_rank",
     "MixtureCurve": "theory.mixtures.curve",
     "ProblemEstimate": "from_data.plug_in.problem_estimate",
+    "RankAndAlpha": "from_data.rank_and_alpha",
     "RegressionCurve": "theory.mixtures.regression",
     "RidgeRegressionTransfer": "problems.regression",
     "RidgeSource": "problems.sources",
@@ -77,6 +79,7 @@ _LAZY = {
     "linear_coefficients": "estimators.linear",
     "heatmap": "plotting.heat_map",
     "plot_alpha_path": "plotting.alpha_path",
+    "rank_and_alpha": "from_data.rank_and_alpha",
     "simulate": "simulation",
     "sweep": "validation.sweeps",
 }
@@ -108,6 +111,7 @@ __all__ = [
     "MixtureCurve",
     "Optimum",
     "ProblemEstimate",
+    "RankAndAlpha",
     "RegressionCurve",
     "RidgeRegressionTransfer",
     "RidgeSource",
@@ -124,6 +128,7 @@ __all__ = [
     "neutral_alpha",
     "optimal_alpha",
     "plot_alpha_path",
+    "rank_and_alpha",
     "risk",
     "simulate",
     "sweep",

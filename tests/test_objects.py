@@ -97,6 +97,7 @@ RESULTS = {
     ),
     "simulation, regression": lambda: ra.simulate(regression(), [0, 1], replicates=3, rng=0),
     "low rank": low_rank,
+    "rank and alpha": lambda: ra.rank_and_alpha(SAMPLE[:, :5], SAMPLE[:, 5:8], SAMPLE[:3, 8:13]),
     "learnt": lambda: low_rank().learnt(1.0),
     "learnt, no spikes": lambda: ra.LowRankTransfer(1, [], 0.0, 1.0, n=50, p=P, d=20).learnt(0.0),
     "simulation, low rank": lambda: low_rank().simulate([0, 1], 2, replicates=3, rng=0),

@@ -156,6 +156,28 @@ def _components(law: Model, spikes: Outliers) -> tuple[FloatArray, FloatArray, F
     return tuple(np.where(spikes.seen, each, 1.0) for each in (size, truth, left))  # type: ignore[return-value]
 
 
+def spikes_behind(
+    problem: LowRankTransfer, alpha: float, singular_values: FloatArray, margin: float
+) -> FloatArray:
+    """The spikes, downwards, that would give these singular values; the problem's own are not asked.
+
+    Only for those whose squares exceed that of the bulk's edge by ``margin`` times it.
+    """
+    law = model(problem, np.array([alpha]))
+    top = edge(law, 1)
+    squares = singular_values[singular_values**2 > location(law, top)[0] * (1 + margin)] ** 2
+
+    def excess(mu: float, square: float) -> float:
+        return float(location(law, np.array([mu]))[0]) - square
+
+    # z(mu) > mu, and z rises from the edge.
+    mu = np.array(
+        [optimize.brentq(excess, top[0], square, args=(square,), xtol=1e-300) for square in squares]
+    )
+    pull = (law.weights * law.q / (mu[:, None] - law.d * law.T)).sum(axis=1)
+    return np.asarray(np.sort(1 / np.sqrt(pull))[::-1])
+
+
 def samples_to_see(problem: LowRankTransfer, alpha: float | None = None) -> FloatArray:
     """See `LowRankTransfer.samples_to_see`."""
     at = default_alpha(problem) if alpha is None else check_scalar("alpha", alpha, FINITE)
