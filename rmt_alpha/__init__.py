@@ -27,16 +27,20 @@ if TYPE_CHECKING:
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifier, AlphaRidgeClassifierCV
     from rmt_alpha.from_data.alpha_path import AlphaPath
     from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
+    from rmt_alpha.from_data.rank_and_alpha import RankAndAlpha, rank_and_alpha
     from rmt_alpha.plotting.alpha_path import plot_alpha_path
     from rmt_alpha.plotting.heat_map import heatmap
     from rmt_alpha.problems import losses as losses
     from rmt_alpha.problems.fine_tuning import FineTuning
     from rmt_alpha.problems.losses import Loss
+    from rmt_alpha.problems.low_rank import LowRankTransfer
     from rmt_alpha.problems.mixture import GaussianMixture
     from rmt_alpha.problems.regression import RidgeRegressionTransfer
     from rmt_alpha.problems.sources import FixedSource, RidgeSource
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.theory.convex.curve import LossCurve
+    from rmt_alpha.theory.low_rank.curve import LowRankCurve
+    from rmt_alpha.theory.low_rank.learnt import LearntCorrection
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.mixtures.regression import RegressionCurve
     from rmt_alpha.validation.compare import compare
@@ -55,11 +59,15 @@ _LAZY = {
     "FineTuning": "problems.fine_tuning",
     "FixedSource": "problems.sources",
     "GaussianMixture": "problems.mixture",
+    "LearntCorrection": "theory.low_rank.learnt",
     "LinearCoefficients": "estimators.linear",
     "Loss": "problems.losses",
     "LossCurve": "theory.convex.curve",
+    "LowRankCurve": "theory.low_rank.curve",
+    "LowRankTransfer": "problems.low_rank",
     "MixtureCurve": "theory.mixtures.curve",
     "ProblemEstimate": "from_data.plug_in.problem_estimate",
+    "RankAndAlpha": "from_data.rank_and_alpha",
     "RegressionCurve": "theory.mixtures.regression",
     "RidgeRegressionTransfer": "problems.regression",
     "RidgeSource": "problems.sources",
@@ -71,6 +79,7 @@ _LAZY = {
     "linear_coefficients": "estimators.linear",
     "heatmap": "plotting.heat_map",
     "plot_alpha_path": "plotting.alpha_path",
+    "rank_and_alpha": "from_data.rank_and_alpha",
     "simulate": "simulation",
     "sweep": "validation.sweeps",
 }
@@ -93,12 +102,16 @@ __all__ = [
     "FineTuning",
     "FixedSource",
     "GaussianMixture",
+    "LearntCorrection",
     "LinearCoefficients",
     "Loss",
     "LossCurve",
+    "LowRankCurve",
+    "LowRankTransfer",
     "MixtureCurve",
     "Optimum",
     "ProblemEstimate",
+    "RankAndAlpha",
     "RegressionCurve",
     "RidgeRegressionTransfer",
     "RidgeSource",
@@ -115,6 +128,7 @@ __all__ = [
     "neutral_alpha",
     "optimal_alpha",
     "plot_alpha_path",
+    "rank_and_alpha",
     "risk",
     "simulate",
     "sweep",

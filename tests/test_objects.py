@@ -61,6 +61,10 @@ def regression(scale=1.0):
     return ra.RidgeRegressionTransfer(FULL, scale * (MEAN + 0.1), scale * MEAN, 1.0, n=50, gamma=0.1)
 
 
+def low_rank():
+    return ra.LowRankTransfer(0.6, [3, 2, 0.1], 6.0, 1.0, n=50, p=P, d=20)
+
+
 SOURCES = [ra.RidgeSource(PAIR, 50, 0.1), ra.FixedSource([MEAN, SPECTRUM])]
 PROBLEMS = {
     "transfer": transfer,
@@ -92,6 +96,12 @@ RESULTS = {
         tuning(SOURCES), RNG.standard_normal((4, 3)), replicates=3, rng=0
     ),
     "simulation, regression": lambda: ra.simulate(regression(), [0, 1], replicates=3, rng=0),
+    "low rank": low_rank,
+    "rank and alpha": lambda: ra.rank_and_alpha(SAMPLE[:, :5], SAMPLE[:, 5:8], SAMPLE[:3, 8:13]),
+    "learnt": lambda: low_rank().learnt(1.0),
+    "learnt, no spikes": lambda: ra.LowRankTransfer(1, [], 0.0, 1.0, n=50, p=P, d=20).learnt(0.0),
+    "simulation, low rank": lambda: low_rank().simulate([0, 1], 2, replicates=3, rng=0),
+    "comparison, low rank": lambda: ra.compare(low_rank(), [0, 1], rank=2, replicates=5, rng=0),
     "comparison": lambda: ra.compare(transfer(), [0, 1], replicates=5, rng=0),
     "comparison, sources": lambda: ra.compare(tuning(SOURCES), [[0, 1, 0]], replicates=5, rng=0),
     "sweep": lambda: ra.sweep(
@@ -126,6 +136,7 @@ OBJECTS = (
     VALUES
     | {f"{name}: curve": lambda make=make: make().curve() for name, make in CURVES.items()}
     | {"curve of 5 classes": lambda: classes(5).curve(), "curve in mpmath": lambda: transfer().curve(dps=30)}
+    | {"curve of low rank": lambda: low_rank().curve(2)}
     | {"mixture in mpmath": lambda: tuning().curve(dps=30)}
 )
 

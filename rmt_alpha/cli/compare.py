@@ -8,7 +8,13 @@ from pathlib import Path
 
 from rmt_alpha.cli.common import Parser, check_numbers, json_text
 from rmt_alpha.cli.outputs import check_picture
-from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
+from rmt_alpha.cli.problem import (
+    add_problem_options,
+    add_rank_option,
+    alphas,
+    check_rank_option,
+    problem_from,
+)
 
 HELP = "theory against simulation, with z-scores and a verdict"
 DESCRIPTION = """\
@@ -25,6 +31,7 @@ Exit status 0 if they agree, 1 if not."""
 def add_options(parser: Parser) -> None:
     """Add the options of the verb."""
     add_problem_options(parser, file=True)
+    add_rank_option(parser)
     parser.value("--alpha", alphas, "LOW:HIGH:COUNT", "values of alpha, or a list (0,1,2)", default="0,1,2")
     parser.value("--replicates", int, "R", "draws of the data (400)", default=400)
     parser.value("--doublings", int, "K", "sizes beyond the first (1)", default=1)
@@ -42,9 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_picture(arguments.plot)
     problem = problem_from(arguments)
+    check_rank_option(problem, arguments.rank)
     comparison = compare(
         problem,
         arguments.alpha,
+        rank=arguments.rank,
         replicates=arguments.replicates,
         doublings=arguments.doublings,
         method=arguments.method,

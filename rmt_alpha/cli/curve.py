@@ -12,11 +12,18 @@ import numpy as np
 from rmt_alpha._core.tables import csv_text
 from rmt_alpha.cli.common import Parser, check_numbers, json_text
 from rmt_alpha.cli.outputs import check_output, check_picture
-from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
-from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.cli.problem import (
+    add_problem_options,
+    add_rank_option,
+    alphas,
+    check_rank_option,
+    problem_from,
+)
+from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.theory.curve import Curve
 
-COLUMNS = ("mean", "variance", "accuracy", "risk", "test_loss", "training_loss")
+COLUMNS = ("mean", "variance", "accuracy", "risk", "excess_risk", "test_loss", "training_loss")
 HELP = "accuracy and risk as functions of alpha (CSV, JSON, picture)"
 DESCRIPTION = """\
 Mean and variance of the score, accuracy and risk for many alphas: CSV (or JSON) on standard output, or in a
@@ -29,6 +36,7 @@ example:
 def add_options(parser: Parser) -> None:
     """Add the options of the verb."""
     add_problem_options(parser, file=True)
+    add_rank_option(parser)
     parser.value(
         "--alpha", alphas, "LOW:HIGH:COUNT",
         "values of alpha, or a list such as 0,1,2.5 (default: a range around alpha*); "
@@ -45,20 +53,19 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.out)
     check_picture(arguments.plot)
     problem = problem_from(arguments)
-    curve: Curve = problem.curve()
+    check_rank_option(problem, arguments.rank)
+    curve: Curve = problem.curve(arguments.rank) if isinstance(problem, LowRankTransfer) else problem.curve()
     if "landmarks" not in curve.answers:  # several sources
         curve = along_the_best(curve)
     alpha = arguments.alpha if arguments.alpha is not None else default_alphas(curve)
     names = [name for name in COLUMNS if name in curve.answers]
     columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in names}
-    if not isinstance(problem, TransferProblem):  # whose classes are mirror images
+    if isinstance(problem, FineTuning):  # else classes are mirror images, or there are none
         each = curve.class_accuracy(alpha)
         columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
     if arguments.band:
         if "accuracy_std" not in curve.answers:
-            raise ValueError(
-                "--band is known for the isotropic model only; leave it out for a general mixture"
-            )
+            raise ValueError("--band is known for the isotropic model only; leave it out for another problem")
         columns["accuracy_std"] = curve.accuracy_std(alpha)
     check_numbers(columns)
     if arguments.format == "csv":

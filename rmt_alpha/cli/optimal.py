@@ -10,7 +10,14 @@ import numpy as np
 
 from rmt_alpha._core.checks import check_dps
 from rmt_alpha.cli.common import Parser, check_numbers, json_text
-from rmt_alpha.cli.problem import FIELDS, add_problem_options, problem_from
+from rmt_alpha.cli.problem import (
+    FIELDS,
+    add_problem_options,
+    add_rank_option,
+    check_rank_option,
+    problem_from,
+)
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import CRITERIA, Curve
 
@@ -26,6 +33,7 @@ example:
 def add_options(parser: Parser) -> None:
     """Add the options of the verb."""
     add_problem_options(parser, file=True)
+    add_rank_option(parser)
     parser.add_argument(
         "--criterion", choices=CRITERIA, default="accuracy",
         help="what alpha optimises: accuracy (to classify, default), risk (squared, when the score itself is "
@@ -39,6 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the answer."""
     dps = check_dps(arguments.dps)
     problem = problem_from(arguments, dps)
+    check_rank_option(problem, arguments.rank, needed=False)
+    if isinstance(problem, LowRankTransfer):
+        return _run_low_rank(problem, arguments)
     curve = problem.curve(dps)
     best = curve.optimal_alpha(arguments.criterion)
     values: dict[str, Any] = {"optimal_alpha": best, "criterion": arguments.criterion}
@@ -62,6 +73,50 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(_sentence(values, dps))
     return 0
+
+
+def _run_low_rank(problem: LowRankTransfer, arguments: argparse.Namespace) -> int:
+    """Print the answer for a correction of low rank; without ``--rank`` for the best one."""
+    if arguments.criterion == "loss" or arguments.dps is not None:
+        raise ValueError("--criterion loss and --dps are not for a correction of low rank; leave them out")
+    rank = problem.optimal_rank() if arguments.rank is None else arguments.rank
+    curve = problem.curve(rank)
+    best = float(curve.optimal_alpha())
+    learnt = problem.learnt(best)
+    at = {"optimal": best, "0": 0.0, "1": 1.0}
+    values: dict[str, Any] = {
+        "optimal_alpha": best,
+        "rank": rank,
+        "excess_risk": {name: curve.excess_risk(alpha) for name, alpha in at.items()},
+        "gain_over_1": curve.gain(),
+        "transfer_interval": list(curve.transfer_interval()),
+        "optimal_rank": {"optimal": problem.optimal_rank(), "1": problem.optimal_rank(1.0)},
+        "spikes_seen": int(learnt.seen.sum()),
+        "samples_to_see": list(problem.samples_to_see()),
+    }
+    check_numbers({"excess_risk": values["excess_risk"]})
+    print(json_text(values, indent=2) if arguments.json else _low_rank_sentence(problem, values))
+    return 0
+
+
+def _low_rank_sentence(problem: LowRankTransfer, values: dict[str, Any]) -> str:
+    risk, ranks, seen = values["excess_risk"], values["optimal_rank"], values["spikes_seen"]
+    helps = values["transfer_interval"]
+    others = f"(alpha = 1: {risk['1']:.6g}, alpha = 0, no source: {risk['0']:.6g})"
+    lines = [
+        f"alpha* = {values['optimal_alpha']:.6g} with a correction of rank {values['rank']}",
+        f"excess risk {risk['optimal']:.6g}  {others}",
+        f"gain of alpha* over alpha = 1: {values['gain_over_1']:.4g}",
+        f"best rank {ranks['optimal']} at its best alpha, {ranks['1']} at alpha = 1",
+        f"{seen} of {problem.spikes.size} spikes seen with {problem.n:g} samples; they are seen beyond "
+        f"{', '.join(f'{n:.4g}' for n in values['samples_to_see'])}"
+        if problem.spikes.size
+        else "no spikes: there is nothing of low rank to be learnt",
+        f"the source helps for alpha in ({helps[0]:.4g}, {helps[1]:.4g})"
+        if helps[0] != helps[1]
+        else "the source does not help",
+    ]
+    return "\n".join(lines)
 
 
 def _of_any(curve: Curve, criterion: str) -> dict[str, Any]:

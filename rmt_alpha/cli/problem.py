@@ -9,8 +9,10 @@ import mpmath
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha.cli.common import Parser
 from rmt_alpha.cli.problem_file import load_problem
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.transfer import TransferProblem
 
 FIELDS = {
@@ -57,7 +59,9 @@ def add_problem_options(parser: argparse.ArgumentParser, *, file: bool = False) 
         )
 
 
-def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> TransferProblem | FineTuning:
+def problem_from(
+    arguments: argparse.Namespace, dps: int | None = None
+) -> TransferProblem | FineTuning | LowRankTransfer:
     """The problem of the command line; with ``dps`` its numbers are read to that many digits and more."""
     file = getattr(arguments, "problem", None)
     missing = [name for name in REQUIRED if getattr(arguments, name) is None]
@@ -73,6 +77,20 @@ def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> Trans
         return TransferProblem(**{name: float(text) for name, text in given.items()})
     with mpmath.workdps(dps + 15):
         return TransferProblem(**{name: mpmath.mpf(text) for name, text in given.items()})
+
+
+def add_rank_option(parser: Parser) -> None:
+    """Add ``--rank``."""
+    parser.value("--rank", int, "R", "rank of the correction, for a file with spikes (a LowRankTransfer)")
+
+
+def check_rank_option(problem: object, rank: int | None, *, needed: bool = True) -> None:
+    """ValueError unless a rank is given for a correction of low rank, and for nothing else."""
+    if isinstance(problem, LowRankTransfer):
+        if rank is None and needed:
+            raise ValueError(f"needs --rank, from 0 to {problem.largest_rank}: the file has spikes")
+    elif rank is not None:
+        raise ValueError("--rank is for a file with spikes (a LowRankTransfer); leave it out")
 
 
 def alphas(text: str) -> FloatArray:

@@ -13,18 +13,21 @@ from rmt_alpha._core.types import FilePath
 from rmt_alpha.cli.reading.stored_arrays import read_arrays
 from rmt_alpha.problems.covariances import is_ambiguous
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource, RidgeSource
 from rmt_alpha.problems.transfer import RANGES, TransferProblem
 
 MIXTURE_KEYS = ("mean", "means", "covariance", "covariances", "priors")
+LOW_RANK_KEYS = ("beta", "spikes", "source_norm", "noise", "n", "p", "d", "rest", "gamma")
 TOP_KEYS = ("n", "gamma", "intercept", "label_noise", "loss", "target", "source")
 
 
-def load_problem(path: FilePath) -> TransferProblem | FineTuning:
+def load_problem(path: FilePath) -> TransferProblem | FineTuning | LowRankTransfer:
     """Read a problem from a TOML file.
 
-    A file with ``beta`` describes a `TransferProblem` by its fields.  A file with a table ``[target]``
+    A file with ``beta`` describes a `TransferProblem` by its fields, one with ``spikes`` a `LowRankTransfer`
+    by its arguments.  A file with a table ``[target]``
     describes a `FineTuning` problem: ``n``, ``gamma``, ``intercept``, ``label_noise`` and ``loss`` at the
     top; in ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row
     per class), ``covariance`` (one of all classes) or ``covariances`` (a list, one per class), and
@@ -58,7 +61,12 @@ def load_problem(path: FilePath) -> TransferProblem | FineTuning:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _problem(values: dict[str, Any], folder: Path) -> TransferProblem | FineTuning:
+def _problem(values: dict[str, Any], folder: Path) -> TransferProblem | FineTuning | LowRankTransfer:
+    if "spikes" in values:
+        _check_keys(values, LOW_RANK_KEYS, "a LowRankTransfer, which a file with spikes describes")
+        _require(values, LOW_RANK_KEYS[:7], "a LowRankTransfer, which a file with spikes describes,")
+        _check_single({name: value for name, value in values.items() if name != "spikes"})
+        return LowRankTransfer(**values | {"spikes": _array(values["spikes"], folder)})
     if "target" not in values:
         _check_keys(values, tuple(RANGES), "a TransferProblem (a FineTuning problem has a table [target])")
         _require(values, ("beta", "p", "n"), "a TransferProblem")

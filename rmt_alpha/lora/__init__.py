@@ -5,6 +5,7 @@
 Open `variant` first: what an adapted layer computes.  `row_scale` holds alpha, `layers` and `model` are
 those of PEFT with it, `config` has its options; `alphas` reads and counts it; `schedule` says when it moves
 and on which rows, `held_out` where these come from, and `trainer` puts that into transformers' Trainer.
+`weight_change` stands by itself: what fine-tuning has done to a network's weights.
 
 Importing this package makes the adapter known to PEFT (`_peft`), so that checkpoints load by
 `PeftModel.from_pretrained` and `AutoPeftModel`.  It needs ``pip install 'rmt-alpha[peft]'``.
@@ -19,6 +20,7 @@ from rmt_alpha.lora.alphas import AlphaCount, alphas, count_parameters, replaced
 from rmt_alpha.lora.config import AlphaLoraConfig
 from rmt_alpha.lora.model import AlphaLoraModel
 from rmt_alpha.lora.schedule import AlphaSchedule
+from rmt_alpha.lora.weight_change import Alignment, LayerAlignment, alignment
 
 if TYPE_CHECKING:
     from rmt_alpha.lora.trainer import AlphaTrainer
@@ -26,11 +28,14 @@ if TYPE_CHECKING:
 register(AlphaLoraConfig, AlphaLoraModel)
 
 __all__ = [
+    "Alignment",
     "AlphaCount",
     "AlphaLoraConfig",
     "AlphaLoraModel",
     "AlphaSchedule",
     "AlphaTrainer",
+    "LayerAlignment",
+    "alignment",
     "alphas",
     "count_parameters",
     "replaced_alpha",

@@ -8,6 +8,7 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.plotting import style
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.theory.curve import Curve
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def draw_comparison(comparison: Comparison) -> Figure:
     if comparison.alpha.ndim != 1:
         raise ValueError("only a comparison along one alpha can be drawn, not one of several sources")
     figure, axes = style.panels(len(names))
-    curve = comparison.problem.curve()
+    problem, rank = comparison.problem, comparison.rank
+    curve: Curve = problem.curve() if not isinstance(problem, LowRankTransfer) else problem.curve(rank or 0)
     fine = np.linspace(comparison.alpha.min(), comparison.alpha.max(), 81 if curve.costly else 401)
     for axis, name in zip(axes.flat, names, strict=True):
         axis.plot(fine, getattr(curve, name)(fine), color=style.BLUE, label="theory")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from rmt_alpha.simulation.convex.draws import LossDraws
 from rmt_alpha.simulation.engine import MEMORY_LIMIT, METHODS, TOLERANCE, simulate
 from rmt_alpha.simulation.isotropic.draws import TransferDraws
+from rmt_alpha.simulation.low_rank import LowRankDraws
 from rmt_alpha.simulation.mixtures.draws import MixtureDraws
 from rmt_alpha.simulation.regression import RegressionDraws
 from rmt_alpha.simulation.result import Simulation
@@ -21,6 +22,7 @@ __all__ = [
     "TOLERANCE",
     "Draws",
     "LossDraws",
+    "LowRankDraws",
     "MixtureDraws",
     "RegressionDraws",
     "Simulation",

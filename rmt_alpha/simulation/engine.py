@@ -39,6 +39,7 @@ def simulate(
     truncate: float | None = TOLERANCE,
     memory_limit: float = MEMORY_LIMIT,
     class_counts: str = "fixed",
+    rank: int | None = None,
 ) -> Simulation:
     r"""Train fine-tuned classifiers on random data, and score each of them exactly.
 
@@ -52,7 +53,7 @@ def simulate(
 
     Parameters
     ----------
-    problem : TransferProblem, FineTuning or RidgeRegressionTransfer
+    problem : TransferProblem, FineTuning, RidgeRegressionTransfer or LowRankTransfer
         Scalars only; p, n and a finite N are whole numbers.
     alpha : float or array
         Any shape, at most 1e60 in magnitude.  For a `FineTuning` with k sources the shape is (..., k); a
@@ -82,13 +83,16 @@ def simulate(
         For a `FineTuning`: how many samples each class has.  "fixed": n times its probability, rounded (at
         random, to one of the two neighbours, so that it is right on average).  "random": every label is
         drawn by itself.
+    rank : int, optional
+        For a `LowRankTransfer`, which needs it: the rank of the correction.  The draws hold all ranks.
 
     Returns
     -------
     Simulation
         ``alpha``, ``accuracy``, ``accuracy_stderr``, the same for ``mean``, ``variance``, ``risk`` and, by
         class, ``class_accuracy``, ``class_mean``, ``class_variance`` and ``class_std``; and ``draws`` with
-        every replicate.  A regression has ``risk`` only.
+        every replicate.  A regression has ``risk`` only, one of
+        low rank also ``excess_risk``.
 
     Raises
     ------
@@ -150,7 +154,7 @@ def simulate(
     """
     check_choice("class_counts", class_counts, CLASS_COUNTS)
     check_choice("method", method, METHODS)
-    sampler = choose_sampler(problem, method, check_tolerance(truncate), class_counts)
+    sampler = choose_sampler(problem, method, check_tolerance(truncate), class_counts, rank)
     alphas = sampler.check_alpha(alpha)
     count = check_count("replicates", replicates)
     jobs = check_jobs(n_jobs)

@@ -49,14 +49,14 @@ class Simulation(Value, Shown):
 
     Parameters
     ----------
-    problem : TransferProblem, FineTuning or RidgeRegressionTransfer
+    problem : TransferProblem, FineTuning, RidgeRegressionTransfer or LowRankTransfer
         What was simulated.
     alpha : ndarray
         The alphas, any shape; all averages have this shape (floats for a scalar).  For k sources the last
         axis holds the k components, and averages have the shape of the others.
     method : {"dense", "krylov"}
         How it was simulated.
-    draws : TransferDraws, MixtureDraws, LossDraws or RegressionDraws
+    draws : TransferDraws, MixtureDraws, LossDraws, RegressionDraws or LowRankDraws
         The single replicates, scored.
     truncation_error : float
         Estimated relative error of the five numbers of a replicate (worst replicate) from cutting the Krylov
@@ -92,6 +92,8 @@ class Simulation(Value, Shown):
     accuracy_stderr = Average("Standard error of `accuracy`.")
     risk = Average("Average squared error on fresh target data.")
     risk_stderr = Average("Standard error of `risk`.")
+    excess_risk = Average("The same without the noise of the data; only of a regression of low rank.")
+    excess_risk_stderr = Average("Standard error of `excess_risk`.")
     class_accuracy = Average(
         "Average probability that a fresh sample of each class is classified rightly, class on last axis."
     )

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.losses import Loss
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation.arguments import check_vector_alpha
@@ -18,6 +19,7 @@ from rmt_alpha.simulation.convex.fit import Trainer
 from rmt_alpha.simulation.convex.formulas import Formula, formula
 from rmt_alpha.simulation.isotropic import dense, krylov
 from rmt_alpha.simulation.isotropic.draws import TransferDraws
+from rmt_alpha.simulation.low_rank import low_rank_sampler
 from rmt_alpha.simulation.mixtures.draws import MixtureDraws
 from rmt_alpha.simulation.mixtures.fit import ridge
 from rmt_alpha.simulation.regression import RegressionDraws
@@ -168,20 +170,26 @@ class _Regression(Sampler):
         return RegressionDraws(alpha, float(np.sum(self.setting.noise**2)), *arrays)
 
 
-def choose_sampler(problem: Problem, method: str, truncate: float | None, counts: str) -> Sampler:
+def choose_sampler(
+    problem: Problem, method: str, truncate: float | None, counts: str, rank: int | None = None
+) -> Sampler:
     """The sampler for ``problem``; TypeError or ValueError if there is none."""
+    if rank is not None and not isinstance(problem, LowRankTransfer):
+        raise TypeError(f"rank is for a LowRankTransfer only, not for a {type(problem).__name__}")
     if isinstance(problem, TransferProblem):
         return _Transfer(transfer_setting(problem), truncate, "krylov" if method == "auto" else method)
-    if not isinstance(problem, FineTuning | RidgeRegressionTransfer):
+    if not isinstance(problem, FineTuning | RidgeRegressionTransfer | LowRankTransfer):
         raise TypeError(
-            "problem must be a TransferProblem, a FineTuning or a RidgeRegressionTransfer, got "
-            f"{type(problem).__name__}"
+            "problem must be a TransferProblem, a FineTuning, a RidgeRegressionTransfer or a "
+            f"LowRankTransfer, got {type(problem).__name__}"
         )
     if method == "krylov":
         raise ValueError(
             "method='krylov' needs identity covariances and simulates a TransferProblem only, got a "
             f"{type(problem).__name__}; use method='dense' (or 'auto', which chooses it)"
         )
+    if isinstance(problem, LowRankTransfer):
+        return low_rank_sampler(problem, rank)
     if isinstance(problem, RidgeRegressionTransfer):
         return _Regression(regression_setting(problem))
     setting = mixture_setting(problem)

@@ -63,6 +63,11 @@ class Draws(Value, ABC):
         """Squared error on fresh target samples, against their true labels."""
 
     @property
+    def excess_risk(self) -> FloatArray:
+        """The risk without the noise of the data."""
+        raise self._missing("excess_risk")
+
+    @property
     def accuracy(self) -> FloatArray:
         """Probability that a fresh target sample is classified rightly."""
         raise self._missing("accuracy")

@@ -13,13 +13,14 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.sources import FixedSource, RidgeSource
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation.mixtures.stage import Covariance, Stage
 
-Problem: TypeAlias = TransferProblem | FineTuning | RidgeRegressionTransfer
+Problem: TypeAlias = TransferProblem | FineTuning | RidgeRegressionTransfer | LowRankTransfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,32 @@ def regression_setting(problem: RidgeRegressionTransfer) -> RegressionSetting:
     noise = np.array(np.broadcast_to(problem.noise, (target.shape[1],)))
     covariance = Covariance(problem.covariance, problem.p)
     return RegressionSetting(covariance, target, source, noise, _whole("n", problem.n), problem.gamma)
+
+
+@dataclass(frozen=True, eq=False)
+class LowRankSetting:
+    """One `LowRankTransfer` and the rank of the correction; spikes downwards."""
+
+    beta: float
+    spikes: FloatArray
+    source_norm: float
+    rest: float
+    noise: float
+    n: int
+    p: int
+    d: int
+    gamma: float
+    rank: int
+
+
+def low_rank_setting(problem: LowRankTransfer, rank: int) -> LowRankSetting:
+    """The `LowRankSetting` of ``problem``; TypeError or ValueError if it cannot be drawn."""
+    checked = problem.check_rank(rank)
+    if checked.ndim:
+        raise TypeError(f"rank must be one whole number to be simulated, got {rank!r}; draws have all ranks")
+    values = {field.name: getattr(problem, field.name) for field in fields(problem)}
+    values |= {"n": _whole("n", problem.n), "spikes": np.sort(problem.spikes)[::-1]}
+    return LowRankSetting(**values, rank=int(checked))
 
 
 def _whole(name: str, value: Any) -> int:

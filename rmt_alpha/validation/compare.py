@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import Range, as_real, check_range
 from rmt_alpha._core.types import FloatArray, Seed
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.sources import RidgeSource
 from rmt_alpha.problems.transfer import TransferProblem
@@ -32,6 +33,7 @@ def compare(
     alpha: ArrayLike,
     *,
     theory: object = None,
+    rank: int | None = None,
     quantities: Sequence[str] | None = None,
     replicates: int = 400,
     doublings: int = 1,
@@ -48,19 +50,23 @@ def compare(
 
     Parameters
     ----------
-    problem : TransferProblem, FineTuning or RidgeRegressionTransfer
+    problem : TransferProblem, FineTuning, RidgeRegressionTransfer or LowRankTransfer
         Scalars only; p, n and a finite N are whole numbers.
     alpha : float or array_like
         Finite alphas.  For k sources shape (k,) or (count, k), or a number for all of them.
     theory : object, optional
         What is judged: anything with methods ``accuracy(alpha)``, ``mean(alpha)``, ... for the
         ``quantities``. The default is ``problem.curve()`` (a regression is its own); give your own formula
-        to test it.
+        to test it.  Of a `LowRankTransfer` the larger sizes have values of their own: there it is a function,
+        from a problem and a rank to such an object, as ``ra.LowRankTransfer.curve``.
+    rank : int, optional
+        For a `LowRankTransfer`, which needs it: the rank of the correction.  At larger sizes what exceeds the
+        number of spikes grows with them.
     quantities : sequence of str, optional
         Among "accuracy", "mean", "variance" and "risk", all of them by default.  For a `FineTuning` also
         "class_accuracy", "class_mean" and "class_std"; the default is these three, "accuracy" and "risk", and
         "training_loss" and "training_accuracy" where the loss is not squared.
-        A regression has a "risk" only.
+        A regression has a "risk" only, one of low rank also an "excess_risk", its default.
     replicates : int
         Draws of the data at each size.
     doublings : int
@@ -104,18 +110,26 @@ def compare(
     unknown = [name for name in quantities if name not in allowed]
     if unknown or not quantities:
         raise ValueError(f"quantities must be among {', '.join(allowed)}, got {tuple(quantities)!r}")
-    if theory is None:
-        theory = problem if isinstance(problem, RidgeRegressionTransfer) else problem.curve()
     problems = [enlarged(problem, 2**step) for step in range(steps + 1)]
+    ranks = [_enlarged_rank(problem, rank, 2**step) for step in range(steps + 1)]
+    theories = _theories(problems, ranks, theory)
+    relative = _reaches_the_bulk(problem, rank, alphas)
     runs = [
         simulate(
-            each, alphas, replicates=replicates, method=method, rng=seed, n_jobs=n_jobs, progress=progress
+            each,
+            alphas,
+            replicates=replicates,
+            method=method,
+            rng=seed,
+            n_jobs=n_jobs,
+            progress=progress,
+            rank=at,
         )
-        for each, seed in zip(problems, root_seed(rng).spawn(steps + 1), strict=True)
+        for each, at, seed in zip(problems, ranks, root_seed(rng).spawn(steps + 1), strict=True)
     ]
-    rows = [row for name in quantities for row in _rows(name, alphas, theory, runs)]
+    rows = [row for name in quantities for row in _rows(name, alphas, theories, runs, relative)]
     sizes = [_sizes(each) for each in problems]
-    return Comparison(problem, alphas, replicates, rows, float(level), sizes)
+    return Comparison(problem, alphas, replicates, rows, float(level), sizes, rank)
 
 
 def _quantities(problem: Problem) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -124,9 +138,42 @@ def _quantities(problem: Problem) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return QUANTITIES, QUANTITIES
     if isinstance(problem, RidgeRegressionTransfer):
         return ("risk",), ("risk",)
+    if isinstance(problem, LowRankTransfer):
+        return ("excess_risk",), ("excess_risk", "risk")
     squared = isinstance(problem.loss, str) and problem.loss == "squared"
     default = MIXTURE_QUANTITIES if squared else LOSS_QUANTITIES
     return default, tuple(dict.fromkeys(QUANTITIES + default))
+
+
+def _enlarged_rank(problem: Problem, rank: int | None, factor: int) -> int | None:
+    """Ranks beyond the spikes, which go to the bulk, grow with it; the full rank stays full."""
+    if not isinstance(problem, LowRankTransfer) or rank is None:
+        return rank
+    spikes = min(int(np.count_nonzero(problem.spikes)), rank) if rank < problem.largest_rank else 0
+    return spikes + factor * (rank - spikes)
+
+
+def _reaches_the_bulk(problem: Problem, rank: int | None, alphas: FloatArray) -> bool:
+    if not isinstance(problem, LowRankTransfer) or rank is None:
+        return False
+    return any(problem.learnt(alpha).seen.sum() < rank for alpha in alphas.tolist())
+
+
+def _theories(problems: list[Problem], ranks: list[int | None], theory: object) -> list[object]:
+    """One for all sizes, or one for each where the value itself depends on the size."""
+    if not isinstance(problems[0], LowRankTransfer):
+        if theory is not None:
+            return [theory]
+        return [problems[0] if isinstance(problems[0], RidgeRegressionTransfer) else problems[0].curve()]
+    curve_of: object = LowRankTransfer.curve if theory is None else theory
+    if not callable(curve_of):
+        raise TypeError(
+            "theory of a LowRankTransfer must be a function from a problem and a rank to an object with "
+            f"methods such as excess_risk(alpha), got {theory!r}"
+        )
+    if ranks[0] is None:
+        raise TypeError("rank is needed to compare a LowRankTransfer: the rank of its correction")
+    return [curve_of(each, rank) for each, rank in zip(problems, ranks, strict=True)]
 
 
 def _alphas(alpha: ArrayLike, components: int | None) -> FloatArray:
@@ -147,18 +194,27 @@ def _alphas(alpha: ArrayLike, components: int | None) -> FloatArray:
     return alphas
 
 
-def _rows(name: str, alphas: FloatArray, theory: object, runs: list[Simulation]) -> list[Row]:
+def _rows(
+    name: str, alphas: FloatArray, theories: list[object], runs: list[Simulation], relative: bool = False
+) -> list[Row]:
     # One row for every alpha; for a quantity by class one such block for each class (and score).
     averages = np.array([getattr(run, name) for run in runs])
     errors = np.array([getattr(run, f"{name}_stderr") for run in runs])
-    expected = np.asarray(getattr(theory, name)(alphas), float)
+    each = [np.asarray(getattr(theory, name)(alphas), float) for theory in theories]
+    expected = each[0]
     if expected.shape != averages.shape[1:]:
         raise ValueError(
             f"the theory's {name} must have the simulation's shape, {averages.shape[1:]}, got "
             f"{expected.shape}"
         )
     weights = extrapolation_weights(len(runs) - 1)
-    limit, limit_error = np.tensordot(weights, averages, 1), np.sqrt(np.tensordot(weights**2, errors**2, 1))
+    if len(theories) == 1:
+        each *= len(runs)
+    # What is of order 1/n: the theory's error, or where the bulk counts, which grows, its relative error.
+    scale = np.divide(expected, each, out=np.ones_like(each), where=np.not_equal(each, 0))
+    scale = scale if relative else np.ones_like(each)
+    limit = np.tensordot(weights, scale * (averages - each), 1) + expected
+    limit_error = np.sqrt(np.tensordot(weights**2, (scale * errors) ** 2, 1))
     columns = np.stack(
         [
             expected,
@@ -182,7 +238,7 @@ def _rows(name: str, alphas: FloatArray, theory: object, runs: list[Simulation])
 def _sizes(problem: Problem) -> Size:
     if isinstance(problem, TransferProblem):
         return float(problem.p), float(problem.n), None if problem.N is None else float(problem.N)
-    if isinstance(problem, RidgeRegressionTransfer):
+    if isinstance(problem, RidgeRegressionTransfer | LowRankTransfer):
         return problem.p, problem.n, None
     samples = tuple(source.n if isinstance(source, RidgeSource) else None for source in problem.sources)
     return problem.target.p, problem.n, samples if len(samples) > 1 else samples[0]

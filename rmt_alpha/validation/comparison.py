@@ -49,7 +49,7 @@ class Comparison(Value, Shown):
 
     Parameters
     ----------
-    problem : TransferProblem, FineTuning or RidgeRegressionTransfer
+    problem : TransferProblem, FineTuning, RidgeRegressionTransfer or LowRankTransfer
         What was compared.
     alpha : ndarray
         The alphas, one-dimensional; for vector alphas one row each.
@@ -61,6 +61,8 @@ class Comparison(Value, Shown):
         Probability of a false alarm of the verdict, all rows together.
     sizes : list of tuple
         (p, n, N) of every simulation; N is None for known source weights, and a tuple for several sources.
+    rank : int or None
+        Of the correction of a `LowRankTransfer`.
 
     Examples
     --------
@@ -79,6 +81,7 @@ class Comparison(Value, Shown):
     rows: list[Row]
     level: float
     sizes: list[Size]
+    rank: int | None = None
 
     @property
     def threshold(self) -> float:

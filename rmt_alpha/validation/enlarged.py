@@ -9,6 +9,7 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.sources import FixedSource, RidgeSource
@@ -27,9 +28,13 @@ def enlarged(problem: Problem, factor: int) -> Problem:
     source weights like means.  Averages over the dimension, :math:`\frac1n \operatorname{tr} C_a \bar Q`, and
     inner products, :math:`m_a^\top \bar Q\, m_b`, keep their values, and the theory depends on nothing else.
 
+    A `LowRankTransfer` has its p, d and n multiplied, and the squared norms of what is of full rank; its
+    spikes and noise are kept.  So do the edges of the bulk and the spikes' places outside; the risk itself
+    does not keep its value, as its full-rank part grows and its spikes do not.
+
     Parameters
     ----------
-    problem : TransferProblem, FineTuning or RidgeRegressionTransfer
+    problem : TransferProblem, FineTuning, RidgeRegressionTransfer or LowRankTransfer
         With whole sizes, to be simulated.
     factor : int
         At least 1.
@@ -56,6 +61,10 @@ def enlarged(problem: Problem, factor: int) -> Problem:
             coef_source=repeated(problem.coef_source, factor),
             n=factor * problem.n,
         )
+    if isinstance(problem, LowRankTransfer):
+        sizes = {name: factor * getattr(problem, name) for name in ("n", "p", "d")}
+        norms = {name: math.sqrt(factor) * getattr(problem, name) for name in ("source_norm", "rest")}
+        return dataclasses.replace(problem, **sizes, **norms)
     samples = problem.N if problem.N is None or math.isinf(problem.N) else factor * problem.N
     return dataclasses.replace(problem, p=factor * problem.p, n=factor * problem.n, N=samples)
 

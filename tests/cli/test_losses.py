@@ -38,10 +38,14 @@ def test_the_loss_is_read(file):
     assert problem.loss == "logistic"
 
 
+def tuning_in(file):
+    return load_problem(file)
+
+
 def test_curve_has_the_losses_in_it(file, capsys):
     assert main(["curve", "--problem", str(file), "--alpha=0,1"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    curve = load_problem(file).curve()
+    curve = tuning_in(file).curve()
     for row in rows:
         alpha = float(row["alpha"])
         for name in ("accuracy", "training_loss", "test_loss"):
@@ -70,7 +74,7 @@ weights = [1.0, 0.1, 0.0]
 @pytest.mark.parametrize("criterion", ["accuracy", "risk", "loss"])
 def test_optimal_prints_the_best_alpha(file, capsys, criterion):
     file.write_text(LOGISTIC)
-    curve = load_problem(file).curve()
+    curve = tuning_in(file).curve()
     assert main(["optimal", "--problem", str(file), "--criterion", criterion, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["optimal_alpha"] == pytest.approx(curve.optimal_alpha(criterion), rel=1e-5)

@@ -63,7 +63,9 @@ def test_transfer_problem(write):
 
 
 def test_symmetric_mixture_is_the_isotropic_model(write):
-    curve = load_problem(write(SYMMETRIC)).curve()
+    loaded = load_problem(write(SYMMETRIC))
+    assert isinstance(loaded, ra.FineTuning)
+    curve = loaded.curve()
     expected = ra.TransferProblem.from_source([1, 0, 0, 0], [0.6, 0.8, 0, 0], n=30, gamma=0.4).curve()
     assert curve.accuracy(1.0) == pytest.approx(expected.accuracy(1.0), rel=1e-12)
     assert curve.optimal_alpha() == pytest.approx(expected.optimal_alpha(), rel=1e-12)
@@ -71,6 +73,7 @@ def test_symmetric_mixture_is_the_isotropic_model(write):
 
 def test_general_mixture_with_arrays_beside_the_file(write, tmp_path):
     problem = load_problem(write(GENERAL))
+    assert isinstance(problem, ra.FineTuning)
     arrays = np.load(tmp_path / "arrays.npz")
     target = ra.GaussianMixture(arrays["means"], [np.array([1.0, 2.0, 1.0]), arrays["dense"]], [0.3, 0.7])
     source = ra.RidgeSource(ra.GaussianMixture([[-1.0, 0.0, 0.0], [1.0, 0.2, 0.0]], 1.5), 90, 0.5)

@@ -7,11 +7,10 @@ import pytest
 
 import rmt_alpha as ra
 from rmt_alpha.plotting.curve import draw_curve
-from rmt_alpha.simulation.setting import Problem
 
 TARGET = ra.GaussianMixture.symmetric([1.0, 0.5, 0.0])
 SOURCE = ra.FixedSource([1.0, 0.1, 0.0])
-PROBLEMS: dict[str, Problem] = {
+PROBLEMS: dict[str, ra.TransferProblem | ra.FineTuning | ra.RidgeRegressionTransfer] = {
     "isotropic": ra.TransferProblem(0.5, p=100, n=50),
     "mixture": ra.FineTuning(TARGET, SOURCE, n=40, gamma=0.2),
     "loss": ra.FineTuning(TARGET, SOURCE, n=40, gamma=0.2, loss="logistic"),

@@ -28,6 +28,8 @@ TITLES = {
     "losses": "When the loss matters: squared, logistic and hinge against the ridge.",
     "calibration": "Calibration of fine-tuned logistic regression against alpha.",
     "published_losses": "Published asymptotics of convex losses, without a source.",
+    "low_rank": "A correction of low rank, as LoRA's: risk against alpha and rank, and what it learns.",
+    "low_rank_phase": "Which helps more, one more rank or alpha? Rank against number of samples.",
     # Those that need data files come last: whatever happens to a download, the rest is written by then.
     "amazon_decision": "The decision function on two pairs of Amazon domains: "
     "histograms and predicted Gaussians.",

@@ -37,6 +37,8 @@ LABELS = {
     "two_sources": (r"$\alpha_1$", r"$\alpha_2$", "test accuracy"),
     "losses": (r"target ridge $\gamma$", r"accuracy at $\alpha^*$", r"gain over $\alpha = 1$"),
     "calibration": (r"$\alpha$", "test accuracy", "slope of the true log odds", "calibration error"),
+    "low_rank": (r"$\alpha$", "excess risk", "gain of", "rank of the correction", "singular value"),
+    "low_rank_phase": ("target samples $n$", "rank", "difference of the risks"),
     "published_losses": ("samples per dimension $n/p$", "error", "best ridge"),
 }
 PANELS = {
@@ -57,6 +59,8 @@ PANELS = {
     "two_sources": 3,
     "losses": 6,
     "calibration": 3,
+    "low_rank": 3,
+    "low_rank_phase": 2,  # the map and its colour bar
     "published_losses": 2,
 }
 

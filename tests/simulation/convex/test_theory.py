@@ -76,7 +76,7 @@ def logistic_runs():
 
 def worst(runs, curve, quantities=comparison.LOSS_QUANTITIES):
     _, at, simulations = runs
-    rows = [row for name in quantities for row in comparison._rows(name, at, curve, simulations)]
+    rows = [row for name in quantities for row in comparison._rows(name, at, [curve], simulations)]
     return max(abs(row.limit_z) for row in rows), len(rows)
 
 

@@ -35,7 +35,9 @@ def test_theory_is_right(problem):
 
 @pytest.mark.parametrize("factor", [2, 3])
 def test_theory_does_not_change_with_the_size(problem, factor):
-    one, other = (each.curve() for each in (problem, enlarged(problem, factor)))
+    larger = enlarged(problem, factor)
+    assert isinstance(larger, type(problem))
+    one, other = problem.curve(), larger.curve()
     for name in QUANTITIES:
         expected = getattr(one, name)(alphas(problem))
         # Beyond two score differences by quadrature: the error it reports is far below 1e-8 here.
