@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from rmt_alpha.problems.losses import Loss
     from rmt_alpha.problems.mixture import GaussianMixture
     from rmt_alpha.problems.regression import RidgeRegressionTransfer
-    from rmt_alpha.problems.sources import FixedSource, RidgeSource
+    from rmt_alpha.problems.sources import FixedSource, LossSource, RidgeSource
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.theory.convex.curve import LossCurve
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.mixtures.regression import RegressionCurve
+    from rmt_alpha.theory.softmax.curve import SoftmaxCurve
     from rmt_alpha.validation.compare import compare
     from rmt_alpha.validation.comparison import Comparison
     from rmt_alpha.validation.sweeps import SweepResult, sweep
@@ -58,12 +59,14 @@ _LAZY = {
     "LinearCoefficients": "estimators.linear",
     "Loss": "problems.losses",
     "LossCurve": "theory.convex.curve",
+    "LossSource": "problems.sources",
     "MixtureCurve": "theory.mixtures.curve",
     "ProblemEstimate": "from_data.plug_in.problem_estimate",
     "RegressionCurve": "theory.mixtures.regression",
     "RidgeRegressionTransfer": "problems.regression",
     "RidgeSource": "problems.sources",
     "Simulation": "simulation",
+    "SoftmaxCurve": "theory.softmax.curve",
     "compare": "validation.compare",
     "SweepResult": "validation.sweeps",
     "alpha_path": "estimators.functions",
@@ -96,6 +99,7 @@ __all__ = [
     "LinearCoefficients",
     "Loss",
     "LossCurve",
+    "LossSource",
     "MixtureCurve",
     "Optimum",
     "ProblemEstimate",
@@ -103,6 +107,7 @@ __all__ = [
     "RidgeRegressionTransfer",
     "RidgeSource",
     "Simulation",
+    "SoftmaxCurve",
     "SweepResult",
     "TransferProblem",
     "accuracy",

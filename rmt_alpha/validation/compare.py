@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from rmt_alpha._core.checks import Range, as_real, check_range
 from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
-from rmt_alpha.problems.sources import RidgeSource
+from rmt_alpha.problems.sources import TrainedSource
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.simulation.arguments import check_count, root_seed
@@ -184,7 +184,7 @@ def _sizes(problem: Problem) -> Size:
         return float(problem.p), float(problem.n), None if problem.N is None else float(problem.N)
     if isinstance(problem, RidgeRegressionTransfer):
         return problem.p, problem.n, None
-    samples = tuple(source.n if isinstance(source, RidgeSource) else None for source in problem.sources)
+    samples = tuple(source.n if isinstance(source, TrainedSource) else None for source in problem.sources)
     return problem.target.p, problem.n, samples if len(samples) > 1 else samples[0]
 
 

@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.softmax.forces import Forces, forces
+from rmt_alpha.theory.softmax.forces import Forces, forces, label_loss
 from rmt_alpha.theory.softmax.nodes import Nodes
 from rmt_alpha.theory.softmax.reduction import Reduction, Resolvent
 
@@ -131,6 +131,20 @@ class Equations:
             for total, part in zip(sums, found[:3], strict=True):
                 total[a] += self.chances[a, label] * part
         return Forces(*sums, np.empty(0))
+
+    def training_loss(self, state: State) -> float:
+        """Average cross-entropy of the training sample, E l(t, y) at the proximal points y."""
+        step, roots = self.reduction.resolvent(state.stiffness).step, self.roots(state)
+        factors, total = np.linalg.cholesky(step), 0.0
+        for a, label in np.argwhere(self.chances > 0).tolist():
+            g = self.reduction.group[a]
+            scores = state.mean[a][:, None] + roots[g] @ self.nodes[g].points
+            found = forces(
+                self.basis, label, scores, factors[g], self.nodes[g].weights, np.zeros_like(scores)
+            )
+            losses = label_loss(self.basis, label, scores + step[g] @ found.nodes)
+            total += self.reduction.priors[a] * self.chances[a, label] * (losses @ self.nodes[g].weights)
+        return float(total)
 
     def roots(self, state: State) -> Array:
         """Square roots of the covariances, smooth functions of them that hardly turn the axes."""

@@ -24,7 +24,7 @@ FINER = 1.15
 """Ratio of the steps, and of the reaches, of the grid that checks and the one that is checked."""
 PRECISIONS = ((1e-3, 2e-10), (1e-3, 2e-10), (1e-2, 1e-7))
 """Errors at which the grids of d = 1, 2, 3 dimensions aim, first roughly; averages cancel some of them."""
-MOST_NODES = (10_000, 40_000, 100_000)
+MOST_NODES = (4_000, 10_000, 60_000)
 """Of a grid along all its axes: steps grow until there are no more."""
 LEVELS = (8, 11, 13, 14, 15)
 """Binary logarithms of the numbers of Sobol points, before they are mirrored."""
@@ -43,6 +43,11 @@ class Nodes(NamedTuple):
 def levels(d: int) -> int:
     """Number of rules in d dimensions, the last for checks only."""
     return len(PRECISIONS[d - 1]) + 1 if d <= GRID_DIMENSION else len(LEVELS)
+
+
+def average_level(d: int) -> int:
+    """The level that is fine enough for averages in a state that is known."""
+    return min(levels(d) - 2, 2)
 
 
 def nodes(level: int, spreads: Array) -> Nodes:
