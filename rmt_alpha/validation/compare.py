@@ -23,6 +23,8 @@ MIXTURE_QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class
 """Of a `FineTuning`; those by class give rows for each class, named "class_mean[0]", "class_mean[1]", ..."""
 LOSS_QUANTITIES = (*MIXTURE_QUANTITIES, "training_loss", "training_accuracy")
 """Of a `FineTuning` whose loss is not squared."""
+SOFTMAX_QUANTITIES = (*MIXTURE_QUANTITIES, "training_loss")
+"""Of a `FineTuning` with the logistic loss and one output per class."""
 LEVEL = Range("a number in (0, 1)", 0.0, 1.0, open_low=True)
 ROUNDING = 1e-14
 
@@ -59,7 +61,7 @@ def compare(
     quantities : sequence of str, optional
         Among "accuracy", "mean", "variance" and "risk", all of them by default.  For a `FineTuning` also
         "class_accuracy", "class_mean" and "class_std"; the default is these three, "accuracy" and "risk", and
-        "training_loss" and "training_accuracy" where the loss is not squared.
+        "training_loss" and, for two classes with one output, "training_accuracy" where the loss is not squared.
         A regression has a "risk" only.
     replicates : int
         Draws of the data at each size.
@@ -125,7 +127,8 @@ def _quantities(problem: Problem) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if isinstance(problem, RidgeRegressionTransfer):
         return ("risk",), ("risk",)
     squared = isinstance(problem.loss, str) and problem.loss == "squared"
-    default = MIXTURE_QUANTITIES if squared else LOSS_QUANTITIES
+    other = LOSS_QUANTITIES if problem.outputs == 1 else SOFTMAX_QUANTITIES
+    default = MIXTURE_QUANTITIES if squared else other
     return default, tuple(dict.fromkeys(QUANTITIES + default))
 
 
