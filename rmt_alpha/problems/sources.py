@@ -249,7 +249,10 @@ class LossSource(TrainedSource):
     >>> import rmt_alpha as ra
     >>> target = GaussianMixture.symmetric([1.5, 0.5, 0.0, 0.0])
     >>> source = LossSource(
-    ...     GaussianMixture.symmetric([1.5, 0.0, 0.0, 0.5]), n=40, gamma=0.01, loss="logistic"
+    ...     GaussianMixture.symmetric([1.5, 0.0, 0.0, 0.5]),
+    ...     n=40,
+    ...     gamma=0.01,
+    ...     loss="logistic",
     ... )
     >>> curve = ra.FineTuning(target, source, n=4, gamma=1.0).curve()
     >>> print(f"{curve.accuracy(0.0):.3f} {curve.accuracy(1.0):.3f}")

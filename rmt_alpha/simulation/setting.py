@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -115,8 +116,10 @@ def mixture_setting(problem: FineTuning) -> MixtureSetting:
             if id(entries) not in factorised:
                 factorised[id(entries)] = Covariance(entries, data.p)
         covariances = tuple(factorised[id(entries)] for entries in data.covariances)
-        fields = (data.means, covariances, data.priors, n, fit.gamma, fit.intercept, fit.label_noise, outputs)
-        return LossStage(*fields, fit.loss) if isinstance(fit, LossSource) else Stage(*fields)
+        kind = partial(LossStage, loss=fit.loss) if isinstance(fit, LossSource) else Stage
+        return kind(
+            data.means, covariances, data.priors, n, fit.gamma, fit.intercept, fit.label_noise, outputs
+        )
 
     def weights_or_stage(source: Source) -> Stage | FloatArray:
         if isinstance(source, FixedSource):
@@ -124,8 +127,8 @@ def mixture_setting(problem: FineTuning) -> MixtureSetting:
             return np.array(source.weights.reshape(-1, source.p).T, order="C")
         if source.n == math.inf and isinstance(source, LossSource):
             raise ValueError(
-                "a LossSource with n = inf cannot be simulated, only computed: take a large n, or the weights "
-                "of your own fit as a FixedSource"
+                "a LossSource with n = inf cannot be simulated, only computed: take a large n, or the "
+                "weights of your own fit as a FixedSource"
             )
         if source.n == math.inf:
             return stage(source, source.mixture, 1).population_weights()

@@ -61,7 +61,7 @@ def compare(
     quantities : sequence of str, optional
         Among "accuracy", "mean", "variance" and "risk", all of them by default.  For a `FineTuning` also
         "class_accuracy", "class_mean" and "class_std"; the default is these three, "accuracy" and "risk", and
-        "training_loss" and, for two classes with one output, "training_accuracy" where the loss is not squared.
+        "training_loss" and "training_accuracy" where the loss is not squared (of softmax the former only).
         A regression has a "risk" only.
     replicates : int
         Draws of the data at each size.

@@ -45,4 +45,6 @@ def shared(p: int, n: int, classes: int = 3, gamma: float = 0.1) -> ra.FineTunin
         means + 0.4 * rng.standard_normal((classes, p)) / np.sqrt(p), np.linspace(0.5, 1.5, p)
     )
     trained = ra.LossSource(source, 2 * n, 0.05, "logistic", intercept=True, label_noise=0.1)
-    return ra.FineTuning(ra.GaussianMixture(means, np.linspace(0.2, 1.8, p)), trained, n, gamma, loss="logistic")
+    return ra.FineTuning(
+        ra.GaussianMixture(means, np.linspace(0.2, 1.8, p)), trained, n, gamma, loss="logistic"
+    )

@@ -42,9 +42,7 @@ class SoftmaxTrainer:
         Whether unpenalised intercepts are trained.
     """
 
-    def __init__(
-        self, x: FloatArray, labels: IntArray, classes: int, gamma: float, intercept: bool
-    ) -> None:
+    def __init__(self, x: FloatArray, labels: IntArray, classes: int, gamma: float, intercept: bool) -> None:
         self.x, self.labels, self.intercept = x, labels, intercept
         p, n = x.shape
         self.basis: FloatArray | None = None

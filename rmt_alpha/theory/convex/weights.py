@@ -1,6 +1,6 @@
 r"""The weights of a classifier trained with a convex loss: their average, and a Gaussian part.
 
-    w = Q sum_a pi_a eta_a m_a,    covariance (1/n) sum_a pi_a omega_a Q C_a Q.
+w = Q sum_a pi_a eta_a m_a,    covariance (1/n) sum_a pi_a omega_a Q C_a Q.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from rmt_alpha.theory.ridge.basis import Operator
 
 
 def weight_law(curve: LossCurve) -> tuple[Array, tuple[tuple[Operator, Array], ...]]:
-    """Expected weights at alpha = 0 in the basis of the model, (1, p), and pairs (A, s): covariance sum s A."""
+    """Expected weights at alpha = 0 in the basis of the model, (1, p), and their covariance.
+
+    The latter as pairs (A, s) whose products it sums.
+    """
     reduction, none = curve.reduction, np.zeros(curve.sources)
     state, task = curve.solution(none if not curve.single else 0.0).state, reduction.task
     kappa = reduction.at(state.theta).kappa

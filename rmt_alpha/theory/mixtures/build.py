@@ -103,9 +103,9 @@ def _softmax_curve(problem: FineTuning, task: Task, prior: Prior) -> SoftmaxCurv
     model = problem.target.model
     if not isinstance(model, Spectrum):
         raise ValueError(
-            "softmax (the logistic loss with one output per class) needs covariances that are diagonal in one "
-            "basis: scalars, diagonals, or multiples of one matrix; got different matrices. Rotate the problem, "
-            "take their average, or use loss='squared'"
+            "softmax (the logistic loss with one output per class) needs covariances that are diagonal in "
+            "one basis: scalars, diagonals, or multiples of one matrix; got different matrices. Rotate the "
+            "problem, take their average, or use loss='squared'"
         )
     basis = contrast_basis(problem.target.classes)
     noise = tuple(

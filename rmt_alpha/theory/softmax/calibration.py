@@ -33,7 +33,7 @@ def posterior(points: Array, mean: Array, covariance: Array, priors: Array) -> A
     return softmax(np.stack(logs))
 
 
-def test_loss(samples: list[Samples], basis: Array, factor: float = 1.0) -> float:
+def fresh_loss(samples: list[Samples], basis: Array, factor: float = 1.0) -> float:
     """Expected cross-entropy of the scores times a factor."""
     parts = [label_loss(basis, c, factor * each.points) @ each.weights for c, each in enumerate(samples)]
     return float(sum(parts))

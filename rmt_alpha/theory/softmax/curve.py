@@ -110,13 +110,6 @@ class SoftmaxCurve(Curve):
             self._solved[key] = solve(equations, groups, self.reduction.contrasts)
         return self._solved[key]
 
-    def equations(self, state: State, finer: float = 1.0) -> Equations:
-        """The map with nodes for averages in a state; grids are ``finer`` than analytic functions need."""
-        spreads, axes = state.axes
-        rules = tuple(nodes(average_level(spreads.shape[1]), finer * each) for each in spreads)
-        alpha = np.zeros(self.sources)
-        return Equations(self.reduction, self.basis, self.chances, self.intercept, alpha, axes, rules)
-
     @cached_property
     def basis(self) -> Array:
         """Orthonormal contrasts of the K scores, shape (K, K - 1)."""
@@ -152,7 +145,7 @@ class SoftmaxCurve(Curve):
         return self._table(alpha, lambda s: self._right(s.state)[0] @ self.priors)
 
     def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
-        """Numerical error of `accuracy`: what other nodes, at least as many, change; and its own quadrature."""
+        """Numerical error of `accuracy`: what other nodes, at least as many, change, and its quadrature."""
 
         def answer(solution: Solution) -> Array:
             (here, error), (other, _) = self._right(solution.state), self._right(solution.other)
@@ -172,7 +165,7 @@ class SoftmaxCurve(Curve):
         """Average cross-entropy on the training sample, with the labels it has."""
 
         def answer(solution: Solution) -> Array:
-            return np.asarray(self.equations(solution.state).training_loss(solution.state))
+            return np.asarray(equations_at(self, solution.state).training_loss(solution.state))
 
         return self._table(alpha, answer)
 
@@ -208,7 +201,9 @@ class SoftmaxCurve(Curve):
         def answer(solution: Solution) -> Array:
             state = solution.state
             parts = self._samples(state, KINKED)
-            return np.asarray(calibration.error(parts, self.basis, state.mean, self._each(state), self.priors))
+            return np.asarray(
+                calibration.error(parts, self.basis, state.mean, self._each(state), self.priors)
+            )
 
         return self._table(alpha, answer)
 
@@ -305,11 +300,11 @@ class SoftmaxCurve(Curve):
             miss = state.mean @ self.basis.T - np.eye(len(self.priors))
             spread = np.trace(self._each(state), axis1=1, axis2=2)
             return float(self.priors @ ((miss * miss).sum(axis=1) + spread))
-        return calibration.test_loss(self._samples(state), self.basis)
+        return calibration.fresh_loss(self._samples(state), self.basis)
 
     def _samples(self, state: State, finer: float = 1.0) -> list[calibration.Samples]:
         """Fresh scores of each class, with weights; more of them where functions have kinks."""
-        equations = self.equations(state, finer)
+        equations = equations_at(self, state, finer)
         roots = equations.roots(state)
         found = []
         for c, g in enumerate(self.reduction.group):
@@ -360,3 +355,11 @@ class SoftmaxCurve(Curve):
             return f"{text}, {base.summary('accuracy', [(a, self.accuracy(a)) for a in (0.0, 1.0)])}"
         except ArithmeticError:  # to be seen is no reason to fail
             return f"{text}, {self.sources} sources"
+
+
+def equations_at(curve: SoftmaxCurve, state: State, finer: float = 1.0) -> Equations:
+    """The map without a source, for averages in a state; grids are ``finer`` than analytic functions need."""
+    spreads, axes = state.axes
+    rules = tuple(nodes(average_level(spreads.shape[1]), finer * each) for each in spreads)
+    none = np.zeros(curve.sources)
+    return Equations(curve.reduction, curve.basis, curve.chances, curve.intercept, none, axes, rules)

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.softmax.forces import Forces, forces, label_loss
+from rmt_alpha.theory.softmax.forces import forces, label_loss
 from rmt_alpha.theory.softmax.nodes import Nodes
 from rmt_alpha.theory.softmax.reduction import Reduction, Resolvent
 
@@ -67,6 +68,17 @@ class State:
         """
         values, vectors = np.linalg.eigh(self.covariance)
         return np.sqrt(np.maximum(values, 0.0))[:, ::-1], vectors[:, :, ::-1]
+
+
+class Averages(NamedTuple):
+    """Of the forces on the samples of each class, over its labels."""
+
+    pull: Array
+    """eta, shape (K, d)."""
+    power: Array
+    """Omega, shape (K, d, d)."""
+    stiffness: Array
+    """Theta, shape (K, d, d)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,10 +130,11 @@ class Equations:
         least /= max(float(self.reduction.model.moments[0].max()), 1e-300)
         return State(mean, offset, covariance, theta + least * np.eye(self.classes - 1))
 
-    def averages(self, state: State, step: Array) -> Forces:
-        """(eta, Omega, Theta) of each class, over its labels; the forces themselves are kept as starts."""
+    def averages(self, state: State, step: Array) -> Averages:
+        """Averages of the forces; the forces themselves are kept as starts."""
         roots, steps = self.roots(state), np.linalg.cholesky(step)
-        sums = [np.zeros((self.classes, *shape)) for shape in self._shapes]
+        classes, d = state.mean.shape
+        sums = [np.zeros((classes, d)), np.zeros((classes, d, d)), np.zeros((classes, d, d))]
         for a, label in np.argwhere(self.chances > 0).tolist():
             g = self.reduction.group[a]
             scores = state.mean[a][:, None] + roots[g] @ self.nodes[g].points
@@ -130,7 +143,7 @@ class Equations:
             self.starts[a, label] = found.nodes
             for total, part in zip(sums, found[:3], strict=True):
                 total[a] += self.chances[a, label] * part
-        return Forces(*sums, np.empty(0))
+        return Averages(*sums)
 
     def training_loss(self, state: State) -> float:
         """Average cross-entropy of the training sample, E l(t, y) at the proximal points y."""
@@ -157,11 +170,6 @@ class Equations:
         np.add.at(found, self.reduction.group, self.reduction.priors[:, None, None] * matrices)
         return found
 
-    @property
-    def _shapes(self) -> list[tuple[int, ...]]:
-        d = self.classes - 1
-        return [(d,), (d, d), (d, d)]
-
     def _balanced(self, resolvent: Resolvent, state: State, eta: Array, theta: Array) -> tuple[Array, Array]:
         """Forces and intercept after the linear step: force + Theta (u - old u) = eta for all classes."""
         priors, (classes, d) = self.reduction.priors, eta.shape
@@ -180,7 +188,7 @@ class Equations:
         return solution[:size].reshape(classes, d), solution[size:]
 
 
-# --- symmetric matrices as vectors that keep their norm ------------------------------------------------------
+# --- symmetric matrices as vectors that keep their norm -----------------------------------------------------
 
 
 def _log(matrices: Array) -> Array:

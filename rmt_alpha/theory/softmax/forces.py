@@ -50,7 +50,7 @@ def contrast_basis(classes: int) -> Array:
 
 
 def forces(basis: Array, label: int, scores: Array, root: Array, weights: Array, start: Array) -> Forces:
-    """Averages with ``weights`` (N,) over ``scores`` (d, N), for V = root root^T; ``start`` is an f (d, N)."""
+    """Averages with ``weights`` (N,) over ``scores`` (d, N), V = root root^T; ``start`` is an f (d, N)."""
     d = len(root)
     pull, power, bend, nodes = np.zeros(d), np.zeros((d, d)), np.zeros((d, d)), np.empty_like(start)
     size = max(CACHED // d**2, 64)
@@ -67,7 +67,7 @@ def forces(basis: Array, label: int, scores: Array, root: Array, weights: Array,
 
 
 def _stiffness(basis: Array, chance: Array, root: Array, weights: Array) -> Array:
-    """Weighted sum of Theta = H - H V^(1/2) (I + V^(1/2) H V^(1/2))^-1 V^(1/2) H, the second term a square."""
+    """Weighted sum of Theta = H - H V^(1/2) (I + V^(1/2) H V^(1/2))^-1 V^(1/2) H, the second a square."""
     bend = _curvature(basis, chance)
     factor = _cholesky(_curvature(basis @ root, chance), 1.0)
     half = _forward(factor, np.tensordot(root.T, bend, axes=1)) * np.sqrt(weights)
@@ -139,7 +139,7 @@ def _curvature(directions: Array, chance: Array) -> Array:
     return np.asarray(found)
 
 
-# --- small systems, one for each node: shapes (d, d, N), so that every operation runs along the nodes ---------
+# --- small systems, one for each node: shapes (d, d, N), so that every operation runs along the nodes -------
 
 
 def _cholesky(matrices: Array, ridge: float) -> Array:

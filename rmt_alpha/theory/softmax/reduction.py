@@ -1,7 +1,7 @@
-r"""All that vectors of length p contribute, in O(p) for each map: matrices of K - 1 rows for every coordinate.
+r"""All that vectors of length p contribute, in O(p) for each map: a small matrix for every coordinate.
 
-In the basis in which the covariances are diagonal, with entries C_gj, and for the average stiffness Theta_g of
-the samples of each covariance (weighted by the class fractions),
+In the basis in which the covariances are diagonal, with entries C_gj, and for the stiffness Theta_g of the
+samples of each covariance (summed over its classes with their fractions),
 
     G_j = (gamma I + sum_g Theta_g C_gj)^-1,    W_j = G_j (sum_a pi_a m_aj eta_a + gamma P_j),
     V_g = (1/n) sum_j C_gj G_j.
@@ -122,7 +122,7 @@ class Resolvent:
         pull = pull + reduction.gamma * np.tensordot(alpha, reduction.prior.mean, axes=1)
         if len(self.inverse) == 1:
             return np.asarray(self.inverse[0] @ pull)
-        return np.einsum("jde,ej->dj", self.inverse, pull)
+        return np.asarray(np.einsum("jde,ej->dj", self.inverse, pull))
 
     def sandwich(self, power: Array) -> Array:
         """G_j (sum_h C_hj Omega_h) G_j for weighted Omega (G, d, d), shape (J, d, d)."""

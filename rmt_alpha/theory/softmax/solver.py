@@ -53,7 +53,7 @@ class Iterated(NamedTuple):
 
     state: State
     residual: float
-    count: int
+    n_iter: int
     """Applications of the map."""
     done: bool
     """Whether the residual is small enough."""
@@ -83,14 +83,16 @@ class Solution:
 
 def solve(equations: MapOf, groups: int, d: int) -> Solution:
     """The fixed point of a map that can be had with any nodes, of G covariances and d contrasts."""
-    state, total, secants = _rough(equations, np.full((groups, d), FIRST_SPREAD), np.stack([np.eye(d)] * groups))
+    state, total, secants = _rough(
+        equations, np.full((groups, d), FIRST_SPREAD), np.stack([np.eye(d)] * groups)
+    )
     tolerance = TOLERANCES[min(d, len(TOLERANCES)) - 1]
     for level in range(1, levels(d) - 1):
         here = equations(level, state.axes)
         found = iterate(here, state, SHARE * tolerance, LIMIT, secants)
         state, secants = found.state, found.secants
         error, other = _checked(equations(level + 1, state.axes), state, secants)
-        total += found.count + 1
+        total += found.n_iter + 1
         status = "converged" if error <= tolerance else "nodes"
         status = status if found.done else "max_iter"
         count = max(len(rule.weights) for rule in here.nodes)
@@ -102,15 +104,13 @@ def solve(equations: MapOf, groups: int, d: int) -> Solution:
     return solution
 
 
-def _rough(
-    equations: MapOf, spreads: Array, axes: Array
-) -> tuple[State, int, Secants]:
+def _rough(equations: MapOf, spreads: Array, axes: Array) -> tuple[State, int, Secants]:
     """A state that solves the equations with few nodes, whose number follows the spread of the scores."""
     here, secants = equations(0, (spreads, axes)), Secants()
     state, total = here.start(), 0
     while total < LIMIT:
         found = iterate(here, state, ROUGH, LIMIT - total, secants, widest=WIDER * spreads)
-        state, secants, total = found.state, found.secants, total + found.count
+        state, secants, total = found.state, found.secants, total + found.n_iter
         if found.done:
             break
         spreads, axes = np.maximum(state.axes[0], 1.0), state.axes[1]
@@ -175,8 +175,8 @@ def iterate(
 def _failure(equations: Equations, solution: Solution, tolerance: float) -> ConvergenceError:
     return ConvergenceError(
         f"no convergence in {solution.n_iter} iterations at alpha = {equations.alpha}: the residual is "
-        f"{solution.residual:.2g}, above {tolerance:.2g}; the best estimate is in the attribute `best` of this "
-        "exception; a larger gamma may help",
+        f"{solution.residual:.2g}, above {tolerance:.2g}; the best estimate is in the attribute `best` of "
+        "this exception; a larger gamma may help",
         solution,
     )
 

@@ -1,6 +1,6 @@
 r"""The weights of a classifier trained with softmax: their average, and a Gaussian part.
 
-    W_j = G_j sum_a pi_a m_aj eta_a,    covariance (1/n) G_j (sum_a pi_a C_aj Omega_a) G_j at coordinate j.
+W_j = G_j sum_a pi_a m_aj eta_a,    covariance (1/n) G_j (sum_a pi_a C_aj Omega_a) G_j at coordinate j.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.ridge.basis import Operator
-from rmt_alpha.theory.softmax.curve import SoftmaxCurve
+from rmt_alpha.theory.softmax.curve import SoftmaxCurve, equations_at
 
 
 def weight_law(curve: SoftmaxCurve) -> tuple[Array, tuple[tuple[Operator, Array], ...]]:
@@ -23,7 +23,7 @@ def weight_law(curve: SoftmaxCurve) -> tuple[Array, tuple[tuple[Operator, Array]
     none = np.zeros(curve.sources)
     state = curve.solution(0.0 if curve.single else none).state
     resolvent = reduction.resolvent(state.stiffness)
-    equations = curve.equations(state)
+    equations = equations_at(curve, state)
     found = equations.averages(state, resolvent.step)
     weights = basis @ resolvent.weights(found.pull, none)
     if reduction.n == math.inf:
