@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from rmt_alpha.problems.low_rank import LowRankTransfer
     from rmt_alpha.problems.mixture import GaussianMixture
     from rmt_alpha.problems.regression import RidgeRegressionTransfer
-    from rmt_alpha.problems.sources import FixedSource, RidgeSource
+    from rmt_alpha.problems.sources import FixedSource, LossSource, RidgeSource
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.theory.convex.curve import LossCurve
     from rmt_alpha.theory.low_rank.curve import LowRankCurve
     from rmt_alpha.theory.low_rank.learnt import LearntCorrection
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.mixtures.regression import RegressionCurve
+    from rmt_alpha.theory.softmax.curve import SoftmaxCurve
     from rmt_alpha.validation.compare import compare
     from rmt_alpha.validation.comparison import Comparison
     from rmt_alpha.validation.sweeps import SweepResult, sweep
@@ -65,6 +66,7 @@ _LAZY = {
     "LossCurve": "theory.convex.curve",
     "LowRankCurve": "theory.low_rank.curve",
     "LowRankTransfer": "problems.low_rank",
+    "LossSource": "problems.sources",
     "MixtureCurve": "theory.mixtures.curve",
     "ProblemEstimate": "from_data.plug_in.problem_estimate",
     "RankAndAlpha": "from_data.rank_and_alpha",
@@ -72,6 +74,7 @@ _LAZY = {
     "RidgeRegressionTransfer": "problems.regression",
     "RidgeSource": "problems.sources",
     "Simulation": "simulation",
+    "SoftmaxCurve": "theory.softmax.curve",
     "compare": "validation.compare",
     "SweepResult": "validation.sweeps",
     "alpha_path": "estimators.functions",
@@ -108,6 +111,7 @@ __all__ = [
     "LossCurve",
     "LowRankCurve",
     "LowRankTransfer",
+    "LossSource",
     "MixtureCurve",
     "Optimum",
     "ProblemEstimate",
@@ -116,6 +120,7 @@ __all__ = [
     "RidgeRegressionTransfer",
     "RidgeSource",
     "Simulation",
+    "SoftmaxCurve",
     "SweepResult",
     "TransferProblem",
     "accuracy",

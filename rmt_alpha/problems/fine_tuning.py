@@ -15,7 +15,7 @@ from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.types import FloatArray, SimulationOptions
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.labels import check_label_noise, check_outputs_fit
-from rmt_alpha.problems.losses import Loss, as_loss
+from rmt_alpha.problems.losses import Loss, as_loss, check_trainable
 from rmt_alpha.problems.mixture import GaussianMixture, check_mixture
 from rmt_alpha.problems.ranges import RIDGE, SAMPLES
 from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rmt_alpha.theory.convex.curve import LossCurve
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.ridge.mixture import MixtureRidge
+    from rmt_alpha.theory.softmax.curve import SoftmaxCurve
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -46,7 +47,7 @@ class FineTuning(Value, Shown):
     ----------
     target : GaussianMixture
         The target data.
-    source : FixedSource, RidgeSource or list of them
+    source : FixedSource, RidgeSource, LossSource or list of them
         The source model.  Several sources (a list, or a `FixedSource` with k rows) make alpha a vector.
     n : float
         Number of target samples, positive; ``inf`` is allowed.
@@ -61,7 +62,9 @@ class FineTuning(Value, Shown):
     loss : {"squared", "logistic", "hinge", "squared_hinge", "huber"} or Loss
         What is minimised.  Losses other than "squared" need two classes with labels -1 and +1 and a positive
         gamma; their curve is a `LossCurve`.  The squared loss is half the square in the second formula,
-        so that gamma means the same.
+        so that gamma means the same.  "logistic" with one output per class is the cross-entropy of softmax,
+        :math:`-\log \mathrm{softmax}(W x + b)_t`; its curve is a `SoftmaxCurve`, its covariances must be
+        diagonal in one basis.
 
     Raises
     ------
@@ -136,9 +139,9 @@ class FineTuning(Value, Shown):
 
     def _check_sources(self) -> None:
         sources = self.sources
-        if not sources or not all(isinstance(source, FixedSource | RidgeSource) for source in sources):
+        if not sources or not all(isinstance(source, Source) for source in sources):
             raise TypeError(
-                "source must be a FixedSource, a RidgeSource or a list of them, got "
+                "source must be a FixedSource, a RidgeSource, a LossSource or a list of them, got "
                 f"{type(self.source).__name__}"
             )
         for source in sources:
@@ -149,21 +152,9 @@ class FineTuning(Value, Shown):
         check_outputs_fit(self.outputs, self.target.classes)
 
     def _check_loss(self) -> None:
-        loss = as_loss(self.loss)
-        if self.squared:
-            return
-        if self.outputs != 1:
-            raise ValueError(
-                f"loss={self.loss!r} is a loss of labels -1 and +1: it needs two classes and a source with "
-                f"outputs=1, got {self.target.classes} classes and outputs={self.outputs}; use "
-                "loss='squared' for one-hot targets"
-            )
-        if self.gamma == 0:
-            raise ValueError(
-                f"gamma must be positive for the {loss.name} loss: without ridge there is no minimiser on "
-                "data that a classifier separates, only a direction (of maximal margin) or none; choose a "
-                "small one"
-            )
+        as_loss(self.loss)
+        if not self.squared:
+            check_trainable(self.loss, self.outputs, self.target.classes, self.gamma)
 
     @classmethod
     def from_transfer(cls, problem: TransferProblem) -> FineTuning:
@@ -219,7 +210,7 @@ class FineTuning(Value, Shown):
 
         return fit_ridge(self.target.model, self.n, self.gamma)
 
-    def curve(self, dps: int | None = None) -> MixtureCurve | LossCurve:
+    def curve(self, dps: int | None = None) -> MixtureCurve | LossCurve | SoftmaxCurve:
         """The law of the scores as a function of alpha: a `MixtureCurve` for ``loss="squared"``.
 
         ``dps=None`` evaluates in float64; a number of decimal digits evaluates the same formulas in mpmath,
@@ -229,7 +220,7 @@ class FineTuning(Value, Shown):
 
         return fine_tuning_curve(self, dps)
 
-    def path(self, gammas: Iterable[float]) -> Iterator[MixtureCurve | LossCurve]:
+    def path(self, gammas: Iterable[float]) -> Iterator[MixtureCurve | LossCurve | SoftmaxCurve]:
         """The curves for many ridges, best in order: each starts from the solution for the one before.
 
         Examples

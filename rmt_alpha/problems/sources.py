@@ -15,12 +15,15 @@ from rmt_alpha._core.svg import plot, spread
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.labels import check_label_noise, check_outputs, check_outputs_fit
+from rmt_alpha.problems.losses import Loss, as_loss, check_trainable
 from rmt_alpha.problems.mixture import GaussianMixture, check_mixture
 from rmt_alpha.problems.ranges import RIDGE, SAMPLES
 
 if TYPE_CHECKING:
+    from rmt_alpha.theory.convex.curve import LossCurve
     from rmt_alpha.theory.mixtures.score_law import ScoreLaw
     from rmt_alpha.theory.ridge.mixture import MixtureRidge
+    from rmt_alpha.theory.softmax.curve import SoftmaxCurve
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -90,7 +93,60 @@ class FixedSource(Value, Shown):
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class RidgeSource(Value, Shown):
+class TrainedSource(Value, Shown):
+    """A source classifier that was trained on n samples of its own mixture, independent of the target's."""
+
+    mixture: GaussianMixture
+    n: float
+    gamma: float
+    intercept: bool
+    label_noise: FloatArray
+    outputs: int
+
+    def _set(
+        self,
+        mixture: GaussianMixture,
+        n: float,
+        gamma: float,
+        intercept: bool,
+        label_noise: ArrayLike,
+        outputs: int | None,
+    ) -> None:
+        classes = check_mixture("mixture", mixture).classes
+        vars(self).update(
+            mixture=mixture,
+            n=check_scalar("n", n, SAMPLES),
+            gamma=check_scalar("gamma", gamma, RIDGE),
+            intercept=check_flag("intercept", intercept),
+            label_noise=check_label_noise(label_noise, classes),
+            outputs=(1 if classes == 2 else classes) if outputs is None else check_outputs(outputs),
+        )
+        check_outputs_fit(self.outputs, classes)
+
+    @property
+    def p(self) -> int:
+        """Dimension."""
+        return self.mixture.p
+
+    @property
+    def count(self) -> None:
+        """A single source: alpha is a scalar."""
+        return None
+
+    def _card(self) -> Card:
+        rows = {"n": self.n, "gamma": self.gamma, "intercept": self.intercept, "outputs": self.outputs}
+        of_data = self.mixture._card()
+        return of_data._replace(rows=rows | {"label noise": self.label_noise} | dict(of_data.rows))
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(p={self.p}, n={shown(self.n)}, gamma={shown(self.gamma)}, "
+            f"outputs={self.outputs})"
+        )
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class RidgeSource(TrainedSource):
     r"""A source classifier trained by ridge on n samples of its own mixture, independent of the target's.
 
     .. math:: \tilde w = \arg\min_w \frac1n \sum_i |t_i - w x_i - b|^2 + \gamma |w|^2
@@ -124,13 +180,6 @@ class RidgeSource(Value, Shown):
     array([0.5534])
     """
 
-    mixture: GaussianMixture
-    n: float
-    gamma: float
-    intercept: bool
-    label_noise: FloatArray
-    outputs: int
-
     def __init__(
         self,
         mixture: GaussianMixture,
@@ -141,26 +190,7 @@ class RidgeSource(Value, Shown):
         label_noise: ArrayLike = 0.0,
         outputs: int | None = None,
     ) -> None:
-        classes = check_mixture("mixture", mixture).classes
-        vars(self).update(
-            mixture=mixture,
-            n=check_scalar("n", n, SAMPLES),
-            gamma=check_scalar("gamma", gamma, RIDGE),
-            intercept=check_flag("intercept", intercept),
-            label_noise=check_label_noise(label_noise, classes),
-            outputs=(1 if classes == 2 else classes) if outputs is None else check_outputs(outputs),
-        )
-        check_outputs_fit(self.outputs, classes)
-
-    @property
-    def p(self) -> int:
-        """Dimension."""
-        return self.mixture.p
-
-    @property
-    def count(self) -> None:
-        """A single source: alpha is a scalar."""
-        return None
+        self._set(mixture, n, gamma, intercept, label_noise, outputs)
 
     @cached_property
     def ridge(self) -> MixtureRidge:
@@ -176,15 +206,88 @@ class RidgeSource(Value, Shown):
 
         return source_law(self, self.ridge, None)
 
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class LossSource(TrainedSource):
+    r"""A source classifier trained with a convex loss: pretrained by cross-entropy, say.
+
+    .. math:: \tilde w = \arg\min_w \frac1n \sum_i \varphi(t_i (w x_i + b)) + \frac\gamma2 |w|^2
+
+    on n samples of its own mixture, independent of the target's; with one output per class and
+    ``loss="logistic"`` the cross-entropy of softmax.
+
+    Parameters
+    ----------
+    mixture : GaussianMixture
+        The source data.
+    n : float
+        Number of source samples, positive; ``inf`` is the classifier of an infinite sample.
+    gamma : float
+        Ridge penalty, positive, per sample (scikit-learn's ``C = 1 / (n * gamma)``).
+    loss : {"logistic", "hinge", "squared_hinge", "huber"} or Loss
+        What was minimised.
+    intercept : bool
+        Whether an unpenalised intercept was fitted.  Only the weights are transferred.
+    label_noise : float or array_like of shape (K,)
+        Fraction of wrong labels among the training samples, overall or per class.
+    outputs : int, optional
+        1 (labels -1 and +1) or the number of classes (softmax).  By default 1 for two classes.
+
+    Raises
+    ------
+    ValueError
+        If the loss does not fit the outputs or is squared (that is a `RidgeSource`), or gamma is 0.
+
+    Notes
+    -----
+    The weights enter as a random vector, its deterministic part plus a Gaussian part with covariance
+    :math:`\frac1n \sum_a \pi_a \omega_a Q C_a Q`, with the average squared forces :math:`\omega_a` of the
+    fixed point of the source fit.  The target may be trained with any loss.
+
+    Examples
+    --------
+    >>> import rmt_alpha as ra
+    >>> target = GaussianMixture.symmetric([1.5, 0.5, 0.0, 0.0])
+    >>> source = LossSource(
+    ...     GaussianMixture.symmetric([1.5, 0.0, 0.0, 0.5]),
+    ...     n=40,
+    ...     gamma=0.01,
+    ...     loss="logistic",
+    ... )
+    >>> curve = ra.FineTuning(target, source, n=4, gamma=1.0).curve()
+    >>> print(f"{curve.accuracy(0.0):.3f} {curve.accuracy(1.0):.3f}")
+    0.854 0.913
+    """
+
+    loss: str | Loss
+
+    def __init__(
+        self,
+        mixture: GaussianMixture,
+        n: float,
+        gamma: float,
+        loss: str | Loss,
+        *,
+        intercept: bool = False,
+        label_noise: ArrayLike = 0.0,
+        outputs: int | None = None,
+    ) -> None:
+        self._set(mixture, n, gamma, intercept, label_noise, outputs)
+        if isinstance(loss, str) and loss == "squared":
+            raise ValueError("loss='squared' is a RidgeSource(mixture, n, gamma); give another loss")
+        check_trainable(loss, self.outputs, self.mixture.classes, self.gamma)
+        vars(self).update(loss=loss)
+
+    @cached_property
+    def curve(self) -> LossCurve | SoftmaxCurve:
+        """The law of the source classifier's scores on its own task, at alpha = 0."""
+        from rmt_alpha.theory.mixtures.build import source_curve
+
+        return source_curve(self)
+
     def _card(self) -> Card:
-        rows = {"n": self.n, "gamma": self.gamma, "intercept": self.intercept, "outputs": self.outputs}
-        of_data = self.mixture._card()
-        return of_data._replace(rows=rows | {"label noise": self.label_noise} | dict(of_data.rows))
-
-    def __repr__(self) -> str:
-        return (
-            f"RidgeSource(p={self.p}, n={shown(self.n)}, gamma={shown(self.gamma)}, outputs={self.outputs})"
-        )
+        card = super()._card()
+        return card._replace(rows={"loss": as_loss(self.loss).name} | dict(card.rows))
 
 
-Source: TypeAlias = FixedSource | RidgeSource
+Source: TypeAlias = FixedSource | RidgeSource | LossSource

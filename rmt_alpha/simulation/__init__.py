@@ -8,6 +8,7 @@ It shares no formula with the theory that it is there to judge.
 from __future__ import annotations
 
 from rmt_alpha.simulation.convex.draws import LossDraws
+from rmt_alpha.simulation.convex.softmax import SoftmaxDraws
 from rmt_alpha.simulation.engine import MEMORY_LIMIT, METHODS, TOLERANCE, simulate
 from rmt_alpha.simulation.isotropic.draws import TransferDraws
 from rmt_alpha.simulation.low_rank import LowRankDraws
@@ -26,6 +27,7 @@ __all__ = [
     "MixtureDraws",
     "RegressionDraws",
     "Simulation",
+    "SoftmaxDraws",
     "TransferDraws",
     "simulate",
 ]

@@ -17,6 +17,7 @@ from rmt_alpha.simulation.arguments import check_vector_alpha
 from rmt_alpha.simulation.convex.draws import LossDraws
 from rmt_alpha.simulation.convex.fit import Trainer
 from rmt_alpha.simulation.convex.formulas import Formula, formula
+from rmt_alpha.simulation.convex.softmax import SoftmaxDraws, SoftmaxTrainer
 from rmt_alpha.simulation.isotropic import dense, krylov
 from rmt_alpha.simulation.isotropic.draws import TransferDraws
 from rmt_alpha.simulation.low_rank import low_rank_sampler
@@ -140,6 +141,42 @@ class _Loss(_Mixture):
 
 
 @dataclass(frozen=True)
+class _Softmax(_Mixture):
+    """The logistic loss with one output per class."""
+
+    def batch_size(self) -> int:
+        return min(8, super().batch_size())
+
+    def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
+        alphas = alpha.reshape(-1, self.setting.components or 1)
+        rng = np.random.default_rng(seed)
+        drawn = (self._trained(alphas, rng) for _ in range(replicates))
+        return Batch(tuple(np.stack(each) for each in zip(*drawn, strict=True)))
+
+    def _trained(
+        self, alphas: FloatArray, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        target, classes = self.setting.target, self.setting.target.classes
+        # (p, k outputs), side by side.
+        sources = self.setting.source_weights(self.counts, rng).reshape(target.p, -1, classes)
+        x, labels = target.draw(self.counts, rng)
+        trainer = SoftmaxTrainer(x, labels, classes, target.gamma, target.intercept)
+        means = np.empty((len(alphas), classes, classes))
+        covariances, training = np.empty((len(alphas), classes, classes, classes)), np.empty(len(alphas))
+        for i, alpha in enumerate(alphas):
+            w, b, training[i] = trainer.fit(np.tensordot(sources, alpha, axes=(1, 0)))
+            w, b = w - w.mean(axis=1, keepdims=True), b - b.mean()
+            means[i] = target.means @ w + b
+            covariances[i] = [covariance.gram(w) for covariance in target.covariances]
+        return means, covariances, training
+
+    def collect(self, alpha: FloatArray, *arrays: FloatArray) -> SoftmaxDraws:
+        shape = alpha.shape if self.setting.components is None else alpha.shape[:-1]
+        shaped = (each.reshape(len(each), *shape, *each.shape[2:]) for each in arrays)
+        return SoftmaxDraws(alpha, self.setting.target.priors, *shaped)
+
+
+@dataclass(frozen=True)
 class _Regression(Sampler):
     setting: RegressionSetting
 
@@ -195,5 +232,7 @@ def choose_sampler(
     setting = mixture_setting(problem)
     if isinstance(problem.loss, str) and problem.loss == "squared":
         return _Mixture(setting, counts)
+    if problem.outputs > 1:
+        return _Softmax(setting, counts)
     formula(problem.loss)  # refuses what cannot be trained before anything is drawn
     return _Loss(setting, counts, problem.loss)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,8 +17,9 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
-from rmt_alpha.problems.sources import FixedSource, RidgeSource
+from rmt_alpha.problems.sources import FixedSource, LossSource, RidgeSource, Source
 from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.simulation.convex.stage import LossStage
 from rmt_alpha.simulation.mixtures.stage import Covariance, Stage
 
 Problem: TypeAlias = TransferProblem | FineTuning | RidgeRegressionTransfer | LowRankTransfer
@@ -110,19 +112,25 @@ def mixture_setting(problem: FineTuning) -> MixtureSetting:
     factorised: dict[int, Covariance] = {}  # classes and stages that share a covariance share its root
     outputs = problem.sources[0].outputs
 
-    def stage(fit: FineTuning | RidgeSource, data: GaussianMixture, n: int) -> Stage:
+    def stage(fit: FineTuning | RidgeSource | LossSource, data: GaussianMixture, n: int) -> Stage:
         for entries in data.covariances:
             if id(entries) not in factorised:
                 factorised[id(entries)] = Covariance(entries, data.p)
         covariances = tuple(factorised[id(entries)] for entries in data.covariances)
-        return Stage(
+        kind = partial(LossStage, loss=fit.loss) if isinstance(fit, LossSource) else Stage
+        return kind(
             data.means, covariances, data.priors, n, fit.gamma, fit.intercept, fit.label_noise, outputs
         )
 
-    def weights_or_stage(source: FixedSource | RidgeSource) -> Stage | FloatArray:
+    def weights_or_stage(source: Source) -> Stage | FloatArray:
         if isinstance(source, FixedSource):
             # (p,), (outputs, p), (k, p) or (k, outputs, p): rows to columns.
             return np.array(source.weights.reshape(-1, source.p).T, order="C")
+        if source.n == math.inf and isinstance(source, LossSource):
+            raise ValueError(
+                "a LossSource with n = inf cannot be simulated, only computed: take a large n, or the "
+                "weights of your own fit as a FixedSource"
+            )
         if source.n == math.inf:
             return stage(source, source.mixture, 1).population_weights()
         return stage(source, source.mixture, _whole("n of the source", source.n))

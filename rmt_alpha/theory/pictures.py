@@ -11,7 +11,7 @@ from rmt_alpha._core.html import Card
 from rmt_alpha._core.svg import plot, window
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
-from rmt_alpha.problems.sources import RidgeSource
+from rmt_alpha.problems.sources import TrainedSource
 from rmt_alpha.problems.transfer import TransferProblem
 
 LARGEST = {0: (50_000, 5_000), 1: (400, 200), 2: (400, 30)}
@@ -63,6 +63,6 @@ def _is_quick(problem: TransferProblem | FineTuning | RidgeRegressionTransfer) -
         return True
     if isinstance(problem, RidgeRegressionTransfer):
         return problem.p <= LARGEST[int(problem.covariance.ndim == 2)][0]
-    own = [source.mixture for source in problem.sources if isinstance(source, RidgeSource)]
+    own = [source.mixture for source in problem.sources if isinstance(source, TrainedSource)]
     full = {id(c) for mixture in (problem.target, *own) for c in mixture.members if c.ndim == 2}
     return problem.target.p <= LARGEST[min(len(full), 2)][0 if problem.squared else 1]

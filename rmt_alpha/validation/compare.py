@@ -11,7 +11,7 @@ from rmt_alpha._core.checks import Range, as_real, check_range
 from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
-from rmt_alpha.problems.sources import RidgeSource
+from rmt_alpha.problems.sources import TrainedSource
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.simulation.arguments import check_count, root_seed
@@ -24,6 +24,8 @@ MIXTURE_QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class
 """Of a `FineTuning`; those by class give rows for each class, named "class_mean[0]", "class_mean[1]", ..."""
 LOSS_QUANTITIES = (*MIXTURE_QUANTITIES, "training_loss", "training_accuracy")
 """Of a `FineTuning` whose loss is not squared."""
+SOFTMAX_QUANTITIES = (*MIXTURE_QUANTITIES, "training_loss")
+"""Of a `FineTuning` with the logistic loss and one output per class."""
 LEVEL = Range("a number in (0, 1)", 0.0, 1.0, open_low=True)
 ROUNDING = 1e-14
 
@@ -65,7 +67,7 @@ def compare(
     quantities : sequence of str, optional
         Among "accuracy", "mean", "variance" and "risk", all of them by default.  For a `FineTuning` also
         "class_accuracy", "class_mean" and "class_std"; the default is these three, "accuracy" and "risk", and
-        "training_loss" and "training_accuracy" where the loss is not squared.
+        "training_loss" and "training_accuracy" where the loss is not squared (of softmax the former only).
         A regression has a "risk" only, one of low rank also an "excess_risk", its default.
     replicates : int
         Draws of the data at each size.
@@ -141,7 +143,8 @@ def _quantities(problem: Problem) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if isinstance(problem, LowRankTransfer):
         return ("excess_risk",), ("excess_risk", "risk")
     squared = isinstance(problem.loss, str) and problem.loss == "squared"
-    default = MIXTURE_QUANTITIES if squared else LOSS_QUANTITIES
+    other = LOSS_QUANTITIES if problem.outputs == 1 else SOFTMAX_QUANTITIES
+    default = MIXTURE_QUANTITIES if squared else other
     return default, tuple(dict.fromkeys(QUANTITIES + default))
 
 
@@ -240,7 +243,7 @@ def _sizes(problem: Problem) -> Size:
         return float(problem.p), float(problem.n), None if problem.N is None else float(problem.N)
     if isinstance(problem, RidgeRegressionTransfer | LowRankTransfer):
         return problem.p, problem.n, None
-    samples = tuple(source.n if isinstance(source, RidgeSource) else None for source in problem.sources)
+    samples = tuple(source.n if isinstance(source, TrainedSource) else None for source in problem.sources)
     return problem.target.p, problem.n, samples if len(samples) > 1 else samples[0]
 
 

@@ -12,7 +12,7 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
-from rmt_alpha.problems.sources import FixedSource, RidgeSource
+from rmt_alpha.problems.sources import FixedSource, Source
 from rmt_alpha.simulation.setting import Problem
 
 
@@ -69,7 +69,7 @@ def enlarged(problem: Problem, factor: int) -> Problem:
     return dataclasses.replace(problem, p=factor * problem.p, n=factor * problem.n, N=samples)
 
 
-def _source(source: FixedSource | RidgeSource, factor: int) -> FixedSource | RidgeSource:
+def _source(source: Source, factor: int) -> Source:
     if isinstance(source, FixedSource):
         return dataclasses.replace(source, weights=repeated(source.weights, factor))
     return dataclasses.replace(source, mixture=_mixture(source.mixture, factor), n=factor * source.n)

@@ -59,15 +59,16 @@ CURVES = {
     "hinge": lambda: mixture(2, loss="hinge").curve(),
     "logistic, two sources": lambda: mixture(2, sources=2, loss="logistic").curve(),
     "logistic along": lambda: mixture(2, sources=2, loss="logistic").curve().along([1.0, 0.5]),
+    "softmax": lambda: mixture(3, loss="logistic").curve(),
     "regression": lambda: regression().curve(),
     "regression, precise": lambda: regression().curve(dps=25),
 }
 every_curve = pytest.mark.parametrize("make", CURVES.values(), ids=CURVES)
-CLASSES = (ra.AlphaCurve, ra.MixtureCurve, ra.LossCurve, ra.RegressionCurve)
+CLASSES = (ra.AlphaCurve, ra.MixtureCurve, ra.LossCurve, ra.SoftmaxCurve, ra.RegressionCurve)
 ARGUMENTS = {
     "along": lambda curve: (np.ones(curve.sources),),
     "tolerance_interval": lambda curve: (0.02,),
-    "posterior": lambda curve: (0.3, 1.0),
+    "posterior": lambda curve: (0.3 if isinstance(curve, ra.LossCurve) else np.ones(3), 1.0),
     "equations": lambda curve: (np.ones(curve.sources),),
     **dict.fromkeys(
         ("optimum", "optimal_alpha", "neutral_alpha", "transfer_interval", "landmarks", "optimal_alpha_std"),

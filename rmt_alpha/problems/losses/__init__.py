@@ -9,7 +9,7 @@ from __future__ import annotations
 from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.problems.losses.logistic import Logistic
 from rmt_alpha.problems.losses.piecewise import PiecewiseQuadratic
-from rmt_alpha.problems.losses.registry import LOSSES, as_loss
+from rmt_alpha.problems.losses.registry import LOSSES, as_loss, check_trainable
 from rmt_alpha.problems.losses.standard import Hinge, Huber, Squared, SquaredHinge
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "Squared",
     "SquaredHinge",
     "as_loss",
+    "check_trainable",
 ]

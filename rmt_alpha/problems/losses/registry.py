@@ -48,6 +48,23 @@ def as_loss(value: Any) -> Loss:
     return value
 
 
+def check_trainable(value: Any, outputs: int, classes: int, gamma: float) -> None:
+    """Refuse a loss other than the squared one for outputs or a ridge with which it has no minimiser."""
+    loss = as_loss(value)
+    if outputs != 1 and type(loss) is not Logistic:
+        raise ValueError(
+            f"loss={value!r} is a loss of labels -1 and +1: it needs two classes and a source with "
+            f"outputs=1, got {classes} classes and outputs={outputs}; use loss='logistic' (softmax) or "
+            "loss='squared' for one-hot targets"
+        )
+    if gamma == 0:
+        raise ValueError(
+            f"gamma must be positive for the {loss.name} loss: without ridge there is no minimiser on "
+            "data that a classifier separates, only a direction (of maximal margin) or none; choose a "
+            "small one"
+        )
+
+
 def check_loss(loss: Loss) -> None:
     """Examine a loss at many margins; every refusal names the first that is wrong."""
     kinks = np.asarray(loss.kinks, float)

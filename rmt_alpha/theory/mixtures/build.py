@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,17 +17,24 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.labels import label_law
 from rmt_alpha.problems.losses import as_loss
 from rmt_alpha.problems.mixture import GaussianMixture
-from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
+from rmt_alpha.problems.sources import FixedSource, LossSource, RidgeSource, Source
 from rmt_alpha.theory.convex.curve import LossCurve
 from rmt_alpha.theory.convex.reduction import Reduction
+from rmt_alpha.theory.convex.weights import weight_law as loss_weights
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task, score_law
 from rmt_alpha.theory.ridge.basis import Basis, Operator
 from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
-from rmt_alpha.theory.ridge.spectrum import exact_shares
+from rmt_alpha.theory.ridge.spectrum import Spectrum, exact_shares
+from rmt_alpha.theory.softmax import reduction as softmax
+from rmt_alpha.theory.softmax.curve import SoftmaxCurve
+from rmt_alpha.theory.softmax.forces import contrast_basis
+from rmt_alpha.theory.softmax.weights import weight_law as softmax_weights
+
+AnyCurve: TypeAlias = MixtureCurve | LossCurve | SoftmaxCurve
 
 
-def fine_tuning_curve(problem: FineTuning, dps: int | None) -> MixtureCurve | LossCurve:
+def fine_tuning_curve(problem: FineTuning, dps: int | None) -> AnyCurve:
     """See `FineTuning.curve`."""
     dps = check_dps(dps)
     if dps is None:
@@ -43,7 +50,7 @@ def fine_tuning_curve(problem: FineTuning, dps: int | None) -> MixtureCurve | Lo
         return _mixture_curve(problem, fit_ridge(problem.target.model.exact(), n, gamma), dps)
 
 
-def fine_tuning_path(problem: FineTuning, gammas: Iterable[float]) -> Iterator[MixtureCurve | LossCurve]:
+def fine_tuning_path(problem: FineTuning, gammas: Iterable[float]) -> Iterator[AnyCurve]:
     """See `FineTuning.path`."""
     previous = None
     for gamma in gammas:
@@ -52,7 +59,7 @@ def fine_tuning_path(problem: FineTuning, gammas: Iterable[float]) -> Iterator[M
         yield _curve(one, previous)
 
 
-def _curve(problem: FineTuning, ridge: MixtureRidge) -> MixtureCurve | LossCurve:
+def _curve(problem: FineTuning, ridge: MixtureRidge) -> AnyCurve:
     return _mixture_curve(problem, ridge, None) if problem.squared else _loss_curve(problem, ridge)
 
 
@@ -77,17 +84,39 @@ def _mixture_curve(problem: FineTuning, ridge: MixtureRidge, dps: int | None) ->
     )
 
 
-def _loss_curve(problem: FineTuning, ridge: MixtureRidge) -> LossCurve:
+def _loss_curve(problem: FineTuning, ridge: MixtureRidge) -> LossCurve | SoftmaxCurve:
     if not problem.target.model.moments[0].max() > 0:
         raise ValueError(
             f"loss={problem.loss!r} needs features that vary within the classes, got covariances that are 0"
         )
     task, prior = _task(problem, None)
+    if problem.outputs > 1:
+        return _softmax_curve(problem, task, prior)
     reduction = Reduction(problem.target.model, task, prior, problem.n, problem.gamma)
     squared = _mixture_curve(problem, ridge, None)
     return LossCurve(
         reduction, as_loss(problem.loss), problem.label_noise, problem.intercept, squared.single, squared
     )
+
+
+def _softmax_curve(problem: FineTuning, task: Task, prior: Prior) -> SoftmaxCurve:
+    model = problem.target.model
+    if not isinstance(model, Spectrum):
+        raise ValueError(
+            "softmax (the logistic loss with one output per class) needs covariances that are diagonal in "
+            "one basis: scalars, diagonals, or multiples of one matrix; got different matrices. Rotate the "
+            "problem, take their average, or use loss='squared'"
+        )
+    basis = contrast_basis(problem.target.classes)
+    noise = tuple(
+        tuple((operator, basis.T @ scale @ basis) for operator, scale in pairs) for pairs in prior.noise
+    )
+    sources = Prior(np.swapaxes(basis, 0, 1) @ prior.mean, noise)
+    reduction = softmax.Reduction(
+        model, task.means, sources, task.priors, task.group, problem.n, problem.gamma
+    )
+    chances = task.labels.mean  # of one-hot labels
+    return SoftmaxCurve(reduction, chances, problem.intercept, problem.components is None)
 
 
 def _forgets_source(problem: FineTuning) -> bool:
@@ -122,16 +151,45 @@ def source_prior(source: Source, basis: Basis, dps: int | None) -> Prior:
         weights = basis.kept_coordinates(weights) if dps is None else MP_ARRAY.number(weights)
         rows = weights.reshape(-1, source.outputs, source.p)
         return Prior(rows, ((),) * len(rows))
+    if isinstance(source, LossSource):
+        return _loss_source_prior(source, basis, dps)
     if dps is None:
         n, ridge, law = source.n, source.ridge, source.law
     else:
         n, gamma = arithmetic.to_mpf(source.n), arithmetic.to_mpf(source.gamma)
         ridge = fit_ridge(source.mixture.model.exact(), n, gamma)
         law = source_law(source, ridge, dps)
-    weights, own = law.weights, law.task.basis
+    return _seen_from(basis, law.task.basis, law.weights, _weight_noise(n, ridge, law))
+
+
+def _seen_from(basis: Basis, own: Basis, weights: Array, noise: tuple[tuple[Operator, Array], ...]) -> Prior:
+    """One trained source, its expected weights (q, p) in a basis of its own."""
     if own is not basis:
         weights = basis.coordinates(own.vectors_from(weights))
-    return Prior(weights[None], (_weight_noise(n, ridge, law),))
+    return Prior(weights[None], (noise,))
+
+
+def _loss_source_prior(source: LossSource, basis: Basis, dps: int | None) -> Prior:
+    if dps is not None:
+        raise ValueError("dps needs sources with closed forms: a FixedSource or RidgeSource")
+    curve = source.curve
+    weights, noise = softmax_weights(curve) if isinstance(curve, SoftmaxCurve) else loss_weights(curve)
+    return _seen_from(basis, source.mixture.model.basis, weights, noise)
+
+
+def source_curve(source: LossSource) -> LossCurve | SoftmaxCurve:
+    """The curve of the source fit: its alpha multiplies a source of zeros."""
+    shape = (source.p,) if source.outputs == 1 else (source.outputs, source.p)
+    problem = FineTuning(
+        source.mixture,
+        FixedSource(np.zeros(shape), outputs=source.outputs),
+        source.n,
+        source.gamma,
+        intercept=source.intercept,
+        label_noise=source.label_noise,
+        loss=source.loss,
+    )
+    return _loss_curve(problem, problem.ridge)
 
 
 def source_law(source: RidgeSource, ridge: MixtureRidge, dps: int | None) -> ScoreLaw:

@@ -1,0 +1,365 @@
+"""`SoftmaxCurve`: fine-tuning a classifier of K classes with softmax as a function of alpha."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rmt_alpha._core.alphas import EXTREME, FINITE, alpha_values
+from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.types import Array, FloatArray, Real
+from rmt_alpha.theory import curve as base
+from rmt_alpha.theory.curve import Curve, Optimum
+from rmt_alpha.theory.mixtures.contrasts import Contrasts
+from rmt_alpha.theory.softmax import calibration
+from rmt_alpha.theory.softmax.equations import Equations, State
+from rmt_alpha.theory.softmax.forces import contrast_basis
+from rmt_alpha.theory.softmax.nodes import average_level, nodes
+from rmt_alpha.theory.softmax.optimum import RTOL, best_alpha
+from rmt_alpha.theory.softmax.reduction import Reduction
+from rmt_alpha.theory.softmax.solver import Solution, solve
+
+KINKED = 4.0
+"""How much finer grids are for functions with kinks."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SoftmaxCurve(Curve):
+    r"""The law of the scores of a classifier of K classes fine-tuned with softmax, as a function of alpha.
+
+    .. math:: s \mid c \sim \mathcal N(u_c, \Sigma_c), \qquad
+        \text{accuracy}(\alpha) = \sum_c \pi_c\, P(s_c > s_a \text{ for all } a \ne c \mid c)
+
+    Adding a constant to all scores changes neither the loss nor the answer: scores are given less their
+    average over the classes.  Every alpha takes the solution of a fixed point, by itself: answers do not
+    depend on what was asked before.  Curves come from ``FineTuning(..., loss="logistic").curve()`` with a
+    source of K outputs.
+
+    Notes
+    -----
+    Averages over K - 1 dimensions are taken on grids up to K = 4, where their error is far below what
+    anybody needs, and over Sobol points beyond, where it shows in the fifth digit of an accuracy or so:
+    `accuracy_uncertainty` and ``solution(alpha).quadrature_error`` say how large it is.  One alpha takes
+    tenths of a second for K = 3, and seconds for K = 10.
+
+    For K = 2 this is the logistic loss of the difference of two scores: the same curve as with one output,
+    half the ridge and the difference of the two rows as source, ``FixedSource(w[1] - w[0])``.
+
+    References
+    ----------
+    B. Loureiro, G. Sicuro, C. Gerbelot, A. Pacco, F. Krzakala, L. Zdeborova, "Learning Gaussian Mixtures with
+    Generalised Linear Models: Precise Asymptotics in High-dimensions", arXiv 2106.03791, which has no source
+    and no label noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_alpha import FineTuning, FixedSource, GaussianMixture
+    >>> means = 1.5 * np.eye(3, 60)
+    >>> target = GaussianMixture(means, np.linspace(0.1, 2, 60))
+    >>> source = FixedSource(
+    ...     means + np.sin(np.arange(180)).reshape(3, 60) / 2, outputs=3
+    ... )
+    >>> curve = FineTuning(target, source, n=80, gamma=0.05, loss="logistic").curve()
+    >>> curve
+    SoftmaxCurve(3 classes, accuracy 0.859 at alpha=0, 0.78 at 1)
+    >>> curve.class_accuracy(1.0).round(3)
+    array([0.808, 0.708, 0.825])
+    >>> print(f"{curve.optimal_alpha():.2f}, {curve.optimal_alpha('loss'):.2f}")
+    0.16, 0.24
+    """
+
+    reduction: Reduction
+    """The problem."""
+    chances: Array
+    """Probability of each label (column) in each class (row), shape (K, K)."""
+    intercept: bool
+    """Whether there is one."""
+    single: bool
+    """Whether alpha is a scalar."""
+    _solved: dict[tuple[float, ...], Solution] = field(default_factory=dict, init=False)
+    """Solutions by alpha."""
+    _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
+    """The best alphas that were asked for."""
+
+    # --- the fixed point --------------------------------------------------------------------------------
+
+    def solution(self, alpha: ArrayLike) -> Solution:
+        """The fixed point at one alpha: scores, residual, quadrature error; ConvergenceError if none."""
+        values = self._alphas(alpha)
+        if values.ndim != 1:
+            raise ValueError(f"solution needs one alpha, got an array of shape {np.shape(alpha)}")
+        return self._at(values)
+
+    def _at(self, alpha: Array) -> Solution:
+        key = tuple(alpha.tolist())
+        if key not in self._solved:
+
+            def equations(level: int, widths: tuple[Array, Array]) -> Equations:
+                rules = tuple(nodes(level, spreads) for spreads in widths[0])
+                return Equations(
+                    self.reduction, self.basis, self.chances, self.intercept, alpha, widths[1], rules
+                )
+
+            groups = len(self.reduction.model.values)
+            self._solved[key] = solve(equations, groups, self.reduction.contrasts)
+        return self._solved[key]
+
+    @cached_property
+    def basis(self) -> Array:
+        """Orthonormal contrasts of the K scores, shape (K, K - 1)."""
+        return contrast_basis(len(self.priors))
+
+    # --- the law of the scores --------------------------------------------------------------------------
+
+    def class_mean(self, alpha: ArrayLike) -> FloatArray:
+        """Mean of the K scores, less their average, in each class, intercept included: (..., K, K)."""
+        return np.asarray(self._table(alpha, lambda s: s.state.mean @ self.basis.T))
+
+    def class_covariance(self, alpha: ArrayLike) -> FloatArray:
+        """Covariance of the K scores, less their average, within each class, shape (..., K, K, K)."""
+        return np.asarray(self._table(alpha, lambda s: self._covariance(s.state)))
+
+    def class_std(self, alpha: ArrayLike) -> FloatArray:
+        """Standard deviation of the K scores, less their average, within each class, shape (..., K, K)."""
+        variances = np.diagonal(self.class_covariance(alpha), axis1=-2, axis2=-1)
+        return np.asarray(np.sqrt(np.maximum(variances, 0.0)))
+
+    def offset(self, alpha: ArrayLike) -> FloatArray:
+        """The intercepts of the K scores, less their average, shape (..., K); 0 without."""
+        return np.asarray(self._table(alpha, lambda s: self.basis @ s.state.offset))
+
+    # --- accuracy and losses ----------------------------------------------------------------------------
+
+    def class_accuracy(self, alpha: ArrayLike) -> FloatArray:
+        """Probability that a sample of each class is classified rightly, shape (..., K)."""
+        return np.asarray(self._table(alpha, lambda s: self._right(s.state)[0]))
+
+    def accuracy(self, alpha: ArrayLike) -> Real:
+        """Probability that a fresh sample is classified rightly."""
+        return self._table(alpha, lambda s: self._right(s.state)[0] @ self.priors)
+
+    def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
+        """Numerical error of `accuracy`: what other nodes, at least as many, change, and its quadrature."""
+
+        def answer(solution: Solution) -> Array:
+            (here, error), (other, _) = self._right(solution.state), self._right(solution.other)
+            return abs((here - other) @ self.priors) + error @ self.priors + solution.residual
+
+        return self._table(alpha, answer)
+
+    def risk(self, alpha: ArrayLike) -> Real:
+        """Squared error of the scores, less their average, against one-hot labels; see `test_loss`."""
+        return self._table(alpha, lambda s: self._of_state("risk", s.state))
+
+    def test_loss(self, alpha: ArrayLike) -> Real:
+        """Expected cross-entropy on a fresh sample with its true label, E[-log softmax(s)_c]."""
+        return self._table(alpha, lambda s: self._of_state("loss", s.state))
+
+    def training_loss(self, alpha: ArrayLike) -> Real:
+        """Average cross-entropy on the training sample, with the labels it has."""
+
+        def answer(solution: Solution) -> Array:
+            return np.asarray(equations_at(self, solution.state).training_loss(solution.state))
+
+        return self._table(alpha, answer)
+
+    # --- calibration ------------------------------------------------------------------------------------
+
+    def posterior(self, score: ArrayLike, alpha: ArrayLike) -> FloatArray:
+        """True probabilities of the classes given scores of shape (..., K), by Bayes' rule, at one alpha."""
+        state = self.solution(alpha).state
+        score = np.asarray(as_real("score", score), float)
+        check_range("score", score, FINITE)
+        if score.ndim == 0 or score.shape[-1] != len(self.priors):
+            raise ValueError(f"score must have shape (..., {len(self.priors)}), got shape {score.shape}")
+        points = np.moveaxis(score @ self.basis, -1, 0)
+        flat = points.reshape(len(points), -1)
+        found = calibration.posterior(flat, state.mean, self._each(state), self.priors)
+        return np.moveaxis(found.reshape(-1, *score.shape[:-1]), 0, -1)
+
+    def temperature(self, alpha: ArrayLike) -> Real:
+        """The T for which softmax(s / T) has the least expected cross-entropy on fresh samples.
+
+        1 is calibrated in this sense, above 1 overconfident (temperature scaling: Guo et al. 2017, arXiv
+        1706.04599); inf if scores say nothing of the class.
+        """
+        return self._table(alpha, lambda s: calibration.temperature(self._samples(s.state), self.basis))
+
+    def calibration_error(self, alpha: ArrayLike) -> Real:
+        r"""Expected distance of stated and true probabilities, :math:`\frac12 E \sum_k |\hat p_k - p_k|`.
+
+        The total variation: for two classes :math:`E |\hat p - p|`.  Known to three digits or so: the kinks
+        of the absolute value are averaged over.
+        """
+
+        def answer(solution: Solution) -> Array:
+            state = solution.state
+            parts = self._samples(state, KINKED)
+            return np.asarray(
+                calibration.error(parts, self.basis, state.mean, self._each(state), self.priors)
+            )
+
+        return self._table(alpha, answer)
+
+    # --- the best alpha ---------------------------------------------------------------------------------
+
+    def optimum(self, criterion: str = "accuracy", *, rtol: float = 1e-3) -> Optimum:
+        """The best alpha with its value, searched to a relative error of ``rtol``; see its bracket.
+
+        ``"accuracy"`` is maximised; ``"risk"`` and the expected ``"loss"``, cross-entropy, are minimised, on
+        fresh samples.
+        """
+        self._check("optimum")
+        self._check_criterion(criterion)
+        check_range("rtol", rtol := as_real("rtol", rtol), RTOL)
+        if (criterion, rtol) not in self._optima:
+            sign = 1.0 if criterion == "accuracy" else -1.0
+
+            def score(alpha: float) -> tuple[float, float]:
+                solution = self._at(np.array([alpha]))
+                here, other = (self._of_state(criterion, s) for s in (solution.state, solution.other))
+                return sign * here, abs(here - other)
+
+            scale = self._alpha_scale()
+            self._optima[criterion, rtol] = best_alpha(score, scale, rtol)
+        return self._optima[criterion, rtol]
+
+    def optimal_alpha(self, criterion: str = "accuracy", *, rtol: float = 1e-3) -> Real:
+        """The best alpha; inf or -inf if accuracy only approaches its supremum as alpha grows."""
+        self._check("optimal_alpha")
+        return self.optimum(criterion, rtol=rtol).alpha
+
+    def along(self, direction: ArrayLike) -> SoftmaxCurve:
+        """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
+        vector = base.check_direction(direction, self.sources)
+        return SoftmaxCurve(self.reduction.along(vector), self.chances, self.intercept, True)
+
+    # --- internals --------------------------------------------------------------------------------------
+
+    costly: ClassVar[bool] = True
+    infinite_alpha: ClassVar[bool] = False
+    criteria: ClassVar[tuple[str, ...]] = ("accuracy", "risk", "loss")
+    _steps: ClassVar[int] = 24  # each takes the solution of a fixed point
+    _farthest: ClassVar[float] = 100.0
+    dps = None
+
+    @property
+    def sources(self) -> int:
+        """Number of sources, k."""
+        return self.reduction.sources
+
+    @property
+    def priors(self) -> FloatArray:
+        """Class probabilities."""
+        return self.reduction.priors
+
+    def _refusals(self) -> Mapping[str, str]:
+        found = dict(super()._refusals())
+        found |= dict.fromkeys(
+            ("mean", "variance", "std", "second"),
+            "this moment is defined for two classes with labels -1 and +1; use class_mean and "
+            "class_covariance",
+        )
+        if not self.single:
+            found |= dict.fromkeys(
+                (
+                    *("optimum", "optimal_alpha", "gain", "accuracy_derivative", "neutral_alpha"),
+                    *("transfer_interval", "tolerance_interval", "landmarks"),
+                ),
+                f"it is searched for one scalar alpha, here it has {self.sources} components: use "
+                "along(direction) to fix their proportions",
+            )
+        return found
+
+    def _covariance(self, state: State) -> Array:
+        return np.asarray(self.basis @ self._each(state) @ self.basis.T)
+
+    def _each(self, state: State) -> Array:
+        """Covariance of the contrasts of each class, shape (K, d, d)."""
+        return np.asarray(state.covariance[self.reduction.group])
+
+    def _right(self, state: State) -> tuple[Array, Array]:
+        """Accuracy of each class, and its error by quadrature, shape (K,)."""
+        roots = np.swapaxes(np.linalg.cholesky(self._each(state)), 1, 2) @ self.basis.T
+        contrasts = Contrasts.of_scores(
+            (state.mean @ self.basis.T)[..., None], roots[..., None], self.priors, None
+        )
+        return contrasts.class_accuracy(np.ones(1))
+
+    def _of_state(self, criterion: str, state: State) -> float:
+        """Accuracy, risk or expected loss in a state."""
+        if criterion == "accuracy":
+            return float(self._right(state)[0] @ self.priors)
+        if criterion == "risk":
+            miss = state.mean @ self.basis.T - np.eye(len(self.priors))
+            spread = np.trace(self._each(state), axis1=1, axis2=2)
+            return float(self.priors @ ((miss * miss).sum(axis=1) + spread))
+        return calibration.fresh_loss(self._samples(state), self.basis)
+
+    def _samples(self, state: State, finer: float = 1.0) -> list[calibration.Samples]:
+        """Fresh scores of each class, with weights; more of them where functions have kinks."""
+        equations = equations_at(self, state, finer)
+        roots = equations.roots(state)
+        found = []
+        for c, g in enumerate(self.reduction.group):
+            rule = equations.nodes[g]
+            points = state.mean[c][:, None] + roots[g] @ rule.points
+            found.append(calibration.Samples(points, self.priors[c] * rule.weights))
+        return found
+
+    def _alpha_scale(self) -> float:
+        own = self._at(np.zeros(self.sources)).state
+        reduction = self.reduction
+        resolvent = reduction.resolvent(own.stiffness)
+        moved = 0.0
+        for one in np.eye(self.sources):
+            weights = resolvent.weights(np.zeros((len(self.priors), reduction.contrasts)), one)
+            covariance = resolvent.covariance(weights, 0 * own.covariance, one)
+            reach = np.sqrt((resolvent.reach(one) ** 2).sum(axis=1).max())
+            moved = max(moved, float(reach + np.sqrt(np.trace(covariance, axis1=1, axis2=2).max())))
+        return own.size / moved if moved > 0 else np.inf
+
+    def _alphas(self, alpha: ArrayLike) -> Array:
+        values = alpha_values(alpha, self.sources, self.single, None, FINITE)
+        if values.size and abs(values).max() > EXTREME:
+            raise ValueError(f"alpha must be at most {EXTREME:g} in size, got {abs(values).max():g}")
+        return values
+
+    def _table(self, alpha: ArrayLike, answer: Callable[[Solution], Any]) -> Real:
+        """``answer`` at every alpha."""
+        values = self._alphas(alpha)
+        flat = values.reshape(-1, self.sources)
+        if not len(flat):
+            return np.empty(values.shape[:-1])
+        table = np.stack([np.asarray(answer(self._at(each)), float) for each in flat])
+        return self._result(table.reshape((*values.shape[:-1], *table.shape[1:])))
+
+    @property
+    def _drawn(self) -> int:  # type: ignore[override]
+        return 5 if len(self.priors) <= 3 and self.reduction.model.p <= 5_000 else 0
+
+    def _known_optimum(self) -> Optimum | None:
+        return next((best for (name, _), best in self._optima.items() if name == "accuracy"), None)
+
+    def _summary(self) -> str:
+        text = f"{len(self.priors)} classes"
+        if not self._drawn:
+            return f"{text}, p={self.reduction.model.p}"
+        try:
+            return f"{text}, {base.summary('accuracy', [(a, self.accuracy(a)) for a in (0.0, 1.0)])}"
+        except ArithmeticError:  # to be seen is no reason to fail
+            return f"{text}, {self.sources} sources"
+
+
+def equations_at(curve: SoftmaxCurve, state: State, finer: float = 1.0) -> Equations:
+    """The map without a source, for averages in a state; grids are ``finer`` than analytic functions need."""
+    spreads, axes = state.axes
+    rules = tuple(nodes(average_level(spreads.shape[1]), finer * each) for each in spreads)
+    none = np.zeros(curve.sources)
+    return Equations(curve.reduction, curve.basis, curve.chances, curve.intercept, none, axes, rules)

@@ -1,0 +1,217 @@
+r"""The fixed-point map of fine-tuning with softmax (docs/theory/softmax.md).
+
+Scores of a fresh sample of class a are N(u_a, Sigma_g) in d = K - 1 contrasts, u_a = W^T m_a + b, and
+
+    W_j = G_j (sum_a pi_a m_aj eta_a + gamma P_j),   sum_a pi_a eta_a = 0 (intercept),
+    V_g = (1/n) sum_j C_gj G_j,
+    Sigma_g = E[W]^T C_g E[W] + (1/n) sum_j C_gj G_j (sum_a pi_a C_aj Omega_a) G_j + noise of the sources,
+
+with eta_a = E f, Omega_a = E f f^T and Theta_a = -E df/dr of the forces.  Unknowns are u, b and the matrix
+logarithms of Sigma and Theta.  In the step for u and b the force is linear, eta_a - Theta_a (change of u_a).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from rmt_alpha._core.types import Array
+from rmt_alpha.theory.softmax.forces import forces, label_loss
+from rmt_alpha.theory.softmax.nodes import Nodes
+from rmt_alpha.theory.softmax.reduction import Reduction, Resolvent
+
+LARGEST_LOG = 300.0
+LEAST = 1e-14
+"""Of an eigenvalue of Theta, relative to gamma over the average variance: less is hidden by the ridge."""
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """The scores of the classes, and the stiffness of the samples of each covariance."""
+
+    mean: Array
+    """u, shape (K, d), intercept included."""
+    offset: Array
+    """b, shape (d,)."""
+    covariance: Array
+    """Sigma, shape (G, d, d)."""
+    stiffness: Array
+    """Average of Theta over the classes of each covariance, times their fraction, shape (G, d, d)."""
+
+    def packed(self) -> Array:
+        """As the unknowns of the solver."""
+        logs = _log(np.concatenate([self.covariance, self.stiffness]))
+        return np.concatenate([self.mean.ravel(), self.offset, _vector(logs)])
+
+    @classmethod
+    def unpacked(cls, x: Array, classes: int) -> State:
+        """The inverse of `packed`."""
+        d = classes - 1
+        matrices = _exp(_symmetric(x[(classes + 1) * d :], d))
+        half = len(matrices) // 2
+        mean = x[: classes * d].reshape(classes, d)
+        return cls(mean, x[classes * d : (classes + 1) * d], matrices[:half], matrices[half:])
+
+    @property
+    def size(self) -> float:
+        """Of the scores: the unit of u and b."""
+        return float(abs(self.mean).max() + np.sqrt(np.trace(self.covariance, axis1=1, axis2=2).max()))
+
+    @cached_property
+    def axes(self) -> tuple[Array, Array]:
+        """Standard deviations along the principal axes of the scores, the largest first, and these axes.
+
+        Shapes (G, d) and (G, d, d), a column for each axis.
+        """
+        values, vectors = np.linalg.eigh(self.covariance)
+        return np.sqrt(np.maximum(values, 0.0))[:, ::-1], vectors[:, :, ::-1]
+
+
+class Averages(NamedTuple):
+    """Of the forces on the samples of each class, over its labels."""
+
+    pull: Array
+    """eta, shape (K, d)."""
+    power: Array
+    """Omega, shape (K, d, d)."""
+    stiffness: Array
+    """Theta, shape (K, d, d)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """The map at one alpha, with averages over one set of nodes."""
+
+    reduction: Reduction
+    basis: Array
+    """Of the contrasts, shape (K, d)."""
+    chances: Array
+    """Probability of each label (column) in each class (row), shape (K, K)."""
+    intercept: bool
+    alpha: Array
+    """Shape (k,)."""
+    axes: Array
+    """Orthonormal, about the principal ones of the scores of each covariance, shape (G, d, d)."""
+    nodes: tuple[Nodes, ...]
+    """Along these axes, for each covariance."""
+    starts: dict[tuple[int, int], Array] = field(default_factory=dict)
+    """The force at every node by class and label, from which the next proximal points start."""
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.basis)
+
+    def start(self) -> State:
+        """Without scores: the forces are those of chance."""
+        d, groups = self.classes - 1, self.reduction.model.values.shape[0]
+        shares = np.bincount(self.reduction.group, self.reduction.priors, groups)
+        one = np.eye(d)
+        return State(
+            np.zeros((self.classes, d)),
+            np.zeros(d),
+            np.stack([one] * groups),
+            shares[:, None, None] * one / self.classes,
+        )
+
+    def step(self, state: State) -> State:
+        """One application of the map."""
+        resolvent = self.reduction.resolvent(state.stiffness)
+        found = self.averages(state, resolvent.step)
+        eta, power, theta = found.pull, self.pooled(found.power), self.pooled(found.stiffness)
+        force, offset = self._balanced(resolvent, state, eta, found.stiffness)
+        weights = resolvent.weights(force, self.alpha)
+        mean = self.reduction.means @ weights.T + offset
+        covariance = resolvent.covariance(weights, power, self.alpha)
+        least = LEAST * self.reduction.gamma * self.reduction.model.p
+        least /= max(float(self.reduction.model.moments[0].max()), 1e-300)
+        return State(mean, offset, covariance, theta + least * np.eye(self.classes - 1))
+
+    def averages(self, state: State, step: Array) -> Averages:
+        """Averages of the forces; the forces themselves are kept as starts."""
+        roots, steps = self.roots(state), np.linalg.cholesky(step)
+        classes, d = state.mean.shape
+        sums = [np.zeros((classes, d)), np.zeros((classes, d, d)), np.zeros((classes, d, d))]
+        for a, label in np.argwhere(self.chances > 0).tolist():
+            g = self.reduction.group[a]
+            scores = state.mean[a][:, None] + roots[g] @ self.nodes[g].points
+            start = self.starts.get((a, label), np.zeros_like(scores))
+            found = forces(self.basis, label, scores, steps[g], self.nodes[g].weights, start)
+            self.starts[a, label] = found.nodes
+            for total, part in zip(sums, found[:3], strict=True):
+                total[a] += self.chances[a, label] * part
+        return Averages(*sums)
+
+    def training_loss(self, state: State) -> float:
+        """Average cross-entropy of the training sample, E l(t, y) at the proximal points y."""
+        step, roots = self.reduction.resolvent(state.stiffness).step, self.roots(state)
+        factors, total = np.linalg.cholesky(step), 0.0
+        for a, label in np.argwhere(self.chances > 0).tolist():
+            g = self.reduction.group[a]
+            scores = state.mean[a][:, None] + roots[g] @ self.nodes[g].points
+            found = forces(
+                self.basis, label, scores, factors[g], self.nodes[g].weights, np.zeros_like(scores)
+            )
+            losses = label_loss(self.basis, label, scores + step[g] @ found.nodes)
+            total += self.reduction.priors[a] * self.chances[a, label] * (losses @ self.nodes[g].weights)
+        return float(total)
+
+    def roots(self, state: State) -> Array:
+        """Square roots of the covariances, smooth functions of them that hardly turn the axes."""
+        turned = np.swapaxes(self.axes, 1, 2)
+        return np.asarray(self.axes @ np.linalg.cholesky(turned @ state.covariance @ self.axes))
+
+    def pooled(self, matrices: Array) -> Array:
+        """Sum over the classes of each covariance with their fractions, shape (G, d, d)."""
+        found = np.zeros((len(self.reduction.model.values), *matrices.shape[1:]))
+        np.add.at(found, self.reduction.group, self.reduction.priors[:, None, None] * matrices)
+        return found
+
+    def _balanced(self, resolvent: Resolvent, state: State, eta: Array, theta: Array) -> tuple[Array, Array]:
+        """Forces and intercept after the linear step: force + Theta (u - old u) = eta for all classes."""
+        priors, (classes, d) = self.reduction.priors, eta.shape
+        size = classes * d
+        reach = resolvent.reach(self.alpha)
+        coupling = np.einsum("aij,abjk,b->aibk", theta, resolvent.gram(), priors).reshape(size, size)
+        right = (eta + np.einsum("aij,aj->ai", theta, state.mean - reach)).ravel()
+        if not self.intercept:
+            force = np.linalg.solve(np.eye(size) + coupling, right)
+            return force.reshape(classes, d), np.zeros(d)
+        system = np.zeros((size + d, size + d))
+        system[:size, :size] = np.eye(size) + coupling
+        system[:size, size:] = theta.reshape(size, d)
+        system[size:, :size] = np.kron(priors, np.eye(d))
+        solution = np.linalg.solve(system, np.concatenate([right, np.zeros(d)]))
+        return solution[:size].reshape(classes, d), solution[size:]
+
+
+# --- symmetric matrices as vectors that keep their norm -----------------------------------------------------
+
+
+def _log(matrices: Array) -> Array:
+    values, vectors = np.linalg.eigh(matrices)
+    values = np.log(np.maximum(values, np.exp(-LARGEST_LOG)))
+    return np.asarray((vectors * values[:, None]) @ np.swapaxes(vectors, 1, 2))
+
+
+def _exp(matrices: Array) -> Array:
+    values, vectors = np.linalg.eigh(matrices)
+    values = np.exp(np.clip(values, -LARGEST_LOG, LARGEST_LOG))
+    return np.asarray((vectors * values[:, None]) @ np.swapaxes(vectors, 1, 2))
+
+
+def _vector(matrices: Array) -> Array:
+    rows, columns = np.tril_indices(matrices.shape[1])
+    scale = np.where(rows == columns, 1.0, np.sqrt(2.0))
+    return np.asarray((matrices[:, rows, columns] * scale).ravel())
+
+
+def _symmetric(x: Array, d: int) -> Array:
+    rows, columns = np.tril_indices(d)
+    entries = x.reshape(-1, len(rows)) / np.where(rows == columns, 1.0, np.sqrt(2.0))
+    found = np.empty((len(entries), d, d))
+    found[:, rows, columns] = found[:, columns, rows] = entries
+    return found
