@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
 from rmt_alpha.theory.convex.curve import LossCurve
 from rmt_alpha.theory.convex.reduction import Reduction
+from rmt_alpha.theory.fluctuations.mixture import mixture_spread
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task, score_law
 from rmt_alpha.theory.ridge.basis import Basis, Operator
@@ -64,8 +66,11 @@ def _task(problem: FineTuning, dps: int | None) -> tuple[Task, Prior]:
 def _mixture_curve(problem: FineTuning, ridge: MixtureRidge, dps: int | None) -> MixtureCurve:
     task, prior = _task(problem, dps)
     law = score_law(task, ridge, prior, problem.intercept)
+    kappa = 0 * law.kappa_max if _forgets_source(problem) else law.kappa_max
+    # Error bars are asked for rarely: their ingredients are computed then.
+    spread = partial(mixture_spread, problem, task, prior, ridge, law, kappa) if dps is None else None
     return MixtureCurve(
-        kappa=0 * law.kappa_max if _forgets_source(problem) else law.kappa_max,
+        kappa=kappa,
         center=law.center,
         miss=law.miss,
         score_rows=law.spread[task.group],
@@ -74,6 +79,7 @@ def _mixture_curve(problem: FineTuning, ridge: MixtureRidge, dps: int | None) ->
         single=problem.components is None,
         dps=dps,
         ridge=ridge,
+        fluctuations=spread,
     )
 
 
