@@ -106,10 +106,10 @@ class Kernel:
         shape = (*left.shape[:-axes], *right.shape[:-axes])
         return np.asarray(traces.reshape(shape) / self.n)
 
-    def sandwiches(self) -> list[Operator]:
+    def sandwiches(self) -> tuple[Operator, ...]:
         """Q C_g Q for every g."""
         products = self.times(self.resolvent, self.steps[: self.groups])
-        return [Operator(self.basis, product) for product in products]
+        return tuple(Operator(self.basis, product) for product in products)
 
 
 def noise_traces(kernel: Kernel, noise: Sequence[tuple[Operator, Array]], outputs: int) -> tuple[Array, ...]:

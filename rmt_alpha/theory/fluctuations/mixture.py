@@ -1,4 +1,4 @@
-"""Error bars of fine-tuning on a mixture with the squared loss, sources trained by ridge included."""
+"""Error bars of fine-tuning on a mixture with the squared loss."""
 
 from __future__ import annotations
 
@@ -10,66 +10,16 @@ import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.problems.fine_tuning import FineTuning
-from rmt_alpha.problems.sources import RidgeSource, Source
 from rmt_alpha.theory.fluctuations.delta import Moments, gradients, score_overlaps
-from rmt_alpha.theory.fluctuations.kernel import Kernel, crossed_traces, noise_traces
-from rmt_alpha.theory.fluctuations.pairs import Overlaps, Response, Trained
-from rmt_alpha.theory.fluctuations.squared import Cells, SquaredAnswer, SquaredFit
+from rmt_alpha.theory.fluctuations.squared import SquaredAnswer
+from rmt_alpha.theory.fluctuations.stages import Stage, source_covariance, source_stages
 from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task
-from rmt_alpha.theory.ridge.basis import Operator
-from rmt_alpha.theory.ridge.dense import DenseCovariances
 from rmt_alpha.theory.ridge.mixture import MixtureRidge
-from rmt_alpha.theory.ridge.spectrum import Spectrum
 
 IMAGINARY = 1e-25
 """Step of exact differentiation: f'(t) = Im f(t + i STEP) / STEP, without any cancellation."""
 STEP = 1e-3
 """Step of differences where only numbers will do, in units of alpha."""
-
-Model = Spectrum | DenseCovariances
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """One ridge fit on data of its own, as a theory of its error bars needs it."""
-
-    model: Model
-    task: Task
-    ridge: MixtureRidge
-    residual: Array
-    """Training target minus mean score, as a function of (1, t), (K, q, 1 + k)."""
-    prior: Prior | None
-    intercept: bool
-
-    def fit(self, points: Array, others: tuple[Operator, ...] = ()) -> SquaredFit:
-        """At t = ridge times alpha, shape (J, k)."""
-        ridge, task = self.ridge, self.task
-        k = float(ridge.kappa_max)
-        step = k / ridge.kappa
-        kernel = Kernel.of_model(self.model, self.model.priors * step, k, float(ridge.n), others)
-        z = np.concatenate([np.ones((len(points), 1)), points], axis=1)
-        residual = np.einsum("kqz,jz->jkq", self.residual, z)
-        force = task.priors[:, None] * step[task.group][:, None] * residual
-        weights = np.einsum("jkq,kp->jqp", force, task.means)
-        noise: tuple[tuple[Array, ...], ...] = ()
-        if self.prior is not None:
-            weights = weights + np.einsum("jk,kqp->jqp", points, self.prior.mean)
-            outputs = residual.shape[-1]
-            noise = tuple(noise_traces(kernel, pairs, outputs) for pairs in self.prior.noise)
-        trained = Trained(kernel, kernel.damped(weights), points, noise)
-        return SquaredFit(trained, _cells(task), step, residual, 0.0, self.intercept)
-
-
-def _cells(task: Task) -> Cells:
-    labels = task.labels
-    classes, outputs = labels.mean.shape
-    # One-hot labels have their probabilities as their average.
-    right = (1 + labels.mean) / 2
-    chances = np.concatenate([1 - right, right], axis=1) if outputs == 1 else labels.mean
-    targets = np.array([[-1.0], [1.0]]) if outputs == 1 else np.eye(classes)
-    row, label = np.nonzero(chances > 0)
-    return Cells(task.means, task.priors, task.group, row, chances[row, label], targets[label] - labels.mean[row])
-
 
 @dataclass(frozen=True, eq=False)
 class MixtureSpread:
@@ -130,34 +80,9 @@ class MixtureSpread:
         fit = target.fit(float(self.kappa) * alphas)
         overlaps = score_overlaps(target.task.means, len(fit.step), outputs)
         answer = SquaredAnswer.of(fit, overlaps)
-        total = answer.covariance(counts) / float(target.ridge.n)
-        for s, source in enumerate(self.sources):
-            if source is not None and np.isfinite(float(source.ridge.n)):
-                passed, others = passed_on(answer.response, target, s)
-                moved = tuple(_in_basis(other, target, source) for other in others)
-                rows = source.task.basis.coordinates(target.task.basis.vectors_from(passed.linear))
-                own = source.fit(np.zeros((1, 0)), moved)
-                told = SquaredAnswer.of(own, replace(passed, linear=rows, operator=_widened(passed, own)))
-                total = total + told.covariance(counts) / float(source.ridge.n)
-        return total + self._between_sources(answer)
-
-    def _between_sources(self, answer: SquaredAnswer) -> Array:
-        """What two independently trained sources v and v' add by tr E v Q X Q v', which has mean 0 alone."""
-        fit, prior = answer.fit, self.target.prior
-        nodes, count = answer.response.weights.shape[:2]
-        total = np.zeros((nodes, count, nodes, count))
-        if prior is None:
-            return total.reshape(nodes * count, -1)
-        load, pattern, t = answer.response.load, answer.response.pattern, fit.trained.scale
-        for s, first in enumerate(prior.noise):
-            for r, second in enumerate(prior.noise[:s]):
-                size = np.outer(t[:, s] * t[:, r], t[:, s] * t[:, r])
-                for one, left in first:
-                    for other, right in second:
-                        traces = load @ crossed_traces(fit.kernel, one, other) @ load.T
-                        turned = np.einsum("kab,bc,lcd,da->kl", pattern, right, pattern, left, optimize=True)
-                        total += size[:, None, :, None] * (traces * turned)[None, :, None, :]
-        return total.reshape(nodes * count, -1)
+        own = answer.covariance(counts) / float(target.ridge.n)
+        assert target.prior is not None
+        return own + source_covariance(answer.response, target.prior, self.sources, counts)
 
     # --- answers ----------------------------------------------------------------------------------------
 
@@ -234,56 +159,6 @@ def mixture_spread(
     sources = source_stages(problem.sources)
     directions = np.eye(law.center.shape[-1] - 1)
     return MixtureSpread(target, sources, law.center, law.spread, float(kappa), unit, directions)
-
-
-def source_stages(sources: tuple[Source, ...]) -> tuple[Stage | None, ...]:
-    """The training of each source, None for each vector of known weights."""
-    found: list[Stage | None] = []
-    for source in sources:
-        if isinstance(source, RidgeSource):
-            law = source.law
-            found.append(
-                Stage(source.mixture.model, law.task, source.ridge, law.residual, None, source.intercept)
-            )
-        else:
-            found += [None] * (source.count or 1)
-    return tuple(found)
-
-
-def passed_on(response: Response, target: Stage, source: int) -> tuple[Overlaps, list[Operator]]:
-    """Overlaps of the target as functionals of the random weights v of a source, and the operators in them.
-
-    The minimum F has the derivative ridge (P - w) by the prior P, so that an overlap dF/dh has -ridge dw/dh.
-    Its part -t Q X Q v is quadratic in v; in all else v enters through few numbers, and is linearised.
-    """
-    fit = response.fit
-    kernel, groups = fit.kernel, fit.kernel.groups
-    nodes, count, outputs = response.weights.shape[:3]
-    assert target.prior is not None
-    damped = kernel.damped(target.prior.mean[source])
-    turned = np.stack([kernel.damped(kernel.apply(damped, c)) for c in kernel.operators[:groups]])
-    quadratic = np.einsum("fg,gbp,fab->fap", response.load[:, :groups], turned, response.pattern, optimize=True)
-    t = fit.scale[:, source][:, None]
-    linear = -t[..., None, None] * response.weights - (t**2)[..., None, None] * quadratic
-    operator = (t**2)[..., None] * response.load[:, :groups]
-    shape = nodes * count
-    passed = Overlaps(
-        linear.reshape(shape, outputs, -1),
-        np.zeros((shape, outputs)),
-        operator.reshape(shape, groups),
-        np.tile(response.pattern, (nodes, 1, 1)),
-    )
-    return passed, kernel.sandwiches()
-
-
-def _in_basis(operator: Operator, target: Stage, source: Stage) -> Operator:
-    """In the basis object of the source, where that is the target's."""
-    return operator if source.task.basis is not target.task.basis else Operator(source.task.basis, operator.entries)
-
-
-def _widened(passed: Overlaps, fit: SquaredFit) -> Array:
-    """Weights of all operators of the source's kernel: its own covariances have none."""
-    return np.concatenate([np.zeros((len(passed.operator), fit.kernel.groups)), passed.operator], axis=1)
 
 
 def _monomials(points: Array, count: int) -> Array:
