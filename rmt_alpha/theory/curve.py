@@ -183,6 +183,14 @@ class Curve(Shown, ABC):
         """Probability that a sample of each class is classified rightly, shape (..., K)."""
         raise self._not_available("class_accuracy")
 
+    def expected_accuracy(self, alpha: ArrayLike) -> Real:
+        """Average over draws of the training data of the accuracy; alpha is finite.
+
+        `accuracy` is that of average moments.  Where few directions hold most of the variance of the scores,
+        that variance is far from constant, and the two differ by percents; see docs/theory/error_bars.md.
+        """
+        raise self._not_available("expected_accuracy")
+
     def error(self, alpha: ArrayLike) -> Real:
         """Test error, 1 - accuracy; for two classes precise even where accuracy rounds to 1."""
         self._check("error")

@@ -26,7 +26,7 @@ from rmt_alpha.theory.convex.path import FixedPoints
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.solver import Solution
 from rmt_alpha.theory.curve import Curve, Optimum
-from rmt_alpha.theory.fluctuations.convex import ConvexSpread
+from rmt_alpha.theory.error_bars.any_loss import LossSpread
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 
@@ -75,7 +75,7 @@ class LossCurve(Curve):
     """Whether alpha is a scalar."""
     squared: MixtureCurve
     """The same problem with the squared loss, from which the first solution starts."""
-    fluctuations: Callable[[], ConvexSpread]
+    fluctuations: Callable[[], LossSpread]
     """Makes what finite-size error bars are computed from."""
     _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
@@ -134,6 +134,13 @@ class LossCurve(Curve):
     def accuracy(self, alpha: ArrayLike) -> Real:
         """Probability that a fresh sample is classified rightly."""
         return self._table(alpha, lambda s, _: self._of_state("accuracy", s.state))
+
+    def expected_accuracy(self, alpha: ArrayLike) -> Real:
+        """Average over draws of the training data of the accuracy, for Gaussian weights."""
+        spread = self._spread
+        return self._table(
+            alpha, lambda s, values: self.priors @ spread.expected(self.equations(values), s.state)
+        )
 
     def error(self, alpha: ArrayLike) -> Real:
         """1 - accuracy, precise even where accuracy rounds to 1."""
@@ -275,7 +282,7 @@ class LossCurve(Curve):
         )
 
     @cached_property
-    def _spread(self) -> ConvexSpread:
+    def _spread(self) -> LossSpread:
         return self.fluctuations()
 
     # --- internals --------------------------------------------------------------------------------------
@@ -315,7 +322,10 @@ class LossCurve(Curve):
 
     def _refusals(self) -> Mapping[str, str]:
         found = dict(super()._refusals())
-        found["optimal_alpha_std"] = "TODO"
+        found["optimal_alpha_std"] = (
+            "it takes the covariance of fits at two alphas, known for the squared loss only: use "
+            "curve.squared, or simulate the draws at several alphas"
+        )
         if not self.single:
             found |= dict.fromkeys(
                 (
@@ -403,5 +413,5 @@ class LossCurve(Curve):
         return f"{self.loss.name} loss, {found}"
 
 
-def _fluctuations_along(fluctuations: Callable[[], ConvexSpread], direction: Array) -> ConvexSpread:
+def _fluctuations_along(fluctuations: Callable[[], LossSpread], direction: Array) -> LossSpread:
     return fluctuations().along(direction)

@@ -259,7 +259,9 @@ class AlphaCurve(Curve):
         check_choice("class_counts", class_counts, base.CLASS_COUNTS)
         self._check_criterion(criterion)
         if criterion == "risk":
-            return self.fluctuations().least_risk_alpha_std(self.kappa)
+            at = self.kappa * np.asarray(self.optimal_alpha("risk"))
+            least: Real = self.fluctuations().least_risk_alpha_std(at, self.kappa)
+            return least
         best = geometry.best_direction(self.mean_line, self.terms)
         std: Real = self.fluctuations().optimal_alpha_std(best, self.kappa)
         return std
@@ -281,6 +283,10 @@ class AlphaCurve(Curve):
                 "this curve has no finite-size error bars: they exist in float64 (dps=None) for "
                 "TransferProblem",
             )
+        found["expected_accuracy"] = (
+            "all directions are equally strong here, and accuracy is its own average up to terms of order "
+            "1/n; FineTuning.from_transfer(problem).curve() has it"
+        )
         if self.shape:
             found["landmarks"] = (
                 f"they exist for a scalar problem, this is an array of them of shape {self.shape}: use "

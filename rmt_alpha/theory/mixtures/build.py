@@ -21,9 +21,9 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
 from rmt_alpha.theory.convex.curve import LossCurve
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.fluctuations.convex import ConvexSpread
-from rmt_alpha.theory.fluctuations.mixture import mixture_spread
-from rmt_alpha.theory.fluctuations.stages import source_stages
+from rmt_alpha.theory.error_bars.any_loss import LossSpread
+from rmt_alpha.theory.error_bars.mixture import mixture_spread
+from rmt_alpha.theory.error_bars.stages import source_stages
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task, score_law
 from rmt_alpha.theory.ridge.basis import Basis, Operator
@@ -95,12 +95,18 @@ def _loss_curve(problem: FineTuning, ridge: MixtureRidge) -> LossCurve:
     squared = _mixture_curve(problem, ridge, None)
     spread = partial(_loss_spread, reduction, problem)
     return LossCurve(
-        reduction, as_loss(problem.loss), problem.label_noise, problem.intercept, squared.single, squared, spread
+        reduction,
+        as_loss(problem.loss),
+        problem.label_noise,
+        problem.intercept,
+        squared.single,
+        squared,
+        spread,
     )
 
 
-def _loss_spread(reduction: Reduction, problem: FineTuning) -> ConvexSpread:
-    return ConvexSpread(reduction, source_stages(problem.sources), np.eye(reduction.sources))
+def _loss_spread(reduction: Reduction, problem: FineTuning) -> LossSpread:
+    return LossSpread(reduction, source_stages(problem.sources), np.eye(reduction.sources))
 
 
 def _forgets_source(problem: FineTuning) -> bool:

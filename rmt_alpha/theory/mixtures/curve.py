@@ -20,7 +20,7 @@ from rmt_alpha._core.types import Array, FloatArray, Real
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import Curve, Optimum, in_precision
-from rmt_alpha.theory.fluctuations.mixture import MixtureSpread
+from rmt_alpha.theory.error_bars.mixture import MixtureSpread
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.mixtures import optimum
 from rmt_alpha.theory.mixtures.contrasts import Contrasts, at_points, squared
@@ -138,6 +138,13 @@ class MixtureCurve(Curve):
     def accuracy(self, alpha: ArrayLike) -> Real:
         """Test accuracy, signed (not folded with max(acc, 1 - acc))."""
         return self._result(self.contrasts.accuracy(self._direction(alpha)))
+
+    def expected_accuracy(self, alpha: ArrayLike) -> Real:
+        """Average over draws of the training data of the accuracy, for Gaussian weights; alpha is finite."""
+        self._check("expected_accuracy")
+        values = alpha_values(alpha, self.sources, self.single, None, FINITE)
+        assert self._spread is not None
+        return self._result(self._spread.expected(values) @ self.priors)
 
     @in_precision
     def error(self, alpha: ArrayLike) -> Real:
@@ -268,6 +275,7 @@ class MixtureCurve(Curve):
                 "MixtureCurve has no optimal_alpha_std here: no finite alpha is best, each draw has its own; "
                 "ask for accuracy_std at the alphas that matter"
             )
+        assert self._spread is not None
         found = self._spread.optimum_std(criterion, np.atleast_1d(best.alpha), class_counts)
         return self._result(found[0] if self.single else found)
 
@@ -275,12 +283,12 @@ class MixtureCurve(Curve):
         self._check(f"{quantity}_std")
         check_choice("class_counts", class_counts, base.CLASS_COUNTS)
         values = alpha_values(alpha, self.sources, self.single, None, FINITE)
+        assert self._spread is not None
         return self._result(self._spread.std(quantity, values, class_counts))
 
     @cached_property
-    def _spread(self) -> MixtureSpread:
-        assert self.fluctuations is not None
-        return self.fluctuations()
+    def _spread(self) -> MixtureSpread | None:
+        return self.fluctuations and self.fluctuations()
 
     # --- internals -----------------------------------------------------------------------------------
 
@@ -311,7 +319,12 @@ class MixtureCurve(Curve):
         found = dict(super()._refusals())
         if self.fluctuations is None:
             reason = "finite-size error bars are computed in float64: use curve() without dps"
-            found |= dict.fromkeys(base.ERROR_BARS, reason)
+            found |= dict.fromkeys((*base.ERROR_BARS, "expected_accuracy"), reason)
+        if self.center.shape[1] > 1:
+            found["expected_accuracy"] = (
+                "it is known for one score with labels -1 and +1: simulate, or compare two classes with "
+                "outputs=1"
+            )
         if self.center.shape[1] > 1:
             found |= dict.fromkeys(
                 ("mean", "variance", "std", "second", "mean_std", "variance_std"),

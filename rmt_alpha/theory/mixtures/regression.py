@@ -26,7 +26,7 @@ from rmt_alpha._core.types import Array, Real
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import QUESTIONS, Curve, Optimum
-from rmt_alpha.theory.fluctuations.regression import RegressionSpread
+from rmt_alpha.theory.error_bars.regression import RegressionSpread
 from rmt_alpha.theory.ridge.covariance_model import covariance_model
 from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
 from rmt_alpha.theory.ridge.spectrum import Spectrum
@@ -140,24 +140,28 @@ class RegressionCurve(Curve):
         self._check("optimal_alpha_std")
         self._check_criterion(criterion)
         check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        assert self._spread is not None
         return self._spread.optimum_std(self.best, self.curvature) if self.curvature > 0 else 0.0
 
     def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
         self._check(f"{quantity}_std")
         check_choice("class_counts", class_counts, base.CLASS_COUNTS)
         check_range("alpha", values := as_real("alpha", alpha), FINITE)
+        assert self._spread is not None
         return self._result(self._spread.std(np.asarray(values, float)))
 
     @cached_property
-    def _spread(self) -> RegressionSpread:
-        assert self.fluctuations is not None
-        return self.fluctuations()
+    def _spread(self) -> RegressionSpread | None:
+        return self.fluctuations and self.fluctuations()
 
     def _refusals(self) -> Mapping[str, str]:
         reason = "a regression has no classes: ask for the risk, whose gain and intervals are known"
         found = dict.fromkeys((name for name in QUESTIONS if name not in (*ANSWERED, *SHARED)), reason)
         if self.fluctuations is None or self._overflows:
-            reason = "finite-size error bars are computed in float64: use curve() without dps, and weights of size 1"
+            reason = (
+                "finite-size error bars are computed in float64: use curve() without dps, and weights whose "
+                "squares do not overflow"
+            )
             found |= dict.fromkeys(("risk_std", "optimal_alpha_std"), reason)
         return found
 

@@ -48,10 +48,10 @@ class Kernel:
             return cls(model.basis, 1 / (weights @ covariances + ridge), operators, len(covariances), n)
         if covariances.ndim == 2:
             covariances = np.stack([np.diag(c) for c in covariances])
-        inside = [_inside(other, model.basis)[None] for other in others]
+        added = [inside(other, model.basis)[None] for other in others]
         matrix = np.tensordot(weights, covariances, axes=1) + ridge * np.eye(model.p)
         inverse = np.linalg.inv(matrix)
-        operators = np.concatenate([covariances, *inside])
+        operators = np.concatenate([covariances, *added])
         return cls(model.basis, (inverse + inverse.T) / 2, operators, len(covariances), n)
 
     @property
@@ -123,7 +123,7 @@ def noise_traces(kernel: Kernel, noise: Sequence[tuple[Operator, Array]], output
     found = tuple(np.zeros((groups,) * (i + 1) + shape) for i in range(3))
     steps = kernel.steps[:groups]
     for operator, outer in noise:
-        start = kernel.times(_inside(operator, kernel.basis, kernel.diagonal), kernel.resolvent)  # A Q
+        start = kernel.times(inside(operator, kernel.basis, kernel.diagonal), kernel.resolvent)  # A Q
         for g in range(groups):
             found[0][g] += _trace(kernel.times(start, steps[g])) * outer
             for b in range(groups):
@@ -140,7 +140,7 @@ def crossed_traces(kernel: Kernel, first: Operator, second: Operator) -> Array:
     plain = all(each.basis is kernel.basis and each.entries.ndim == 1 for each in (first, second))
     if kernel.diagonal and plain:
         return np.asarray((products * (first.entries * second.entries)) @ products.T)
-    a, b = _inside(first, kernel.basis), _inside(second, kernel.basis)
+    a, b = inside(first, kernel.basis), inside(second, kernel.basis)
     if kernel.diagonal:
         return np.asarray(products @ (a * b.T) @ products.T)
     left, right = products @ a, products @ b
@@ -161,7 +161,7 @@ def _covariances(model: Spectrum | DenseCovariances) -> Array:
     return full
 
 
-def _inside(operator: Operator, basis: Basis, diagonal: bool = False) -> Array:
+def inside(operator: Operator, basis: Basis, diagonal: bool = False) -> Array:
     """An operator in a basis: as a matrix, or its diagonal only."""
     if operator.basis is basis:
         entries = operator.entries

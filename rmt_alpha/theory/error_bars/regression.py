@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
-from rmt_alpha.theory.fluctuations.kernel import Kernel
-from rmt_alpha.theory.fluctuations.pairs import Overlaps, Trained
-from rmt_alpha.theory.fluctuations.squared import Cells, SquaredAnswer, SquaredFit
+from rmt_alpha.theory.error_bars.kernel import Kernel
+from rmt_alpha.theory.error_bars.pairs import Overlaps, Trained
+from rmt_alpha.theory.error_bars.squared import SampleCells, SquaredAnswer, SquaredFit
 from rmt_alpha.theory.ridge.spectrum import Spectrum
 
 NODES = np.array([0.0, 1.0, -1.0])
@@ -36,7 +37,9 @@ class RegressionSpread:
     def coefficients(self) -> Array:
         """Covariance of the coefficients of 1, x, x^2 with x = alpha / unit, (3, 3)."""
         problem, basis = self.problem, self.model.basis
-        target, source = (np.atleast_2d(basis.coordinates(w)) for w in (problem.coef_target, problem.coef_source))
+        target, source = (
+            np.atleast_2d(basis.coordinates(w)) for w in (problem.coef_target, problem.coef_source)
+        )
         outputs, p = target.shape
         ridge = problem.ridge
         k = float(ridge.kappa_max)
@@ -45,7 +48,9 @@ class RegressionSpread:
         errors = kernel.damped(k * (alphas[:, None, None] * source - target))
         noise = np.diag(np.broadcast_to(problem.noise, (outputs,)) ** 2)
         none, unused = np.zeros((0, p)), np.zeros(0)
-        cells = Cells(none, unused, unused.astype(int), unused.astype(int), unused, np.zeros((0, outputs)))
+        cells = SampleCells(
+            none, unused, unused.astype(int), unused.astype(int), unused, np.zeros((0, outputs))
+        )
         trained = Trained(kernel, errors, np.zeros((len(NODES), 0)), ())
         fit = SquaredFit(trained, cells, np.ones(1), np.zeros((len(NODES), 0, outputs)), noise, False)
         risk = Overlaps(
@@ -63,4 +68,5 @@ class RegressionSpread:
     def optimum_std(self, best: float, curvature: float) -> float:
         """Of the alpha of least risk: a zero of the derivative, whose slope is 2 ``curvature``."""
         slope = np.array([0.0, 1.0, 2 * best / self.unit]) / self.unit
-        return float(np.sqrt(max(slope @ self.coefficients @ slope, 0.0)) / (2 * curvature))
+        variance = float(slope @ self.coefficients @ slope)
+        return math.sqrt(max(variance, 0.0)) / (2 * curvature)

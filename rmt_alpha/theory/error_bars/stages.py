@@ -8,9 +8,9 @@ import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.problems.sources import RidgeSource, Source
-from rmt_alpha.theory.fluctuations.kernel import Kernel, crossed_traces, noise_traces
-from rmt_alpha.theory.fluctuations.pairs import Overlaps, Response, Trained
-from rmt_alpha.theory.fluctuations.squared import Cells, SquaredAnswer, SquaredFit
+from rmt_alpha.theory.error_bars.kernel import Kernel, crossed_traces, noise_traces
+from rmt_alpha.theory.error_bars.pairs import Overlaps, Response, Trained
+from rmt_alpha.theory.error_bars.squared import SampleCells, SquaredAnswer, SquaredFit
 from rmt_alpha.theory.mixtures.score_law import Prior, Task
 from rmt_alpha.theory.ridge.basis import Operator
 from rmt_alpha.theory.ridge.dense import DenseCovariances
@@ -19,7 +19,7 @@ from rmt_alpha.theory.ridge.spectrum import Spectrum
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class RidgeStage:
     """One ridge fit on data of its own, as a theory of its error bars needs it."""
 
     model: Spectrum | DenseCovariances
@@ -49,7 +49,7 @@ class Stage:
         return SquaredFit(trained, _cells(task), step, residual, 0.0, self.intercept)
 
 
-def _cells(task: Task) -> Cells:
+def _cells(task: Task) -> SampleCells:
     labels = task.labels
     classes, outputs = labels.mean.shape
     # One-hot labels have their probabilities as their average.
@@ -57,17 +57,19 @@ def _cells(task: Task) -> Cells:
     chances = np.concatenate([1 - right, right], axis=1) if outputs == 1 else labels.mean
     targets = np.array([[-1.0], [1.0]]) if outputs == 1 else np.eye(classes)
     row, label = np.nonzero(chances > 0)
-    return Cells(task.means, task.priors, task.group, row, chances[row, label], targets[label] - labels.mean[row])
+    return SampleCells(
+        task.means, task.priors, task.group, row, chances[row, label], targets[label] - labels.mean[row]
+    )
 
 
-def source_stages(sources: tuple[Source, ...]) -> tuple[Stage | None, ...]:
+def source_stages(sources: tuple[Source, ...]) -> tuple[RidgeStage | None, ...]:
     """The training of each source, None for each vector of known weights."""
-    found: list[Stage | None] = []
+    found: list[RidgeStage | None] = []
     for source in sources:
         if isinstance(source, RidgeSource):
             law = source.law
             found.append(
-                Stage(source.mixture.model, law.task, source.ridge, law.residual, None, source.intercept)
+                RidgeStage(source.mixture.model, law.task, source.ridge, law.residual, None, source.intercept)
             )
         else:
             found += [None] * (source.count or 1)
@@ -75,10 +77,9 @@ def source_stages(sources: tuple[Source, ...]) -> tuple[Stage | None, ...]:
 
 
 def source_covariance(
-    response: Response, prior: Prior, sources: tuple[Stage | None, ...], counts: str
+    response: Response, prior: Prior, sources: tuple[RidgeStage | None, ...], counts: str
 ) -> Array:
     """What the random training of the sources adds to the covariance of overlaps, (J F, J F)."""
-    nodes, count = response.weights.shape[:2]
     total = _between_sources(response, prior)
     for s, source in enumerate(sources):
         if source is not None and np.isfinite(float(source.ridge.n)):
@@ -102,7 +103,9 @@ def passed_on(response: Response, prior: Prior, source: int) -> tuple[Overlaps, 
     nodes, count, outputs = response.weights.shape[:3]
     damped = kernel.damped(prior.mean[source])
     turned = np.stack([kernel.damped(kernel.apply(damped, c)) for c in kernel.operators[:groups]])
-    quadratic = np.einsum("fg,gbp,fab->fap", response.load[:, :groups], turned, response.pattern, optimize=True)
+    quadratic = np.einsum(
+        "fg,gbp,fab->fap", response.load[:, :groups], turned, response.pattern, optimize=True
+    )
     t = fit.scale[:, source][:, None]
     linear = -t[..., None, None] * response.weights - (t**2)[..., None, None] * quadratic
     operator = (t**2)[..., None] * response.load[:, :groups]

@@ -6,16 +6,16 @@ in alpha for the squared loss: their covariance at a few alphas gives it at all 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.fluctuations.pairs import Overlaps
+from rmt_alpha.theory.error_bars.pairs import Overlaps
 from rmt_alpha.theory.mixtures.orthant import orthant_probability
 
 
-class Moments(NamedTuple):
+class ScoresAt(NamedTuple):
     """Score moments of K classes, q outputs, G covariances; of complex numbers for exact derivatives."""
 
     mean: Array
@@ -46,12 +46,15 @@ def score_overlaps(means: Array, groups: int, outputs: int) -> Overlaps:
     pattern = unit[rows][:, :, None] * unit[columns][:, None, :]
     pattern = pattern + np.swapaxes(pattern, -1, -2)
     return Overlaps(
-        linear, offset, operator, np.concatenate([np.zeros((first, outputs, outputs)), np.tile(pattern, (groups, 1, 1))])
+        linear,
+        offset,
+        operator,
+        np.concatenate([np.zeros((first, outputs, outputs)), np.tile(pattern, (groups, 1, 1))]),
     )
 
 
-def gradients(quantity: str, at: Moments) -> Array:
-    """Derivatives of a quantity by the overlaps, in the order of `score_overlaps`; (K, F) for those by class."""
+def gradients(quantity: str, at: ScoresAt) -> Array:
+    """Derivatives of a quantity by the overlaps, as in `score_overlaps`; (K, F) for those by class."""
     by_mean, by_covariance = {
         "mean": _of_mean,
         "variance": _of_variance,
@@ -66,36 +69,38 @@ def gradients(quantity: str, at: Moments) -> Array:
     return np.concatenate([by_mean.reshape(*lead, -1), pairs.reshape(*lead, -1)], axis=-1)
 
 
-def _of_mean(at: Moments) -> tuple[Array, Array]:
+def _of_mean(at: ScoresAt) -> tuple[Array, Array]:
     return at.priors[:, None] * at.labels + 0 * at.mean, 0 * at.covariance
 
 
-def _of_variance(at: Moments) -> tuple[Array, Array]:
+def _of_variance(at: ScoresAt) -> tuple[Array, Array]:
     signed = at.labels * at.mean
     between = signed - at.priors @ signed
     return 2 * at.priors[:, None] * at.labels * between, _shares(at)
 
 
-def _of_risk(at: Moments) -> tuple[Array, Array]:
+def _of_risk(at: ScoresAt) -> tuple[Array, Array]:
     return 2 * at.priors[:, None] * (at.mean - at.labels), _shares(at)
 
 
-def _shares(at: Moments) -> Array:
+def _shares(at: ScoresAt) -> Array:
     shares = np.bincount(at.group, at.priors, len(at.covariance))
     return np.asarray(shares[:, None, None] * np.eye(at.mean.shape[1]) + 0 * at.covariance)
 
 
-def _of_accuracy(at: Moments) -> tuple[Array, Array]:
+def _of_accuracy(at: ScoresAt) -> tuple[Array, Array]:
     by_mean, by_covariance = _of_class_accuracy(at)
     return np.tensordot(at.priors, by_mean, axes=1), np.tensordot(at.priors, by_covariance, axes=1)
 
 
-def _of_class_accuracy(at: Moments) -> tuple[Array, Array]:
+def _of_class_accuracy(at: ScoresAt) -> tuple[Array, Array]:
     classes, outputs = at.mean.shape
     by_mean = np.zeros((classes, classes, outputs), dtype=at.mean.dtype)
     by_covariance = np.zeros((classes, *at.covariance.shape), dtype=at.mean.dtype)
     for c in range(classes):
-        signs = at.labels[c][None] if outputs == 1 else np.eye(classes)[c] - np.delete(np.eye(classes), c, axis=0)
+        signs = (
+            at.labels[c][None] if outputs == 1 else np.eye(classes)[c] - np.delete(np.eye(classes), c, axis=0)
+        )
         covariance = at.covariance[at.group[c]]
         first, second = orthant_gradients(signs @ at.mean[c], signs @ covariance @ signs.T)
         by_mean[c, c] = first @ signs
@@ -122,7 +127,7 @@ def orthant_gradients(mean: Array, covariance: Array) -> tuple[Array, Array]:
     return first, second / 2
 
 
-def _at_zero(mean: Array, covariance: Array, held: list[int]) -> complex:
+def _at_zero(mean: Array, covariance: Array, held: list[int]) -> Any:
     """Density at 0 of some coordinates, times the probability that then all others are positive."""
     block = covariance[np.ix_(held, held)]
     determinant = block[0, 0] if len(held) == 1 else block[0, 0] * block[1, 1] - block[0, 1] * block[1, 0]
@@ -130,8 +135,8 @@ def _at_zero(mean: Array, covariance: Array, held: list[int]) -> complex:
         return 0.0
     solved = np.linalg.solve(block, mean[held])
     density = np.exp(-mean[held] @ solved / 2) / np.sqrt((2 * np.pi) ** len(held) * determinant)
-    free = np.delete(np.arange(len(mean)), held)
-    if not len(free):
+    free = [i for i in range(len(mean)) if i not in held]
+    if not free:
         return density
     across = covariance[np.ix_(free, held)]
     rest = covariance[np.ix_(free, free)] - across @ np.linalg.solve(block, across.T)

@@ -19,10 +19,11 @@ from typing import NamedTuple
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.fluctuations.pairs import Overlaps, Response, Trained, joint_covariance
+from rmt_alpha.theory.error_bars.kernel import Kernel
+from rmt_alpha.theory.error_bars.pairs import Overlaps, Response, Trained, joint_covariance
 
 
-class Cells(NamedTuple):
+class SampleCells(NamedTuple):
     """The training samples by class and label: C of these cells, K classes, G covariances."""
 
     means: Array
@@ -59,7 +60,7 @@ class SquaredFit:
     """Fits with the squared loss to one sample, with J priors; q outputs."""
 
     trained: Trained
-    cells: Cells
+    cells: SampleCells
     step: Array
     """d = largest effective ridge over that of each covariance, (G,)."""
     residual: Array
@@ -69,7 +70,8 @@ class SquaredFit:
     intercept: bool
 
     @property
-    def kernel(self):  # noqa: ANN201
+    def kernel(self) -> Kernel:
+        """The resolvent of the fits."""
         return self.trained.kernel
 
     @cached_property
@@ -132,7 +134,9 @@ class SquaredAnswer:
         stretch = -np.linalg.solve(np.eye(groups) - flow, pushed.T).T
         load = overlaps.operator.copy()
         load[:, :groups] -= fit.stiffness * stretch
-        forces, weights = zip(*(_moved(fit, overlaps, stretch, load, j) for j in range(len(fit.residual))), strict=True)
+        forces, weights = zip(
+            *(_moved(fit, overlaps, stretch, load, j) for j in range(len(fit.residual))), strict=True
+        )
         response = Response(fit.trained, load, overlaps.pattern, np.stack(weights))
         return cls(fit, overlaps, stretch, response, np.stack(forces))
 
@@ -150,7 +154,9 @@ class SquaredAnswer:
         products = np.einsum("fca,cb->cfab", self._forces[i], fit.errors[j])
         pulled = np.moveaxis(fit._by_group(products), 1, 0) * step[:, None, None]
         factor = fit.share * step**3 * self.stretch
-        return np.asarray(pulled - factor[..., None, None] * np.einsum("fac,gcb->fgab", self.overlaps.pattern, scores))
+        return np.asarray(
+            pulled - factor[..., None, None] * np.einsum("fac,gcb->fgab", self.overlaps.pattern, scores)
+        )
 
     def covariance(self, counts: str) -> Array:
         """n Cov of all functionals under all priors, (J F, J F)."""
@@ -168,7 +174,9 @@ class SquaredAnswer:
         fit, answer, step = self.fit, self.response, self.fit.step
         scores, force = fit.spread(i, j)
         forces = self._forces
-        weighted = np.einsum("c,fca,cab->fcb", fit.cells.share, forces[i], scores[fit.cell_group], optimize=True)
+        weighted = np.einsum(
+            "c,fca,cab->fcb", fit.cells.share, forces[i], scores[fit.cell_group], optimize=True
+        )
         count = len(self.stretch)
         own = weighted.reshape(count, -1) @ forces[j].reshape(count, -1).T
         twisted = np.einsum("kab,gbc->kgac", self.overlaps.pattern, scores)

@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.fluctuations.kernel import Kernel
+from rmt_alpha.theory.error_bars.kernel import Kernel
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +88,13 @@ class Response:
     @cached_property
     def _flow(self) -> Array:
         """(1/n) tr C_g Q X Q C_h Q, shape (F, G, G)."""
-        return np.einsum("fx,gxh->fgh", self.load, self.fit.kernel.third)
+        return np.asarray(np.einsum("fx,gxh->fgh", self.load, self.fit.kernel.third))
 
     @cached_property
     def _curl(self) -> Array:
         """(1/n) tr C_g Q X_k Q C_h Q X_l Q, shape (F, F, G, G)."""
-        return np.einsum("fx,gxhy,ly->flgh", self.load, self.fit.kernel.fourth, self.load, optimize=True)
+        fourth = self.fit.kernel.fourth
+        return np.asarray(np.einsum("fx,gxhy,ly->flgh", self.load, fourth, self.load, optimize=True))
 
     def product(self, i: int, j: int) -> Array:
         """dA/dh = dw/dh C_g w'^T, shape (F, G, q, q)."""
@@ -106,7 +107,7 @@ class Response:
 
     def echo(self, force: Array) -> Array:
         """dV/dh s, shape (F, G, q, q), for s of shape (G, q, q)."""
-        return -np.einsum("fgh,fac,hcb->fgab", self._flow, self.pattern, force, optimize=True)
+        return np.asarray(-np.einsum("fgh,fac,hcb->fgab", self._flow, self.pattern, force, optimize=True))
 
     def second(self, i: int, j: int, force: Array) -> Array:
         """s A_kl + s V_kl s / 2, shape (F, F)."""
@@ -120,8 +121,10 @@ class Response:
         own = self.load[:, :groups]
         for scale, noise in zip(fit.scale.T, fit.noise, strict=True):
             part = np.einsum("kb,ld,bgdxy->klgxy", own, own, noise[2], optimize=True)
-            total += scale[i] * scale[j] * np.einsum(
-                "gac,kax,klgxy,lyc->kl", force, self.pattern, part, self.pattern, optimize=True
+            total += (
+                scale[i]
+                * scale[j]
+                * np.einsum("gac,kax,klgxy,lyc->kl", force, self.pattern, part, self.pattern, optimize=True)
             )
         turned = np.einsum("kab,hbc->khac", self.pattern, force)  # E_k s_h
         back = np.einsum("lab,gcb->lgac", self.pattern, force)  # E_l s_g^T
@@ -130,7 +133,12 @@ class Response:
 
 
 def joint_covariance(
-    kernel: Kernel, own: Array, second: Array, stiffness: Array, pull: tuple[Array, Array], push: tuple[Array, Array]
+    kernel: Kernel,
+    own: Array,
+    second: Array,
+    stiffness: Array,
+    pull: tuple[Array, Array],
+    push: tuple[Array, Array],
 ) -> Array:
     """n Cov of functionals, shape (F, F), from the pieces that the module docstring names.
 

@@ -22,11 +22,12 @@ from rmt_alpha._core.types import Array
 from rmt_alpha.problems.losses import quadrature
 from rmt_alpha.theory.convex.equations import LEAST_KAPPA, Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.fluctuations.delta import Moments, gradients, score_overlaps
-from rmt_alpha.theory.fluctuations.kernel import Kernel, noise_traces
-from rmt_alpha.theory.fluctuations.pairs import Overlaps, Response, Trained, joint_covariance
-from rmt_alpha.theory.fluctuations.squared import Cells
-from rmt_alpha.theory.fluctuations.stages import Stage, source_covariance
+from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, score_overlaps
+from rmt_alpha.theory.error_bars.expected import expected_accuracies
+from rmt_alpha.theory.error_bars.kernel import Kernel, noise_traces
+from rmt_alpha.theory.error_bars.pairs import Overlaps, Response, Trained, joint_covariance
+from rmt_alpha.theory.error_bars.squared import SampleCells
+from rmt_alpha.theory.error_bars.stages import RidgeStage, source_covariance
 
 POWERS = (
     *((1, 0, 0), (2, 0, 0), (1, 0, 1), (2, 0, 1), (2, 0, 2), (3, 0, 0), (3, 0, 1), (4, 0, 0)),
@@ -36,23 +37,23 @@ POWERS = (
 
 
 @dataclass(frozen=True, eq=False)
-class ConvexFit:
+class LossFit:
     """The fixed point of a convex loss at one alpha."""
 
     equations: Equations
     state: State
     trained: Trained
-    cells: Cells
+    cells: SampleCells
 
     @classmethod
-    def at(cls, equations: Equations, state: State) -> ConvexFit:
+    def at(cls, equations: Equations, state: State) -> LossFit:
         """With the vectors and traces that error bars need."""
         reduction = equations.reduction
         task, gamma, alpha = reduction.task, reduction.gamma, equations.alpha
         model = reduction.model
         kernel = Kernel.of_model(model, model.priors * state.theta, gamma, float(reduction.n))
         chance, sign, rows = equations.labels()
-        cells = Cells(task.means, task.priors, task.group, rows, chance, sign[:, None])
+        cells = SampleCells(task.means, task.priors, task.group, rows, chance, sign[:, None])
         eta = equations.forces(state, reduction.at(state.theta).kappa)[0]
         weights = (task.priors * eta) @ task.means + gamma * alpha @ reduction.prior.mean[:, 0]
         noise = tuple(noise_traces(kernel, pairs, 1) for pairs in reduction.prior.noise)
@@ -97,7 +98,7 @@ class ConvexFit:
         return np.asarray(values @ table)
 
 
-class Move(NamedTuple):
+class StateChange(NamedTuple):
     """Derivatives of a fixed point, for F sources."""
 
     mean: Array
@@ -112,12 +113,15 @@ class Move(NamedTuple):
     """db, (F,)."""
 
 
-def moved(fit: ConvexFit, overlaps: Overlaps) -> tuple[Move, Response]:
+def moved(fit: LossFit, overlaps: Overlaps) -> tuple[StateChange, Response]:
     """By implicit differentiation: the map of moves is affine, its matrix found column by column."""
     classes, groups = len(fit.cells.priors), fit.groups
     size, count = classes + 1 + 3 * groups, len(overlaps.offset)
     nothing = Overlaps(
-        np.zeros((size, *overlaps.linear.shape[1:])), np.zeros((size, 1)), np.zeros((size, groups)), np.ones((size, 1, 1))
+        np.zeros((size, *overlaps.linear.shape[1:])),
+        np.zeros((size, 1)),
+        np.zeros((size, groups)),
+        np.ones((size, 1, 1)),
     )
     matrix = _mapped(fit, nothing, np.eye(size))[0]
     start, _ = _mapped(fit, overlaps, np.zeros((count, size)))
@@ -131,14 +135,14 @@ def moved(fit: ConvexFit, overlaps: Overlaps) -> tuple[Move, Response]:
     return _unpacked(found, classes, groups), response
 
 
-def _unpacked(x: Array, classes: int, groups: int) -> Move:
+def _unpacked(x: Array, classes: int, groups: int) -> StateChange:
     edges = np.cumsum([classes, 1, groups, groups])
     mean, offset, std, kappa, theta = np.split(x, edges, axis=1)
-    return Move(mean, std, kappa, theta, offset[:, 0])
+    return StateChange(mean, std, kappa, theta, offset[:, 0])
 
 
-def _mapped(fit: ConvexFit, overlaps: Overlaps, x: Array) -> tuple[Array, Response]:
-    """The derivative of the fixed-point equations: what moves x, (F, size), lead to, and the response of w."""
+def _mapped(fit: LossFit, overlaps: Overlaps, x: Array) -> tuple[Array, Response]:
+    """The derivative of the fixed-point equations: what moves x, (F, size), lead to, and that of w."""
     classes, groups, kernel = len(fit.cells.priors), fit.groups, fit.trained.kernel
     move = _unpacked(x, classes, groups)
     eta, omega, theta = changes(fit, move)
@@ -156,15 +160,17 @@ def _mapped(fit: ConvexFit, overlaps: Overlaps, x: Array) -> tuple[Array, Respon
     # The intercept balances forces: its own change is what is left of the balance.
     balance = move.offset + eta @ fit.cells.priors - overlaps.offset[:, 0]
     kappa = -load @ kernel.second.T
-    return np.concatenate([mean, balance[:, None], variance / (2 * fit.state.std), kappa, theta], axis=1), response
+    return np.concatenate(
+        [mean, balance[:, None], variance / (2 * fit.state.std), kappa, theta], axis=1
+    ), response
 
 
-def kernel_share(fit: ConvexFit) -> Array:
+def kernel_share(fit: LossFit) -> Array:
     """Share of the samples of each covariance, (G,)."""
     return np.bincount(fit.cells.group, fit.cells.priors, fit.groups)
 
 
-def changes(fit: ConvexFit, move: Move) -> tuple[Array, Array, Array]:
+def changes(fit: LossFit, move: StateChange) -> tuple[Array, Array, Array]:
     """d eta by class, d omega (summed) and d theta (averaged) by covariance."""
     e, std = fit.expectations, fit.state.std[fit.cell_group]
     mean, spread, kappa = (
@@ -179,10 +185,10 @@ def changes(fit: ConvexFit, move: Move) -> tuple[Array, Array, Array]:
     return fit.by_class(eta), fit.by_group(omega), fit.by_group(theta) / kernel_share(fit)
 
 
-def covariance(fit: ConvexFit, overlaps: Overlaps, counts: str) -> tuple[Array, Response]:
+def covariance(fit: LossFit, overlaps: Overlaps, counts: str) -> tuple[Array, Response]:
     """n Cov of functionals, (F, F), and the response of the weights."""
     move, response = moved(fit, overlaps)
-    e, std, kernel = fit.expectations, fit.state.std, fit.trained.kernel
+    e, kernel = fit.expectations, fit.trained.kernel
     mean, spread, kappa = (
         move.mean[:, fit.cells.row],
         move.std[:, fit.cell_group],
@@ -195,7 +201,10 @@ def covariance(fit: ConvexFit, overlaps: Overlaps, counts: str) -> tuple[Array, 
         [e[2, 0, 1], e[2, 0, 2], e[3, 0, 1]],
         [e[3, 0, 0], e[3, 0, 1], e[4, 0, 0]],
     ])  # fmt: skip
-    own = np.einsum("ikc,ijc,jlc,c->kl", moves, squares, moves, share, optimize=True) - (average * share) @ average.T
+    own = (
+        np.einsum("ikc,ijc,jlc,c->kl", moves, squares, moves, share, optimize=True)
+        - (average * share) @ average.T
+    )
     own += average @ fit.cells.count_covariance(counts) @ average.T
     force = fit.by_group(e[2, 0, 0])
     own -= (move.std * force) @ move.std.T  # at a fixed correlation q is proportional to sigma sigma'
@@ -208,34 +217,49 @@ def covariance(fit: ConvexFit, overlaps: Overlaps, counts: str) -> tuple[Array, 
 
 
 @dataclass(frozen=True, eq=False)
-class ConvexSpread:
+class LossSpread:
     """Standard deviations over draws of the data, at one alpha after the other."""
 
     reduction: Reduction
     """The problem with all its sources."""
-    sources: tuple[Stage | None, ...]
+    sources: tuple[RidgeStage | None, ...]
     """Of each source its own training, None for a known one."""
     directions: Array
     """alpha = directions @ (m numbers), (k, m)."""
 
-    def along(self, direction: Array) -> ConvexSpread:
+    def along(self, direction: Array) -> LossSpread:
         """For alpha = s * direction."""
         return replace(self, directions=(self.directions @ direction)[:, None])
 
     def covariance(self, equations: Equations, state: State, counts: str) -> Array:
         """Of the mean scores and of the variances of the scores, for the solution at one alpha."""
-        reduction = self.reduction
-        full = replace(equations, reduction=reduction, alpha=self.directions @ equations.alpha)
-        fit = ConvexFit.at(full, state)
+        reduction, fit = self.reduction, self._fit(equations, state)
         overlaps = score_overlaps(reduction.task.means, fit.groups, 1)
         # One output: E is a number, and part of O.
-        unit = replace(overlaps, operator=overlaps.operator * overlaps.pattern[:, 0], pattern=np.ones_like(overlaps.pattern))
+        operator = overlaps.operator * overlaps.pattern[:, 0]
+        unit = replace(overlaps, operator=operator, pattern=np.ones_like(overlaps.pattern))
         total, response = covariance(fit, unit, counts)
-        return np.asarray(total / reduction.n + source_covariance(response, reduction.prior, self.sources, counts))
+        return np.asarray(
+            total / reduction.n + source_covariance(response, reduction.prior, self.sources, counts)
+        )
 
     def std(self, quantity: str, equations: Equations, state: State, counts: str) -> Array:
         """Of a quantity, a number or one for each class."""
-        task = self.reduction.task
-        at = Moments(state.mean[:, None], (state.std**2)[:, None, None], task.priors, task.group)
-        slopes, table = gradients(quantity, at), self.covariance(equations, state, counts)
+        slopes, table = gradients(quantity, self._moments(state)), self.covariance(equations, state, counts)
         return np.asarray(np.sqrt(np.maximum(((slopes @ table) * slopes).sum(axis=-1), 0.0)))
+
+    def expected(self, equations: Equations, state: State) -> Array:
+        """Class accuracies averaged over Gaussian weights, (2,)."""
+        fit, reduction = self._fit(equations, state), self.reduction
+        force = fit.by_group(fit.expectations[2, 0, 0])
+        return expected_accuracies(
+            fit.trained, 0, force, self._moments(state), reduction.task, reduction.prior
+        )
+
+    def _fit(self, equations: Equations, state: State) -> LossFit:
+        alpha = self.directions @ equations.alpha
+        return LossFit.at(replace(equations, reduction=self.reduction, alpha=alpha), state)
+
+    def _moments(self, state: State) -> ScoresAt:
+        task = self.reduction.task
+        return ScoresAt(state.mean[:, None], (state.std**2)[:, None, None], task.priors, task.group)

@@ -10,9 +10,10 @@ import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.problems.fine_tuning import FineTuning
-from rmt_alpha.theory.fluctuations.delta import Moments, gradients, score_overlaps
-from rmt_alpha.theory.fluctuations.squared import SquaredAnswer
-from rmt_alpha.theory.fluctuations.stages import Stage, source_covariance, source_stages
+from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, score_overlaps
+from rmt_alpha.theory.error_bars.expected import expected_accuracies
+from rmt_alpha.theory.error_bars.squared import SquaredAnswer
+from rmt_alpha.theory.error_bars.stages import RidgeStage, source_covariance, source_stages
 from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task
 from rmt_alpha.theory.ridge.mixture import MixtureRidge
 
@@ -21,12 +22,13 @@ IMAGINARY = 1e-25
 STEP = 1e-3
 """Step of differences where only numbers will do, in units of alpha."""
 
+
 @dataclass(frozen=True, eq=False)
 class MixtureSpread:
     """Standard deviations over draws of the data, as functions of alpha."""
 
-    target: Stage
-    sources: tuple[Stage | None, ...]
+    target: RidgeStage
+    sources: tuple[RidgeStage | None, ...]
     """Of each source its own training, None for a known one."""
     center: Array
     """Mean scores as functions of (1, t), (K, q, 1 + k)."""
@@ -86,13 +88,13 @@ class MixtureSpread:
 
     # --- answers ----------------------------------------------------------------------------------------
 
-    def moments(self, alpha: Array) -> Moments:
+    def moments(self, alpha: Array) -> ScoresAt:
         """Of the scores at alpha, shape (m,)."""
         task = self.target.task
         z = np.concatenate([np.ones(1), self.kappa * (self.directions @ alpha)])
         rows = self.rows @ z
         covariance = np.swapaxes(rows, -1, -2) @ rows
-        return Moments(self.center @ z, covariance, task.priors, task.group)
+        return ScoresAt(self.center @ z, covariance, task.priors, task.group)
 
     def std(self, quantity: str, alphas: Array, counts: str) -> Array:
         """Of a quantity at alphas of shape (..., m); those by class have one more axis."""
@@ -104,21 +106,42 @@ class MixtureSpread:
             weights = self._weights(alpha)[:, None] * slopes[..., None, :]
             vector = weights.reshape(*slopes.shape[:-1], -1)
             found.append(np.sqrt(np.maximum(((vector @ covariance) * vector).sum(axis=-1), 0.0)))
-        shape = np.shape(found[0]) if found else ()
-        return np.array(found).reshape(*alphas.shape[:-1], *shape)
+        shape = (len(self.center),) if quantity == "class_accuracy" else ()
+        return np.array(found).reshape((*alphas.shape[:-1], *shape))
+
+    def expected(self, alphas: Array) -> Array:
+        """Class accuracies averaged over Gaussian weights, (..., 2)."""
+        flat = alphas.reshape(-1, alphas.shape[-1])
+        fit = self.target.fit(self.kappa * flat @ self.directions.T)
+        found = [
+            expected_accuracies(
+                fit.trained,
+                j,
+                fit.spread(j, j)[1][:, 0, 0],
+                self.moments(alpha),
+                self.target.task,
+                self.target.prior,
+            )
+            for j, alpha in enumerate(flat)
+        ]
+        return np.array(found).reshape(*alphas.shape[:-1], 2)
 
     def optimum_std(self, quantity: str, best: Array, counts: str) -> Array:
         """Of each component of the alpha that is best for the draw, (m,), by implicit differentiation."""
         if self.kappa == 0:
             return 0 * best
         # The gradient in alpha of a draw's quantity is a combination of its overlaps at the nodes.
-        vectors = np.stack([self._derivative(lambda a: self._vector(quantity, a), best, i) for i in range(len(best))])
-        hessian = np.stack([self._derivative(lambda a: self._slope(quantity, a), best, i) for i in range(len(best))])
+        vectors = np.stack(
+            [self._derivative(lambda a: self._vector(quantity, a), best, i) for i in range(len(best))]
+        )
+        hessian = np.stack(
+            [self._derivative(lambda a: self._slope(quantity, a), best, i) for i in range(len(best))]
+        )
         spread = vectors @ self.covariance(counts) @ vectors.T
         if not np.any(hessian):
             return 0 * best
         inverse = np.linalg.pinv(hessian)
-        return np.sqrt(np.maximum(np.diagonal(inverse @ spread @ inverse.T), 0.0))
+        return np.asarray(np.sqrt(np.maximum(np.diagonal(inverse @ spread @ inverse.T), 0.0)))
 
     def _vector(self, quantity: str, alpha: Array) -> Array:
         slopes = gradients(quantity, self.moments(alpha))
@@ -142,9 +165,14 @@ class MixtureSpread:
         """Derivative in component i: exact for one output, by differences where orthants are integrated."""
         step = np.eye(len(alpha))[i]
         if self.center.shape[1] == 1:
-            return np.asarray(function(alpha + 1j * IMAGINARY * self.unit * step).imag / (IMAGINARY * self.unit))
+            return np.asarray(
+                function(alpha + 1j * IMAGINARY * self.unit * step).imag / (IMAGINARY * self.unit)
+            )
         h = STEP * self.unit * step
-        near, far = function(alpha + h) - function(alpha - h), function(alpha + 2 * h) - function(alpha - 2 * h)
+        near, far = (
+            function(alpha + h) - function(alpha - h),
+            function(alpha + 2 * h) - function(alpha - 2 * h),
+        )
         return np.asarray((8 * near - far) / (12 * STEP * self.unit))
 
 
@@ -152,7 +180,7 @@ def mixture_spread(
     problem: FineTuning, task: Task, prior: Prior, ridge: MixtureRidge, law: ScoreLaw, kappa: float
 ) -> MixtureSpread:
     """Of a problem with the squared loss."""
-    target = Stage(problem.target.model, task, ridge, law.residual, prior, problem.intercept)
+    target = RidgeStage(problem.target.model, task, ridge, law.residual, prior, problem.intercept)
     size = np.sqrt((law.spread.astype(float) ** 2).sum(axis=(0, 1, 2)))
     moved = float(size[1:].max(initial=0.0)) * float(kappa)
     unit = float(size[0]) / moved if moved > 0 and size[0] > 0 else 1.0
