@@ -15,6 +15,7 @@ from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.simulation.arguments import check_count, root_seed
 from rmt_alpha.simulation.setting import Problem, alpha_components
+from rmt_alpha.theory.curve import Curve
 from rmt_alpha.validation.comparison import Comparison, Row, Size
 from rmt_alpha.validation.enlarged import enlarged
 
@@ -54,8 +55,8 @@ def compare(
         Finite alphas.  For k sources shape (k,) or (count, k), or a number for all of them.
     theory : object, optional
         What is judged: anything with methods ``accuracy(alpha)``, ``mean(alpha)``, ... for the
-        ``quantities``. The default is ``problem.curve()`` (a regression is its own); give your own formula
-        to test it.
+        ``quantities``. The default is ``problem.curve()``; give your own formula to test it.  Its methods
+        ``accuracy_std`` and so on, if it has them, are the predicted spread of one draw.
     quantities : sequence of str, optional
         Among "accuracy", "mean", "variance" and "risk", all of them by default.  For a `FineTuning` also
         "class_accuracy", "class_mean" and "class_std"; the default is these three, "accuracy" and "risk", and
@@ -105,7 +106,7 @@ def compare(
     if unknown or not quantities:
         raise ValueError(f"quantities must be among {', '.join(allowed)}, got {tuple(quantities)!r}")
     if theory is None:
-        theory = problem if isinstance(problem, RidgeRegressionTransfer) else problem.curve()
+        theory = problem.curve()
     problems = [enlarged(problem, 2**step) for step in range(steps + 1)]
     runs = [
         simulate(
@@ -170,13 +171,24 @@ def _rows(name: str, alphas: FloatArray, theory: object, runs: list[Simulation])
             _z(limit - expected, limit_error, expected),
         ]
     )
+    spread, predicted = errors[0] * np.sqrt(runs[0].replicates), _error_bars(name, alphas, theory)
     points = [tuple(a.tolist()) if a.ndim else float(a) for a in alphas]
     rows = []
     for place in np.ndindex(expected.shape[1:]):
         label = name + (f"[{','.join(map(str, place))}]" if place else "")
         table = columns[(slice(None), slice(None), *place)]
-        rows += [Row(label, a, *map(float, row)) for a, row in zip(points, table.T, strict=True)]
+        for i, (a, row) in enumerate(zip(points, table.T, strict=True)):
+            bar = None if predicted is None else float(predicted[(i, *place)])
+            rows.append(Row(label, a, *map(float, row), float(spread[(i, *place)]), bar))
     return rows
+
+
+def _error_bars(name: str, alphas: FloatArray, theory: object) -> FloatArray | None:
+    """The theory's standard deviation of one draw, if it has one."""
+    ask = getattr(theory, f"{name}_std", None)
+    if ask is None or (isinstance(theory, Curve) and f"{name}_std" not in theory.answers):
+        return None
+    return np.asarray(ask(alphas), float)
 
 
 def _sizes(problem: Problem) -> Size:

@@ -6,7 +6,8 @@ normal variables, whose characteristic function is a product over the eigenvalue
 
     exp(i t (w.m + b) - t^2 m G m / 2) prod_j k_j^-1/2 exp((i t v_j - t^2 g_j)^2 / (2 k_j)),
 
-with k_j = 1 + t^2 l_j, v = C^{1/2} w and g = C^{1/2} G m in the basis of B.  One integral over t inverts it (Gil-Pelaez 1951).
+with k_j = 1 + t^2 l_j, v = C^{1/2} w and g = C^{1/2} G m in the basis of B.  One integral over t inverts it
+(Gil-Pelaez 1951).
 """
 
 from __future__ import annotations

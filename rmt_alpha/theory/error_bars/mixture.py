@@ -128,8 +128,6 @@ class MixtureSpread:
 
     def optimum_std(self, quantity: str, best: Array, counts: str) -> Array:
         """Of each component of the alpha that is best for the draw, (m,), by implicit differentiation."""
-        if self.kappa == 0:
-            return 0 * best
         # The gradient in alpha of a draw's quantity is a combination of its overlaps at the nodes.
         vectors = np.stack(
             [self._derivative(lambda a: self._vector(quantity, a), best, i) for i in range(len(best))]

@@ -270,6 +270,8 @@ class MixtureCurve(Curve):
         self._check("optimal_alpha_std")
         check_choice("class_counts", class_counts, base.CLASS_COUNTS)
         best = self.optimum(criterion)
+        if self.kappa == 0:  # nothing depends on alpha
+            return self._result(np.zeros(np.shape(best.alpha)))
         if not best.finite:
             raise NotAvailable(
                 "MixtureCurve has no optimal_alpha_std here: no finite alpha is best, each draw has its own; "
