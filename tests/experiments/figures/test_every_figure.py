@@ -38,6 +38,8 @@ LABELS = {
     "losses": (r"target ridge $\gamma$", r"accuracy at $\alpha^*$", r"gain over $\alpha = 1$"),
     "calibration": (r"$\alpha$", "test accuracy", "slope of the true log odds", "calibration error"),
     "published_losses": ("samples per dimension $n/p$", "error", "best ridge"),
+    "error_bars": (r"$\alpha$", "std of the accuracy", "std of the risk", "three classes"),
+    "strong_directions": ("share of one direction", r"accuracy at $\alpha = 0$", "$n = 40$"),
 }
 PANELS = {
     "convergence": 6,
@@ -58,6 +60,8 @@ PANELS = {
     "losses": 6,
     "calibration": 3,
     "published_losses": 2,
+    "error_bars": 5,
+    "strong_directions": 2,
 }
 
 
