@@ -64,8 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
         each = curve.class_accuracy(alpha)
         columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
     if arguments.band:
-        if "accuracy_std" not in curve.answers:
-            raise ValueError("--band is known for the isotropic model only; leave it out for another problem")
         columns["accuracy_std"] = curve.accuracy_std(alpha)
     check_numbers(columns)
     if arguments.format == "csv":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def draw_curve(curve: Curve, alpha: FloatArray, *, band: bool = False) -> Figure:
     """Accuracy, or the risk where there is none, of a curve with one alpha, over the range of ``alpha``.
 
-    Special alphas outside this range are not marked.  ``band`` shades one standard deviation of the accuracy
+    Special alphas outside this range are not marked.  ``band`` shades one standard deviation of it
     over draws of the training data, where it is known.
     """
     figure, axes = style.panels(1, size=(5.2, 3.4))
@@ -30,8 +30,8 @@ def draw_curve(curve: Curve, alpha: FloatArray, *, band: bool = False) -> Figure
     quantity = curve.criteria[0]
     drawn = getattr(curve, quantity)
     axis.plot(fine, drawn(fine), color=style.BLUE, label=quantity)
-    if band and "accuracy_std" in curve.answers:
-        middle, std = np.asarray(curve.accuracy(fine)), np.asarray(curve.accuracy_std(fine))
+    if band and f"{quantity}_std" in curve.answers:
+        middle, std = np.asarray(drawn(fine)), np.asarray(getattr(curve, f"{quantity}_std")(fine))
         label = "one standard deviation of a single run"
         axis.fill_between(
             fine, middle - std, middle + std, color=style.SKY, alpha=0.35, linewidth=0, label=label

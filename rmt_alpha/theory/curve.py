@@ -32,7 +32,12 @@ STEP = 1e-3
 """Step of the differences, in radians: errors of order h^4 / 30, and of 1.5 roundings / h, or 1e-12."""
 FLAT = 1e-13
 """Differences of accuracies that are rounding."""
-ERROR_BARS = ("accuracy_std", "mean_std", "variance_std", "risk_std", "optimal_alpha_std")
+ERROR_BARS = (
+    *("accuracy_std", "mean_std", "variance_std", "risk_std", "class_accuracy_std"),
+    "optimal_alpha_std",
+)
+CLASS_COUNTS = ("fixed", "random")
+"""Samples of each class in a draw of the data: n times its probability, or as many as labels fall there."""
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -178,6 +183,14 @@ class Curve(Shown, ABC):
         """Probability that a sample of each class is classified rightly, shape (..., K)."""
         raise self._not_available("class_accuracy")
 
+    def expected_accuracy(self, alpha: ArrayLike) -> Real:
+        """Average over draws of the training data of the accuracy; alpha is finite.
+
+        `accuracy` is that of average moments.  Where few directions hold most of the variance of the scores,
+        that variance is far from constant, and the two differ by percents; see docs/theory/error_bars.md.
+        """
+        raise self._not_available("expected_accuracy")
+
     def error(self, alpha: ArrayLike) -> Real:
         """Test error, 1 - accuracy; for two classes precise even where accuracy rounds to 1."""
         self._check("error")
@@ -318,23 +331,31 @@ class Curve(Shown, ABC):
 
     # --- finite-size error bars: standard deviation over draws of the data ---------------------------
 
-    def accuracy_std(self, alpha: ArrayLike) -> Real:
-        """Standard deviation of the accuracy over draws of the training data: the error bar of one run."""
-        return self._error_bar("accuracy", alpha)
+    def accuracy_std(self, alpha: ArrayLike, *, class_counts: str = "fixed") -> Real:
+        """Standard deviation of the accuracy over draws of the training data: the error bar of one run.
 
-    def mean_std(self, alpha: ArrayLike) -> Real:
+        ``class_counts``, here and below, says what a draw is: "fixed" has n times its probability samples of
+        each class, "random" draws every label by itself, as in `rmt_alpha.simulate`.
+        """
+        return self._error_bar("accuracy", alpha, class_counts)
+
+    def class_accuracy_std(self, alpha: ArrayLike, *, class_counts: str = "fixed") -> FloatArray:
+        """Standard deviation of `class_accuracy` over draws of the training data, shape (..., K)."""
+        return np.asarray(self._error_bar("class_accuracy", alpha, class_counts))
+
+    def mean_std(self, alpha: ArrayLike, *, class_counts: str = "fixed") -> Real:
         """Standard deviation of the mean of the score over draws of the training data."""
-        return self._error_bar("mean", alpha)
+        return self._error_bar("mean", alpha, class_counts)
 
-    def variance_std(self, alpha: ArrayLike) -> Real:
+    def variance_std(self, alpha: ArrayLike, *, class_counts: str = "fixed") -> Real:
         """Standard deviation of the variance of the score over draws of the training data."""
-        return self._error_bar("variance", alpha)
+        return self._error_bar("variance", alpha, class_counts)
 
-    def risk_std(self, alpha: ArrayLike) -> Real:
+    def risk_std(self, alpha: ArrayLike, *, class_counts: str = "fixed") -> Real:
         """Standard deviation of the risk over draws of the training data."""
-        return self._error_bar("risk", alpha)
+        return self._error_bar("risk", alpha, class_counts)
 
-    def optimal_alpha_std(self) -> Real:
+    def optimal_alpha_std(self, criterion: str = "accuracy", *, class_counts: str = "fixed") -> Real:
         """Standard deviation, over draws of the training data, of the alpha that is best for the draw."""
         raise self._not_available("optimal_alpha_std")
 
@@ -342,9 +363,7 @@ class Curve(Shown, ABC):
 
     def _refusals(self) -> Mapping[str, str]:
         """Reason and remedy for each method that this curve does not answer."""
-        return dict.fromkeys(
-            ERROR_BARS, "finite-size error bars are known for the isotropic model only, a TransferProblem"
-        )
+        return {}
 
     def _check(self, question: str) -> None:
         if question in self._refusals():
@@ -361,7 +380,7 @@ class Curve(Shown, ABC):
             )
         check_choice("criterion", criterion, self.criteria)
 
-    def _error_bar(self, quantity: str, alpha: ArrayLike) -> Real:
+    def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
         """Standard deviation over draws of the training data."""
         raise self._not_available(f"{quantity}_std")
 

@@ -16,6 +16,7 @@ from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.simulation.arguments import check_count, root_seed
 from rmt_alpha.simulation.setting import Problem, alpha_components
+from rmt_alpha.theory.curve import Curve
 from rmt_alpha.validation.comparison import Comparison, Row, Size
 from rmt_alpha.validation.enlarged import enlarged
 
@@ -58,9 +59,10 @@ def compare(
         Finite alphas.  For k sources shape (k,) or (count, k), or a number for all of them.
     theory : object, optional
         What is judged: anything with methods ``accuracy(alpha)``, ``mean(alpha)``, ... for the
-        ``quantities``. The default is ``problem.curve()`` (a regression is its own); give your own formula
-        to test it.  Of a `LowRankTransfer` the larger sizes have values of their own: there it is a function,
-        from a problem and a rank to such an object, as ``ra.LowRankTransfer.curve``.
+        ``quantities``. The default is ``problem.curve()``; give your own formula to test it.  Its methods
+        ``accuracy_std`` and so on, if it has them, are the predicted spread of one draw.  Of a
+        `LowRankTransfer` the larger sizes have values of their own: there it is a function, from a problem
+        and a rank to such an object, as ``ra.LowRankTransfer.curve``.
     rank : int, optional
         For a `LowRankTransfer`, which needs it: the rank of the correction.  At larger sizes what exceeds the
         number of spikes grows with them.
@@ -165,9 +167,7 @@ def _reaches_the_bulk(problem: Problem, rank: int | None, alphas: FloatArray) ->
 def _theories(problems: list[Problem], ranks: list[int | None], theory: object) -> list[object]:
     """One for all sizes, or one for each where the value itself depends on the size."""
     if not isinstance(problems[0], LowRankTransfer):
-        if theory is not None:
-            return [theory]
-        return [problems[0] if isinstance(problems[0], RidgeRegressionTransfer) else problems[0].curve()]
+        return [problems[0].curve() if theory is None else theory]
     curve_of: object = LowRankTransfer.curve if theory is None else theory
     if not callable(curve_of):
         raise TypeError(
@@ -229,13 +229,24 @@ def _rows(
             _z(limit - expected, limit_error, expected),
         ]
     )
+    spread, predicted = errors[0] * np.sqrt(runs[0].replicates), _error_bars(name, alphas, theories[0])
     points = [tuple(a.tolist()) if a.ndim else float(a) for a in alphas]
     rows = []
     for place in np.ndindex(expected.shape[1:]):
         label = name + (f"[{','.join(map(str, place))}]" if place else "")
         table = columns[(slice(None), slice(None), *place)]
-        rows += [Row(label, a, *map(float, row)) for a, row in zip(points, table.T, strict=True)]
+        for i, (a, row) in enumerate(zip(points, table.T, strict=True)):
+            bar = None if predicted is None else float(predicted[(i, *place)])
+            rows.append(Row(label, a, *map(float, row), float(spread[(i, *place)]), bar))
     return rows
+
+
+def _error_bars(name: str, alphas: FloatArray, theory: object) -> FloatArray | None:
+    """The theory's standard deviation of one draw, if it has one."""
+    ask = getattr(theory, f"{name}_std", None)
+    if ask is None or (isinstance(theory, Curve) and f"{name}_std" not in theory.answers):
+        return None
+    return np.asarray(ask(alphas), float)
 
 
 def _sizes(problem: Problem) -> Size:

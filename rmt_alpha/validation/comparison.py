@@ -34,6 +34,10 @@ class Row(NamedTuple):
     limit_stderr: float
     limit_z: float
     """(limit - theory) / limit_stderr: standard normal if the theory is right."""
+    spread: float = 0.0
+    """Standard deviation of one draw, simulated at the size that was asked for."""
+    theory_spread: float | None = None
+    """The same in theory, up to terms of order 1/n; None where the theory has no error bar."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,7 @@ class Comparison(Value, Shown):
     .. math:: q_\infty = 2\, \bar q_{2n} - \bar q_n
 
     is free of it, with the standard error :math:`\sqrt{4 s_{2n}^2 + s_n^2}`.  The verdict judges this limit.
+    Beside it stands how far one draw falls from the average, simulated and predicted (`Row.spread`).
 
     Parameters
     ----------
@@ -146,11 +151,14 @@ class Comparison(Value, Shown):
             ("z", 8),
             ("n->inf", 12),
             ("z", 8),
+            ("one draw", 10),
+            ("theory", 10),
         )
         head = f"{'quantity':{name}}" + "".join(f"{word:>{width}}" for word, width in words)
         lines = [
             f"{row.quantity:{name}}{_shown(row.alpha):>{first}}{row.theory:12.6f}{row.simulation:12.6f}"
             f"{row.stderr:10.2g}{row.z:8.2f}{row.limit:12.6f}{row.limit_z:8.2f}"
+            f"{row.spread:10.2g}{'-' if row.theory_spread is None else f'{row.theory_spread:.2g}':>10}"
             for row in self.rows
         ]
         return "\n".join([head, *lines, "", self.verdict()])

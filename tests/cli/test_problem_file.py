@@ -168,8 +168,9 @@ def test_the_command_line_shows_the_accuracy_of_every_class(write, capsys, tmp_p
     best = max(rows, key=lambda row: float(row["accuracy"]))
     assert float(best["accuracy"]) <= curve.accuracy(curve.optimal_alpha())
     assert picture.stat().st_size > 1000
-    assert main(["curve", "--problem", str(tmp_path / "problem.toml"), "--band"]) == 2
-    assert "--band is known for the isotropic model only" in capsys.readouterr().err
+    assert main(["curve", "--problem", str(tmp_path / "problem.toml"), "--band", "--alpha", "0,1"]) == 0
+    bars = [float(row["accuracy_std"]) for row in table(capsys.readouterr().out)]
+    np.testing.assert_allclose(bars, curve.accuracy_std([0.0, 1.0]), rtol=1e-12)
 
 
 def test_many_classes(write, capsys):

@@ -27,6 +27,8 @@ TITLES = {
     "two_sources": "Two sources of different alignment, and the alpha vector that combines them.",
     "losses": "When the loss matters: squared, logistic and hinge against the ridge.",
     "calibration": "Calibration of fine-tuned logistic regression against alpha.",
+    "error_bars": "Error bars of one draw against alpha, predicted and simulated, for five models.",
+    "strong_directions": "Few strong directions: average accuracy before and after the correction.",
     "published_losses": "Published asymptotics of convex losses, without a source.",
     "low_rank": "A correction of low rank, as LoRA's: risk against alpha and rank, and what it learns.",
     "low_rank_phase": "Which helps more, one more rank or alpha? Rank against number of samples.",

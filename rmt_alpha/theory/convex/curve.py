@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from rmt_alpha._core.alphas import EXTREME, FINITE, alpha_values
-from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.checks import as_real, check_choice, check_range
 from rmt_alpha._core.types import Array, FloatArray, Real
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
@@ -26,6 +26,7 @@ from rmt_alpha.theory.convex.path import FixedPoints
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.solver import Solution
 from rmt_alpha.theory.curve import Curve, Optimum
+from rmt_alpha.theory.error_bars.any_loss import LossSpread
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 
@@ -74,6 +75,8 @@ class LossCurve(Curve):
     """Whether alpha is a scalar."""
     squared: MixtureCurve
     """The same problem with the squared loss, from which the first solution starts."""
+    fluctuations: Callable[[], LossSpread]
+    """Makes what finite-size error bars are computed from."""
     _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 
@@ -131,6 +134,13 @@ class LossCurve(Curve):
     def accuracy(self, alpha: ArrayLike) -> Real:
         """Probability that a fresh sample is classified rightly."""
         return self._table(alpha, lambda s, _: self._of_state("accuracy", s.state))
+
+    def expected_accuracy(self, alpha: ArrayLike) -> Real:
+        """Average over draws of the training data of the accuracy, for Gaussian weights."""
+        spread = self._spread
+        return self._table(
+            alpha, lambda s, values: self.priors @ spread.expected(self.equations(values), s.state)
+        )
 
     def error(self, alpha: ArrayLike) -> Real:
         """1 - accuracy, precise even where accuracy rounds to 1."""
@@ -255,7 +265,25 @@ class LossCurve(Curve):
             self.intercept,
             True,
             self.squared.along(vector),
+            partial(_fluctuations_along, self.fluctuations, vector),
         )
+
+    # --- finite-size error bars --------------------------------------------------------------------------
+
+    def optimal_alpha_std(self, criterion: str = "accuracy", *, class_counts: str = "fixed") -> Real:
+        """Standard deviation, over draws of the training data, of the alpha that is best for the draw."""
+        raise self._not_available("optimal_alpha_std")
+
+    def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
+        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        spread = self._spread
+        return self._table(
+            alpha, lambda s, values: spread.std(quantity, self.equations(values), s.state, class_counts)
+        )
+
+    @cached_property
+    def _spread(self) -> LossSpread:
+        return self.fluctuations()
 
     # --- internals --------------------------------------------------------------------------------------
 
@@ -294,6 +322,10 @@ class LossCurve(Curve):
 
     def _refusals(self) -> Mapping[str, str]:
         found = dict(super()._refusals())
+        found["optimal_alpha_std"] = (
+            "it takes the covariance of fits at two alphas, known for the squared loss only: use "
+            "curve.squared, or simulate the draws at several alphas"
+        )
         if not self.single:
             found |= dict.fromkeys(
                 (
@@ -379,3 +411,7 @@ class LossCurve(Curve):
         except ConvergenceError:  # to be seen is no reason to fail
             found = f"{self.sources} sources"
         return f"{self.loss.name} loss, {found}"
+
+
+def _fluctuations_along(fluctuations: Callable[[], LossSpread], direction: Array) -> LossSpread:
+    return fluctuations().along(direction)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import FINITE, Formula, Point, evaluate
 from rmt_alpha._core.arithmetic import Arithmetic
-from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.checks import as_real, check_choice, check_range
 from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import Curve, Optimum
@@ -240,18 +240,28 @@ class AlphaCurve(Curve):
 
     # --- finite-size error bars --------------------------------------------------------------------------
 
-    def _error_bar(self, quantity: str, alpha: ArrayLike) -> Real:
+    def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
         if self.fluctuations is None:
             raise self._not_available(f"{quantity}_std")
+        # The classes are mirror images: how many samples each has does not matter.
+        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        if quantity == "class_accuracy":
+            return _twice(self._error_bar("accuracy", alpha, class_counts))
         check_range("alpha", at := as_real("alpha", alpha), FINITE)
         mean, std = np.asarray(self.mean(at)), np.asarray(self.std(at))
         deviation: Real = self.fluctuations().std(quantity, self.kappa * at, mean, std)
         return deviation
 
-    def optimal_alpha_std(self) -> Real:
+    def optimal_alpha_std(self, criterion: str = "accuracy", *, class_counts: str = "fixed") -> Real:
         """Standard deviation, over draws of the training data, of the alpha that is best for the draw."""
         if self.fluctuations is None:
             raise self._not_available("optimal_alpha_std")
+        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        self._check_criterion(criterion)
+        if criterion == "risk":
+            at = self.kappa * np.asarray(self.optimal_alpha("risk"))
+            least: Real = self.fluctuations().least_risk_alpha_std(at, self.kappa)
+            return least
         best = geometry.best_direction(self.mean_line, self.terms)
         std: Real = self.fluctuations().optimal_alpha_std(best, self.kappa)
         return std
@@ -273,6 +283,10 @@ class AlphaCurve(Curve):
                 "this curve has no finite-size error bars: they exist in float64 (dps=None) for "
                 "TransferProblem",
             )
+        found["expected_accuracy"] = (
+            "all directions are equally strong here, and accuracy is its own average up to terms of order "
+            "1/n; FineTuning.from_transfer(problem).curve() has it"
+        )
         if self.shape:
             found["landmarks"] = (
                 f"they exist for a scalar problem, this is an array of them of shape {self.shape}: use "

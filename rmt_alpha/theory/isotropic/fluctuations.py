@@ -178,6 +178,21 @@ class Fluctuations:
         scale = np.where(free, z0 * kappa, 1.0)
         return _root(np.where(free, deviation / scale, 0.0) ** 2)
 
+    def least_risk_alpha_std(self, t: Any, kappa: Any) -> Any:
+        """The same for the alpha of least risk, t / kappa: the risk is a parabola."""
+        chain = self.chain
+        m, a, lift, reach = chain.m, chain.along, chain.ridge.lift, chain.reach
+        along, across, mean = a / reach, chain.across / lift, m * a / reach
+        bend = 2 * (along**2 + across**2 + chain.ridge.noise * mean**2) / chain.ridge.freedom + 2 * mean**2
+
+        def gradient(at: Any) -> tuple[Any, Any]:
+            length, _ = chain.length_and_square(at)
+            return -2 * m * (1 - m * length), 1.0
+
+        free = (bend > 0) & (np.asarray(kappa) > 0)
+        deviation = np.sqrt(self.variance_of_derivative(t, gradient))
+        return _root(np.where(free, deviation / np.where(free, bend * kappa, 1.0), 0.0) ** 2)
+
     def variance(self, t: Any, by_length: Any, by_square: Any) -> Array:
         """Variance of a functional with these partial derivatives, at t = kappa alpha."""
         derivatives = self.chain.derivatives(t, by_length, by_square)

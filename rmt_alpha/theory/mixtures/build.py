@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +22,9 @@ from rmt_alpha.problems.sources import FixedSource, LossSource, RidgeSource, Sou
 from rmt_alpha.theory.convex.curve import LossCurve
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.weights import weight_law as loss_weights
+from rmt_alpha.theory.error_bars.any_loss import LossSpread
+from rmt_alpha.theory.error_bars.mixture import mixture_spread
+from rmt_alpha.theory.error_bars.stages import source_stages
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task, score_law
 from rmt_alpha.theory.ridge.basis import Basis, Operator
@@ -71,8 +75,11 @@ def _task(problem: FineTuning, dps: int | None) -> tuple[Task, Prior]:
 def _mixture_curve(problem: FineTuning, ridge: MixtureRidge, dps: int | None) -> MixtureCurve:
     task, prior = _task(problem, dps)
     law = score_law(task, ridge, prior, problem.intercept)
+    kappa = 0 * law.kappa_max if _forgets_source(problem) else law.kappa_max
+    # Error bars are asked for rarely: their ingredients are computed then.
+    spread = partial(mixture_spread, problem, task, prior, ridge, law, kappa) if dps is None else None
     return MixtureCurve(
-        kappa=0 * law.kappa_max if _forgets_source(problem) else law.kappa_max,
+        kappa=kappa,
         center=law.center,
         miss=law.miss,
         score_rows=law.spread[task.group],
@@ -81,6 +88,7 @@ def _mixture_curve(problem: FineTuning, ridge: MixtureRidge, dps: int | None) ->
         single=problem.components is None,
         dps=dps,
         ridge=ridge,
+        fluctuations=spread,
     )
 
 
@@ -94,8 +102,15 @@ def _loss_curve(problem: FineTuning, ridge: MixtureRidge) -> LossCurve | Softmax
         return _softmax_curve(problem, task, prior)
     reduction = Reduction(problem.target.model, task, prior, problem.n, problem.gamma)
     squared = _mixture_curve(problem, ridge, None)
+    spread = partial(_loss_spread, reduction, problem)
     return LossCurve(
-        reduction, as_loss(problem.loss), problem.label_noise, problem.intercept, squared.single, squared
+        reduction,
+        as_loss(problem.loss),
+        problem.label_noise,
+        problem.intercept,
+        squared.single,
+        squared,
+        spread,
     )
 
 
@@ -117,6 +132,10 @@ def _softmax_curve(problem: FineTuning, task: Task, prior: Prior) -> SoftmaxCurv
     )
     chances = task.labels.mean  # of one-hot labels
     return SoftmaxCurve(reduction, chances, problem.intercept, problem.components is None)
+
+
+def _loss_spread(reduction: Reduction, problem: FineTuning) -> LossSpread:
+    return LossSpread(reduction, source_stages(problem.sources), np.eye(reduction.sources))
 
 
 def _forgets_source(problem: FineTuning) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import mpmath
@@ -15,9 +15,12 @@ from scipy import special
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import ALPHA, FINITE, alpha_values, as_alpha, directions, points
 from rmt_alpha._core.arithmetic import MP_ARRAY
+from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.types import Array, FloatArray, Real
+from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import Curve, Optimum, in_precision
+from rmt_alpha.theory.error_bars.mixture import MixtureSpread
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.mixtures import optimum
 from rmt_alpha.theory.mixtures.contrasts import Contrasts, at_points, squared
@@ -77,6 +80,8 @@ class MixtureCurve(Curve):
     """Decimal digits in high precision, None for float64."""
     ridge: MixtureRidge
     """The effective ridges of the target fit, with their bracket, residual and status."""
+    fluctuations: Callable[[], MixtureSpread] | None = None
+    """Makes what finite-size error bars are computed from."""
     _optima: dict[str, Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 
@@ -133,6 +138,13 @@ class MixtureCurve(Curve):
     def accuracy(self, alpha: ArrayLike) -> Real:
         """Test accuracy, signed (not folded with max(acc, 1 - acc))."""
         return self._result(self.contrasts.accuracy(self._direction(alpha)))
+
+    def expected_accuracy(self, alpha: ArrayLike) -> Real:
+        """Average over draws of the training data of the accuracy, for Gaussian weights; alpha is finite."""
+        self._check("expected_accuracy")
+        values = alpha_values(alpha, self.sources, self.single, None, FINITE)
+        assert self._spread is not None
+        return self._result(self._spread.expected(values) @ self.priors)
 
     @in_precision
     def error(self, alpha: ArrayLike) -> Real:
@@ -248,7 +260,37 @@ class MixtureCurve(Curve):
             score_rows=mixed(self.score_rows),
             risk_slope=np.asarray([self.risk_slope @ vector]),
             single=True,
+            fluctuations=self.fluctuations and partial(_fluctuations_along, self.fluctuations, vector),
         )
+
+    # --- finite-size error bars --------------------------------------------------------------------------
+
+    def optimal_alpha_std(self, criterion: str = "accuracy", *, class_counts: str = "fixed") -> Real:
+        """Standard deviation over draws of the training data of the alpha that is best for the draw, (k,)."""
+        self._check("optimal_alpha_std")
+        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        best = self.optimum(criterion)
+        if self.kappa == 0:  # nothing depends on alpha
+            return self._result(np.zeros(np.shape(best.alpha)))
+        if not best.finite:
+            raise NotAvailable(
+                "MixtureCurve has no optimal_alpha_std here: no finite alpha is best, each draw has its own; "
+                "ask for accuracy_std at the alphas that matter"
+            )
+        assert self._spread is not None
+        found = self._spread.optimum_std(criterion, np.atleast_1d(best.alpha), class_counts)
+        return self._result(found[0] if self.single else found)
+
+    def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
+        self._check(f"{quantity}_std")
+        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        values = alpha_values(alpha, self.sources, self.single, None, FINITE)
+        assert self._spread is not None
+        return self._result(self._spread.std(quantity, values, class_counts))
+
+    @cached_property
+    def _spread(self) -> MixtureSpread | None:
+        return self.fluctuations and self.fluctuations()
 
     # --- internals -----------------------------------------------------------------------------------
 
@@ -277,9 +319,17 @@ class MixtureCurve(Curve):
 
     def _refusals(self) -> Mapping[str, str]:
         found = dict(super()._refusals())
+        if self.fluctuations is None:
+            reason = "finite-size error bars are computed in float64: use curve() without dps"
+            found |= dict.fromkeys((*base.ERROR_BARS, "expected_accuracy"), reason)
+        if self.center.shape[1] > 1:
+            found["expected_accuracy"] = (
+                "it is known for one score with labels -1 and +1: simulate, or compare two classes with "
+                "outputs=1"
+            )
         if self.center.shape[1] > 1:
             found |= dict.fromkeys(
-                ("mean", "variance", "std", "second"),
+                ("mean", "variance", "std", "second", "mean_std", "variance_std"),
                 "this moment is defined for two classes with labels -1 and +1; use class_mean and "
                 "class_covariance",
             )
@@ -380,6 +430,10 @@ class MixtureCurve(Curve):
         best = self._known_optimum() if self.single else None
         ask: list[Any] = [0.0, 1.0, *([best.alpha] if best else [])]
         return base.summary("accuracy", [(alpha, self.accuracy(alpha)) for alpha in ask])
+
+
+def _fluctuations_along(fluctuations: Callable[[], MixtureSpread], direction: Array) -> MixtureSpread:
+    return fluctuations().along(direction)
 
 
 def _unit(vector: Array) -> Array:

@@ -10,8 +10,9 @@ is a constant plus a quadratic form of W_t - alpha W_s, at every size: a parabol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,16 +21,20 @@ from numpy.typing import ArrayLike
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import FINITE
 from rmt_alpha._core.arithmetic import MP_ARRAY
-from rmt_alpha._core.checks import as_real, check_dps, check_range
+from rmt_alpha._core.checks import as_real, check_choice, check_dps, check_range
 from rmt_alpha._core.types import Array, Real
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import QUESTIONS, Curve, Optimum
+from rmt_alpha.theory.error_bars.regression import RegressionSpread
 from rmt_alpha.theory.ridge.covariance_model import covariance_model
 from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
 from rmt_alpha.theory.ridge.spectrum import Spectrum
 
-ANSWERED = ("risk", "optimum", "optimal_alpha", "gain", "transfer_interval", "tolerance_interval")
+ANSWERED = (
+    *("risk", "optimum", "optimal_alpha", "gain", "transfer_interval", "tolerance_interval"),
+    *("risk_std", "optimal_alpha_std"),
+)
 SHARED = ("landmarks", "along")
 
 
@@ -62,6 +67,8 @@ class RegressionCurve(Curve):
     """c, 0 if the source has no influence."""
     dps: int | None = None
     """Decimal digits in high precision, None for float64."""
+    fluctuations: Callable[[], RegressionSpread] | None = None
+    """Makes what finite-size error bars are computed from."""
 
     criteria: ClassVar[tuple[str, ...]] = ("risk",)
     infinite_alpha: ClassVar[bool] = False
@@ -119,12 +126,44 @@ class RegressionCurve(Curve):
                 factor = arithmetic.to_mpf(factor)
             if factor == 0:
                 floor = self.floor + self.curvature * self.best**2
-                return replace(self, best=0 * self.best, floor=floor, curvature=0 * self.curvature)
-            return replace(self, best=self.best / factor, curvature=self.curvature * factor**2)
+                moved = replace(self, best=0 * self.best, floor=floor, curvature=0 * self.curvature)
+            else:
+                moved = replace(self, best=self.best / factor, curvature=self.curvature * factor**2)
+        spread = self.fluctuations and partial(_fluctuations_along, self.fluctuations, float(factor))
+        return replace(moved, fluctuations=spread)
+
+    def optimal_alpha_std(self, criterion: str = "risk", *, class_counts: str = "fixed") -> Real:
+        """Standard deviation, over draws of the training data, of the alpha of least risk for the draw.
+
+        0 if the source weights have no influence at all.  ``class_counts`` has no meaning here.
+        """
+        self._check("optimal_alpha_std")
+        self._check_criterion(criterion)
+        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        assert self._spread is not None
+        return self._spread.optimum_std(self.best, self.curvature) if self.curvature > 0 else 0.0
+
+    def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
+        self._check(f"{quantity}_std")
+        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        check_range("alpha", values := as_real("alpha", alpha), FINITE)
+        assert self._spread is not None
+        return self._result(self._spread.std(np.asarray(values, float)))
+
+    @cached_property
+    def _spread(self) -> RegressionSpread | None:
+        return self.fluctuations and self.fluctuations()
 
     def _refusals(self) -> Mapping[str, str]:
         reason = "a regression has no classes: ask for the risk, whose gain and intervals are known"
-        return dict.fromkeys((name for name in QUESTIONS if name not in (*ANSWERED, *SHARED)), reason)
+        found = dict.fromkeys((name for name in QUESTIONS if name not in (*ANSWERED, *SHARED)), reason)
+        if self.fluctuations is None or self._overflows:
+            reason = (
+                "finite-size error bars are computed in float64: use curve() without dps, and weights whose "
+                "squares do not overflow"
+            )
+            found |= dict.fromkeys(("risk_std", "optimal_alpha_std"), reason)
+        return found
 
     @property
     def _overflows(self) -> bool:
@@ -170,7 +209,14 @@ def regression_curve(problem: RidgeRegressionTransfer, dps: int | None = None) -
         inflation, k = ridge.inflation[0, 0], ridge.kappa_max
         floor = inflation * (variance + k * k * _trace_form(ridge, missed, missed))
         curvature = inflation * k * k * length * scale * scale
-        return RegressionCurve(best / (scale if scale > 0 else 1), floor, curvature, dps)
+        best = best / (scale if scale > 0 else 1)
+        unit = float(abs(target).max() / scale) if dps is None and scale > 0 else 1.0
+        spread = partial(RegressionSpread, problem, model, unit or 1.0) if dps is None else None
+        return RegressionCurve(best, floor, curvature, dps, spread)
+
+
+def _fluctuations_along(fluctuations: Callable[[], RegressionSpread], factor: float) -> RegressionSpread:
+    return fluctuations().along(factor)
 
 
 def _model(problem: RidgeRegressionTransfer) -> Spectrum:

@@ -40,6 +40,8 @@ LABELS = {
     "low_rank": (r"$\alpha$", "excess risk", "gain of", "rank of the correction", "singular value"),
     "low_rank_phase": ("target samples $n$", "rank", "difference of the risks"),
     "published_losses": ("samples per dimension $n/p$", "error", "best ridge"),
+    "error_bars": (r"$\alpha$", "std of the accuracy", "std of the risk", "three classes"),
+    "strong_directions": ("share of one direction", r"accuracy at $\alpha = 0$", "$n = 40$"),
 }
 PANELS = {
     "convergence": 6,
@@ -62,6 +64,8 @@ PANELS = {
     "low_rank": 3,
     "low_rank_phase": 2,  # the map and its colour bar
     "published_losses": 2,
+    "error_bars": 5,
+    "strong_directions": 2,
 }
 
 

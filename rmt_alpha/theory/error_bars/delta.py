@@ -1,0 +1,143 @@
+"""From the covariance of overlaps to standard deviations of accuracy, risk and alpha*: the delta method.
+
+Overlaps are the mean scores of the classes and the covariances of the scores, which are affine and quadratic
+in alpha for the squared loss: their covariance at a few alphas gives it at all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rmt_alpha._core.types import Array
+from rmt_alpha.theory.error_bars.pairs import Overlaps
+from rmt_alpha.theory.mixtures.orthant import orthant_probability
+
+
+class ScoresAt(NamedTuple):
+    """Score moments of K classes, q outputs, G covariances; of complex numbers for exact derivatives."""
+
+    mean: Array
+    """(K, q)."""
+    covariance: Array
+    """(G, q, q)."""
+    priors: Array
+    group: Array
+    """(K,) each."""
+
+    @property
+    def labels(self) -> Array:
+        """-1 and +1, or the unit vectors, (K, q)."""
+        classes, outputs = self.mean.shape
+        return np.array([[-1.0], [1.0]]) if outputs == 1 else np.eye(classes)
+
+
+def score_overlaps(means: Array, groups: int, outputs: int) -> Overlaps:
+    """The mean scores, (K, q) of them, and the covariances of the scores, the pairs i <= j of each group."""
+    classes, p = means.shape
+    rows, columns = np.triu_indices(outputs)
+    first, second = classes * outputs, groups * len(rows)
+    unit = np.eye(outputs)
+    linear = np.zeros((first + second, outputs, p))
+    linear[:first] = (means[:, None, None] * unit[:, :, None]).reshape(first, outputs, p)
+    offset = np.concatenate([np.tile(unit, (classes, 1)), np.zeros((second, outputs))])
+    operator = np.concatenate([np.zeros((first, groups)), np.repeat(np.eye(groups), len(rows), axis=0)])
+    pattern = unit[rows][:, :, None] * unit[columns][:, None, :]
+    pattern = pattern + np.swapaxes(pattern, -1, -2)
+    return Overlaps(
+        linear,
+        offset,
+        operator,
+        np.concatenate([np.zeros((first, outputs, outputs)), np.tile(pattern, (groups, 1, 1))]),
+    )
+
+
+def gradients(quantity: str, at: ScoresAt) -> Array:
+    """Derivatives of a quantity by the overlaps, as in `score_overlaps`; (K, F) for those by class."""
+    by_mean, by_covariance = {
+        "mean": _of_mean,
+        "variance": _of_variance,
+        "risk": _of_risk,
+        "class_accuracy": _of_class_accuracy,
+        "accuracy": _of_accuracy,
+    }[quantity](at)
+    rows, columns = np.triu_indices(at.mean.shape[1])
+    both = by_covariance + np.swapaxes(by_covariance, -1, -2)
+    pairs = both[..., rows, columns] * np.where(rows == columns, 0.5, 1.0)
+    lead = by_mean.shape[:-2]
+    return np.concatenate([by_mean.reshape(*lead, -1), pairs.reshape(*lead, -1)], axis=-1)
+
+
+def _of_mean(at: ScoresAt) -> tuple[Array, Array]:
+    return at.priors[:, None] * at.labels + 0 * at.mean, 0 * at.covariance
+
+
+def _of_variance(at: ScoresAt) -> tuple[Array, Array]:
+    signed = at.labels * at.mean
+    between = signed - at.priors @ signed
+    return 2 * at.priors[:, None] * at.labels * between, _shares(at)
+
+
+def _of_risk(at: ScoresAt) -> tuple[Array, Array]:
+    return 2 * at.priors[:, None] * (at.mean - at.labels), _shares(at)
+
+
+def _shares(at: ScoresAt) -> Array:
+    shares = np.bincount(at.group, at.priors, len(at.covariance))
+    return np.asarray(shares[:, None, None] * np.eye(at.mean.shape[1]) + 0 * at.covariance)
+
+
+def _of_accuracy(at: ScoresAt) -> tuple[Array, Array]:
+    by_mean, by_covariance = _of_class_accuracy(at)
+    return np.tensordot(at.priors, by_mean, axes=1), np.tensordot(at.priors, by_covariance, axes=1)
+
+
+def _of_class_accuracy(at: ScoresAt) -> tuple[Array, Array]:
+    classes, outputs = at.mean.shape
+    by_mean = np.zeros((classes, classes, outputs), dtype=at.mean.dtype)
+    by_covariance = np.zeros((classes, *at.covariance.shape), dtype=at.mean.dtype)
+    for c in range(classes):
+        signs = (
+            at.labels[c][None] if outputs == 1 else np.eye(classes)[c] - np.delete(np.eye(classes), c, axis=0)
+        )
+        covariance = at.covariance[at.group[c]]
+        first, second = orthant_gradients(signs @ at.mean[c], signs @ covariance @ signs.T)
+        by_mean[c, c] = first @ signs
+        by_covariance[c, at.group[c]] = signs.T @ second @ signs
+    return by_mean, by_covariance
+
+
+def orthant_gradients(mean: Array, covariance: Array) -> tuple[Array, Array]:
+    """Derivatives of P(x > 0), x ~ N(mean, covariance), by mean (d,) and covariance (d, d).
+
+    By Plackett's identity the latter are half of the second derivatives by the mean, and these are densities
+    at 0 of one or two coordinates times orthant probabilities of the others.  0 where nothing varies.
+    """
+    d, variance = len(mean), np.diagonal(covariance)
+    if not (variance.real > 0).all():
+        return 0 * mean, 0 * covariance
+    first = np.array([_at_zero(mean, covariance, [i]) for i in range(d)])
+    second = np.zeros((d, d), dtype=first.dtype)
+    for i in range(d):
+        for j in range(i):
+            second[i, j] = second[j, i] = _at_zero(mean, covariance, [i, j])
+    # E (x_i - mean_i) delta(x_i) = sum_j C_ij (derivative by x_j): Stein's identity.
+    np.fill_diagonal(second, -(mean * first + (covariance * second).sum(axis=1)) / variance)
+    return first, second / 2
+
+
+def _at_zero(mean: Array, covariance: Array, held: list[int]) -> Any:
+    """Density at 0 of some coordinates, times the probability that then all others are positive."""
+    block = covariance[np.ix_(held, held)]
+    determinant = block[0, 0] if len(held) == 1 else block[0, 0] * block[1, 1] - block[0, 1] * block[1, 0]
+    if not determinant.real > 0:
+        return 0.0
+    solved = np.linalg.solve(block, mean[held])
+    density = np.exp(-mean[held] @ solved / 2) / np.sqrt((2 * np.pi) ** len(held) * determinant)
+    free = [i for i in range(len(mean)) if i not in held]
+    if not free:
+        return density
+    across = covariance[np.ix_(free, held)]
+    rest = covariance[np.ix_(free, free)] - across @ np.linalg.solve(block, across.T)
+    return density * orthant_probability(mean[free] - across @ solved, rest)[0]

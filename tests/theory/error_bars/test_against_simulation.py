@@ -1,0 +1,120 @@
+"""Predicted error bars against the spread of simulated draws, by z-scores of the variances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from random_problems import KINDS, random_problem, spread_scores
+from scipy import special
+
+import rmt_alpha as ra
+
+LEVEL = 1e-3
+"""Probability that a right theory fails a test, all its z-scores together."""
+
+
+def largest(scores: dict[str, np.ndarray]) -> tuple[float, float]:
+    """The largest z and what chance allows; scores of one problem are correlated, which only helps."""
+    z = np.concatenate(list(scores.values()))
+    return float(abs(z).max()), float(-special.ndtri(LEVEL / (2 * len(z))))
+
+
+def small(kind: str, seed: int, loss: str = "squared") -> ra.FineTuning:
+    rng = np.random.default_rng([seed, KINDS.index(kind)])
+    return random_problem(rng, kind, int(rng.integers(24, 60)), 60, loss)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_spread_of_a_mixture(kind):
+    problem = small(kind, 1)
+    counts = "random" if "intercept" in kind else "fixed"
+    found, allowed = largest(spread_scores(problem, problem.curve(), counts, draws=300, seed=3))
+    assert found < allowed
+
+
+@pytest.mark.parametrize("loss", ["logistic", pytest.param("hinge", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kind", ["shared", pytest.param("different, intercept, noise, trained", marks=pytest.mark.slow)]
+)
+def test_spread_of_a_loss(kind, loss):
+    problem = small(kind, 2, loss)
+    found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=150, seed=4))
+    assert found < allowed
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_spread_of_a_regression(outputs):
+    rng = np.random.default_rng(outputs)
+    target, moved = rng.standard_normal((2, outputs, 40)) / np.sqrt(40)
+    problem = ra.RidgeRegressionTransfer(
+        np.exp(rng.uniform(-1, 1, 40)), target, target + moved, np.linspace(0.3, 1, outputs), n=60, gamma=0.3
+    )
+    found, allowed = largest(
+        spread_scores(problem, problem.curve(), "fixed", draws=600, seed=5, names=("risk",))
+    )
+    assert found < allowed
+
+
+def test_spread_of_the_best_alpha():
+    problem = small("different, intercept, noise, trained", 3)
+    for criterion in ("risk", "accuracy"):
+        best = ra.simulate(problem, 1.0, replicates=1500, rng=6).draws.optimal_alpha(criterion)
+        predicted = problem.curve().optimal_alpha_std(criterion)
+        # Sampling error, and the bias of order 1/n of a ratio, as for the isotropic model (up to 20).
+        middle = np.diff(np.quantile(best, special.ndtr([-1.0, 1.0])))[0] / 2
+        assert middle / predicted == pytest.approx(1, abs=4.5 / np.sqrt(2 * 1500) + 20 / problem.n)
+
+
+def two_trained_sources() -> ra.FineTuning:
+    """So noisy that their product is a good part of the spread."""
+    spectrum, mean = np.linspace(0.5, 1.5, 20), 0.7 * np.eye(20)[0]
+    source = ra.RidgeSource(ra.GaussianMixture.symmetric(mean, spectrum), 15, 0.05)
+    return ra.FineTuning(ra.GaussianMixture.symmetric(mean, spectrum), [source, source], 30, 3.0)
+
+
+def test_two_sources_that_are_trained():
+    problem = two_trained_sources()
+    found, allowed = largest(spread_scores(problem, problem.curve(), "fixed", draws=2500, seed=7))
+    assert found < allowed
+
+
+def no_answer(kernel, own, second, stiffness, pull, push):
+    return own + second
+
+
+FORGOTTEN = {
+    "sources": ("mixture.source_covariance", lambda *_: 0.0, two_trained_sources),
+    "products of sources": ("stages._between_sources", lambda *_: 0.0, two_trained_sources),
+    "random counts": (
+        "squared.SampleCells.count_covariance",
+        lambda cells, _: np.zeros((len(cells.chance),) * 2),
+        lambda: small("classes, different, intercept, noise", 1),
+    ),
+    "answer of the overlaps": ("squared.joint_covariance", no_answer, lambda: small("shared", 1)),
+}
+
+
+@pytest.mark.parametrize("what", FORGOTTEN)
+def test_what_is_forgotten_shows(what, monkeypatch):
+    """The same test of a wrong formula fails."""
+    name, replacement, make = FORGOTTEN[what]
+    monkeypatch.setattr(f"rmt_alpha.theory.error_bars.{name}", replacement)
+    problem, draws = make(), 2500 if "sources" in what else 500
+    found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=draws, seed=7))
+    assert found > allowed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(10))
+def test_explore(part):
+    """220 random problems, whose z-scores must look standard normal: ``pytest -m slow -k explore``."""
+    squares = []
+    for kind in KINDS:
+        for counts in ("fixed", "random"):
+            rng = np.random.default_rng([part, KINDS.index(kind), len(counts)])
+            problem = random_problem(rng, kind, int(rng.integers(60, 120)), 100)
+            scores = spread_scores(problem, problem.curve(), counts, draws=250, seed=part)
+            squares += [float((z**2).mean()) for z in scores.values()]
+            assert largest(scores)[0] < largest(scores)[1] + 1
+    # Alphas of one problem are correlated: at worst one independent z for each quantity of each problem.
+    assert np.mean(squares) == pytest.approx(1, abs=4.5 * np.sqrt(2 / len(squares)) + 0.2)

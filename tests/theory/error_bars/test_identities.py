@@ -1,0 +1,179 @@
+"""Error bars against closed forms, derivatives, symmetries and limits: nothing here is random."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from random_problems import KINDS, alphas_of, random_problem
+from strategies import moderate_problems
+
+import rmt_alpha as ra
+from rmt_alpha.problems.losses import Squared
+from rmt_alpha.theory.error_bars.delta import orthant_gradients
+from rmt_alpha.theory.mixtures.orthant import orthant_probability
+
+QUANTITIES = ("mean", "variance", "risk", "accuracy", "class_accuracy")
+ALPHAS = np.array([-1.0, 0.0, 0.5, 1.0, 3.0])
+
+
+def problem_of(kind: str, seed: int = 0, loss: str = "squared") -> ra.FineTuning:
+    return random_problem(np.random.default_rng([seed, KINDS.index(kind)]), kind, 30, 40, loss)
+
+
+def bars(curve, alpha, **options) -> np.ndarray:
+    names = [name for name in QUANTITIES if f"{name}_std" in curve.answers]
+    return np.concatenate([np.ravel(getattr(curve, f"{name}_std")(alpha, **options)) for name in names])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"beta": 0.6, "p": 150, "n": 100, "gamma": 0.3},
+        {"beta": 0.6, "p": 150, "n": 100, "gamma": 0.3, "N": 250, "gamma_source": 0.2},
+        {"beta": -0.4, "p": 100, "n": 300, "gamma": 0.05, "N": 70, "gamma_source": 0.5, "mu": 2.0},
+        {"beta": 0.5, "p": 80, "n": 80, "gamma": 0.05, "N": 80, "gamma_source": 0.1},
+        {"beta": 0.5, "p": 120, "n": 80, "gamma": 0.0, "N": 300},
+        {"beta": 0.9, "p": 200, "n": 20, "gamma": 3.0, "N": 150, "mu_orth": 0.2},
+    ],
+)
+def test_equal_to_the_closed_forms_of_the_isotropic_model(fields):
+    """They come from another derivation, by a chain of Krylov blocks: rounding is all that differs."""
+    problem = ra.TransferProblem(**fields)
+    closed, general = problem.curve(), ra.FineTuning.from_transfer(problem).curve()
+    np.testing.assert_allclose(bars(general, ALPHAS), bars(closed, ALPHAS), rtol=1e-10)
+    for criterion in ("accuracy", "risk"):
+        assert general.optimal_alpha_std(criterion) == pytest.approx(
+            closed.optimal_alpha_std(criterion), rel=1e-9
+        )
+
+
+@pytest.mark.slow
+@given(moderate_problems())
+def test_equal_to_the_closed_forms_anywhere(problem):
+    problem = dataclasses.replace(problem, p=int(np.ceil(problem.p)) + 1)
+    closed, general = problem.curve(), ra.FineTuning.from_transfer(problem).curve()
+    np.testing.assert_allclose(bars(general, ALPHAS), bars(closed, ALPHAS), rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "classes" not in kind])
+def test_any_loss_is_the_squared_loss_where_it_is_squared(kind):
+    """Another road: expectations by quadrature, moves of the fixed point by a linear system."""
+    squared = problem_of(kind)
+    general = dataclasses.replace(squared, loss=Squared())
+    alpha = alphas_of(squared)
+    for counts in ("fixed", "random"):
+        found, expected = (bars(p.curve(), alpha, class_counts=counts) for p in (general, squared))
+        # The fixed point of the loss is solved to 1e-10.
+        np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["different, intercept, noise", "classes, different, intercept, noise"])
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_random_counts_add_the_derivatives_by_the_class_shares(kind, loss):
+    """Var(random) - Var(fixed) = d Cov(pi) d, d the derivatives by solving at other training shares pi."""
+    if "classes" in kind and loss != "squared":
+        pytest.skip("this loss has two classes")
+    problem = problem_of(kind, loss=loss)
+    priors, step, name = problem.target.priors, 1e-4, "risk"
+    target = problem.target
+
+    def classwise(shares: np.ndarray) -> np.ndarray:
+        moved = ra.GaussianMixture(target.means, list(target.covariances), shares)
+        curve = dataclasses.replace(problem, target=moved).curve()
+        mean, std = np.asarray(curve.class_mean(1.0)), np.asarray(curve.class_std(1.0))
+        if mean.ndim == 1:
+            return (mean - [-1, 1]) ** 2 + std**2
+        return ((mean - np.eye(len(mean))) ** 2 + std**2).sum(axis=1)
+
+    ways = np.eye(len(priors)) - priors  # towards each class alone
+    slopes = np.array(
+        [
+            priors @ (classwise(priors + step * way) - classwise(priors - step * way)) / (2 * step)
+            for way in ways
+        ]
+    )
+    expected = (priors @ slopes**2 - (priors @ slopes) ** 2) / problem.n
+    curve = problem.curve()
+    fixed, random = (getattr(curve, f"{name}_std")(1.0, class_counts=c) ** 2 for c in ("fixed", "random"))
+    assert random - fixed == pytest.approx(expected, rel=1e-4)
+
+
+def test_two_covariances_that_are_nearly_one():
+    """Split into two groups, every formula is another one; the answer is the same."""
+    problem = problem_of("shared, trained")
+    spectrum = problem.target.covariances[0]
+    both = [spectrum, spectrum * (1 + 1e-9)]
+    target = ra.GaussianMixture(problem.target.means, both, problem.target.priors)
+    split = dataclasses.replace(problem, target=target)
+    np.testing.assert_allclose(bars(split.curve(), ALPHAS), bars(problem.curve(), ALPHAS), rtol=1e-7)
+
+
+def test_rotated_features():
+    problem = problem_of("different, intercept, noise, trained")
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((30, 30)))[0]
+
+    def turned(mixture):
+        full = [(turn * c) @ turn.T for c in mixture.covariances]
+        return ra.GaussianMixture(mixture.means @ turn.T, full, mixture.priors)
+
+    source = dataclasses.replace(problem.source, mixture=turned(problem.source.mixture))
+    other = dataclasses.replace(problem, target=turned(problem.target), source=source)
+    np.testing.assert_allclose(bars(other.curve(), ALPHAS), bars(problem.curve(), ALPHAS), rtol=1e-8)
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_along_a_direction(loss):
+    problem = problem_of("different, noise, trained, two", loss=loss)
+    curve, direction = problem.curve(), np.array([1.0, -0.4])
+    line = curve.along(direction)
+    np.testing.assert_allclose(bars(line, 0.7), bars(curve, 0.7 * direction), rtol=1e-8)
+    if loss == "squared":
+        assert np.shape(curve.optimal_alpha_std("risk")) == (2,)
+
+
+def test_one_hot_labels_of_two_classes():
+    """Two outputs, twice the half of one: accuracies are the same."""
+    one = problem_of("different, intercept, noise")
+    rows = one.source.weights / 2
+    two = dataclasses.replace(one, source=ra.FixedSource(np.stack([-rows, rows]), outputs=2))
+    for counts in ("fixed", "random"):
+        np.testing.assert_allclose(
+            two.curve().class_accuracy_std(ALPHAS, class_counts=counts),
+            one.curve().class_accuracy_std(ALPHAS, class_counts=counts),
+            rtol=1e-9,
+        )
+    assert two.curve().optimal_alpha_std("risk") == pytest.approx(
+        one.curve().optimal_alpha_std("risk"), rel=1e-6
+    )
+
+
+def test_limits():
+    problem = problem_of("shared")
+    infinite = dataclasses.replace(problem, n=np.inf).curve()
+    assert not bars(infinite, ALPHAS).any()
+    forgets = dataclasses.replace(problem, n=90, gamma=0.0).curve()
+    spread = np.asarray(forgets.accuracy_std(ALPHAS))
+    np.testing.assert_allclose(spread, spread[0], rtol=1e-12)
+    assert forgets.optimal_alpha_std() == 0
+    with pytest.raises(ValueError, match="class_counts must be"):
+        problem.curve().accuracy_std(1.0, class_counts="some")
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_gradients_of_orthant_probabilities(d):
+    rng = np.random.default_rng(d)
+    root = rng.standard_normal((d, d + 2))
+    mean, covariance, step = rng.standard_normal(d), root @ root.T / d, 1e-5
+    first, second = orthant_gradients(mean, covariance)
+    for i in range(d):
+        shift = step * np.eye(d)[i]
+        ends = [orthant_probability(mean + s * shift, covariance)[0] for s in (1, -1)]
+        assert first[i] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=1e-8)
+        for j in range(i + 1):
+            move = np.zeros((d, d))
+            move[i, j] = move[j, i] = step
+            ends = [orthant_probability(mean, covariance + s * move)[0] for s in (1, -1)]
+            assert (second * move).sum() / step == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=1e-8)
