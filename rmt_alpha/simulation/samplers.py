@@ -53,6 +53,9 @@ class _Transfer(Sampler):
     def sizes(self) -> str:
         return f"p={self.setting.p}, n={self.setting.n}, N={self.setting.source_samples}"
 
+    def kept(self, alpha: FloatArray) -> int:
+        return 5
+
     def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
         if self.method == "dense":
             return Batch(dense.draw(self.setting, replicates, seed))
@@ -80,6 +83,11 @@ class _Mixture(Sampler):
 
     def sizes(self) -> str:
         return "data of " + ", ".join(f"{stage.p} x {stage.n}" for stage in self.setting.drawn)
+
+    def kept(self, alpha: FloatArray) -> int:
+        target = self.setting.target
+        size = (1 + (self.setting.components or 1)) * target.outputs
+        return target.classes * size * (1 + size)
 
     def check_alpha(self, alpha: ArrayLike) -> FloatArray:
         return check_vector_alpha(alpha, self.setting.components)
@@ -110,6 +118,9 @@ class _Loss(_Mixture):
 
     def batch_size(self) -> int:
         return min(8, super().batch_size())
+
+    def kept(self, alpha: FloatArray) -> int:
+        return 6 * (alpha.size // (self.setting.components or 1))
 
     def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
         alphas, phi = alpha.reshape(-1, self.setting.components or 1), formula(self.loss)
@@ -151,6 +162,9 @@ class _Regression(Sampler):
 
     def sizes(self) -> str:
         return f"data of {len(self.setting.target)} x {self.setting.n}"
+
+    def kept(self, alpha: FloatArray) -> int:
+        return 4
 
     def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
         rng = np.random.default_rng(seed)
