@@ -16,6 +16,7 @@ from rmt_alpha._core.svg import plot, window
 from rmt_alpha._core.types import FloatArray, IntArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.problems.covariances import parse_covariances
+from rmt_alpha.problems.ranges import check_entries
 
 if TYPE_CHECKING:
     from rmt_alpha.theory.ridge.dense import DenseCovariances
@@ -92,7 +93,7 @@ class GaussianMixture(Value, Shown):
         if np.ma.isMaskedArray(covariances):
             raise TypeError("covariances must not be masked arrays")
         vars(self).update(
-            means=frozen("means", rows),
+            means=check_entries("means", rows),
             covariances=parse_covariances(covariances, classes, p),
             priors=_priors(priors, classes),
         )

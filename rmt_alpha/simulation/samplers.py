@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.losses import Loss
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.transfer import TransferProblem
@@ -27,6 +26,7 @@ from rmt_alpha.simulation.setting import (
     Problem,
     RegressionSetting,
     TransferSetting,
+    check_problem,
     mixture_setting,
     regression_setting,
     transfer_setting,
@@ -186,11 +186,7 @@ def choose_sampler(problem: Problem, method: str, truncate: float | None, counts
     """The sampler for ``problem``; TypeError or ValueError if there is none."""
     if isinstance(problem, TransferProblem):
         return _Transfer(transfer_setting(problem), truncate, "krylov" if method == "auto" else method)
-    if not isinstance(problem, FineTuning | RidgeRegressionTransfer):
-        raise TypeError(
-            "problem must be a TransferProblem, a FineTuning or a RidgeRegressionTransfer, got "
-            f"{type(problem).__name__}"
-        )
+    check_problem(problem)
     if method == "krylov":
         raise ValueError(
             "method='krylov' needs identity covariances and simulates a TransferProblem only, got a "

@@ -174,7 +174,9 @@ def test_without_ridge_the_peak_and_exact_separation_are_refused():
     with pytest.raises(ValueError, match=r"infinite variance .the double-descent peak.: choose gamma > 0"):
         ra.FineTuning(MIXTURE, SOURCE, n=2, gamma=0).curve()
     apart = ra.GaussianMixture([[-1.0, -1.0], [1.0, 1.0]], np.array([1.0, 0.0]))
-    with pytest.raises(ValueError, match="separated exactly; choose gamma > 0"):
+    with pytest.raises(
+        ValueError, match=r"means are .* times as far apart .* separated exactly; choose gamma > 0"
+    ):
         ra.FineTuning(apart, SOURCE, n=5, gamma=0).curve()
     assert ra.FineTuning(apart, SOURCE, n=5, gamma=1e-9).curve().accuracy(1.0) == pytest.approx(1.0)
 
@@ -230,3 +232,34 @@ def test_alphas_of_several_sources():
         curve.accuracy([np.inf, 0.0])
     with pytest.raises(ValueError, match=r"direction must have shape \(2,\)"):
         curve.along([1.0])
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: ra.FixedSource([x, 0.0]),
+        lambda x: ra.FixedSource([[x, 0.0], [0.0, x]]),
+        lambda x: ra.GaussianMixture([[-x, 0.0], [x, x]]),
+        lambda x: ra.GaussianMixture([[-1.0, 0.0], [1.0, 0.0]], x),
+        lambda x: ra.GaussianMixture([[-1.0, 0.0], [1.0, 0.0]], [np.eye(2), x * np.eye(2)]),
+        lambda x: ra.RidgeRegressionTransfer([x, x], [1.0, 1.0], [1.0, 0.0], 0.1, n=4, gamma=1.0),
+    ],
+    ids=["weights", "rows", "means", "scalar", "matrices", "regression"],
+)
+def test_sizes_whose_products_leave_float64_are_refused_by_the_problem(make, size):
+    message = (
+        r"(weights|means|covariance).* must be 0 or have a largest entry between 1e-50 and 1e\+50 in size"
+    )
+    with pytest.raises(ValueError, match=message):
+        make(size)
+    make(1e-50 if size < 1 else 1e50)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.2])
+def test_means_that_leave_nothing_of_the_noise_are_named(gamma):
+    """Not "gamma = 0 ..." with a gamma of 0.2, nor a singular matrix."""
+    for size in (1e9, 1e30):
+        mixture = ra.GaussianMixture.symmetric([size, 0.0])
+        with pytest.raises(ValueError, match=r"the class means are .*e\+.* times as far apart as the noise"):
+            ra.FineTuning(mixture, SOURCE, n=5, gamma=gamma).curve()

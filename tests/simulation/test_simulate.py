@@ -296,7 +296,7 @@ def test_averages_over_many_replicates_take_bounded_memory():
     """Some numbers of the draws at a time, not 100 MB for every quantity at all alphas."""
     rng = np.random.default_rng(0)
     alpha = np.linspace(-1, 1, 60)
-    along, across = rng.normal(size=(200_000, 2)), rng.normal(size=(200_000, 3)) + [9, 0, 9]
+    along, across = rng.normal(size=(200_000, 2)), rng.normal(size=(200_000, 3)) + np.array([9, 0, 9])
     run = replace(
         simulate(PROBLEM, alpha, replicates=1, rng=0), draws=TransferDraws(alpha, 1.0, along, across)
     )
