@@ -59,6 +59,8 @@ def open_pool(n_jobs: int, backend: str | None, scheduler: str | None) -> Iterat
     ValueError
         If ``n_jobs`` is 0, joblib does not know the backend, or the cluster has other versions of packages.
     """
+    if not isinstance(backend, str | None):
+        raise TypeError(f"backend must be None or the name of a backend of joblib, got {backend!r}")
     with ExitStack() as stack:
         # For tasks in this very process: sequential, threads, a Dask cluster with processes=False.
         stack.enter_context(one_blas_thread())
@@ -76,6 +78,11 @@ def open_pool(n_jobs: int, backend: str | None, scheduler: str | None) -> Iterat
 
 
 def _known_backend(backend: str) -> Any:
+    if backend == "multiprocessing":
+        raise ValueError(
+            "backend must be None or a backend of joblib that gives results as they come, which "
+            "'multiprocessing' does not: 'loky' has processes too"
+        )
     try:
         return joblib.parallel_config(backend=backend)
     except ValueError as error:
