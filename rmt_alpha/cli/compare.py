@@ -6,14 +6,16 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from rmt_alpha.cli.common import Parser, check_numbers, json_text
+from rmt_alpha.cli.common import Parser, check_numbers, json_text, shown_while_working
 from rmt_alpha.cli.outputs import check_picture
 from rmt_alpha.cli.problem import (
     add_problem_options,
     add_rank_option,
     alphas,
     check_rank_option,
+    curve_of,
     problem_from,
+    task_of,
 )
 
 HELP = "theory against simulation, with z-scores and a verdict"
@@ -50,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_picture(arguments.plot)
     problem = problem_from(arguments)
     check_rank_option(problem, arguments.rank)
+    with shown_while_working("compare", task_of(problem)):
+        curve_of(problem, arguments.rank)  # what takes long is kept; the simulation shows its own progress
     comparison = compare(
         problem,
         arguments.alpha,

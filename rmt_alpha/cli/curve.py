@@ -10,17 +10,20 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.tables import csv_text
-from rmt_alpha.cli.common import Parser, check_numbers, json_text
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.cli.common import Parser, check_numbers, json_text, shown_while_working
 from rmt_alpha.cli.outputs import check_output, check_picture
 from rmt_alpha.cli.problem import (
+    AnyProblem,
     add_problem_options,
     add_rank_option,
     alphas,
     check_rank_option,
+    curve_of,
     problem_from,
+    task_of,
 )
 from rmt_alpha.problems.fine_tuning import FineTuning
-from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.theory.curve import Curve
 
 COLUMNS = ("mean", "variance", "accuracy", "risk", "excess_risk", "test_loss", "training_loss")
@@ -54,18 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_picture(arguments.plot)
     problem = problem_from(arguments)
     check_rank_option(problem, arguments.rank)
-    curve: Curve = problem.curve(arguments.rank) if isinstance(problem, LowRankTransfer) else problem.curve()
-    if "landmarks" not in curve.answers:  # several sources
-        curve = along_the_best(curve)
-    alpha = arguments.alpha if arguments.alpha is not None else default_alphas(curve)
-    names = [name for name in COLUMNS if name in curve.answers]
-    columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in names}
-    if isinstance(problem, FineTuning):  # else classes are mirror images, or there are none
-        each = curve.class_accuracy(alpha)
-        columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
-    if arguments.band:
-        columns["accuracy_std"] = curve.accuracy_std(alpha)
-    check_numbers(columns)
+    with shown_while_working("curve", task_of(problem)):
+        curve, columns = _columns(problem, arguments)
     if arguments.format == "csv":
         text = csv_text(list(columns), zip(*columns.values(), strict=True))
     else:
@@ -77,8 +70,25 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plot is not None:
         from rmt_alpha.plotting.curve import draw_curve
 
-        draw_curve(curve, alpha, band=arguments.band).savefig(arguments.plot)
+        draw_curve(curve, columns["alpha"], band=arguments.band).savefig(arguments.plot)
     return 0
+
+
+def _columns(problem: AnyProblem, arguments: argparse.Namespace) -> tuple[Curve, dict[str, FloatArray]]:
+    """The curve of one alpha, and its table."""
+    curve = curve_of(problem, arguments.rank)
+    if "landmarks" not in curve.answers:  # several sources
+        curve = along_the_best(curve)
+    alpha = arguments.alpha if arguments.alpha is not None else default_alphas(curve)
+    names = [name for name in COLUMNS if name in curve.answers]
+    columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in names}
+    if isinstance(problem, FineTuning):  # else classes are mirror images, or there are none
+        each = curve.class_accuracy(alpha)
+        columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
+    if arguments.band:
+        columns["accuracy_std"] = curve.accuracy_std(alpha)
+    check_numbers(columns)
+    return curve, columns
 
 
 def along_the_best(curve: Curve) -> Curve:

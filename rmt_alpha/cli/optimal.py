@@ -9,14 +9,16 @@ import mpmath
 import numpy as np
 
 from rmt_alpha._core.checks import check_dps
-from rmt_alpha.cli.common import Parser, check_numbers, json_text
+from rmt_alpha.cli.common import Parser, check_numbers, json_text, shown_while_working
 from rmt_alpha.cli.problem import (
     FIELDS,
     add_problem_options,
     add_rank_option,
     check_rank_option,
     problem_from,
+    task_of,
 )
+from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import CRITERIA, Curve
@@ -50,11 +52,21 @@ def run(arguments: argparse.Namespace) -> int:
     check_rank_option(problem, arguments.rank, needed=False)
     if isinstance(problem, LowRankTransfer):
         return _run_low_rank(problem, arguments)
+    with shown_while_working("optimal", task_of(problem)):
+        values = _answers(problem, dps, arguments.criterion)
+    if arguments.json:
+        print(json_text(values, dps, indent=2))
+    else:
+        print(_sentence(values, dps))
+    return 0
+
+
+def _answers(problem: TransferProblem | FineTuning, dps: int | None, criterion: str) -> dict[str, Any]:
     curve = problem.curve(dps)
-    best = curve.optimal_alpha(arguments.criterion)
-    values: dict[str, Any] = {"optimal_alpha": best, "criterion": arguments.criterion}
+    best = curve.optimal_alpha(criterion)
+    values: dict[str, Any] = {"optimal_alpha": best, "criterion": criterion}
     if not isinstance(problem, TransferProblem):
-        values |= _of_any(curve, arguments.criterion)
+        values |= _of_any(curve, criterion)
     else:
         values |= {
             "accuracy": {"optimal": curve.accuracy(best), "0": curve.accuracy(0), "1": curve.accuracy(1)},
@@ -68,11 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_numbers(
         {name: values[name] for name in ("optimal_alpha", "accuracy", "risk", "loss") if name in values}
     )
-    if arguments.json:
-        print(json_text(values, dps, indent=2))
-    else:
-        print(_sentence(values, dps))
-    return 0
+    return values
 
 
 def _run_low_rank(problem: LowRankTransfer, arguments: argparse.Namespace) -> int:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TypeAlias
 
 import mpmath
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.cli.common import Parser
+from rmt_alpha.cli.common import Parser, shown_while_working
 from rmt_alpha.cli.problem_file import load_problem
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.losses import as_loss
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.transfer import TransferProblem
+from rmt_alpha.theory.curve import Curve
 
+AnyProblem: TypeAlias = TransferProblem | FineTuning | LowRankTransfer
 FIELDS = {
     "beta": "alignment of the target mean with the source mean, in [-1, 1]",
     "p": "dimension",
@@ -59,9 +63,7 @@ def add_problem_options(parser: argparse.ArgumentParser, *, file: bool = False) 
         )
 
 
-def problem_from(
-    arguments: argparse.Namespace, dps: int | None = None
-) -> TransferProblem | FineTuning | LowRankTransfer:
+def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> AnyProblem:
     """The problem of the command line; with ``dps`` its numbers are read to that many digits and more."""
     file = getattr(arguments, "problem", None)
     missing = [name for name in REQUIRED if getattr(arguments, name) is None]
@@ -69,7 +71,8 @@ def problem_from(
         extra = [name for name in FIELDS if getattr(arguments, name) is not None]
         if extra:
             raise ValueError(f"--{extra[0]} cannot be given beside --problem: write it into {file}")
-        return load_problem(file)
+        with shown_while_working(arguments.verb, f"reading and checking {file.name}"):
+            return load_problem(file)
     if missing:
         raise ValueError(f"needs --{missing[0]}, or a file with --problem")
     given = {name: getattr(arguments, name) for name in FIELDS if getattr(arguments, name) is not None}
@@ -91,6 +94,27 @@ def check_rank_option(problem: object, rank: int | None, *, needed: bool = True)
             raise ValueError(f"needs --rank, from 0 to {problem.largest_rank}: the file has spikes")
     elif rank is not None:
         raise ValueError("--rank is for a file with spikes (a LowRankTransfer); leave it out")
+
+
+def curve_of(problem: AnyProblem, rank: int | None) -> Curve:
+    """The curve of a problem, of a `LowRankTransfer` at that rank."""
+    if isinstance(problem, LowRankTransfer):
+        assert rank is not None  # checked
+        return problem.curve(rank)
+    return problem.curve()
+
+
+def task_of(problem: AnyProblem) -> str:
+    """What the theory has to do, for those who wait."""
+    if isinstance(problem, LowRankTransfer):
+        return f"a correction of low rank in dimension {problem.d} x {problem.p}"
+    if isinstance(problem, TransferProblem):
+        return "the law of the scores"
+    full = sum(each.ndim == 2 for each in problem.target.members)
+    p = problem.target.p
+    parts = [f"effective ridges of {full} covariance{'s' * (full > 1)} of {p} x {p}"] if full else []
+    parts += [] if problem.squared else [f"the {as_loss(problem.loss).name} loss"]
+    return " and ".join(parts) or f"the law of the scores in dimension {p}"
 
 
 def alphas(text: str) -> FloatArray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rmt_alpha.cli.common import Parser
+from rmt_alpha.cli.common import Parser, as_typed
 
 if TYPE_CHECKING:
     from rmt_alpha.experiments.study.summary import Bar
@@ -36,6 +37,11 @@ examples:
 QUICK_SEEDS, QUICK_SPLITS, QUICK_SIZES = (1,), 2, (20, 100)
 QUICK_FAMILIES = "wine_red_white_std", "digits_writers", "diabetes_age"
 SPLITS, LOGISTIC = 20, 2
+REPEATED = (
+    "out", "data", "jobs", "n", "pairs", "protocol", "splits", "baselines", "logistic", "model", "quick",
+    "development", "again", "check",
+)  # fmt: skip
+"""Options that the command of an interrupted study repeats."""
 
 
 def add_options(parser: Parser) -> None:
@@ -77,7 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
         use_model(arguments.model)
     found = (_transfers if of_transfers else _choices)(arguments)
     if found is None:
-        _say("\ninterrupted; what was finished is in the record. The same command does the rest")
+        _say(
+            f"\ninterrupted; what was finished is in {arguments.out}. To do the rest:\n  {command(arguments)}"
+        )
         return 130
     files, bars = found
     for bar in bars:
@@ -153,6 +161,13 @@ def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | No
     with Record(record, BLOCKS, make=False) as store:
         results = recorded(store, blocks)
     return report(study, results, arguments.out)
+
+
+def command(arguments: argparse.Namespace) -> str:
+    """The command that does what is left."""
+    defaults = {"splits": SPLITS, "jobs": 1, "out": Path("study")}
+    names = [name for name in REPEATED if name not in defaults or getattr(arguments, name) != defaults[name]]
+    return shlex.join(["rmt-alpha", "study", arguments.name, *as_typed(arguments, *names)])
 
 
 def _given(value: int | None, otherwise: int) -> int:

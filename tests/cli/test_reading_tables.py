@@ -331,6 +331,20 @@ def test_memory_is_that_of_the_numbers(put, monkeypatch):
     assert peak < 2 * numbers.nbytes
 
 
+def test_many_columns_are_not_parsed_a_few_rows_at_a_time(put, monkeypatch):
+    """Each column costs the time of a thousand fields in every chunk."""
+    chunks = []
+    monkeypatch.setattr("rmt_alpha.cli.reading.text.SMALL_CELLS", 0)
+    monkeypatch.setattr("rmt_alpha.cli.reading.text.CHUNK_CELLS", 1000)
+    monkeypatch.setattr(
+        "rmt_alpha.cli.reading.text._labels", lambda *_: chunks.append(1) or ["q"] * len(_[0])
+    )
+    names = ",".join(f"f{i}" for i in range(500))
+    row = "q," + ",".join(["1"] * 500) + "\n"
+    assert read(put(f"y,{names}\n" + 40 * row, names + "\n" + row[2:])).X.shape == (40, 500)
+    assert len(chunks) == 1
+
+
 # --- several sources, and other kinds of files --------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from rmt_alpha._core.processes import run_parallel
 from rmt_alpha._core.record import Record
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import MeanEstimate, draw_splits, ridge
@@ -72,13 +74,13 @@ def run_study(
         done = {block for block, _ in recorded(store, blocks)}
         missing = [block for block in blocks if block not in done]
         folder = None if data is None else os.fspath(data)
-        pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
-        results = pool(joblib.delayed(compute)(block, folder) for block in missing)
-        bar = tqdm(
-            results, total=len(missing), unit="block", disable=None if progress else True, dynamic_ncols=True
-        )
-        for block, accuracy in bar:
-            store.write([(block.parameters, accuracy)])
+        work = (joblib.delayed(compute)(block, folder) for block in missing)
+        hidden = None if progress else True
+        with closing(run_parallel(work, n_jobs)) as results:
+            for block, accuracy in tqdm(
+                results, total=len(missing), unit="block", disable=hidden, dynamic_ncols=True
+            ):
+                store.write([(block.parameters, accuracy)])
         return recorded(store, blocks)
 
 

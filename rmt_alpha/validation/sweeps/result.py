@@ -176,17 +176,22 @@ class SweepResult(Shown):
         write_csv(path, list(table), zip(*table.values(), strict=True))
 
     def to_pandas(self) -> pd.DataFrame:
-        """The table of `to_csv` as a `pandas.DataFrame` (extra ``pandas``)."""
+        """The table of `to_csv` as a `pandas.DataFrame` (extra ``pandas``).
+
+        A known source is "none" in the column N, which then holds objects: of a missing value, which NaN is,
+        ``groupby`` would leave the rows out.
+        """
         try:
             import pandas as pd
         except ImportError:
             raise ImportError("to_pandas() needs pandas: pip install 'rmt-alpha[pandas]'") from None
+        columns = self._columns()
         types = {"alpha_label": "object", "error": "object", "replicates": "int64"}
+        if None in columns["N"]:
+            columns["N"] = [NO_SAMPLE if value is None else value for value in columns["N"]]
+            types["N"] = "object"
         return pd.DataFrame(
-            {
-                name: pd.Series(values, dtype=types.get(name, "float64"))
-                for name, values in self._columns().items()
-            }
+            {name: pd.Series(values, dtype=types.get(name, "float64")) for name, values in columns.items()}
         )
 
     def to_xarray(self) -> xr.Dataset:

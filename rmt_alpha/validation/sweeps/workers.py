@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
-import warnings
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
+from rmt_alpha._core.processes import run_parallel
 from rmt_alpha._core.version import __version__
 from rmt_alpha.simulation.arguments import check_jobs
 from rmt_alpha.validation.sweeps.cell import Cell, CellResult, compute, one_blas_thread
@@ -44,34 +43,7 @@ class Pool:
     def run(self, tasks: Iterable[tuple[Cell, ...]]) -> Generator[list[CellResult]]:
         """The results of each task as soon as it is finished, in any order."""
         # One task at a time: joblib's own batches would withhold finished tasks until the whole batch is.
-        parallel = joblib.Parallel(n_jobs=self.count, return_as="generator_unordered", batch_size=1)
-        with _ignoring_interrupts():
-            results: Any = parallel(joblib.delayed(run_task)(task) for task in tasks)
-        try:
-            for finished in results:  # noqa: UP028 - `yield from` would close it by itself, and warn
-                yield finished
-        finally:
-            with warnings.catch_warnings():
-                # Whoever stops early knows that tasks are dropped.
-                warnings.filterwarnings("ignore", ".*tasks (have been|which were)", UserWarning)
-                results.close()
-
-
-@contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment, and forever in the processes that are started meanwhile.
-
-    A terminal sends Ctrl-C to the workers as well.  They should leave it to this process, which ends them,
-    and print no tracebacks.  Ignoring a signal is the one way of handling it that new processes inherit.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+        yield from run_parallel((joblib.delayed(run_task)(task) for task in tasks), self.count)
 
 
 @contextmanager
@@ -87,6 +59,8 @@ def open_pool(n_jobs: int, backend: str | None, scheduler: str | None) -> Iterat
     ValueError
         If ``n_jobs`` is 0, joblib does not know the backend, or the cluster has other versions of packages.
     """
+    if not isinstance(backend, str | None):
+        raise TypeError(f"backend must be None or the name of a backend of joblib, got {backend!r}")
     with ExitStack() as stack:
         # For tasks in this very process: sequential, threads, a Dask cluster with processes=False.
         stack.enter_context(one_blas_thread())
@@ -104,6 +78,11 @@ def open_pool(n_jobs: int, backend: str | None, scheduler: str | None) -> Iterat
 
 
 def _known_backend(backend: str) -> Any:
+    if backend == "multiprocessing":
+        raise ValueError(
+            "backend must be None or a backend of joblib that gives results as they come, which "
+            "'multiprocessing' does not: 'loky' has processes too"
+        )
     try:
         return joblib.parallel_config(backend=backend)
     except ValueError as error:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.processes import run_parallel
 from rmt_alpha._core.record import Record
 from rmt_alpha._core.record_text import canonical, key_of
 from rmt_alpha._core.types import FilePath
@@ -145,14 +147,14 @@ def run_cells(
                 Entry("transfers", *cell, seed, name) for cell in cells for seed in seeds for name in chosen
             ]
             jobs = _jobs([*missing, *extra])
-            pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
             folder = None if data is None else os.fspath(data)
-            results = pool(joblib.delayed(_compute)(job, chosen, folder) for job in jobs)
+            work = (joblib.delayed(_compute)(job, chosen, folder) for job in jobs)
             hidden = None if progress else True
-            for done in tqdm(results, total=len(jobs), unit="job", disable=hidden, dynamic_ncols=True):
-                values |= done
-                kept = {entry: value for entry, value in done.items() if entry.method not in chosen}
-                store.write((entry.parameters, value) for entry, value in kept.items())
+            with closing(run_parallel(work, n_jobs)) as results:
+                for done in tqdm(results, total=len(jobs), unit="job", disable=hidden, dynamic_ncols=True):
+                    values |= done
+                    kept = {entry: value for entry, value in done.items() if entry.method not in chosen}
+                    store.write((entry.parameters, value) for entry, value in kept.items())
     return Scores.gather((*entry[1:], value) for entry, value in values.items())
 
 
