@@ -123,13 +123,13 @@ class Record:
                     (key, *row, digest_of(key, *row)),
                 )
 
-    def forget(self, keys: Sequence[str]) -> None:
+    def forget(self, keys: Iterable[str]) -> None:
         """Delete the rows under ``keys``, in one transaction."""
         self._want(keys)
         with self._transaction():
             self._db.execute(f"DELETE FROM {self.kind.table} WHERE key IN (SELECT key FROM wanted)")
 
-    def _want(self, keys: Sequence[str]) -> None:
+    def _want(self, keys: Iterable[str]) -> None:
         self._db.execute("DELETE FROM wanted")
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO wanted VALUES (?, ?)", enumerate(keys))

@@ -8,10 +8,10 @@ from typing import Any
 import joblib
 import numpy as np
 from numpy.typing import ArrayLike
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.simulation.arguments import check_count, check_jobs, check_limit, check_tolerance, root_seed
 from rmt_alpha.simulation.mixtures.stage import CLASS_COUNTS
@@ -176,7 +176,7 @@ def simulate(
 
 def _batch(sampler: Sampler, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
     # One BLAS thread: parallelism is over batches, and sums must not depend on the number of threads.
-    with threadpool_limits(1):
+    with one_blas_thread():
         return sampler.draw(alpha, replicates, seed)
 
 

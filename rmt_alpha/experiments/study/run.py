@@ -10,10 +10,10 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rmt_alpha._core.record import Record
+from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import MeanEstimate, draw_splits, ridge
 from rmt_alpha.experiments.reference_formula import reference_curve
@@ -84,7 +84,7 @@ def run_study(
 
 def compute(block: Block, data: str | None) -> tuple[Block, Results]:
     """The accuracies of one block."""
-    with threadpool_limits(1):
+    with one_blas_thread():
         transfer, weights, inputs = _prepared(block.study, block.pair, block.protocol, data)
         sizes = {"p": weights.size, "n": block.n, "N": len(transfer.source_labels)}
         reference = reference_curve(**inputs, **sizes, gamma=1.0, gamma_source=GAMMA_SOURCE)

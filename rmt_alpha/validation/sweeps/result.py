@@ -15,9 +15,8 @@ from rmt_alpha._core.svg import cells
 from rmt_alpha._core.tables import write_csv
 from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue, label
-from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, CELL_COLUMNS, FIELDS, POINT_COLUMNS, SIMULATED, Cell
-from rmt_alpha.validation.sweeps.grid import Grid
-from rmt_alpha.validation.sweeps.store import Store
+from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, CELL_COLUMNS, FIELDS, POINT_COLUMNS, SIMULATED, CellResult
+from rmt_alpha.validation.sweeps.grid import Grid, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,30 +225,53 @@ def _objects(values: tuple[float | None, ...]) -> np.ndarray[Any, Any]:
 
 def blank(grid: Grid) -> SweepResult:
     """The result of a grid before anything is computed: its shape, and NaN everywhere."""
-    data = {name: np.full((*grid.shape, len(grid.alpha)), np.nan) for name in POINT_COLUMNS[1:]}
-    data |= {name: np.full(grid.shape, np.nan) for name in CELL_COLUMNS}
-    if grid.replicates == 0:
-        data = {name: array for name, array in data.items() if name not in {*SIMULATED, *ALPHA_STAR}}
+    left_out = {*SIMULATED, *ALPHA_STAR} if grid.replicates == 0 else set()
+    shapes = {name: (*grid.shape, len(grid.alpha)) for name in POINT_COLUMNS[1:]}
+    shapes |= dict.fromkeys(CELL_COLUMNS, grid.shape)
+    data = {name: np.full(shape, np.nan) for name, shape in shapes.items() if name not in left_out}
     axes = {name: grid.fields[name] for name in grid.axes}
     return SweepResult(axes, grid.fixed, grid.alpha, grid.replicates, data, (), 0, None)
 
 
-def collect(
-    grid: Grid, cells: Sequence[Cell], records: Store, *, computed: int, store: Path | None
-) -> SweepResult:
-    """The result of a grid all of whose cells are recorded."""
-    result = blank(grid)
-    flat = {name: array.reshape(len(cells), -1) for name, array in result.data.items()}
-    failures = []
-    found = records.results([cell.key for cell in cells])
-    for index, (cell, of_cell) in enumerate(zip(cells, found, strict=True)):
-        if of_cell.error is not None:
-            failures.append(Failure(dict(cell.problem), of_cell.error))
-            continue
-        columns: dict[str, Any] = dict(zip(CELL_COLUMNS, of_cell.values, strict=True))
-        columns |= dict(zip(POINT_COLUMNS, zip(*of_cell.points, strict=True), strict=True))
-        for name, array in flat.items():
-            array[index] = columns[name]
-    for array in result.data.values():
-        array.flags.writeable = False
-    return replace(result, failures=tuple(failures), computed=computed, store=store)
+class Collector:
+    """The arrays of a grid, filled as results come: a cell is kept once, as numbers."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid, self._blank = grid, blank(grid)
+        flat = {name: array.reshape(grid.size, -1) for name, array in self._blank.data.items()}
+        self._of_cell = [(i, flat[name][:, 0]) for i, name in enumerate(CELL_COLUMNS) if name in flat]
+        self._of_point = [(i, flat[name]) for i, name in enumerate(POINT_COLUMNS) if name in flat]
+        self._errors: dict[int, str] = {}
+
+    def put(self, places: Sequence[int], results: Sequence[CellResult]) -> None:
+        """Results of the cells at ``places``, counted along the grid."""
+        sound = []
+        for place, result in zip(places, results, strict=True):
+            if result.error is None:
+                self._errors.pop(place, None)
+                sound.append((place, result))
+            else:
+                self._errors[place] = result.error
+        if not sound:
+            return
+        where = [place for place, _ in sound]
+        columns = list(zip(*(result.values for _, result in sound), strict=True))
+        for column, cells in self._of_cell:
+            cells[where] = columns[column]
+        rows = zip(*(row for _, result in sound for row in result.points), strict=True)
+        columns = list(rows)
+        for column, points in self._of_point:
+            points[where] = np.reshape(columns[column], (len(where), -1))
+
+    def finish(self, *, computed: int, store: Path | None) -> SweepResult:
+        """All that was put in; nothing may be put in any more."""
+        for array in self._blank.data.values():
+            array.flags.writeable = False
+        failed = np.zeros(self._grid.size, dtype=bool)
+        failed[list(self._errors)] = True
+        part = Part(self._grid, failed)
+        failures = [
+            Failure(dict(cell.problem), self._errors[place])
+            for place, cell in zip(part.places, part, strict=True)
+        ]
+        return replace(self._blank, failures=tuple(failures), computed=computed, store=store)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NoReturn, overload
+from typing import Literal, NamedTuple, NoReturn, overload
 
 import numpy as np
 from tqdm import tqdm
@@ -13,13 +15,16 @@ from tqdm import tqdm
 from rmt_alpha._core.types import FilePath, Seed
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.simulation.arguments import root_seed
+from rmt_alpha.validation.sweeps import workers
 from rmt_alpha.validation.sweeps.axes import AlphaSpec
-from rmt_alpha.validation.sweeps.cell import Cell
-from rmt_alpha.validation.sweeps.grid import Grid, read_grid
+from rmt_alpha.validation.sweeps.grid import Grid, Part, read_grid
 from rmt_alpha.validation.sweeps.plan import SweepPlan, estimated_seconds, tasks
-from rmt_alpha.validation.sweeps.result import SweepResult, collect
+from rmt_alpha.validation.sweeps.result import Collector, SweepResult
 from rmt_alpha.validation.sweeps.store import Store
-from rmt_alpha.validation.sweeps.workers import Pool, open_pool
+from rmt_alpha.validation.sweeps.workers import PATIENCE, Pool, Task, open_pool
+
+PART = 10_000
+"""Cells that are looked up in the store at a time."""
 
 
 @overload
@@ -32,6 +37,7 @@ def sweep(
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
+    wait_for_workers: float = PATIENCE,
     resume: bool = True,
     retry_failed: bool = False,
     method: str | None = None,
@@ -49,6 +55,7 @@ def sweep(
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
+    wait_for_workers: float = PATIENCE,
     resume: bool = True,
     retry_failed: bool = False,
     method: str | None = None,
@@ -67,6 +74,7 @@ def sweep(
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
+    wait_for_workers: float = PATIENCE,
     resume: bool = True,
     retry_failed: bool = False,
     method: str | None = None,
@@ -101,6 +109,9 @@ def sweep(
         processes.
     scheduler : str or None
         Address of a Dask scheduler, "tcp://HOST:PORT".
+    wait_for_workers : float
+        Seconds that the sweep goes on while its Dask cluster has no worker, at the start or later; inf is for
+        ever.
     resume : bool
         Compute only the cells that the store does not have.  False computes all and replaces their records.
     retry_failed : bool
@@ -164,6 +175,7 @@ def sweep(
         n_jobs=n_jobs,
         backend=backend,
         scheduler=scheduler,
+        wait_for_workers=wait_for_workers,
         resume=resume,
         retry_failed=retry_failed,
         progress=progress,
@@ -186,6 +198,7 @@ def run_sweep(
     n_jobs: int,
     backend: str | None,
     scheduler: str | None,
+    wait_for_workers: float,
     resume: bool,
     retry_failed: bool,
     progress: bool,
@@ -193,36 +206,66 @@ def run_sweep(
     announce: Callable[[SweepPlan], None] | None = None,
 ) -> SweepResult | SweepPlan:
     """`sweep` on a grid that was read; ``announce`` is called once, before the work starts."""
-    cells = list(grid.cells())
-    keys = [cell.key for cell in cells]
     # A dry run does not even make the file.
     file = None if dry_run and store is not None and not store.exists() else store
-    with open_pool(n_jobs, backend, scheduler) as pool, Store(file) as records:
-        done, failed = records.recorded(keys) if resume else (set[str](), set[str]())
-        finished = done if retry_failed else done | failed
-        todo = [cell for cell in cells if cell.key not in finished]
+    with open_pool(n_jobs, backend, scheduler, wait_for_workers) as pool, Store(file) as records:
+        result = None if dry_run else Collector(grid)
+        if result is not None and not resume:
+            records.forget(grid.keys())
+        found = _recall(grid, records if resume else None, result, retry_failed)
         plan = SweepPlan(
-            len(cells), grid.replicates, len(done), len(failed), len(todo), pool.text, store, grid=grid
+            grid.size,
+            grid.replicates,
+            found.done,
+            found.failed,
+            len(found.todo),
+            pool.text,
+            store,
+            grid=grid,
         )
-        if dry_run:
-            seconds = estimated_seconds(todo, pool.count)
-            return SweepPlan(**{**vars(plan), "seconds": seconds})
+        if result is None:
+            return replace(plan, seconds=estimated_seconds(found.todo, pool.count))
         if announce is not None:
             announce(plan)
-        if not resume:
-            records.forget(keys)
-        with tqdm(total=len(todo), unit="cell", disable=None if progress else True) as bar:
-            _work(pool, tasks(todo, pool.count), records, bar)
-        return collect(grid, cells, records, computed=len(todo), store=store)
+        with tqdm(total=plan.todo, unit="cell", disable=None if progress else True) as bar:
+            _work(pool, found.todo, records, result, bar)
+        return result.finish(computed=plan.todo, store=store)
 
 
-def _work(pool: Pool, work: Iterable[tuple[Cell, ...]], records: Store, bar: tqdm[NoReturn]) -> None:
-    done, total = 0, int(bar.total or 0)
+class _Recalled(NamedTuple):
+    todo: Part
+    done: int
+    failed: int
+
+
+def _recall(grid: Grid, records: Store | None, result: Collector | None, retry_failed: bool) -> _Recalled:
+    """Collect what the store has, a part of the grid at a time, and find what it has not."""
+    todo = np.ones(grid.size, dtype=np.bool_)
+    done = failed = start = 0
+    keys = grid.keys()
+    while records is not None and not records.empty and (part := list(itertools.islice(keys, PART))):
+        found = list(records.found(part))
+        if result is not None:
+            result.put([start + place for place, _ in found], [of_cell for _, of_cell in found])
+        wrong = sum(of_cell.error is not None for _, of_cell in found)
+        done, failed = done + len(found) - wrong, failed + wrong
+        kept = [place for place, of_cell in found if not (retry_failed and of_cell.error is not None)]
+        todo[np.array(kept, dtype=np.intp) + start] = False
+        start += len(part)
+    return _Recalled(Part(grid, todo), done, failed)
+
+
+def _work(pool: Pool, todo: Part, records: Store, result: Collector, bar: tqdm[NoReturn]) -> None:
+    if not len(todo):
+        return  # and ask for no workers
+    done, total, places = 0, len(todo), todo.places
+    work = (Task(list(itertools.islice(places, len(cells))), cells) for cells in tasks(todo, pool.count))
     try:
         # Closed even if writing fails: the workers must not go on.
-        with closing(pool.run(work)) as results:
-            for finished in results:
+        with closing(pool.run(work, workers.run_task)) as answers:
+            for task, (_, _, finished) in answers:
                 records.add(finished)
+                result.put(task.places, finished)
                 done += len(finished)
                 bar.update(len(finished))
     except KeyboardInterrupt:

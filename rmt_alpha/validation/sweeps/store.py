@@ -52,6 +52,17 @@ class Store(Record):
         for entry in self.read(keys):
             yield CellResult.of(entry.parameters, entry.content)
 
+    def found(self, keys: Sequence[str]) -> Iterator[tuple[int, CellResult]]:
+        """Where in ``keys`` there is a result, and which."""
+        places = {key: place for place, key in enumerate(keys)}
+        for entry in self.read(keys):
+            yield places[entry.key], CellResult.of(entry.parameters, entry.content)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is recorded at all."""
+        return next(iter(self._db.execute(f"SELECT 1 FROM {self.kind.table} LIMIT 1")), None) is None
+
     def recorded(self, keys: Sequence[str]) -> tuple[set[str], set[str]]:
         """The keys with numbers and those with an error."""
         done: set[str] = set()

@@ -11,9 +11,10 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import rmt_alpha as ra
+from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha.simulation import simulate
 from rmt_alpha.validation.sweeps import cell as module
-from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, POINT_COLUMNS, Cell, compute, one_blas_thread
+from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, POINT_COLUMNS, Cell, compute
 from rmt_alpha.validation.sweeps.grid import read_grid
 from rmt_alpha.validation.sweeps.store import Store
 

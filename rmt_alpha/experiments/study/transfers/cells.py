@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import joblib
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.record import Record
 from rmt_alpha._core.record_text import canonical, key_of
+from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.study.tasks import BLOCKS
 from rmt_alpha.experiments.study.transfers.draws import DRAWS, SIZES, STUDY_SEEDS, Draw
@@ -180,7 +180,7 @@ def _compute(
 ) -> dict[Entry, float]:
     """The scores; none where the target is too small for n."""
     values: dict[Entry, float] = {}
-    with threadpool_limits(1):
+    with one_blas_thread():
         for (name, n, seed), same in itertools.groupby(entries, key=lambda entry: entry[1:4]):
             rows = prepared(name, data)
             if 2 * n > len(rows.labels):
