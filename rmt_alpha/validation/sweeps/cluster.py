@@ -157,8 +157,7 @@ class ClusterPool:
         if without >= min(SAY_SECONDS, self.patience / 2) and not self._said:
             self._said = True
             left = f"{self.patience - without:.0f} seconds more" if self.patience < math.inf else "for one"
-            message = f"there is no worker at {self.address}{self._refused()}; waiting {left}"
-            warnings.warn(message, stacklevel=2)
+            _say(f"there is no worker at {self.address}{self._refused()}; waiting {left}")
 
     def _refused(self) -> str:
         number = len(self.workers.refused)
@@ -173,6 +172,11 @@ class ClusterPool:
 
 
 _NONE: Any = object()
+
+
+def _say(message: str) -> None:
+    """A warning that is shown each time, also where the same happens again."""
+    warnings.warn_explicit(message, UserWarning, __file__, 0)
 
 
 class Workers:
@@ -215,7 +219,7 @@ class Workers:
 
     def _warn(self, address: str) -> None:
         reason = self.refused[address]
-        warnings.warn(f"the Dask worker {address} {reason}; what it computes is not used", stacklevel=2)
+        _say(f"the Dask worker {address} {reason}; what it computes is not used")
 
     def _look(self) -> None:
         there = self.client.sync(self.client.scheduler.ncores, callback_timeout=LOST_SECONDS)
