@@ -5,7 +5,8 @@ Every write is one transaction.  A rollback journal with SQLite's default, full 
 not write-ahead logging: a kill at any moment or a power cut loses the transaction in flight and nothing else,
 there is one file to copy, and it may lie on a network file system.
 
-`record_file` says which files are records, `record_text` how rows are written, hashed and exported.
+`record_file` says which files are records, `record_locks` how processes share one, `record_text` how rows are
+written, hashed and exported.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from typing import Self
 from rmt_alpha._core.record_file import (
     RecordKind,
     create_file,
-    identity_of,
     make_tables,
     open_file,
     unusable,
 )
+from rmt_alpha._core.record_locks import Connection, identity_of
 from rmt_alpha._core.record_text import RecordRow, as_json, as_text, digest_of, key_of, read_text
 from rmt_alpha._core.types import FilePath
 from rmt_alpha._core.version import __version__
@@ -42,11 +43,14 @@ class Record:
         The file, made if there is none; None keeps the rows in memory.
     kind : RecordKind
         What it records, and how messages call it.
+    make : bool
+        Whether the file is made if there is none.
 
     Raises
     ------
     RecordError
         If the file is something else, of another format, damaged or not accessible.  It is left as it is.
+        At the end of a ``with``: if the file is not there any more, or another one is.
 
     Examples
     --------
@@ -57,15 +61,16 @@ class Record:
     [{'square': 9}]
     """
 
-    def __init__(self, path: Path | None, kind: RecordKind) -> None:
+    def __init__(self, path: Path | None, kind: RecordKind, *, make: bool = True) -> None:
         self.path, self.kind = path, kind
         if path is None:
-            self._db = sqlite3.connect(":memory:", isolation_level=None)
+            self._db = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
             make_tables(self._db, kind)
         else:
             if not path.exists():
+                if not make:
+                    raise RecordError(f"there is no {kind.noun} {path}; {kind.remedy}, or compute first")
                 create_file(path, kind)
-            self._file = identity_of(path)
             self._db = open_file(path, kind)
         self._db.execute("PRAGMA temp_store = MEMORY")
         self._db.execute("CREATE TEMP TABLE wanted (place INTEGER PRIMARY KEY, key TEXT NOT NULL)")
@@ -73,8 +78,10 @@ class Record:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self.close()
+        if error is None:
+            self._check_place()
 
     def close(self) -> None:
         """Let go of the file; what was written is there already."""
@@ -97,7 +104,7 @@ class Record:
                 if digest_of(key, parameters, content, version) != digest:
                     raise unusable(self.path, f"the row {key} is not what was written")
                 yield RecordRow(key, parameters, json.loads(content), version)
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except (sqlite3.Error, ValueError, RecursionError) as error:  # no text, or no JSON
             raise unusable(self.path, error) from None
 
     def write(self, entries: Iterable[tuple[str, object]]) -> None:
@@ -135,11 +142,17 @@ class Record:
         self._db.executemany("INSERT INTO wanted VALUES (?, ?)", enumerate(keys))
         self._db.execute("COMMIT")
 
+    def _check_place(self) -> None:
+        """SQLite would go on writing to a file that has no name any more."""
+        if self.path is not None and self._db.file != identity_of(self.path):
+            raise RecordError(
+                f"{self.path} was moved or deleted while it was in use; put it back, or begin again: the "
+                "same call computes what is not there"
+            )
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        if self.path is not None and self._file != identity_of(self.path):
-            # SQLite would go on writing to a file that has no name any more.
-            raise RecordError(f"{self.path} was moved or deleted while it was in use; the same call goes on")
+        self._check_place()
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield

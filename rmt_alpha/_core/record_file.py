@@ -5,12 +5,23 @@ Whatever is refused is left as it is.
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
+import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rmt_alpha._core.record_locks import (
+    OPENING,
+    Connection,
+    check_locks,
+    connect,
+    first_bytes,
+    is_open_here,
+    put_in_place,
+    time_limit,
+)
 from rmt_alpha.errors import RecordError
 
 APPLICATION_ID = int.from_bytes(b"rmtA", "big")
@@ -18,8 +29,8 @@ APPLICATION_ID = int.from_bytes(b"rmtA", "big")
 FORMAT = 2
 """Bytes 60 to 63 of the file.  1 was the store of sweeps of the development versions before 0.1.0."""
 HEADER_BYTES = 100
-PATIENCE = 60.0
-"""Seconds to wait for another process that is writing to the same record."""
+BIRTH = 0.5
+"""Seconds that an empty file may take to become a record, where there are no hard links (`put_in_place`)."""
 TEXT_BEGINS = b'{"rmt_alpha":'
 """First bytes of the text form of a record."""
 
@@ -52,14 +63,6 @@ def make_tables(db: sqlite3.Connection, kind: RecordKind) -> None:
     db.executescript(";\n".join(["BEGIN", *marks, *kind.statements, "COMMIT"]) + ";")
 
 
-def identity_of(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 def create_file(path: Path, kind: RecordKind) -> None:
     """Make an empty record, complete from the first moment that it exists under its name.
 
@@ -67,24 +70,21 @@ def create_file(path: Path, kind: RecordKind) -> None:
     """
     if not path.parent.is_dir():
         raise RecordError(f"cannot make the {kind.noun} {path}: there is no folder {path.parent}")
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.new")
+    draft = path.with_name(f".{secrets.token_hex(8)}.new")  # short: names have at most 255 bytes
     try:
+        with draft.open("xb") as file:
+            check_locks(file, path)
         db = sqlite3.connect(draft, isolation_level=None)
         try:
             make_tables(db, kind)
         finally:
             db.close()
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-        except OSError:  # a file system without hard links
-            if not path.exists():
-                draft.rename(path)
+        put_in_place(draft, path)
     except (OSError, sqlite3.Error) as error:
         raise RecordError(f"cannot make the {kind.noun} {path}: {error}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def read_header(header: bytes) -> tuple[int, int] | None:
@@ -98,15 +98,18 @@ def _check_header(path: Path, kind: RecordKind) -> None:
     """RecordError unless the first bytes are a record's: SQLite sees nothing else."""
     end = f"it is left untouched, {kind.remedy}"
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise OSError("it is no regular file")  # reading a pipe would wait for its writer
-        with path.open("rb") as file:
-            content = file.read(HEADER_BYTES)
+        for beside in (path, *(path.with_name(path.name + ending) for ending in ("-journal", "-wal"))):
+            if beside.exists() and not (beside.is_file() or beside.is_dir()):
+                raise OSError(f"{beside.name} is no regular file")  # reading a pipe would wait for its writer
+        deadline = time.monotonic() + BIRTH
+        while path.stat().st_size == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        content = first_bytes(path, HEADER_BYTES)
     except OSError as error:
         raise RecordError(f"cannot read the {kind.noun} {path}: {error}") from None
     header = read_header(content)
     if header is None:
-        what = "not an SQLite database"
+        what = "not an SQLite database" if content else "an empty file"
         if content.startswith(TEXT_BEGINS):
             what = "the text of one, which can be read and not added to"
         elif content.startswith(b'{"kind":'):
@@ -125,20 +128,22 @@ def _check_header(path: Path, kind: RecordKind) -> None:
         )
 
 
-def open_file(path: Path, kind: RecordKind) -> sqlite3.Connection:
+def open_file(path: Path, kind: RecordKind) -> Connection:
     """Open an existing record, or say why not."""
-    _check_header(path, kind)
-    uri = f"{path.resolve().as_uri()}?mode=rw"
+    with OPENING:
+        if not is_open_here(path):
+            _check_header(path, kind)
+        try:
+            size, db = path.stat().st_size, connect(path)
+        except (sqlite3.Error, OSError) as error:
+            raise RecordError(f"cannot open the {kind.noun} {path}: {error}") from None
     try:
-        db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE)
-    except sqlite3.Error as error:
-        raise RecordError(f"cannot open the {kind.noun} {path}: {error}") from None
-    try:
-        _check_tables(db, path, kind)
+        with time_limit(db, size):
+            _check_tables(db, path, kind)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         db.close()
         raise unusable(path, error) from None
-    except RecordError:
+    except BaseException:
         db.close()
         raise
     return db
@@ -146,8 +151,9 @@ def open_file(path: Path, kind: RecordKind) -> sqlite3.Connection:
 
 def _check_tables(db: sqlite3.Connection, path: Path, kind: RecordKind) -> None:
     """Refuse other tables, views and triggers than ours before anything is asked of them."""
-    rows = db.execute("SELECT sql, name FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'")
-    there = dict(rows.fetchall())
+    # SQLite's own tables and indices are not ours to judge; it has no triggers and views of its own.
+    own = "name LIKE 'sqlite~_%' ESCAPE '~' AND type IN ('index', 'table')"
+    there = dict(db.execute(f"SELECT sql, name FROM sqlite_master WHERE NOT ({own})").fetchall())
     missing = [statement for statement in kind.statements if there.pop(statement, None) is None]
     for statement, name in there.items():
         if not missing:
@@ -174,8 +180,7 @@ def unusable(path: Path | None, reason: Exception | str) -> RecordError:
     first_line = str(reason).partition("\n")[0][:200]
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return RecordError(
-            f"{path} is in use by another process, or lies on a file system without locks; try again when "
-            "that has finished, or on another disk"
+            f"{path} is in use: another process does not let go of it; try again when that has finished"
         )
     if code.startswith(_INACCESSIBLE) and code != "SQLITE_IOERR_SHORT_READ":
         return RecordError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rmt_alpha._core.record_file import FORMAT, TEXT_BEGINS, RecordKind
+from rmt_alpha._core.record_locks import first_bytes
 from rmt_alpha.errors import RecordError
 
 DIGITS = 32
@@ -72,10 +73,7 @@ def digest_of(key: str, parameters: str, content: str, version: str) -> str:
 
 def is_text(path: Path) -> bool:
     """Whether the file begins as the text of `Record.export` does."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(TEXT_BEGINS)) == TEXT_BEGINS
+    return path.is_file() and first_bytes(path, len(TEXT_BEGINS)) == TEXT_BEGINS
 
 
 def as_text(kind: RecordKind, rows: Iterable[RecordRow]) -> str:

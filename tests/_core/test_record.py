@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rmt_alpha._core import record_file
+from rmt_alpha._core import record_file, record_locks
 from rmt_alpha._core.record import Record
 from rmt_alpha._core.record_file import RecordKind
 from rmt_alpha._core.record_text import as_json, canonical, is_text, key_of
@@ -107,21 +109,74 @@ def test_a_record_that_appears_meanwhile_is_not_replaced(tmp_path, filled):
     assert [other.name for other in tmp_path.iterdir()] == [filled.name]
 
 
-def test_a_file_system_without_hard_links(tmp_path, monkeypatch):
-    def no_links(*_):
-        raise OSError("operation not permitted")
+def no_links(*_):
+    raise OSError("operation not permitted")
 
+
+def test_a_file_system_without_hard_links(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", no_links)
     path = tmp_path / "results.sqlite"
-    Record(path, KIND).write(ROWS)
+    with Record(path, KIND) as record:
+        record.write(ROWS)
     assert contents(path) == ROWS
+    record_file.create_file(path, KIND)  # as if it had appeared meanwhile
+    assert contents(path) == ROWS
+    assert [other.name for other in tmp_path.iterdir()] == [path.name]
+
+
+def test_where_there_are_no_hard_links_the_later_one_waits(tmp_path, filled):
+    path = tmp_path / "new.sqlite"
+    path.touch()  # the name is taken; a moment later the record is there
+    later = threading.Timer(0.1, lambda: filled.replace(path))
+    later.start()
+    assert contents(path) == ROWS
+    later.join()
+    path.write_bytes(b"")
+    refused(path, "an empty file")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_called_that(filled, tmp_path, monkeypatch, number):
+    def lockf(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.lockf", lockf)
+    words = "on a file system that cannot lock files", os.strerror(number), "another disk"
+    refused(filled, *words)
+    with pytest.raises(RecordError, match=words[0]):
+        Record(tmp_path / "new.sqlite", KIND)
+    assert [other.name for other in tmp_path.iterdir()] == [filled.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
+def test_looking_at_a_record_in_use_keeps_its_locks(filled):
+    """A process that closes a file gives up all its locks on it, SQLite's included."""
+    program = (
+        "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1], timeout=0)\ndb.execute('BEGIN EXCLUSIVE')"
+    )
+    command = [sys.executable, "-c", program, str(filled)]
+    with Record(filled, KIND) as record:
+        rows = iter(record)
+        next(rows)  # a shared lock, until the last row
+        assert not is_text(filled)
+        assert contents(filled) == ROWS
+        assert subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode != 0
+        rows.close()  # type: ignore[attr-defined]
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 def test_a_pipe_is_refused_at_once(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    with pytest.raises(RecordError, match="no regular file"):
+    with pytest.raises(RecordError, match=r"pipe is no regular file"):
         Record(path, KIND)
+    assert not is_text(path)
+
+
+def test_a_pipe_in_place_of_the_journal_is_refused_at_once(filled):
+    os.mkfifo(filled.with_name(filled.name + "-journal"))
+    refused(filled, "results.sqlite-journal is no regular file")
 
 
 ENDLESS = (
@@ -129,11 +184,22 @@ ENDLESS = (
 )
 
 
+HIDDEN = (
+    "INSERT INTO sqlite_master VALUES ('trigger', 'sqlite_t', 'tests', 0, "
+    "'CREATE TRIGGER sqlite_t AFTER INSERT ON tests BEGIN DELETE FROM tests; END')"
+)
+"""A trigger among SQLite's own names."""
+
+
 @pytest.mark.parametrize(
     ("statements", "words"),
     [
         ([ENDLESS.format("more")], ["more than the tables", "(more)", "left untouched"]),
         (["DROP VIEW numbers", "DROP TABLE tests", ENDLESS.format("tests")], ["tables are not complete"]),
+        (
+            ["PRAGMA writable_schema = 1", HIDDEN],
+            ["sqlite_t"],
+        ),
         (["CREATE TRIGGER t AFTER INSERT ON tests BEGIN SELECT 1; END"], ["(t)", "left untouched"]),
         (["DROP VIEW numbers"], ["tables are not complete"]),
     ],
@@ -141,6 +207,14 @@ ENDLESS = (
 def test_other_tables_than_ours_are_never_asked(filled, statements, words):
     alter(filled, *statements)
     refused(filled, *words)
+
+
+def test_a_file_whose_tables_cannot_be_read_in_time(filled, monkeypatch):
+    with Record(filled, KIND) as record:
+        record.write((canonical({"n": n}), n) for n in range(2000))
+    monkeypatch.setattr(record_locks, "PATIENCE", 0.0)
+    monkeypatch.setattr(record_locks, "SLOWEST", math.inf)
+    refused(filled, "its tables could not be read in 0 s", "left untouched")
 
 
 def test_what_else_it_may_be_is_said(tmp_path, filled):
@@ -158,19 +232,29 @@ def test_what_else_it_may_be_is_said(tmp_path, filled):
     refused(blocks, "another program, or of a development version")
 
 
-def test_a_record_that_was_deleted_meanwhile_takes_no_more(filled):
-    with Record(filled, KIND) as record:
-        filled.unlink()
-        with pytest.raises(RecordError, match="was moved or deleted while it was in use"):
-            record.write(ROWS)
-    assert not filled.exists()
+MOVED = "was moved or deleted while it was in use"
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_record_that_is_gone_is_noticed(filled, tmp_path, replaced):
+    """At the next write, and at the end whether or not there was one."""
+    record = Record(filled, KIND)
+    record.write(ROWS)
+    filled.unlink()
+    if replaced:
+        Record(filled, KIND).close()
+    with pytest.raises(RecordError, match=MOVED):
+        record.write(ROWS)
+    with pytest.raises(RecordError, match=MOVED), record:
+        pass
+    assert filled.exists() == replaced
 
 
 def test_what_another_process_holds_is_not_called_damaged(filled, monkeypatch):
-    monkeypatch.setattr(record_file, "PATIENCE", 0.01)
+    monkeypatch.setattr(record_locks, "PATIENCE", 0.01)
     db = sqlite3.connect(filled, isolation_level=None)
     db.execute("BEGIN EXCLUSIVE")
-    refused(filled, "in use by another process, or lies on a file system without locks")
+    refused(filled, "is in use: another process does not let go of it")
     db.execute("COMMIT")
     db.execute("BEGIN IMMEDIATE")
     with Record(filled, KIND) as record, pytest.raises(OSError, match=r"cannot write to .*locked"):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from rmt_alpha._core.record_file import APPLICATION_ID, FORMAT, HEADER_BYTES, read_header
+from rmt_alpha.cli import main
 from rmt_alpha.errors import RecordError
 from rmt_alpha.validation.sweeps.cell import compute
 from rmt_alpha.validation.sweeps.grid import read_grid
@@ -215,3 +216,18 @@ def test_no_folder_or_a_folder(tmp_path):
         Store(tmp_path / "nowhere" / "results.sqlite")
     with pytest.raises(RecordError, match="cannot read"):
         Store(tmp_path)
+
+
+def test_a_store_deleted_after_its_last_cell_is_noticed(tmp_path, monkeypatch, capsys):
+    """Also where nothing is written any more: done is what has a file."""
+    path, grid = tmp_path / "results.sqlite", tmp_path / "grid.toml"
+    grid.write_text("beta = [0.1, 0.2]\np = 40\nn = 20\nalpha = 1\nreplicates = 0\n")
+    add = Store.add
+
+    def add_and_delete(self, results):
+        add(self, results)
+        path.unlink()
+
+    monkeypatch.setattr(Store, "add", add_and_delete)
+    assert main(["sweep", str(grid), "--out", str(path)]) == 2
+    assert "results.sqlite was moved or deleted while it was in use" in capsys.readouterr().err
