@@ -5,8 +5,8 @@ Every write is one transaction.  A rollback journal with SQLite's default, full 
 not write-ahead logging: a kill at any moment or a power cut loses the transaction in flight and nothing else,
 there is one file to copy, and it may lie on a network file system.
 
-`record_file` says which files are records, `record_locks` how processes share one, `record_text` how rows are
-written, hashed and exported.
+`record_file` says which files are records, `record_locks` and `record_claims` how processes share one,
+`record_text` how rows are written, hashed and exported.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from rmt_alpha._core.record_claims import make_work_table
 from rmt_alpha._core.record_file import (
     RecordKind,
     create_file,
@@ -107,8 +108,12 @@ class Record:
         except (sqlite3.Error, ValueError, RecursionError) as error:  # no text, or no JSON
             raise unusable(self.path, error) from None
 
-    def write(self, entries: Iterable[tuple[str, object]]) -> None:
+    def write(
+        self, entries: Iterable[tuple[str, object]], code: str = __version__, work: tuple[str, str] = ("", "")
+    ) -> None:
         """Record (canonical parameters, content), in one transaction; what was there under them is replaced.
+
+        ``code`` is the version that made them; ``work`` says who ordered them, and where they were computed.
 
         Raises
         ------
@@ -117,11 +122,14 @@ class Record:
         OSError
             If it cannot be written: the disk is full, or another process does not let go of it.
         """
-        self._put_all((parameters, as_json(content), __version__) for parameters, content in entries)
+        self._put_all(((parameters, as_json(content), code) for parameters, content in entries), work)
 
-    def _put_all(self, rows: Iterable[tuple[str, str, str]]) -> None:
+    def _put_all(self, rows: Iterable[tuple[str, str, str]], work: tuple[str, str] = ("", "")) -> None:
         changes = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
+        driver, place = work
         with self._transaction():
+            if driver:
+                make_work_table(self._db)
             for row in rows:
                 key = key_of(row[0])
                 self._db.execute(
@@ -129,6 +137,8 @@ class Record:
                     f"ON CONFLICT (key) DO UPDATE SET {changes}",
                     (key, *row, digest_of(key, *row)),
                 )
+                if driver:
+                    self._db.execute("REPLACE INTO work VALUES (?, ?, NULL, ?)", (key, driver, place))
 
     def forget(self, keys: Iterable[str]) -> None:
         """Delete the rows under ``keys``, in one transaction."""

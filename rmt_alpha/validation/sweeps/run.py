@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple, NoReturn, overload
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from tqdm import tqdm
@@ -15,13 +15,13 @@ from tqdm import tqdm
 from rmt_alpha._core.types import FilePath, Seed
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.simulation.arguments import root_seed
-from rmt_alpha.validation.sweeps import workers
 from rmt_alpha.validation.sweeps.axes import AlphaSpec
+from rmt_alpha.validation.sweeps.driver import Driver
 from rmt_alpha.validation.sweeps.grid import Grid, Part, read_grid
-from rmt_alpha.validation.sweeps.plan import SweepPlan, estimated_seconds, tasks
+from rmt_alpha.validation.sweeps.plan import SweepPlan, estimated_seconds
 from rmt_alpha.validation.sweeps.result import Collector, SweepResult
 from rmt_alpha.validation.sweeps.store import Store
-from rmt_alpha.validation.sweeps.workers import PATIENCE, Pool, Task, open_pool
+from rmt_alpha.validation.sweeps.workers import PATIENCE, open_pool
 
 PART = 10_000
 """Cells that are looked up in the store at a time."""
@@ -228,8 +228,25 @@ def run_sweep(
         if announce is not None:
             announce(plan)
         with tqdm(total=plan.todo, unit="cell", disable=None if progress else True) as bar:
-            _work(pool, found.todo, records, result, bar)
-        return result.finish(computed=plan.todo, store=store)
+            driver = Driver(pool, records, result, bar)
+            with _stops_explained(driver, plan.todo):
+                driver.run(found.todo)
+        return result.finish(computed=driver.done, store=store)
+
+
+@contextmanager
+def _stops_explained(driver: Driver, total: int) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SweepInterrupted(driver.done, total) from None
+    except RecordError:
+        raise
+    except Exception as error:
+        raise SweepError(
+            f"the sweep stopped after {driver.done} of {total} cells, which are recorded; the same call does "
+            f"the rest. Reason: {type(error).__name__}: {str(error).strip() or 'no message'}"
+        ) from error
 
 
 class _Recalled(NamedTuple):
@@ -239,7 +256,10 @@ class _Recalled(NamedTuple):
 
 
 def _recall(grid: Grid, records: Store | None, result: Collector | None, retry_failed: bool) -> _Recalled:
-    """Collect what the store has, a part of the grid at a time, and find what it has not."""
+    """Collect what the store has, a part of the grid at a time, and find what it has not.
+
+    Errors that are to be tried again are forgotten, so that one driver of several tries.
+    """
     todo = np.ones(grid.size, dtype=np.bool_)
     done = failed = start = 0
     keys = grid.keys()
@@ -247,33 +267,12 @@ def _recall(grid: Grid, records: Store | None, result: Collector | None, retry_f
         found = list(records.found(part))
         if result is not None:
             result.put([start + place for place, _ in found], [of_cell for _, of_cell in found])
-        wrong = sum(of_cell.error is not None for _, of_cell in found)
-        done, failed = done + len(found) - wrong, failed + wrong
-        kept = [place for place, of_cell in found if not (retry_failed and of_cell.error is not None)]
-        todo[np.array(kept, dtype=np.intp) + start] = False
+        wrong = [place for place, of_cell in found if of_cell.error is not None]
+        done, failed = done + len(found) - len(wrong), failed + len(wrong)
+        todo[np.array([place for place, _ in found], dtype=np.intp) + start] = False
+        if retry_failed and wrong:
+            todo[np.array(wrong) + start] = True
+            if result is not None:
+                records.forget(part[place] for place in wrong)
         start += len(part)
     return _Recalled(Part(grid, todo), done, failed)
-
-
-def _work(pool: Pool, todo: Part, records: Store, result: Collector, bar: tqdm[NoReturn]) -> None:
-    if not len(todo):
-        return  # and ask for no workers
-    done, total, places = 0, len(todo), todo.places
-    work = (Task(list(itertools.islice(places, len(cells))), cells) for cells in tasks(todo, pool.count))
-    try:
-        # Closed even if writing fails: the workers must not go on.
-        with closing(pool.run(work, workers.run_task)) as answers:
-            for task, (_, _, finished) in answers:
-                records.add(finished)
-                result.put(task.places, finished)
-                done += len(finished)
-                bar.update(len(finished))
-    except KeyboardInterrupt:
-        raise SweepInterrupted(done, total) from None
-    except RecordError:
-        raise
-    except Exception as error:
-        raise SweepError(
-            f"the sweep stopped after {done} of {total} cells, which are recorded; the same call does "
-            f"the rest. Reason: {type(error).__name__}: {str(error).strip() or 'no message'}"
-        ) from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rmt_alpha._core.record import Record
+from rmt_alpha._core.record_claims import Claims
 from rmt_alpha._core.record_file import RecordKind
+from rmt_alpha._core.version import __version__
 from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, FIELDS, POINT_COLUMNS, CellResult
 
 
@@ -43,9 +45,18 @@ class Store(Record):
     def __init__(self, path: Path | None) -> None:
         super().__init__(path, SWEEPS)
 
-    def add(self, results: Sequence[CellResult]) -> None:
-        """Record cells, in one transaction."""
-        self.write((result.parameters, result.content) for result in results)
+    def add(
+        self,
+        results: Iterable[CellResult],
+        code: str = __version__,
+        work: tuple[str, str] = ("", ""),
+    ) -> None:
+        """Record cells, in one transaction; who computed them is `Record.write`'s."""
+        self.write(((result.parameters, result.content) for result in results), code, work)
+
+    def claims(self) -> Claims:
+        """The claims of a process on cells of this store."""
+        return Claims(self.path, self.kind.table)
 
     def results(self, keys: Sequence[str]) -> Iterator[CellResult]:
         """The results under ``keys``, in that order; keys without one are passed over."""
