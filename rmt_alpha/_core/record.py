@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from rmt_alpha._core.record_claims import make_work_table
 from rmt_alpha._core.record_file import (
@@ -90,22 +90,43 @@ class Record:
 
     def __iter__(self) -> Iterator[RecordRow]:
         """All rows, in the order in which they were first written; RecordError if one was altered."""
-        return self._checked("SELECT {columns} FROM {table} ORDER BY position")
+        return self._parsed(self._checked("SELECT {columns} FROM {table} ORDER BY position"))
 
     def read(self, keys: Sequence[str]) -> Iterator[RecordRow]:
         """The rows under ``keys``, in that order; keys without a row are passed over."""
+        return self._parsed(self._wanted(keys))
+
+    def read_at_once(self, keys: Sequence[str]) -> tuple[list[str], list[Any]]:
+        """The keys that have a row, and its content: `read` of many small rows in half the time."""
+        rows = list(self._wanted(keys))
+        try:
+            contents = json.loads(f"[{','.join([content for _, _, content, _ in rows])}]")
+        except (ValueError, RecursionError) as error:
+            raise unusable(self.path, error) from None
+        if len(contents) != len(rows):
+            raise unusable(self.path, "the content of a row is no JSON")
+        return [key for key, *_ in rows], contents
+
+    def _wanted(self, keys: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
         self._want(keys)
         return self._checked("SELECT {columns} FROM wanted JOIN {table} USING (key) ORDER BY place")
 
-    def _checked(self, query: str) -> Iterator[RecordRow]:
+    def _parsed(self, rows: Iterable[tuple[str, str, str, str]]) -> Iterator[RecordRow]:
+        try:
+            for key, parameters, content, version in rows:
+                yield RecordRow(key, parameters, json.loads(content), version)
+        except (ValueError, RecursionError) as error:  # no JSON
+            raise unusable(self.path, error) from None
+
+    def _checked(self, query: str) -> Iterator[tuple[str, str, str, str]]:
         try:
             for key, parameters, content, version, digest in self._db.execute(
                 query.format(columns=", ".join(COLUMNS), table=self.kind.table)
             ):
                 if digest_of(key, parameters, content, version) != digest:
                     raise unusable(self.path, f"the row {key} is not what was written")
-                yield RecordRow(key, parameters, json.loads(content), version)
-        except (sqlite3.Error, ValueError, RecursionError) as error:  # no text, or no JSON
+                yield key, parameters, content, version
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise unusable(self.path, error) from None
 
     def write(

@@ -67,8 +67,9 @@ class Driver:
         # Closed even if writing fails: the workers must not go on.
         with closing(self._pool.run(work, workers.run_task)) as answers:
             for task, (code, place, finished) in answers:
-                self._records.add(finished, signature(code), (claims.driver, place))
-                self._result.put(task.places, finished)
+                if self._records.path is not None:
+                    self._records.add(finished, signature(code), (claims.driver, place))
+                self._result.put(task.places, [of_cell.content for of_cell in finished])
                 self.done += len(finished)
                 self._bar.update(len(finished))
         if self._failure is not None:
@@ -104,9 +105,9 @@ class Driver:
         wanted = np.isin(np.arange(todo.grid.size), self._theirs)
         cells = Part(todo.grid, wanted)
         places = list(cells.places)
-        found = list(self._records.found([cell.key for cell in cells]))
-        self._result.put([places[at] for at, _ in found], [of_cell for _, of_cell in found])
+        found, contents = self._records.found([cell.key for cell in cells])
+        recorded = [places[at] for at in found]
+        self._result.put(recorded, contents)
         self._bar.update(len(found))
-        recorded = {places[at] for at, _ in found}
-        self._theirs = [place for place in self._theirs if place not in recorded]
+        self._theirs = sorted(set(self._theirs).difference(recorded))
         return bool(found)

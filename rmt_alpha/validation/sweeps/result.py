@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from rmt_alpha._core.svg import cells
 from rmt_alpha._core.tables import write_csv
 from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue, label
-from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, CELL_COLUMNS, FIELDS, POINT_COLUMNS, SIMULATED, CellResult
+from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, CELL_COLUMNS, FIELDS, POINT_COLUMNS, SIMULATED
 from rmt_alpha.validation.sweeps.grid import Grid, Part
 
 if TYPE_CHECKING:
@@ -243,25 +244,25 @@ class Collector:
         self._of_point = [(i, flat[name]) for i, name in enumerate(POINT_COLUMNS) if name in flat]
         self._errors: dict[int, str] = {}
 
-    def put(self, places: Sequence[int], results: Sequence[CellResult]) -> None:
-        """Results of the cells at ``places``, counted along the grid."""
-        sound = []
-        for place, result in zip(places, results, strict=True):
-            if result.error is None:
-                self._errors.pop(place, None)
-                sound.append((place, result))
+    def put(self, places: Sequence[int], contents: Sequence[Mapping[str, Any]]) -> None:
+        """What is recorded of the cells at ``places``, counted along the grid."""
+        where, sound = [], []
+        for place, content in zip(places, contents, strict=True):
+            if "error" in content:
+                self._errors[place] = content["error"]
             else:
-                self._errors[place] = result.error
+                self._errors.pop(place, None)
+                where.append(place)
+                sound.append(content)
         if not sound:
             return
-        where = [place for place, _ in sound]
-        columns = list(zip(*(result.values for _, result in sound), strict=True))
+        of_cells = list(zip(*(content["values"] for content in sound), strict=True))
         for column, cells in self._of_cell:
-            cells[where] = columns[column]
-        rows = zip(*(row for _, result in sound for row in result.points), strict=True)
-        columns = list(rows)
+            cells[where] = of_cells[column]
+        rows = itertools.chain.from_iterable(content["points"] for content in sound)
+        of_points = list(zip(*rows, strict=True))
         for column, points in self._of_point:
-            points[where] = np.reshape(columns[column], (len(where), -1))
+            points[where] = np.reshape(of_points[column], (len(where), -1))
 
     def finish(self, *, computed: int, store: Path | None) -> SweepResult:
         """All that was put in; nothing may be put in any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rmt_alpha._core.record import Record
 from rmt_alpha._core.record_claims import Claims
@@ -63,11 +64,11 @@ class Store(Record):
         for entry in self.read(keys):
             yield CellResult.of(entry.parameters, entry.content)
 
-    def found(self, keys: Sequence[str]) -> Iterator[tuple[int, CellResult]]:
-        """Where in ``keys`` there is a result, and which."""
+    def found(self, keys: Sequence[str]) -> tuple[list[int], list[dict[str, Any]]]:
+        """Where in ``keys`` there is a record, and what is recorded."""
         places = {key: place for place, key in enumerate(keys)}
-        for entry in self.read(keys):
-            yield places[entry.key], CellResult.of(entry.parameters, entry.content)
+        there, contents = self.read_at_once(keys)
+        return [places[key] for key in there], contents
 
     @property
     def empty(self) -> bool:
