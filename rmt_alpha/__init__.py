@@ -12,11 +12,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from rmt_alpha._core.version import __version__ as __version__
-from rmt_alpha.problems.transfer import TransferProblem
-from rmt_alpha.theory.curve import Curve, Optimum
-from rmt_alpha.theory.isotropic.curve import AlphaCurve
-from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
-from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
 
 if TYPE_CHECKING:
     from rmt_alpha import errors as errors
@@ -35,15 +30,21 @@ if TYPE_CHECKING:
     from rmt_alpha.problems.mixture import GaussianMixture
     from rmt_alpha.problems.regression import RidgeRegressionTransfer
     from rmt_alpha.problems.sources import FixedSource, RidgeSource
+    from rmt_alpha.problems.transfer import TransferProblem
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.theory.convex.curve import LossCurve
+    from rmt_alpha.theory.curve import Curve, Optimum
+    from rmt_alpha.theory.isotropic.curve import AlphaCurve
+    from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.mixtures.regression import RegressionCurve
+    from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
     from rmt_alpha.validation.compare import compare
     from rmt_alpha.validation.comparison import Comparison
     from rmt_alpha.validation.sweeps import SweepResult, sweep
 
 _LAZY = {
+    "AlphaCurve": "theory.isotropic.curve",
     "AlphaLogisticRegression": "estimators.logistic",
     "AlphaLogisticRegressionCV": "estimators.logistic",
     "AlphaPath": "from_data.alpha_path",
@@ -52,6 +53,8 @@ _LAZY = {
     "AlphaRidgeClassifier": "estimators.ridge_classifier",
     "AlphaRidgeClassifierCV": "estimators.ridge_classifier",
     "Comparison": "validation.comparison",
+    "Curve": "theory.curve",
+    "EffectiveRidge": "theory.ridge.closed_form",
     "FineTuning": "problems.fine_tuning",
     "FixedSource": "problems.sources",
     "GaussianMixture": "problems.mixture",
@@ -59,22 +62,30 @@ _LAZY = {
     "Loss": "problems.losses",
     "LossCurve": "theory.convex.curve",
     "MixtureCurve": "theory.mixtures.curve",
+    "Optimum": "theory.curve",
     "ProblemEstimate": "from_data.plug_in.problem_estimate",
     "RegressionCurve": "theory.mixtures.regression",
     "RidgeRegressionTransfer": "problems.regression",
     "RidgeSource": "problems.sources",
     "Simulation": "simulation",
-    "compare": "validation.compare",
     "SweepResult": "validation.sweeps",
+    "TransferProblem": "problems.transfer",
+    "accuracy": "theory.isotropic.one_line",
     "alpha_path": "estimators.functions",
+    "compare": "validation.compare",
+    "effective_ridge": "theory.ridge.closed_form",
     "estimate_problem": "estimators.functions",
-    "linear_coefficients": "estimators.linear",
     "heatmap": "plotting.heat_map",
+    "linear_coefficients": "estimators.linear",
+    "neutral_alpha": "theory.isotropic.one_line",
+    "optimal_alpha": "theory.isotropic.one_line",
     "plot_alpha_path": "plotting.alpha_path",
+    "risk": "theory.isotropic.one_line",
     "simulate": "simulation",
     "sweep": "validation.sweeps",
 }
-"""Names that are imported when they are first used: what they need takes time to import."""
+"""Names that are imported when they are first used: what they need takes time to import, and the command line
+must be able to answer Ctrl-C by then."""
 _MODULES = {"errors": "errors", "losses": "problems.losses"}
 """Modules by a short name."""
 

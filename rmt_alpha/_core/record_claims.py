@@ -22,7 +22,7 @@ from rmt_alpha._core.record_file import WORK
 from rmt_alpha._core.record_locks import connect
 
 LEASE = 60.0
-"""Seconds.  Clocks of machines that differ by more than this cost work that is done twice, and nothing else."""
+"""Seconds.  Clocks of machines that differ by more cost work that is done twice, and nothing else."""
 BEATS = 4
 """How often in that time a process says that it lives."""
 
@@ -113,7 +113,7 @@ class Claims:
 
 def _is_dead(driver: str) -> bool:
     """Whether this is a process of this machine that has ended; of others nobody can say."""
-    machine, process, _ = (driver.rsplit(":", 2) + ["", ""])[:3]
+    machine, process, _ = [*driver.rsplit(":", 2), "", ""][:3]
     if machine != socket.gethostname() or not process.isdigit() or sys.platform == "win32":
         return False  # os.kill would end a process of Windows
     try:

@@ -1,4 +1,4 @@
-"""One BLAS thread for what runs in parallel already: workers do not fight for cores, and sums have one order."""
+"""One BLAS thread for what is parallel already: workers do not fight for cores, sums have one order."""
 
 from __future__ import annotations
 

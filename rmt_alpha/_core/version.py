@@ -1,4 +1,4 @@
-"""The version of the package, in its only home, and the hash of its sources, since equal versions can differ."""
+"""The version of the package, in its only home, and a hash of its sources: equal versions can differ."""
 
 from __future__ import annotations
 

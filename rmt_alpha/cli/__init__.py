@@ -21,6 +21,7 @@ from rmt_alpha.cli.failures import (
     fail,
     forget_output,
     located,
+    signals_interrupt,
     warnings_as_lines,
 )
 
@@ -52,8 +53,8 @@ words:
   alpha   0 ignores the source, 1 is standard fine-tuning, alpha* is the best
 
 rmt-alpha VERB --help explains one verb.
-Exit status: 0 done, 1 failed, wholly or in part, 2 bad input, 130 interrupted. An error is one line; --debug
-shows where it comes from."""
+Exit status: 0 done, 1 failed, wholly or in part, 2 bad input, 130 interrupted, 143 and 129 ended by SIGTERM
+and SIGHUP. An error is one line; --debug shows where it comes from."""
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -86,6 +87,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail("rmt-alpha", "standard output is closed; send it to a file, or to /dev/null")
     if sys.stderr is None:  # else `print` would write messages to standard output
         sys.stderr = io.StringIO()
+    with signals_interrupt() as interruption:
+        status = _run(argv)
+        return interruption.status if status == 130 else status
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = argparse.Namespace(verb="", debug=False)
     try:
         with drawn_by_agg(), warnings_as_lines("rmt-alpha"):

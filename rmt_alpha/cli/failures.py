@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import select
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from rmt_alpha._core.processes import ENDING
 from rmt_alpha.errors import ConvergenceError, RecordError, SweepError
 
 BAD_INPUT = (ValueError, TypeError, OSError, ImportError, RecordError)
@@ -64,6 +69,48 @@ def forget_output(error: Exception | None = None) -> None:
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@dataclass
+class Interruption:
+    """How a command that was interrupted exits."""
+
+    status: int = 130
+
+
+@contextlib.contextmanager
+def signals_interrupt() -> Iterator[Interruption]:
+    """SIGTERM and SIGHUP do what Ctrl-C does, and exit with 143 and 129; those that are ignored stay so."""
+    found = Interruption()
+
+    def interrupt(number: int, _: object) -> None:
+        found.status = 128 + number
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)  # once is enough: what was finished is being kept
+        _let_go_of_dead_terminals()
+        raise KeyboardInterrupt
+
+    handled: dict[signal.Signals, object] = {}
+    if threading.current_thread() is threading.main_thread():
+        handled = {each: signal.getsignal(each) for each in ENDING}
+        handled = {each: before for each, before in handled.items() if before != signal.SIG_IGN}  # nohup
+    for each in handled:
+        signal.signal(each, interrupt)
+    try:
+        yield found
+    finally:
+        for each, before in handled.items():
+            signal.signal(each, before)  # type: ignore[arg-type]  # what `getsignal` returned
+
+
+def _let_go_of_dead_terminals() -> None:
+    """Send to nowhere what would go to a terminal that is gone: writing there fails."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            poll = select.poll()
+            poll.register(stream.fileno(), select.POLLOUT)
+            if any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0)):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextlib.contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rmt_alpha.cli.common import Parser
+from rmt_alpha.cli.common import Parser, as_typed
+from rmt_alpha.validation.sweeps.workers import PATIENCE
 
 if TYPE_CHECKING:
     from rmt_alpha.experiments.study.summary import Bar
@@ -36,6 +38,11 @@ examples:
 QUICK_SEEDS, QUICK_SPLITS, QUICK_SIZES = (1,), 2, (20, 100)
 QUICK_FAMILIES = "wine_red_white_std", "digits_writers", "diabetes_age"
 SPLITS, LOGISTIC = 20, 2
+REPEATED = (
+    "out", "data", "jobs", "scheduler", "wait_for_workers", "n", "pairs", "protocol", "splits", "baselines",
+    "logistic", "model", "quick", "development", "again", "check",
+)  # fmt: skip
+"""Options that the command of an interrupted study repeats."""
 
 
 def add_options(parser: Parser) -> None:
@@ -45,6 +52,11 @@ def add_options(parser: Parser) -> None:
     parser.value("--out", Path, "DIR", "folder to write into (./study)", default=Path("study"))
     parser.value("--data", Path, "DIR", "folder with data files")
     parser.value("--jobs", int, "K", "processes (1)", default=1)
+    parser.value(
+        "--scheduler", str, "tcp://HOST:PORT", "run on this Dask cluster, whose workers have the data"
+    )
+    wait = f"seconds to go on while the cluster has no worker, inf: for ever ({PATIENCE:g})"
+    parser.value("--wait-for-workers", float, "SECONDS", wait, default=PATIENCE)
     parser.value("--n", int, "N", "numbers of target samples (all)", nargs="+")
     parser.value("--pairs", str, "S->T", "pairs, or families of transfers (all)", nargs="+")
     parser.add_argument("--protocol", nargs="+", choices=("paper", "inductive"), help="protocols (both)")
@@ -77,7 +89,9 @@ def run(arguments: argparse.Namespace) -> int:
         use_model(arguments.model)
     found = (_transfers if of_transfers else _choices)(arguments)
     if found is None:
-        _say("\ninterrupted; what was finished is in the record. The same command does the rest")
+        _say(
+            f"\ninterrupted; what was finished is in {arguments.out}. To do the rest:\n  {command(arguments)}"
+        )
         return 130
     files, bars = found
     for bar in bars:
@@ -113,6 +127,8 @@ def _transfers(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | 
             record=arguments.out / f"{name}.sqlite",
             data=arguments.data,
             n_jobs=arguments.jobs,
+            scheduler=arguments.scheduler,
+            wait_for_workers=arguments.wait_for_workers,
             compute=not arguments.report,
             progress=True,
         )
@@ -146,12 +162,27 @@ def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | No
     if not arguments.report:
         _say(f"{len(blocks)} blocks of at most 10 splits; what {record} has is not computed again")
         try:
-            run_study(blocks, record, data=arguments.data, n_jobs=arguments.jobs, progress=True)
+            run_study(
+                blocks,
+                record,
+                data=arguments.data,
+                n_jobs=arguments.jobs,
+                scheduler=arguments.scheduler,
+                wait_for_workers=arguments.wait_for_workers,
+                progress=True,
+            )
         except KeyboardInterrupt:
             return None
     with Record(record, BLOCKS) as store:
         results = recorded(store, blocks)
     return report(study, results, arguments.out)
+
+
+def command(arguments: argparse.Namespace) -> str:
+    """The command that does what is left."""
+    defaults = {"splits": SPLITS, "jobs": 1, "out": Path("study"), "wait_for_workers": PATIENCE}
+    names = [name for name in REPEATED if name not in defaults or getattr(arguments, name) != defaults[name]]
+    return shlex.join(["rmt-alpha", "study", arguments.name, *as_typed(arguments, *names)])
 
 
 def _given(value: int | None, otherwise: int) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.processes import run_parallel
 from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.simulation.arguments import check_count, check_jobs, check_limit, check_tolerance, root_seed
@@ -185,4 +186,4 @@ def _run(tasks: list[tuple[Callable[..., Batch], Any, Any]], jobs: int) -> Itera
         for function, args, kwargs in tasks:
             yield function(*args, **kwargs)
     else:
-        yield from joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks)
+        yield from run_parallel(tasks, jobs, ordered=True, batch_size="auto")

@@ -256,3 +256,18 @@ def test_a_full_disk():
     assert done.returncode == 2
     assert done.stderr.startswith("rmt-alpha curve: [Errno 28]")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_control_c_while_the_command_is_imported_is_one_line():
+    code = """
+import os, signal, sys
+class Interrupt:  # as the import of the command line reaches numpy
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from rmt_alpha.__main__ import main
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "rmt-alpha: interrupted\n")

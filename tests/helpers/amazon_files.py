@@ -48,6 +48,6 @@ def fake_amazon(
         path = folder / file.path
         write_domain(path, rows, common + own[i], seed=i)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        files[domain] = RemoteFile(file.path, url + path.name, digest)
+        files[domain] = RemoteFile(file.path, url + path.name, digest, path.stat().st_size)
     monkeypatch.setattr(datasets, "AMAZON_FILES", files)
     return folder

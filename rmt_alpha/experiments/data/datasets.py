@@ -12,8 +12,10 @@ SHA-256 before it is read, whether it was downloaded or put there by hand.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,9 @@ DATA_VARIABLE = "RMT_ALPHA_DATA"
 
 _TIMEOUT = (5.0, 60.0)
 """Seconds to wait for a connection, and for the next bytes: without a network, give up soon."""
+_TOTAL_SECONDS = 600.0
+"""For one file, however the bytes drip."""
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class RemoteFile:
     url: str
     """Public source of the same bytes."""
     sha256: str
+    size: int
+    """Bytes: no more are downloaded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,16 +67,22 @@ _AMAZON_SOURCE = (
 )
 
 
-def _amazon_file(name: str, sha256: str) -> RemoteFile:
-    return RemoteFile(f"amazon_review_400/{name}", _AMAZON_SOURCE + name, sha256)
+def _amazon_file(name: str, sha256: str, size: int) -> RemoteFile:
+    return RemoteFile(f"amazon_review_400/{name}", _AMAZON_SOURCE + name, sha256, size)
 
 
 AMAZON_FILES = {
-    "book": _amazon_file("books.mat", "7a53b54f0c0e81e7ee4774d762a927399cede9a802a2409732ba00cc1c23a17a"),
-    "dvd": _amazon_file("dvd.mat", "13a71d399f9c7ae57064952979c830455057ffd0a8da73f2c9075338d64d98ce"),
-    "elec": _amazon_file("elec.mat", "f1dd6e01c1eed956d3abe6493a6bb5efc95e6585b8b9b2d856c0c07e12893a35"),
+    "book": _amazon_file(
+        "books.mat", "7a53b54f0c0e81e7ee4774d762a927399cede9a802a2409732ba00cc1c23a17a", 356724
+    ),
+    "dvd": _amazon_file(
+        "dvd.mat", "13a71d399f9c7ae57064952979c830455057ffd0a8da73f2c9075338d64d98ce", 360255
+    ),
+    "elec": _amazon_file(
+        "elec.mat", "f1dd6e01c1eed956d3abe6493a6bb5efc95e6585b8b9b2d856c0c07e12893a35", 316867
+    ),
     "kitchen": _amazon_file(
-        "kitchen.mat", "b1f4e5ddfbd7b37ad2638fccbf83bd8558abf63b3e8d69a9d5bca77b1a49fed5"
+        "kitchen.mat", "b1f4e5ddfbd7b37ad2638fccbf83bd8558abf63b3e8d69a9d5bca77b1a49fed5", 287938
     ),
 }
 """The four domains of the Amazon reviews and their files."""
@@ -138,13 +151,43 @@ def _download(file: RemoteFile, path: Path) -> None:
             known_hash=f"sha256:{file.sha256}",
             fname=path.name,
             path=path.parent,
-            downloader=pooch.HTTPDownloader(timeout=_TIMEOUT),
+            downloader=lambda url, output, _: _save(url, Path(output), file.size),
         )
     except ValueError as error:
         raise DatasetCorrupted(
             f"the download of {file.url} does not have the expected SHA-256 {file.sha256} and was discarded: "
             f"the answer is not the published file; try again, or save the file as {path} by other means"
         ) from error
+
+
+def _save(url: str, output: Path, size: int) -> None:
+    """Write what is at ``url``, but hardly more than ``size`` bytes, and not for ever; OSError on failure."""
+    import requests  # type: ignore[import-untyped]
+    import urllib3
+
+    deadline = time.monotonic() + _TOTAL_SECONDS
+    headers = {"Accept-Encoding": "identity"}  # the bytes whose number is known
+    with (
+        requests.get(url, stream=True, timeout=_TIMEOUT, headers=headers) as response,
+        output.open("wb") as stream,
+    ):
+        response.raise_for_status()
+        # What has arrived, however little that is; before urllib3 2.2 small blocks, which wait to be filled.
+        arrived = getattr(response.raw, "read1", None)
+        try:
+            while stream.tell() <= size and (
+                block := arrived(_BLOCK) if arrived else response.raw.read(_BLOCK // 256)
+            ):
+                stream.write(block)
+                if time.monotonic() > deadline:
+                    raise TimeoutError(errno.ETIMEDOUT, f"not complete after {_TOTAL_SECONDS:.0f} seconds")
+        except urllib3.exceptions.HTTPError as error:  # no OSError
+            raise ConnectionError(errno.ECONNRESET, str(error)) from error
+        if stream.tell() > size:
+            raise DatasetCorrupted(
+                f"the answer to {url} has more than the {size} bytes of the published file, and was "
+                "discarded; try again, or save the file by other means"
+            )
 
 
 def _unavailable(file: RemoteFile, folder: Path, error: OSError) -> DatasetUnavailable:

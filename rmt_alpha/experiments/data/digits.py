@@ -16,11 +16,13 @@ IMAGES = RemoteFile(
     "mnist_t10k/t10k-images-idx3-ubyte.gz",
     _SOURCE + "t10k-images-idx3-ubyte.gz",
     "893c89736f094c134ee8b22757c4417297db16fba5654d64dfd11a2d2b498023",
+    1529611,
 )
 LABELS = RemoteFile(
     "mnist_t10k/t10k-labels-idx1-ubyte.gz",
     _SOURCE + "t10k-labels-idx1-ubyte.gz",
     "7e7ba33ca5a726f6f9ad100a3efbd8dddfdb698420cb6bdc9fa0f95020ce1514",
+    4318,
 )
 
 

@@ -45,11 +45,13 @@ RT_FILES = {
         "rt_polarity/rt-polarity.pos",
         _RT + "rt-polarity.pos",
         "4134882974a28d0c7b5151256f0e33a6169984ee7372c279e673f1114f475d58",
+        626395,
     ),
     -1.0: RemoteFile(
         "rt_polarity/rt-polarity.neg",
         _RT + "rt-polarity.neg",
         "2d11cfbc790f1cd96d78339f41ce53ced1efa83cd22d37d6788fa3fe3d17e2fd",
+        612506,
     ),
 }
 SST_FILE = RemoteFile(
@@ -57,6 +59,7 @@ SST_FILE = RemoteFile(
     "https://raw.githubusercontent.com/eyalbd2/Reproducing-AutoPrompt/"
     "6288fb5bec9c572f2492875ae0111df5b6daed11/glue_data/SST-2/train.tsv",
     "48eac26399f8456935f81dd9e3a745c1430adb6c62e233ccfe22db4a0d15d1d1",
+    3806081,
 )
 
 

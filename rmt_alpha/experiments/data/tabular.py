@@ -28,11 +28,13 @@ WINE_FILES = {
         "transfers/wine_red.csv",
         _WINE + "red.csv",
         "efdc02d64a02758a504d5d1826a188c14677a03d37d212c2a5fc6a040e9c5daf",
+        259120,
     ),
     "white": RemoteFile(
         "transfers/wine_white.csv",
         _WINE + "white.csv",
         "3fe445c8f278a8c7fd29ff60a18d90d0aec66b7eb7ce47a590eba72724aafe93",
+        1003729,
     ),
 }
 STUDENT_FILES = {
@@ -40,11 +42,13 @@ STUDENT_FILES = {
         "transfers/student_mat.csv",
         _STUDENTS + "mat.csv",
         "947d89e470fe05016629ca65e910ef1aa619ccb47c07f1d137f8fffcc0a38587",
+        56999,
     ),
     "por": RemoteFile(
         "transfers/student_por.csv",
         _STUDENTS + "por.csv",
         "5eafbc63a725eea3889b8283012bad06198b118f50216c3eca0bf4c4dc585a00",
+        93226,
     ),
 }
 OFFICE_FILES = {
@@ -52,17 +56,20 @@ OFFICE_FILES = {
         "transfers/office_amazon.mat",
         _OFFICE + "amazon_SURF_L10.mat",
         "df32548b994e18d364c99e1f317e1fae100597259f0423a41b90f4f68187bb1f",
+        104970,
     ),
     "caltech": RemoteFile(
         "transfers/office_caltech.mat",
         _OFFICE + "caltech_SURF_L10.mat",
         "4f9334c8ced489d5054de97a5fd51a61f017f3bcd1f38c9a85c6d78cb9d7bda5",
+        150751,
     ),
 }
 BIKE_FILE = RemoteFile(
     "transfers/bike.csv",
     _RAW + "colegulledge/Bike_Share_Analysis_UCI_data/68cf5ccb8ae136ffd61694d2dc2020b6cd921153/hour.csv",
     "ffed31bb8755b5ec854552e55d18d013be221d406e977975ecc7b91bc6f2de52",
+    2344386,
 )
 GOOD = 6.0
 """Quality from which a wine is a good one: the median of the red ones."""

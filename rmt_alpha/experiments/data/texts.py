@@ -17,13 +17,14 @@ REVIEWS_FILE = RemoteFile(
     "https://raw.githubusercontent.com/doreenhii/SentimentAnalysisResearch/"
     "1868a4f1ab263d67833c3ecb983bbb51372a92c2/RawData/amazon_labelled.txt",
     "a81c5a438d8e4920111bf2843b1ef63f49b6b39e167043aee34c5e5997980e5b",
+    58743,
 )
 _MRPC = "https://raw.githubusercontent.com/Nstats/my_bert/733d79335044b1b7eabb5b47a0eae0cd621dadc0/data/MRPC/"
 MRPC_FILES = tuple(
-    RemoteFile(f"glue/MRPC/{name}.tsv", f"{_MRPC}{name}.tsv", digest)
-    for name, digest in (
-        ("train", "122becc469405bc16f9defcb8715d2a4b7ce600e9d9381e6dc42bfdd1494c51d"),
-        ("dev", "81c8a1a9e1dfe461dd2c1a4f98f43fe18bece44d2bf9e3d0b245b88e5aa5eaf7"),
+    RemoteFile(f"glue/MRPC/{name}.tsv", f"{_MRPC}{name}.tsv", digest, size)
+    for name, digest, size in (
+        ("train", "122becc469405bc16f9defcb8715d2a4b7ce600e9d9381e6dc42bfdd1494c51d", 919457),
+        ("dev", "81c8a1a9e1dfe461dd2c1a4f98f43fe18bece44d2bf9e3d0b245b88e5aa5eaf7", 103255),
     )
 )
 Pairs = list[tuple[str, str, float]]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Sequence
-from functools import lru_cache
+from contextlib import closing
+from functools import lru_cache, partial
 from pathlib import Path
 
-import joblib
 import numpy as np
 from tqdm import tqdm
 
+from rmt_alpha._core.code import place_here, signature
 from rmt_alpha._core.record import Record
 from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha._core.types import FilePath
@@ -20,6 +21,7 @@ from rmt_alpha.experiments.reference_formula import reference_curve
 from rmt_alpha.experiments.study.methods import accuracies, baseline_accuracies, logistic_accuracies
 from rmt_alpha.experiments.study.protocols import PROTOCOLS, Array, Transfer
 from rmt_alpha.experiments.study.tasks import BLOCKS, Block, Results, find_study, recorded
+from rmt_alpha.validation.sweeps.workers import PATIENCE, open_pool
 
 SEEDS = (1, 123, 404)
 SPLITS = 20
@@ -62,23 +64,27 @@ def run_study(
     *,
     data: FilePath | None = None,
     n_jobs: int = 1,
+    scheduler: str | None = None,
+    wait_for_workers: float = PATIENCE,
     progress: bool = False,
 ) -> list[tuple[Block, Results]]:
     """Compute the blocks of a `plan` that the record lacks, write each at once, and return all asked for.
 
-    ``record`` is an SQLite file, or None for none.
+    ``record`` is an SQLite file, or None for none; workers are those of `sweep`, which must find the data.
     """
-    with Record(record, BLOCKS) as store:
+    with Record(record, BLOCKS) as store, open_pool(n_jobs, None, scheduler, wait_for_workers) as pool:
         done = {block for block, _ in recorded(store, blocks)}
         missing = [block for block in blocks if block not in done]
-        folder = None if data is None else os.fspath(data)
-        pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
-        results = pool(joblib.delayed(compute)(block, folder) for block in missing)
-        bar = tqdm(
-            results, total=len(missing), unit="block", disable=None if progress else True, dynamic_ncols=True
-        )
-        for block, accuracy in bar:
-            store.write([(block.parameters, accuracy)])
+        work = partial(compute, data=None if data is None else os.fspath(data))
+        with closing(pool.run(missing, work)) as answers:
+            for _, (code, place, (block, accuracy)) in tqdm(
+                answers,
+                total=len(missing),
+                unit="block",
+                disable=None if progress else True,
+                dynamic_ncols=True,
+            ):
+                store.write([(block.parameters, accuracy)], signature(code), (place_here(), place))
         return recorded(store, blocks)
 
 

@@ -16,7 +16,7 @@ from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.validation.sweeps.axes import label
-from rmt_alpha.validation.sweeps.theory import QUANTITIES, Theory, not_a_number, theory_of
+from rmt_alpha.validation.sweeps.theory import QUANTITIES, CellTheory, not_a_number, theory_of
 
 REVISION = 1
 """Part of every key.  Raise it when the same parameters give other numbers (another formula, another order of
@@ -132,7 +132,7 @@ def compute(cells: tuple[Cell, ...]) -> list[CellResult]:
         return [_compute_one(cell, found) for cell, found in zip(cells, theory_of(asked), strict=True)]
 
 
-def _compute_one(cell: Cell, theory: Theory | Exception) -> CellResult:
+def _compute_one(cell: Cell, theory: CellTheory | Exception) -> CellResult:
     try:
         if isinstance(theory, Exception):
             raise theory
@@ -141,7 +141,7 @@ def _compute_one(cell: Cell, theory: Theory | Exception) -> CellResult:
         return CellResult(cell.parameters, error=f"{type(failure).__name__}: {failure}")
 
 
-def _numbers(cell: Cell, theory: Theory) -> tuple[tuple[Number, ...], tuple[Point, ...]]:
+def _numbers(cell: Cell, theory: CellTheory) -> tuple[tuple[Number, ...], tuple[Point, ...]]:
     labels, rows = _labels(cell.alpha), theory.points
     if cell.replicates == 0:
         points = tuple((name, *row, *_NOT_SIMULATED) for name, row in zip(labels, rows, strict=True))

@@ -1,4 +1,4 @@
-"""A Dask cluster that may grow and shrink: tasks go to workers whose code was compared with ours, and no others.
+"""A Dask cluster that may grow and shrink: tasks go to workers that have our code, and to no others.
 
 joblib's Dask backend counts the threads once, at the start; so this talks to `distributed` itself.
 """
@@ -18,7 +18,7 @@ from rmt_alpha._core.code import Answer, Code, answer, code_here, difference
 
 T = TypeVar("T")
 CONNECT_SECONDS = 20.0
-"""For the scheduler to answer, and for the workers that are there at the start to say which code they have."""
+"""For the scheduler to answer, and for the workers of the start to say which code they have."""
 POLL_SECONDS = 0.5
 """How often the workers are counted."""
 LOST_SECONDS = 10.0
@@ -28,7 +28,9 @@ SAY_SECONDS = 3.0
 AHEAD = 2
 """Tasks in flight for each thread: one is computed, the next one is there when it ends."""
 PROTOCOLS = ("tcp", "tls", "ws", "wss", "ucx")
-_ADDRESS = re.compile(r"(?:(?P<protocol>[a-z]+)://)?(?P<host>\[[0-9a-fA-F:.%\w]+\]|[^\s:/\[\]]+):(?P<port>\d+)")
+_ADDRESS = re.compile(
+    r"(?:(?P<protocol>[a-z]+)://)?(?P<host>\[[0-9a-fA-F:.%\w]+\]|[^\s:/\[\]]+):(?P<port>\d+)"
+)
 
 
 def check_address(scheduler: str) -> str:
@@ -54,7 +56,9 @@ def check_patience(wait_for_workers: float) -> float:
     if isinstance(wait_for_workers, bool) or not isinstance(wait_for_workers, int | float):
         raise TypeError(f"wait_for_workers must be a number of seconds, got {wait_for_workers!r}")
     if math.isnan(wait_for_workers) or wait_for_workers < 0:
-        raise ValueError(f"wait_for_workers must be at least 0 seconds (inf: for ever), got {wait_for_workers}")
+        raise ValueError(
+            f"wait_for_workers must be at least 0 seconds (inf: for ever), got {wait_for_workers}"
+        )
     return float(wait_for_workers)
 
 
@@ -99,9 +103,7 @@ class ClusterPool:
         how_many = f"{threads} thread{'s' * (threads != 1)}" if threads else "no workers yet"
         return f"a Dask cluster of {how_many} at {self.address}"
 
-    def run(
-        self, tasks: Iterable[T], function: Callable[[T], object]
-    ) -> Generator[tuple[T, Answer]]:
+    def run(self, tasks: Iterable[T], function: Callable[[T], object]) -> Generator[tuple[T, Answer]]:
         """Each task with its answer as soon as it is finished, in any order.
 
         Tasks that were given to workers of other code, or to workers that are gone, are given to others.
@@ -151,8 +153,8 @@ class ClusterPool:
         without = now - self._without_since
         if without >= self.patience:
             raise ConnectionError(
-                f"there was no worker at {self.address} for {self.patience:g} seconds{self._refused()}; start "
-                "some, or wait longer with wait_for_workers"
+                f"there was no worker at {self.address} for {self.patience:g} seconds{self._refused()}; "
+                "start some, or wait longer with wait_for_workers"
             )
         if without >= min(SAY_SECONDS, self.patience / 2) and not self._said:
             self._said = True
@@ -192,6 +194,7 @@ class Workers:
 
     @property
     def threads(self) -> int:
+        """Of all who may compute."""
         return sum(self.able.values())
 
     def first_refusals(self) -> list[str]:

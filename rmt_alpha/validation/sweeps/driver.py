@@ -1,4 +1,4 @@
-"""The process that has the cells of a sweep computed and records them, alone or beside others on the same store."""
+"""The process that has cells computed and records them, alone or beside others on the same store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rmt_alpha.validation.sweeps.grid import Part
 from rmt_alpha.validation.sweeps.plan import predicted_seconds, tasks
 from rmt_alpha.validation.sweeps.result import Collector
 from rmt_alpha.validation.sweeps.store import Store
-from rmt_alpha.validation.sweeps.workers import Pool, Task
+from rmt_alpha.validation.sweeps.workers import CellTask, Pool
 
 CLAIM_SECONDS = 1.0
 """Work of about so long for every worker is claimed at a time: claiming costs a transaction."""
@@ -63,7 +63,7 @@ class Driver:
                 if free := list(self._claimed(left, claims)):
                     self._compute(iter(free), claims)
 
-    def _compute(self, work: Iterator[Task], claims: Claims) -> None:
+    def _compute(self, work: Iterator[CellTask], claims: Claims) -> None:
         # Closed even if writing fails: the workers must not go on.
         with closing(self._pool.run(work, workers.run_task)) as answers:
             for task, (code, place, finished) in answers:
@@ -75,11 +75,11 @@ class Driver:
         if self._failure is not None:
             raise self._failure
 
-    def _claimed(self, cells: Part, claims: Claims) -> Iterator[Task]:
+    def _claimed(self, cells: Part, claims: Claims) -> Iterator[CellTask]:
         """Tasks of cells that nobody else computes; joblib asks for them in threads of its own."""
         places = cells.places
         parts = tasks(cells, self._pool.count)
-        work = (Task(list(itertools.islice(places, len(part))), part) for part in parts)
+        work = (CellTask(list(itertools.islice(places, len(part))), part) for part in parts)
         try:
             while batch := list(self._batch(work)):
                 free = claims.take([cell.key for task in batch for cell in task.cells])
@@ -88,11 +88,11 @@ class Driver:
                     self._theirs += [at for at, is_mine in zip(task.places, mine, strict=True) if not is_mine]
                     if any(mine):
                         kept = tuple(itertools.compress(task.cells, mine))
-                        yield Task(list(itertools.compress(task.places, mine)), kept)
+                        yield CellTask(list(itertools.compress(task.places, mine)), kept)
         except Exception as error:  # an exception in a thread of joblib's would be lost, and the sweep wait
             self._failure = error
 
-    def _batch(self, work: Iterator[Task]) -> Iterator[Task]:
+    def _batch(self, work: Iterator[CellTask]) -> Iterator[CellTask]:
         seconds = 0.0
         for task in work:
             seconds += sum(map(predicted_seconds, task.cells))

@@ -6,7 +6,7 @@ import difflib
 import itertools
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
@@ -78,7 +78,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Collection[Cell]):
     """Some cells of a grid, made anew whenever they are gone through: a million take no memory."""
 
     grid: Grid
@@ -87,6 +87,9 @@ class Part:
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.wanted))
+
+    def __contains__(self, cell: object) -> bool:
+        return any(cell == mine for mine in self)
 
     def __iter__(self) -> Iterator[Cell]:
         return itertools.compress(self.grid.cells(), self.wanted) if self.wanted.any() else iter(())

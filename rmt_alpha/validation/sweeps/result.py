@@ -257,8 +257,8 @@ class Collector:
         if not sound:
             return
         of_cells = list(zip(*(content["values"] for content in sound), strict=True))
-        for column, cells in self._of_cell:
-            cells[where] = of_cells[column]
+        for column, one_each in self._of_cell:
+            one_each[where] = of_cells[column]
         rows = itertools.chain.from_iterable(content["points"] for content in sound)
         of_points = list(zip(*rows, strict=True))
         for column, points in self._of_point:

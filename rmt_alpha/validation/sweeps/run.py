@@ -270,7 +270,7 @@ def _recall(grid: Grid, records: Store | None, result: Collector | None, retry_f
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Numbers in lists make no circles; to look for some after every few hundred takes a quarter of the time."""
+    """Lists of numbers make no circles, and looking for some takes a quarter of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -280,9 +280,7 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _recall_parts(
-    grid: Grid, records: Store, result: Collector | None, retry_failed: bool
-) -> _Recalled:
+def _recall_parts(grid: Grid, records: Store, result: Collector | None, retry_failed: bool) -> _Recalled:
     todo = np.ones(grid.size, dtype=np.bool_)
     done = failed = start = 0
     keys = grid.keys()

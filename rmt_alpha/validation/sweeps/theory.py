@@ -19,7 +19,7 @@ Asked = tuple[tuple[tuple[str, float | None], ...], tuple[float | str, ...]]
 """The fields of a problem, and alphas."""
 
 
-class Theory(NamedTuple):
+class CellTheory(NamedTuple):
     """What the theory says about one problem."""
 
     values: Sequence[float]
@@ -28,14 +28,14 @@ class Theory(NamedTuple):
     """For each alpha, alpha and `QUANTITIES`."""
 
 
-def theory_of(asked: Sequence[Asked]) -> list[Theory | Exception]:
+def theory_of(asked: Sequence[Asked]) -> list[CellTheory | Exception]:
     """The theory of each problem, or what it raised.
 
     Every operation is elementwise and in the same order for one problem as for many, so that results do not
     depend on what is evaluated together.  Problems that need branches of their own (extreme alphas) and those
     that are refused are found by halving, and evaluated by themselves.
     """
-    found: list[Theory | Exception] = []
+    found: list[CellTheory | Exception] = []
     for part in _alike(asked):
         found += _evaluated(part)
     return found
@@ -54,7 +54,7 @@ def _alike(asked: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
         yield asked[start:]
 
 
-def _evaluated(asked: Sequence[Asked]) -> list[Theory | Exception]:
+def _evaluated(asked: Sequence[Asked]) -> list[CellTheory | Exception]:
     if len(asked) == 1:
         try:
             problem: dict[str, Any] = dict(asked[0][0])
@@ -73,7 +73,9 @@ def _evaluated(asked: Sequence[Asked]) -> list[Theory | Exception]:
         return [*_evaluated(asked[:half]), *_evaluated(asked[half:])]
 
 
-def _theories(problem: TransferProblem, count: int, alpha: Sequence[float | str]) -> list[Theory | Exception]:
+def _theories(
+    problem: TransferProblem, count: int, alpha: Sequence[float | str]
+) -> list[CellTheory | Exception]:
     """ValueError if only some of several problems have extreme alphas, ArithmeticError for a NaN."""
     curve = problem.curve()
     best = _column(curve.optimal_alpha(), count)
@@ -89,7 +91,7 @@ def _theories(problem: TransferProblem, count: int, alpha: Sequence[float | str]
     values = np.hstack([best, _column(curve.neutral_alpha(), count)]) + 0.0
     if np.isnan(points).any() or np.isnan(values).any():
         raise not_a_number()
-    return [Theory(*of_one) for of_one in zip(values.tolist(), points.tolist(), strict=True)]
+    return [CellTheory(*of_one) for of_one in zip(values.tolist(), points.tolist(), strict=True)]
 
 
 def _column(value: Any, count: int) -> FloatArray:

@@ -1,20 +1,18 @@
-"""Where the tasks of a sweep run: joblib's local workers, or a Dask `cluster`; every task says which code it is of."""
+"""Where tasks run: joblib's local workers, or a Dask `cluster`; each task says which code it is of."""
 
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-import threading
-import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import joblib
 
 from rmt_alpha._core.code import Answer, answer, code_here, difference
+from rmt_alpha._core.processes import run_parallel
 from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha.simulation.arguments import check_jobs
 from rmt_alpha.validation.sweeps.cell import Cell, CellResult, compute
@@ -30,7 +28,7 @@ PATIENCE = 60.0
 T = TypeVar("T")
 
 
-class Task(NamedTuple):
+class CellTask(NamedTuple):
     """What a worker computes at a time."""
 
     places: list[int]
@@ -38,7 +36,7 @@ class Task(NamedTuple):
     cells: tuple[Cell, ...]
 
 
-def run_task(task: Task) -> list[CellResult]:
+def run_task(task: CellTask) -> list[CellResult]:
     """`compute`, in whatever process it happens to be."""
     return compute(task.cells)
 
@@ -79,40 +77,15 @@ class LocalPool:
                 yield joblib.delayed(_numbered)(number, code, function, task)
 
         # One task at a time: joblib's own batches would withhold finished tasks until the whole batch is.
-        parallel = joblib.Parallel(n_jobs=self.count, return_as="generator_unordered", batch_size=1)
-        with _ignoring_interrupts():
-            results: Any = parallel(numbered())
-        try:
+        with closing(run_parallel(numbered(), self.count)) as results:
             for number, found in results:
                 if reason := difference(found[0], code):
-                    raise RuntimeError(f"the process {found[1]} {reason}: the sources have changed; start again")
+                    raise RuntimeError(f"the process {found[1]} {reason}: the sources changed; start again")
                 yield flying.pop(number), found
-        finally:
-            with warnings.catch_warnings():
-                # Whoever stops early knows that tasks are dropped.
-                warnings.filterwarnings("ignore", ".*tasks (have been|which were)", UserWarning)
-                results.close()
 
 
 def _numbered(number: int, *asked: Any) -> tuple[int, Answer]:
     return number, answer(*asked)
-
-
-@contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment, and forever in the processes that are started meanwhile.
-
-    A terminal sends Ctrl-C to the workers as well.  They should leave it to this process, which ends them,
-    and print no tracebacks.  Ignoring a signal is the one way of handling it that new processes inherit.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 @contextmanager

@@ -3,7 +3,9 @@ from __future__ import annotations
 import functools
 import http.server
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,51 @@ def test_a_wrong_download_is_an_error_and_leaves_nothing(
     with pytest.raises(DatasetCorrupted, match="was discarded"):
         load_amazon("elec", tmp_path / "new")
     assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
+
+
+class _Endless(http.server.BaseHTTPRequestHandler):
+    """No length, no end: fast, or a few bytes at a time."""
+
+    def do_GET(self) -> None:  # the name is the base class's
+        self.send_response(200)
+        self.end_headers()
+        slow = self.path.startswith("/slow")
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"x" if slow else bytes(1 << 16))
+                time.sleep(0.01 if slow else 0)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name is the base class's
+        pass
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "words"),
+    [
+        ("fast/", DatasetCorrupted, "more than the 3 bytes"),
+        ("slow/", DatasetUnavailable, "not complete after"),
+    ],
+)
+def test_a_download_without_an_end_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, error: type[OSError], words: str
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(datasets, "_TOTAL_SECONDS", 0.3)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Endless) as httpd:
+        threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        size = 3 if path == "fast/" else 10**9
+        file = datasets.RemoteFile("x/y.mat", f"http://127.0.0.1:{httpd.server_port}/{path}y", "0" * 64, size)
+        with pytest.raises(error, match=words):
+            datasets.fetch(file, tmp_path)
+        httpd.shutdown()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_published_sizes_are_those_of_the_published_files() -> None:
+    folder = real_amazon_folder()
+    assert [(folder / f.path).stat().st_size for f in AMAZON_FILES.values()] == [
+        file.size for file in AMAZON_FILES.values()
+    ]
 
 
 def test_no_file_and_no_server_says_in_one_line_what_is_missing_and_where_to_put_it(

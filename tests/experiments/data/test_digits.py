@@ -23,7 +23,9 @@ def folder(tmp_path, monkeypatch):
         header = np.array([0x800 + array.ndim, *array.shape], ">i4").tobytes()
         path.write_bytes(gzip.compress(header + array.tobytes(), mtime=0))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        monkeypatch.setattr(digits, name, RemoteFile(path.name, "http://127.0.0.1:9/", digest))
+        monkeypatch.setattr(
+            digits, name, RemoteFile(path.name, "http://127.0.0.1:9/", digest, path.stat().st_size)
+        )
     return tmp_path
 
 

@@ -15,7 +15,9 @@ def written(folder: Path, path: str, text: str, encoding: str) -> RemoteFile:
     file = folder / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(text.encode(encoding))
-    return RemoteFile(path, "http://127.0.0.1:9/", hashlib.sha256(file.read_bytes()).hexdigest())
+    return RemoteFile(
+        path, "http://127.0.0.1:9/", hashlib.sha256(file.read_bytes()).hexdigest(), file.stat().st_size
+    )
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from rmt_alpha.experiments.data.datasets import LabelledData, RemoteFile
 
 
 def known(path) -> RemoteFile:
-    return RemoteFile(path.name, "http://127.0.0.1:9/", hashlib.sha256(path.read_bytes()).hexdigest())
+    return RemoteFile(
+        path.name, "http://127.0.0.1:9/", hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size
+    )
 
 
 def test_wines_lose_their_copies(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from rmt_alpha.experiments.data.datasets import RemoteFile
 
 def written(path, content: bytes) -> RemoteFile:
     path.write_bytes(content)
-    return RemoteFile(path.name, "http://127.0.0.1:9/", hashlib.sha256(content).hexdigest())
+    return RemoteFile(path.name, "http://127.0.0.1:9/", hashlib.sha256(content).hexdigest(), len(content))
 
 
 def test_product_reviews(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The same code on a Dask cluster: two worker processes on this machine, through joblib's Dask backend."""
+"""The same code on a Dask cluster of two worker processes on this machine."""
 
 from __future__ import annotations
 

@@ -25,9 +25,8 @@ p = 400
 n = 40
 N = ["none", 2000]
 alpha = [0, 1, "optimal"]
-replicates = 3000   # some 90 ms a cell: time enough to interrupt it on a busy machine
+replicates = 1000   # some 30 ms a cell: time enough to interrupt it on a busy machine
 """
-COMMAND = "import sys; from rmt_alpha.cli import main; sys.exit(main())"
 
 
 @pytest.fixture
@@ -48,16 +47,8 @@ def reference(tmp_path, grid, contents):
 @contextmanager
 def started(grid: Path, store: Path) -> Iterator[subprocess.Popen]:
     """The command in a process group of its own, of which nothing is left in the end."""
-    # `sweep` is called through the command line's parser, as by a user.
-    program = f"""
-import sys
-from rmt_alpha.cli import build_parser
-arguments = build_parser().parse_args(["sweep", {str(grid)!r}, "--out", {str(store)!r}, "--jobs", "2"])
-sys.exit(arguments.run(arguments))
-"""
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], start_new_session=True, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "rmt_alpha", "sweep", str(grid), "--out", str(store), "--jobs", "2"]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -86,27 +77,53 @@ def wait_until_more_than(count: int, store: Path, process: subprocess.Popen) -> 
         time.sleep(0.01)
 
 
-def test_killed_sweep_resumes_to_the_same_bits(tmp_path, grid, contents, reference):
+def test_killed_and_interrupted_sweep_resumes_to_the_same_bits(tmp_path, grid, contents, reference):
     store = tmp_path / "results.sqlite"
-    for _ in range(2):
+    for number in (signal.SIGKILL, signal.SIGTERM):
         before = recorded(store)
         with started(grid, store) as process:
             wait_until_more_than(before, store, process)
-            process.kill()
-            assert process.wait() == -signal.SIGKILL
+            with nothing_left_of(process):
+                process.send_signal(number)
+            assert process.returncode == (143 if number == signal.SIGTERM else -number)
         assert before < recorded(store) < CELLS
     left = CELLS - recorded(store)
     assert sweep(grid, store=store).computed == left
     assert contents(store) == reference
 
 
-def test_control_c_saves_says_how_to_go_on_and_exits_130(tmp_path, grid, contents, reference):
+@contextmanager
+def nothing_left_of(process: subprocess.Popen) -> Iterator[None]:
+    """What happens inside ends the process, its workers and their trackers, within seconds."""
+    group = os.getpgid(process.pid)
+    yield
+    process.wait(timeout=60)
+    deadline = time.monotonic() + 10
+    with suppress(ProcessLookupError):  # nobody is in the group any more
+        while time.monotonic() < deadline:
+            os.killpg(group, 0)
+            time.sleep(0.02)
+        raise AssertionError("a worker outlived the command")
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "everyone"),
+    [
+        ("SIGINT", 130, True),
+        ("SIGTERM", 143, False),
+        pytest.param("SIGTERM", 143, True, marks=pytest.mark.slow),
+        ("SIGHUP", 129, True),
+    ],
+)
+def test_what_ends_a_command_saves_and_says_how_to_go_on(tmp_path, grid, number, status, everyone):
     store = tmp_path / "results.sqlite"
     with started(grid, store) as process:
         wait_until_more_than(0, store, process)
-        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the workers too
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+        with nothing_left_of(process):
+            # A terminal, and many a scheduler, sends it to the workers too.
+            (os.killpg if everyone else os.kill)(process.pid, getattr(signal, number))
+        said = process.stderr.read()
+    assert process.returncode == status, said
     first, interrupted, command = said.strip().splitlines()
     assert f"{CELLS} of {CELLS} cells to do" in first
     assert "interrupted" in interrupted
@@ -114,5 +131,38 @@ def test_control_c_saves_says_how_to_go_on_and_exits_130(tmp_path, grid, content
     done = recorded(store)
     assert f"{done} of {CELLS} cells done and recorded" in interrupted
     assert 0 < done < CELLS
-    assert sweep(grid, store=store).computed == CELLS - done
-    assert contents(store) == reference
+
+
+def test_a_program_that_calls_sweep_leaves_no_worker_behind(tmp_path, grid):
+    store = tmp_path / "results.sqlite"
+    program = f"import rmt_alpha; rmt_alpha.sweep({str(grid)!r}, store={str(store)!r}, n_jobs=2)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    with nothing_left_of(process):
+        wait_until_more_than(0, store, process)
+        process.terminate()  # nobody handles it
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_workers_end_without_being_told():
+    """The polling that other systems than Linux need: nothing signals, and the main thread is busy."""
+    program = """
+import os, sys, time
+from rmt_alpha._core import processes
+processes.sys.platform = "other"
+processes.POLL_SECONDS = 0.05
+if os.fork() == 0:
+    processes.end_with(os.getppid())
+    print("ready", flush=True)
+    while True:
+        sum(range(10**5))
+time.sleep(60)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], start_new_session=True, stdout=subprocess.PIPE, text=True
+    )
+    with nothing_left_of(process):
+        assert process.stdout.readline() == "ready\n"
+        process.kill()
+    process.stdout.close()
