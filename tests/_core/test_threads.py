@@ -6,7 +6,7 @@ import sys
 import threading
 
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
 from rmt_alpha._core import threads
 from rmt_alpha._core.threads import one_blas_thread
@@ -59,8 +59,8 @@ def test_limit_can_be_set_by_others_afterwards(three_blas_threads):
 
 
 def test_libraries_are_looked_for_again_only_after_an_import(monkeypatch):
-    scans = []
-    real = threads.ThreadpoolController
+    scans: list[int] = []
+    real = ThreadpoolController
     monkeypatch.setattr(threads, "ThreadpoolController", lambda: [scans.append(1), real()][1])
     monkeypatch.setattr(threads, "_controller", None)
     for _ in range(5):

@@ -14,12 +14,16 @@ from tqdm import tqdm
 from rmt_alpha._core.code import signature
 from rmt_alpha._core.record_claims import Claims
 from rmt_alpha.validation.sweeps import workers
-from rmt_alpha.validation.sweeps.grid import Part
+from rmt_alpha.validation.sweeps.cell import compute
+from rmt_alpha.validation.sweeps.grid import Grid, Part
 from rmt_alpha.validation.sweeps.plan import predicted_seconds, tasks
 from rmt_alpha.validation.sweeps.result import Collector
 from rmt_alpha.validation.sweeps.store import Store
+from rmt_alpha.validation.sweeps.theory import as_arrays
 from rmt_alpha.validation.sweeps.workers import CellTask, Pool
 
+EVALUATED = 5000
+"""Cells of theory alone that are evaluated at a time."""
 CLAIM_SECONDS = 1.0
 """Work of about so long for every worker is claimed at a time: claiming costs a transaction."""
 WAIT_SECONDS = 0.5
@@ -52,6 +56,9 @@ class Driver:
         """Have all cells computed, by this driver or by others."""
         if not len(todo):
             return  # and ask for no workers
+        if self._records.path is None and todo.grid.replicates == 0:
+            self._evaluate(todo.grid)
+            return
         with self._records.claims() as claims:
             self._compute(self._claimed(todo, claims), claims)
             while self._theirs:
@@ -62,6 +69,20 @@ class Driver:
                 # Whoever had claimed them may have died.
                 if free := list(self._claimed(left, claims)):
                     self._compute(iter(free), claims)
+
+    def _evaluate(self, grid: Grid) -> None:
+        """Theory alone that nobody records: the whole grid as arrays, without a cell in between."""
+        for start in range(0, grid.size, EVALUATED):
+            part = np.arange(start, min(start + EVALUATED, grid.size))
+            for places, fields in grid.columns(part):
+                try:
+                    self._result.put_theory(places, *as_arrays(fields, grid.alpha, len(places)))
+                except Exception:  # of some of them, which has to be found
+                    wanted = np.isin(np.arange(grid.size), places, assume_unique=True)
+                    found = compute(tuple(Part(grid, wanted)))
+                    self._result.put(places.tolist(), [of_cell.content for of_cell in found])
+            self.done += len(part)
+            self._bar.update(len(part))
 
     def _compute(self, work: Iterator[CellTask], claims: Claims) -> None:
         # Closed even if writing fails: the workers must not go on.

@@ -15,7 +15,7 @@ import numpy as np
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.record_text import key_of
 from rmt_alpha._core.toml_file import read_toml
-from rmt_alpha._core.types import BoolArray, FilePath
+from rmt_alpha._core.types import BoolArray, FilePath, IntArray
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import METHODS
 from rmt_alpha.simulation.arguments import check_count
@@ -65,6 +65,24 @@ class Grid:
         for fields_of_cell in itertools.product(*named):
             problem = tuple(fields_of_cell[place] for place in places)
             yield Cell(problem, self.alpha, self.replicates, self.method, self.seed)
+
+    def columns(self, places: IntArray) -> Iterator[tuple[IntArray, dict[str, Any]]]:
+        """Cells of the grid as arrays: where they are, and each field as a number or of shape (k, 1).
+
+        Those with a known source (N = None) come apart from the others.
+        """
+        index = dict(zip(self.axes, np.unravel_index(places, self.shape) if self.axes else (), strict=True))
+        known = np.array([value is None for value in self.fields["N"]])
+        known = known[index["N"]] if "N" in index else np.full(len(places), known[0])
+        for which in (known, ~known):
+            fields: dict[str, Any] = dict(self.fixed)
+            for name in self.axes:
+                values = np.array(self.fields[name], dtype=np.float64)  # None is NaN here
+                fields[name] = values[index[name][which], None]
+            if which is known:
+                fields["N"] = None
+            if which.any():
+                yield places[which], fields
 
     def keys(self) -> Iterator[str]:
         """The keys of all cells in the same order, without the cells: many times faster."""

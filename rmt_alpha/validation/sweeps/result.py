@@ -14,7 +14,7 @@ import numpy as np
 from rmt_alpha._core.html import Card, Shown, number
 from rmt_alpha._core.svg import cells
 from rmt_alpha._core.tables import write_csv
-from rmt_alpha._core.types import FilePath, FloatArray
+from rmt_alpha._core.types import FilePath, FloatArray, IntArray
 from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue, label
 from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, CELL_COLUMNS, FIELDS, POINT_COLUMNS, SIMULATED
 from rmt_alpha.validation.sweeps.grid import Grid, Part
@@ -263,6 +263,13 @@ class Collector:
         of_points = list(zip(*rows, strict=True))
         for column, points in self._of_point:
             points[where] = np.reshape(of_points[column], (len(where), -1))
+
+    def put_theory(self, places: IntArray, values: FloatArray, points: FloatArray) -> None:
+        """What `theory.as_arrays` says of the cells at ``places``, of a sweep without simulation."""
+        for column, one_each in self._of_cell:
+            one_each[places] = values[:, column]
+        for column, array in self._of_point:
+            array[places] = points[:, :, column - 1]
 
     def finish(self, *, computed: int, store: Path | None) -> SweepResult:
         """All that was put in; nothing may be put in any more."""

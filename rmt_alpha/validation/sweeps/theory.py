@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,10 +55,11 @@ def _alike(asked: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
 
 
 def _evaluated(asked: Sequence[Asked]) -> list[CellTheory | Exception]:
+    alpha = asked[0][1]
     if len(asked) == 1:
         try:
-            problem: dict[str, Any] = dict(asked[0][0])
-            return _theories(TransferProblem(**problem), 1, asked[0][1])
+            single: dict[str, Any] = dict(asked[0][0])
+            return _as_lists(*as_arrays(single, alpha, 1))
         except Exception as failure:
             return [failure]
     try:
@@ -67,17 +68,31 @@ def _evaluated(asked: Sequence[Asked]) -> list[CellTheory | Exception]:
             column[0][0]: None if column[0][1] is None else np.array([[value] for _, value in column])
             for column in columns
         }
-        return _theories(TransferProblem(**fields), len(asked), asked[0][1])
+        return _as_lists(*as_arrays(fields, alpha, len(asked)))
     except Exception:
         half = len(asked) // 2
         return [*_evaluated(asked[:half]), *_evaluated(asked[half:])]
 
 
-def _theories(
-    problem: TransferProblem, count: int, alpha: Sequence[float | str]
-) -> list[CellTheory | Exception]:
-    """ValueError if only some of several problems have extreme alphas, ArithmeticError for a NaN."""
-    curve = problem.curve()
+def _as_lists(values: FloatArray, points: FloatArray) -> list[CellTheory | Exception]:
+    return [CellTheory(*of_one) for of_one in zip(values.tolist(), points.tolist(), strict=True)]
+
+
+def as_arrays(
+    fields: Mapping[str, Any], alpha: Sequence[float | str], count: int
+) -> tuple[FloatArray, FloatArray]:
+    """alpha* and the neutral alpha, shape (count, 2); alpha and `QUANTITIES`, shape (count, alphas, 5).
+
+    Fields are numbers, or have shape (count, 1).
+
+    Raises
+    ------
+    ValueError
+        If a problem is refused, or there are extreme alphas among those of some problems and not of all.
+    ArithmeticError
+        If there is a NaN.
+    """
+    curve = TransferProblem(**fields).curve()
     best = _column(curve.optimal_alpha(), count)
     alphas = np.empty((count, len(alpha)))
     for place, value in enumerate(alpha):
@@ -86,12 +101,12 @@ def _theories(
     if extreme.any() and not extreme.all():
         raise ValueError("extreme alphas are evaluated by another branch")
     at = alphas if count > 1 else alphas[0]
-    columns = [getattr(curve, name)(at).reshape(alphas.shape) for name in QUANTITIES]
+    columns = [np.broadcast_to(getattr(curve, name)(at), alphas.shape) for name in QUANTITIES]
     points = np.stack([alphas, *columns], axis=-1) + 0.0
     values = np.hstack([best, _column(curve.neutral_alpha(), count)]) + 0.0
     if np.isnan(points).any() or np.isnan(values).any():
         raise not_a_number()
-    return [CellTheory(*of_one) for of_one in zip(values.tolist(), points.tolist(), strict=True)]
+    return values, points
 
 
 def _column(value: Any, count: int) -> FloatArray:

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import rmt_alpha
+from rmt_alpha._core.code import code_here, signature
 from rmt_alpha.errors import SweepError
 from rmt_alpha.validation.sweeps import driver, sweep, workers
 from rmt_alpha.validation.sweeps.cell import compute
@@ -27,13 +29,13 @@ def small_claims(monkeypatch):
 
 
 @pytest.mark.parametrize("options", [{}, {"n_jobs": 2, "backend": "threading"}])
-def test_drivers_share_the_cells(tmp_path, small_grid, contents, small_claims, monkeypatch, options):
+def test_drivers_share_the_cells(tmp_path, small_grid, contents, small_claims, monkeypatch, options: dict):
     sweep(small_grid, store=tmp_path / "one.sqlite")
     computed = []
     monkeypatch.setattr(workers, "compute", lambda cells: [computed.extend(cells), compute(cells)][1])
     with ThreadPoolExecutor(3) as threads:
         path = tmp_path / "shared.sqlite"
-        running = [threads.submit(sweep, small_grid, store=path, **options) for _ in range(3)]
+        running = [threads.submit(partial(sweep, small_grid, store=path, **options)) for _ in range(3)]
         results = [future.result(timeout=120) for future in running]
     assert len({cell.key for cell in computed}) == len(computed) == 12
     assert sum(result.computed for result in results) == 12
@@ -48,6 +50,7 @@ def test_a_sweep_waits_for_what_another_process_computes(tmp_path, small_grid, c
     Store(path).close()
     program = f"""
 import sys, time
+from functools import partial
 from pathlib import Path
 from rmt_alpha.validation.sweeps.grid import read_grid
 from rmt_alpha.validation.sweeps.store import Store
@@ -105,8 +108,6 @@ def test_the_record_says_which_code_computed_a_cell_and_where(tmp_path, small_gr
     versions = db.execute("SELECT DISTINCT version FROM cells").fetchall()
     work = db.execute("SELECT DISTINCT place, expires FROM work").fetchall()
     db.close()
-    from rmt_alpha._core.code import code_here, signature
-
     assert versions == [(signature(code_here()),)]
     [(place, expires)] = work
     assert place.endswith(f":{os.getpid()}")

@@ -64,5 +64,27 @@ def test_many_problems_are_one_evaluation(monkeypatch):
     assert errors == [None] * (len(cells) - 20) + ["ZeroDivisionError: division by zero"] * 20
 
 
+@pytest.mark.parametrize("alpha", [[0, 1, "optimal"], [0.5, math.inf]])
+@pytest.mark.parametrize("fixed", [{}, {"N": None}, {"N": 7, "beta": 0.3}])
+def test_a_grid_that_nobody_records_is_evaluated_without_cells(tmp_path, alpha, fixed, monkeypatch):
+    grid = GRID | fixed
+    recorded = ra.sweep(grid, alpha=alpha, replicates=0, store=tmp_path / "a.sqlite")
+    monkeypatch.setattr("rmt_alpha.validation.sweeps.driver.EVALUATED", 37)
+    found = ra.sweep(grid, alpha=alpha, replicates=0, store=None)
+    assert found == recorded
+    assert found.computed == recorded.computed
+    assert len(found.failures) == np.prod(found.shape) / 16
+
+
+def test_one_cell_is_a_grid_too():
+    one = ra.sweep({"beta": 0.5, "p": 40, "n": 20}, alpha=["optimal"], replicates=0, store=None)
+    assert one["alpha"].shape == (1,)
+    assert (
+        one["alpha"][0]
+        == one["optimal_alpha"]
+        == ra.TransferProblem(beta=0.5, p=40, n=20).curve().optimal_alpha()
+    )
+
+
 def test_nothing_asked_is_nothing_found():
     assert theory_of([]) == []
