@@ -24,7 +24,7 @@ from rmt_alpha.validation.sweeps.result import Collector, SweepResult
 from rmt_alpha.validation.sweeps.store import Store
 from rmt_alpha.validation.sweeps.workers import PATIENCE, open_pool
 
-PART = 1000
+PART = 500
 """Cells that are looked up in the store at a time."""
 
 
@@ -140,17 +140,19 @@ def sweep(
     RecordError
         If the store is damaged, or a file of something else; it is left untouched.
     SweepError
-        If the sweep cannot go on (a worker died, the disk is full).
+        If the sweep cannot go on (a worker died, the disk is full, a cluster lost its scheduler, or had no
+        worker for ``wait_for_workers`` seconds).
     SweepInterrupted
         A KeyboardInterrupt that knows how far the sweep came.
 
     Notes
     -----
     The random numbers of a cell derive from a hash of its own parameters (problem, alphas, replicates,
-    method, seed) and from nothing else, and each worker uses one BLAS thread.  So the results are the same to
-    the last bit for any number of workers, order, interruption or backend.  Cells travel in tasks of about a
-    tenth of a second; a finished task is recorded at once, in one transaction, by the process that called
-    `sweep`.
+    method, seed) and from nothing else, each worker uses one BLAS thread and has the same code, which is
+    checked with every task.  So the results are the same to the last bit for any number of workers, order,
+    interruption or backend.  Cells travel in tasks of about a tenth of a second; a finished task is recorded
+    at once, in one transaction, by the process that called `sweep`.  Several processes may fill one store at
+    a time: each claims the cells that it computes, and waits for those of the others.
 
     Examples
     --------
