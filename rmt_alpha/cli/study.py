@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rmt_alpha.cli.common import Parser, as_typed
-from rmt_alpha.validation.sweeps.workers import PATIENCE
+from rmt_alpha.cli.common import PATIENCE, Parser, as_typed
 
 if TYPE_CHECKING:
     from rmt_alpha.experiments.study.summary import Bar
@@ -52,11 +51,7 @@ def add_options(parser: Parser) -> None:
     parser.value("--out", Path, "DIR", "folder to write into (./study)", default=Path("study"))
     parser.value("--data", Path, "DIR", "folder with data files")
     parser.value("--jobs", int, "K", "processes (1)", default=1)
-    parser.value(
-        "--scheduler", str, "tcp://HOST:PORT", "run on this Dask cluster, whose workers have the data"
-    )
-    wait = f"seconds to go on while the cluster has no worker, inf: for ever ({PATIENCE:g})"
-    parser.value("--wait-for-workers", float, "SECONDS", wait, default=PATIENCE)
+    parser.cluster()
     parser.value("--n", int, "N", "numbers of target samples (all)", nargs="+")
     parser.value("--pairs", str, "S->T", "pairs, or families of transfers (all)", nargs="+")
     parser.add_argument("--protocol", nargs="+", choices=("paper", "inductive"), help="protocols (both)")

@@ -51,9 +51,7 @@ def add_options(parser: Parser) -> None:
     store = Path("results.sqlite")
     parser.value("--out", Path, "FILE", f"the store (default {store})", default=store)
     parser.value("--jobs", int, "K", "processes, -1: all (default 1)", default=1)
-    parser.value("--scheduler", str, "tcp://HOST:PORT", "run on this Dask cluster instead")
-    wait = f"seconds to go on while the cluster has no worker, inf: for ever (default {PATIENCE:g})"
-    parser.value("--wait-for-workers", float, "SECONDS", wait, default=PATIENCE)
+    parser.cluster()
     parser.value("--seed", int, "S", "seed (default: the grid's, else 0)")
     parser.flag("--dry-run", "say what would be done, and the time")
     parser.flag("--no-resume", "compute every cell again")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -150,7 +150,11 @@ def estimated_seconds(cells: Collection[Cell], workers: int) -> float:
     return _measured_over_predicted(cells) * max(total / workers, longest)
 
 
-def _sum_and_longest(cells: Iterable[Cell]) -> tuple[float, float]:
+def _sum_and_longest(cells: Collection[Cell]) -> tuple[float, float]:
+    first = next(iter(cells), None)
+    if first is None or first.replicates == 0:  # all cost the same
+        each = 0.0 if first is None else predicted_seconds(first)
+        return len(cells) * each, each
     total = longest = 0.0
     for cell in cells:
         seconds = predicted_seconds(cell)

@@ -110,6 +110,8 @@ def open_pool(
         stack.enter_context(one_blas_thread())
         client = _dask_client(stack, backend, scheduler)
         if client is not None:
+            if client.asynchronous:
+                raise ValueError("the active Client of dask.distributed must not be asynchronous")
             yield ClusterPool(client, code_here(), patience)
             return
         if backend is not None:
