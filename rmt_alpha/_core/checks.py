@@ -49,6 +49,7 @@ def as_real(name: str, value: Any) -> Any:
         raise TypeError(f"{name} must be a real number or an array of them, got {value!r}")
     if isinstance(value, mpmath.mpf):
         return value
+    unmasked(name, value)
     try:
         array = np.asarray(value)
     except ValueError:
@@ -67,6 +68,19 @@ def as_real(name: str, value: Any) -> Any:
         return result.item()
     result.flags.writeable = False
     return result
+
+
+def unmasked(name: str, value: Any) -> Any:
+    """``value`` if it is no masked array and no list with one in it, else TypeError: numpy drops masks."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} must not be a masked array, whose mask would be lost: leave out what is masked, or fill "
+            "it in with .filled(value)"
+        )
+    if isinstance(value, list | tuple) and value and not isinstance(value[0], int | float | str):
+        for each in value:
+            unmasked(name, each)
+    return value
 
 
 def _to_float(name: str, value: Any) -> float:
@@ -200,6 +214,7 @@ def frozen(name: str, array: FloatArray) -> FloatArray:
 
 def check_vector(name: str, value: Any) -> FloatArray:
     """A non-empty, finite, one-dimensional, read-only float64 array."""
+    unmasked(name, value)
     try:
         vector = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):

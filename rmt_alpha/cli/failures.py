@@ -41,7 +41,8 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, FAILED):
         return text, 1
     if isinstance(error, MemoryError):
-        return f"not enough memory: {text}; ask for less at a time", 1
+        # Ours say what to do; those of numpy are of a class of its own.
+        return f"not enough memory: {text}" + ("" if type(error) is MemoryError else "; ask for less"), 1
     if isinstance(error, RecursionError):
         return f"something is nested too deeply: {text}", 1
     if type(error) is ArithmeticError:  # ours; subclasses are Python's own, of few words

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rmt_alpha._core.checks import unmasked
 from rmt_alpha._core.types import FloatArray
 
 Labels = NDArray[Any]
@@ -100,7 +101,7 @@ def source_names(value: Any, sampled: Labels, own: Labels | None, rows: int) -> 
 
 def check_names(value: Any) -> list[Any]:
     """Names of classes, distinct, two or more."""
-    array = None if isinstance(value, str | dict) else np.asarray(value)
+    array = None if isinstance(value, str | dict) else np.asarray(unmasked("classes_source", value))
     if array is None or array.ndim != 1 or not 2 <= len(set(array.tolist())) == len(array):
         raise ValueError(
             "classes_source must be None or name the classes of the source, two or more, in the order of its "

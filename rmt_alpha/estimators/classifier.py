@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from rmt_alpha._core.checks import unmasked
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.estimators.base import AlphaEstimator
 from rmt_alpha.estimators.classes import ClassMatch
@@ -74,7 +75,13 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
             Fitted.
         """
         given, own = validate_data(
-            self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=self._several, ensure_min_samples=2
+            self,
+            unmasked("X", X),
+            unmasked("y", y),
+            accept_sparse="csr",
+            dtype=FLOATS,
+            multi_output=self._several,
+            ensure_min_samples=2,
         )
         features = given.astype(np.float64, copy=False)
         check_size("X", features)
@@ -154,7 +161,7 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Scores of samples (n, p): positive for the second of two classes, one column per class of more."""
         check_is_fitted(self)
-        features = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+        features = validate_data(self, unmasked("X", X), accept_sparse="csr", dtype=FLOATS, reset=False)
         scores = features @ self.coef_.T + self.intercept_
         return np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores)
 

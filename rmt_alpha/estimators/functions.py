@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import _get_feature_names, check_X_y
 
+from rmt_alpha._core.checks import unmasked
 from rmt_alpha.estimators.labels import encode_labels
 from rmt_alpha.estimators.source import Source, SourceModel, resolve_source
 from rmt_alpha.estimators.validation import (
@@ -95,6 +96,7 @@ def alpha_path(
     0.38 +- 0.05, accuracy 0.875
     """
     gamma = check_gamma("gamma", gamma)
+    X, y = unmasked("X", X), unmasked("y", y)
     features, own = check_X_y(X, y, accept_sparse="csr", dtype=np.float64, ensure_min_samples=2)
     check_size("X", features)
     counts = sample_counts(sample_weight, features)
@@ -214,6 +216,7 @@ def estimate_problem(
     0.45 0.746
     """
     rule = check_fit_intercept(fit_intercept)
+    X, y = unmasked("X", X), unmasked("y", y)
     features, own = check_X_y(X, y, dtype=np.float64, ensure_min_samples=2)
     check_size("X", features)
     n, p = features.shape

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from rmt_alpha._core.checks import unmasked
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.estimators.base import AlphaEstimator, OneRidge, RidgeGrid
 from rmt_alpha.estimators.source import Source
@@ -47,8 +48,8 @@ class AlphaRegressor(MultiOutputMixin, RegressorMixin, AlphaEstimator):  # type:
         """
         given, own = validate_data(
             self,
-            X,
-            y,
+            unmasked("X", X),
+            unmasked("y", y),
             accept_sparse="csr",
             dtype=FLOATS,
             multi_output=True,
@@ -72,7 +73,7 @@ class AlphaRegressor(MultiOutputMixin, RegressorMixin, AlphaEstimator):  # type:
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predicted targets, (n,) or (n, d), of samples (n, p)."""
         check_is_fitted(self)
-        features = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+        features = validate_data(self, unmasked("X", X), accept_sparse="csr", dtype=FLOATS, reset=False)
         return np.asarray(features @ self.coef_.T + self.intercept_)
 
 

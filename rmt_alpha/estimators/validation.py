@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, check_array
 
+from rmt_alpha._core.checks import unmasked
 from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha.from_data.decomposition.design import Design
 from rmt_alpha.from_data.threshold import METRICS
@@ -77,7 +78,8 @@ def check_gammas(
     """Ridges to choose from; by default those whose degrees of freedom have the odds 1/grid, and inf."""
     if value is None:
         return [*design.ridges(1.0 / grid).tolist(), math.inf]
-    named = {f"gammas[{i}]": one for i, one in enumerate(np.ravel(value).tolist())}
+    listed = np.ravel(unmasked("gammas", value)).tolist()
+    named = {f"gammas[{i}]": one for i, one in enumerate(listed)}
     gammas = [check_ridge(name, check_gamma(name, one), design, least) for name, one in named.items()]
     if not gammas:
         raise ValueError("gammas must hold at least one ridge, got none")
@@ -128,7 +130,7 @@ def check_alpha(value: Any, sources: int) -> FloatArray | None:
     """alpha of shape (k,), None for "auto"."""
     if isinstance(value, str) and value == "auto":
         return None
-    array = np.asarray(value)
+    array = np.asarray(unmasked("alpha", value))
     if array.dtype.kind not in "iuf" or array.ndim > 1 or np.isnan(array).any():
         raise ValueError(f"alpha must be 'auto', a number, or one number per source, got {value!r}")
     if array.ndim and array.size != sources:
@@ -260,6 +262,7 @@ def source_intercepts(intercept: Any, count: int, outputs: int, single: bool) ->
 
 
 def _check_numbers(name: str, value: Any, expected: str) -> None:
+    unmasked(name, value)
     try:
         np.asarray(value, dtype=np.float64)
         numbers = value is not None and not isinstance(value, bool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -216,6 +217,13 @@ class AlphaTrainer(Trainer):
 
     def _start_schedule(self) -> None:
         assert self.alpha_dataset is not None  # `train` has seen to that
+        if self.state.max_steps < self.alpha_every and not self.paper_mode:
+            warnings.warn(
+                f"alpha stays what it is: alpha_every={self.alpha_every} steps never pass in this training "
+                f"of {self.state.max_steps}; choose a smaller alpha_every, or train longer",
+                UserWarning,
+                stacklevel=2,
+            )
         dataset, collate = self.alpha_dataset, self.data_collator
         if hasattr(dataset, "column_names"):
             dataset = self._remove_unused_columns(dataset, description="training")

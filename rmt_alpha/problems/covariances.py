@@ -8,9 +8,15 @@ import numpy as np
 from scipy.linalg import lapack
 
 from rmt_alpha._core.checks import as_real, brief, frozen
+from rmt_alpha._core.memory import check_memory
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha.problems.ranges import check_entries
 
 FORM = "None (identity), a number, or an array of shape (p,) (diagonal) or (p, p)"
+DIAGONAL = (
+    "work in the basis of its eigenvectors, where it is diagonal, an array of shape (p,), and takes no memory"
+)
+"""What to do instead of a full matrix."""
 ASYMMETRY = 1e-10
 """Largest |C - C^T| relative to the largest entry that is taken for rounding."""
 ROUNDING = 8 * np.finfo(float).eps
@@ -72,10 +78,12 @@ def parse_one(name: str, value: Any, p: int) -> FloatArray:
     """One covariance as a read-only array of shape (), (p,) or (p, p), checked."""
     if value is None:
         return frozen(name, np.ones(()))
+    if np.ndim(value) == 2:
+        check_memory(4 * 8.0 * p * p, f"checking {name} of shape ({p}, {p})", DIAGONAL)
     array = np.array(as_real(name, value), dtype=np.float64)
     if array.shape not in ((), (p,), (p, p)):
         raise ValueError(f"{name} must be {FORM} with p = {p}, got shape {array.shape}")
-    frozen(name, array)
+    check_entries(name, array)
     if array.ndim == 2:
         return _dense(name, array)
     if (array < 0).any():
@@ -98,7 +106,8 @@ def _dense(name: str, array: FloatArray) -> FloatArray:
     # A Cholesky factorisation costs a twentieth of an eigendecomposition, and settles the matter when it
     # exists.
     allowed = len(array) * ROUNDING * scale
-    shifted = array + allowed * np.eye(len(array))
+    shifted = array.copy()
+    shifted.flat[:: len(array) + 1] += allowed
     if scale > 0 and lapack.dpotrf(shifted, lower=1, overwrite_a=1)[1] != 0:
         smallest, largest = np.linalg.eigvalsh(array)[[0, -1]]
         if smallest < -len(array) * ROUNDING * max(largest, -smallest):

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rmt_alpha._core.checks import as_real, frozen
+from rmt_alpha._core.checks import as_real, frozen, unmasked
 from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.svg import plot, window
 from rmt_alpha._core.types import FloatArray, IntArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.problems.covariances import parse_covariances
+from rmt_alpha.problems.ranges import check_entries
 
 if TYPE_CHECKING:
     from rmt_alpha.theory.ridge.dense import DenseCovariances
@@ -89,11 +90,9 @@ class GaussianMixture(Value, Shown):
         classes, p = rows.shape
         if classes < 2:
             raise ValueError(f"means must have shape (K, p) with K >= 2 classes, got {rows.shape}")
-        if np.ma.isMaskedArray(covariances):
-            raise TypeError("covariances must not be masked arrays")
         vars(self).update(
-            means=frozen("means", rows),
-            covariances=parse_covariances(covariances, classes, p),
+            means=check_entries("means", rows),
+            covariances=parse_covariances(unmasked("covariances", covariances), classes, p),
             priors=_priors(priors, classes),
         )
 
@@ -111,7 +110,7 @@ class GaussianMixture(Value, Shown):
         if vector.ndim != 1:
             raise ValueError(f"mean must be a vector of shape (p,), got shape {vector.shape}")
         if isinstance(covariance, list | tuple):
-            covariance = np.asarray(covariance, dtype=np.float64)
+            covariance = np.asarray(unmasked("covariance", covariance), dtype=np.float64)
         return cls(np.stack([-vector, vector]), covariance)
 
     @property

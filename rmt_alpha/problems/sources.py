@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rmt_alpha._core.checks import as_real, check_flag, check_scalar, frozen
+from rmt_alpha._core.checks import as_real, check_flag, check_scalar
 from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.svg import plot, spread
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.labels import check_label_noise, check_outputs, check_outputs_fit
 from rmt_alpha.problems.mixture import GaussianMixture, check_mixture
-from rmt_alpha.problems.ranges import RIDGE, SAMPLES
+from rmt_alpha.problems.ranges import RIDGE, SAMPLES, check_entries
 
 if TYPE_CHECKING:
     from rmt_alpha.theory.mixtures.score_law import ScoreLaw
@@ -61,7 +61,7 @@ class FixedSource(Value, Shown):
             raise ValueError(
                 f"weights must have one row per output, (..., {outputs}, p), got shape {array.shape}"
             )
-        vars(self).update(weights=frozen("weights", array), outputs=outputs)
+        vars(self).update(weights=check_entries("weights", array), outputs=outputs)
 
     @property
     def p(self) -> int:

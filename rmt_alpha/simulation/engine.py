@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from typing import Any, TypeAlias
 
 import joblib
 import numpy as np
@@ -21,11 +22,12 @@ from rmt_alpha.simulation.samplers import choose_sampler
 from rmt_alpha.simulation.scores import Batch, Sampler
 from rmt_alpha.simulation.setting import Problem
 
+Task: TypeAlias = tuple[Callable[..., Batch], Any, Any]
 METHODS = ("auto", "dense", "krylov")
 TOLERANCE = 1e-12
 """Default error at which ``method="krylov"`` cuts its chain."""
 MEMORY_LIMIT = 4 * 2**30
-"""Bytes that the matrices of ``method="dense"`` may take by default, all workers together."""
+"""Bytes that the matrices of ``method="dense"``, all workers together, and the draws may take by default."""
 
 
 def simulate(
@@ -78,7 +80,7 @@ def simulate(
         what can be reached).  Chains that end earlier, as all short ones do, are never cut.  None cuts
         nothing at all.
     memory_limit : float
-        For "dense": bytes that the matrices of all workers may take.
+        Bytes that the matrices of all workers may take ("dense"), and that all draws may take.
     class_counts : {"fixed", "random"}
         For a `FineTuning`: how many samples each class has.  "fixed": n times its probability, rounded (at
         random, to one of the two neighbours, so that it is right on average).  "random": every label is
@@ -96,8 +98,10 @@ def simulate(
     TypeError
         If ``problem`` is none of these, or an argument has the wrong type.
     ValueError
-        If an argument is out of range, the problem is not scalar or not whole, or "dense" would exceed
-        ``memory_limit``.
+        If an argument is out of range, the problem is not scalar or not whole, or ``memory_limit`` would be
+        exceeded.
+    MemoryError
+        If the machine has less memory than that.
 
     Notes
     -----
@@ -157,22 +161,27 @@ def simulate(
     jobs = check_jobs(n_jobs)
     limit = check_limit(memory_limit)
     seed = root_seed(rng)
-    size = sampler.batch_size()
-    sampler.check_memory(min(jobs, -(-count // size)), limit)
-    sizes = [min(size, count - start) for start in range(0, count, size)]
-    tasks = [
-        joblib.delayed(_batch)(sampler, alphas, number, child)
-        for number, child in zip(sizes, root_seed(seed).spawn(len(sizes)), strict=True)
-    ]
-    batches = []
+    sampler.check_memory(alphas, count, jobs, limit)
+    arrays: tuple[FloatArray, ...] = ()
+    error, length, done = 0.0, 0, 0
     # tqdm's disable=None: only on a terminal.
     with tqdm(total=count, unit="draw", disable=None if progress else True) as bar:
-        for batch in _run(tasks, jobs):
-            batches.append(batch)
-            bar.update(len(batch.arrays[0]))
-    draws = sampler.collect(alphas, *map(np.concatenate, zip(*(b.arrays for b in batches), strict=True)))
-    error, length = max(b.truncation_error for b in batches), max(b.chain_length for b in batches)
-    return Simulation(problem, alphas, sampler.method, draws, error, length, seed)
+        for batch in _run(_tasks(sampler, alphas, count, seed), jobs, -(-count // sampler.batch_size())):
+            arrays = arrays or tuple(np.empty((count, *each.shape[1:])) for each in batch.arrays)
+            size = len(batch.arrays[0])
+            for whole, part in zip(arrays, batch.arrays, strict=True):
+                whole[done : done + size] = part
+            error, length = max(error, batch.truncation_error), max(length, batch.chain_length)
+            done += size
+            bar.update(size)
+    return Simulation(problem, alphas, sampler.method, sampler.collect(alphas, *arrays), error, length, seed)
+
+
+def _tasks(sampler: Sampler, alpha: FloatArray, count: int, seed: np.random.SeedSequence) -> Iterator[Task]:
+    """One by one, so that many draws take no memory before they are drawn."""
+    size, root = sampler.batch_size(), root_seed(seed)
+    for start in range(0, count, size):
+        yield joblib.delayed(_batch)(sampler, alpha, min(size, count - start), root.spawn(1)[0])
 
 
 def _batch(sampler: Sampler, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
@@ -181,9 +190,10 @@ def _batch(sampler: Sampler, alpha: FloatArray, replicates: int, seed: np.random
         return sampler.draw(alpha, replicates, seed)
 
 
-def _run(tasks: list[tuple[Callable[..., Batch], Any, Any]], jobs: int) -> Iterator[Batch]:
-    if jobs == 1 or len(tasks) == 1:
+def _run(tasks: Iterable[Task], jobs: int, count: int) -> Iterator[Batch]:
+    if jobs == 1 or count == 1:
         for function, args, kwargs in tasks:
             yield function(*args, **kwargs)
     else:
-        yield from run_parallel(tasks, jobs, ordered=True, batch_size="auto")
+        with closing(run_parallel(tasks, jobs, ordered=True, batch_size="auto")) as batches:
+            yield from batches

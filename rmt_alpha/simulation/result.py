@@ -15,6 +15,9 @@ from rmt_alpha._core.values import Value
 from rmt_alpha.simulation.scores import Draws
 from rmt_alpha.simulation.setting import Problem
 
+ENTRIES = 1 << 22
+"""Of an array of draws and alphas: averages of more are taken over some alphas at a time."""
+
 
 class Average:
     """An average over draws as an attribute; its standard error if the name ends in ``_stderr``."""
@@ -32,8 +35,12 @@ class Average:
     def __get__(self, run: Simulation | None, owner: type) -> Average | Real:
         if run is None:
             return self
-        values = getattr(run.draws, self.quantity)
-        return _average(values) if self.name == self.quantity else _stderr(values)
+        over_draws = _average if self.name == self.quantity else _stderr
+        parts = run.draws._parts(ENTRIES)
+        if not parts:
+            return over_draws(getattr(run.draws, self.quantity))
+        found = np.concatenate([over_draws(getattr(run.draws.at(part), self.quantity)) for part in parts])
+        return found.reshape(*run.draws._shape, *found.shape[1:])
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.losses import Loss
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.transfer import TransferProblem
@@ -27,6 +26,7 @@ from rmt_alpha.simulation.setting import (
     Problem,
     RegressionSetting,
     TransferSetting,
+    check_problem,
     mixture_setting,
     regression_setting,
     transfer_setting,
@@ -52,6 +52,9 @@ class _Transfer(Sampler):
 
     def sizes(self) -> str:
         return f"p={self.setting.p}, n={self.setting.n}, N={self.setting.source_samples}"
+
+    def kept(self, alpha: FloatArray) -> int:
+        return 5
 
     def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
         if self.method == "dense":
@@ -80,6 +83,11 @@ class _Mixture(Sampler):
 
     def sizes(self) -> str:
         return "data of " + ", ".join(f"{stage.p} x {stage.n}" for stage in self.setting.drawn)
+
+    def kept(self, alpha: FloatArray) -> int:
+        target = self.setting.target
+        size = (1 + (self.setting.components or 1)) * target.outputs
+        return target.classes * size * (1 + size)
 
     def check_alpha(self, alpha: ArrayLike) -> FloatArray:
         return check_vector_alpha(alpha, self.setting.components)
@@ -110,6 +118,9 @@ class _Loss(_Mixture):
 
     def batch_size(self) -> int:
         return min(8, super().batch_size())
+
+    def kept(self, alpha: FloatArray) -> int:
+        return 6 * (alpha.size // (self.setting.components or 1))
 
     def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
         alphas, phi = alpha.reshape(-1, self.setting.components or 1), formula(self.loss)
@@ -152,6 +163,9 @@ class _Regression(Sampler):
     def sizes(self) -> str:
         return f"data of {len(self.setting.target)} x {self.setting.n}"
 
+    def kept(self, alpha: FloatArray) -> int:
+        return 4
+
     def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
         rng = np.random.default_rng(seed)
         return Batch((np.stack([self._replicate(rng) for _ in range(replicates)]),))
@@ -172,11 +186,7 @@ def choose_sampler(problem: Problem, method: str, truncate: float | None, counts
     """The sampler for ``problem``; TypeError or ValueError if there is none."""
     if isinstance(problem, TransferProblem):
         return _Transfer(transfer_setting(problem), truncate, "krylov" if method == "auto" else method)
-    if not isinstance(problem, FineTuning | RidgeRegressionTransfer):
-        raise TypeError(
-            "problem must be a TransferProblem, a FineTuning or a RidgeRegressionTransfer, got "
-            f"{type(problem).__name__}"
-        )
+    check_problem(problem)
     if method == "krylov":
         raise ValueError(
             "method='krylov' needs identity covariances and simulates a TransferProblem only, got a "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import ClassVar, NamedTuple, Self
@@ -9,6 +10,7 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from rmt_alpha._core.memory import check_memory
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.errors import MissingQuantity, NotAvailable
@@ -18,6 +20,7 @@ BATCH_ENTRIES = 1 << 18
 """Matrix entries of one batch."""
 BATCH_LIMIT = 128
 CRITERIA = ("accuracy", "risk")
+FEWER = "take fewer (their averages have errors that fall like 1/sqrt(replicates)), or raise memory_limit"
 SIGNS = np.array([-1.0, 1.0])
 """Labels of two classes."""
 CLASS_QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class_variance", "class_std")
@@ -52,6 +55,19 @@ class Draws(Value, ABC):
     def at(self, alpha: ArrayLike) -> Self:
         """The same classifiers at other alphas; nothing is drawn again."""
         return replace(self, alpha=check_alpha(alpha))  # type: ignore[call-arg]  # a field of every kind
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return self.alpha.shape if vars(self).get("components") is None else self.alpha.shape[:-1]
+
+    def _parts(self, entries: int) -> list[FloatArray]:
+        """Alphas to be looked at one part at a time; none if each quantity has no more than ``entries``."""
+        points = math.prod(self._shape)
+        if self.replicates * points <= entries or points < 4:
+            return []
+        alphas = self.alpha.reshape(points, *self.alpha.shape[len(self._shape) :])
+        # Two alphas at least: numpy would add up a single column in another order.
+        return np.array_split(alphas, min(points // 2, -(-self.replicates * points // entries)))
 
     def optimal_alpha(self, criterion: str = "accuracy") -> FloatArray:
         """The best alpha of every replicate, by ``criterion``: "accuracy" or "risk"."""
@@ -144,13 +160,16 @@ class Sampler(ABC):
     def sizes(self) -> str:
         """What is so large."""
 
-    def check_memory(self, jobs: int, limit: float) -> None:
-        """ValueError if ``jobs`` batches at a time take more than ``limit`` bytes."""
-        if (need := jobs * self.memory()) > limit:
-            raise ValueError(
-                f"method='dense' would hold {_gib(need)} of matrices ({self.sizes()}, {jobs} at a time), "
-                f"above memory_limit={_gib(limit)}; {self.remedy}"
-            )
+    @abstractmethod
+    def kept(self, alpha: FloatArray) -> int:
+        """Numbers that are kept of one replicate."""
+
+    def check_memory(self, alpha: FloatArray, count: int, jobs: int, limit: float) -> None:
+        """ValueError if so many replicates, or ``jobs`` batches at a time, take more than ``limit`` bytes."""
+        check_memory(8.0 * count * self.kept(alpha), f"replicates={count}", FEWER, limit)
+        at_a_time = min(jobs, -(-count // self.batch_size()))
+        what = f"method={self.method!r} (matrices: {self.sizes()}, {at_a_time} at a time)"
+        check_memory(at_a_time * self.memory(), what, self.remedy, limit)
 
     def check_alpha(self, alpha: ArrayLike) -> FloatArray:
         """``alpha`` as a float64 array of a shape that fits the problem."""
@@ -168,7 +187,3 @@ class Sampler(ABC):
 def batch_of(entries: int) -> int:
     """Replicates of one batch for data matrices of so many entries: small ones many at a time."""
     return max(1, min(BATCH_LIMIT, BATCH_ENTRIES // entries))
-
-
-def _gib(size: float) -> str:
-    return f"{size / 2**30:.3g} GiB"

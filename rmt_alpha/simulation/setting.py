@@ -131,6 +131,16 @@ def mixture_setting(problem: FineTuning) -> MixtureSetting:
     return MixtureSetting(target, sources, alpha_components(problem))
 
 
+def check_problem(problem: Any) -> Problem:
+    """``problem`` if it can be simulated, else TypeError."""
+    if not isinstance(problem, Problem):
+        raise TypeError(
+            "problem must be a TransferProblem, a FineTuning or a RidgeRegressionTransfer, got "
+            f"{type(problem).__name__}"
+        )
+    return problem
+
+
 def alpha_components(problem: Problem) -> int | None:
     """Components of alpha if it is a vector, one for each source; None if it is a number."""
     if not isinstance(problem, FineTuning):

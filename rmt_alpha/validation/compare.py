@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import Range, as_real, check_range
+from rmt_alpha._core.memory import check_memory
 from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.sources import RidgeSource
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.simulation.arguments import check_count, root_seed
-from rmt_alpha.simulation.setting import Problem, alpha_components
+from rmt_alpha.simulation.setting import Problem, alpha_components, check_problem
 from rmt_alpha.validation.comparison import Comparison, Row, Size
 from rmt_alpha.validation.enlarged import enlarged
 
@@ -25,6 +26,8 @@ LOSS_QUANTITIES = (*MIXTURE_QUANTITIES, "training_loss", "training_accuracy")
 """Of a `FineTuning` whose loss is not squared."""
 LEVEL = Range("a number in (0, 1)", 0.0, 1.0, open_low=True)
 ROUNDING = 1e-14
+ROW_BYTES = 1000.0
+"""Memory that a row of the table takes, with what it is made of."""
 
 
 def compare(
@@ -94,7 +97,7 @@ def compare(
     >>> ra.compare(problem, [0, 1], theory=wrong.curve(), rng=0).agrees
     False
     """
-    alphas = _alphas(alpha, alpha_components(problem))
+    alphas = _alphas(alpha, alpha_components(check_problem(problem)))
     check_range("level", level := as_real("level", level), LEVEL)
     if check_count("replicates", replicates) < 2:
         raise ValueError("replicates must be at least 2 to give a standard error, got 1")
@@ -104,6 +107,8 @@ def compare(
     unknown = [name for name in quantities if name not in allowed]
     if unknown or not quantities:
         raise ValueError(f"quantities must be among {', '.join(allowed)}, got {tuple(quantities)!r}")
+    what = f"the table of {len(alphas)} alphas and {len(quantities)} quantities"
+    check_memory(ROW_BYTES * len(alphas) * len(quantities), what, "compare fewer alphas at a time")
     if theory is None:
         theory = problem if isinstance(problem, RidgeRegressionTransfer) else problem.curve()
     problems = [enlarged(problem, 2**step) for step in range(steps + 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 from typing import Any
 
@@ -230,3 +231,34 @@ def test_curves_need_a_ridge():
         estimate.curve(0.0)
     with pytest.raises(ValueError, match="gamma"):
         estimate.curve(-1.0)
+
+
+def masked(values):
+    array = np.ma.array(np.asarray(values, float))
+    array[(0,) * array.ndim] = np.ma.masked
+    return array
+
+
+FITTED = AlphaRidgeClassifierCV(coef_source=W).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        *[("X", lambda kind=kind: kind(coef_source=W).fit(masked(X), Y)) for kind in ESTIMATORS],
+        *[("y", lambda kind=kind: kind(coef_source=W).fit(X, masked(Y))) for kind in ESTIMATORS],
+        ("sample_weight", lambda: AlphaRidge(coef_source=W).fit(X, Y, masked(np.ones(len(Y))))),
+        ("coef_source", lambda: AlphaRidge(coef_source=masked(W)).fit(X, Y)),
+        ("coef_source", lambda: AlphaRidge(coef_source=[masked(W), W]).fit(X, Y)),
+        ("intercept_source", lambda: AlphaRidge(coef_source=W, intercept_source=masked([1.0])).fit(X, Y)),
+        ("gammas", lambda: AlphaRidgeClassifierCV(masked([0.1, 1.0]), coef_source=W).fit(X, Y)),
+        ("alpha", lambda: AlphaRidge(coef_source=W, alpha=masked([1.0])).fit(X, Y)),
+        ("X", lambda: FITTED.predict(masked(X))),
+        ("X", lambda: alpha_path(masked(X), Y, W, 1.0)),
+        ("y", lambda: estimate_problem(X, masked(Y), W)),
+    ],
+    ids=itertools.count(),
+)
+def test_masked_arrays_are_refused(name, call):
+    with pytest.raises(TypeError, match=rf"{name}.* must not be a masked array"):
+        call()

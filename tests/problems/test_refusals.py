@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -174,7 +175,9 @@ def test_without_ridge_the_peak_and_exact_separation_are_refused():
     with pytest.raises(ValueError, match=r"infinite variance .the double-descent peak.: choose gamma > 0"):
         ra.FineTuning(MIXTURE, SOURCE, n=2, gamma=0).curve()
     apart = ra.GaussianMixture([[-1.0, -1.0], [1.0, 1.0]], np.array([1.0, 0.0]))
-    with pytest.raises(ValueError, match="separated exactly; choose gamma > 0"):
+    with pytest.raises(
+        ValueError, match=r"means are .* times as far apart .* separated exactly; choose gamma > 0"
+    ):
         ra.FineTuning(apart, SOURCE, n=5, gamma=0).curve()
     assert ra.FineTuning(apart, SOURCE, n=5, gamma=1e-9).curve().accuracy(1.0) == pytest.approx(1.0)
 
@@ -230,3 +233,99 @@ def test_alphas_of_several_sources():
         curve.accuracy([np.inf, 0.0])
     with pytest.raises(ValueError, match=r"direction must have shape \(2,\)"):
         curve.along([1.0])
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: ra.FixedSource([x, 0.0]),
+        lambda x: ra.FixedSource([[x, 0.0], [0.0, x]]),
+        lambda x: ra.GaussianMixture([[-x, 0.0], [x, x]]),
+        lambda x: ra.GaussianMixture([[-1.0, 0.0], [1.0, 0.0]], x),
+        lambda x: ra.GaussianMixture([[-1.0, 0.0], [1.0, 0.0]], [np.eye(2), x * np.eye(2)]),
+        lambda x: ra.RidgeRegressionTransfer([x, x], [1.0, 1.0], [1.0, 0.0], 0.1, n=4, gamma=1.0),
+    ],
+    ids=["weights", "rows", "means", "scalar", "matrices", "regression"],
+)
+def test_sizes_whose_products_leave_float64_are_refused_by_the_problem(make, size):
+    message = (
+        r"(weights|means|covariance).* must be 0 or have a largest entry between 1e-50 and 1e\+50 in size"
+    )
+    with pytest.raises(ValueError, match=message):
+        make(size)
+    make(1e-50 if size < 1 else 1e50)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.2])
+def test_means_that_leave_nothing_of_the_noise_are_named(gamma):
+    """Not "gamma = 0 ..." with a gamma of 0.2, nor a singular matrix."""
+    for size in (1e9, 1e30):
+        mixture = ra.GaussianMixture.symmetric([size, 0.0])
+        with pytest.raises(ValueError, match=r"the class means are .*e\+.* times as far apart as the noise"):
+            ra.FineTuning(mixture, SOURCE, n=5, gamma=gamma).curve()
+
+
+def masked(values):
+    array = np.ma.array(np.asarray(values, float))
+    array[(0,) * array.ndim] = np.ma.masked
+    return array
+
+
+TRANSFER = ra.TransferProblem(0.5, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("beta", lambda: ra.TransferProblem(masked([0.1, 0.5]), 4, 5)),
+        ("p", lambda: ra.optimal_alpha(0.5, masked([4, 5]), 5)),
+        ("mu_target", lambda: ra.TransferProblem.from_means([1.0, 0.0], masked([1.0, 0.0]), n=4)),
+        ("means", lambda: ra.GaussianMixture(masked([[-1.0, 0.0], [1.0, 0.0]]))),
+        ("means", lambda: ra.GaussianMixture([masked([-1.0, 0.0]), [1.0, 0.0]])),
+        ("covariances", lambda: ra.GaussianMixture([[-1.0], [1.0]], masked([[1.0]]))),
+        ("covariances", lambda: ra.GaussianMixture([[-1.0, 0], [1.0, 0]], [masked([1.0, 2.0]), None])),
+        ("covariance", lambda: ra.GaussianMixture.symmetric([1.0, 0.0], [masked([1.0, 2.0])] * 2)),
+        ("priors", lambda: ra.GaussianMixture([[-1.0], [1.0]], None, masked([0.5, 0.5]))),
+        ("weights", lambda: ra.FixedSource(masked([1.0, 0.0]))),
+        ("label_noise", lambda: ra.FineTuning(MIXTURE, SOURCE, 5, 0.1, label_noise=masked([0.1, 0.1]))),
+        ("alpha", lambda: ra.FineTuning(MIXTURE, SOURCE, 5, 0.1).curve().risk(masked([0.0, 1.0]))),
+        ("alpha", lambda: TRANSFER.curve().accuracy(masked([0.0, 1.0]))),
+        ("alpha", lambda: TRANSFER.simulate(masked([0.0, 1.0]))),
+        ("alpha", lambda: ra.compare(TRANSFER, masked([0.0, 1.0]))),
+        ("beta", lambda: ra.sweep({"beta": masked([0.1, 0.2]), "p": 4, "n": 5}, alpha=0, store=None)),
+    ],
+    ids=itertools.count(),
+)
+def test_masked_arrays_are_refused_everywhere(name, call):
+    with pytest.raises(TypeError, match=rf"{name}.* must not be a masked array, whose mask would be lost"):
+        call()
+
+
+def test_where_nothing_varies_or_nothing_is_carried_over_there_is_an_answer():
+    """No "alpha ... got nan": covariances, weights or means that are 0."""
+    means = [[-1.0, -0.3], [1.0, 0.5]]
+    for mixture in (
+        ra.GaussianMixture(means, 0.0),
+        ra.GaussianMixture(means),
+        ra.GaussianMixture(np.zeros((2, 2))),
+    ):
+        for weights in ([1.0, 0.5], [0.0, 0.0]):
+            problem = ra.FineTuning(mixture, ra.FixedSource(weights), n=5, gamma=0.2)
+            curve, run = problem.curve(), problem.simulate([0.0, 1.0], replicates=3, rng=0)
+            found = [curve.optimal_alpha(), curve.accuracy(1.0), curve.risk(0.0), *curve.landmarks().values()]
+            found += [*curve.transfer_interval(), *run.accuracy, *run.risk, *run.draws.optimal_alpha()]
+            assert not np.isnan(found).any()
+
+
+def test_other_things_than_problems_are_refused():
+    for call in (ra.compare, ra.simulate):
+        with pytest.raises(TypeError, match=r"problem must be a TransferProblem, .*, got int"):
+            call(3, 1.0)
+
+
+def test_the_smallest_tolerance_is_one():
+    run = TRANSFER.simulate(1.0, truncate=5e-324, replicates=2, rng=0)
+    np.testing.assert_array_equal(
+        run.accuracy, TRANSFER.simulate(1.0, truncate=None, replicates=2, rng=0).accuracy
+    )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import math
 import sys
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from rmt_alpha import TransferProblem
+from rmt_alpha import FineTuning, FixedSource, GaussianMixture, TransferProblem
 from rmt_alpha.simulation import TransferDraws, simulate
 
 PROBLEM = TransferProblem(0.8, 30, 20, 25, gamma=0.1)
@@ -250,3 +252,56 @@ class TestOptimalAlpha:
 def test_a_zero_classifier_has_accuracy_one_half():
     draws = TransferDraws(np.array([0.0, 1.0]), 1.0, np.array([[0.0, 0.4]]), np.array([[0.0, 0.0, 0.0]]))
     assert draws.accuracy.tolist() == [[0.5, pytest.approx(0.8413447460685429, rel=1e-14)]]
+
+
+@pytest.mark.parametrize("make", ["isotropic", "two sources", "three classes"])
+def test_averages_over_some_alphas_at_a_time_are_the_same_to_the_last_bit(monkeypatch, make):
+    rng = np.random.default_rng(0)
+    target = GaussianMixture(rng.normal(size=(3 if make == "three classes" else 2, 4)))
+    outputs = 3 if make == "three classes" else 1
+    weights = rng.normal(size=(2, outputs, 4) if outputs > 1 else (2, 4))
+    problem, alpha = (
+        FineTuning(target, FixedSource(weights, outputs), 6, 0.3),
+        rng.normal(size=(3, 4, 2)),
+    )
+    if make == "isotropic":
+        problem, alpha = PROBLEM, rng.normal(size=(3, 4))
+    whole = simulate(problem, alpha, replicates=30, rng=1)
+    parts = simulate(problem, alpha, replicates=30, rng=1)
+    names = [f"{name}{end}" for name in ("accuracy", "risk", "class_mean") for end in ("", "_stderr")]
+    expected = [getattr(whole, name) for name in names]
+    monkeypatch.setattr("rmt_alpha.simulation.result.ENTRIES", 100)
+    assert len(parts.draws._parts(100)) == 4
+    for name, values in zip(names, expected, strict=True):
+        np.testing.assert_array_equal(getattr(parts, name), values)
+
+
+def test_replicates_are_asked_for_before_they_are_drawn():
+    with pytest.raises(
+        ValueError, match=r"replicates=1000000000000 takes 3.73e\+04 GiB, above memory_limit=4"
+    ):
+        simulate(PROBLEM, 1.0, replicates=10**12)
+    target = GaussianMixture.symmetric([1.0, 0.0])
+    problem = FineTuning(target, FixedSource([1.0, 1.0]), n=4, gamma=1, loss="logistic")
+    with pytest.raises(ValueError, match="replicates=1000000 takes"):
+        simulate(problem, np.linspace(0, 1, 1000), replicates=10**6)
+    # Of which there could be that many: the machine is asked.
+    with pytest.raises(
+        MemoryError, match=r"replicates=1000000000000 takes .* of memory are left; take fewer"
+    ):
+        simulate(PROBLEM, 1.0, replicates=10**12, memory_limit=1e15)
+
+
+def test_averages_over_many_replicates_take_bounded_memory():
+    """Some numbers of the draws at a time, not 100 MB for every quantity at all alphas."""
+    rng = np.random.default_rng(0)
+    alpha = np.linspace(-1, 1, 60)
+    along, across = rng.normal(size=(200_000, 2)), rng.normal(size=(200_000, 3)) + np.array([9, 0, 9])
+    run = replace(
+        simulate(PROBLEM, alpha, replicates=1, rng=0), draws=TransferDraws(alpha, 1.0, along, across)
+    )
+    tracemalloc.start()
+    assert (np.diff(run.accuracy_stderr) != 0).all()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6

@@ -11,6 +11,9 @@ from typing import Any
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from rmt_alpha._core.memory import check_memory
+
+FEWER = "store fewer samples, or fewer features"
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 """Of the versions of the format; 3.0 has only structured arrays that 2.0 cannot name."""
 
@@ -74,14 +77,13 @@ def _array(archive: zipfile.ZipFile, entry: str, what: str) -> NDArray[Any]:
             raise _Refused(
                 f"{what} is damaged: its header claims {claimed} bytes, the file holds {held} of them"
             )
+        check_memory(claimed, what, FEWER)
         with archive.open(entry) as stream:
             array = npy.read_array(stream, allow_pickle=False)
             stream.read()  # to the end, where the checksum is compared
             return array
-    except _Refused:
+    except (_Refused, MemoryError):
         raise
-    except MemoryError:
-        raise MemoryError(f"{what} takes {claimed / 2**30:.1f} GiB, more than there is") from None
     except Exception as error:  # zipfile, zlib and numpy answer damage with a dozen of classes
         raise _Refused(f"{what} is damaged ({_told(error)}): write the file again") from None
 

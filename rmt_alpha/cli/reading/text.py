@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from rmt_alpha._core.checks import brief
+from rmt_alpha._core.memory import check_memory
 from rmt_alpha._core.toml_file import marked_encoding
 from rmt_alpha._core.types import BoolArray, FloatArray
 from rmt_alpha.cli.reading.row_check import CheckedRows, RowError, shown
@@ -203,6 +204,8 @@ def _parsed(file: Path, label: str, needed: bool, form: TextFormat) -> SampleTab
             options["float_precision"] = "round_trip"  # from 3.1 on numbers are read exactly without a word
         most = 1 + min(_line_count(file), file.stat().st_size // len(names))  # rows; a field has a byte
         small = most * len(names) <= SMALL_CELLS
+        what = f"{file.name} with {most} rows of {len(features)} numbers"
+        check_memory(16.0 * most * len(features), what, "take fewer rows")
         numbers = np.empty((most, len(features)))
         texts: list[str] = []
         shared: dict[str, str] = {}  # one string for all rows of a class

@@ -8,11 +8,13 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from rmt_alpha._core.memory import check_memory
 from rmt_alpha._core.types import BoolArray, Features, FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.decomposition.rows import DenseRows, WeightedRows
 from rmt_alpha.from_data.decomposition.sparse_rows import EXACT, SparseRows, canonical, filled
 
+FEWER = "take some of the samples, or fewer features: their principal components, or a sparse matrix"
 ITSELF = 1e-6
 """Rows whose mean has less than this share of the square that chance gives, in units of each feature, were
 centred by it."""
@@ -71,9 +73,12 @@ class Samples(Value):
         Sparse ones with fewer columns than rows become an array, unless that has more than `EXACT` numbers:
         their axes are one of that shape.
         """
-        if not sparse.issparse(self.features):
-            return DenseRows(self.features, self.root)
         n, p = self.features.shape
+        if not sparse.issparse(self.features):
+            check_memory(
+                8.0 * n * p * (4 + 6 * min(1.0, p / n)), f"decomposing {n} samples x {p} features", FEWER
+            )
+            return DenseRows(self.features, self.root)
         if n > p + 1 and n * (p + 1) <= EXACT:
             return DenseRows(filled(canonical(self.features)), self.root)
         return SparseRows(self.features, self.root)

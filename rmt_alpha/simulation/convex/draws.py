@@ -79,6 +79,9 @@ class LossDraws(Draws):
         r"""Accuracy on the training sample, (replicates, \*S)."""
         return self.training[..., 1]
 
+    def _parts(self, entries: int) -> list[FloatArray]:
+        return []  # everything is there at every alpha
+
     def at(self, alpha: ArrayLike) -> NoReturn:
         """Refused: no other alpha follows from these classifiers."""
         raise NotAvailable(

@@ -120,7 +120,7 @@ def planned_length(chain: Chain, gamma: float, truncate: float | None) -> int:
     rate = 4.0 * math.atanh(1.0 / math.sqrt(max(1.0 + 1e-6, _condition(chain, gamma))))
     if rate == 0.0:
         return chain.length
-    steps = (4.0 / 3.0) * (math.log(100.0 / truncate) / rate) + 2.0
+    steps = (4.0 / 3.0) * ((math.log(100.0) - math.log(truncate)) / rate) + 2.0
     return int(min(chain.length, math.ceil(steps) * chain.width))
 
 

@@ -115,11 +115,6 @@ class MixtureDraws(Draws):
         gram = gram.reshape(self.replicates, width**2, scores * self.outputs)
         return (parts @ table).reshape(shape), (squares @ gram).reshape(*shape, self.outputs)
 
-    @property
-    def _shape(self) -> tuple[int, ...]:
-        shape: tuple[int, ...] = self.alpha.shape
-        return shape if self.components is None else shape[:-1]
-
     def _shaped(self, values: FloatArray) -> FloatArray:
         # From (R, A, ...) to (R, *S, ...).
         return values.reshape(self.replicates, *self._shape, *values.shape[2:])

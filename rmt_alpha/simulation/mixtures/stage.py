@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
+from rmt_alpha._core.memory import check_memory
 from rmt_alpha._core.types import FloatArray, IntArray
+from rmt_alpha.problems.covariances import DIAGONAL
 from rmt_alpha.simulation.mixtures.fit import ridge
 
 
@@ -19,6 +21,8 @@ class Covariance:
 
     def __init__(self, entries: FloatArray, p: int) -> None:
         self.entries, self.p = entries, p
+        if entries.ndim == 2:
+            check_memory(3 * 8.0 * p * p, f"factorising a full covariance in dimension {p}", DIAGONAL)
         self.root = matrix_root(entries) if entries.ndim == 2 else np.sqrt(entries)
         if self.root.ndim == 1:
             self.root = self.root[:, None]

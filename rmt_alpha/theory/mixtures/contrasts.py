@@ -82,15 +82,17 @@ class Contrasts:
         return self.class_accuracy(z)[0] @ self.priors
 
     def gradient(self, z: Array) -> Array:
-        """Gradient in one z of sum_c pi_c Phi(margin_c)."""
+        """Gradient in one z of sum_c pi_c Phi(margin_c); a class whose score does not vary makes a step."""
         lines, rows = self.lines[:, 0], self.rows[:, :, 0]
         parts = rows @ z
         sigma = arithmetic.square_root((parts * parts).sum(axis=1))
+        varies = sigma > 0
+        sigma = np.where(varies, sigma, 1)
         margin = lines @ z / sigma
         pull = np.einsum("cj,cjz->cz", parts, rows)
         slopes = lines / sigma[:, None] - (margin / (sigma * sigma))[:, None] * pull
         density = self.ops.exp(-margin * margin / 2) / arithmetic.square_root(2 * self.ops.pi)
-        return np.asarray((self.priors * density) @ slopes)
+        return np.asarray((self.priors * density * varies) @ slopes)
 
     @cached_property
     def scales(self) -> Array:

@@ -25,8 +25,9 @@ from rmt_alpha.problems.labels import Labels
 from rmt_alpha.theory.ridge.basis import Basis, Operator, trace_product
 from rmt_alpha.theory.ridge.mixture import MixtureRidge
 
-SEPARABLE = 1e22
-"""Squared distance of class means, relative to the noise, that only the ridgeless limit reaches."""
+SEPARABLE, SEPARABLE_EXACT = 1e14, 1e22
+"""Squared distance of class means, relative to the noise, beyond which float64 has no digits left, and which
+in higher precision only the ridgeless limit reaches."""
 
 
 class Prior(NamedTuple):
@@ -90,10 +91,12 @@ def score_law(task: Task, ridge: MixtureRidge, prior: Prior | None, intercept: b
     lines = np.concatenate([targets[:, :, None], -reach], axis=2)
     root = arithmetic.square_root(pull)[:, None]
     system = np.eye(classes, dtype=int) + root * gram * root.T
-    if np.max(np.diagonal(system)) > SEPARABLE:
+    apart = np.max(np.diagonal(system))
+    if not apart <= (SEPARABLE if system.dtype != object else SEPARABLE_EXACT):
         raise ValueError(
-            "gamma = 0 with more samples than the rank of the covariances, and class means that differ "
-            "where no class varies: they are separated exactly; choose gamma > 0 (a tiny one is fine)"
+            f"the class means are {float(arithmetic.square_root(apart)):.3g} times as far apart as the noise "
+            "that covariances and gamma leave: they are separated exactly; choose gamma > 0 if it is 0, "
+            "else a larger one, or smaller means"
         )
     residual = solve_positive(system, root * lines.reshape(classes, -1)) / root
     # Forward from the residuals: targets - residual would lose the digits of a small score.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from rmt_alpha._core.memory import check_memory
 from rmt_alpha._core.types import FloatArray, IntArray
+from rmt_alpha.problems.covariances import DIAGONAL
 from rmt_alpha.theory.ridge.basis import STANDARD, Basis
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 from rmt_alpha.theory.ridge.spectrum import Spectrum
@@ -19,6 +21,7 @@ def covariance_model(
     if not matrices:
         width = p if any(c.ndim for c in members) else 1
         return Spectrum(STANDARD, np.stack([np.broadcast_to(c, (width,)) for c in members]), shares, p)
+    _check_memory(len(members), p)
     factors = [_multiple_of(matrices[0], c) for c in members]
     if all(factor is not None for factor in factors):
         # Multiples of one matrix and of the identity: one eigendecomposition serves all.
@@ -28,6 +31,13 @@ def covariance_model(
         return Spectrum(Basis(vectors), spectra, shares, p)
     full = [c if c.ndim == 2 else np.diag(np.broadcast_to(c, (p,))) for c in members]
     return DenseCovariances.from_matrices(np.stack(full), shares)
+
+
+def _check_memory(members: int, p: int) -> None:
+    """A decomposition and its workspace for one; for several a copy, a root and two products for each."""
+    matrices = 4 if members == 1 else 4 * members + 3
+    what = f"the theory of {members} full covariance{'s' * (members > 1)} in dimension {p}"
+    check_memory(8.0 * p * p * matrices, what, DIAGONAL)
 
 
 def _multiple_of(first: FloatArray, other: FloatArray) -> tuple[float, float] | None:

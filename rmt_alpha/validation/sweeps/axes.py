@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.memory import check_memory
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.problems.transfer import RANGES
 from rmt_alpha.simulation.arguments import check_count
@@ -19,7 +20,9 @@ DIGITS = 15
 COUNTS = ("p", "n", "N")
 """Fields that count something: their ranges are rounded to whole numbers."""
 MOST_CELLS = 10_000_000
-"""More are a slip of the pen, or should be several sweeps: each takes about a kilobyte of memory."""
+"""More are a slip of the pen, or should be several sweeps."""
+CELL_BYTES, ALPHA_BYTES, VALUE_BYTES = 60.0, 110.0, 200.0
+"""Memory that a cell takes and each of its alphas, 8 bytes for every number, and a value of an axis."""
 OPTIMAL = "optimal"
 """The theory's alpha* of a cell, asked for by name."""
 NO_SAMPLE = "none"
@@ -65,6 +68,9 @@ def _range_values(name: str, table: Mapping[str, Any], whole: bool) -> list[floa
     count = check_count(f"{name}: the count of {kind}", limits[2])
     if count > MOST_CELLS:
         raise ValueError(f"{name}: the count of {kind} must be at most {MOST_CELLS}, got {count}")
+    check_memory(
+        VALUE_BYTES * count, f"{name} with {count} values", "make several sweeps, which can share a store"
+    )
     with np.errstate(over="ignore"):  # logspace's 10^1000 is refused as an infinite value below
         try:
             values = SPACINGS[kind](start, stop, count)

@@ -13,13 +13,22 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.memory import check_memory
 from rmt_alpha._core.record_text import key_of
 from rmt_alpha._core.toml_file import read_toml
 from rmt_alpha._core.types import BoolArray, FilePath, IntArray
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import METHODS
 from rmt_alpha.simulation.arguments import check_count
-from rmt_alpha.validation.sweeps.axes import MOST_CELLS, AxisValue, alpha_axis, field_axis, is_axis
+from rmt_alpha.validation.sweeps.axes import (
+    ALPHA_BYTES,
+    CELL_BYTES,
+    MOST_CELLS,
+    AxisValue,
+    alpha_axis,
+    field_axis,
+    is_axis,
+)
 from rmt_alpha.validation.sweeps.cell import FIELDS, Cell, parameter_frame, parameter_text
 
 DEFAULTS = {field.name: field.default for field in fields(TransferProblem) if field.default is not MISSING}
@@ -156,6 +165,11 @@ def read_grid(grid: Mapping[str, Any] | FilePath, **overrides: Any) -> Grid:
             f"the grid has {' x '.join(map(str, read.shape))} = {cells} cells, more than {MOST_CELLS}; "
             "make several sweeps of it, which can share a store"
         )
+    check_memory(
+        cells * (CELL_BYTES + ALPHA_BYTES * len(read.alpha)),
+        f"a grid of {' x '.join(map(str, read.shape))} = {cells} cells at {len(read.alpha)} alphas",
+        "make several sweeps of it, which can share a store",
+    )
     return read
 
 

@@ -176,17 +176,22 @@ class SweepResult(Shown):
         write_csv(path, list(table), zip(*table.values(), strict=True))
 
     def to_pandas(self) -> pd.DataFrame:
-        """The table of `to_csv` as a `pandas.DataFrame` (extra ``pandas``)."""
+        """The table of `to_csv` as a `pandas.DataFrame` (extra ``pandas``).
+
+        A known source is "none" in the column N, which then holds objects: of a missing value, which NaN is,
+        ``groupby`` would leave the rows out.
+        """
         try:
             import pandas as pd
         except ImportError:
             raise ImportError("to_pandas() needs pandas: pip install 'rmt-alpha[pandas]'") from None
+        columns = self._columns()
         types = {"alpha_label": "object", "error": "object", "replicates": "int64"}
+        if None in columns["N"]:
+            columns["N"] = [NO_SAMPLE if value is None else value for value in columns["N"]]
+            types["N"] = "object"
         return pd.DataFrame(
-            {
-                name: pd.Series(values, dtype=types.get(name, "float64"))
-                for name, values in self._columns().items()
-            }
+            {name: pd.Series(values, dtype=types.get(name, "float64")) for name, values in columns.items()}
         )
 
     def to_xarray(self) -> xr.Dataset:
@@ -225,11 +230,11 @@ def _objects(values: tuple[float | None, ...]) -> np.ndarray[Any, Any]:
 
 
 def blank(grid: Grid) -> SweepResult:
-    """The result of a grid before anything is computed: its shape, and NaN everywhere."""
+    """The result of a grid before anything is computed: its shape, and one NaN for all its numbers."""
     left_out = {*SIMULATED, *ALPHA_STAR} if grid.replicates == 0 else set()
     shapes = {name: (*grid.shape, len(grid.alpha)) for name in POINT_COLUMNS[1:]}
     shapes |= dict.fromkeys(CELL_COLUMNS, grid.shape)
-    data = {name: np.full(shape, np.nan) for name, shape in shapes.items() if name not in left_out}
+    data = {name: np.broadcast_to(np.nan, shape) for name, shape in shapes.items() if name not in left_out}
     axes = {name: grid.fields[name] for name in grid.axes}
     return SweepResult(axes, grid.fixed, grid.alpha, grid.replicates, data, (), 0, None)
 
@@ -238,7 +243,9 @@ class Collector:
     """The arrays of a grid, filled as results come: a cell is kept once, as numbers."""
 
     def __init__(self, grid: Grid) -> None:
-        self._grid, self._blank = grid, blank(grid)
+        empty = blank(grid)
+        data = {name: np.full(array.shape, np.nan) for name, array in empty.data.items()}
+        self._grid, self._blank = grid, replace(empty, data=data)
         flat = {name: array.reshape(grid.size, -1) for name, array in self._blank.data.items()}
         self._of_cell = [(i, flat[name][:, 0]) for i, name in enumerate(CELL_COLUMNS) if name in flat]
         self._of_point = [(i, flat[name]) for i, name in enumerate(POINT_COLUMNS) if name in flat]

@@ -104,6 +104,8 @@ def open_pool(
         If ``n_jobs`` is 0, joblib does not know the backend, the scheduler's address cannot be one, or its
         workers have other code.
     """
+    if not isinstance(backend, str | None):
+        raise TypeError(f"backend must be None or the name of a backend of joblib, got {backend!r}")
     with ExitStack() as stack:
         patience = check_patience(wait_for_workers)
         # For tasks in this very process: sequential, threads, a Dask cluster with processes=False.
@@ -120,6 +122,11 @@ def open_pool(
 
 
 def _known_backend(backend: str) -> Any:
+    if backend == "multiprocessing":
+        raise ValueError(
+            "backend must be None or a backend of joblib that gives results as they come, which "
+            "'multiprocessing' does not: 'loky' has processes too"
+        )
     try:
         return joblib.parallel_config(backend=backend)
     except ValueError as error:

@@ -94,7 +94,7 @@ def test_accuracy_given_the_classifier_is_what_a_test_set_measures():
 
 def test_memory_that_would_be_needed_is_named_and_krylov_offered():
     problem = TransferProblem(0.8, 2_000_000, 1_000_000)
-    with pytest.raises(ValueError, match=r"GiB of matrices \(p=2000000, n=1000000.*use method='krylov'"):
+    with pytest.raises(ValueError, match=r"matrices: p=2000000, n=1000000.*GiB.*use method='krylov'"):
         simulate(problem, 1.0, method="dense")
     small = TransferProblem(0.8, 100, 50)
     with pytest.raises(ValueError, match="memory_limit="):

@@ -215,7 +215,7 @@ def test_memory_that_would_be_needed_is_named():
     target = GaussianMixture.symmetric(np.ones(30_000))
     huge = FineTuning(target, FixedSource(np.ones(30_000)), n=20_000, gamma=0.1)
     with pytest.raises(
-        ValueError, match=r"GiB of matrices \(data of 30000 x 20000, 1 at a time\).*memory_limit"
+        ValueError, match=r"matrices: data of 30000 x 20000, 1 at a time\).*GiB.*memory_limit"
     ):
         ra.simulate(huge, 1.0)
 

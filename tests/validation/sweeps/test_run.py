@@ -257,6 +257,9 @@ def test_foreign_store_stops_everything_before_it_starts(tmp_path, small_grid):
     [
         ({"n_jobs": 0}, ValueError, "n_jobs"),
         ({"n_jobs": 1.5}, TypeError, "n_jobs"),
+        ({"backend": 3}, TypeError, "backend must be None or the name of a backend of joblib, got 3"),
+        ({"backend": []}, TypeError, "backend must be None or the name of a backend"),
+        ({"backend": "multiprocessing"}, ValueError, "backend must be .* as they come.*'loky' has processes"),
         ({"backend": "quantum"}, ValueError, "backend of joblib, got 'quantum'"),
         ({"backend": "loky", "scheduler": "tcp://127.0.0.1:1"}, ValueError, "backend='dask' or None"),
     ],
