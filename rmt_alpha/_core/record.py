@@ -147,19 +147,25 @@ class Record:
 
     def _put_all(self, rows: Iterable[tuple[str, str, str]], work: tuple[str, str] = ("", "")) -> None:
         changes = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
-        driver, place = work
-        with self._transaction():
-            if driver:
-                make_work_table(self._db)
+        keys: list[str] = []
+
+        def keyed() -> Iterator[tuple[str, ...]]:
             for row in rows:
                 key = key_of(row[0])
-                self._db.execute(
-                    f"INSERT INTO {self.kind.table} ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?) "
-                    f"ON CONFLICT (key) DO UPDATE SET {changes}",
-                    (key, *row, digest_of(key, *row)),
-                )
-                if driver:
-                    self._db.execute("REPLACE INTO work VALUES (?, ?, NULL, ?)", (key, driver, place))
+                keys.append(key)
+                yield key, *row, digest_of(key, *row)
+
+        driver, place = work
+        with self._transaction():
+            self._db.executemany(
+                f"INSERT INTO {self.kind.table} ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?) "
+                f"ON CONFLICT (key) DO UPDATE SET {changes}",
+                keyed(),
+            )
+            if driver:
+                make_work_table(self._db)
+                done = "REPLACE INTO work VALUES (?, ?, NULL, ?)"
+                self._db.executemany(done, ((key, driver, place) for key in keys))
 
     def forget(self, keys: Iterable[str]) -> None:
         """Delete the rows under ``keys``, in one transaction."""

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rmt_alpha.cli.common import PATIENCE, Parser, as_typed
+from rmt_alpha.cli.common import Parser, as_typed
+from rmt_alpha.validation.sweeps.workers import PATIENCE
 
 if TYPE_CHECKING:
     from rmt_alpha.experiments.study.summary import Bar

@@ -71,7 +71,7 @@ def test_a_cluster_gives_the_same_and_the_record_says_where(tmp_path):
     blocks = plan("amazon", pairs=["a->b"], splits=2, baselines=1, logistic=0, seeds=(1,), sizes=(20,))
     whole = run_study(blocks, None)
     record = tmp_path / "record.sqlite"
-    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
         assert run_study(blocks, record, scheduler=cluster.scheduler_address) == whole
     db = sqlite3.connect(record)
     with closing(db):

@@ -72,7 +72,7 @@ def test_patience_is_a_number_of_seconds(small_grid):
 def scheduler() -> Iterator[str]:
     """A cluster without workers."""
     with distributed.LocalCluster(
-        n_workers=0, processes=True, dashboard_address=None, host="127.0.0.1"
+        n_workers=0, processes=True, dashboard_address=":0", host="127.0.0.1"
     ) as cluster:
         yield cluster.scheduler_address
 
@@ -101,7 +101,7 @@ def other_code(tmp_path) -> Path:
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     for name, old, new in (
         ("_core/version.py", rmt_alpha.__version__, "0.0.9"),
-        ("validation/sweeps/theory.py", "columns = [getattr", "columns = [1.001 * getattr"),
+        ("validation/sweeps/theory.py", "axis=-1) + 0.0", "axis=-1) * 1.001"),
     ):
         text = (package / name).read_text()
         assert text.count(old) == 1
