@@ -5,8 +5,8 @@ Every write is one transaction.  A rollback journal with SQLite's default, full 
 not write-ahead logging: a kill at any moment or a power cut loses the transaction in flight and nothing else,
 there is one file to copy, and it may lie on a network file system.
 
-`record_file` says which files are records, `record_locks` how processes share one, `record_text` how rows are
-written, hashed and exported.
+`record_file` says which files are records, `record_locks` and `record_claims` how processes share one,
+`record_text` how rows are written, hashed and exported.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from rmt_alpha._core.record_claims import make_work_table
 from rmt_alpha._core.record_file import (
     RecordKind,
     create_file,
@@ -90,26 +91,51 @@ class Record:
 
     def __iter__(self) -> Iterator[RecordRow]:
         """All rows, in the order in which they were first written; RecordError if one was altered."""
-        return self._checked("SELECT {columns} FROM {table} ORDER BY position")
+        return self._parsed(self._checked("SELECT {columns} FROM {table} ORDER BY position"))
 
     def read(self, keys: Sequence[str]) -> Iterator[RecordRow]:
         """The rows under ``keys``, in that order; keys without a row are passed over."""
+        return self._parsed(self._wanted(keys))
+
+    def read_at_once(self, keys: Sequence[str]) -> tuple[list[str], list[Any]]:
+        """The keys that have a row, and its content: `read` of many small rows in half the time."""
+        rows = list(self._wanted(keys))
+        try:
+            contents = json.loads(f"[{','.join([content for _, _, content, _ in rows])}]")
+        except (ValueError, RecursionError) as error:
+            raise unusable(self.path, error) from None
+        if len(contents) != len(rows):
+            raise unusable(self.path, "the content of a row is no JSON")
+        return [key for key, *_ in rows], contents
+
+    def _wanted(self, keys: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
         self._want(keys)
         return self._checked("SELECT {columns} FROM wanted JOIN {table} USING (key) ORDER BY place")
 
-    def _checked(self, query: str) -> Iterator[RecordRow]:
+    def _parsed(self, rows: Iterable[tuple[str, str, str, str]]) -> Iterator[RecordRow]:
+        try:
+            for key, parameters, content, version in rows:
+                yield RecordRow(key, parameters, json.loads(content), version)
+        except (ValueError, RecursionError) as error:  # no JSON
+            raise unusable(self.path, error) from None
+
+    def _checked(self, query: str) -> Iterator[tuple[str, str, str, str]]:
         try:
             for key, parameters, content, version, digest in self._db.execute(
                 query.format(columns=", ".join(COLUMNS), table=self.kind.table)
             ):
                 if digest_of(key, parameters, content, version) != digest:
                     raise unusable(self.path, f"the row {key} is not what was written")
-                yield RecordRow(key, parameters, json.loads(content), version)
-        except (sqlite3.Error, ValueError, RecursionError) as error:  # no text, or no JSON
+                yield key, parameters, content, version
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise unusable(self.path, error) from None
 
-    def write(self, entries: Iterable[tuple[str, object]]) -> None:
+    def write(
+        self, entries: Iterable[tuple[str, object]], code: str = __version__, work: tuple[str, str] = ("", "")
+    ) -> None:
         """Record (canonical parameters, content), in one transaction; what was there under them is replaced.
+
+        ``code`` is the version that made them; ``work`` says who ordered them, and where they were computed.
 
         Raises
         ------
@@ -118,26 +144,37 @@ class Record:
         OSError
             If it cannot be written: the disk is full, or another process does not let go of it.
         """
-        self._put_all((parameters, as_json(content), __version__) for parameters, content in entries)
+        self._put_all(((parameters, as_json(content), code) for parameters, content in entries), work)
 
-    def _put_all(self, rows: Iterable[tuple[str, str, str]]) -> None:
+    def _put_all(self, rows: Iterable[tuple[str, str, str]], work: tuple[str, str] = ("", "")) -> None:
         changes = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
-        with self._transaction():
+        keys: list[str] = []
+
+        def keyed() -> Iterator[tuple[str, ...]]:
             for row in rows:
                 key = key_of(row[0])
-                self._db.execute(
-                    f"INSERT INTO {self.kind.table} ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?) "
-                    f"ON CONFLICT (key) DO UPDATE SET {changes}",
-                    (key, *row, digest_of(key, *row)),
-                )
+                keys.append(key)
+                yield key, *row, digest_of(key, *row)
 
-    def forget(self, keys: Sequence[str]) -> None:
+        driver, place = work
+        with self._transaction():
+            self._db.executemany(
+                f"INSERT INTO {self.kind.table} ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?) "
+                f"ON CONFLICT (key) DO UPDATE SET {changes}",
+                keyed(),
+            )
+            if driver:
+                make_work_table(self._db)
+                done = "REPLACE INTO work VALUES (?, ?, NULL, ?)"
+                self._db.executemany(done, ((key, driver, place) for key in keys))
+
+    def forget(self, keys: Iterable[str]) -> None:
         """Delete the rows under ``keys``, in one transaction."""
         self._want(keys)
         with self._transaction():
             self._db.execute(f"DELETE FROM {self.kind.table} WHERE key IN (SELECT key FROM wanted)")
 
-    def _want(self, keys: Sequence[str]) -> None:
+    def _want(self, keys: Iterable[str]) -> None:
         self._db.execute("DELETE FROM wanted")
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO wanted VALUES (?, ?)", enumerate(keys))

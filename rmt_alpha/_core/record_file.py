@@ -35,6 +35,13 @@ TEXT_BEGINS = b'{"rmt_alpha":'
 """First bytes of the text form of a record."""
 
 
+WORK = (
+    "CREATE TABLE work (key TEXT NOT NULL PRIMARY KEY, driver TEXT NOT NULL, expires REAL, place TEXT) "
+    "WITHOUT ROWID"
+)
+"""A table beside the rows, which a record may lack: who computes them (`record_claims`), and where."""
+
+
 @dataclass(frozen=True)
 class RecordKind:
     """What is recorded: the schema of the file, and the words of messages."""
@@ -154,6 +161,7 @@ def _check_tables(db: sqlite3.Connection, path: Path, kind: RecordKind) -> None:
     # SQLite's own tables and indices are not ours to judge; it has no triggers and views of its own.
     own = "name LIKE 'sqlite~_%' ESCAPE '~' AND type IN ('index', 'table')"
     there = dict(db.execute(f"SELECT sql, name FROM sqlite_master WHERE NOT ({own})").fetchall())
+    there.pop(WORK, None)
     missing = [statement for statement in kind.statements if there.pop(statement, None) is None]
     for statement, name in there.items():
         if not missing:

@@ -50,11 +50,18 @@ OPENING = threading.RLock()
 """Held between looking at a file and connecting to it."""
 
 
-def connect(path: Path) -> Connection:
-    """Open an existing file for reading and writing."""
+def connect(path: Path, *, threads: bool = False) -> Connection:
+    """Open an existing file for reading and writing; several ``threads`` need a lock of their own."""
     uri = f"{path.resolve().as_uri()}?mode=rw"
     with OPENING:
-        db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE, factory=Connection)
+        db = sqlite3.connect(
+            uri,
+            uri=True,
+            isolation_level=None,
+            timeout=PATIENCE,
+            factory=Connection,
+            check_same_thread=not threads,
+        )
         db.file = identity_of(path)
         _OPEN.add(db)
     return db

@@ -43,10 +43,12 @@ def as_json(value: object, *, sort: bool = False) -> str:
     >>> as_json({"b": [0.1, float("-inf")], "a": None}, sort=True)
     '{"a":null,"b":[0.1,-1e999]}'
     """
-    text = json.dumps(value, sort_keys=sort, separators=(",", ":"))
+    text = (_SORTED if sort else _PLAIN).encode(value)
     return _STRING_OR_WORD.sub(_plain_number, text) if "Infinity" in text or "NaN" in text else text
 
 
+_PLAIN = json.JSONEncoder(separators=(",", ":"))
+_SORTED = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 _STRING_OR_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|Infinity|NaN')
 
 

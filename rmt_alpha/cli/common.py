@@ -14,6 +14,9 @@ from typing import Any, NoReturn
 import mpmath
 import numpy as np
 
+from rmt_alpha.validation.sweeps.cluster import check_address, check_patience
+from rmt_alpha.validation.sweeps.workers import PATIENCE
+
 
 class Parser(argparse.ArgumentParser):
     """A parser of a verb; `value` and `flag` are `add_argument` for the two usual kinds of options."""
@@ -33,9 +36,30 @@ class Parser(argparse.ArgumentParser):
         """An option that is there or not."""
         self.add_argument(name, action="store_true", help=text)
 
+    def cluster(self) -> None:
+        """``--scheduler`` and ``--wait-for-workers``."""
+        self.value(
+            "--scheduler", _checked(check_address), "tcp://HOST:PORT", "run on this Dask cluster instead"
+        )
+        wait = f"seconds to go on while the cluster has no worker, inf: for ever (default {PATIENCE:g})"
+        seconds = _checked(lambda text: check_patience(float(text)))
+        self.value("--wait-for-workers", seconds, "SECONDS", wait, default=PATIENCE)
+
     def json(self) -> None:
         """``--json``."""
         self.flag("--json", "machine-readable output")
+
+
+def _checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A type of an option that says itself what is wrong."""
+
+    def checked(text: str) -> Any:
+        try:
+            return check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return checked
 
 
 def say(verb: str, text: object) -> None:

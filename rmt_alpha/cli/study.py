@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rmt_alpha.cli.common import Parser, as_typed
+from rmt_alpha.validation.sweeps.workers import PATIENCE
 
 if TYPE_CHECKING:
     from rmt_alpha.experiments.study.summary import Bar
@@ -38,8 +39,8 @@ QUICK_SEEDS, QUICK_SPLITS, QUICK_SIZES = (1,), 2, (20, 100)
 QUICK_FAMILIES = "wine_red_white_std", "digits_writers", "diabetes_age"
 SPLITS, LOGISTIC = 20, 2
 REPEATED = (
-    "out", "data", "jobs", "n", "pairs", "protocol", "splits", "baselines", "logistic", "model", "quick",
-    "development", "again", "check",
+    "out", "data", "jobs", "scheduler", "wait_for_workers", "n", "pairs", "protocol", "splits", "baselines",
+    "logistic", "model", "quick", "development", "again", "check",
 )  # fmt: skip
 """Options that the command of an interrupted study repeats."""
 
@@ -51,6 +52,7 @@ def add_options(parser: Parser) -> None:
     parser.value("--out", Path, "DIR", "folder to write into (./study)", default=Path("study"))
     parser.value("--data", Path, "DIR", "folder with data files")
     parser.value("--jobs", int, "K", "processes (1)", default=1)
+    parser.cluster()
     parser.value("--n", int, "N", "numbers of target samples (all)", nargs="+")
     parser.value("--pairs", str, "S->T", "pairs, or families of transfers (all)", nargs="+")
     parser.add_argument("--protocol", nargs="+", choices=("paper", "inductive"), help="protocols (both)")
@@ -122,6 +124,8 @@ def _transfers(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | 
             record=arguments.out / f"{name}.sqlite",
             data=arguments.data,
             n_jobs=arguments.jobs,
+            scheduler=arguments.scheduler,
+            wait_for_workers=arguments.wait_for_workers,
             compute=not arguments.report,
             progress=True,
         )
@@ -155,7 +159,15 @@ def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | No
         arguments.out.mkdir(parents=True, exist_ok=True)
         _say(f"{len(blocks)} blocks of at most 10 splits; what {record} has is not computed again")
         try:
-            run_study(blocks, record, data=arguments.data, n_jobs=arguments.jobs, progress=True)
+            run_study(
+                blocks,
+                record,
+                data=arguments.data,
+                n_jobs=arguments.jobs,
+                scheduler=arguments.scheduler,
+                wait_for_workers=arguments.wait_for_workers,
+                progress=True,
+            )
         except KeyboardInterrupt:
             return None
     with Record(record, BLOCKS, make=False) as store:
@@ -165,7 +177,7 @@ def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | No
 
 def command(arguments: argparse.Namespace) -> str:
     """The command that does what is left."""
-    defaults = {"splits": SPLITS, "jobs": 1, "out": Path("study")}
+    defaults = {"splits": SPLITS, "jobs": 1, "out": Path("study"), "wait_for_workers": PATIENCE}
     names = [name for name in REPEATED if name not in defaults or getattr(arguments, name) != defaults[name]]
     return shlex.join(["rmt-alpha", "study", arguments.name, *as_typed(arguments, *names)])
 

@@ -17,6 +17,7 @@ from rmt_alpha.validation.sweeps.grid import Grid, read_grid
 from rmt_alpha.validation.sweeps.plan import SweepPlan
 from rmt_alpha.validation.sweeps.result import SweepResult, blank
 from rmt_alpha.validation.sweeps.run import run_sweep
+from rmt_alpha.validation.sweeps.workers import PATIENCE
 
 HELP = "theory and simulation over a grid of problems, in parallel, resumable"
 DESCRIPTION = """\
@@ -50,7 +51,7 @@ def add_options(parser: Parser) -> None:
     store = Path("results.sqlite")
     parser.value("--out", Path, "FILE", f"the store (default {store})", default=store)
     parser.value("--jobs", int, "K", "processes, -1: all (default 1)", default=1)
-    parser.value("--scheduler", str, "tcp://HOST:PORT", "run on this Dask cluster instead")
+    parser.cluster()
     parser.value("--seed", int, "S", "seed (default: the grid's, else 0)")
     parser.flag("--dry-run", "say what would be done, and the time")
     parser.flag("--no-resume", "compute every cell again")
@@ -74,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             n_jobs=arguments.jobs,
             backend=None,
             scheduler=arguments.scheduler,
+            wait_for_workers=arguments.wait_for_workers,
             resume=not arguments.no_resume,
             retry_failed=arguments.retry_failed,
             progress=True,
@@ -124,6 +126,8 @@ def resume_command(arguments: argparse.Namespace) -> str:
     """The command that does what is left; without ``--no-resume``, for the old records are gone already."""
     names = ("out", "jobs", "scheduler", "seed", "csv", "retry_failed")
     words = ["rmt-alpha", "sweep", str(arguments.grid), *as_typed(arguments, *names)]
+    if arguments.wait_for_workers != PATIENCE:
+        words += as_typed(arguments, "wait_for_workers")
     for text, path in arguments.plot:
         words += ["--plot", text, path]
     return shlex.join(words)

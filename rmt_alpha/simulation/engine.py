@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import joblib
 import numpy as np
 from numpy.typing import ArrayLike
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.processes import run_parallel
+from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.simulation.arguments import check_count, check_jobs, check_limit, check_tolerance, root_seed
 from rmt_alpha.simulation.mixtures.stage import CLASS_COUNTS
@@ -190,7 +190,7 @@ def _tasks(sampler: Sampler, alpha: FloatArray, count: int, seed: np.random.Seed
 
 def _batch(sampler: Sampler, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
     # One BLAS thread: parallelism is over batches, and sums must not depend on the number of threads.
-    with threadpool_limits(1):
+    with one_blas_thread():
         return sampler.draw(alpha, replicates, seed)
 
 

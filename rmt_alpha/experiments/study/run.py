@@ -6,22 +6,22 @@ import itertools
 import os
 from collections.abc import Sequence
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-import joblib
 import numpy as np
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from rmt_alpha._core.processes import run_parallel
+from rmt_alpha._core.code import place_here, signature
 from rmt_alpha._core.record import Record
+from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import MeanEstimate, draw_splits, ridge
 from rmt_alpha.experiments.reference_formula import reference_curve
 from rmt_alpha.experiments.study.methods import accuracies, baseline_accuracies, logistic_accuracies
 from rmt_alpha.experiments.study.protocols import PROTOCOLS, Array, Transfer
 from rmt_alpha.experiments.study.tasks import BLOCKS, Block, Results, find_study, recorded
+from rmt_alpha.validation.sweeps.workers import PATIENCE, open_pool
 
 SEEDS = (1, 123, 404)
 SPLITS = 20
@@ -64,29 +64,33 @@ def run_study(
     *,
     data: FilePath | None = None,
     n_jobs: int = 1,
+    scheduler: str | None = None,
+    wait_for_workers: float = PATIENCE,
     progress: bool = False,
 ) -> list[tuple[Block, Results]]:
     """Compute the blocks of a `plan` that the record lacks, write each at once, and return all asked for.
 
-    ``record`` is an SQLite file, or None for none.
+    ``record`` is an SQLite file, or None for none; workers are those of `sweep`, which must find the data.
     """
-    with Record(record, BLOCKS) as store:
+    with Record(record, BLOCKS) as store, open_pool(n_jobs, None, scheduler, wait_for_workers) as pool:
         done = {block for block, _ in recorded(store, blocks)}
         missing = [block for block in blocks if block not in done]
-        folder = None if data is None else os.fspath(data)
-        work = (joblib.delayed(compute)(block, folder) for block in missing)
-        hidden = None if progress else True
-        with closing(run_parallel(work, n_jobs)) as results:
-            for block, accuracy in tqdm(
-                results, total=len(missing), unit="block", disable=hidden, dynamic_ncols=True
+        work = partial(compute, data=None if data is None else os.fspath(data))
+        with closing(pool.run(missing, work)) as answers:
+            for _, (code, place, (block, accuracy)) in tqdm(
+                answers,
+                total=len(missing),
+                unit="block",
+                disable=None if progress else True,
+                dynamic_ncols=True,
             ):
-                store.write([(block.parameters, accuracy)])
+                store.write([(block.parameters, accuracy)], signature(code), (place_here(), place))
         return recorded(store, blocks)
 
 
 def compute(block: Block, data: str | None) -> tuple[Block, Results]:
     """The accuracies of one block."""
-    with threadpool_limits(1):
+    with one_blas_thread():
         transfer, weights, inputs = _prepared(block.study, block.pair, block.protocol, data)
         sizes = {"p": weights.size, "n": block.n, "N": len(transfer.source_labels)}
         reference = reference_curve(**inputs, **sizes, gamma=1.0, gamma_source=GAMMA_SOURCE)

@@ -1,7 +1,7 @@
 """Sweeps: theory and simulation over grids of problems, in parallel, recorded and resumable.
 
-Open `run` first: `sweep` reads a `grid` of `cell`s, computes in `workers` what the `store` does not have, and
-returns a `result`.
+Open `run` first: `sweep` reads a `grid` of `cell`s, recalls what the `store` has, lets a `driver` have the
+rest computed by `workers`, and returns a `result`.
 """
 
 from __future__ import annotations

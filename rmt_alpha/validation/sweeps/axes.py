@@ -21,8 +21,8 @@ COUNTS = ("p", "n", "N")
 """Fields that count something: their ranges are rounded to whole numbers."""
 MOST_CELLS = 10_000_000
 """More are a slip of the pen, or should be several sweeps."""
-CELL_BYTES, ALPHA_BYTES, VALUE_BYTES = 1000.0, 200.0, 200.0
-"""Memory that a cell takes, each of its alphas, and a value of an axis."""
+CELL_BYTES, ALPHA_BYTES, VALUE_BYTES = 60.0, 110.0, 200.0
+"""Memory that a cell takes and each of its alphas, 8 bytes for every number, and a value of an axis."""
 OPTIMAL = "optimal"
 """The theory's alpha* of a cell, asked for by name."""
 NO_SAMPLE = "none"

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from rmt_alpha._core.record_text import canonical, key_of
+from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
-from rmt_alpha.validation.sweeps.axes import OPTIMAL, label
+from rmt_alpha.validation.sweeps.axes import label
+from rmt_alpha.validation.sweeps.theory import QUANTITIES, CellTheory, not_a_number, theory_of
 
 REVISION = 1
 """Part of every key.  Raise it when the same parameters give other numbers (another formula, another order of
 random draws): old records then count as missing instead of mixing with new ones."""
 
 FIELDS = tuple(field.name for field in fields(TransferProblem))
-THEORY = ("mean", "variance", "accuracy", "risk")
-"""Functions of alpha; simulated ones are called ``simulated_...`` and have a ``..._stderr``."""
-SIMULATED = tuple(f"simulated_{name}{end}" for name in THEORY for end in ("", "_stderr"))
-POINT_COLUMNS = ("alpha_label", "alpha", *THEORY, *SIMULATED)
+SIMULATED = tuple(f"simulated_{name}{end}" for name in QUANTITIES for end in ("", "_stderr"))
+POINT_COLUMNS = ("alpha_label", "alpha", *QUANTITIES, *SIMULATED)
 """Per cell and alpha; the label is the alpha as it was asked for, a number or "optimal"."""
 ALPHA_STAR = ("simulated_optimal_alpha", "simulated_optimal_alpha_low", "simulated_optimal_alpha_high")
 """Median and quartiles of the best alpha of single draws of the data."""
@@ -36,6 +33,38 @@ CELL_COLUMNS = ("optimal_alpha", "neutral_alpha", *ALPHA_STAR)
 
 Number = float | None
 Point = tuple[str | Number, ...]
+
+
+def parameter_frame(
+    alpha: tuple[float | str, ...], replicates: int, method: str, seed: int
+) -> tuple[str, str]:
+    """The canonical JSON of what all cells of a grid share, before and after the fields of the problem."""
+    drawn = replicates > 0
+    content = {
+        "revision": REVISION,
+        "problem": {},
+        "alpha": [_json_number(value) for value in alpha],
+        "replicates": replicates,
+        # Theory has no seed.
+        "method": method if drawn else None,
+        "seed": seed if drawn else None,
+    }
+    before, _, after = canonical(content).partition('"problem":{}')
+    return f'{before}"problem":{{', f"}}{after}"
+
+
+_frame = lru_cache(8)(parameter_frame)
+
+
+def parameter_text(name: str, value: float | None) -> str:
+    """One field of the problem in canonical JSON."""
+    if value is None:
+        return f'"{name}":null'
+    return f'"{name}":"{value}"' if math.isinf(value) else f'"{name}":{float(value)!r}'
+
+
+def _json_number(value: float | str | None) -> Any:
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 @dataclass(frozen=True)
@@ -56,17 +85,8 @@ class Cell:
     @cached_property
     def parameters(self) -> str:
         """Canonical JSON of everything that the results depend on: equal cells have equal texts."""
-        drawn = self.replicates > 0
-        content = {
-            "revision": REVISION,
-            "problem": {name: _json_number(value) for name, value in self.problem},
-            "alpha": [_json_number(alpha) for alpha in self.alpha],
-            "replicates": self.replicates,
-            # Theory has no seed.
-            "method": self.method if drawn else None,
-            "seed": self.seed if drawn else None,
-        }
-        return canonical(content)
+        before, after = _frame(self.alpha, self.replicates, self.method, self.seed)
+        return before + ",".join(sorted(parameter_text(*field) for field in self.problem)) + after
 
     @cached_property
     def key(self) -> str:
@@ -77,10 +97,6 @@ class Cell:
     def random_seed(self) -> np.random.SeedSequence:
         """The cell's own seed: it does not matter when, where or beside what the cell is computed."""
         return np.random.SeedSequence(int(hashlib.sha256(self.parameters.encode()).hexdigest(), 16))
-
-
-def _json_number(value: float | str | None) -> Any:
-    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 @dataclass(frozen=True)
@@ -112,83 +128,57 @@ class CellResult:
 def compute(cells: tuple[Cell, ...]) -> list[CellResult]:
     """Theory and simulation of some cells, on one BLAS thread; this is what a worker runs."""
     with one_blas_thread():
-        return [_compute_one(cell) for cell in cells]
+        asked = [(cell.problem, cell.alpha) for cell in cells]
+        return [_compute_one(cell, found) for cell, found in zip(cells, theory_of(asked), strict=True)]
 
 
-def _compute_one(cell: Cell) -> CellResult:
+def _compute_one(cell: Cell, theory: CellTheory | Exception) -> CellResult:
     try:
-        return CellResult(cell.parameters, *_numbers(cell))
+        if isinstance(theory, Exception):
+            raise theory
+        return CellResult(cell.parameters, *_numbers(cell, theory))
     except Exception as failure:
         return CellResult(cell.parameters, error=f"{type(failure).__name__}: {failure}")
 
 
-def _numbers(cell: Cell) -> tuple[tuple[Number, ...], tuple[Point, ...]]:
-    given: dict[str, Any] = dict(cell.problem)
-    problem = TransferProblem(**given)
-    curve = problem.curve()
-    best = float(curve.optimal_alpha())
-    alphas = np.array([best if alpha == OPTIMAL else alpha for alpha in cell.alpha], dtype=np.float64)
-    columns: list[Any] = [alphas, *(getattr(curve, name)(alphas) for name in THEORY)]
-    of_cell: list[Number] = [best, float(curve.neutral_alpha())]
+def _numbers(cell: Cell, theory: CellTheory) -> tuple[tuple[Number, ...], tuple[Point, ...]]:
+    labels, rows = _labels(cell.alpha), theory.points
     if cell.replicates == 0:
-        columns += [[None] * len(alphas)] * len(SIMULATED)
-        of_cell += [None] * len(ALPHA_STAR)
-    else:
-        if not np.isfinite(alphas).all():
-            raise ValueError(
-                f"the optimal alpha is {best:g} here and cannot be simulated: without ridge and with p < n "
-                "every alpha gives the same accuracy; leave 'optimal' out, take gamma > 0 or replicates=0"
-            )
-        drawn = simulate(
-            problem, alphas, replicates=cell.replicates, method=cell.method, rng=cell.random_seed, n_jobs=1
+        points = tuple((name, *row, *_NOT_SIMULATED) for name, row in zip(labels, rows, strict=True))
+        return (*theory.values, *(None for _ in ALPHA_STAR)), points
+    alphas = np.array([row[0] for row in rows])
+    if not np.isfinite(alphas).all():
+        raise ValueError(
+            f"the optimal alpha is {theory.values[0]:g} here and cannot be simulated: without ridge and with "
+            "p < n every alpha gives the same accuracy; leave 'optimal' out, take gamma > 0 or replicates=0"
         )
-        columns += [getattr(drawn, name.removeprefix("simulated_")) for name in SIMULATED]
-        of_cell += _quartiles(drawn)
-    rows = zip(cell.alpha, zip(*columns, strict=True), strict=True)
-    points = tuple((label(asked), *(_stored(x) for x in row)) for asked, row in rows)
-    return tuple(_stored(x) for x in of_cell), points
+    problem = TransferProblem(**dict(cell.problem))  # type: ignore[arg-type]
+    drawn = simulate(
+        problem, alphas, replicates=cell.replicates, method=cell.method, rng=cell.random_seed, n_jobs=1
+    )
+    columns = [getattr(drawn, name.removeprefix("simulated_")) for name in SIMULATED]
+    simulated = (map(_stored, row) for row in zip(*columns, strict=True))
+    parts = zip(labels, rows, simulated, strict=True)
+    points = tuple((name, *row, *more) for name, row, more in parts)
+    return (*theory.values, *map(_stored, _quartiles(drawn))), points
 
 
-def _quartiles(drawn: Simulation) -> list[float]:
+_NOT_SIMULATED = (None,) * len(SIMULATED)
+
+
+@lru_cache(8)
+def _labels(alpha: tuple[float | str, ...]) -> tuple[str, ...]:
+    return tuple(map(label, alpha))
+
+
+def _quartiles(drawn: Simulation) -> Iterable[float]:
     # Actual draws, not interpolations: an infinite alpha* must not meet its negative.
     best = drawn.draws.optimal_alpha()
     return [float(q) for q in np.quantile(best, [0.5, 0.25, 0.75], method="inverted_cdf")]
 
 
-def _stored(value: Any) -> Number:
-    if value is None:
-        return None
+def _stored(value: Any) -> float:
     number = float(value)
     if math.isnan(number):
-        raise ArithmeticError("a result is NaN; please report the parameters of this cell as a bug")
+        raise not_a_number()
     return number + 0.0
-
-
-_lock = threading.Lock()
-_inside = 0
-_of_process: threadpool_limits | None = None
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Limit BLAS to one thread, for this thread, and for as long as any thread of this process is inside.
-
-    Then workers do not fight for cores, and sums have one order.
-    Some libraries have a limit per thread, others one for the whole process.  Were the latter set and
-    restored by each thread for itself (a Dask worker runs several), the first to leave would lift it for all.
-    """
-    global _inside, _of_process  # noqa: PLW0603 - the limit is global too
-    with _lock:
-        _inside += 1
-        if _inside == 1:
-            _of_process = threadpool_limits(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0 and _of_process is not None:
-                with _of_process:  # leaving it restores what was before
-                    pass
-                _of_process = None

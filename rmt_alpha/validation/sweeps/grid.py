@@ -6,14 +6,17 @@ import difflib
 import itertools
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.memory import check_memory
+from rmt_alpha._core.record_text import key_of
 from rmt_alpha._core.toml_file import read_toml
-from rmt_alpha._core.types import FilePath
+from rmt_alpha._core.types import BoolArray, FilePath, IntArray
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import METHODS
 from rmt_alpha.simulation.arguments import check_count
@@ -26,7 +29,7 @@ from rmt_alpha.validation.sweeps.axes import (
     field_axis,
     is_axis,
 )
-from rmt_alpha.validation.sweeps.cell import FIELDS, Cell
+from rmt_alpha.validation.sweeps.cell import FIELDS, Cell, parameter_frame, parameter_text
 
 DEFAULTS = {field.name: field.default for field in fields(TransferProblem) if field.default is not MISSING}
 SETTINGS = {"alpha": None, "replicates": 100, "method": "auto", "seed": 0}
@@ -58,12 +61,70 @@ class Grid:
         """The fields that are the same everywhere."""
         return {name: values[0] for name, values in self.fields.items() if name not in self.axes}
 
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return math.prod(self.shape)
+
     def cells(self) -> Iterator[Cell]:
         """All cells; the last axis varies fastest."""
-        for values in itertools.product(*(self.fields[name] for name in self.axes)):
-            problem = self.fixed | dict(zip(self.axes, values, strict=True))
-            ordered = tuple((name, problem[name]) for name in FIELDS)
-            yield Cell(ordered, self.alpha, self.replicates, self.method, self.seed)
+        places = [(*self.axes, *self.fixed).index(name) for name in FIELDS]
+        named = [[(name, value) for value in self.fields[name]] for name in self.axes]
+        named += [[field] for field in self.fixed.items()]
+        for fields_of_cell in itertools.product(*named):
+            problem = tuple(fields_of_cell[place] for place in places)
+            yield Cell(problem, self.alpha, self.replicates, self.method, self.seed)
+
+    def columns(self, places: IntArray) -> Iterator[tuple[IntArray, dict[str, Any]]]:
+        """Cells of the grid as arrays: where they are, and each field as a number or of shape (k, 1).
+
+        Those with a known source (N = None) come apart from the others.
+        """
+        index = dict(zip(self.axes, np.unravel_index(places, self.shape) if self.axes else (), strict=True))
+        known = np.array([value is None for value in self.fields["N"]])
+        known = known[index["N"]] if "N" in index else np.full(len(places), known[0])
+        for which in (known, ~known):
+            fields: dict[str, Any] = dict(self.fixed)
+            for name in self.axes:
+                values = np.array(self.fields[name], dtype=np.float64)  # None is NaN here
+                fields[name] = values[index[name][which], None]
+            if which is known:
+                fields["N"] = None
+            if which.any():
+                yield places[which], fields
+
+    def keys(self) -> Iterator[str]:
+        """The keys of all cells in the same order, without the cells: many times faster."""
+        before, after = parameter_frame(self.alpha, self.replicates, self.method, self.seed)
+        names = sorted(FIELDS)
+        texts = [[parameter_text(name, value) for value in self.fields[name]] for name in self.axes]
+        texts += [[parameter_text(*field)] for field in self.fixed.items()]
+        places = [(*self.axes, *self.fixed).index(name) for name in names]
+        for of_cell in itertools.product(*texts):
+            yield key_of(before + ",".join([of_cell[place] for place in places]) + after)
+
+
+@dataclass(frozen=True)
+class Part(Collection[Cell]):
+    """Some cells of a grid, made anew whenever they are gone through: a million take no memory."""
+
+    grid: Grid
+    wanted: BoolArray
+    """For each cell of the grid, in order."""
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self.wanted))
+
+    def __contains__(self, cell: object) -> bool:
+        return any(cell == mine for mine in self)
+
+    def __iter__(self) -> Iterator[Cell]:
+        return itertools.compress(self.grid.cells(), self.wanted) if self.wanted.any() else iter(())
+
+    @property
+    def places(self) -> Iterator[int]:
+        """Where in the grid they are."""
+        return iter(np.flatnonzero(self.wanted).tolist())
 
 
 def read_grid(grid: Mapping[str, Any] | FilePath, **overrides: Any) -> Grid:
@@ -99,7 +160,7 @@ def read_grid(grid: Mapping[str, Any] | FilePath, **overrides: Any) -> Grid:
         method=check_choice("method", settings["method"], METHODS),
         seed=_natural("seed", settings["seed"]),
     )
-    if (cells := math.prod(read.shape)) > MOST_CELLS:
+    if (cells := read.size) > MOST_CELLS:
         raise ValueError(
             f"the grid has {' x '.join(map(str, read.shape))} = {cells} cells, more than {MOST_CELLS}; "
             "make several sweeps of it, which can share a store"

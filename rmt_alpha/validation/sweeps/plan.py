@@ -5,9 +5,10 @@ A rough model of the time shares out the work; an estimate is measured on a few 
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def _alphas(alphas: tuple[float | str, ...]) -> str:
 
 TASK_SECONDS = 0.1
 """Cells are sent to a worker in tasks of about this length, much longer than sending and recording takes."""
-TASK_CELLS = 500
+TASK_CELLS = 1000
 PROBES = 5
 PROBE_SECONDS = 0.2
 """Predicted cost that one probe may have."""
@@ -100,7 +101,7 @@ def predicted_seconds(cell: Cell) -> float:
 
     Nothing but the sharing of work and the estimate of the time depends on it.
     """
-    theory = 2e-4
+    theory = 2e-5  # many cells as one array, and what each takes to be recorded
     if cell.replicates == 0:
         return theory
     problem: dict[str, Any] = dict(cell.problem)
@@ -125,10 +126,10 @@ def _krylov_draw(p: float, n: float, gamma: float) -> float:
     return 2e-7 * min(p, n, length + 10.0)
 
 
-def tasks(cells: Sequence[Cell], workers: int) -> Iterator[tuple[Cell, ...]]:
+def tasks(cells: Collection[Cell], workers: int) -> Iterator[tuple[Cell, ...]]:
     """The cells in order, in tasks of about `TASK_SECONDS`, but enough of them to keep every worker busy."""
-    total = sum(map(predicted_seconds, cells))
-    limit = min(TASK_SECONDS, total / (4 * workers))
+    total, _ = _sum_and_longest(cells)
+    limit = min(TASK_SECONDS, total / (4 * max(workers, 1)))
     task: list[Cell] = []
     seconds = 0.0
     for cell in cells:
@@ -141,20 +142,37 @@ def tasks(cells: Sequence[Cell], workers: int) -> Iterator[tuple[Cell, ...]]:
         yield tuple(task)
 
 
-def estimated_seconds(cells: Sequence[Cell], workers: int) -> float:
+def estimated_seconds(cells: Collection[Cell], workers: int) -> float:
     """Time for ``cells`` on ``workers`` cores: the model, scaled by what a few short cells really took."""
     if not cells:
         return 0.0
-    predicted = [predicted_seconds(cell) for cell in cells]
-    scale = _measured_over_predicted(cells)
-    longest = max(predicted)
-    return scale * max(sum(predicted) / workers, longest)
+    total, longest = _sum_and_longest(cells)
+    return _measured_over_predicted(cells) * max(total / workers, longest)
 
 
-def _measured_over_predicted(cells: Sequence[Cell]) -> float:
+def _sum_and_longest(cells: Collection[Cell]) -> tuple[float, float]:
+    first = next(iter(cells), None)
+    if first is None or first.replicates == 0:  # all cost the same
+        each = 0.0 if first is None else predicted_seconds(first)
+        return len(cells) * each, each
+    total = longest = 0.0
+    for cell in cells:
+        seconds = predicted_seconds(cell)
+        total, longest = total + seconds, max(longest, seconds)
+    return total, longest
+
+
+def _measured_over_predicted(cells: Collection[Cell]) -> float:
     measured = predicted = 0.0
+    first = tuple(itertools.islice(cells, TASK_CELLS))
+    if first[0].replicates == 0:  # a whole task, as its cells are evaluated together
+        compute(first[:1])
+        start = time.perf_counter()
+        compute(first)
+        return (time.perf_counter() - start) / (len(first) * predicted_seconds(first[0]))
     step = max(1, len(cells) // PROBES)
-    for number, cell in enumerate(cells[step // 2 :: step][:PROBES]):
+    probed = itertools.islice(cells, step // 2, step // 2 + step * PROBES, step)
+    for number, cell in enumerate(probed):
         probe = _shortened(cell)
         if predicted_seconds(probe) > 2 * PROBE_SECONDS:
             continue  # a single draw is too long for a look ahead
@@ -170,8 +188,6 @@ def _measured_over_predicted(cells: Sequence[Cell]) -> float:
 
 
 def _shortened(cell: Cell) -> Cell:
-    if cell.replicates == 0:
-        return cell
     per_draw = predicted_seconds(cell) / cell.replicates
     return _at_most(cell, max(1, int(PROBE_SECONDS / per_draw)))
 

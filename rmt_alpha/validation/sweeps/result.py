@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,11 +14,10 @@ import numpy as np
 from rmt_alpha._core.html import Card, Shown, number
 from rmt_alpha._core.svg import cells
 from rmt_alpha._core.tables import write_csv
-from rmt_alpha._core.types import FilePath, FloatArray
+from rmt_alpha._core.types import FilePath, FloatArray, IntArray
 from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue, label
-from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, CELL_COLUMNS, FIELDS, POINT_COLUMNS, SIMULATED, Cell
-from rmt_alpha.validation.sweeps.grid import Grid
-from rmt_alpha.validation.sweeps.store import Store
+from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, CELL_COLUMNS, FIELDS, POINT_COLUMNS, SIMULATED
+from rmt_alpha.validation.sweeps.grid import Grid, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,31 +230,63 @@ def _objects(values: tuple[float | None, ...]) -> np.ndarray[Any, Any]:
 
 
 def blank(grid: Grid) -> SweepResult:
-    """The result of a grid before anything is computed: its shape, and NaN everywhere."""
-    data = {name: np.full((*grid.shape, len(grid.alpha)), np.nan) for name in POINT_COLUMNS[1:]}
-    data |= {name: np.full(grid.shape, np.nan) for name in CELL_COLUMNS}
-    if grid.replicates == 0:
-        data = {name: array for name, array in data.items() if name not in {*SIMULATED, *ALPHA_STAR}}
+    """The result of a grid before anything is computed: its shape, and one NaN for all its numbers."""
+    left_out = {*SIMULATED, *ALPHA_STAR} if grid.replicates == 0 else set()
+    shapes = {name: (*grid.shape, len(grid.alpha)) for name in POINT_COLUMNS[1:]}
+    shapes |= dict.fromkeys(CELL_COLUMNS, grid.shape)
+    data = {name: np.broadcast_to(np.nan, shape) for name, shape in shapes.items() if name not in left_out}
     axes = {name: grid.fields[name] for name in grid.axes}
     return SweepResult(axes, grid.fixed, grid.alpha, grid.replicates, data, (), 0, None)
 
 
-def collect(
-    grid: Grid, cells: Sequence[Cell], records: Store, *, computed: int, store: Path | None
-) -> SweepResult:
-    """The result of a grid all of whose cells are recorded."""
-    result = blank(grid)
-    flat = {name: array.reshape(len(cells), -1) for name, array in result.data.items()}
-    failures = []
-    found = records.results([cell.key for cell in cells])
-    for index, (cell, of_cell) in enumerate(zip(cells, found, strict=True)):
-        if of_cell.error is not None:
-            failures.append(Failure(dict(cell.problem), of_cell.error))
-            continue
-        columns: dict[str, Any] = dict(zip(CELL_COLUMNS, of_cell.values, strict=True))
-        columns |= dict(zip(POINT_COLUMNS, zip(*of_cell.points, strict=True), strict=True))
-        for name, array in flat.items():
-            array[index] = columns[name]
-    for array in result.data.values():
-        array.flags.writeable = False
-    return replace(result, failures=tuple(failures), computed=computed, store=store)
+class Collector:
+    """The arrays of a grid, filled as results come: a cell is kept once, as numbers."""
+
+    def __init__(self, grid: Grid) -> None:
+        empty = blank(grid)
+        data = {name: np.full(array.shape, np.nan) for name, array in empty.data.items()}
+        self._grid, self._blank = grid, replace(empty, data=data)
+        flat = {name: array.reshape(grid.size, -1) for name, array in self._blank.data.items()}
+        self._of_cell = [(i, flat[name][:, 0]) for i, name in enumerate(CELL_COLUMNS) if name in flat]
+        self._of_point = [(i, flat[name]) for i, name in enumerate(POINT_COLUMNS) if name in flat]
+        self._errors: dict[int, str] = {}
+
+    def put(self, places: Sequence[int], contents: Sequence[Mapping[str, Any]]) -> None:
+        """What is recorded of the cells at ``places``, counted along the grid."""
+        where, sound = [], []
+        for place, content in zip(places, contents, strict=True):
+            if "error" in content:
+                self._errors[place] = content["error"]
+            else:
+                self._errors.pop(place, None)
+                where.append(place)
+                sound.append(content)
+        if not sound:
+            return
+        of_cells = list(zip(*(content["values"] for content in sound), strict=True))
+        for column, one_each in self._of_cell:
+            one_each[where] = of_cells[column]
+        rows = itertools.chain.from_iterable(content["points"] for content in sound)
+        of_points = list(zip(*rows, strict=True))
+        for column, points in self._of_point:
+            points[where] = np.reshape(of_points[column], (len(where), -1))
+
+    def put_theory(self, places: IntArray, values: FloatArray, points: FloatArray) -> None:
+        """What `theory.as_arrays` says of the cells at ``places``, of a sweep without simulation."""
+        for column, one_each in self._of_cell:
+            one_each[places] = values[:, column]
+        for column, array in self._of_point:
+            array[places] = points[:, :, column - 1]
+
+    def finish(self, *, computed: int, store: Path | None) -> SweepResult:
+        """All that was put in; nothing may be put in any more."""
+        for array in self._blank.data.values():
+            array.flags.writeable = False
+        failed = np.zeros(self._grid.size, dtype=bool)
+        failed[list(self._errors)] = True
+        part = Part(self._grid, failed)
+        failures = [
+            Failure(dict(cell.problem), self._errors[place])
+            for place, cell in zip(part.places, part, strict=True)
+        ]
+        return replace(self._blank, failures=tuple(failures), computed=computed, store=store)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+import gc
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NoReturn, overload
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from tqdm import tqdm
@@ -14,12 +17,15 @@ from rmt_alpha._core.types import FilePath, Seed
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.simulation.arguments import root_seed
 from rmt_alpha.validation.sweeps.axes import AlphaSpec
-from rmt_alpha.validation.sweeps.cell import Cell
-from rmt_alpha.validation.sweeps.grid import Grid, read_grid
-from rmt_alpha.validation.sweeps.plan import SweepPlan, estimated_seconds, tasks
-from rmt_alpha.validation.sweeps.result import SweepResult, collect
+from rmt_alpha.validation.sweeps.driver import Driver
+from rmt_alpha.validation.sweeps.grid import Grid, Part, read_grid
+from rmt_alpha.validation.sweeps.plan import SweepPlan, estimated_seconds
+from rmt_alpha.validation.sweeps.result import Collector, SweepResult
 from rmt_alpha.validation.sweeps.store import Store
-from rmt_alpha.validation.sweeps.workers import Pool, open_pool
+from rmt_alpha.validation.sweeps.workers import PATIENCE, open_pool
+
+PART = 500
+"""Cells that are looked up in the store at a time."""
 
 
 @overload
@@ -32,6 +38,7 @@ def sweep(
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
+    wait_for_workers: float = PATIENCE,
     resume: bool = True,
     retry_failed: bool = False,
     method: str | None = None,
@@ -49,6 +56,7 @@ def sweep(
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
+    wait_for_workers: float = PATIENCE,
     resume: bool = True,
     retry_failed: bool = False,
     method: str | None = None,
@@ -67,6 +75,7 @@ def sweep(
     n_jobs: int = 1,
     backend: str | None = None,
     scheduler: str | None = None,
+    wait_for_workers: float = PATIENCE,
     resume: bool = True,
     retry_failed: bool = False,
     method: str | None = None,
@@ -101,6 +110,9 @@ def sweep(
         processes.
     scheduler : str or None
         Address of a Dask scheduler, "tcp://HOST:PORT".
+    wait_for_workers : float
+        Seconds that the sweep goes on while its Dask cluster has no worker, at the start or later; inf is for
+        ever.
     resume : bool
         Compute only the cells that the store does not have.  False computes all and replaces their records.
     retry_failed : bool
@@ -128,17 +140,19 @@ def sweep(
     RecordError
         If the store is damaged, or a file of something else; it is left untouched.
     SweepError
-        If the sweep cannot go on (a worker died, the disk is full).
+        If the sweep cannot go on (a worker died, the disk is full, a cluster lost its scheduler, or had no
+        worker for ``wait_for_workers`` seconds).
     SweepInterrupted
         A KeyboardInterrupt that knows how far the sweep came.
 
     Notes
     -----
     The random numbers of a cell derive from a hash of its own parameters (problem, alphas, replicates,
-    method, seed) and from nothing else, and each worker uses one BLAS thread.  So the results are the same to
-    the last bit for any number of workers, order, interruption or backend.  Cells travel in tasks of about a
-    tenth of a second; a finished task is recorded at once, in one transaction, by the process that called
-    `sweep`.
+    method, seed) and from nothing else, each worker uses one BLAS thread and has the same code, which is
+    checked with every task.  So the results are the same to the last bit for any number of workers, order,
+    interruption or backend.  Cells travel in tasks of about a tenth of a second; a finished task is recorded
+    at once, in one transaction, by the process that called `sweep`.  Several processes may fill one store at
+    a time: each claims the cells that it computes, and waits for those of the others.
 
     Examples
     --------
@@ -164,6 +178,7 @@ def sweep(
         n_jobs=n_jobs,
         backend=backend,
         scheduler=scheduler,
+        wait_for_workers=wait_for_workers,
         resume=resume,
         retry_failed=retry_failed,
         progress=progress,
@@ -186,6 +201,7 @@ def run_sweep(
     n_jobs: int,
     backend: str | None,
     scheduler: str | None,
+    wait_for_workers: float,
     resume: bool,
     retry_failed: bool,
     progress: bool,
@@ -193,44 +209,93 @@ def run_sweep(
     announce: Callable[[SweepPlan], None] | None = None,
 ) -> SweepResult | SweepPlan:
     """`sweep` on a grid that was read; ``announce`` is called once, before the work starts."""
-    cells = list(grid.cells())
-    keys = [cell.key for cell in cells]
     # A dry run does not even make the file.
     file = None if dry_run and store is not None and not store.exists() else store
-    with open_pool(n_jobs, backend, scheduler) as pool, Store(file) as records:
-        done, failed = records.recorded(keys) if resume else (set[str](), set[str]())
-        finished = done if retry_failed else done | failed
-        todo = [cell for cell in cells if cell.key not in finished]
+    with open_pool(n_jobs, backend, scheduler, wait_for_workers) as pool, Store(file) as records:
+        result = None if dry_run else Collector(grid)
+        if result is not None and not resume:
+            records.forget(grid.keys())
+        found = _recall(grid, records if resume else None, result, retry_failed)
         plan = SweepPlan(
-            len(cells), grid.replicates, len(done), len(failed), len(todo), pool.text, store, grid=grid
+            grid.size,
+            grid.replicates,
+            found.done,
+            found.failed,
+            len(found.todo),
+            pool.text,
+            store,
+            grid=grid,
         )
-        if dry_run:
-            seconds = estimated_seconds(todo, pool.count)
-            return SweepPlan(**{**vars(plan), "seconds": seconds})
+        if result is None:
+            return replace(plan, seconds=estimated_seconds(found.todo, pool.count))
         if announce is not None:
             announce(plan)
-        if not resume:
-            records.forget(keys)
-        with tqdm(total=len(todo), unit="cell", disable=None if progress else True) as bar:
-            _work(pool, tasks(todo, pool.count), records, bar)
-        return collect(grid, cells, records, computed=len(todo), store=store)
+        with tqdm(total=plan.todo, unit="cell", disable=None if progress else True) as bar:
+            driver = Driver(pool, records, result, bar)
+            with _stops_explained(driver, plan.todo):
+                driver.run(found.todo)
+        return result.finish(computed=driver.done, store=store)
 
 
-def _work(pool: Pool, work: Iterable[tuple[Cell, ...]], records: Store, bar: tqdm[NoReturn]) -> None:
-    done, total = 0, int(bar.total or 0)
+@contextmanager
+def _stops_explained(driver: Driver, total: int) -> Iterator[None]:
     try:
-        # Closed even if writing fails: the workers must not go on.
-        with closing(pool.run(work)) as results:
-            for finished in results:
-                records.add(finished)
-                done += len(finished)
-                bar.update(len(finished))
+        yield
     except KeyboardInterrupt:
-        raise SweepInterrupted(done, total) from None
+        raise SweepInterrupted(driver.done, total) from None
     except RecordError:
         raise
     except Exception as error:
         raise SweepError(
-            f"the sweep stopped after {done} of {total} cells, which are recorded; the same call does "
+            f"the sweep stopped after {driver.done} of {total} cells, which are recorded; the same call does "
             f"the rest. Reason: {type(error).__name__}: {str(error).strip() or 'no message'}"
         ) from error
+
+
+class _Recalled(NamedTuple):
+    todo: Part
+    done: int
+    failed: int
+
+
+def _recall(grid: Grid, records: Store | None, result: Collector | None, retry_failed: bool) -> _Recalled:
+    """Collect what the store has, a part of the grid at a time, and find what it has not.
+
+    Errors that are to be tried again are forgotten, so that one driver of several tries.
+    """
+    todo = np.ones(grid.size, dtype=np.bool_)
+    if records is None or records.empty:
+        return _Recalled(Part(grid, todo), 0, 0)
+    with _no_garbage_collection():
+        return _recall_parts(grid, records, result, retry_failed)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Lists of numbers make no circles, and looking for some takes a quarter of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _recall_parts(grid: Grid, records: Store, result: Collector | None, retry_failed: bool) -> _Recalled:
+    todo = np.ones(grid.size, dtype=np.bool_)
+    done = failed = start = 0
+    keys = grid.keys()
+    while part := list(itertools.islice(keys, PART)):
+        places, contents = records.found(part)
+        if result is not None:
+            result.put([start + place for place in places], contents)
+        wrong = [place for place, content in zip(places, contents, strict=True) if "error" in content]
+        done, failed = done + len(places) - len(wrong), failed + len(wrong)
+        todo[np.array(places, dtype=np.intp) + start] = False
+        if retry_failed and wrong:
+            todo[np.array(wrong) + start] = True
+            if result is not None:
+                records.forget(part[place] for place in wrong)
+        start += len(part)
+    return _Recalled(Part(grid, todo), done, failed)

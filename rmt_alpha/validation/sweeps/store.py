@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rmt_alpha._core.record import Record
+from rmt_alpha._core.record_claims import Claims
 from rmt_alpha._core.record_file import RecordKind
+from rmt_alpha._core.version import __version__
 from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, FIELDS, POINT_COLUMNS, CellResult
 
 
@@ -43,14 +46,34 @@ class Store(Record):
     def __init__(self, path: Path | None) -> None:
         super().__init__(path, SWEEPS)
 
-    def add(self, results: Sequence[CellResult]) -> None:
-        """Record cells, in one transaction."""
-        self.write((result.parameters, result.content) for result in results)
+    def add(
+        self,
+        results: Iterable[CellResult],
+        code: str = __version__,
+        work: tuple[str, str] = ("", ""),
+    ) -> None:
+        """Record cells, in one transaction; who computed them is `Record.write`'s."""
+        self.write(((result.parameters, result.content) for result in results), code, work)
+
+    def claims(self) -> Claims:
+        """The claims of a process on cells of this store."""
+        return Claims(self.path, self.kind.table)
 
     def results(self, keys: Sequence[str]) -> Iterator[CellResult]:
         """The results under ``keys``, in that order; keys without one are passed over."""
         for entry in self.read(keys):
             yield CellResult.of(entry.parameters, entry.content)
+
+    def found(self, keys: Sequence[str]) -> tuple[list[int], list[dict[str, Any]]]:
+        """Where in ``keys`` there is a record, and what is recorded."""
+        places = {key: place for place, key in enumerate(keys)}
+        there, contents = self.read_at_once(keys)
+        return [places[key] for key in there], contents
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is recorded at all."""
+        return next(iter(self._db.execute(f"SELECT 1 FROM {self.kind.table} LIMIT 1")), None) is None
 
     def recorded(self, keys: Sequence[str]) -> tuple[set[str], set[str]]:
         """The keys with numbers and those with an error."""

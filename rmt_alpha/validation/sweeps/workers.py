@@ -1,53 +1,97 @@
-"""Where the tasks of a sweep run: joblib's local workers, or a Dask cluster through joblib; one code path."""
+"""Where tasks run: joblib's local workers, or a Dask `cluster`; each task says which code it is of."""
 
 from __future__ import annotations
 
+import logging
 import sys
-import threading
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import joblib
-from tqdm import tqdm
 
+from rmt_alpha._core.code import Answer, answer, code_here, difference
 from rmt_alpha._core.processes import run_parallel
-from rmt_alpha._core.version import __version__
+from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha.simulation.arguments import check_jobs
-from rmt_alpha.validation.sweeps.cell import Cell, CellResult, compute, one_blas_thread
+from rmt_alpha.validation.sweeps.cell import Cell, CellResult, compute
+from rmt_alpha.validation.sweeps.cluster import (
+    CONNECT_SECONDS,
+    ClusterPool,
+    check_address,
+    check_patience,
+)
 
-CONNECT_SECONDS = 20
-MUST_AGREE = ("rmt_alpha", "numpy", "scipy")
-"""Packages whose version decides the last bits of a result."""
+PATIENCE = 60.0
+"""Seconds that a sweep goes on without any worker of its cluster, unless told otherwise."""
+T = TypeVar("T")
 
 
-def run_task(cells: tuple[Cell, ...]) -> list[CellResult]:
+class CellTask(NamedTuple):
+    """What a worker computes at a time."""
+
+    places: list[int]
+    """Of the cells in their grid."""
+    cells: tuple[Cell, ...]
+
+
+def run_task(task: CellTask) -> list[CellResult]:
     """`compute`, in whatever process it happens to be."""
-    # The first progress bar of a process, even a disabled one, makes a semaphore.  A worker that Ctrl-C kills
-    # would leave it behind, with a warning on the terminal; a lock between threads is enough for it.
-    if not hasattr(tqdm, "_lock"):
-        tqdm.set_lock(threading.RLock())
-    return compute(cells)
+    return compute(task.cells)
+
+
+class Pool(Protocol):
+    """Workers that are ready to compute."""
+
+    @property
+    def count(self) -> int:
+        """How many tasks run at a time, for now."""
+
+    @property
+    def text(self) -> str:
+        """For people: what they are."""
+
+    def run(self, tasks: Iterable[T], function: Callable[[T], object]) -> Generator[tuple[T, Answer]]:
+        """Each task with its answer as soon as it is finished, in any order."""
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Workers that are ready to compute."""
+class LocalPool:
+    """The workers of a backend of joblib."""
 
     count: int
-    """How many tasks run at a time."""
-    text: str
-    """For people: what they are."""
 
-    def run(self, tasks: Iterable[tuple[Cell, ...]]) -> Generator[list[CellResult]]:
-        """The results of each task as soon as it is finished, in any order."""
+    @property
+    def text(self) -> str:
+        """For people."""
+        return "1 worker" if self.count == 1 else f"{self.count} workers"
+
+    def run(self, tasks: Iterable[T], function: Callable[[T], object]) -> Generator[tuple[T, Answer]]:
+        """Each task with its answer; RuntimeError if a process has loaded other sources than this one."""
+        code, flying = code_here(), dict[int, T]()
+
+        def numbered() -> Iterator[Any]:
+            for number, task in enumerate(tasks):
+                flying[number] = task
+                yield joblib.delayed(_numbered)(number, code, function, task)
+
         # One task at a time: joblib's own batches would withhold finished tasks until the whole batch is.
-        yield from run_parallel((joblib.delayed(run_task)(task) for task in tasks), self.count)
+        with closing(run_parallel(numbered(), self.count)) as results:
+            for number, found in results:
+                if reason := difference(found[0], code):
+                    raise RuntimeError(f"the process {found[1]} {reason}: the sources changed; start again")
+                yield flying.pop(number), found
+
+
+def _numbered(number: int, *asked: Any) -> tuple[int, Answer]:
+    return number, answer(*asked)
 
 
 @contextmanager
-def open_pool(n_jobs: int, backend: str | None, scheduler: str | None) -> Iterator[Pool]:
+def open_pool(
+    n_jobs: int, backend: str | None, scheduler: str | None, wait_for_workers: float = PATIENCE
+) -> Iterator[Pool]:
     """The workers that the arguments of `sweep` ask for, until the end of the with block.
 
     Raises
@@ -57,24 +101,24 @@ def open_pool(n_jobs: int, backend: str | None, scheduler: str | None) -> Iterat
     ConnectionError
         If no scheduler answers.
     ValueError
-        If ``n_jobs`` is 0, joblib does not know the backend, or the cluster has other versions of packages.
+        If ``n_jobs`` is 0, joblib does not know the backend, the scheduler's address cannot be one, or its
+        workers have other code.
     """
     if not isinstance(backend, str | None):
         raise TypeError(f"backend must be None or the name of a backend of joblib, got {backend!r}")
     with ExitStack() as stack:
+        patience = check_patience(wait_for_workers)
         # For tasks in this very process: sequential, threads, a Dask cluster with processes=False.
         stack.enter_context(one_blas_thread())
         client = _dask_client(stack, backend, scheduler)
         if client is not None:
-            stack.enter_context(joblib.parallel_config(backend="dask", client=client))
-            workers = joblib.effective_n_jobs(-1)
-            _check_versions(client)
-            yield Pool(workers, f"a Dask cluster of {workers} threads at {client.scheduler.address}")
-        else:
-            if backend is not None:
-                stack.enter_context(_known_backend(backend))
-            workers = check_jobs(n_jobs)
-            yield Pool(workers, "1 worker" if workers == 1 else f"{workers} workers")
+            if client.asynchronous:
+                raise ValueError("the active Client of dask.distributed must not be asynchronous")
+            yield ClusterPool(client, code_here(), patience)
+            return
+        if backend is not None:
+            stack.enter_context(_known_backend(backend))
+        yield LocalPool(check_jobs(n_jobs))
 
 
 def _known_backend(backend: str) -> Any:
@@ -94,10 +138,12 @@ def _dask_client(stack: ExitStack, backend: str | None, scheduler: str | None) -
     if scheduler is not None:
         if backend not in {None, "dask"}:
             raise ValueError(f"a scheduler needs backend='dask' or None, got backend={backend!r}")
+        check_address(scheduler)
         try:
             from distributed import Client
         except ImportError:
             raise ImportError("scheduler= needs Dask: pip install 'rmt-alpha[dask]'") from None
+        stack.enter_context(_quiet_client())
         connect: Any = Client  # typed, but not wholly
         try:
             return stack.enter_context(connect(scheduler, timeout=CONNECT_SECONDS, set_as_default=False))
@@ -109,9 +155,12 @@ def _dask_client(stack: ExitStack, backend: str | None, scheduler: str | None) -
     distributed = sys.modules.get("distributed")
     if distributed is not None:
         try:
-            return distributed.default_client()
+            client = distributed.default_client()
         except ValueError:
             pass
+        else:
+            stack.enter_context(_quiet_client())
+            return client
     if backend == "dask":
         raise ValueError(
             "backend='dask' needs scheduler='tcp://HOST:PORT' or an active Client of dask.distributed"
@@ -119,14 +168,21 @@ def _dask_client(stack: ExitStack, backend: str | None, scheduler: str | None) -
     return None
 
 
-def _check_versions(client: Any) -> None:
-    """Refuse a cluster that would compute other bits, or nothing at all."""
-    here = {name: sys.modules[name].__version__ for name in MUST_AGREE[1:]} | {MUST_AGREE[0]: __version__}
-    for address, report in client.get_versions(packages=list(MUST_AGREE))["workers"].items():
-        there = report["packages"]
-        for name, version in here.items():
-            if there.get(name) != version:
-                raise ValueError(
-                    f"the Dask worker {address} has {name} {there.get(name) or '(not installed)'}, here it "
-                    f"is {version}: results would depend on where a cell is computed; install the same there"
-                )
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Keep what Dask's client logs about a lost scheduler, tracebacks included, for one line of our own."""
+
+    def ours(record: logging.LogRecord) -> bool:
+        return not record.name.startswith(OF_THE_CLIENT)
+
+    handlers = list(logging.getLogger("distributed").handlers)
+    for handler in handlers:
+        handler.addFilter(ours)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(ours)
+
+
+OF_THE_CLIENT = ("distributed.client", "distributed.batched", "distributed.utils")

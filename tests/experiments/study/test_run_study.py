@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 from study_world import small_study
 
+from rmt_alpha._core.code import code_here, signature
 from rmt_alpha.cli import main
 from rmt_alpha.errors import RecordError
 from rmt_alpha.experiments.study import run as run_module
@@ -62,6 +63,23 @@ def test_an_interrupted_study_goes_on(tmp_path, monkeypatch):
     computed.clear()
     assert run_study(blocks, record, progress=False) == whole
     assert not computed
+
+
+def test_a_cluster_gives_the_same_and_the_record_says_where(tmp_path):
+    """Workers in threads of this process, which have its small world too."""
+    distributed = pytest.importorskip("distributed")
+    blocks = plan("amazon", pairs=["a->b"], splits=2, baselines=1, logistic=0, seeds=(1,), sizes=(20,))
+    whole = run_study(blocks, None)
+    record = tmp_path / "record.sqlite"
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
+        assert run_study(blocks, record, scheduler=cluster.scheduler_address) == whole
+    db = sqlite3.connect(record)
+    with closing(db):
+        places = db.execute("SELECT place, count(*) FROM work").fetchall()
+        versions = db.execute("SELECT DISTINCT version FROM blocks").fetchall()
+    assert places == [(places[0][0], len(blocks))]
+    assert places[0][0].startswith("inproc://")
+    assert versions == [(signature(code_here()),)]
 
 
 def test_a_block_does_not_depend_on_those_before_it():

@@ -116,11 +116,11 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, asked):
     whole = run_cells(**plan)
     original, calls = cells_module._compute, []
 
-    def stopped(*arguments):
+    def stopped(*arguments, **named):
         calls.append(arguments)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return original(*arguments)
+        return original(*arguments, **named)
 
     monkeypatch.setattr(cells_module, "_compute", stopped)
     with pytest.raises(KeyboardInterrupt):

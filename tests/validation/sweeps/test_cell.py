@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 import rmt_alpha as ra
 from rmt_alpha.simulation import simulate
 from rmt_alpha.validation.sweeps import cell as module
-from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, POINT_COLUMNS, Cell, compute, one_blas_thread
+from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, POINT_COLUMNS, Cell, compute
 from rmt_alpha.validation.sweeps.grid import read_grid
 from rmt_alpha.validation.sweeps.store import Store
 
@@ -131,49 +129,3 @@ def test_the_recorded_text_has_every_bit(tmp_path):
         store.add(results)
         again = list(store.results([cell.key for cell in cells]))
     assert repr(again) == repr(results)
-
-
-def blas_threads() -> set[int]:
-    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
-
-
-def in_another_thread(function) -> threading.Thread:
-    thread = threading.Thread(target=function)
-    thread.start()
-    return thread
-
-
-@pytest.fixture
-def three_blas_threads():
-    """Whatever the machine and OMP_NUM_THREADS say; set by a thread that does not stay to control it."""
-    before = blas_threads()
-    in_another_thread(lambda: threadpool_limits(3)).join()
-    assert blas_threads() == {3}
-    yield
-    in_another_thread(lambda: threadpool_limits(max(before))).join()
-
-
-def test_blas_stays_on_one_thread_until_the_last_task_leaves(three_blas_threads):
-    inside, leave = threading.Event(), threading.Event()
-
-    def first_task():
-        with one_blas_thread():
-            inside.set()
-            leave.wait(10)
-
-    thread = in_another_thread(first_task)
-    assert inside.wait(10)
-    with one_blas_thread():
-        assert blas_threads() == {1}
-        leave.set()
-        thread.join()
-        assert blas_threads() == {1}
-    assert blas_threads() == {3}
-
-
-def test_limit_can_be_set_by_others_afterwards(three_blas_threads):
-    for _ in range(2):
-        with one_blas_thread(), one_blas_thread():
-            assert blas_threads() == {1}
-        in_another_thread(lambda: threadpool_limits(2)).join()
-        assert blas_threads() == {2}

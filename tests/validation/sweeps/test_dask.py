@@ -1,4 +1,4 @@
-"""The same code on a Dask cluster: two worker processes on this machine, through joblib's Dask backend."""
+"""The same code on a Dask cluster of two worker processes on this machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from rmt_alpha._core.code import code_here
 from rmt_alpha.validation.sweeps import sweep, workers
 from rmt_alpha.validation.sweeps.workers import open_pool
 
@@ -15,7 +16,7 @@ distributed = pytest.importorskip("distributed")
 @pytest.fixture(scope="module")
 def cluster():
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None, host="127.0.0.1"
+        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0", host="127.0.0.1"
     ) as cluster:
         yield cluster
 
@@ -44,7 +45,7 @@ def test_cells_are_computed_on_the_cluster(tmp_path, small_grid, cluster):
 
 
 def test_cluster_with_other_software_is_refused(small_grid, cluster, monkeypatch):
-    monkeypatch.setattr("rmt_alpha.validation.sweeps.workers.__version__", "99.0")
+    monkeypatch.setattr(workers, "code_here", lambda: code_here() | {"rmt_alpha": "99.0"})
     with pytest.raises(ValueError, match=r"Dask worker tcp://.* has rmt_alpha .*, here it is 99\.0"):
         sweep(small_grid, store=None, scheduler=cluster.scheduler_address)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rmt_alpha.validation.sweeps.cell import FIELDS
-from rmt_alpha.validation.sweeps.grid import read_grid
+from rmt_alpha.validation.sweeps.grid import Part, read_grid
 
 BASE = {"beta": 0.5, "p": 400, "n": 40, "alpha": [0, 1]}
 
@@ -174,3 +174,30 @@ def test_broken_or_missing_file_is_named(tmp_path):
         read_grid(path)
     with pytest.raises(TypeError, match="dict of axes or the path"):
         read_grid(17)  # type: ignore[arg-type]
+
+
+def test_keys_are_those_of_the_cells():
+    grid = read_grid(
+        {
+            "n": [10, math.inf],
+            "beta": 0.1,
+            "N": [None, 5, math.inf],
+            "p": 40,
+            "gamma": {"logspace": [-30, 2, 3]},
+        },
+        alpha=[0, math.inf, "optimal"],
+        replicates=0,
+    )
+    assert list(grid.keys()) == [cell.key for cell in grid.cells()]
+    drawn = read_grid({"beta": [0.1, 0.2], "p": 40, "n": 20}, alpha=[0], replicates=7, seed=5)
+    assert list(drawn.keys()) == [cell.key for cell in drawn.cells()]
+
+
+def test_a_part_is_gone_through_as_often_as_one_likes():
+    grid = read_grid({"beta": [0.1, 0.2, 0.3], "p": [4, 5], "n": 20}, alpha=0, replicates=0)
+    cells = list(grid.cells())
+    part = Part(grid, np.array([True, False, False, True, True, False]))
+    assert list(part) == list(part) == [cells[0], cells[3], cells[4]]
+    assert (len(part), list(part.places)) == (3, [0, 3, 4])
+    assert cells[3] in part
+    assert cells[1] not in part

@@ -138,11 +138,11 @@ def test_interruption_keeps_what_is_finished(tmp_path, small_grid, contents, ref
     path = tmp_path / "results.sqlite"
     write, calls = Store.write, []
 
-    def interrupted_write(self, records):
+    def interrupted_write(self, records, *who):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        write(self, records)
+        write(self, records, *who)
 
     monkeypatch.setattr(Store, "write", interrupted_write)
     with pytest.raises(SweepInterrupted) as caught:
@@ -190,9 +190,9 @@ def test_retry_replaces_the_error(tmp_path, small_grid, contents, reference, mon
 def test_a_store_that_is_deleted_meanwhile_is_missed(tmp_path, small_grid, monkeypatch):
     path, add = tmp_path / "results.sqlite", Store.add
 
-    def deleted(self, results):
+    def deleted(self, results, *who):
         path.unlink()
-        add(self, results)
+        add(self, results, *who)
 
     monkeypatch.setattr(Store, "add", deleted)
     with pytest.raises(RecordError, match="was moved or deleted"):
@@ -235,7 +235,7 @@ def test_dry_run_computes_and_touches_nothing(tmp_path, small_grid, monkeypatch)
 
     sweep(small_grid | {"beta": 0.8}, store=path)
     before = path.read_bytes()
-    monkeypatch.setattr(run, "_work", None)
+    monkeypatch.setattr(run, "Driver", None)
     plan = sweep(small_grid, store=path, n_jobs=2, dry_run=True)
     assert (plan.todo, plan.recorded) == (6, 6)
     assert "2 workers" in str(plan)

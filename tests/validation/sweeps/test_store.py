@@ -222,8 +222,8 @@ def test_a_store_deleted_after_its_last_cell_is_noticed(tmp_path, monkeypatch, c
     grid.write_text("beta = [0.1, 0.2]\np = 40\nn = 20\nalpha = 1\nreplicates = 0\n")
     add = Store.add
 
-    def add_and_delete(self, results):
-        add(self, results)
+    def add_and_delete(self, results, *who):
+        add(self, results, *who)
         path.unlink()
 
     monkeypatch.setattr(Store, "add", add_and_delete)

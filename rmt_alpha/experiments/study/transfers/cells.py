@@ -7,17 +7,17 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import joblib
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha._core.processes import run_parallel
+from rmt_alpha._core.code import place_here, signature
 from rmt_alpha._core.record import Record
 from rmt_alpha._core.record_text import canonical, key_of
+from rmt_alpha._core.threads import one_blas_thread
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.study.tasks import BLOCKS
 from rmt_alpha.experiments.study.transfers.draws import DRAWS, SIZES, STUDY_SEEDS, Draw
@@ -31,6 +31,7 @@ from rmt_alpha.experiments.study.transfers.ours import (
     score,
 )
 from rmt_alpha.experiments.study.transfers.verdicts import Scores
+from rmt_alpha.validation.sweeps.workers import PATIENCE, open_pool
 
 SEEDS_OF_A_JOB = 5
 """Draws that a process computes before it reports: few are lost by an interruption."""
@@ -63,6 +64,8 @@ def run_cells(
     record: Path | None = None,
     data: FilePath | None = None,
     n_jobs: int = 1,
+    scheduler: str | None = None,
+    wait_for_workers: float = PATIENCE,
     compute: bool = True,
     progress: bool = False,
 ) -> Scores:
@@ -94,6 +97,10 @@ def run_cells(
         See `rmt_alpha.experiments.data.datasets.data_folder`.
     n_jobs : int
         Processes.
+    scheduler : str, optional
+        Address of a Dask cluster instead, "tcp://HOST:PORT", whose workers find the data where we do.
+    wait_for_workers : float
+        See `rmt_alpha.sweep`.
     compute : bool
         Whether what the record lacks is computed.
     progress : bool
@@ -148,13 +155,18 @@ def run_cells(
             ]
             jobs = _jobs([*missing, *extra])
             folder = None if data is None else os.fspath(data)
-            work = (joblib.delayed(_compute)(job, chosen, folder) for job in jobs)
+            work = partial(_compute, candidates=chosen, data=folder)
             hidden = None if progress else True
-            with closing(run_parallel(work, n_jobs)) as results:
-                for done in tqdm(results, total=len(jobs), unit="job", disable=hidden, dynamic_ncols=True):
+            with (
+                open_pool(n_jobs, None, scheduler, wait_for_workers) as pool,
+                closing(pool.run(jobs, work)) as answers,
+            ):
+                for _, (code, place, done) in tqdm(
+                    answers, total=len(jobs), unit="job", disable=hidden, dynamic_ncols=True
+                ):
                     values |= done
-                    kept = {entry: value for entry, value in done.items() if entry.method not in chosen}
-                    store.write((entry.parameters, value) for entry, value in kept.items())
+                    kept = [(e.parameters, value) for e, value in done.items() if e.method not in chosen]
+                    store.write(kept, signature(code), (place_here(), place))
     return Scores.gather((*entry[1:], value) for entry, value in values.items())
 
 
@@ -182,7 +194,7 @@ def _compute(
 ) -> dict[Entry, float]:
     """The scores; none where the target is too small for n."""
     values: dict[Entry, float] = {}
-    with threadpool_limits(1):
+    with one_blas_thread():
         for (name, n, seed), same in itertools.groupby(entries, key=lambda entry: entry[1:4]):
             rows = prepared(name, data)
             if 2 * n > len(rows.labels):
