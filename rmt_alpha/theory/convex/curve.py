@@ -41,8 +41,15 @@ class LossCurve(Curve):
         \text{accuracy}(\alpha) = \sum_c \pi_c\, \Phi(y_c u_c / \sigma_c)
 
     *signed*, as everywhere.  Nothing is affine in alpha as it is for the squared loss: every alpha takes the
-    solution of a fixed point, which starts from the nearest alpha that is solved already and is kept.
-    Curves come from ``FineTuning(..., loss=...).curve()``.
+    solution of a fixed point, which depends on nothing that was asked before and is kept.  Curves come from
+    ``FineTuning(..., loss=...).curve()``.
+
+    Notes
+    -----
+    Where the forces of all samples are saturated, as with the hinge loss and a large gamma, the intercept is
+    free in the limit of large n (`solution` has the status "flat").  What decides it is which label a sample
+    has more of: every answer is then the average over the random number of labels +1 among n samples, in
+    classes of fixed size as in `rmt_alpha.simulate`.
 
     Examples
     --------
@@ -115,7 +122,7 @@ class LossCurve(Curve):
     def variance(self, alpha: ArrayLike) -> Real:
         """Variance of label times score: that within the classes, and that between their means."""
 
-        def answer(solution: Solution, _: Array) -> Array:
+        def answer(solution: Solution, _: Equations) -> Array:
             signed = SIGN * solution.state.mean
             between = signed - self.priors @ signed
             return np.asarray(self.priors @ (solution.state.std[self._group] ** 2 + between**2))
@@ -159,8 +166,8 @@ class LossCurve(Curve):
     def training_loss(self, alpha: ArrayLike) -> Real:
         """Average loss on the training sample, with the labels it has: (1/n) sum phi(t_i s_i)."""
 
-        def answer(solution: Solution, values: Array) -> Array:
-            equations, state = self.equations(values), solution.state
+        def answer(solution: Solution, equations: Equations) -> Array:
+            state = solution.state
             chance, sign, rows = equations.labels()
             group = self._group[rows]
             kappa = np.maximum(self.reduction.at(state.theta).kappa, 1e-13)[group]
@@ -172,9 +179,9 @@ class LossCurve(Curve):
     def training_accuracy(self, alpha: ArrayLike) -> Real:
         """Share of the training sample that is classified as it is labelled; 1 once it can be separated."""
 
-        def answer(solution: Solution, values: Array) -> Array:
+        def answer(solution: Solution, equations: Equations) -> Array:
             state = solution.state
-            chance, sign, rows = self.equations(values).labels()
+            chance, sign, rows = equations.labels()
             group = self._group[rows]
             # prox(z) is positive for z above kappa phi'(0).
             border = self.reduction.at(state.theta).kappa[group] * self.loss.slope(np.zeros(1))
@@ -349,17 +356,21 @@ class LossCurve(Curve):
             raise ValueError(f"alpha must be at most {EXTREME:g} in size, got {abs(values).max():g}")
         return values
 
-    def _table(self, alpha: ArrayLike, answer: Callable[[Solution, Array], Any]) -> Real:
-        """``answer`` at every alpha, in the order of alphas so that each starts from its neighbour."""
+    def _table(self, alpha: ArrayLike, answer: Callable[[Solution, Equations], Any]) -> Real:
+        """``answer`` at every alpha."""
         values = self._alphas(alpha)
         flat = values.reshape(-1, self.sources)
         if not len(flat):
             return np.empty(values.shape[:-1])
-        order = np.lexsort(flat.T)
-        found: dict[int, Array] = {}
-        for i in order:
-            found[int(i)] = np.asarray(answer(self._points.at(flat[i]), flat[i]), float)
-        table = np.stack([found[i] for i in range(len(flat))])
+        table = np.stack(
+            [
+                sum(
+                    draw.weight * np.asarray(answer(draw.solution, draw.equations), float)
+                    for draw in self._points.draws(row)
+                )
+                for row in flat
+            ]
+        )
         return self._result(table.reshape((*values.shape[:-1], *table.shape[1:])))
 
     @property

@@ -61,9 +61,9 @@ class Solution:
     status: str
     """Either "converged"; "rounding" if the residual stopped falling within a thousand tolerances, as for an
     intercept that hardly any sample holds; "collapsed" if all scores are one number, to the precision of the
-    smoothing that was left (with noisy labels the hinge loss can be least for w = 0); or "max_iter"."""
-    jacobian: Array | None
-    """Of the residual in the packed state, from the last Newton step."""
+    smoothing that was left (with noisy labels the hinge loss can be least for w = 0); "flat" if it converged
+    and nothing but the chance surplus of one label in a sample decides the intercept (`imbalance`); or
+    "max_iter"."""
 
 
 def distance(equations: Equations, state: State) -> float:
@@ -82,9 +82,7 @@ def units(x: Array, classes: int) -> Array:
     return np.concatenate([np.full(classes + 1, size), np.ones(len(x) - classes - 1)])
 
 
-def solve(
-    equations: Equations, start: State, *, tolerance: float = TOLERANCE, jacobian: Array | None = None
-) -> Solution:
+def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -> Solution:
     """The fixed point, from any start.
 
     Where the iteration fails (a kink of the loss that the scores hardly resolve), the loss is replaced by its
@@ -93,9 +91,9 @@ def solve(
     failure: ConvergenceError | None = None
     for growth in (1, 2):
         try:
-            return iterate(equations, start, tolerance, jacobian, growth)
+            return iterate(equations, start, tolerance, growth)
         except ConvergenceError as error:
-            failure, jacobian = failure or error, None
+            failure = failure or error
     assert failure is not None
     smoothing, factor, state, known = SMOOTHING, SMOOTHING_FACTOR, start, False
     while True:
@@ -114,14 +112,12 @@ def solve(
         smoothing *= factor
 
 
-def iterate(
-    equations: Equations, start: State, tolerance: float, jacobian: Array | None = None, growth: int = 1
-) -> Solution:
-    """The same without smoothing; ``jacobian``, of a solution nearby, saves evaluations.
+def iterate(equations: Equations, start: State, tolerance: float, growth: int = 1) -> Solution:
+    """The same without smoothing.
 
     ``growth`` 2 makes the runs of plain steps longer whenever Newton's method gets stuck.
     """
-    iteration = Iteration(equations, start, tolerance, jacobian, growth)
+    iteration = Iteration(equations, start, tolerance, growth)
     for n_iter in range(LIMIT):
         found = iteration.check_convergence(n_iter)
         if found is not None:
@@ -152,17 +148,16 @@ class Iteration:
     slow : int
         Newton steps in a row that reduced the residual too little.
     jacobian : ndarray or None
-        Of the last Newton step, or of a solution nearby.
+        Of the last Newton step.
     n_eval : int
         Evaluations of the map.
     """
 
-    def __init__(
-        self, equations: Equations, start: State, tolerance: float, jacobian: Array | None, growth: int
-    ) -> None:
+    def __init__(self, equations: Equations, start: State, tolerance: float, growth: int) -> None:
         self.equations, self.tolerance, self.growth = equations, tolerance, growth
         self.classes, self.n_eval = equations.classes, 0
-        self.x, self.jacobian = start.packed(), jacobian
+        self.x = start.packed()
+        self.jacobian: Array | None = None
         self.change = self.residual(self.x)
         self.best, self.stale, self.slow = (np.inf, self.x), 0, 0
         self.plain, self.streak = PLAIN, PLAIN
@@ -244,7 +239,7 @@ class Iteration:
 
     def _solution(self, merit: float, x: Array, n_iter: int, status: str) -> Solution:
         state = State.unpacked(x, self.classes)
-        return Solution(state, merit, n_iter, self.n_eval, status, self.jacobian)
+        return Solution(state, merit, n_iter, self.n_eval, status)
 
     def _size(self, change: Array, x: Array) -> float:
         return float(np.max(abs(change / units(x, self.classes))))

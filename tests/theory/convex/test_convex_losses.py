@@ -287,7 +287,7 @@ def test_an_intercept_that_nobody_holds_is_known_to_rounding():
         target, ra.FixedSource(mean), 346.41016151377534, gamma, intercept=True, loss="hinge"
     )
     solution = loss_curve(problem).solution(0.0)
-    assert solution.status in ("rounding", "converged")
+    assert solution.status == "flat"
     assert abs(solution.state.offset) < 1e-7
 
 
