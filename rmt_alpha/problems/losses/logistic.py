@@ -12,8 +12,8 @@ from rmt_alpha.problems.losses.quadrature import REACH
 STEPS = 100
 DENSEST, FINEST = 0.5, 0.45
 """Steps of the trapezoidal rule: exp(-2 pi^2 / 0.5^2) and exp(-2 pi^2 / 0.45) are below 1e-19."""
-MOST_NODES = 500
-"""Margins that spread more widely are integrated adaptively."""
+MOST_NODES = 20_000
+"""Margins that spread more widely, over a thousand units, are integrated adaptively."""
 
 
 class Logistic(Loss):

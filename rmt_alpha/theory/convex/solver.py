@@ -6,7 +6,11 @@ own size.  Iterations stop on it, never on the distance travelled.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -30,12 +34,17 @@ ROUGH = 1e-2
 """Residual below which plain steps give way to Newton's at once."""
 LIMIT = 120
 """Newton steps and plain steps together."""
+FEW = 30
+"""The same on the way to a small ridge, where it is better to take a smaller step."""
 REUSED = 0.03
 """By how much a step with the Jacobian matrix of an earlier point must reduce the residual."""
 DIFFERENCE = 1e-6
 """Step of the differences that approximate the Jacobian matrix."""
 FARTHEST = 3.0
 """Largest change of a logarithm in one step."""
+SMALL, NO_RIDGE, LEAST_FACTOR = 1e-3, 1e-5, 1.02
+"""Ridges, in units of the average variance, that are small, and that are tried in place of none; smallest
+factor between two ridges in turn."""
 SMOOTHING = 3.0
 """Envelope to begin with where the loss itself is too hard."""
 SMOOTHING_FACTOR, LEAST_PROGRESS = 0.3, 0.95
@@ -85,23 +94,87 @@ def units(x: Array, classes: int) -> Array:
 def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -> Solution:
     """The fixed point, from any start.
 
-    Where the iteration fails (a kink of the loss that the scores hardly resolve), the loss is replaced by its
-    Moreau envelope, which has no kinks, and the smoothing is taken back step by step.
+    Where the iteration fails the solution is followed from a problem that is easier: one of larger ridge, or
+    of a smoother loss.
     """
     failure: ConvergenceError | None = None
-    for growth in (1, 2):
+    ways = [iterate, partial(iterate, growth=2), along_ridge, along_smoothing]
+    if equations.reduction.gamma < SMALL**2 * ridge_unit(equations):
+        ways.insert(0, ways.pop(2))  # scores are so far from those of the start that no step arrives
+    for way in ways:
         try:
-            return iterate(equations, start, tolerance, growth)
+            return way(equations, start, tolerance)
         except ConvergenceError as error:
             failure = failure or error
     assert failure is not None
+    raise failure
+
+
+def along_ridge(equations: Equations, start: State, tolerance: float) -> Solution:
+    """The solution for a small ridge, followed from a larger one.
+
+    Where the sample can be separated scores grow like log(1/gamma) and stiffnesses fall like gamma: the
+    unknowns are all but linear in log(gamma), and are continued along that line.
+    """
+    reduction, unit = equations.reduction, ridge_unit(equations)
+    target, gamma = reduction.gamma, max(SMALL * unit, 1e3 * reduction.gamma)
+    if target >= SMALL * unit:
+        raise ConvergenceError("the ridge is not small", None)
+
+    known: list[tuple[float, Array]] = []
+
+    def at(ridge: float, guess: State) -> Solution:
+        one = replace(equations, reduction=replace(reduction, gamma=ridge))
+        return iterate(one, guess, tolerance, limit=LIMIT if len(known) < 2 else FEW)
+
+    found = _first(lambda ridge: at(ridge, start), [gamma * 10**k for k in range(8)])
+    gamma = found[0]
+    known.append((math.log(gamma), found[1].state.packed()))
+    factor = 10.0
+    while True:
+        if target == 0 and gamma <= NO_RIDGE * unit:
+            with suppress(ConvergenceError):
+                return at(0.0, State.unpacked(known[-1][1], equations.classes))
+        ahead = max(target, gamma / factor)
+        (log0, x0), (log1, x1) = known[-2:] if len(known) > 1 else known * 2
+        slope = (x1 - x0) / (log1 - log0) if log1 != log0 else 0 * x1
+        guess = State.unpacked(x1 + slope * (math.log(ahead) - log1), equations.classes)
+        try:
+            solution = at(ahead, guess)
+        except ConvergenceError:
+            factor = math.sqrt(factor)
+            if factor < LEAST_FACTOR:
+                raise
+            continue
+        if ahead == target:
+            return solution
+        gamma, factor = ahead, min(factor**1.5, 1e2)
+        known.append((math.log(gamma), solution.state.packed()))
+
+
+def ridge_unit(equations: Equations) -> float:
+    """The average variance of a feature."""
+    model = equations.reduction.model
+    return float(model.moments[0].max()) / model.p
+
+
+def _first(attempt: Callable[[float], Solution], values: list[float]) -> tuple[float, Solution]:
+    """The first value at which an attempt succeeds, and its result; the last failure if none does."""
+    for value in values[:-1]:
+        with suppress(ConvergenceError):
+            return value, attempt(value)
+    return values[-1], attempt(values[-1])
+
+
+def along_smoothing(equations: Equations, start: State, tolerance: float) -> Solution:
+    """The solution for a loss with kinks, followed from its Moreau envelopes, which have none."""
     smoothing, factor, state, known = SMOOTHING, SMOOTHING_FACTOR, start, False
     while True:
         try:
             found = iterate(replace(equations, smoothing=smoothing), state, tolerance)
         except ConvergenceError:
             if not known or factor > LEAST_PROGRESS:
-                raise failure from None
+                raise
             smoothing, factor = smoothing / factor, factor**0.5
         else:
             state, known = found.state, True
@@ -112,13 +185,15 @@ def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -
         smoothing *= factor
 
 
-def iterate(equations: Equations, start: State, tolerance: float, growth: int = 1) -> Solution:
-    """The same without smoothing.
+def iterate(
+    equations: Equations, start: State, tolerance: float, growth: int = 1, limit: int = LIMIT
+) -> Solution:
+    """The same by this iteration alone, of ``limit`` steps at most.
 
     ``growth`` 2 makes the runs of plain steps longer whenever Newton's method gets stuck.
     """
     iteration = Iteration(equations, start, tolerance, growth)
-    for n_iter in range(LIMIT):
+    for n_iter in range(limit):
         found = iteration.check_convergence(n_iter)
         if found is not None:
             return found
@@ -127,7 +202,7 @@ def iterate(equations: Equations, start: State, tolerance: float, growth: int = 
             iteration.plain_step()
         else:
             iteration.newton_step()
-    raise iteration.failure()
+    raise iteration.failure(limit)
 
 
 class Iteration:
@@ -204,14 +279,14 @@ class Iteration:
             # Half a step: where Newton's method fails plain steps tend to overshoot.
             self.plain_step(0.5)
 
-    def failure(self) -> ConvergenceError:
+    def failure(self, limit: int) -> ConvergenceError:
         """The error after the last step, with the best estimate."""
         merit, x = self.best
         return ConvergenceError(
-            f"no convergence in {LIMIT} iterations at alpha = {self.equations.alpha}: the residual is "
+            f"no convergence in {limit} iterations at alpha = {self.equations.alpha}: the residual is "
             f"{merit:.2g}, above {self.tolerance:g}; the best estimate is in the attribute `best` of this "
             "exception; a larger gamma may help",
-            self._solution(merit, x, LIMIT, "max_iter"),
+            self._solution(merit, x, limit, "max_iter"),
         )
 
     def _watch_progress(self) -> None:
