@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rmt_alpha.problems.sources import FixedSource, RidgeSource
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.theory.convex.curve import LossCurve
+    from rmt_alpha.theory.mixtures.build import separability_threshold, separable
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.mixtures.regression import RegressionCurve
     from rmt_alpha.validation.compare import compare
@@ -71,6 +72,8 @@ _LAZY = {
     "linear_coefficients": "estimators.linear",
     "heatmap": "plotting.heat_map",
     "plot_alpha_path": "plotting.alpha_path",
+    "separability_threshold": "theory.mixtures.build",
+    "separable": "theory.mixtures.build",
     "simulate": "simulation",
     "sweep": "validation.sweeps",
 }
@@ -116,6 +119,8 @@ __all__ = [
     "optimal_alpha",
     "plot_alpha_path",
     "risk",
+    "separability_threshold",
+    "separable",
     "simulate",
     "sweep",
 ]

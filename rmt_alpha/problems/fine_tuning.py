@@ -15,7 +15,7 @@ from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.types import FloatArray, SimulationOptions
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.labels import check_label_noise, check_outputs_fit
-from rmt_alpha.problems.losses import Loss, as_loss
+from rmt_alpha.problems.losses import Hinge, Logistic, Loss, SquaredHinge, as_loss
 from rmt_alpha.problems.mixture import GaussianMixture, check_mixture
 from rmt_alpha.problems.ranges import RIDGE, SAMPLES
 from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
@@ -59,9 +59,9 @@ class FineTuning(Value, Shown):
         Fraction of wrong labels among the training samples, overall or per class; a wrong label is any of the
         others with equal probability.  Accuracy and risk refer to the true class.
     loss : {"squared", "logistic", "hinge", "squared_hinge", "huber"} or Loss
-        What is minimised.  Losses other than "squared" need two classes with labels -1 and +1 and a positive
-        gamma; their curve is a `LossCurve`.  The squared loss is half the square in the second formula,
-        so that gamma means the same.
+        What is minimised.  Losses other than "squared" need two classes with labels -1 and +1, and "huber" a
+        positive gamma; their curve is a `LossCurve`.  The squared loss is half the square in the second
+        formula, so that gamma means the same.
 
     Raises
     ------
@@ -158,11 +158,10 @@ class FineTuning(Value, Shown):
                 f"outputs=1, got {self.target.classes} classes and outputs={self.outputs}; use "
                 "loss='squared' for one-hot targets"
             )
-        if self.gamma == 0:
+        if self.gamma == 0 and not isinstance(loss, Logistic | Hinge | SquaredHinge):
             raise ValueError(
-                f"gamma must be positive for the {loss.name} loss: without ridge there is no minimiser on "
-                "data that a classifier separates, only a direction (of maximal margin) or none; choose a "
-                "small one"
+                f"gamma must be positive for the {loss.name} loss: the limit gamma -> 0 is known for the "
+                "logistic, hinge and squared hinge losses; choose a small one"
             )
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.optimum import RTOL, best_alpha
 from rmt_alpha.theory.convex.path import FixedPoints
 from rmt_alpha.theory.convex.reduction import Reduction
+from rmt_alpha.theory.convex.separability import HardMargin
 from rmt_alpha.theory.convex.solver import Solution
 from rmt_alpha.theory.curve import Curve, Optimum
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
@@ -50,6 +51,11 @@ class LossCurve(Curve):
     free in the limit of large n (`solution` has the status "flat").  What decides it is which label a sample
     has more of: every answer is then the average over the random number of labels +1 among n samples, in
     classes of fixed size as in `rmt_alpha.simulate`.
+
+    gamma = 0 is the limit gamma -> 0.  Data that cannot be separated have a least loss, and no source changes
+    where; on others the margin becomes the largest possible (`rmt_alpha.separable`), and scores are in units
+    of it: with the hinge losses, whose scores stay finite, the least change of the source with all margins at
+    least 1; with the logistic loss, whose scores grow for ever, the direction alone, without a source.
 
     Examples
     --------
@@ -81,6 +87,9 @@ class LossCurve(Curve):
     """Whether alpha is a scalar."""
     squared: MixtureCurve
     """The same problem with the squared loss, from which the first solution starts."""
+    wall: HardMargin | None = None
+    """What is trained with in place of ``loss`` where gamma is 0 and the sample can be separated: the least
+    margin is 1."""
     _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 
@@ -168,6 +177,8 @@ class LossCurve(Curve):
 
         def answer(solution: Solution, equations: Equations) -> Array:
             state = solution.state
+            if self.wall is not None:
+                return np.zeros(())
             chance, sign, rows = equations.labels()
             group = self._group[rows]
             kappa = np.maximum(self.reduction.at(state.theta).kappa, 1e-13)[group]
@@ -181,6 +192,8 @@ class LossCurve(Curve):
 
         def answer(solution: Solution, equations: Equations) -> Array:
             state = solution.state
+            if self.wall is not None:
+                return np.ones(())
             chance, sign, rows = equations.labels()
             group = self._group[rows]
             # prox(z) is positive for z above kappa phi'(0).
@@ -255,13 +268,8 @@ class LossCurve(Curve):
     def along(self, direction: ArrayLike) -> LossCurve:
         """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
         vector = base.check_direction(direction, self.sources)
-        return LossCurve(
-            self.reduction.along(vector),
-            self.loss,
-            self.label_noise,
-            self.intercept,
-            True,
-            self.squared.along(vector),
+        return replace(
+            self, reduction=self.reduction.along(vector), single=True, squared=self.squared.along(vector)
         )
 
     # --- internals --------------------------------------------------------------------------------------
@@ -289,7 +297,8 @@ class LossCurve(Curve):
 
     @cached_property
     def _points(self) -> FixedPoints:
-        return FixedPoints(self.reduction, self.loss, self.label_noise, self.intercept, self._squared_state)
+        loss = self.wall or self.loss
+        return FixedPoints(self.reduction, loss, self.label_noise, self.intercept, self._squared_state)
 
     def _squared_state(self, alpha: Array) -> State:
         at = alpha[0] if self.squared.single else alpha

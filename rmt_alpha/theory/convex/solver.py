@@ -98,7 +98,12 @@ def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -
     of a smoother loss.
     """
     failure: ConvergenceError | None = None
-    ways = [iterate, partial(iterate, growth=2), along_ridge, along_smoothing]
+    ways: list[Callable[[Equations, State, float], Solution]] = [
+        iterate,
+        partial(iterate, growth=2),
+        along_ridge,
+        along_smoothing,
+    ]
     if equations.reduction.gamma < SMALL**2 * ridge_unit(equations):
         ways.insert(0, ways.pop(2))  # scores are so far from those of the start that no step arrives
     for way in ways:

@@ -293,8 +293,8 @@ def test_refusals():
     problem = MAKERS["balanced"](40, 50)
     with pytest.raises(ValueError, match="loss must be one of"):
         replace(problem, loss="log")
-    with pytest.raises(ValueError, match="gamma must be positive for the hinge loss"):
-        replace(problem, loss="hinge", gamma=0.0)
+    with pytest.raises(ValueError, match="gamma must be positive for the huber loss"):
+        replace(problem, loss="huber", gamma=0.0)
     means = np.eye(3, 40)
     with pytest.raises(ValueError, match="is a loss of labels -1 and"):
         ra.FineTuning(ra.GaussianMixture(means), ra.FixedSource(means, outputs=3), 50, 0.1, loss="logistic")
