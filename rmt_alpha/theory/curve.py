@@ -61,8 +61,8 @@ class Optimum:
         Shape (k,) for k sources, that of the fields for a problem of arrays.  Infinite entries: no finite
         alpha is best.
     value : float, mpf or ndarray
-        Accuracy, risk or loss there; its supremum if alpha is infinite (of a `LossCurve`, the value at the
-        largest alpha that was tried).
+        Accuracy, risk or loss there; its supremum if alpha is infinite (of risk or loss of a `LossCurve`, the
+        value at the largest alpha that was tried).
     direction : ndarray of shape (..., k) or None
         For infinite alpha, the proportions in which its components grow; None for a finite alpha.
     bracket : tuple or None

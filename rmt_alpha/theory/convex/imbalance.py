@@ -43,7 +43,7 @@ NEGLIGIBLE = 1e-7
 """Probability of a stratum that is left out."""
 
 
-class Draw(NamedTuple):
+class Sample(NamedTuple):
     """A sample with given shares of the labels."""
 
     weight: float
@@ -79,7 +79,7 @@ def _effect(equations: Equations, state: State) -> float:
     deviation = max(_deviation(equations), 0.5)
     shifts, bent = [], 0.0
     for side in (-1, 1):
-        drawn = _sample(equations, n * (share - 0.5) + side * deviation)
+        drawn = _drawn(equations, n * (share - 0.5) + side * deviation)
         linear = abs(float(priors @ drawn.forces(state, kappa)[0])) / stiffness
         if linear < SLIGHT * width:
             return 0.0
@@ -109,12 +109,12 @@ def _moved(drawn: Equations, state: State, kappa: Array, side: int, width: float
     return side * float(optimize.brentq(balance, 0.0, far, xtol=0.01 * width))
 
 
-def draws(equations: Equations, solution: Solution) -> list[Draw]:
+def draws(equations: Equations, solution: Solution) -> list[Sample]:
     """The fixed points whose weighted average is the answer: that of the limit, or those of samples."""
     loose = weight(equations, solution)
     if not loose:
-        return [Draw(1.0, equations, solution)]
-    found = [] if loose == 1 else [Draw(1 - loose, equations, solution)]
+        return [Sample(1.0, equations, solution)]
+    found = [] if loose == 1 else [Sample(1 - loose, equations, solution)]
     surplus, chance = _surpluses(equations)
     beside = []
     for side in (-1, 1):
@@ -122,10 +122,10 @@ def draws(equations: Equations, solution: Solution) -> list[Draw]:
         # Half a label beside a tie all forces are still 1: one end of the interval where the intercept is
         # free.  Training by any usual method ends in the middle of it.
         for share, size in [(0.0, 0.5), *_strata(side * surplus, chance)]:
-            drawn = _sample(equations, side * size)
+            drawn = _drawn(equations, side * size)
             at = _solved(drawn, at, solution)
             if share:
-                found.append(Draw(loose * share, drawn, at))
+                found.append(Sample(loose * share, drawn, at))
             else:
                 beside.append(at.state)
     tie = float(chance[abs(surplus) <= TIE].sum())
@@ -134,8 +134,8 @@ def draws(equations: Equations, solution: Solution) -> list[Draw]:
         middle = replace(
             solution.state, mean=solution.state.mean - solution.state.offset + offset, offset=offset
         )
-        drawn = _sample(equations, 0.0)
-        found.append(Draw(loose * tie, drawn, _solved(drawn, replace(solution, state=middle), solution)))
+        drawn = _drawn(equations, 0.0)
+        found.append(Sample(loose * tie, drawn, _solved(drawn, replace(solution, state=middle), solution)))
     total = sum(draw.weight for draw in found)
     return [draw._replace(weight=draw.weight / total) for draw in found]
 
@@ -151,7 +151,7 @@ def _deviation(equations: Equations) -> float:
     return math.sqrt(equations.reduction.n * float(priors @ (noise * (1 - noise))))
 
 
-def _sample(equations: Equations, surplus: float) -> Equations:
+def _drawn(equations: Equations, surplus: float) -> Equations:
     """The map for samples with n/2 + surplus labels +1."""
     n, share = equations.reduction.n, _share(equations)
     room = 0.5 * n - min(TIE, 0.1 * n)  # with one label alone there is no balance

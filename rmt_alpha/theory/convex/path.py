@@ -10,7 +10,7 @@ import numpy as np
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
-from rmt_alpha.theory.convex import imbalance
+from rmt_alpha.theory.convex import imbalance, infinity
 from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.solver import Solution, solve
@@ -34,7 +34,7 @@ class FixedPoints:
     squared: Callable[[Array], State]
     _solved: dict[tuple[float, ...], Solution] = field(default_factory=dict, init=False, repr=False)
     """Solutions by alpha: a cache, which only grows."""
-    _drawn: dict[tuple[float, ...], list[imbalance.Draw]] = field(
+    _drawn: dict[tuple[float, ...], list[imbalance.Sample]] = field(
         default_factory=dict, init=False, repr=False
     )
     """The same where the labels of a sample decide the intercept."""
@@ -46,7 +46,9 @@ class FixedPoints:
     def at(self, alpha: Array) -> Solution:
         """The solution at one alpha, shape (k,)."""
         key = tuple(alpha.tolist())
-        if key not in self._solved:
+        if key not in self._solved and np.isinf(alpha).any():
+            self._solved[key] = self._at_infinity(np.sign(alpha))
+        elif key not in self._solved:
             equations = self.equations(alpha)
             try:
                 found = solve(equations, self.squared(alpha))
@@ -57,26 +59,31 @@ class FixedPoints:
             self._solved[key] = found
         return self._solved[key]
 
-    def draws(self, alpha: Array) -> list[imbalance.Draw]:
+    def draws(self, alpha: Array) -> list[imbalance.Sample]:
         """Solutions of which answers at one alpha are an average, with their weights: mostly a single one."""
         key = tuple(alpha.tolist())
         if key not in self._drawn:
-            self._drawn[key] = imbalance.draws(self.equations(alpha), self.at(alpha))
+            found = self.at(alpha)
+            known = np.isinf(alpha).any() or found.status != "flat"
+            one = [imbalance.Sample(1.0, self.equations(alpha), found)]
+            self._drawn[key] = one if known else imbalance.draws(self.equations(alpha), found)
         return self._drawn[key]
 
-    def derivative(self, alpha: float, score: Callable[[State], float], unit: float) -> float:
-        """Derivative in a scalar alpha of a function of the state; ``unit`` is a natural size of alpha."""
-        at = np.array([alpha])
-        if self.at(at).status != "flat":
-            return self._implicit(at, self.at(at).state, score, unit)
-        step = 1e-4 * max(abs(alpha), 0.1 * unit)
+    def gradient(self, alpha: Array, score: Callable[[State], float], units: Array) -> Array:
+        """Derivatives of a function of the state in alpha, shape (k,); ``units`` are its natural sizes."""
+        found = self.at(alpha)
+        if found.status != "flat":
+            return self._implicit(alpha, found.state, score, units)
+        steps = 1e-4 * np.maximum(abs(alpha), 0.1 * units)
 
         def average(a: Array) -> float:
             return float(sum(draw.weight * score(draw.solution.state) for draw in self.draws(a)))
 
-        return (average(at + step) - average(at - step)) / (2 * step)
+        return np.array(
+            [(average(alpha + step) - average(alpha - step)) / (2 * step.sum()) for step in np.diag(steps)]
+        )
 
-    def _implicit(self, at: Array, state: State, score: Callable[[State], float], unit: float) -> float:
+    def _implicit(self, at: Array, state: State, score: Callable[[State], float], units: Array) -> Array:
         """The same at a fixed point F(x, alpha) = 0, where dx/dalpha = -F_x^-1 F_alpha."""
         x, classes, step = state.packed(), len(self.label_noise), 1e-5
 
@@ -90,12 +97,24 @@ class FixedPoints:
             h = np.zeros(len(x))
             h[i] = step * natural
             columns.append((change(x + h, at) - change(x - h, at)) / (2 * h[i]))
-        reach = step * max(abs(float(at[0])), 0.1 * unit)
-        slope = (change(x, at + reach) - change(x, at - reach)) / (2 * reach)
-        moved = -np.linalg.solve(np.stack(columns, axis=1) / scale[:, None] * scale, slope / scale) * scale
-        way = step / max(float(np.max(abs(moved / scale))), 1e-300)
-        ahead, behind = (State.unpacked(x + sign * way * moved, classes) for sign in (1, -1))
-        return (score(ahead) - score(behind)) / (2 * way)
+        matrix = np.stack(columns, axis=1) / scale[:, None] * scale
+        found = []
+        for reach in np.diag(step * np.maximum(abs(at), 0.1 * units)):
+            slope = (change(x, at + reach) - change(x, at - reach)) / (2 * reach.sum())
+            moved = -np.linalg.solve(matrix, slope / scale) * scale
+            way = step / max(float(np.max(abs(moved / scale))), 1e-300)
+            ahead, behind = (State.unpacked(x + sign * way * moved, classes) for sign in (1, -1))
+            found.append((score(ahead) - score(behind)) / (2 * way))
+        return np.array(found)
+
+    def _at_infinity(self, sign: Array) -> Solution:
+        """The solution at infinite alpha, shape (1,), in units of alpha."""
+        equations, loss = self.equations(sign), infinity.far_loss(self.loss)
+        if not infinity.seen(equations):
+            return self.at(0 * sign)
+        if loss is None:
+            return Solution(infinity.source_alone(equations), 0.0, 0, 0, "converged")
+        return solve(replace(equations, loss=loss), self.squared(sign))
 
     def _walked(self, alpha: Array, failure: ConvergenceError) -> Solution:
         """The solution by small steps from alpha = 0, where no step from elsewhere arrives."""

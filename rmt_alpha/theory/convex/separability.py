@@ -35,17 +35,18 @@ LARGEST_LOG_N = 69.0
 
 
 class HardMargin(PiecewiseQuadratic):
-    """0 from the margin 1 on, infinite before it."""
+    """0 from a margin on, infinite before it."""
 
-    def __init__(self) -> None:
-        super().__init__([(1.0, 0.0)], 0.0, 0.0, name="hard margin")
+    def __init__(self, margin: float = 1.0) -> None:
+        super().__init__([(margin, 0.0)], 0.0, 0.0, name="hard margin")
 
     def value(self, z: Array) -> Array:
         """0 or infinity."""
-        return np.where(np.asarray(z, float) < 1, np.inf, 0.0)
+        return np.where(np.asarray(z, float) < self.margins[0], np.inf, 0.0)
 
     def _pieces(self, kappa: Array) -> list[tuple[Any, Any, Any, Array, Array, Array]]:
-        wall, zero = np.ones(np.shape(kappa)), np.zeros(np.shape(kappa))
+        zero = np.zeros(np.shape(kappa))
+        wall = zero + self.margins[0]
         return [(-np.inf, wall, np.inf, wall, zero, 1 / kappa), (wall, np.inf, np.inf, wall, zero, zero)]
 
 

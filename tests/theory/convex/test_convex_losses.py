@@ -200,7 +200,7 @@ def test_a_useless_source_has_alpha_zero_and_a_perfect_one_may_have_infinity():
 def test_two_sources_are_reduced_to_one_along_a_direction():
     curve = with_loss(MAKERS["two_sources"](50, 60), "squared_hinge").curve()
     with pytest.raises(ValueError, match=r"use along\(direction\)"):
-        curve.optimal_alpha()
+        curve.transfer_interval()
     line = curve.along([1.0, -0.5])
     np.testing.assert_allclose(line.class_mean(0.7), curve.class_mean([0.7, -0.35]), rtol=1e-8)
 
@@ -302,9 +302,9 @@ def test_refusals():
     with pytest.raises(ValueError, match="dps needs loss='squared'"):
         replace(problem, loss="logistic").curve(dps=30)
     with pytest.raises(ValueError, match="alpha must be a finite number"):
-        curve.accuracy(np.inf)
+        curve.class_mean(np.inf)
     with pytest.raises(ValueError, match="at most 1e"):
-        curve.accuracy(1e70)
+        curve.class_mean(1e70)
     with pytest.raises(ValueError, match="criterion must be one of 'accuracy', 'risk', 'loss'"):
         curve.optimum("speed")
     with pytest.raises(ValueError, match="rtol must be"):
