@@ -12,10 +12,15 @@ from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import ARRAY, MP_ARRAY, Arithmetic
 from rmt_alpha._core.small_linear import solve_squares
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.mixtures.orthant import orthant_probability
+from rmt_alpha.theory.mixtures.orthant import orthant_gradient, orthant_probability
 
 SAME = 1e-12
 """Relative difference below which the margins of two classes count as one."""
+
+LARGEST = 5
+"""Dimension up to which the gradient of an orthant probability is integrated."""
+DIFFERENCE = 1e-3
+"""Step of the differences beyond, where accuracy has an error of 1e-5."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +86,31 @@ class Contrasts:
         """Accuracy, shape (...)."""
         return self.class_accuracy(z)[0] @ self.priors
 
+    def roughly(self, z: Array, points: int) -> Any:
+        """Accuracy to about 1e-3, shape (...), smooth in z."""
+        mean, covariance = at_points(self.lines, z), squared(at_points(self.rows, z))
+        return orthant_probability(mean, covariance, points)[0] @ self.priors
+
     def gradient(self, z: Array) -> Array:
-        """Gradient in one z of sum_c pi_c Phi(margin_c)."""
+        """Gradient of the accuracy in one z."""
+        if self.exact:
+            return self._closed_gradient(z)
+        if self.lines.shape[1] > LARGEST:
+            # By differences of one sequence of points: probabilities of pairs are too many to integrate.
+            steps = np.diag(DIFFERENCE * np.linalg.norm(z / self.scales) * self.scales)
+            high, low = self.accuracy(z + steps), self.accuracy(z - steps)
+            return np.asarray((high - low) / (2 * np.diagonal(steps)))
+        return self._orthant_gradient(z)
+
+    def _orthant_gradient(self, z: Array) -> Array:
+        rows = at_points(self.rows, z)
+        first, second = orthant_gradient(at_points(self.lines, z), squared(rows))
+        slopes = np.einsum("cd,cdz->cz", first, self.lines)
+        slopes += 2 * np.einsum("cjd,cde,cjez->cz", rows, second, self.rows)
+        return np.asarray(self.priors @ slopes)
+
+    def _closed_gradient(self, z: Array) -> Array:
+        """That of sum_c pi_c Phi(margin_c)."""
         lines, rows = self.lines[:, 0], self.rows[:, :, 0]
         parts = rows @ z
         sigma = arithmetic.square_root((parts * parts).sum(axis=1))
