@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from rmt_alpha._core import arithmetic
-from rmt_alpha._core.arithmetic import ARRAY, MP_ARRAY, Arithmetic
+from rmt_alpha._core.arithmetic import ARRAY, MP, MP_ARRAY, Arithmetic
 from rmt_alpha._core.small_linear import solve_squares
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.mixtures.orthant import orthant_gradient, orthant_probability
@@ -17,6 +18,8 @@ from rmt_alpha.theory.mixtures.orthant import orthant_gradient, orthant_probabil
 SAME = 1e-12
 """Relative difference below which the margins of two classes count as one."""
 
+DIGITS, SURE = 50, 1e-9
+"""Digits in which near-ties are settled, and the share of what cancels that floats are trusted with."""
 LARGEST = 5
 """Dimension up to which the gradient of an orthant probability is integrated."""
 DIFFERENCE = 1e-3
@@ -85,6 +88,33 @@ class Contrasts:
     def accuracy(self, z: Array) -> Any:
         """Accuracy, shape (...)."""
         return self.class_accuracy(z)[0] @ self.priors
+
+    def lead(self, z: Array, over: Array) -> Any:
+        """By how much accuracy is higher at one z than at another, to all digits of an mpmath number.
+
+        For these very lines and rows, and from the smaller tail of each class: its digits count where the
+        other tail is 1 to rounding.
+        """
+        ours, theirs = (np.asarray(self.margins(x), float) for x in (z, over))
+        side = np.where(ours + theirs > 0, -1.0, 1.0)
+        tails = self.priors.astype(float) * np.stack(
+            [special.ndtr(side * theirs), -special.ndtr(side * ours)]
+        )
+        total = float((-side * tails).sum())
+        if abs(total) > SURE * abs(tails).sum() > 0:
+            return total
+        with arithmetic.working_precision(DIGITS):
+            exact = self._exactly
+            pairs = zip(*(exact.margins(MP_ARRAY.number(x)) for x in (z, over)), strict=True)
+            return sum(
+                share * -s * (MP.ndtr(s * b) - MP.ndtr(s * a))
+                for share, s, (a, b) in zip(exact.priors, side.astype(int).tolist(), pairs, strict=True)
+            )
+
+    @cached_property
+    def _exactly(self) -> Contrasts:
+        lines, rows, priors = (MP_ARRAY.number(x) for x in (self.lines, self.rows, self.priors))
+        return Contrasts(lines, rows, priors, DIGITS)
 
     def roughly(self, z: Array, points: int) -> Any:
         """Accuracy to about 1e-3, shape (...), smooth in z."""

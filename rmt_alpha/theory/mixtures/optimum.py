@@ -12,6 +12,7 @@ score, from no source, from the best point of each source alone and from infinit
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import mpmath
@@ -28,6 +29,8 @@ PARALLEL = 512
 """Roundings by which a row may deviate from the mean and still count as proportional to it."""
 FLAT = 1e-15
 """Differences of accuracies, and slopes, that are rounding."""
+TIE, MANY = 2e-15, 5
+"""Differences of accuracies that rounding may hide, and angles within it of the best that are suspicious."""
 FAR = 1e-13
 """Share of z_0 in the direction below which alpha counts as infinite."""
 NEAR = 1e-4
@@ -115,6 +118,8 @@ def _best_angle(contrasts: Contrasts, scales: Array) -> Array:
     points = direction(angles)
     points[[0, -1], 0] = 0.0
     values = contrasts.accuracy(points)
+    if np.count_nonzero(values >= values.max() - TIE) > MANY:
+        return _settled(contrasts, direction, slope, angles)
     best = int(np.argmax(values))
     low, high = angles[max(best - 1, 0)], angles[min(best + 1, len(angles) - 1)]
     rise = values[best] - contrasts.accuracy(direction(0.0))
@@ -131,6 +136,24 @@ def _best_angle(contrasts: Contrasts, scales: Array) -> Array:
         options={"xatol": 1e-10},
     )
     return direction(found.x if -found.fun >= values[best] else angles[best])
+
+
+def _settled(
+    contrasts: Contrasts, direction: Callable[[Any], Array], slope: Callable[[float], float], angles: Array
+) -> Array:
+    """The maximum where rounding hides which it is: of all zeros of the slope, in higher precision.
+
+    An angle of no advantage over alpha = 0 is none.
+    """
+    slopes = np.array([slope(angle) for angle in angles])
+    tops = np.flatnonzero((slopes[:-1] > 0) & (slopes[1:] <= 0))
+    found = [optimize.brentq(slope, angles[i], angles[i + 1], xtol=1e-15, rtol=1e-15) for i in tops]
+    candidates = [direction(angle) for angle in (0.0, *found)]
+    for end in (direction(angles[0]), direction(angles[-1])):
+        end[0] = 0.0
+        candidates.append(end)
+    values = [contrasts.lead(z, candidates[0]) for z in candidates]
+    return candidates[int(np.argmax(values))]
 
 
 def _climb(contrasts: Contrasts, start: Array, scales: Array) -> Array:
