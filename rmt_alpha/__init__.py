@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
     from rmt_alpha.theory.low_rank.curve import LowRankCurve
     from rmt_alpha.theory.low_rank.learnt import LearntCorrection
+    from rmt_alpha.theory.mixtures.build import separability_threshold, separable
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.mixtures.regression import RegressionCurve
     from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
@@ -93,6 +94,8 @@ _LAZY = {
     "plot_alpha_path": "plotting.alpha_path",
     "rank_and_alpha": "from_data.rank_and_alpha",
     "risk": "theory.isotropic.one_line",
+    "separability_threshold": "theory.mixtures.build",
+    "separable": "theory.mixtures.build",
     "simulate": "simulation",
     "sweep": "validation.sweeps",
 }
@@ -146,6 +149,8 @@ __all__ = [
     "plot_alpha_path",
     "rank_and_alpha",
     "risk",
+    "separability_threshold",
+    "separable",
     "simulate",
     "sweep",
 ]

@@ -15,7 +15,7 @@ from rmt_alpha._core.html import Card, Shown
 from rmt_alpha._core.types import FloatArray, SimulationOptions
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.labels import check_label_noise, check_outputs_fit
-from rmt_alpha.problems.losses import Loss, as_loss, check_trainable
+from rmt_alpha.problems.losses import Hinge, Logistic, Loss, SquaredHinge, as_loss, check_trainable
 from rmt_alpha.problems.mixture import GaussianMixture, check_mixture
 from rmt_alpha.problems.ranges import RIDGE, SAMPLES
 from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
@@ -60,11 +60,11 @@ class FineTuning(Value, Shown):
         Fraction of wrong labels among the training samples, overall or per class; a wrong label is any of the
         others with equal probability.  Accuracy and risk refer to the true class.
     loss : {"squared", "logistic", "hinge", "squared_hinge", "huber"} or Loss
-        What is minimised.  Losses other than "squared" need two classes with labels -1 and +1 and a positive
-        gamma; their curve is a `LossCurve`.  The squared loss is half the square in the second formula,
-        so that gamma means the same.  "logistic" with one output per class is the cross-entropy of softmax,
-        :math:`-\log \mathrm{softmax}(W x + b)_t`; its curve is a `SoftmaxCurve`, its covariances must be
-        diagonal in one basis.
+        What is minimised.  Losses other than "squared" need two classes with labels -1 and +1, and "huber" a
+        positive gamma; their curve is a `LossCurve`.  The squared loss is half the square in the second
+        formula, so that gamma means the same.  "logistic" with one output per class is the cross-entropy of
+        softmax, :math:`-\log \mathrm{softmax}(W x + b)_t`, of positive gamma; its curve is a `SoftmaxCurve`,
+        its covariances must be diagonal in one basis.
 
     Raises
     ------
@@ -152,9 +152,10 @@ class FineTuning(Value, Shown):
         check_outputs_fit(self.outputs, self.target.classes)
 
     def _check_loss(self) -> None:
-        as_loss(self.loss)
+        loss = as_loss(self.loss)
         if not self.squared:
-            check_trainable(self.loss, self.outputs, self.target.classes, self.gamma)
+            known = self.outputs == 1 and isinstance(loss, Logistic | Hinge | SquaredHinge)
+            check_trainable(self.loss, self.outputs, self.target.classes, self.gamma, has_limit=known)
 
     @classmethod
     def from_transfer(cls, problem: TransferProblem) -> FineTuning:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha.errors import NotAvailable
 from rmt_alpha.problems.losses import Loss
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
@@ -245,4 +246,9 @@ def choose_sampler(
     if problem.outputs > 1:
         return _Softmax(setting, counts)
     formula(problem.loss)  # refuses what cannot be trained before anything is drawn
+    if problem.gamma == 0:
+        raise NotAvailable(
+            f"simulation with loss={problem.loss!r} needs gamma > 0, got 0: train with a small one; the "
+            "curve knows its limit"
+        )
     return _Loss(setting, counts, problem.loss)

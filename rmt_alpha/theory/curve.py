@@ -32,6 +32,8 @@ STEP = 1e-3
 """Step of the differences, in radians: errors of order h^4 / 30, and of 1.5 roundings / h, or 1e-12."""
 FLAT = 1e-13
 """Differences of accuracies that are rounding."""
+TIE = 2e-15
+"""Those whose sign is rounding."""
 ERROR_BARS = (
     *("accuracy_std", "mean_std", "variance_std", "risk_std", "class_accuracy_std"),
     "optimal_alpha_std",
@@ -66,8 +68,8 @@ class Optimum:
         Shape (k,) for k sources, that of the fields for a problem of arrays.  Infinite entries: no finite
         alpha is best.
     value : float, mpf or ndarray
-        Accuracy, risk or loss there; its supremum if alpha is infinite (of a `LossCurve`, the value at the
-        largest alpha that was tried).
+        Accuracy, risk or loss there; its supremum if alpha is infinite (of risk or loss of a `LossCurve`, the
+        value at the largest alpha that was tried).
     direction : ndarray of shape (..., k) or None
         For infinite alpha, the proportions in which its components grow; None for a finite alpha.
     bracket : tuple or None
@@ -283,9 +285,10 @@ class Curve(Shown, ABC):
         if best.alpha == 0 or not np.isfinite(self._alpha_scale()):
             return 0.0, 0.0
         alone = self.accuracy(0.0)
-        if not best.value > alone:  # rounding hides what alpha* gains
+        if not best.value > alone and not self._lead(float(best.alpha), 0.0) > 0:
+            # Rounding hides what alpha* gains.
             return (best.alpha, 0.0) if best.alpha < 0 else (0.0, best.alpha)
-        low, high = self._level_interval(alone, best)
+        low, high = self._level_interval(alone, best, over=0.0)
         # Accuracy passes its value at 0 exactly there.
         return (0.0 if abs(low) < 1e-9 * abs(high) else low), (0.0 if abs(high) < 1e-9 * abs(low) else high)
 
@@ -388,14 +391,27 @@ class Curve(Shown, ABC):
         """A natural size of alpha: the source moves scores as much as the data; inf if it never does."""
         return 1.0
 
-    def _level_interval(self, level: Any, best: Optimum) -> tuple[Any, Any]:
-        """The interval around alpha* with accuracy >= level, by angle: alpha = scale tan(angle)."""
+    def _lead(self, alpha: float, over: float) -> float:
+        """By how much accuracy is higher at one alpha than at another, if rounding hides it; nan: unknown."""
+        return float("nan")
+
+    def _level_interval(self, level: Any, best: Optimum, over: float | None = None) -> tuple[Any, Any]:
+        """The interval around alpha* with accuracy >= level, by angle: alpha = scale tan(angle).
+
+        ``over`` is an alpha whose accuracy is the level: near-ties with it are settled in higher precision.
+        """
         scale = self._alpha_scale()
         last = float(np.arctan(self._farthest))
         center = float(np.clip(np.arctan(float(best.alpha) / scale), -last, last))
 
         def excess(angle: Any) -> Any:
-            return np.asarray(self.accuracy(scale * np.tan(angle)), float) - float(level)
+            alpha = scale * np.tan(angle)
+            values = np.array(np.asarray(self.accuracy(alpha)) - level, float)
+            for i in np.ndindex(values.shape) if over is not None else ():
+                if abs(values[i]) <= TIE:
+                    lead = self._lead(float(np.asarray(alpha)[i]), over)
+                    values[i] = values[i] if np.isnan(lead) else lead
+            return values
 
         def end(side: float) -> Any:
             angles = np.linspace(center, side * np.pi / 2, self._steps)

@@ -12,8 +12,10 @@ from rmt_alpha.problems.losses.quadrature import REACH
 STEPS = 100
 DENSEST, FINEST = 0.5, 0.45
 """Steps of the trapezoidal rule: exp(-2 pi^2 / 0.5^2) and exp(-2 pi^2 / 0.45) are below 1e-19."""
-MOST_NODES = 500
-"""Margins that spread more widely are integrated adaptively."""
+FLAT = 40.0
+"""Margins beyond which, on either side, g is 1 or 0 to rounding; kappa more on the side of 1."""
+MOST_NODES = 20_000
+"""Margins that spread more widely, over a thousand units, are integrated adaptively."""
 
 
 class Logistic(Loss):
@@ -53,12 +55,31 @@ class Logistic(Loss):
         """
         step = min(DENSEST, FINEST / float(std.max()))
         count = int(REACH / step) + 1
+        window = int((2 * FLAT + float(kappa.max())) / FINEST) + 1
+        if 2 * window < count and type(self) is Logistic:
+            return self._wide_moments(mean, std, kappa, window)
         if count > MOST_NODES or type(self) is not Logistic:  # of a subclass nothing is known
             return super().moments(mean, std, kappa)
         x = step * np.arange(-count, count + 1)
         weights = np.exp(-0.5 * x * x) * (step / np.sqrt(2 * np.pi))
         force, stiffness = self.force(mean[:, None] + std[:, None] * x, kappa[:, None])
         return Moments(force @ weights, (force * force) @ weights, stiffness @ weights)
+
+    def _wide_moments(self, mean: Array, std: Array, kappa: Array, count: int) -> Moments:
+        """The same for margins much wider than the part of them where g is neither 1 nor 0.
+
+        g and g^2 less a normal distribution function, whose expectation is one too, vanish on both sides.
+        """
+        nodes = -FLAT - kappa[:, None] + FINEST * np.arange(count)
+        x = (nodes - mean[:, None]) / std[:, None]
+        weights = np.exp(-0.5 * x * x) * (FINEST / np.sqrt(2 * np.pi) / std[:, None])
+        force, stiffness = self.force(nodes, kappa[:, None])
+        centre, width = -0.5 * kappa, 2.0 + 0.05 * kappa
+        step = special.ndtr((centre[:, None] - nodes) / width[:, None])
+        known = special.ndtr((centre - mean) / np.hypot(width, std))
+        pull = known + ((force - step) * weights).sum(axis=1)
+        power = known + ((force * force - step) * weights).sum(axis=1)
+        return Moments(pull, power, (stiffness * weights).sum(axis=1))
 
     def prox(self, z: Array, kappa: Array) -> Array:
         """Root of F(u) = u + kappa phi'(u) - z, by Newton's method from u = 0 or nearer to the root.

@@ -48,8 +48,11 @@ def as_loss(value: Any) -> Loss:
     return value
 
 
-def check_trainable(value: Any, outputs: int, classes: int, gamma: float) -> None:
-    """Refuse a loss other than the squared one for outputs or a ridge with which it has no minimiser."""
+def check_trainable(value: Any, outputs: int, classes: int, gamma: float, *, has_limit: bool = False) -> None:
+    """Refuse a loss other than the squared one for outputs or a ridge with which it has no minimiser.
+
+    ``has_limit``: that of a vanishing ridge is known.
+    """
     loss = as_loss(value)
     if outputs != 1 and type(loss) is not Logistic:
         raise ValueError(
@@ -57,11 +60,11 @@ def check_trainable(value: Any, outputs: int, classes: int, gamma: float) -> Non
             f"outputs=1, got {classes} classes and outputs={outputs}; use loss='logistic' (softmax) or "
             "loss='squared' for one-hot targets"
         )
-    if gamma == 0:
+    if gamma == 0 and not has_limit:
         raise ValueError(
-            f"gamma must be positive for the {loss.name} loss: without ridge there is no minimiser on "
-            "data that a classifier separates, only a direction (of maximal margin) or none; choose a "
-            "small one"
+            f"gamma must be positive for the {loss.name} loss here: without ridge there is no minimiser on "
+            "data that a classifier separates; the limit gamma -> 0 is known for fine-tuning by the logistic, "
+            "hinge and squared hinge losses of two classes; choose a small one"
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -11,19 +12,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from rmt_alpha._core.alphas import EXTREME, FINITE, alpha_values
+from rmt_alpha._core.alphas import ALPHA, EXTREME, FINITE, alpha_values
 from rmt_alpha._core.checks import as_real, check_choice, check_range
 from rmt_alpha._core.types import Array, FloatArray, Real
-from rmt_alpha.errors import ConvergenceError
+from rmt_alpha.errors import ConvergenceError, NotAvailable
 from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.problems.losses.logistic import Logistic
 from rmt_alpha.problems.losses.piecewise import PiecewiseQuadratic
 from rmt_alpha.theory import curve as base
-from rmt_alpha.theory.convex import calibration
+from rmt_alpha.theory.convex import calibration, infinity
 from rmt_alpha.theory.convex.equations import Equations, State
-from rmt_alpha.theory.convex.optimum import RTOL, best_alpha
+from rmt_alpha.theory.convex.optimum import RTOL, best_alpha, best_vector
 from rmt_alpha.theory.convex.path import FixedPoints
 from rmt_alpha.theory.convex.reduction import Reduction
+from rmt_alpha.theory.convex.separability import HardMargin
 from rmt_alpha.theory.convex.solver import Solution
 from rmt_alpha.theory.curve import Curve, Optimum
 from rmt_alpha.theory.error_bars.any_loss import LossSpread
@@ -42,8 +44,20 @@ class LossCurve(Curve):
         \text{accuracy}(\alpha) = \sum_c \pi_c\, \Phi(y_c u_c / \sigma_c)
 
     *signed*, as everywhere.  Nothing is affine in alpha as it is for the squared loss: every alpha takes the
-    solution of a fixed point, which starts from the nearest alpha that is solved already and is kept.
-    Curves come from ``FineTuning(..., loss=...).curve()``.
+    solution of a fixed point, which depends on nothing that was asked before and is kept.  Curves come from
+    ``FineTuning(..., loss=...).curve()``.
+
+    Notes
+    -----
+    Where the forces of all samples are saturated, as with the hinge loss and a large gamma, the intercept is
+    free in the limit of large n (`solution` has the status "flat").  What decides it is which label a sample
+    has more of: every answer is then the average over the random number of labels +1 among n samples, in
+    classes of fixed size as in `rmt_alpha.simulate`.
+
+    gamma = 0 is the limit gamma -> 0.  Data that cannot be separated have a least loss, and no source changes
+    where; on others the margin becomes the largest possible (`rmt_alpha.separable`), and scores are in units
+    of it: with the hinge losses, whose scores stay finite, the least change of the source with all margins at
+    least 1; with the logistic loss, whose scores grow for ever, the direction alone, without a source.
 
     Examples
     --------
@@ -77,6 +91,9 @@ class LossCurve(Curve):
     """The same problem with the squared loss, from which the first solution starts."""
     fluctuations: Callable[[], LossSpread]
     """Makes what finite-size error bars are computed from."""
+    wall: HardMargin | None = None
+    """What is trained with in place of ``loss`` where gamma is 0 and the sample can be separated: the least
+    margin is 1."""
     _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 
@@ -118,7 +135,7 @@ class LossCurve(Curve):
     def variance(self, alpha: ArrayLike) -> Real:
         """Variance of label times score: that within the classes, and that between their means."""
 
-        def answer(solution: Solution, _: Array) -> Array:
+        def answer(solution: Solution, _: Equations) -> Array:
             signed = SIGN * solution.state.mean
             between = signed - self.priors @ signed
             return np.asarray(self.priors @ (solution.state.std[self._group] ** 2 + between**2))
@@ -129,11 +146,11 @@ class LossCurve(Curve):
 
     def class_accuracy(self, alpha: ArrayLike) -> FloatArray:
         """Probability that a sample of each class is classified rightly, shape (..., 2)."""
-        return np.asarray(self._table(alpha, lambda s, _: special.ndtr(self._margins(s.state))))
+        return np.asarray(self._table(alpha, lambda s, _: special.ndtr(self._margins(s.state)), True))
 
     def accuracy(self, alpha: ArrayLike) -> Real:
         """Probability that a fresh sample is classified rightly."""
-        return self._table(alpha, lambda s, _: self._of_state("accuracy", s.state))
+        return self._table(alpha, lambda s, _: self._of_state("accuracy", s.state), True)
 
     def expected_accuracy(self, alpha: ArrayLike) -> Real:
         """Average over draws of the training data of the accuracy, for Gaussian weights."""
@@ -144,15 +161,15 @@ class LossCurve(Curve):
 
     def error(self, alpha: ArrayLike) -> Real:
         """1 - accuracy, precise even where accuracy rounds to 1."""
-        return self._table(alpha, lambda s, _: self.priors @ special.ndtr(-self._margins(s.state)))
+        return self._table(alpha, lambda s, _: self.priors @ special.ndtr(-self._margins(s.state)), True)
 
     def log_accuracy(self, alpha: ArrayLike) -> Real:
         """Logarithm of the accuracy, finite where the accuracy itself underflows."""
-        return self._table(alpha, lambda s, _: self._log_share(self._margins(s.state)))
+        return self._table(alpha, lambda s, _: self._log_share(self._margins(s.state)), True)
 
     def log_error(self, alpha: ArrayLike) -> Real:
         """Logarithm of the error, finite where the error itself underflows."""
-        return self._table(alpha, lambda s, _: self._log_share(-self._margins(s.state)))
+        return self._table(alpha, lambda s, _: self._log_share(-self._margins(s.state)), True)
 
     def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
         """Residual of the fixed point: the largest relative change of a score by one more step."""
@@ -169,8 +186,10 @@ class LossCurve(Curve):
     def training_loss(self, alpha: ArrayLike) -> Real:
         """Average loss on the training sample, with the labels it has: (1/n) sum phi(t_i s_i)."""
 
-        def answer(solution: Solution, values: Array) -> Array:
-            equations, state = self.equations(values), solution.state
+        def answer(solution: Solution, equations: Equations) -> Array:
+            state = solution.state
+            if self.wall is not None:
+                return np.zeros(())
             chance, sign, rows = equations.labels()
             group = self._group[rows]
             kappa = np.maximum(self.reduction.at(state.theta).kappa, 1e-13)[group]
@@ -182,9 +201,11 @@ class LossCurve(Curve):
     def training_accuracy(self, alpha: ArrayLike) -> Real:
         """Share of the training sample that is classified as it is labelled; 1 once it can be separated."""
 
-        def answer(solution: Solution, values: Array) -> Array:
+        def answer(solution: Solution, equations: Equations) -> Array:
             state = solution.state
-            chance, sign, rows = self.equations(values).labels()
+            if self.wall is not None:
+                return np.ones(())
+            chance, sign, rows = equations.labels()
             group = self._group[rows]
             # prox(z) is positive for z above kappa phi'(0).
             border = self.reduction.at(state.theta).kappa[group] * self.loss.slope(np.zeros(1))
@@ -229,18 +250,8 @@ class LossCurve(Curve):
         self._check_criterion(criterion)
         check_range("rtol", rtol := as_real("rtol", rtol), RTOL)
         if (criterion, rtol) not in self._optima:
-            sign = 1.0 if criterion == "accuracy" else -1.0
-            ask = {"accuracy": self.accuracy, "risk": self.risk, "loss": self.test_loss}[criterion]
-
-            def slope(alpha: float) -> float:
-                return self._derivative(alpha, lambda state: sign * self._of_state(criterion, state))
-
-            def score(alpha: Any) -> Any:
-                return sign * np.asarray(ask(alpha))
-
-            scale = self._alpha_scale()
-            unit = scale if np.isfinite(scale) else 1.0
-            self._optima[criterion, rtol] = best_alpha(score, slope, unit, rtol)
+            search = self._best if self.single else self._best_vector
+            self._optima[criterion, rtol] = search(criterion, rtol)
         return self._optima[criterion, rtol]
 
     def optimal_alpha(self, criterion: str = "accuracy", *, rtol: float = 1e-6) -> Real:
@@ -251,21 +262,23 @@ class LossCurve(Curve):
     def accuracy_derivative(self, alpha: ArrayLike) -> Real:
         """Derivative of the accuracy in alpha."""
         self._check("accuracy_derivative")
-        values = self._alphas(alpha)[..., 0]
-        found = [self._derivative(a, partial(self._of_state, "accuracy")) for a in values.ravel().tolist()]
+        values = self._alphas(alpha, infinite=True)[..., 0]
+        score, units = partial(self._of_state, "accuracy"), self._units()
+        found = [
+            0.0 if np.isinf(a) else self._points.gradient(np.array([a]), score, units)[0]
+            for a in values.ravel().tolist()
+        ]
         return self._result(np.array(found).reshape(values.shape))
 
     def along(self, direction: ArrayLike) -> LossCurve:
         """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
         vector = base.check_direction(direction, self.sources)
-        return LossCurve(
-            self.reduction.along(vector),
-            self.loss,
-            self.label_noise,
-            self.intercept,
-            True,
-            self.squared.along(vector),
-            partial(_fluctuations_along, self.fluctuations, vector),
+        return replace(
+            self,
+            reduction=self.reduction.along(vector),
+            single=True,
+            squared=self.squared.along(vector),
+            fluctuations=partial(_fluctuations_along, self.fluctuations, vector),
         )
 
     # --- finite-size error bars --------------------------------------------------------------------------
@@ -288,7 +301,6 @@ class LossCurve(Curve):
     # --- internals --------------------------------------------------------------------------------------
 
     costly: ClassVar[bool] = True
-    infinite_alpha: ClassVar[bool] = False
     criteria: ClassVar[tuple[str, ...]] = ("accuracy", "risk", "loss")
     _steps: ClassVar[int] = 24  # each takes the solution of a fixed point
     _farthest: ClassVar[float] = 1e4
@@ -310,7 +322,8 @@ class LossCurve(Curve):
 
     @cached_property
     def _points(self) -> FixedPoints:
-        return FixedPoints(self.reduction, self.loss, self.label_noise, self.intercept, self._squared_state)
+        loss = self.wall or self.loss
+        return FixedPoints(self.reduction, loss, self.label_noise, self.intercept, self._squared_state)
 
     def _squared_state(self, alpha: Array) -> State:
         at = alpha[0] if self.squared.single else alpha
@@ -329,8 +342,8 @@ class LossCurve(Curve):
         if not self.single:
             found |= dict.fromkeys(
                 (
-                    *("optimum", "optimal_alpha", "gain", "accuracy_derivative", "neutral_alpha"),
-                    *("transfer_interval", "tolerance_interval", "landmarks"),
+                    *("accuracy_derivative", "neutral_alpha", "landmarks"),
+                    *("transfer_interval", "tolerance_interval"),
                 ),
                 f"it is searched for one scalar alpha, here it has {self.sources} components: use "
                 "along(direction) to fix their proportions",
@@ -359,39 +372,81 @@ class LossCurve(Curve):
             return float(self.priors @ ((SIGN - state.mean) ** 2 + std**2))
         return float(self.priors @ self.loss.test_loss(SIGN * state.mean, std))
 
-    def _derivative(self, alpha: float, score: Callable[[State], float]) -> float:
-        scale = self._alpha_scale()
-        return self._points.derivative(alpha, score, scale if np.isfinite(scale) else 1.0)
+    def _best(self, criterion: str, rtol: float) -> Optimum:
+        sign, units = 1.0 if criterion == "accuracy" else -1.0, self._units()
+        ask = {"accuracy": self.accuracy, "risk": self.risk, "loss": self.test_loss}[criterion]
 
-    def _alpha_scale(self) -> float:
+        def slope(alpha: float) -> float:
+            of_state = partial(self._of_state, criterion)
+            return sign * float(self._points.gradient(np.array([alpha]), of_state, units)[0])
+
+        best = best_alpha(lambda alpha: sign * np.asarray(ask(alpha)), slope, float(units[0]), rtol)
+        if best.finite or criterion != "accuracy":
+            return best
+        with suppress(NotAvailable):  # some losses do not say how they end
+            best = replace(best, value=self.accuracy(best.alpha))
+        return best
+
+    def _best_vector(self, criterion: str, rtol: float) -> Optimum:
+        sign, units = 1.0 if criterion == "accuracy" else -1.0, self._units()
+        ask = {"accuracy": self.accuracy, "risk": self.risk, "loss": self.test_loss}[criterion]
+
+        def gradient(alpha: Array) -> Array:
+            return sign * self._points.gradient(alpha, partial(self._of_state, criterion), units)
+
+        def along(direction: Array) -> Optimum:
+            return self.along(direction).optimum(criterion, rtol=rtol)
+
+        squared = self.squared.optimum("accuracy")
+        first = squared.alpha if squared.direction is None else squared.direction
+        far = (lambda d: float(self.along(d).accuracy(np.inf))) if criterion == "accuracy" else None
+        return best_vector(
+            lambda alpha: sign * float(ask(alpha)), gradient, along, far, np.asarray(first, float), units
+        )
+
+    def _units(self) -> Array:
+        """Natural sizes of the components of alpha: each source moves scores as much as the data."""
         own = self._points.at(np.zeros(self.sources)).state
         reduced = self.reduction.at(own.theta)
         classes = len(self.priors)
         moved = np.sqrt(
-            np.einsum("gss->s", reduced.forms[:, classes:, classes:])
+            np.einsum("gss->gs", reduced.forms[:, classes:, classes:])
             + (reduced.reach**2).sum(axis=0)
-            + reduced.noise.sum(axis=0)
-        ).max(initial=0.0)
+            + reduced.noise
+        ).max(axis=0)
         size = float(np.sqrt((own.std**2).sum() + (own.mean**2).sum()))
-        return size / float(moved) if moved > 0 else np.inf
+        return np.where(moved > 0, size / np.where(moved > 0, moved, 1.0), 1.0)
 
-    def _alphas(self, alpha: ArrayLike) -> Array:
-        values = alpha_values(alpha, self.sources, self.single, None, FINITE)
-        if values.size and abs(values).max() > EXTREME:
-            raise ValueError(f"alpha must be at most {EXTREME:g} in size, got {abs(values).max():g}")
-        return values
+    def _alpha_scale(self) -> float:
+        seen = infinity.seen(self.equations(np.zeros(self.sources)))
+        return float(self._units()[0]) if seen else np.inf
 
-    def _table(self, alpha: ArrayLike, answer: Callable[[Solution, Array], Any]) -> Real:
-        """``answer`` at every alpha, in the order of alphas so that each starts from its neighbour."""
-        values = self._alphas(alpha)
+    def _alphas(self, alpha: ArrayLike, infinite: bool = False) -> Array:
+        values = alpha_values(alpha, self.sources, self.single, None, ALPHA if infinite else FINITE)
+        far = abs(values) > EXTREME
+        if far.any() and self.sources > 1:
+            raise ValueError(
+                "alpha must be finite with several sources; use along(direction) for their limit"
+            )
+        return np.where(far, np.copysign(np.inf, values), values)
+
+    def _table(
+        self, alpha: ArrayLike, answer: Callable[[Solution, Equations], Any], infinite: bool = False
+    ) -> Real:
+        """``answer`` at every alpha, which may be ``infinite``."""
+        values = self._alphas(alpha, infinite)
         flat = values.reshape(-1, self.sources)
         if not len(flat):
             return np.empty(values.shape[:-1])
-        order = np.lexsort(flat.T)
-        found: dict[int, Array] = {}
-        for i in order:
-            found[int(i)] = np.asarray(answer(self._points.at(flat[i]), flat[i]), float)
-        table = np.stack([found[i] for i in range(len(flat))])
+        table = np.stack(
+            [
+                sum(
+                    draw.weight * np.asarray(answer(draw.solution, draw.equations), float)
+                    for draw in self._points.draws(row)
+                )
+                for row in flat
+            ]
+        )
         return self._result(table.reshape((*values.shape[:-1], *table.shape[1:])))
 
     @property

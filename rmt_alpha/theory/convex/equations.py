@@ -57,7 +57,8 @@ class State:
 class Equations:
     """The map at one alpha, for a share ``noise`` of wrong labels in each class.
 
-    With ``smoothing`` the loss is replaced by its Moreau envelope with this parameter.
+    With ``smoothing`` the loss is replaced by its Moreau envelope with this parameter.  ``drawn``, a sample's
+    shares of the labels -1 and +1 in units of their probabilities, is (1, 1) in the limit of large n.
     """
 
     reduction: Reduction
@@ -66,6 +67,7 @@ class Equations:
     intercept: bool
     alpha: Array
     smoothing: float = 0.0
+    drawn: tuple[float, float] = (1.0, 1.0)
 
     @property
     def classes(self) -> int:
@@ -84,9 +86,9 @@ class Equations:
         return sums[0], sums[1], sums[2]
 
     def labels(self) -> tuple[Array, Array, Array]:
-        """Chance, sign and class of every label that occurs."""
-        chance = np.concatenate([1 - self.noise, self.noise])
+        """Share, sign and class of every label that occurs."""
         sign = np.array([-1.0, 1.0, 1.0, -1.0])
+        chance = np.concatenate([1 - self.noise, self.noise]) * np.where(sign > 0, *self.drawn[::-1])
         rows = np.tile(np.arange(self.classes), 2)
         keep = chance > 0
         return chance[keep], sign[keep], rows[keep]

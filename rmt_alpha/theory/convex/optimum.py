@@ -26,6 +26,8 @@ UNSOLVED = (ConvergenceError, ArithmeticError)
 """No fixed point, or expectations that could not be integrated: both happen at huge alphas."""
 NONE = 1e-9
 """Alphas, in natural units, that are 0 to the precision of the derivative."""
+FARTHEST, INFINITE = 1e3, 300.0
+"""Alphas, in natural units, that stand for infinity, and beyond which it is asked for."""
 RTOL = Range("a number in (0, 0.1]", 0.0, 0.1, open_low=True)
 
 
@@ -113,3 +115,72 @@ def _refine(
         lambda a: -float(score(a)), bounds=(low, high), method="bounded", options={"xatol": size}
     )
     return float(found.x), (low, high)
+
+
+# --- several sources ----------------------------------------------------------------------------------------
+
+
+def best_vector(
+    score: Callable[[Array], float],
+    gradient: Callable[[Array], Array],
+    along: Callable[[Array], Optimum],
+    at_infinity: Callable[[Array], float] | None,
+    first: Array,
+    units: Array,
+) -> Optimum:
+    """The vector alpha of highest ``score``, climbed from the best along a direction, or beside it.
+
+    ``along`` is the optimum of a factor of a direction, ``at_infinity`` the score at its end; ``first`` is a
+    direction to begin with, ``units`` are natural sizes of the components.
+    """
+    best = np.zeros(len(units))
+    if first.any():
+        found = along(first)
+        far = found.direction is not None
+        best = (FARTHEST * found.direction[0] / abs(first / units).max() if far else found.alpha) * first  # type: ignore[index]
+    size = max(float(abs(best / units).max()), 1.0)
+    each = [side * size * row for row in np.diag(units) for side in (-1.0, 1.0)]
+    best = max([np.zeros(len(units)), best, *each], key=score)
+    best = _climbed(score, gradient, best, units)
+    size = float(abs(best / units).max())
+    if size > INFINITE and at_infinity is not None:
+        found = along(_best_direction(at_infinity, best / size, units))
+        if not found.finite:
+            assert found.direction is not None
+            unit = found.direction[0] * _best_direction(at_infinity, best / size, units)
+            alpha = np.where(abs(unit / units) > NONE, np.copysign(np.inf, unit), 0.0)
+            return Optimum(alpha, found.value, unit / np.linalg.norm(unit), None, False)
+    return Optimum(best, abs(score(best)), None, None, True)
+
+
+def _best_direction(at_infinity: Callable[[Array], float], start: Array, units: Array) -> Array:
+    """The proportions of highest score at infinite alpha, in which the largest component is 1."""
+    largest = int(np.argmax(abs(start / units)))
+    x = start / units / abs(start / units)[largest]
+    free = np.arange(len(x)) != largest
+
+    def direction(y: Array) -> Array:
+        full = x.copy()
+        full[free] = y
+        return full * units
+
+    found = optimize.minimize(
+        lambda y: -at_infinity(direction(y)), x[free], method="BFGS", options={"gtol": 1e-8}
+    )
+    return direction(found.x) if -found.fun >= at_infinity(direction(x[free])) else direction(x[free])
+
+
+def _climbed(
+    score: Callable[[Array], float], gradient: Callable[[Array], Array], start: Array, units: Array
+) -> Array:
+    """The maximum reached from ``start``: uphill, then where the gradient vanishes."""
+    found = optimize.minimize(
+        lambda x: -score(x * units),
+        start / units,
+        jac=lambda x: -gradient(x * units) * units,
+        method="BFGS",
+        options={"gtol": 1e-9, "maxiter": 100},
+    )
+    x = found.x if -found.fun >= score(start) else start / units
+    root = optimize.root(lambda y: gradient(y * units) * units, x, tol=1e-12)
+    return np.asarray((root.x if score(root.x * units) >= score(x * units) - FLAT else x) * units)

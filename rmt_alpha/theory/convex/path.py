@@ -1,18 +1,19 @@
-"""`FixedPoints`: the solutions along alpha, each started from those that are known already."""
+"""`FixedPoints`: the solutions along alpha, each on its own: none depends on what was asked before."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
+from rmt_alpha.theory.convex import imbalance, infinity
 from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.convex.solver import Solution, distance, solve
+from rmt_alpha.theory.convex.solver import Solution, solve
 
 WALK = 16
 """Steps from alpha = 0 to an alpha that is hard to reach."""
@@ -23,7 +24,7 @@ class FixedPoints:
     """The fixed point at every alpha that was asked for.
 
     ``label_noise`` has shape (K,); ``squared`` gives the state at an alpha with the squared loss, from which
-    the first solution starts.
+    every solution starts.
     """
 
     reduction: Reduction
@@ -33,6 +34,10 @@ class FixedPoints:
     squared: Callable[[Array], State]
     _solved: dict[tuple[float, ...], Solution] = field(default_factory=dict, init=False, repr=False)
     """Solutions by alpha: a cache, which only grows."""
+    _drawn: dict[tuple[float, ...], list[imbalance.Sample]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    """The same where the labels of a sample decide the intercept."""
 
     def equations(self, alpha: Array) -> Equations:
         """The fixed-point map at one alpha, shape (k,)."""
@@ -41,22 +46,45 @@ class FixedPoints:
     def at(self, alpha: Array) -> Solution:
         """The solution at one alpha, shape (k,)."""
         key = tuple(alpha.tolist())
-        if key not in self._solved:
+        if key not in self._solved and np.isinf(alpha).any():
+            self._solved[key] = self._at_infinity(np.sign(alpha))
+        elif key not in self._solved:
+            equations = self.equations(alpha)
             try:
-                start, jacobian = self._start(alpha)
-                self._solved[key] = solve(self.equations(alpha), start, jacobian=jacobian)
+                found = solve(equations, self.squared(alpha))
             except ConvergenceError as error:
-                self._solved[key] = self._walked(alpha, error)
+                found = self._walked(alpha, error)
+            if imbalance.weight(equations, found) > 0:
+                found = replace(found, status="flat")
+            self._solved[key] = found
         return self._solved[key]
 
-    def derivative(self, alpha: float, score: Callable[[State], float], unit: float) -> float:
-        r"""Derivative in a scalar alpha of a function of the state.
+    def draws(self, alpha: Array) -> list[imbalance.Sample]:
+        """Solutions of which answers at one alpha are an average, with their weights: mostly a single one."""
+        key = tuple(alpha.tolist())
+        if key not in self._drawn:
+            found = self.at(alpha)
+            known = np.isinf(alpha).any() or found.status != "flat"
+            one = [imbalance.Sample(1.0, self.equations(alpha), found)]
+            self._drawn[key] = one if known else imbalance.draws(self.equations(alpha), found)
+        return self._drawn[key]
 
-        At a fixed point F(x, alpha) = 0 the implicit function theorem gives dx/dalpha = -F_x^-1 F_alpha.
-        ``unit`` is a natural size of alpha.
-        """
-        at = np.array([alpha])
-        state = self.at(at).state
+    def gradient(self, alpha: Array, score: Callable[[State], float], units: Array) -> Array:
+        """Derivatives of a function of the state in alpha, shape (k,); ``units`` are its natural sizes."""
+        found = self.at(alpha)
+        if found.status != "flat":
+            return self._implicit(alpha, found.state, score, units)
+        steps = 1e-4 * np.maximum(abs(alpha), 0.1 * units)
+
+        def average(a: Array) -> float:
+            return float(sum(draw.weight * score(draw.solution.state) for draw in self.draws(a)))
+
+        return np.array(
+            [(average(alpha + step) - average(alpha - step)) / (2 * step.sum()) for step in np.diag(steps)]
+        )
+
+    def _implicit(self, at: Array, state: State, score: Callable[[State], float], units: Array) -> Array:
+        """The same at a fixed point F(x, alpha) = 0, where dx/dalpha = -F_x^-1 F_alpha."""
         x, classes, step = state.packed(), len(self.label_noise), 1e-5
 
         def change(y: Array, a: Array) -> Array:
@@ -69,12 +97,24 @@ class FixedPoints:
             h = np.zeros(len(x))
             h[i] = step * natural
             columns.append((change(x + h, at) - change(x - h, at)) / (2 * h[i]))
-        reach = step * max(abs(alpha), 0.1 * unit)
-        slope = (change(x, at + reach) - change(x, at - reach)) / (2 * reach)
-        moved = -np.linalg.solve(np.stack(columns, axis=1) / scale[:, None] * scale, slope / scale) * scale
-        way = step / max(float(np.max(abs(moved / scale))), 1e-300)
-        ahead, behind = (State.unpacked(x + sign * way * moved, classes) for sign in (1, -1))
-        return (score(ahead) - score(behind)) / (2 * way)
+        matrix = np.stack(columns, axis=1) / scale[:, None] * scale
+        found = []
+        for reach in np.diag(step * np.maximum(abs(at), 0.1 * units)):
+            slope = (change(x, at + reach) - change(x, at - reach)) / (2 * reach.sum())
+            moved = -np.linalg.solve(matrix, slope / scale) * scale
+            way = step / max(float(np.max(abs(moved / scale))), 1e-300)
+            ahead, behind = (State.unpacked(x + sign * way * moved, classes) for sign in (1, -1))
+            found.append((score(ahead) - score(behind)) / (2 * way))
+        return np.array(found)
+
+    def _at_infinity(self, sign: Array) -> Solution:
+        """The solution at infinite alpha, shape (1,), in units of alpha."""
+        equations, loss = self.equations(sign), infinity.far_loss(self.loss)
+        if not infinity.seen(equations):
+            return self.at(0 * sign)
+        if loss is None:
+            return Solution(infinity.source_alone(equations), 0.0, 0, 0, "converged")
+        return solve(replace(equations, loss=loss), self.squared(sign))
 
     def _walked(self, alpha: Array, failure: ConvergenceError) -> Solution:
         """The solution by small steps from alpha = 0, where no step from elsewhere arrives."""
@@ -87,23 +127,3 @@ class FixedPoints:
             except ConvergenceError:
                 raise failure from None
         return solution
-
-    def _start(self, alpha: Array) -> tuple[State, Array | None]:
-        """The best of three guesses, by their residuals, and a Jacobian matrix from nearby.
-
-        The solution at the nearest alpha, the line through the nearest two, and the squared loss.
-        """
-        squared = self.squared(alpha)
-        if not self._solved:
-            return squared, None
-        keys = np.array(list(self._solved))
-        near = np.argsort(abs(keys - alpha).max(axis=1), kind="stable")[:2]
-        solutions = [self._solved[tuple(keys[i].tolist())] for i in near]
-        guesses = [(solutions[0].state, solutions[0].jacobian), (squared, None)]
-        if len(solutions) == 2 and self.reduction.sources == 1:
-            x, y = (solution.state.packed() for solution in solutions)
-            first, second = keys[near, 0]
-            ahead = x + (y - x) * ((alpha[0] - first) / (second - first))
-            guesses.append((State.unpacked(ahead, len(self.label_noise)), solutions[0].jacobian))
-        equations = self.equations(alpha)
-        return min(guesses, key=lambda guess: distance(equations, guess[0]))

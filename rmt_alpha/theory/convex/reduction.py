@@ -45,7 +45,7 @@ class Reduced(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Reduction:
-    """A fine-tuning problem with everything but its stiffnesses fixed; gamma > 0.
+    """A fine-tuning problem with everything but its stiffnesses fixed.
 
     ``task`` and ``prior``, the sources, are in the basis of ``model``.
     """
@@ -84,6 +84,10 @@ class Reduction:
             for operator, scale in pairs
         )
         return replace(self, prior=Prior(mean, (noise,)))
+
+    def without_sources(self) -> Reduction:
+        """The same with sources of no weight."""
+        return replace(self, prior=Prior(0 * self.prior.mean, ((),) * self.sources))
 
     def at(self, theta: Array) -> Reduced:
         """The numbers at stiffnesses theta, shape (G,); the last few results are kept."""

@@ -6,7 +6,11 @@ own size.  Iterations stop on it, never on the distance travelled.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -30,12 +34,17 @@ ROUGH = 1e-2
 """Residual below which plain steps give way to Newton's at once."""
 LIMIT = 120
 """Newton steps and plain steps together."""
+FEW = 30
+"""The same on the way to a small ridge, where it is better to take a smaller step."""
 REUSED = 0.03
 """By how much a step with the Jacobian matrix of an earlier point must reduce the residual."""
 DIFFERENCE = 1e-6
 """Step of the differences that approximate the Jacobian matrix."""
 FARTHEST = 3.0
 """Largest change of a logarithm in one step."""
+SMALL, NO_RIDGE, LEAST_FACTOR = 1e-3, 1e-5, 1.02
+"""Ridges, in units of the average variance, that are small, and that are tried in place of none; smallest
+factor between two ridges in turn."""
 SMOOTHING = 3.0
 """Envelope to begin with where the loss itself is too hard."""
 SMOOTHING_FACTOR, LEAST_PROGRESS = 0.3, 0.95
@@ -61,9 +70,9 @@ class Solution:
     status: str
     """Either "converged"; "rounding" if the residual stopped falling within a thousand tolerances, as for an
     intercept that hardly any sample holds; "collapsed" if all scores are one number, to the precision of the
-    smoothing that was left (with noisy labels the hinge loss can be least for w = 0); or "max_iter"."""
-    jacobian: Array | None
-    """Of the residual in the packed state, from the last Newton step."""
+    smoothing that was left (with noisy labels the hinge loss can be least for w = 0); "flat" if it converged
+    and nothing but the chance surplus of one label in a sample decides the intercept (`imbalance`); or
+    "max_iter"."""
 
 
 def distance(equations: Equations, state: State) -> float:
@@ -82,28 +91,95 @@ def units(x: Array, classes: int) -> Array:
     return np.concatenate([np.full(classes + 1, size), np.ones(len(x) - classes - 1)])
 
 
-def solve(
-    equations: Equations, start: State, *, tolerance: float = TOLERANCE, jacobian: Array | None = None
-) -> Solution:
+def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -> Solution:
     """The fixed point, from any start.
 
-    Where the iteration fails (a kink of the loss that the scores hardly resolve), the loss is replaced by its
-    Moreau envelope, which has no kinks, and the smoothing is taken back step by step.
+    Where the iteration fails the solution is followed from a problem that is easier: one of larger ridge, or
+    of a smoother loss.
     """
     failure: ConvergenceError | None = None
-    for growth in (1, 2):
+    ways: list[Callable[[Equations, State, float], Solution]] = [
+        iterate,
+        partial(iterate, growth=2),
+        along_ridge,
+        along_smoothing,
+    ]
+    if equations.reduction.gamma < SMALL**2 * ridge_unit(equations):
+        ways.insert(0, ways.pop(2))  # scores are so far from those of the start that no step arrives
+    for way in ways:
         try:
-            return iterate(equations, start, tolerance, jacobian, growth)
+            return way(equations, start, tolerance)
         except ConvergenceError as error:
-            failure, jacobian = failure or error, None
+            failure = failure or error
     assert failure is not None
+    raise failure
+
+
+def along_ridge(equations: Equations, start: State, tolerance: float) -> Solution:
+    """The solution for a small ridge, followed from a larger one.
+
+    Where the sample can be separated scores grow like log(1/gamma) and stiffnesses fall like gamma: the
+    unknowns are all but linear in log(gamma), and are continued along that line.
+    """
+    reduction, unit = equations.reduction, ridge_unit(equations)
+    target, gamma = reduction.gamma, max(SMALL * unit, 1e3 * reduction.gamma)
+    if target >= SMALL * unit:
+        raise ConvergenceError("the ridge is not small", None)
+
+    known: list[tuple[float, Array]] = []
+
+    def at(ridge: float, guess: State) -> Solution:
+        one = replace(equations, reduction=replace(reduction, gamma=ridge))
+        return iterate(one, guess, tolerance, limit=LIMIT if len(known) < 2 else FEW)
+
+    found = _first(lambda ridge: at(ridge, start), [gamma * 10**k for k in range(8)])
+    gamma = found[0]
+    known.append((math.log(gamma), found[1].state.packed()))
+    factor = 10.0
+    while True:
+        if target == 0 and gamma <= NO_RIDGE * unit:
+            with suppress(ConvergenceError):
+                return at(0.0, State.unpacked(known[-1][1], equations.classes))
+        ahead = max(target, gamma / factor)
+        (log0, x0), (log1, x1) = known[-2:] if len(known) > 1 else known * 2
+        slope = (x1 - x0) / (log1 - log0) if log1 != log0 else 0 * x1
+        guess = State.unpacked(x1 + slope * (math.log(ahead) - log1), equations.classes)
+        try:
+            solution = at(ahead, guess)
+        except ConvergenceError:
+            factor = math.sqrt(factor)
+            if factor < LEAST_FACTOR:
+                raise
+            continue
+        if ahead == target:
+            return solution
+        gamma, factor = ahead, min(factor**1.5, 1e2)
+        known.append((math.log(gamma), solution.state.packed()))
+
+
+def ridge_unit(equations: Equations) -> float:
+    """The average variance of a feature."""
+    model = equations.reduction.model
+    return float(model.moments[0].max()) / model.p
+
+
+def _first(attempt: Callable[[float], Solution], values: list[float]) -> tuple[float, Solution]:
+    """The first value at which an attempt succeeds, and its result; the last failure if none does."""
+    for value in values[:-1]:
+        with suppress(ConvergenceError):
+            return value, attempt(value)
+    return values[-1], attempt(values[-1])
+
+
+def along_smoothing(equations: Equations, start: State, tolerance: float) -> Solution:
+    """The solution for a loss with kinks, followed from its Moreau envelopes, which have none."""
     smoothing, factor, state, known = SMOOTHING, SMOOTHING_FACTOR, start, False
     while True:
         try:
             found = iterate(replace(equations, smoothing=smoothing), state, tolerance)
         except ConvergenceError:
             if not known or factor > LEAST_PROGRESS:
-                raise failure from None
+                raise
             smoothing, factor = smoothing / factor, factor**0.5
         else:
             state, known = found.state, True
@@ -115,14 +191,14 @@ def solve(
 
 
 def iterate(
-    equations: Equations, start: State, tolerance: float, jacobian: Array | None = None, growth: int = 1
+    equations: Equations, start: State, tolerance: float, growth: int = 1, limit: int = LIMIT
 ) -> Solution:
-    """The same without smoothing; ``jacobian``, of a solution nearby, saves evaluations.
+    """The same by this iteration alone, of ``limit`` steps at most.
 
     ``growth`` 2 makes the runs of plain steps longer whenever Newton's method gets stuck.
     """
-    iteration = Iteration(equations, start, tolerance, jacobian, growth)
-    for n_iter in range(LIMIT):
+    iteration = Iteration(equations, start, tolerance, growth)
+    for n_iter in range(limit):
         found = iteration.check_convergence(n_iter)
         if found is not None:
             return found
@@ -131,7 +207,7 @@ def iterate(
             iteration.plain_step()
         else:
             iteration.newton_step()
-    raise iteration.failure()
+    raise iteration.failure(limit)
 
 
 class Iteration:
@@ -152,17 +228,16 @@ class Iteration:
     slow : int
         Newton steps in a row that reduced the residual too little.
     jacobian : ndarray or None
-        Of the last Newton step, or of a solution nearby.
+        Of the last Newton step.
     n_eval : int
         Evaluations of the map.
     """
 
-    def __init__(
-        self, equations: Equations, start: State, tolerance: float, jacobian: Array | None, growth: int
-    ) -> None:
+    def __init__(self, equations: Equations, start: State, tolerance: float, growth: int) -> None:
         self.equations, self.tolerance, self.growth = equations, tolerance, growth
         self.classes, self.n_eval = equations.classes, 0
-        self.x, self.jacobian = start.packed(), jacobian
+        self.x = start.packed()
+        self.jacobian: Array | None = None
         self.change = self.residual(self.x)
         self.best, self.stale, self.slow = (np.inf, self.x), 0, 0
         self.plain, self.streak = PLAIN, PLAIN
@@ -209,14 +284,14 @@ class Iteration:
             # Half a step: where Newton's method fails plain steps tend to overshoot.
             self.plain_step(0.5)
 
-    def failure(self) -> ConvergenceError:
+    def failure(self, limit: int) -> ConvergenceError:
         """The error after the last step, with the best estimate."""
         merit, x = self.best
         return ConvergenceError(
-            f"no convergence in {LIMIT} iterations at alpha = {self.equations.alpha}: the residual is "
+            f"no convergence in {limit} iterations at alpha = {self.equations.alpha}: the residual is "
             f"{merit:.2g}, above {self.tolerance:g}; the best estimate is in the attribute `best` of this "
             "exception; a larger gamma may help",
-            self._solution(merit, x, LIMIT, "max_iter"),
+            self._solution(merit, x, limit, "max_iter"),
         )
 
     def _watch_progress(self) -> None:
@@ -244,7 +319,7 @@ class Iteration:
 
     def _solution(self, merit: float, x: Array, n_iter: int, status: str) -> Solution:
         state = State.unpacked(x, self.classes)
-        return Solution(state, merit, n_iter, self.n_eval, status, self.jacobian)
+        return Solution(state, merit, n_iter, self.n_eval, status)
 
     def _size(self, change: Array, x: Array) -> float:
         return float(np.max(abs(change / units(x, self.classes))))

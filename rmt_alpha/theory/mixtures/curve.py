@@ -23,7 +23,7 @@ from rmt_alpha.theory.curve import Curve, Optimum, in_precision
 from rmt_alpha.theory.error_bars.mixture import MixtureSpread
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.mixtures import optimum
-from rmt_alpha.theory.mixtures.contrasts import Contrasts, at_points, squared
+from rmt_alpha.theory.mixtures.contrasts import LARGEST, Contrasts, at_points, squared
 from rmt_alpha.theory.ridge.mixture import MixtureRidge
 
 STEPS = {True: 2000, False: 60}
@@ -190,7 +190,7 @@ class MixtureCurve(Curve):
     @in_precision
     def accuracy_derivative(self, alpha: ArrayLike) -> Real:
         """Derivative of the accuracy in alpha; 0 at infinite alpha."""
-        if not self.contrasts.exact:
+        if self.contrasts.lines.shape[1] > LARGEST:
             return super().accuracy_derivative(alpha)
         self._check("accuracy_derivative")
         z = self._direction(alpha)
@@ -386,6 +386,12 @@ class MixtureCurve(Curve):
         if self.kappa == 0 or (size[1] == 0 and not np.any(self.contrasts.lines[..., 1])):
             return np.inf
         return float(size[0] / size[1]) / float(self.kappa) if size[1] > 0 else 1 / float(self.kappa)
+
+    def _lead(self, alpha: float, over: float) -> float:
+        if not self.contrasts.exact:
+            return super()._lead(alpha, over)
+        lead = self.contrasts.lead(self._direction(alpha), self._direction(over))
+        return float(lead) or float(mpmath.sign(lead)) * 1e-300  # a sign is all that is asked for
 
     def _polished(self, level: Any, alpha: float) -> Any:
         if self.dps is None:

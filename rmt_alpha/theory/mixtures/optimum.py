@@ -12,6 +12,7 @@ score, from no source, from the best point of each source alone and from infinit
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import mpmath
@@ -28,12 +29,18 @@ PARALLEL = 512
 """Roundings by which a row may deviate from the mean and still count as proportional to it."""
 FLAT = 1e-15
 """Differences of accuracies, and slopes, that are rounding."""
+TIE, MANY = 2e-15, 5
+"""Differences of accuracies that rounding may hide, and angles within it of the best that are suspicious."""
 FAR = 1e-13
 """Share of z_0 in the direction below which alpha counts as infinite."""
 NEAR = 1e-4
 """How far a maximum in high precision may be from the one in float64, which is good to half its digits."""
-ANGLES = {True: 721, False: 46}
-"""Directions tried for one source before the best is refined: many where accuracy has a closed form."""
+ANGLES = 721
+"""Directions tried for one source before the best is refined."""
+ROUGH_ANGLES, POINTS, STARTS = 61, 128, 3
+"""The same where accuracy is integrated, points of each integral, and how many maxima are climbed from."""
+SECOND, NEWTON, NEAREST, SETTLED = 1e-3, 8, 0.3, 1e-11
+"""Step of second differences; Newton's steps at most, the longest, and the one that ends them."""
 
 
 def best_direction(contrasts: Contrasts) -> Array:
@@ -82,6 +89,8 @@ def searched_direction(contrasts: Contrasts) -> Array:
     if contrasts.dps is not None:
         return _polished(contrasts, searched_direction(contrasts.in_floats()))
     scales = contrasts.scales
+    if not contrasts.exact:
+        return _rough_then_fine(contrasts, scales)
     if contrasts.sources == 1:
         return _best_angle(contrasts, scales)
     pooled, alone = contrasts.pooled_direction(), np.eye(len(scales))[0]
@@ -93,7 +102,7 @@ def searched_direction(contrasts: Contrasts) -> Array:
     best = max(ends, key=lambda z: float(contrasts.accuracy(z)))
     if contrasts.accuracy(best) - contrasts.accuracy(alone) > FLAT:
         return best
-    flat = not contrasts.exact or np.max(abs(contrasts.gradient(alone) * scales)) <= FLAT * scales[0]
+    flat = np.max(abs(contrasts.gradient(alone) * scales)) <= FLAT * scales[0]
     return alone if flat else best  # nothing beats alpha = 0
 
 
@@ -105,17 +114,18 @@ def _best_angle(contrasts: Contrasts, scales: Array) -> Array:
         turn = np.array([-np.sin(angle), np.cos(angle)]) * scales
         return float(contrasts.gradient(direction(angle)) @ turn)
 
-    exact = contrasts.exact
-    angles = np.linspace(-np.pi / 2, np.pi / 2, ANGLES[exact])
+    angles = np.linspace(-np.pi / 2, np.pi / 2, ANGLES)
     points = direction(angles)
     points[[0, -1], 0] = 0.0
     values = contrasts.accuracy(points)
+    if np.count_nonzero(values >= values.max() - TIE) > MANY:
+        return _settled(contrasts, direction, slope, angles)
     best = int(np.argmax(values))
     low, high = angles[max(best - 1, 0)], angles[min(best + 1, len(angles) - 1)]
     rise = values[best] - contrasts.accuracy(direction(0.0))
-    if rise <= FLAT and (not exact or abs(slope(0.0)) <= FLAT):
+    if rise <= FLAT and abs(slope(0.0)) <= FLAT:
         return direction(0.0)  # nothing beats alpha = 0, as for a source without influence
-    if exact and slope(low) > 0 > slope(high):
+    if slope(low) > 0 > slope(high):
         return direction(optimize.brentq(slope, low, high, xtol=1e-15, rtol=1e-15))
     if best in (0, len(angles) - 1):
         return np.asarray(points[best])
@@ -128,18 +138,31 @@ def _best_angle(contrasts: Contrasts, scales: Array) -> Array:
     return direction(found.x if -found.fun >= values[best] else angles[best])
 
 
+def _settled(
+    contrasts: Contrasts, direction: Callable[[Any], Array], slope: Callable[[float], float], angles: Array
+) -> Array:
+    """The maximum where rounding hides which it is: of all zeros of the slope, in higher precision.
+
+    An angle of no advantage over alpha = 0 is none.
+    """
+    slopes = np.array([slope(angle) for angle in angles])
+    tops = np.flatnonzero((slopes[:-1] > 0) & (slopes[1:] <= 0))
+    found = [optimize.brentq(slope, angles[i], angles[i + 1], xtol=1e-15, rtol=1e-15) for i in tops]
+    candidates = [direction(angle) for angle in (0.0, *found)]
+    for end in (direction(angles[0]), direction(angles[-1])):
+        end[0] = 0.0
+        candidates.append(end)
+    values = [contrasts.lead(z, candidates[0]) for z in candidates]
+    return candidates[int(np.argmax(values))]
+
+
 def _climb(contrasts: Contrasts, start: Array, scales: Array) -> Array:
     """Local maximum over the half-sphere in scaled coordinates u, reached from ``start``; z = u scales."""
-    exact = contrasts.exact
     boundary = start[0] <= 0
     keep = np.arange(len(start)) > 0 if boundary else np.ones(len(start), bool)
 
     def point(v: Array) -> Array:
-        u = np.zeros(len(scales))
-        u[keep] = v
-        # The other half of the sphere holds the negatives of classifiers, which no alpha gives.
-        u[0] = abs(u[0])
-        return u * scales / np.linalg.norm(u)
+        return _on_half_sphere(v, keep) * scales
 
     def loss(v: Array) -> float:
         return -float(contrasts.accuracy(point(v)))
@@ -150,23 +173,103 @@ def _climb(contrasts: Contrasts, start: Array, scales: Array) -> Array:
         return np.asarray(full[keep])
 
     v = start[keep] / max(float(np.linalg.norm(start[keep])), 1e-300)
-    found = optimize.minimize(loss, v, jac=slope if exact else None, method="BFGS", options={"gtol": 1e-13})
+    found = optimize.minimize(loss, v, jac=slope, method="BFGS", options={"gtol": 1e-13})
     v = found.x if found.fun <= loss(v) else v
     v = v / np.linalg.norm(v)
-    if exact:
-        # A maximum is flat: BFGS stops at half the digits.  Newton's method on the gradient, in the chart
-        # where the largest coordinate is fixed, finds the others.
-        free = np.arange(len(v)) != int(np.argmax(abs(v)))
+    # A maximum is flat: BFGS stops at half the digits.  Newton's method on the gradient, in the chart where
+    # the largest coordinate is fixed, finds the others.
+    free = np.arange(len(v)) != int(np.argmax(abs(v)))
 
-        def chart(x: Array) -> Array:
-            w = v.copy()
-            w[free] = x
-            return w
+    def chart(x: Array) -> Array:
+        w = v.copy()
+        w[free] = x
+        return w
 
-        polished = optimize.root(lambda x: slope(chart(x))[free], v[free], tol=1e-14)
-        if loss(chart(polished.x)) <= loss(v) + FLAT:
-            v = chart(polished.x)
+    polished = optimize.root(lambda x: slope(chart(x))[free], v[free], tol=1e-14)
+    if loss(chart(polished.x)) <= loss(v) + FLAT:
+        v = chart(polished.x)
     return point(v)
+
+
+def _on_half_sphere(v: Array, keep: Array) -> Array:
+    """The unit vector of v on the coordinates ``keep``."""
+    u = np.zeros(len(keep))
+    u[keep] = v
+    # The other half of the sphere holds the negatives of classifiers, which no alpha gives.
+    u[0] = abs(u[0])
+    return np.asarray(u / np.linalg.norm(u))
+
+
+# --- where accuracy is an integral: a rough search, then Newton's method with the gradient ------------------
+
+
+def _rough_then_fine(contrasts: Contrasts, scales: Array) -> Array:
+    """The maximum of a rough accuracy, then that of the true one beside it."""
+    sources = contrasts.sources
+    alone, pooled = np.eye(1 + sources)[0], contrasts.pooled_direction() / scales
+    angles = np.linspace(-np.pi / 2, np.pi / 2, ROUGH_ANGLES)
+    rays = [np.eye(sources)[i] for i in range(sources)]
+    starts = [alone, pooled / max(float(np.linalg.norm(pooled)), 1e-300)]
+    for ray in rays:
+        fan = np.concatenate([np.cos(angles)[:, None], np.sin(angles)[:, None] * ray], axis=1)
+        fan[[0, -1], 0] = 0.0
+        starts.append(fan[int(np.argmax(contrasts.roughly(fan * scales, POINTS)))])
+    starts = sorted(starts, key=lambda u: -float(contrasts.roughly(u * scales, POINTS)))[:STARTS]
+    ends = [_roughly_climbed(contrasts, start, scales) for start in starts if np.any(start)]
+    rough = max(ends, key=lambda u: float(contrasts.roughly(u * scales, POINTS)))
+    refined = _refined(contrasts, rough, scales)
+    # Of equal accuracies the one where the gradient vanishes.
+    values = np.asarray(contrasts.accuracy(np.stack([refined, rough, alone]) * scales))
+    best = refined if values[0] >= values[1] - FLAT else rough
+    return np.asarray((best if values[:2].max() - values[2] > FLAT else alone) * scales)
+
+
+def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array) -> Array:
+    """Maximum of the rough accuracy over the half-sphere, from ``start``."""
+    keep = np.arange(len(start)) > 0 if start[0] <= 0 else np.ones(len(start), bool)
+
+    def loss(v: Array) -> float:
+        return -float(contrasts.roughly(_on_half_sphere(v, keep) * scales, POINTS))
+
+    if keep.sum() == 1:
+        return start
+    found = optimize.minimize(loss, start[keep], method="BFGS", options={"gtol": 1e-6, "maxiter": 60})
+    return _on_half_sphere(found.x, keep)
+
+
+def _refined(contrasts: Contrasts, u: Array, scales: Array) -> Array:
+    """Newton's method for the true accuracy, its second derivatives from the rough one."""
+    keep = np.arange(len(u)) > 0 if u[0] <= 0 else np.ones(len(u), bool)
+    free = keep & (np.arange(len(u)) != int(np.argmax(abs(u))))
+    count = int(free.sum())
+    if not count:
+        return u
+    steps = SECOND * np.eye(len(u))[free]
+
+    def rough(v: Array) -> float:
+        return float(contrasts.roughly(v * scales, POINTS))
+
+    bend = np.array(
+        [
+            [rough(u + a + b) - rough(u + a - b) - rough(u - a + b) + rough(u - a - b) for b in steps]
+            for a in steps
+        ]
+    ) / (4 * SECOND**2)
+    values, vectors = np.linalg.eigh(0.5 * (bend + bend.T))
+    if not values.max() < 0:
+        return u
+    at, last = u.copy(), np.inf
+    for _ in range(NEWTON):
+        slope = (contrasts.gradient(at * scales) * scales)[free]
+        move = -vectors @ ((vectors.T @ slope) / values)
+        size = float(abs(move).max())
+        if not size < min(last, NEAREST):
+            break
+        at[free] += move
+        at[0], last = max(at[0], 0.0), 0.5 * size
+        if size < SETTLED:
+            break
+    return at
 
 
 def _polished(contrasts: Contrasts, z: Array) -> Array:

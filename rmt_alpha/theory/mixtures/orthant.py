@@ -24,6 +24,8 @@ PRECISION = 1e-9
 """Error above which the nodes are doubled, as long as there are fewer than `BLOCK` points."""
 BLOCK = 1 << 18
 """Points times cases that are integrated at once."""
+SINGULAR = 1e-14
+"""Share of a determinant in the product of its diagonal below which a pair of coordinates is one."""
 FAR = 9.0
 """Standard normal numbers beyond +-9 have probability 1e-19."""
 REPEATS, LEVEL, SEED = 8, 9, 20
@@ -31,12 +33,14 @@ REPEATS, LEVEL, SEED = 8, 9, 20
 a smooth function of alpha."""
 
 
-def orthant_probability(mean: Array, covariance: Array) -> tuple[Array, Array]:
+def orthant_probability(mean: Array, covariance: Array, points: int | None = None) -> tuple[Array, Array]:
     """P(x > 0) for x ~ N(mean, covariance), and an estimate of its error; shapes (..., d) and (..., d, d).
 
     For d <= 2 the error is that of rounding; for d = 3, 4, 5 the difference of two quadratures; for more
     dimensions the standard error over independent quasi-random sequences.  A coordinate without variance
-    counts as positive if its mean is, and as a coin flip if its mean is 0.
+    counts as positive if its mean is, and as a coin flip if its mean is 0.  So many ``points``, a power of 2,
+    of one sequence give a rough value (to about 1e-3 for 64), quickly and smooth in its arguments, with an
+    error of nan.
 
     Examples
     --------
@@ -57,9 +61,59 @@ def orthant_probability(mean: Array, covariance: Array) -> tuple[Array, Array]:
     if d == 2:
         return bivariate(h[..., 0], h[..., 1], correlation[..., 0, 1]), np.full(h.shape[:-1], ROUNDING)
     shape = h.shape[:-1]
+    if points is not None:
+        sequence = stats.qmc.Sobol(d - 2, scramble=True, rng=np.random.default_rng(SEED)).random(points)
+        h, correlation = h.reshape(-1, d), correlation.reshape(-1, d, d)
+        rough = _average(h, correlation, sequence, np.full(points, 1 / points), _by_quantile)
+        return rough.reshape(shape), np.full(shape, np.nan)
     h, correlation = _sorted(h.reshape(-1, d), correlation.reshape(-1, d, d))
     values, errors = _integrals(h, correlation)
     return values.reshape(shape), errors.reshape(shape)
+
+
+def orthant_gradient(mean: Array, covariance: Array) -> tuple[Array, Array]:
+    """Derivatives of P(x > 0) in the mean, (..., d), and in the covariance, symmetric, (..., d, d).
+
+    In m_i it is the density of x_i at 0 times the probability of the rest given x_i = 0; in a covariance the
+    same of a pair (Plackett 1954).  Those in the variances follow since scaling a coordinate changes nothing:
+    m_i dP/dm_i + 2 sum_j S_ij dP/dS_ij = 0.  A coordinate without variance, or a pair that is one, has none.
+    """
+    mean, covariance = np.asarray(mean, float), np.asarray(covariance, float)
+    d = mean.shape[-1]
+    first, second = np.zeros(mean.shape), np.zeros(covariance.shape)
+    for i in range(d):
+        first[..., i] = _pinned(mean, covariance, (i,))
+        for j in range(i):
+            second[..., i, j] = second[..., j, i] = 0.5 * _pinned(mean, covariance, (i, j))
+    variances = np.diagonal(covariance, axis1=-2, axis2=-1)
+    moved = mean * first + 2 * (covariance * second).sum(axis=-1)
+    diagonal = np.where(variances > 0, -0.5 * moved / np.where(variances > 0, variances, 1.0), 0.0)
+    second[..., np.arange(d), np.arange(d)] = diagonal
+    return first, second
+
+
+def _pinned(mean: Array, covariance: Array, at: tuple[int, ...]) -> Array:
+    """Density of the coordinates ``at``, one or two, at 0 times the probability of the rest given that."""
+    rest = [i for i in range(mean.shape[-1]) if i not in at]
+    own = covariance[..., at, :][..., at]
+    size = np.prod(np.diagonal(own, axis1=-2, axis2=-1), axis=-1)
+    determinant = own[..., 0, 0] if len(at) == 1 else size - own[..., 0, 1] ** 2
+    regular = determinant > SINGULAR * size
+    identity = np.broadcast_to(np.eye(len(at)), own.shape)
+    inverse = np.linalg.inv(np.where(regular[..., None, None], own, identity))
+    pinned = mean[..., at]
+    distance = np.einsum("...i,...ij,...j->...", pinned, inverse, pinned)
+    root = np.sqrt(np.where(regular, determinant, 1.0)) * (2 * np.pi) ** (len(at) / 2)
+    density = np.where(regular, np.exp(-0.5 * distance) / root, 0.0)
+    if not rest:
+        return density
+    cross = covariance[..., rest, :][..., at]
+    pull = cross @ inverse
+    left = mean[..., rest] - (pull @ pinned[..., None])[..., 0]
+    spread = covariance[..., rest, :][..., rest] - pull @ np.swapaxes(
+        covariance[..., rest, :][..., at], -1, -2
+    )
+    return np.asarray(density * orthant_probability(left, spread)[0])
 
 
 def bivariate(h: Array, k: Array, rho: Array) -> Array:

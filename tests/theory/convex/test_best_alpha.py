@@ -83,3 +83,90 @@ def test_alphas_that_are_not_solved_do_not_hide_a_maximum():
 def test_without_any_far_alpha_nothing_is_claimed(last):
     with pytest.raises(ConvergenceError):
         best_of_rising(last)
+
+
+# --- infinite alpha, and several sources --------------------------------------------------------------------
+
+SPECTRUM = np.linspace(0.3, 2, 100)
+
+
+def several(loss: str | ra.Loss, sources: int = 2) -> ra.FineTuning:
+    rows = MEAN + np.random.default_rng(1).normal(size=(sources, 100)) / 10
+    target = ra.GaussianMixture([-MEAN, MEAN], [SPECTRUM, 1.5 * SPECTRUM], [0.4, 0.6])
+    return ra.FineTuning(target, ra.FixedSource(rows), 60, 0.1, loss=loss, intercept=True, label_noise=0.05)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge", "squared_hinge", "huber", ra.losses.Squared()])
+def test_accuracy_at_infinite_alpha_is_the_limit(loss):
+    curve = several(loss).curve().along([1.0, 2.0])
+    for sign in (-1, 1):
+        limit = curve.accuracy(sign * np.inf)
+        # What is left falls like 1/alpha.
+        gaps = np.asarray(curve.accuracy(sign * np.array([1e3, 1e4]))) - limit
+        assert abs(gaps[1]) < 0.2 * abs(gaps[0]) + 1e-9
+        assert abs(gaps[1]) < 1e-3
+        assert curve.accuracy(sign * 1e200) == limit
+    assert curve.accuracy_derivative(np.inf) == 0.0
+    assert 0 < curve.error(np.inf) < 1
+
+
+def test_the_squared_loss_at_infinity_is_the_closed_form():
+    found, exact = several(ra.losses.Squared()).curve(), several("squared").curve()
+    for direction in ([1.0, 2.0], [1.0, -1.0]):
+        expected = exact.along(direction).accuracy([-np.inf, np.inf])
+        np.testing.assert_allclose(found.along(direction).accuracy([-np.inf, np.inf]), expected, rtol=1e-9)
+
+
+def test_infinity_that_is_not_known_is_refused():
+    class Exponential(ra.Loss):
+        name = "exponential"
+
+        def value(self, z):
+            return np.exp(-z)
+
+        def slope(self, z):
+            return -np.exp(-z)
+
+        def curvature(self, z):
+            return np.exp(-z)
+
+    curve = several(Exponential()).curve()
+    with pytest.raises(ra.errors.NotAvailable, match="large finite alpha"):
+        curve.along([1.0, 1.0]).accuracy(np.inf)
+    with pytest.raises(ValueError, match="alpha must be finite with several sources"):
+        curve.accuracy([np.inf, 0.0])
+
+
+def test_the_best_vector_of_the_squared_loss_is_the_closed_form():
+    best, exact = several(ra.losses.Squared(), 3).curve().optimum(), several("squared", 3).curve().optimum()
+    # Accuracies are known to 1e-14 and gradients to 1e-9: a maximum to 1e-6.
+    np.testing.assert_allclose(best.alpha, exact.alpha, rtol=1e-5)
+    assert best.value == pytest.approx(exact.value, rel=1e-10)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_no_vector_nearby_is_better(loss):
+    curve = several(loss).curve()
+    best = curve.optimum()
+    assert best.finite
+    around = best.alpha * (1 + 0.03 * np.random.default_rng(0).normal(size=(12, 2)))
+    assert np.max(curve.accuracy(around)) <= best.value + 1e-12
+    assert best.value == curve.accuracy(best.alpha)
+    assert curve.gain([1.0, 1.0]) == best.value - curve.accuracy([1.0, 1.0])
+
+
+def test_a_best_vector_at_infinity_is_a_direction():
+    curve = several("squared_hinge").curve()
+    best = curve.optimum()
+    assert best.alpha.tolist() == [np.inf, np.inf]
+    assert best.direction is not None
+    assert best.value == pytest.approx(curve.along(best.direction).accuracy(np.inf), rel=1e-9)
+    for turned in (best.direction * [1.02, 1], best.direction * [1, 1.02]):
+        assert curve.along(turned).accuracy(np.inf) < best.value
+
+
+def test_the_best_vector_of_least_risk():
+    curve = several("logistic").curve()
+    best = curve.optimum("risk")
+    around = best.alpha * (1 + 0.03 * np.random.default_rng(0).normal(size=(8, 2)))
+    assert np.min(curve.risk(around)) >= best.value - 1e-12

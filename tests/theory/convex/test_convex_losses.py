@@ -200,7 +200,7 @@ def test_a_useless_source_has_alpha_zero_and_a_perfect_one_may_have_infinity():
 def test_two_sources_are_reduced_to_one_along_a_direction():
     curve = with_loss(MAKERS["two_sources"](50, 60), "squared_hinge").curve()
     with pytest.raises(ValueError, match=r"use along\(direction\)"):
-        curve.optimal_alpha()
+        curve.transfer_interval()
     line = curve.along([1.0, -0.5])
     np.testing.assert_allclose(line.class_mean(0.7), curve.class_mean([0.7, -0.35]), rtol=1e-8)
 
@@ -265,16 +265,14 @@ def test_path_and_shapes():
     assert curve.offset(0.0) == 0
 
 
-def test_failure_carries_the_best_estimate(monkeypatch):
+def test_failure_carries_the_best_estimate():
     curve = loss_curve(with_loss(MAKERS["balanced"](40, 50), "logistic"))
     start = curve.solution(0.99).state
-    monkeypatch.setattr(solver, "LIMIT", 2)
     with pytest.raises(ra.errors.ConvergenceError, match="the best estimate is in the attribute") as caught:
-        solver.iterate(curve.equations(np.array([1.0])), start, 1e-15)
+        solver.iterate(curve.equations(np.array([1.0])), start, 1e-15, limit=2)
     best = caught.value.best
     assert best.status == "max_iter"
     assert best.residual < 1e-2
-    monkeypatch.undo()
     np.testing.assert_allclose(best.state.mean, curve.class_mean(1.0), rtol=1e-2)
 
 
@@ -287,7 +285,7 @@ def test_an_intercept_that_nobody_holds_is_known_to_rounding():
         target, ra.FixedSource(mean), 346.41016151377534, gamma, intercept=True, loss="hinge"
     )
     solution = loss_curve(problem).solution(0.0)
-    assert solution.status in ("rounding", "converged")
+    assert solution.status == "flat"
     assert abs(solution.state.offset) < 1e-7
 
 
@@ -295,8 +293,8 @@ def test_refusals():
     problem = MAKERS["balanced"](40, 50)
     with pytest.raises(ValueError, match="loss must be one of"):
         replace(problem, loss="log")
-    with pytest.raises(ValueError, match="gamma must be positive for the hinge loss"):
-        replace(problem, loss="hinge", gamma=0.0)
+    with pytest.raises(ValueError, match="gamma must be positive for the huber loss"):
+        replace(problem, loss="huber", gamma=0.0)
     means = np.eye(3, 40)
     with pytest.raises(ValueError, match="is a loss of labels -1 and"):
         ra.FineTuning(ra.GaussianMixture(means), ra.FixedSource(means, outputs=3), 50, 0.1, loss="logistic")
@@ -304,9 +302,9 @@ def test_refusals():
     with pytest.raises(ValueError, match="dps needs loss='squared'"):
         replace(problem, loss="logistic").curve(dps=30)
     with pytest.raises(ValueError, match="alpha must be a finite number"):
-        curve.accuracy(np.inf)
+        curve.class_mean(np.inf)
     with pytest.raises(ValueError, match="at most 1e"):
-        curve.accuracy(1e70)
+        curve.class_mean(1e70)
     with pytest.raises(ValueError, match="criterion must be one of 'accuracy', 'risk', 'loss'"):
         curve.optimum("speed")
     with pytest.raises(ValueError, match="rtol must be"):

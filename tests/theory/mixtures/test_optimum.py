@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from mixture_strategies import problems
 
+from rmt_alpha._core.arithmetic import MP_ARRAY
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
@@ -265,3 +267,79 @@ def test_several_sources_cannot_tell_three_equal_classes_apart():
     best = FineTuning(GaussianMixture([mean] * 3, np.linspace(0.5, 2, 6)), source, 20, 0.1).curve().optimum()
     np.testing.assert_array_equal(best.alpha, [0, 0])
     assert best.value == pytest.approx(1 / 3, abs=1e-9)
+
+
+def many_classes(classes: int, sources: int, seed: int = 0) -> FineTuning:
+    rng = np.random.default_rng(seed)
+    means = 1.5 * rng.normal(size=(classes, 30)) / np.sqrt(30)
+    target = GaussianMixture(means, np.linspace(0.2, 2, 30))
+    rows = [
+        FixedSource(means + (1 + i) * rng.normal(size=means.shape) / np.sqrt(30), outputs=classes)
+        for i in range(sources)
+    ]
+    return FineTuning(target, rows, 120, 0.1)
+
+
+def check_many_classes(seeds: range) -> None:
+    """The gradient vanishes at the best alpha, and no alpha of a coarse net is better."""
+    for seed in seeds:
+        rng = np.random.default_rng([seed, 1])
+        classes, sources = int(rng.integers(3, 6)), int(rng.integers(1, 4))
+        curve = many_classes(classes, sources, seed).curve()
+        best = curve.optimum()
+        net = 3 * rng.normal(size=(60, sources))
+        values = np.asarray(curve.accuracy(net))
+        # Values are integrated to 1e-9.
+        assert values.max() <= best.value + 2e-9, seed
+        if best.finite:
+            z = np.concatenate([[1.0], np.asarray(best.alpha) * float(curve.kappa)])
+            scales = curve.contrasts.scales
+            slope = curve.contrasts.gradient(z) * scales * np.linalg.norm(z / scales)
+            assert abs(slope).max() < 1e-8, seed
+            assert abs(curve.contrasts.gradient(1.2 * z - 0.2 * np.eye(len(z))[0])).max() > 1e-4
+
+
+def test_the_best_alpha_of_many_classes_is_where_the_gradient_vanishes():
+    check_many_classes(range(6))
+
+
+@pytest.mark.parametrize("classes", [7, 10])
+def test_up_to_ten_classes(classes):
+    curve = many_classes(classes, 1).curve()
+    best = curve.optimum()
+    error = float(curve.accuracy_uncertainty(best.alpha))
+    around = np.asarray(best.alpha) * np.array([[0.7], [0.9], [1.1], [1.4]])
+    assert np.max(curve.accuracy(around)) < best.value + 4 * error
+
+
+def nearly_one_class(gamma: float, share: float = 0.995) -> FineTuning:
+    """Almost all samples of one class: accuracies that agree to 16 digits, and more."""
+    mean, spectrum = np.ones(50) / np.sqrt(50), np.linspace(0.2, 2, 50)
+    target = GaussianMixture([-mean, mean], spectrum, [1 - share, share])
+    return FineTuning(target, FixedSource(mean), 100, gamma, intercept=True)
+
+
+@pytest.mark.parametrize("gamma", [0.1, 0.5, 1.0])
+def test_near_ties_are_settled_in_higher_precision(gamma):
+    problem = nearly_one_class(gamma)
+    curve = problem.curve()
+    low, high = curve.transfer_interval()
+    assert 0 <= low < curve.optimal_alpha() < high  # by noise the lower end was -.39, -.25 and -.20
+    exact = problem.curve(dps=40)
+    low40, high40 = exact.transfer_interval()
+    assert low == pytest.approx(float(low40), rel=1e-8)
+    assert high == pytest.approx(float(high40), rel=1e-8)
+    for at, better in ((0.5 * (low + high), True), (0.5 * low, False), (1.01 * high, False)):
+        if at:
+            assert (curve.contrasts.lead(curve._direction(at), curve._direction(0.0)) > 0) == better
+
+
+def test_leads_have_all_their_digits():
+    contrasts = nearly_one_class(0.1).curve().contrasts
+    z, over = np.array([1.0, 0.002]), np.array([1.0, 0.0])
+    with mpmath.workdps(120):
+        precise = contrasts._exactly
+        values = [precise.accuracy(MP_ARRAY.number(x)) for x in (z, over)]
+        expected = float(values[0] - values[1])
+    assert float(contrasts.lead(z, over)) == pytest.approx(expected, rel=1e-6)
+    assert float(contrasts.accuracy(z) - contrasts.accuracy(over)) != pytest.approx(expected, rel=0.5)

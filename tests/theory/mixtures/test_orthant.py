@@ -12,7 +12,7 @@ from mixture_strategies import ANY, problems
 from scipy import integrate, special, stats
 
 from rmt_alpha.simulation.mixtures.orthant import positive_orthant
-from rmt_alpha.theory.mixtures.orthant import ROUNDING, bivariate, orthant_probability
+from rmt_alpha.theory.mixtures.orthant import ROUNDING, bivariate, orthant_gradient, orthant_probability
 
 
 def random_laws(dimension: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,3 +109,43 @@ def test_a_coordinate_without_variance_is_decided_by_its_mean():
     covariance[:, 0, 0] = 1
     value, _ = orthant_probability(np.array([[0.0, 1.0], [0.0, -1.0], [0.0, 0.0]]), covariance)
     np.testing.assert_allclose(value, [0.5, 0.0, 0.25])
+
+
+@pytest.mark.parametrize("dimension", [2, 3, 4])
+def test_the_gradient_is_that_of_the_probability(dimension):
+    mean, covariance = random_laws(dimension, 6)
+    first, second = orthant_gradient(mean, covariance)
+    rng, step = np.random.default_rng(0), 1e-4
+    for _ in range(4):
+        toward = rng.normal(size=mean.shape)
+        bend = rng.normal(size=covariance.shape)
+        bend = 0.1 * (bend + np.swapaxes(bend, 1, 2))
+        high = orthant_probability(mean + step * toward, covariance + step * bend)[0]
+        low = orthant_probability(mean - step * toward, covariance - step * bend)[0]
+        expected = (first * toward).sum(axis=1) + (second * bend).sum(axis=(1, 2))
+        # Values have errors of 1e-9, divided by the step; the rest is a third derivative times step^2.
+        np.testing.assert_allclose((high - low) / (2 * step), expected, atol=1e-5, rtol=1e-4)
+        # Without the part that the variances have it is not.
+        wrong = second.copy()
+        wrong[:, np.arange(dimension), np.arange(dimension)] = 0.0
+        missing = (first * toward).sum(axis=1) + (wrong * bend).sum(axis=(1, 2))
+        assert abs((high - low) / (2 * step) - missing).max() > 1e-4
+
+
+def test_the_gradient_of_one_dimension_and_of_certain_coordinates():
+    first, second = orthant_gradient(np.array([0.7]), np.array([[4.0]]))
+    density = np.exp(-0.5 * 0.35**2) / np.sqrt(2 * np.pi)
+    assert first == pytest.approx(density / 2, rel=1e-14)
+    assert second[0, 0] == pytest.approx(-density * 0.35 / 8, rel=1e-14)
+    first, second = orthant_gradient(np.array([1.0, 0.7]), np.diag([0.0, 4.0]))
+    assert first.tolist() == pytest.approx([0, density / 2])
+    first, second = orthant_gradient(np.array([0.1, 0.1]), np.ones((2, 2)))
+    assert np.isfinite(second).all()
+    assert second[0, 1] == 0.0
+
+
+def test_a_rough_probability_is_near():
+    mean, covariance = random_laws(5, 20)
+    rough, error = orthant_probability(mean, covariance, 256)
+    assert np.isnan(error).all()
+    assert abs(rough - orthant_probability(mean, covariance)[0]).max() < 0.01

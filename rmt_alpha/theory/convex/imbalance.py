@@ -1,0 +1,196 @@
+r"""Where the limit leaves the intercept undetermined, and the labels of a sample decide it.
+
+Where no margin reaches a kink of the hinge loss all forces are 1, whatever the intercept: with as many labels
+-1 as +1 it is free, and with one more of either it goes all the way to where that label's samples reach the
+kink.  The limit of large n has no answer there; a training on n samples has.  A surplus of the label +1, of
+standard deviation (n q (1 - q))^1/2 for a share q, moves the intercept to where the forces balance again.
+What this does to the accuracy is of order 1/n, as all that the limit leaves out, unless forces hardly depend
+on the intercept near the solution of the limit.  Then all answers are averages over the number of labels +1
+in n samples, each of which has a fixed point of its own.  As in a simulation by default, the sizes of the
+classes are fixed, and wrong labels are drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize, special, stats
+
+from rmt_alpha._core.types import Array
+from rmt_alpha.errors import ConvergenceError
+from rmt_alpha.theory.convex.equations import Equations, State
+from rmt_alpha.theory.convex.solver import Solution, solve
+
+LOOSE, FLAT = 0.3, 0.8
+"""n times the effect of imbalance on accuracy at which the average begins, and at which it is all.
+
+Between them the two are mixed, so that answers are continuous in alpha.
+"""
+SLIGHT = 0.02
+"""Shifts of the intercept, in units of the scores, that are no matter."""
+FARTHEST = 1e6
+"""The same, where forces never balance."""
+TIE = 0.25
+"""Labels +1 more or less than half that are a tie."""
+MOST, REACH = 20_000, 8.0
+"""Samples of which more have a normal number of labels, up to so many standard deviations."""
+FINEST = 8
+"""Strata per root mean square, nearest to a tie; each is twice as wide as the one before."""
+NEGLIGIBLE = 1e-7
+"""Probability of a stratum that is left out."""
+
+
+class Sample(NamedTuple):
+    """A sample with given shares of the labels."""
+
+    weight: float
+    """Its probability."""
+    equations: Equations
+    """The fixed-point map for such samples."""
+    solution: Solution
+    """Its solution."""
+
+
+def weight(equations: Equations, solution: Solution) -> float:
+    """Share of the average over samples in what is reported, from 0 to 1."""
+    n = equations.reduction.n
+    if not equations.intercept or n == math.inf or solution.status == "collapsed":
+        return 0.0
+    effect = n * _effect(equations, solution.state)
+    return float(np.clip(math.log(max(effect, LOOSE) / LOOSE) / math.log(FLAT / LOOSE), 0.0, 1.0))
+
+
+def _effect(equations: Equations, state: State) -> float:
+    """By how much one standard deviation of labels, either way, changes the accuracy on average.
+
+    The intercept alone moves, to where the forces balance again.  Where they are linear on the way this is an
+    effect of order 1/n like others, and does not count.
+    """
+    share, n = _share(equations), equations.reduction.n
+    if not 0 < share < 1:
+        return 0.0
+    kappa = equations.reduction.at(state.theta).kappa
+    priors, group = equations.reduction.task.priors, equations.reduction.task.group
+    width = float(state.std.max() + abs(state.mean - state.offset).max())
+    stiffness = max(float(priors @ equations.forces(state, kappa)[2]), 1e-300)
+    deviation = max(_deviation(equations), 0.5)
+    shifts, bent = [], 0.0
+    for side in (-1, 1):
+        drawn = _drawn(equations, n * (share - 0.5) + side * deviation)
+        linear = abs(float(priors @ drawn.forces(state, kappa)[0])) / stiffness
+        if linear < SLIGHT * width:
+            return 0.0
+        shifts.append(_moved(drawn, state, kappa, side, width))
+        bent += 0.5 * min(1.0, abs(1 - abs(shifts[-1]) / linear))
+
+    def accuracy(shift: float) -> float:
+        margins = np.array([-1.0, 1.0]) * (state.mean + shift) / state.std[group]
+        return float(priors @ special.ndtr(margins))
+
+    return bent * abs(0.5 * (accuracy(shifts[0]) + accuracy(shifts[1])) - accuracy(0.0))
+
+
+def _moved(drawn: Equations, state: State, kappa: Array, side: int, width: float) -> float:
+    """Where the intercept balances the forces again, with more labels of one side."""
+    priors = drawn.reduction.task.priors
+
+    def balance(shift: float) -> float:
+        at = replace(state, mean=state.mean + side * shift)
+        return side * float(priors @ drawn.forces(at, kappa)[0])
+
+    far = width
+    while balance(far) > 0 and far < FARTHEST * width:
+        far *= 2
+    if not balance(0.0) > 0 > balance(far):
+        return side * (far if balance(0.0) > 0 else 0.0)
+    return side * float(optimize.brentq(balance, 0.0, far, xtol=0.01 * width))
+
+
+def draws(equations: Equations, solution: Solution) -> list[Sample]:
+    """The fixed points whose weighted average is the answer: that of the limit, or those of samples."""
+    loose = weight(equations, solution)
+    if not loose:
+        return [Sample(1.0, equations, solution)]
+    found = [] if loose == 1 else [Sample(1 - loose, equations, solution)]
+    surplus, chance = _surpluses(equations)
+    beside = []
+    for side in (-1, 1):
+        at = solution
+        # Half a label beside a tie all forces are still 1: one end of the interval where the intercept is
+        # free.  Training by any usual method ends in the middle of it.
+        for share, size in [(0.0, 0.5), *_strata(side * surplus, chance)]:
+            drawn = _drawn(equations, side * size)
+            at = _solved(drawn, at, solution)
+            if share:
+                found.append(Sample(loose * share, drawn, at))
+            else:
+                beside.append(at.state)
+    tie = float(chance[abs(surplus) <= TIE].sum())
+    if tie > NEGLIGIBLE:
+        offset = 0.5 * (beside[0].offset + beside[1].offset)
+        middle = replace(
+            solution.state, mean=solution.state.mean - solution.state.offset + offset, offset=offset
+        )
+        drawn = _drawn(equations, 0.0)
+        found.append(Sample(loose * tie, drawn, _solved(drawn, replace(solution, state=middle), solution)))
+    total = sum(draw.weight for draw in found)
+    return [draw._replace(weight=draw.weight / total) for draw in found]
+
+
+def _share(equations: Equations) -> float:
+    """Probability of the label +1."""
+    return float(equations.reduction.task.priors @ [equations.noise[0], 1 - equations.noise[1]])
+
+
+def _deviation(equations: Equations) -> float:
+    """Standard deviation of the number of labels +1: wrong labels are drawn, the sizes of classes are not."""
+    priors, noise = equations.reduction.task.priors, equations.noise
+    return math.sqrt(equations.reduction.n * float(priors @ (noise * (1 - noise))))
+
+
+def _drawn(equations: Equations, surplus: float) -> Equations:
+    """The map for samples with n/2 + surplus labels +1."""
+    n, share = equations.reduction.n, _share(equations)
+    room = 0.5 * n - min(TIE, 0.1 * n)  # with one label alone there is no balance
+    surplus = min(max(surplus, -room), room)
+    return replace(
+        equations, drawn=((0.5 * n - surplus) / (n * (1 - share)), (0.5 * n + surplus) / (n * share))
+    )
+
+
+def _solved(equations: Equations, start: Solution, other: Solution) -> Solution:
+    try:
+        return solve(equations, start.state)
+    except ConvergenceError:
+        return solve(equations, other.state)
+
+
+def _surpluses(equations: Equations) -> tuple[Array, Array]:
+    """Values of (labels +1) - n/2 and their probabilities, for classes of fixed size."""
+    n, priors, noise = equations.reduction.n, equations.reduction.task.priors, equations.noise
+    mean, deviation = n * (_share(equations) - 0.5), _deviation(equations)
+    if n > MOST:
+        x = np.linspace(-REACH, REACH, 2001)
+        return mean + deviation * x, stats.norm.pdf(x) * (x[1] - x[0])
+    gained, lost = (
+        stats.binom.pmf(np.arange(size + 1), size, share)
+        for size, share in zip(np.rint(n * priors).astype(int), noise, strict=True)
+    )
+    chance = np.convolve(gained, lost[::-1])
+    count = np.arange(len(chance))
+    return mean + count - float(count @ chance), chance
+
+
+def _strata(surplus: Array, chance: Array) -> list[tuple[float, float]]:
+    """Probability and mean of the positive surpluses, in strata each twice as wide as the one before."""
+    chance = np.where(surplus > TIE, chance, 0.0)
+    mean = float(chance @ surplus)
+    spread = math.sqrt(max(float(chance @ surplus**2), 0.0))
+    finest = max(1.0, spread / FINEST)
+    stratum = np.ceil(np.log2(1 + np.maximum(surplus - TIE, 0.0) / finest)).astype(int)
+    mass, first = np.bincount(stratum, chance), np.bincount(stratum, chance * surplus)
+    keep = (mass > NEGLIGIBLE) & (mean > 0)
+    return list(zip(mass[keep].tolist(), (first[keep] / mass[keep]).tolist(), strict=True))

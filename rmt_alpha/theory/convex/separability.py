@@ -1,0 +1,121 @@
+r"""Whether a linear classifier can separate the training sample, labels as they are.
+
+With n samples in p dimensions there is one if n < n*, and none if n > n*: a sharp threshold (Cover 1965
+without information in the features; Candes and Sur 2020).  It is a property of the data, which no source and
+no alpha changes.  Below n* the classifier of largest margin exists,
+
+    min |w - P|^2   such that   t_i (w.x_i + b) >= 1  for all i,
+
+whose law is that of any convex loss (Montanari, Ruan, Sohn and Yan 2019): the loss is a wall, 0 from the
+margin 1 on and infinite before.  Its scores grow without limit as n approaches n*; that is how n* is found.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from rmt_alpha._core.types import Array
+from rmt_alpha.errors import ConvergenceError
+from rmt_alpha.problems.losses.piecewise import PiecewiseQuadratic
+from rmt_alpha.theory.convex.equations import Equations, State
+from rmt_alpha.theory.convex.reduction import Reduction
+from rmt_alpha.theory.convex.solver import FEW, TOLERANCE, iterate, solve
+
+MOST_STEPS = 60
+NO_MARGIN, CLOSE = 1e-4, 1e-9
+"""Margins, in units of the first, and steps of log n that end the search for n*."""
+STIFFEST = 1e10
+"""Stiffness beyond which only the least kappa holds a state together."""
+LARGEST_LOG_N = 69.0
+"""1e30 samples, the most that a problem may have."""
+
+
+class HardMargin(PiecewiseQuadratic):
+    """0 from a margin on, infinite before it."""
+
+    def __init__(self, margin: float = 1.0) -> None:
+        super().__init__([(margin, 0.0)], 0.0, 0.0, name="hard margin")
+
+    def value(self, z: Array) -> Array:
+        """0 or infinity."""
+        return np.where(np.asarray(z, float) < self.margins[0], np.inf, 0.0)
+
+    def _pieces(self, kappa: Array) -> list[tuple[Any, Any, Any, Array, Array, Array]]:
+        zero = np.zeros(np.shape(kappa))
+        wall = zero + self.margins[0]
+        return [(-np.inf, wall, np.inf, wall, zero, 1 / kappa), (wall, np.inf, np.inf, wall, zero, zero)]
+
+
+def largest_separable(equations: Equations, start: State) -> float:
+    """n*, for the data of ``equations``; inf if every number of samples can be separated.
+
+    1 / sigma, the margin in units of the scores, falls to 0 there.  It is followed as a function of log n,
+    each time a tenth of what is left, and extrapolated through the last points.  ``start`` is any state.
+    """
+    reduction = equations.reduction
+    rank = reduction.model.rank
+    if rank < reduction.model.p and _differ_without_noise(reduction):
+        return np.inf
+    log_n, at = math.log(0.5 * rank), start
+    logs: list[float] = []
+    margins: list[float] = []
+    ahead, known = 0.0, start
+    while len(logs) < MOST_STEPS:
+        try:
+            at_n = _wall(equations, math.exp(log_n))
+            found = iterate(at_n, at, TOLERANCE, limit=FEW) if logs else solve(at_n, at)
+            margin = 1 / float(found.state.std.max())
+            # Beyond n* no state has a finite stiffness.
+            lost = float(found.state.theta.max()) > STIFFEST or (logs and margin >= margins[-1])
+        except ConvergenceError:
+            lost = True
+        if lost:
+            if not logs:
+                raise ConvergenceError("no classifier of largest margin was found", None)
+            ahead *= 0.3
+            log_n, at = logs[-1] + ahead, known
+            if ahead < CLOSE:
+                break
+            continue
+        logs.append(log_n)
+        margins.append(margin)
+        at = known = found.state
+        if margin < NO_MARGIN * margins[0] or log_n > LARGEST_LOG_N:
+            break
+        left = math.log(4.0)
+        if len(logs) > 1:
+            # A parabola may turn before 0, a line through falling margins does not.
+            left = max(_zero(logs[-3:], margins[-3:]) - log_n, 0.0) or _zero(logs[-2:], margins[-2:]) - log_n
+        ahead = min(0.9 * left, 2.0)
+        log_n += ahead
+        at = _grown(at, 1 / (1 - ahead / left))
+    return math.exp(_zero(logs[-4:], margins[-4:])) if logs[-1] <= LARGEST_LOG_N else np.inf
+
+
+def _wall(equations: Equations, n: float) -> Equations:
+    return replace(equations, loss=HardMargin(), reduction=replace(equations.reduction, n=n, gamma=1.0))
+
+
+def _zero(logs: list[float], margins: list[float]) -> float:
+    """log n at margin 0, by the polynomial in the margin through the points."""
+    x, y = np.array(margins), np.array(logs)
+    others = [np.delete(x, i) for i in range(len(x))]
+    weights = [np.prod(o / (o - x[i])) for i, o in enumerate(others)]
+    return float(np.dot(weights, y))
+
+
+def _grown(state: State, factor: float) -> State:
+    """A guess where all scores are larger."""
+    return State(factor * state.mean, factor * state.offset, factor * state.std, factor * state.theta)
+
+
+def _differ_without_noise(reduction: Reduction) -> bool:
+    """Whether class means differ, or an all but constant feature has a mean, where nothing varies."""
+    resolvent = reduction.model.inverse(reduction.model.priors, 1e-20)
+    means = reduction.task.means
+    gap = means[1:] - means[:1]
+    return bool(np.max(resolvent.apply(gap) * gap) > 1e10 * float(np.max(gap * gap) + 1e-300))
