@@ -63,8 +63,8 @@ def check_trainable(value: Any, outputs: int, classes: int, gamma: float, *, has
     if gamma == 0 and not has_limit:
         raise ValueError(
             f"gamma must be positive for the {loss.name} loss here: without ridge there is no minimiser on "
-            "data that a classifier separates; the limit gamma -> 0 is known for fine-tuning by the logistic, "
-            "hinge and squared hinge losses of two classes; choose a small one"
+            "data that a classifier separates; the limit gamma -> 0 is known for fine-tuning of two classes "
+            "by the logistic, hinge and squared hinge losses; choose a small one"
         )
 
 

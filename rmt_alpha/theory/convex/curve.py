@@ -155,9 +155,7 @@ class LossCurve(Curve):
     def expected_accuracy(self, alpha: ArrayLike) -> Real:
         """Average over draws of the training data of the accuracy, for Gaussian weights."""
         spread = self._spread
-        return self._table(
-            alpha, lambda s, values: self.priors @ spread.expected(self.equations(values), s.state)
-        )
+        return self._table(alpha, lambda s, equations: self.priors @ spread.expected(equations, s.state))
 
     def error(self, alpha: ArrayLike) -> Real:
         """1 - accuracy, precise even where accuracy rounds to 1."""
@@ -290,9 +288,7 @@ class LossCurve(Curve):
     def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
         check_choice("class_counts", class_counts, base.CLASS_COUNTS)
         spread = self._spread
-        return self._table(
-            alpha, lambda s, values: spread.std(quantity, self.equations(values), s.state, class_counts)
-        )
+        return self._table(alpha, lambda s, equations: spread.std(quantity, equations, s.state, class_counts))
 
     @cached_property
     def _spread(self) -> LossSpread:

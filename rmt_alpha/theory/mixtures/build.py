@@ -164,7 +164,9 @@ def _ridgeless_curve(problem: FineTuning) -> LossCurve:
 
 def _with_some_ridge(problem: FineTuning) -> LossCurve:
     one = replace(problem, gamma=float(problem.target.model.moments[0].max()) / problem.target.p)
-    return _loss_curve(one, one.ridge)
+    curve = _loss_curve(one, one.ridge)
+    assert isinstance(curve, LossCurve)  # one output
+    return curve
 
 
 def _largest_separable(curve: LossCurve) -> float:
