@@ -96,7 +96,7 @@ class Contrasts:
         other tail is 1 to rounding.
         """
         ours, theirs = (np.asarray(self.margins(x), float) for x in (z, over))
-        side = np.where(ours + theirs > 0, -1.0, 1.0)
+        side = np.where(ours > -theirs, -1.0, 1.0)  # infinite ones, too
         tails = self.priors.astype(float) * np.stack(
             [special.ndtr(side * theirs), -special.ndtr(side * ours)]
         )

@@ -297,7 +297,7 @@ def test_refusals():
         replace(problem, loss="huber", gamma=0.0)
     means = np.eye(3, 40)
     with pytest.raises(ValueError, match="is a loss of labels -1 and"):
-        ra.FineTuning(ra.GaussianMixture(means), ra.FixedSource(means, outputs=3), 50, 0.1, loss="logistic")
+        ra.FineTuning(ra.GaussianMixture(means), ra.FixedSource(means, outputs=3), 50, 0.1, loss="hinge")
     curve = loss_curve(replace(problem, loss="logistic"))
     with pytest.raises(ValueError, match="dps needs loss='squared'"):
         replace(problem, loss="logistic").curve(dps=30)
