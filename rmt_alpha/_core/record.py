@@ -23,6 +23,7 @@ from rmt_alpha._core.record_file import (
     RecordKind,
     create_file,
     make_tables,
+    moved,
     open_file,
     unusable,
 )
@@ -70,7 +71,7 @@ class Record:
         else:
             if not path.exists():
                 if not make:
-                    raise RecordError(f"there is no {kind.noun} {path}; {kind.remedy}, or compute first")
+                    raise RecordError(f"there is no {kind.noun} {path}; {kind.remedy}, or compute it first")
                 create_file(path, kind)
             self._db = open_file(path, kind)
         self._db.execute("PRAGMA temp_store = MEMORY")
@@ -182,10 +183,7 @@ class Record:
     def _check_place(self) -> None:
         """SQLite would go on writing to a file that has no name any more."""
         if self.path is not None and self._db.file != identity_of(self.path):
-            raise RecordError(
-                f"{self.path} was moved or deleted while it was in use; put it back, or begin again: the "
-                "same call computes what is not there"
-            )
+            raise moved(self.path)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

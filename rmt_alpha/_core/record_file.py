@@ -175,9 +175,17 @@ def _check_tables(db: sqlite3.Connection, path: Path, kind: RecordKind) -> None:
             )
     if missing:
         raise unusable(path, "its tables are not complete")
-    problems = [row[0] for row in db.execute("PRAGMA quick_check(1)")]
+    # Not quick_check: a row that the index of keys has lost would count as never computed.
+    problems = [row[0] for row in db.execute("PRAGMA integrity_check(1)")]
     if problems != ["ok"]:
         raise unusable(path, *problems)
+
+
+def moved(path: Path) -> RecordError:
+    return RecordError(
+        f"{path} was moved or deleted while it was in use; put it back, or begin again: the same call "
+        "computes what is not there"
+    )
 
 
 _INACCESSIBLE = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_PERM", "SQLITE_READONLY")
@@ -185,7 +193,8 @@ _INACCESSIBLE = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_PERM"
 
 def unusable(path: Path | None, reason: Exception | str) -> RecordError:
     code = getattr(reason, "sqlite_errorname", "")
-    first_line = str(reason).partition("\n")[0][:200]
+    # Of text that is none, SQLite shows what it found: bytes that may end a line, or move a cursor.
+    first_line = str(reason).partition("\n")[0].partition(" with text")[0][:200]
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return RecordError(
             f"{path} is in use: another process does not let go of it; try again when that has finished"

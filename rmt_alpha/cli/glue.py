@@ -149,6 +149,7 @@ def _train(arguments: argparse.Namespace) -> int:
             trainer, record, sizes, arguments.method, arguments.seeds, announce=bar.write, progress=bar.update
         )
         bar.close()
+    record.reload()  # what others added; and it has to be there still
     print(report(record))
     return 0
 

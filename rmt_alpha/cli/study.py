@@ -109,7 +109,8 @@ def _transfers(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | 
         raise ValueError(f"--pairs must be among {', '.join(FAMILIES)}; got {', '.join(unknown)}")
     if missing := [name for name in arguments.pairs or FAMILIES if name not in there]:
         _say(f"left out, as no sentence encoder is installed (extra [text]; --model): {', '.join(missing)}")
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    if not arguments.report:
+        arguments.out.mkdir(parents=True, exist_ok=True)
     draws = QUICK_SPLITS if arguments.quick else arguments.splits
     seeds = (DEVELOPMENT_SEEDS if arguments.development else STUDY_SEEDS)[:draws]
     name = "transfers_development" if arguments.development else "transfers"
@@ -153,9 +154,9 @@ def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | No
         logistic=1 if arguments.quick else _given(arguments.logistic, LOGISTIC),
         protocols=arguments.protocol or ("paper", "inductive"),
     )
-    arguments.out.mkdir(parents=True, exist_ok=True)
     record = arguments.out / f"{study.name}.sqlite"
     if not arguments.report:
+        arguments.out.mkdir(parents=True, exist_ok=True)
         _say(f"{len(blocks)} blocks of at most 10 splits; what {record} has is not computed again")
         try:
             run_study(
@@ -169,7 +170,7 @@ def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | No
             )
         except KeyboardInterrupt:
             return None
-    with Record(record, BLOCKS) as store:
+    with Record(record, BLOCKS, make=False) as store:
         results = recorded(store, blocks)
     return report(study, results, arguments.out)
 

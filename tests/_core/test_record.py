@@ -262,6 +262,13 @@ def test_what_another_process_holds_is_not_called_damaged(filled, monkeypatch):
     db.close()
 
 
+def test_bytes_that_are_no_text_are_not_shown(filled):
+    alter(filled, "UPDATE tests SET content = CAST(x'1e22ff1b5b324a' AS TEXT) WHERE position = 3")
+    with pytest.raises(RecordError, match=r"is damaged \(Could not decode .*; it is left") as caught:
+        contents(filled)
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize(
     ("code", "word"),
     [
@@ -331,6 +338,16 @@ def test_other_lines_than_were_written(filled, tmp_path, change, words):
     text.write_text("\n".join(change(text.read_text().splitlines())) + "\n")
     with pytest.raises(RecordError, match=words):
         Record.load_export(text, KIND)
+
+
+def test_a_row_is_not_lost_where_only_its_key_in_the_index_went_bad(filled):
+    """The table is as it was; without this, the row would count as never computed."""
+    content = filled.read_bytes()
+    places = [at for at in range(len(content)) if content.startswith(key_of(ROWS[7][0]).encode(), at)]
+    assert len(places) == 2
+    for at in places:
+        filled.write_bytes(content[:at] + b"0" * 4 + content[at + 4 :])
+        refused(filled, "is damaged (", "left untouched")
 
 
 def test_whatever_bit_of_the_header_is_flipped(filled):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from record_cases import KILLED, RECORDED
 
 # fmt: off
 NUMBERS = (
@@ -34,14 +35,16 @@ class Case(NamedTuple):
     kind: str
     argv: tuple[str, ...]
     files: dict[str, bytes]
+    seed: int = 0
+    """Of what happens to a record (`record_cases`)."""
 
 
 def draw(seed: int) -> Case:
     """The case of a seed."""
     rng = random.Random(seed)
-    kind = rng.choices(list(KINDS), weights=[2, 3, 6, 3, 1])[0]
+    kind = rng.choices(list(KINDS), weights=[4, 6, 12, 6, 2, 3, 1, 2, 1, 1])[0]
     argv, files = KINDS[kind](rng)
-    return Case(kind, tuple(argv), files)
+    return Case(kind, tuple(argv), files, seed)
 
 
 def _some(rng: random.Random, options: dict[str, tuple[str, ...]], chance: float = 0.15) -> list[str]:
@@ -244,10 +247,17 @@ def _grids(rng: random.Random) -> tuple[list[str], dict[str, bytes]]:
     }
 
 
+def _recorded(kind: str) -> Callable[[random.Random], tuple[list[str], dict[str, bytes]]]:
+    recorded = RECORDED[kind]
+    return lambda _: ([*recorded.argv], {recorded.file: b""})
+
+
 KINDS: dict[str, Callable[[random.Random], tuple[list[str], dict[str, bytes]]]] = {
     "options": _problem_options,
     "problem files": _problems,
     "tables": _samples,
     "stored arrays": _stored,
     "grids": _grids,
+    **{kind: _recorded(kind) for kind in RECORDED},
+    **{kind: lambda _: ([], {}) for kind in KILLED},
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 from cases import KINDS, Case, draw
-from fuzz import fault, results
+from fuzz import command, fault, results
+from record_cases import killed_writers, sound, used_after_damage
 
 PACKAGE = Path(__file__).parents[2]
 
@@ -67,3 +69,33 @@ def test_a_traceback_and_a_wrong_number_are_faults(tmp_path):
     (tmp_path / "rmt_alpha" / "cli.py").write_text("def main(argv):\n    return [][0]\n")
     found = list(results(range(3), tmp_path))
     assert [fault for *_, fault in found] == ["traceback of IndexError in cli.py"] * 3
+
+
+def test_a_process_that_waits_for_ever_is_a_fault(tmp_path, monkeypatch):
+    (tmp_path / "rmt_alpha").mkdir()
+    (tmp_path / "rmt_alpha" / "__init__.py").write_text("")
+    program = "import os\ndef main(argv):\n    os.mkfifo('pipe')\n    while True:\n        open('pipe')\n"
+    (tmp_path / "rmt_alpha" / "cli.py").write_text(program)
+    monkeypatch.setattr("fuzz.SECONDS", 0.5)
+    found = list(results(range(1), tmp_path))
+    assert [fault for *_, fault in found] == ["the process died with status -9"]
+
+
+def test_results_that_change_are_faults(tmp_path, monkeypatch):
+    """With records that do not check what they read."""
+    monkeypatch.setattr("rmt_alpha._core.record.digest_of", lambda *_: "")
+    monkeypatch.chdir(tmp_path)
+    spoil = "UPDATE runs SET content = replace(content, '0.', '0.9')"
+    monkeypatch.setattr("record_cases.STATEMENTS", (spoil,))
+    monkeypatch.setattr(random.Random, "choice", lambda _, choices: "sql" if "sql" in choices else choices[0])
+    sound.cache_clear()
+    ended, wrong = used_after_damage("records of networks", 0, command)
+    sound.cache_clear()
+    assert (ended.status, wrong) == (0, "another result than was recorded")
+
+
+def test_work_that_is_lost_is_a_fault(tmp_path, monkeypatch):
+    """With records that say that they wrote what they did not."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rmt_alpha._core.record.Record.write", lambda *_: None)
+    assert killed_writers(0, command) == "acknowledged work was lost"

@@ -20,8 +20,10 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.record_text import as_json
 from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.datasets import LabelledData, RemoteFile, fetch
+from rmt_alpha.experiments.data.embedding_cache import kept
 
 Texts = list[tuple[str, float]]
 
@@ -35,6 +37,9 @@ PER_CLASS = 1500
 """Sentences of each class and collection that are embedded, drawn at random."""
 COLLECTIONS = ("rt", "sst2")
 BATCH = 64
+EMBEDDING = "mean of the last hidden states, length 1"
+MODEL_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
+"""Weights, configuration and vocabulary of an encoder."""
 
 _RT = (
     "https://raw.githubusercontent.com/dennybritz/cnn-text-classification-tf/"
@@ -184,22 +189,16 @@ def sentence_features(texts: Sequence[str], model: str | Path, max_length: int =
 def embed(texts: Sequence[str], *, cache: FilePath | None = None) -> FloatArray:
     """Mean of the last hidden states over the tokens of each text, scaled to length 1; kept on disk.
 
-    One row per text.  The folder is ``cache``, else ``$RMT_ALPHA_CACHE``, else that of the package; a file is
-    found again by the texts and the weights of the encoder.
+    One row per text, in the precision of float32.  The folder is ``cache``, else ``$RMT_ALPHA_CACHE``, else
+    that of the package; what is there is used if it is of these texts and these files of the encoder
+    (`embedding_cache`).
     """
     model = encoder_folder()
-    digest = hashlib.sha256("\0".join(texts).encode())
-    for file in sorted(model.glob("*.safetensors")) or sorted(model.glob("*.bin")):
-        digest.update(_file_digest(file, file.stat().st_mtime_ns))
-    path = _cache_folder(cache) / f"{digest.hexdigest()[:32]}.npy"
-    if path.is_file():
-        return np.asarray(np.load(path), dtype=np.float64)
-    result = _encode(texts, model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npy")
-    np.save(temporary, result.astype(np.float32))
-    temporary.replace(path)
-    return np.asarray(np.load(path), dtype=np.float64)
+    inputs = hashlib.sha256(as_json([EMBEDDING, list(texts)]).encode())
+    for file in sorted(model.iterdir()):
+        if file.suffix in MODEL_FILES and file.is_file():
+            inputs.update(file.name.encode() + _file_digest(file, file.stat().st_mtime_ns))
+    return kept(_cache_folder(cache), inputs.hexdigest(), len(texts), lambda: _encode(texts, model))
 
 
 @lru_cache

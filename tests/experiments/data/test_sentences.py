@@ -61,28 +61,103 @@ def test_the_collections_share_no_text(folder):
         sentences.disjoint_sentences("imdb", folder)
 
 
-def test_embeddings_are_computed_once(tmp_path, monkeypatch):
+@pytest.fixture
+def encoder(tmp_path, monkeypatch):
+    """A folder in place of an encoder, and the texts that it was asked for."""
     model = tmp_path / "model"
     model.mkdir()
-    (model / "config.json").write_text("{}")
-    (model / "model.safetensors").write_bytes(b"weights")
+    for name in ("config.json", "vocab.txt", "model.safetensors"):
+        (model / name).write_text("{}")
     calls = []
 
     def encode(texts, folder):
-        calls.append(folder)
-        return np.array([[len(text), 1.0] for text in texts])
+        assert folder == model
+        calls.append(list(texts))
+        return np.array([[len(text), 1.0, 1 / 3] for text in texts])
 
     monkeypatch.setattr(sentences, "_encode", encode)
     monkeypatch.setenv(sentences.ENCODER_VARIABLE, "")
     sentences.use_model(model)
+    return model, calls
+
+
+def test_embeddings_are_computed_once(tmp_path, encoder):
+    model, calls = encoder
+    cache = tmp_path / "cache"
+    first = sentences.embed(["ab", "c"], cache=cache)
+    assert first.tolist() == [[2, 1, np.float32(1 / 3)], [1, 1, np.float32(1 / 3)]]
+    assert sentences.embed(["ab", "c"], cache=cache).tolist() == first.tolist()
+    assert len(calls) == 1
+    others = [["abc"], ["ab\0c"], ["ab", "c", ""], ["c", "ab"], []]
+    for texts in others:  # none of them is taken for another
+        assert len(sentences.embed(texts, cache=cache)) == len(texts)
+    assert calls[1:] == others
+    for name in ("config.json", "vocab.txt", "model.safetensors"):
+        (model / name).write_text(f"other {name}")
+        sentences.embed(["ab", "c"], cache=cache)
+    assert len(calls) == 9
+    assert {path.suffix for path in cache.iterdir()} == {".embeddings"}
+
+
+def swapped(content: bytes) -> bytes:
+    """The numbers of another array, of another shape, under the first line."""
+    return content.partition(b"\n")[0] + b"\n" + np.zeros((7, 3), "<f4").tobytes()
+
+
+DAMAGES = {
+    "swapped": swapped,
+    "shorter": lambda content: content[:-1],
+    "longer": lambda content: content + b"\0" * 12,
+    "one bit": lambda content: content[:-3] + bytes([content[-3] ^ 1]) + content[-2:],
+    "transposed": lambda content: content.replace(b"[2,3]", b"[3,2]"),
+    "whole numbers": lambda content: content.replace(b"<f4", b"<i4"),
+    "empty": lambda _: b"",
+    "npy": lambda _: b"\x93NUMPY",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_embeddings_that_were_altered_are_computed_again(tmp_path, encoder, damage):
     first = sentences.embed(["ab", "c"], cache=tmp_path / "cache")
-    assert first.tolist() == [[2, 1], [1, 1]]
-    assert sentences.embed(["ab", "c"], cache=tmp_path / "cache").tolist() == first.tolist()
-    assert calls == [model]
-    sentences.embed(["abc"], cache=tmp_path / "cache")
-    (model / "model.safetensors").write_bytes(b"other weights")
-    sentences.embed(["ab", "c"], cache=tmp_path / "cache")
-    assert len(calls) == 3
+    (path,) = (tmp_path / "cache").iterdir()
+    sound = path.read_bytes()
+    path.write_bytes(damage(sound))
+    with pytest.warns(UserWarning, match="is not what was written there; computed again"):
+        assert sentences.embed(["ab", "c"], cache=tmp_path / "cache").tolist() == first.tolist()
+    assert path.read_bytes() == sound
+    assert len(encoder[1]) == 2
+
+
+def test_flipped_bits_of_embeddings(tmp_path, encoder):
+    first = sentences.embed(["ab", "c"], cache=tmp_path / "cache")
+    (path,) = (tmp_path / "cache").iterdir()
+    sound = path.read_bytes()
+    flipped = range(0, 8 * len(sound), 37)
+    for where in flipped:
+        content = bytearray(sound)
+        content[where // 8] ^= 1 << where % 8
+        path.write_bytes(content)
+        with pytest.warns(UserWarning, match="computed again"):
+            assert sentences.embed(["ab", "c"], cache=tmp_path / "cache").tolist() == first.tolist()
+    assert len(encoder[1]) == 1 + len(flipped)
+
+
+def test_embeddings_of_other_texts_are_not_taken_by_their_name(tmp_path, encoder):
+    cache = tmp_path / "cache"
+    sentences.embed(["ab", "c"], cache=cache)
+    (other,) = cache.iterdir()
+    first = sentences.embed(["d", "efg"], cache=cache)
+    (path,) = set(cache.iterdir()) - {other}
+    other.replace(path)
+    with pytest.warns(UserWarning, match="computed again"):
+        assert sentences.embed(["d", "efg"], cache=cache).tolist() == first.tolist()
+
+
+def test_embeddings_that_cannot_be_kept_are_not_lost(tmp_path, encoder):
+    (tmp_path / "cache").write_text("a file, no folder")
+    with pytest.warns(UserWarning, match="the embeddings cannot be kept in"):
+        assert len(sentences.embed(["ab", "c"], cache=tmp_path / "cache")) == 2
+    assert (tmp_path / "cache").read_text() == "a file, no folder"
 
 
 def test_missing_encoder(monkeypatch, tmp_path):

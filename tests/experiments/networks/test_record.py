@@ -97,3 +97,20 @@ def test_two_processes_write_to_one_file(tmp_path):
     writers = [subprocess.Popen([sys.executable, "-c", program, str(path), name]) for name in ("a", "b")]
     assert [writer.wait() for writer in writers] == [0, 0]
     assert len(RunRecord(path).runs) == 80
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_record_that_is_gone_is_not_begun_again(tmp_path, replaced):
+    path = tmp_path / "runs.sqlite"
+    record = RunRecord(path)
+    record.add_run(key(1), {"dev": 0.5})
+    path.rename(tmp_path / "elsewhere.sqlite")
+    if replaced:
+        RunRecord(path).add_run(key(1), {"dev": 0.4})
+    for again in (record.reload, lambda: record.add_run(key(2), {"dev": 0.5})):
+        with pytest.raises(RecordError, match=r"runs\.sqlite was moved or deleted"):
+            again()
+    assert path.exists() == replaced
+    (tmp_path / "elsewhere.sqlite").replace(path)
+    record.add_run(key(2), {"dev": 0.5})
+    assert list(RunRecord(path).runs) == [key(1), key(2)]

@@ -156,7 +156,7 @@ def test_the_command(tmp_path, capsys):
     [
         (["--pairs", "a->c"], "--pairs must be among a->b, b->a; got a->c"),
         (["--splits", "0"], "--splits must be at least 1"),
-        (["--report"], "no split that is finished"),
+        (["--report"], "there is no record of a study"),
         (["--model", "nowhere"], "model must be a folder"),
     ],
 )

@@ -279,7 +279,7 @@ def test_the_command(tmp_path, capsys):
         (["transfers", "--baselines", "0"], "--baselines is not for the study transfers"),
         (["amazon", "--again"], "--again is not for the study amazon"),
         (["transfers", "--pairs", "a->b"], "--pairs must be among two, wide"),
-        (["transfers", "--report"], "no cell with the default"),
+        (["transfers", "--report"], "there is no record of a study"),
     ],
 )
 def test_bad_options(tmp_path, capsys, options, message):

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.record import Record
-from rmt_alpha._core.record_file import RecordKind
+from rmt_alpha._core.record_file import RecordKind, moved
+from rmt_alpha._core.record_locks import Identity, identity_of
 from rmt_alpha._core.record_text import canonical, is_text
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.networks.settings import Settings
@@ -40,11 +41,12 @@ class RunRecord:
 
     The file at ``path`` is made at the first write; it may be the text of one, which can only be read.
     Several processes may add to it: it is opened for each entry alone.  RecordError if it is something else,
-    or damaged; it is left as it is.
+    or damaged, or not the file any more that was there before; it is left as it is.
     """
 
     def __init__(self, path: FilePath) -> None:
         self.path = Path(path)
+        self._file: Identity | None = None
         self.settings: dict[str, dict[str, Any]] = {}
         self.commands: list[str] = []
         self.tasks: dict[str, dict[str, Any]] = {}
@@ -55,13 +57,18 @@ class RunRecord:
     def reload(self) -> None:
         """Read what is in the file now."""
         self.extras.clear()  # all others are replaced by key
-        if self.path.exists():
+        if self.path.exists() or self._file is not None:
             with self._open() as record:
                 for entry in record:
                     self._take(json.loads(entry.parameters), entry.content)
 
-    def _open(self) -> Record:
-        return Record.load_export(self.path, RUNS) if is_text(self.path) else Record(self.path, RUNS)
+    def _open(self, *, writing: bool = False) -> Record:
+        if self._file not in (None, identity_of(self.path)):
+            raise moved(self.path)
+        text = not writing and is_text(self.path)
+        record = Record.load_export(self.path, RUNS) if text else Record(self.path, RUNS)
+        self._file = identity_of(self.path)
+        return record
 
     def save_as(self, path: FilePath) -> None:
         """Put the same entries into another file.
@@ -135,6 +142,6 @@ class RunRecord:
 
     def _write(self, identity: dict[str, Any], values: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with Record(self.path, RUNS) as record:
+        with self._open(writing=True) as record:
             record.write([(canonical(identity), values)])
         self._take(identity, values)

@@ -92,7 +92,7 @@ def run_cells(
     logistic : int
         How many of the seeds the logistic estimator is run on, too.
     record : Path, optional
-        SQLite file that keeps what is computed.
+        SQLite file that keeps what is computed; made if there is none, unless nothing is.
     data : path, optional
         See `rmt_alpha.experiments.data.datasets.data_folder`.
     n_jobs : int
@@ -143,7 +143,7 @@ def run_cells(
             more = [LOGISTIC] if i < logistic and LOGISTIC in known else []
             wanted += [Entry("transfers", name, n, seed, method) for method in dict.fromkeys([*plain, *more])]
     values: dict[Entry, float] = {}
-    with Record(record, BLOCKS) as store:
+    with Record(record, BLOCKS, make=compute) as store:
         for row in store.read([key_of(entry.parameters) for entry in wanted]):
             entry = Entry(**json.loads(row.parameters))
             if not (compute and again and is_ours(entry.method)):
