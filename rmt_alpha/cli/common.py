@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import mpmath
@@ -62,6 +65,29 @@ def _checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
 def say(verb: str, text: object) -> None:
     """A message on standard error."""
     print(f"rmt-alpha {verb}: {text}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def shown_while_working(verb: str, text: str) -> Iterator[None]:
+    """Say on a terminal what takes so long, and for how long already, from the second second on."""
+    done = threading.Event()
+
+    def show() -> None:
+        start, line = time.monotonic(), ""
+        while not done.wait(1.0):
+            line = f"rmt-alpha {verb}: {text}, {time.monotonic() - start:.0f} s"
+            print(f"\r{line}", end="", file=sys.stderr, flush=True)
+        print(f"\r{' ' * len(line)}\r" * bool(line), end="", file=sys.stderr, flush=True)
+
+    watching = threading.Thread(target=show, daemon=True)
+    if sys.stderr.isatty():
+        watching.start()
+    try:
+        yield
+    finally:
+        done.set()
+        if watching.ident is not None:
+            watching.join()
 
 
 def as_typed(arguments: argparse.Namespace, *names: str) -> list[str]:

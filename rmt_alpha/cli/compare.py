@@ -6,9 +6,9 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from rmt_alpha.cli.common import Parser, check_numbers, json_text
+from rmt_alpha.cli.common import Parser, check_numbers, json_text, shown_while_working
 from rmt_alpha.cli.outputs import check_picture
-from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
+from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from, task_of
 
 HELP = "theory against simulation, with z-scores and a verdict"
 DESCRIPTION = """\
@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_picture(arguments.plot)
     problem = problem_from(arguments)
+    with shown_while_working("compare", task_of(problem)):
+        problem.curve()  # what takes long is kept; the simulation shows its own progress
     comparison = compare(
         problem,
         arguments.alpha,

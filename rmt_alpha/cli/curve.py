@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.tables import csv_text
-from rmt_alpha.cli.common import Parser, check_numbers, json_text
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.cli.common import Parser, check_numbers, json_text, shown_while_working
 from rmt_alpha.cli.outputs import check_output, check_picture
-from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from
+from rmt_alpha.cli.problem import add_problem_options, alphas, problem_from, task_of
+from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import Curve
 
@@ -45,6 +47,27 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.out)
     check_picture(arguments.plot)
     problem = problem_from(arguments)
+    with shown_while_working("curve", task_of(problem)):
+        curve, columns = _columns(problem, arguments)
+    if arguments.format == "csv":
+        text = csv_text(list(columns), zip(*columns.values(), strict=True))
+    else:
+        text = json_text(columns) + "\n"
+    if arguments.out is None:
+        sys.stdout.write(text)
+    else:
+        arguments.out.write_text(text, encoding="utf-8")
+    if arguments.plot is not None:
+        from rmt_alpha.plotting.curve import draw_curve
+
+        draw_curve(curve, columns["alpha"], band=arguments.band).savefig(arguments.plot)
+    return 0
+
+
+def _columns(
+    problem: TransferProblem | FineTuning, arguments: argparse.Namespace
+) -> tuple[Curve, dict[str, FloatArray]]:
+    """The curve of one alpha, and its table."""
     curve: Curve = problem.curve()
     if "landmarks" not in curve.answers:  # several sources
         curve = along_the_best(curve)
@@ -61,19 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
         columns["accuracy_std"] = curve.accuracy_std(alpha)
     check_numbers(columns)
-    if arguments.format == "csv":
-        text = csv_text(list(columns), zip(*columns.values(), strict=True))
-    else:
-        text = json_text(columns) + "\n"
-    if arguments.out is None:
-        sys.stdout.write(text)
-    else:
-        arguments.out.write_text(text, encoding="utf-8")
-    if arguments.plot is not None:
-        from rmt_alpha.plotting.curve import draw_curve
-
-        draw_curve(curve, alpha, band=arguments.band).savefig(arguments.plot)
-    return 0
+    return curve, columns
 
 
 def along_the_best(curve: Curve) -> Curve:

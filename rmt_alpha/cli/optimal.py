@@ -9,8 +9,9 @@ import mpmath
 import numpy as np
 
 from rmt_alpha._core.checks import check_dps
-from rmt_alpha.cli.common import Parser, check_numbers, json_text
-from rmt_alpha.cli.problem import FIELDS, add_problem_options, problem_from
+from rmt_alpha.cli.common import Parser, check_numbers, json_text, shown_while_working
+from rmt_alpha.cli.problem import FIELDS, add_problem_options, problem_from, task_of
+from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import CRITERIA, Curve
 
@@ -39,11 +40,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the answer."""
     dps = check_dps(arguments.dps)
     problem = problem_from(arguments, dps)
+    with shown_while_working("optimal", task_of(problem)):
+        values = _answers(problem, dps, arguments.criterion)
+    if arguments.json:
+        print(json_text(values, dps, indent=2))
+    else:
+        print(_sentence(values, dps))
+    return 0
+
+
+def _answers(problem: TransferProblem | FineTuning, dps: int | None, criterion: str) -> dict[str, Any]:
     curve = problem.curve(dps)
-    best = curve.optimal_alpha(arguments.criterion)
-    values: dict[str, Any] = {"optimal_alpha": best, "criterion": arguments.criterion}
+    best = curve.optimal_alpha(criterion)
+    values: dict[str, Any] = {"optimal_alpha": best, "criterion": criterion}
     if not isinstance(problem, TransferProblem):
-        values |= _of_any(curve, arguments.criterion)
+        values |= _of_any(curve, criterion)
     else:
         values |= {
             "accuracy": {"optimal": curve.accuracy(best), "0": curve.accuracy(0), "1": curve.accuracy(1)},
@@ -57,11 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_numbers(
         {name: values[name] for name in ("optimal_alpha", "accuracy", "risk", "loss") if name in values}
     )
-    if arguments.json:
-        print(json_text(values, dps, indent=2))
-    else:
-        print(_sentence(values, dps))
-    return 0
+    return values
 
 
 def _of_any(curve: Curve, criterion: str) -> dict[str, Any]:

@@ -9,8 +9,10 @@ import mpmath
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha.cli.common import shown_while_working
 from rmt_alpha.cli.problem_file import load_problem
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.losses import as_loss
 from rmt_alpha.problems.transfer import TransferProblem
 
 FIELDS = {
@@ -65,7 +67,8 @@ def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> Trans
         extra = [name for name in FIELDS if getattr(arguments, name) is not None]
         if extra:
             raise ValueError(f"--{extra[0]} cannot be given beside --problem: write it into {file}")
-        return load_problem(file)
+        with shown_while_working(arguments.verb, f"reading and checking {file.name}"):
+            return load_problem(file)
     if missing:
         raise ValueError(f"needs --{missing[0]}, or a file with --problem")
     given = {name: getattr(arguments, name) for name in FIELDS if getattr(arguments, name) is not None}
@@ -73,6 +76,17 @@ def problem_from(arguments: argparse.Namespace, dps: int | None = None) -> Trans
         return TransferProblem(**{name: float(text) for name, text in given.items()})
     with mpmath.workdps(dps + 15):
         return TransferProblem(**{name: mpmath.mpf(text) for name, text in given.items()})
+
+
+def task_of(problem: TransferProblem | FineTuning) -> str:
+    """What the theory has to do, for those who wait."""
+    if isinstance(problem, TransferProblem):
+        return "the law of the scores"
+    full = sum(each.ndim == 2 for each in problem.target.members)
+    p = problem.target.p
+    parts = [f"effective ridges of {full} covariance{'s' * (full > 1)} of {p} x {p}"] if full else []
+    parts += [] if problem.squared else [f"the {as_loss(problem.loss).name} loss"]
+    return " and ".join(parts) or f"the law of the scores in dimension {p}"
 
 
 def alphas(text: str) -> FloatArray:

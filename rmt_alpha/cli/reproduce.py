@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from rmt_alpha.cli.common import Parser
+from rmt_alpha.cli.common import Parser, as_typed, say
 
 HELP = "make the paper's figures and tables"
 DESCRIPTION = """\
@@ -44,16 +46,33 @@ def run(arguments: argparse.Namespace) -> int:
         for name, title in TITLES.items():
             print(f"{name:16}{'needs data  ' if name in NEED_DATA else '            '}{title}")
         return 0
+    begun: list[str] = []  # names
+
+    def told(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+        if line.startswith("["):
+            begun.append(line.split()[1].rstrip(":"))
+
     try:
         summary = reproduce(
             arguments.names or None,
             out=arguments.out,
             data=arguments.data,
             quick=arguments.quick,
-            progress=lambda line: print(line, file=sys.stderr, flush=True),
+            progress=told,
         )
     except KeyboardInterrupt:
-        print(f"\nrmt-alpha reproduce: interrupted; what was finished is in {arguments.out}", file=sys.stderr)
+        say("reproduce", f"interrupted; what was finished is in {arguments.out}. To do the rest:")
+        print(f"  {command(arguments, begun[-1:])}", file=sys.stderr)
         return 130
     print(summary)
     return 0 if summary.ok else 1
+
+
+def command(arguments: argparse.Namespace, begun: Sequence[str]) -> str:
+    """The command that makes what is left: the figure that was being made, and those after it."""
+    from rmt_alpha.experiments.figures.registry import select
+
+    names = list(select(arguments.names or None))
+    rest = names[names.index(begun[0]) :] if begun else arguments.names
+    return shlex.join(["rmt-alpha", "reproduce", *rest, *as_typed(arguments, "out", "data", "quick")])

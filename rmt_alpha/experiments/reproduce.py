@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from rmt_alpha._core.tables import csv_text
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.errors import DatasetCorrupted, DatasetUnavailable
-from rmt_alpha.experiments.figures.registry import NEED_DATA, TITLES, load, select
+from rmt_alpha.experiments.figures.registry import COSTS, NEED_DATA, TITLES, load, select
 from rmt_alpha.plotting import style
 
 DIGITS = 10
@@ -128,7 +128,16 @@ def reproduce(
             took = time.perf_counter() - start
             say(f"    wrote {', '.join(contents)} ({took:.1f} s)")
         summary.seconds[name] = time.perf_counter() - start
+        if number < len(wanted):
+            say(f"    {_left(summary.seconds, wanted[number:])}")
     return summary
+
+
+def _left(seconds: Mapping[str, float], names: Iterable[str]) -> str:
+    """How long the figures ``names`` will take, if they keep the pace of those before."""
+    pace = sum(seconds.values()) / sum(COSTS.get(name, 1.0) for name in seconds)
+    left = pace * sum(COSTS.get(name, 1.0) for name in names)
+    return f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left"
 
 
 def render(name: str, *, data: FilePath | None = None, quick: bool = False) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 
 import mpmath
 import numpy as np
@@ -14,6 +15,8 @@ import pytest
 
 import rmt_alpha as ra
 from rmt_alpha.cli import VERBS, main
+from rmt_alpha.cli.common import shown_while_working
+from rmt_alpha.cli.problem import task_of
 
 PROBLEM = ["--beta", "0.8", "--p", "400", "--n", "40", "--N", "2000", "--gamma", "0.1"]
 CURVE = ra.TransferProblem(0.8, p=400, n=40, N=2000, gamma=0.1).curve()
@@ -185,3 +188,27 @@ def test_interruption_is_130(monkeypatch, capsys):
     status, _, err = run(capsys, "compare", *PROBLEM)
     assert status == 130
     assert "interrupted" in err
+
+
+def test_what_takes_long_is_shown_on_a_terminal_and_nowhere_else(monkeypatch):
+    for terminal in (True, False):
+        shown = io.StringIO()
+        monkeypatch.setattr(shown, "isatty", lambda terminal=terminal: terminal)
+        monkeypatch.setattr("sys.stderr", shown)
+        with shown_while_working("curve", "effective ridges"):
+            time.sleep(1.3 if terminal else 0.1)
+        text = shown.getvalue()
+        if terminal:
+            assert text.startswith("\rrmt-alpha curve: effective ridges, 1 s\r")
+            assert text.endswith(" \r")  # and wiped out
+        else:
+            assert text == ""
+
+
+def test_what_there_is_to_do_is_named():
+    means = [[-1.0, 0.0], [1.0, 0.0]]
+    source = ra.FixedSource([1.0, 0.0])
+    full = ra.GaussianMixture(means, [np.eye(2), np.diag([1.0, 2.0]) + 0.1])
+    assert task_of(ra.FineTuning(full, source, 5, 0.1)) == "effective ridges of 2 covariances of 2 x 2"
+    plain = ra.FineTuning(ra.GaussianMixture(means), source, 5, 0.1, loss="logistic")
+    assert task_of(plain) == "the logistic loss"

@@ -14,10 +14,11 @@ import pytest
 from amazon_files import fake_amazon
 from matplotlib.figure import Figure
 
+from rmt_alpha.cli import main
 from rmt_alpha.experiments.data import datasets
 from rmt_alpha.experiments.figures import registry
 from rmt_alpha.experiments.figures._numbers import Numbers, Table
-from rmt_alpha.experiments.reproduce import Summary, render, reproduce
+from rmt_alpha.experiments.reproduce import Summary, _left, render, reproduce
 from rmt_alpha.plotting import style
 
 CHEAP = ("accuracy", "decision", "regression")
@@ -207,6 +208,30 @@ def test_interruption_keeps_what_was_finished(monkeypatch, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         reproduce(out=tmp_path)
     assert list(contents(tmp_path)) == ["one.csv", "one.pdf", "one.png"]
+
+
+def test_the_time_that_is_left_is_told_from_the_pace_so_far(monkeypatch, tmp_path):
+    assert list(registry.COSTS) == list(registry.NAMES)
+    lines: list[str] = []
+    monkeypatch.setattr("rmt_alpha.experiments.reproduce.COSTS", {"one": 1.0, "two": 1.0, "three": 9.0})
+    use_stubs(monkeypatch, Stub("one"), Stub("two"), Stub("three"))
+    reproduce(out=tmp_path, progress=lines.append)
+    assert sum(line.endswith(" left") for line in lines) == 2  # not after the last
+    assert _left({"one": 200.0}, ["two", "three"]) == "about 33 min left"  # of 10 times the work
+    assert _left({"one": 1.0, "two": 3.0}, ["three"]) == "about 18 s left"
+
+
+def test_an_interrupted_command_says_how_to_go_on(monkeypatch, tmp_path, capsys):
+    def interrupted(*_, progress, **__):
+        progress("[1/2] alpha_beta: The best alpha")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rmt_alpha.experiments.reproduce.reproduce", interrupted)
+    words = ["reproduce", "accuracy", "alpha-beta", "erratum", "--quick", "--out", str(tmp_path)]
+    assert main(words) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"  rmt-alpha reproduce alpha_beta erratum --out {tmp_path} --quick"
+    )
 
 
 def test_interruption_while_writing_leaves_the_old_file(monkeypatch, tmp_path):

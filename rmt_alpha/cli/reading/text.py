@@ -28,9 +28,9 @@ from rmt_alpha.cli.reading.table import (
 DELIMITERS = ",;\t|"
 SAMPLE_LINES, SAMPLE_BYTES = 50, 1 << 16
 """How much is looked at to find out how a file is written."""
-SMALL_CELLS, CHUNK_CELLS = 1 << 22, 1 << 18
-"""Fields that pandas parses at a time: all of a small table, since every column costs time in every chunk,
-and of a large one little beside it."""
+SMALL_CELLS, CHUNK_CELLS, CHUNK_ROWS = 1 << 22, 1 << 18, 1 << 10
+"""Fields that pandas parses at a time: all of a small table, since every column costs the time of a thousand
+fields in every chunk, and of a large one little beside it, but rows enough for its columns."""
 COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 
@@ -216,12 +216,12 @@ def _parsed(file: Path, label: str, needed: bool, form: TextFormat) -> SampleTab
                 sep=delimiter, decimal=decimal, header=None, names=list(map(str, range(len(names)))),
                 index_col=False, usecols=list(kinds), dtype=kinds if text else np.float64,
                 keep_default_na=False, na_values=list(form.absent), na_filter=bool(form.absent),
-                chunksize=most if small else CHUNK_CELLS // len(names) + 1, engine="c", low_memory=False,
-                **options,
+                chunksize=most if small else max(CHUNK_CELLS // len(names), CHUNK_ROWS), engine="c",
+                low_memory=False, **options,
             ) as chunks:  # fmt: skip
                 for chunk in chunks:
-                    block = chunk[numeric].to_numpy()
-                    words = _labels(chunk[text], form.absent, shared) if text else []
+                    words = _labels(chunk.pop(text), form.absent, shared) if text else []
+                    block = chunk.to_numpy()
                     kept = _kept(block, words, form.absent)
                     if kept is None:
                         raise ValueError("a number or a label is missing")
