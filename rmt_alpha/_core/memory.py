@@ -11,7 +11,7 @@ from pathlib import Path
 SMALL = 1 << 28
 """Bytes that nobody asks for: there is no machine without them, and looking takes time."""
 CGROUPS = Path("/sys/fs/cgroup")
-MEMINFO = Path("/proc/meminfo")
+MEMINFO, OWN_CGROUP = Path("/proc/meminfo"), Path("/proc/self/cgroup")
 
 
 def check_memory(need: float, what: str, remedy: str, limit: float | None = None) -> None:
@@ -65,7 +65,7 @@ def _of_cgroups() -> Iterator[float]:
     """Version 2: the limits of the group of this process, such as a job's or a container's, and above it."""
     yield math.inf
     with suppress(OSError, ValueError, IndexError):
-        own = Path("/proc/self/cgroup").read_text().split("0::", 1)[1].splitlines()[0]
+        own = OWN_CGROUP.read_text().split("0::", 1)[1].splitlines()[0]
         group = CGROUPS / own.strip("/")
         for folder in (group, *group.parents):
             if not folder.is_relative_to(CGROUPS):

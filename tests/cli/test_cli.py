@@ -193,7 +193,7 @@ def test_interruption_is_130(monkeypatch, capsys):
 def test_what_takes_long_is_shown_on_a_terminal_and_nowhere_else(monkeypatch):
     for terminal in (True, False):
         shown = io.StringIO()
-        shown.isatty = lambda terminal=terminal: terminal
+        monkeypatch.setattr(shown, "isatty", lambda terminal=terminal: terminal)
         monkeypatch.setattr("sys.stderr", shown)
         with shown_while_working("curve", "effective ridges"):
             time.sleep(1.3 if terminal else 0.1)

@@ -316,14 +316,16 @@ def test_where_nothing_varies_or_nothing_is_carried_over_there_is_an_answer():
     ):
         for weights in ([1.0, 0.5], [0.0, 0.0]):
             problem = ra.FineTuning(mixture, ra.FixedSource(weights), n=5, gamma=0.2)
-            curve, run = problem.curve(), problem.simulate([0.0, 1.0], replicates=3, rng=0)
+            curve: Any = problem.curve()
+            run: Any = problem.simulate([0.0, 1.0], replicates=3, rng=0)
             found = [curve.optimal_alpha(), curve.accuracy(1.0), curve.risk(0.0), *curve.landmarks().values()]
             found += [*curve.transfer_interval(), *run.accuracy, *run.risk, *run.draws.optimal_alpha()]
             assert not np.isnan(found).any()
 
 
 def test_other_things_than_problems_are_refused():
-    for call in (ra.compare, ra.simulate):
+    calls: tuple[Any, ...] = (ra.compare, ra.simulate)
+    for call in calls:
         with pytest.raises(TypeError, match=r"problem must be a TransferProblem, .*, got int"):
             call(3, 1.0)
 

@@ -162,7 +162,7 @@ def _download(file: RemoteFile, path: Path) -> None:
 
 def _save(url: str, output: Path, size: int) -> None:
     """Write what is at ``url``, but hardly more than ``size`` bytes, and not for ever; OSError on failure."""
-    import requests  # type: ignore[import-untyped]
+    import requests
     import urllib3
 
     deadline = time.monotonic() + _TOTAL_SECONDS

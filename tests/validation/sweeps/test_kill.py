@@ -122,6 +122,7 @@ def test_what_ends_a_command_saves_and_says_how_to_go_on(tmp_path, grid, number,
         with nothing_left_of(process):
             # A terminal, and many a scheduler, sends it to the workers too.
             (os.killpg if everyone else os.kill)(process.pid, getattr(signal, number))
+        assert process.stderr is not None
         said = process.stderr.read()
     assert process.returncode == status, said
     first, interrupted, command = said.strip().splitlines()
@@ -162,6 +163,7 @@ time.sleep(60)
     process = subprocess.Popen(
         [sys.executable, "-c", program], start_new_session=True, stdout=subprocess.PIPE, text=True
     )
+    assert process.stdout is not None
     with nothing_left_of(process):
         assert process.stdout.readline() == "ready\n"
         process.kill()
