@@ -113,7 +113,7 @@ def _check_header(path: Path, kind: RecordKind) -> None:
             time.sleep(0.01)
         content = first_bytes(path, HEADER_BYTES)
     except OSError as error:
-        raise RecordError(f"cannot read the {kind.noun} {path}: {error}") from None
+        raise RecordError(f"cannot read the {kind.noun} {path}: {error}; {end}") from None
     header = read_header(content)
     if header is None:
         what = "not an SQLite database" if content else "an empty file"

@@ -128,7 +128,9 @@ def time_limit(db: sqlite3.Connection, size: int) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorname != "SQLITE_INTERRUPT":
+        if (
+            getattr(error, "sqlite_errorname", "") != "SQLITE_INTERRUPT"
+        ):  # errors of Python's own have no name
             raise
         raise sqlite3.DatabaseError(f"its tables could not be read in {seconds:.0f} s") from None
     finally:

@@ -269,6 +269,11 @@ def test_bytes_that_are_no_text_are_not_shown(filled):
     assert str(caught.value).isprintable()
 
 
+def test_names_of_tables_that_are_no_text(filled):
+    filled.write_bytes(filled.read_bytes().replace(b"SELECT key, content", b"SELECT key, c\xffntent"))
+    refused(filled, "is damaged (")
+
+
 @pytest.mark.parametrize(
     ("code", "word"),
     [
