@@ -260,10 +260,8 @@ def test_averages_over_some_alphas_at_a_time_are_the_same_to_the_last_bit(monkey
     target = GaussianMixture(rng.normal(size=(3 if make == "three classes" else 2, 4)))
     outputs = 3 if make == "three classes" else 1
     weights = rng.normal(size=(2, outputs, 4) if outputs > 1 else (2, 4))
-    problem, alpha = (
-        FineTuning(target, FixedSource(weights, outputs), 6, 0.3),
-        rng.normal(size=(3, 4, 2)),
-    )
+    problem: FineTuning | TransferProblem = FineTuning(target, FixedSource(weights, outputs), 6, 0.3)
+    alpha = rng.normal(size=(3, 4, 2))
     if make == "isotropic":
         problem, alpha = PROBLEM, rng.normal(size=(3, 4))
     whole = simulate(problem, alpha, replicates=30, rng=1)

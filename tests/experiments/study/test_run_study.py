@@ -163,3 +163,15 @@ def test_the_command(tmp_path, capsys):
 def test_bad_options(tmp_path, capsys, options, message):
     assert main(["study", "amazon", "--out", str(tmp_path), *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rmt_alpha.experiments.study.run.run_study", interrupted)
+    words = ["study", "amazon", "--n", "20", "40", "--quick", "--jobs", "2", "--out", str(tmp_path)]
+    assert main(words) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"  rmt-alpha study amazon --out {tmp_path} --jobs 2 --n 20 40 --quick"
+    )
