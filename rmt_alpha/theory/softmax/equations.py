@@ -106,16 +106,18 @@ class Equations:
         return len(self.basis)
 
     def start(self) -> State:
-        """Without scores: the forces are those of chance."""
+        """The scores of the source alone, and the stiffness of samples whose scores spread like these."""
         d, groups = self.classes - 1, self.reduction.model.values.shape[0]
         shares = np.bincount(self.reduction.group, self.reduction.priors, groups)
-        one = np.eye(d)
-        return State(
-            np.zeros((self.classes, d)),
-            np.zeros(d),
-            np.stack([one] * groups),
-            shares[:, None, None] * one / self.classes,
-        )
+        one, spread, none = np.eye(d), 0.0, np.zeros((self.classes, d))
+        for _ in range(3):
+            stiffness = shares[:, None, None] * one / (self.classes * (1 + spread))
+            resolvent = self.reduction.resolvent(stiffness)
+            weights = resolvent.weights(none, self.alpha)
+            covariance = resolvent.covariance(weights, 0 * stiffness, self.alpha) + one
+            state = State(self.reduction.means @ weights.T, np.zeros(d), covariance, stiffness)
+            spread = state.size
+        return state
 
     def step(self, state: State) -> State:
         """One application of the map."""

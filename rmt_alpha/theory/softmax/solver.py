@@ -24,14 +24,12 @@ SHARE = 0.05
 """Of the tolerance that the residual may take."""
 WINDOW = 15
 """Steps that Anderson's mixing remembers."""
-LIMIT = 400
-"""Applications of the map with one set of nodes."""
+LIMIT, SEARCH = 200, 100
+"""Applications of the map with one set of nodes; with the first ones altogether."""
 FARTHEST = 2.0
 """Largest change of a logarithm, or of scores in units of their size, in one step."""
 WORSE = 3.0
 """Growth of the residual at which the memory is dropped."""
-FIRST_SPREAD = 2.0
-"""Of the scores, for which the first nodes are chosen."""
 ROUGH = 1e-2
 """Residual that is enough with the first nodes."""
 WIDER = 1.5
@@ -84,7 +82,7 @@ class Solution:
 def solve(equations: MapOf, groups: int, d: int) -> Solution:
     """The fixed point of a map that can be had with any nodes, of G covariances and d contrasts."""
     state, total, secants = _rough(
-        equations, np.full((groups, d), FIRST_SPREAD), np.stack([np.eye(d)] * groups)
+        equations, np.ones((groups, d)), np.stack([np.eye(d)] * groups)
     )
     tolerance = TOLERANCES[min(d, len(TOLERANCES)) - 1]
     for level in range(1, levels(d) - 1):
@@ -106,10 +104,11 @@ def solve(equations: MapOf, groups: int, d: int) -> Solution:
 
 def _rough(equations: MapOf, spreads: Array, axes: Array) -> tuple[State, int, Secants]:
     """A state that solves the equations with few nodes, whose number follows the spread of the scores."""
-    here, secants = equations(0, (spreads, axes)), Secants()
-    state, total = here.start(), 0
-    while total < LIMIT:
-        found = iterate(here, state, ROUGH, LIMIT - total, secants, widest=WIDER * spreads)
+    state, total, secants = equations(0, (spreads, axes)).start(), 0, Secants()
+    spreads, axes = np.maximum(state.axes[0], 1.0), state.axes[1]
+    here = equations(0, (spreads, axes))
+    while total < SEARCH:
+        found = iterate(here, state, ROUGH, SEARCH - total, secants, widest=WIDER * spreads)
         state, secants, total = found.state, found.secants, total + found.n_iter
         if found.done:
             break
