@@ -26,6 +26,7 @@ TITLES = {
     "imbalance_noise": "Class imbalance and label noise move the best alpha.",
     "two_sources": "Two sources of different alignment, and the alpha vector that combines them.",
     "losses": "When the loss matters: squared, logistic and hinge against the ridge.",
+    "softmax": "Softmax against one-hot squared loss, for three classes in a triangle or in a row.",
     "calibration": "Calibration of fine-tuned logistic regression against alpha.",
     "published_losses": "Published asymptotics of convex losses, without a source.",
     # Those that need data files come last: whatever happens to a download, the rest is written by then.

@@ -81,9 +81,7 @@ class Solution:
 
 def solve(equations: MapOf, groups: int, d: int) -> Solution:
     """The fixed point of a map that can be had with any nodes, of G covariances and d contrasts."""
-    state, total, secants = _rough(
-        equations, np.ones((groups, d)), np.stack([np.eye(d)] * groups)
-    )
+    state, total, secants = _rough(equations, np.ones((groups, d)), np.stack([np.eye(d)] * groups))
     tolerance = TOLERANCES[min(d, len(TOLERANCES)) - 1]
     for level in range(1, levels(d) - 1):
         here = equations(level, state.axes)

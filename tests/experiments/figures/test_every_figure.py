@@ -36,6 +36,7 @@ LABELS = {
     "imbalance_noise": ("share of the larger class", "fraction of wrong labels", r"best alpha $\alpha^*$"),
     "two_sources": (r"$\alpha_1$", r"$\alpha_2$", "test accuracy"),
     "losses": (r"target ridge $\gamma$", r"accuracy at $\alpha^*$", r"gain over $\alpha = 1$"),
+    "softmax": (r"target ridge $\gamma$", "height of the third class", "accuracy"),
     "calibration": (r"$\alpha$", "test accuracy", "slope of the true log odds", "calibration error"),
     "published_losses": ("samples per dimension $n/p$", "error", "best ridge"),
 }
@@ -56,6 +57,7 @@ PANELS = {
     "imbalance_noise": 4,
     "two_sources": 3,
     "losses": 6,
+    "softmax": 3,
     "calibration": 3,
     "published_losses": 2,
 }
