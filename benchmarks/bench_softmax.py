@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
@@ -18,11 +19,11 @@ WANTED = {3: 0.5, 10: 10.0}
 """Seconds of one alpha."""
 
 
-def problem(classes: int, loss: str = "logistic", shared: bool = False) -> ra.FineTuning:
+def problem(classes: int, loss: str = "logistic") -> ra.FineTuning:
     rng = np.random.default_rng(0)
     means = 2 * rng.standard_normal((classes, P)) / np.sqrt(P)
     spectra = [np.linspace(0.3, 2.0, P), np.geomspace(0.2, 2.0, P), np.linspace(1.5, 0.5, P)]
-    covariances = [spectra[0 if shared else c % 3] for c in range(classes)]
+    covariances = [spectra[c % 3] for c in range(classes)]
     weights = 0.7 * means + 0.7 * rng.standard_normal((classes, P)) / np.sqrt(P)
     return ra.FineTuning(
         ra.GaussianMixture(means, covariances),
@@ -56,20 +57,21 @@ def seconds(call: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+def report(classes: int, wanted: float) -> None:
+    bench, squared = Softmax(), problem(classes, "squared")
+    bench.setup(classes)
+    one = statistics.median(seconds(lambda: bench.time_one_alpha(classes)) for _ in range(3))
+    closed = statistics.median(seconds(lambda: squared.curve().accuracy(1.0)) for _ in range(3))
+    solution = cast("ra.SoftmaxCurve", bench.problem.curve()).solution(1.0)
+    error, status = solution.quadrature_error, solution.status
+    print(f"K = {classes}, p = {P}, diagonal class covariances (three different ones):")
+    print(f"  one alpha         {one:6.2f} s (wanted: under {wanted:g}), {one / closed:.1f} closed forms")
+    print(f"  quadrature error  {error:.1e} ({status}), {solution.n_iter} steps")
+
+
 def main() -> None:
     for classes, wanted in WANTED.items():
-        bench = Softmax()
-        bench.setup(classes)
-        repeats = 5 if classes == 3 else 2
-        one = statistics.median(seconds(lambda b=bench: b.time_one_alpha(3)) for _ in range(repeats))  # type: ignore[misc]
-        squared = problem(classes, "squared")
-        closed = statistics.median(seconds(lambda s=squared: s.curve().accuracy(1.0)) for _ in range(3))  # type: ignore[misc]
-        solution = bench.problem.curve().solution(1.0)
-        print(f"K = {classes}, p = {P}, diagonal class covariances (three different ones):")
-        print(f"  one alpha         {one:6.2f} s (wanted: under {wanted:g}), {one / closed:.1f} closed forms")
-        print(
-            f"  quadrature error  {solution.quadrature_error:.1e} ({solution.status}), {solution.n_iter} steps"
-        )
+        report(classes, wanted)
 
 
 if __name__ == "__main__":

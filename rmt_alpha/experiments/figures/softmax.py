@@ -25,7 +25,7 @@ P, SAMPLES, LENGTH, COSINE = 120, 96, 1.6, 0.8
 SOURCE_SAMPLES, SOURCE_RIDGE = 480, 0.05
 LOSSES = ("squared", "logistic")
 NAMES = ("squared, one-hot", "softmax")
-HEIGHTS = {"equilateral": np.sqrt(3.0), "in a row": 0.0}
+HEIGHTS = {"equilateral": float(np.sqrt(3.0)), "in a row": 0.0}
 ALPHAS = (0.0, 1.0)
 LINES = {"0": "--", "1": "-", "optimal": ":"}
 SEED = 2534
@@ -57,18 +57,20 @@ def compute(quick: bool = False) -> Numbers:
 
     The accuracy at alpha* is that with the ridge that is best at alpha = 1.
 
-    Quick: 2 ridges and 2 heights instead of 9 and 7, and 6 draws at one ridge instead of 60 at three.
+    Quick: 2 ridges and 2 heights instead of 9 and 5, and 6 draws at one ridge instead of 60 at three.
     """
     gamma = np.geomspace(0.01, 10.0, 2 if quick else 9)
-    height = np.linspace(0.0, np.sqrt(3.0), 2 if quick else 7)
+    height = np.linspace(0.0, np.sqrt(3.0), 2 if quick else 5)
     at, draws = gamma[:1] if quick else gamma[[1, 4, 7]], 6 if quick else 60
     found = np.empty((len(height), len(LOSSES), len(ALPHAS), len(gamma)))
     for h, k, i in np.ndindex(len(height), len(LOSSES), len(gamma)):
-        found[h, k, :, i] = problem(LOSSES[k], height[h], gamma[i]).curve().accuracy(np.array(ALPHAS))
+        found[h, k, :, i] = (
+            problem(LOSSES[k], float(height[h]), float(gamma[i])).curve().accuracy(np.array(ALPHAS))
+        )
     shape = (len(HEIGHTS), len(LOSSES), len(at), len(ALPHAS))
     theory, simulated, stderr = np.empty((3, *shape))
     for g, k, i in np.ndindex(*shape[:3]):
-        one = problem(LOSSES[k], list(HEIGHTS.values())[g], at[i])
+        one = problem(LOSSES[k], list(HEIGHTS.values())[g], float(at[i]))
         run = simulate(one, np.array(ALPHAS), replicates=draws, rng=(SEED, g, k, i))
         theory[g, k, i] = one.curve().accuracy(np.array(ALPHAS))
         simulated[g, k, i], stderr[g, k, i] = run.accuracy, run.accuracy_stderr
@@ -79,8 +81,8 @@ def compute(quick: bool = False) -> Numbers:
     best = {f"best_{name}": values for name, values in named(names, found.max(axis=-1), 2).items()}
     best_accuracy = np.empty((len(height), len(LOSSES)))
     for h, k in np.ndindex(*best_accuracy.shape):
-        ridge_there = gamma[int(np.argmax(found[h, k, ALPHAS.index(1.0)]))]
-        best_accuracy[h, k] = problem(LOSSES[k], height[h], ridge_there).curve().optimum().value
+        there = float(gamma[int(np.argmax(found[h, k, ALPHAS.index(1.0)]))])
+        best_accuracy[h, k] = problem(LOSSES[k], float(height[h]), there).curve().optimum().value
     return Numbers(
         main=Table(height=heights, loss=losses, gamma=ridges, **named(names, found, 2)),
         best=Table(height=height[:, None], loss=np.array(NAMES), **best, best_accuracy_optimal=best_accuracy),
@@ -107,9 +109,9 @@ def draw(result: Numbers) -> Figure:
             )
         panel.set(xscale="log", xlabel=r"target ridge $\gamma$", title=f"classes {classes}")
     for k, (name, dash) in itertools.product(range(len(LOSSES)), LINES.items()):
-        label = rf"{NAMES[k]}, $\alpha^*$" if name == "optimal" else None
         values = getattr(best, f"best_accuracy_{name}")[:, k]
-        axes[0, 2].plot(height, values, color=style.SERIES[k], linestyle=dash, label=label)
+        label = {"label": rf"{NAMES[k]}, $\alpha^*$"} if name == "optimal" else {}
+        axes[0, 2].plot(height, values, color=style.SERIES[k], linestyle=dash, **label)
     axes[0, 0].set(ylabel="accuracy")
     axes[0, 2].set(xlabel="height of the third class", title="best ridge for each")
     style.simulation_entry(axes[0, 0])
