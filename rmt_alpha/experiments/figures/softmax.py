@@ -110,8 +110,8 @@ def draw(result: Numbers) -> Figure:
         panel.set(xscale="log", xlabel=r"target ridge $\gamma$", title=f"classes {classes}")
     for k, (name, dash) in itertools.product(range(len(LOSSES)), LINES.items()):
         values = getattr(best, f"best_accuracy_{name}")[:, k]
-        label = {"label": rf"{NAMES[k]}, $\alpha^*$"} if name == "optimal" else {}
-        axes[0, 2].plot(height, values, color=style.SERIES[k], linestyle=dash, **label)
+        entry = {"label": rf"{NAMES[k]}, $\alpha^*$"} if name == "optimal" else {}
+        axes[0, 2].plot(height, values, color=style.SERIES[k], linestyle=dash, **entry)
     axes[0, 0].set(ylabel="accuracy")
     axes[0, 2].set(xlabel="height of the third class", title="best ridge for each")
     style.simulation_entry(axes[0, 0])
