@@ -15,7 +15,7 @@ from rmt_alpha.problems.covariances import is_ambiguous
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.mixture import GaussianMixture
-from rmt_alpha.problems.sources import FixedSource, RidgeSource
+from rmt_alpha.problems.sources import FixedSource, LossSource, RidgeSource, Source
 from rmt_alpha.problems.transfer import RANGES, TransferProblem
 
 MIXTURE_KEYS = ("mean", "means", "covariance", "covariances", "priors")
@@ -32,7 +32,8 @@ def load_problem(path: FilePath) -> TransferProblem | FineTuning | LowRankTransf
     top; in ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row
     per class), ``covariance`` (one of all classes) or ``covariances`` (a list, one per class), and
     ``priors``; in ``[source]`` either ``weights``, or ``n``, ``gamma``, the keys of a mixture, and if wanted
-    ``intercept`` and ``label_noise``, for a source trained by ridge; ``outputs`` as in these classes.
+    ``intercept`` and ``label_noise``, for a source trained by ridge, or with the ``loss`` that is given;
+    ``outputs`` as in these classes.
     Several sources are several tables ``[[source]]``.
     Wherever an array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside
     the TOML file.
@@ -113,16 +114,14 @@ def _covariances(table: dict[str, Any], where: str, folder: Path, shape: tuple[i
     return value
 
 
-def _sources(
-    value: Any, target: GaussianMixture, folder: Path
-) -> FixedSource | RidgeSource | list[FixedSource | RidgeSource]:
+def _sources(value: Any, target: GaussianMixture, folder: Path) -> Source | list[Source]:
     """One source from a table ``[source]``, several from tables ``[[source]]``."""
     if isinstance(value, list):
         return [_source(table, target, folder) for table in value]
     return _source(value, target, folder)
 
 
-def _source(table: Any, target: GaussianMixture, folder: Path) -> FixedSource | RidgeSource:
+def _source(table: Any, target: GaussianMixture, folder: Path) -> Source:
     if not isinstance(table, Mapping):
         raise TypeError(f"source must be a table [source], got {type(table).__name__}")
     if "weights" in table:
@@ -131,8 +130,11 @@ def _source(table: Any, target: GaussianMixture, folder: Path) -> FixedSource | 
         return FixedSource(_array(table["weights"], folder), outputs=outputs)
     _require(table, ("n", "gamma"), "[source] without weights")
     options = {name: table[name] for name in ("intercept", "label_noise", "outputs") if name in table}
-    rest = {name: value for name, value in table.items() if name not in ("n", "gamma", *options)}
-    return RidgeSource(_mixture(rest, "[source]", folder), table["n"], table["gamma"], **options)
+    rest = {name: value for name, value in table.items() if name not in ("n", "gamma", "loss", *options)}
+    mixture = _mixture(rest, "[source]", folder)
+    if "loss" in table:
+        return LossSource(mixture, table["n"], table["gamma"], table["loss"], **options)
+    return RidgeSource(mixture, table["n"], table["gamma"], **options)
 
 
 def _array(value: Any, folder: Path) -> Any:

@@ -116,3 +116,38 @@ def test_unknown_losses_are_one_line(file, capsys):
     file.write_text(TEXT.replace("logistic", "log"))
     assert main(["curve", "--problem", str(file)]) == 2
     assert "loss must be one of 'squared', 'logistic'" in capsys.readouterr().err
+
+
+THREE = """
+n = 40
+gamma = 0.5
+intercept = true
+loss = "logistic"
+
+[target]
+means = [[1.5, 0.0, 0.0, 0.2], [0.0, 1.5, 0.0, 0.1], [0.0, 0.4, 1.5, 0.0]]
+covariance = [1.0, 0.5, 2.0, 0.3]
+
+[source]
+n = 90
+gamma = 0.1
+loss = "logistic"
+intercept = true
+means = [[1.0, 0.0, 0.5, 0.2], [0.0, 1.0, 0.0, 0.1], [0.0, 0.0, 1.0, -0.4]]
+"""
+
+
+def test_softmax_and_a_source_trained_with_it(file, capsys):
+    file.write_text(THREE)
+    problem = load_problem(file)
+    assert isinstance(problem, ra.FineTuning)
+    assert isinstance(problem.source, ra.LossSource)
+    assert problem.source.loss == "logistic"
+    assert problem.source.intercept
+    assert main(["curve", "--problem", str(file), "--alpha", "0,1"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.startswith("alpha,accuracy,risk,test_loss,training_loss,class_accuracy[0]")
+    assert float(rows[1].split(",")[1]) == pytest.approx(problem.curve().accuracy(1.0))
+    file.write_text(THREE.replace('loss = "logistic"\nintercept', 'loss = "hinge"\nintercept'))
+    assert main(["optimal", "--problem", str(file)]) == 2
+    assert "outputs=1" in capsys.readouterr().err

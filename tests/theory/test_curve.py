@@ -59,7 +59,7 @@ CURVES = {
     "hinge": lambda: mixture(2, loss="hinge").curve(),
     "logistic, two sources": lambda: mixture(2, sources=2, loss="logistic").curve(),
     "logistic along": lambda: mixture(2, sources=2, loss="logistic").curve().along([1.0, 0.5]),
-    "softmax": lambda: mixture(3, loss="logistic").curve(),
+    "softmax": lambda: dataclasses.replace(mixture(3, loss="logistic"), gamma=5.0).curve(),
     "regression": lambda: regression().curve(),
     "regression, precise": lambda: regression().curve(dps=25),
 }

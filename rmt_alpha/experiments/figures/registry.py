@@ -26,6 +26,7 @@ TITLES = {
     "imbalance_noise": "Class imbalance and label noise move the best alpha.",
     "two_sources": "Two sources of different alignment, and the alpha vector that combines them.",
     "losses": "When the loss matters: squared, logistic and hinge against the ridge.",
+    "softmax": "Softmax against one-hot squared loss, for three classes in a triangle or in a row.",
     "calibration": "Calibration of fine-tuned logistic regression against alpha.",
     "error_bars": "Error bars of one draw against alpha, predicted and simulated, for five models.",
     "strong_directions": "Few strong directions: average accuracy before and after the correction.",

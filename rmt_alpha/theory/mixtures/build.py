@@ -133,7 +133,7 @@ def _softmax_curve(problem: FineTuning, task: Task, prior: Prior) -> SoftmaxCurv
         tuple((operator, basis.T @ scale @ basis) for operator, scale in pairs) for pairs in prior.noise
     )
     sources = Prior(np.swapaxes(basis, 0, 1) @ prior.mean, noise)
-    reduction = softmax.Reduction(
+    reduction = softmax.ContrastReduction(
         model, task.means, sources, task.priors, task.group, problem.n, problem.gamma
     )
     chances = task.labels.mean  # of one-hot labels

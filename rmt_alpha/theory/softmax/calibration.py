@@ -14,7 +14,7 @@ SMALLEST, LARGEST = 1e-6, 1e6
 """Factors of the scores that are tried."""
 
 
-class Samples(NamedTuple):
+class FreshScores(NamedTuple):
     """Fresh scores of one class, as contrasts."""
 
     points: Array
@@ -33,13 +33,13 @@ def posterior(points: Array, mean: Array, covariance: Array, priors: Array) -> A
     return softmax(np.stack(logs))
 
 
-def fresh_loss(samples: list[Samples], basis: Array, factor: float = 1.0) -> float:
+def fresh_loss(samples: list[FreshScores], basis: Array, factor: float = 1.0) -> float:
     """Expected cross-entropy of the scores times a factor."""
     parts = [label_loss(basis, c, factor * each.points) @ each.weights for c, each in enumerate(samples)]
     return float(sum(parts))
 
 
-def temperature(samples: list[Samples], basis: Array) -> float:
+def temperature(samples: list[FreshScores], basis: Array) -> float:
     """1 over the factor with the least expected cross-entropy, a convex function of the factor."""
 
     def slope(log_factor: float) -> float:
@@ -58,7 +58,7 @@ def temperature(samples: list[Samples], basis: Array) -> float:
     return float(np.exp(-optimize.brentq(slope, *ends, xtol=1e-12)))
 
 
-def error(samples: list[Samples], basis: Array, mean: Array, covariance: Array, priors: Array) -> float:
+def error(samples: list[FreshScores], basis: Array, mean: Array, covariance: Array, priors: Array) -> float:
     """E of half the sum of absolute differences of stated and true probabilities."""
     total = 0.0
     for points, weights in samples:

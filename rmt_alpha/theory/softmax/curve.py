@@ -17,12 +17,12 @@ from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import Curve, Optimum
 from rmt_alpha.theory.mixtures.contrasts import Contrasts
 from rmt_alpha.theory.softmax import calibration
-from rmt_alpha.theory.softmax.equations import Equations, State
+from rmt_alpha.theory.softmax.equations import ContrastState, SoftmaxEquations
 from rmt_alpha.theory.softmax.forces import contrast_basis
 from rmt_alpha.theory.softmax.nodes import average_level, nodes
 from rmt_alpha.theory.softmax.optimum import RTOL, best_alpha
-from rmt_alpha.theory.softmax.reduction import Reduction
-from rmt_alpha.theory.softmax.solver import Solution, solve
+from rmt_alpha.theory.softmax.reduction import ContrastReduction
+from rmt_alpha.theory.softmax.solver import SoftmaxSolution, solve
 
 KINKED = 4.0
 """How much finer grids are for functions with kinks."""
@@ -74,7 +74,7 @@ class SoftmaxCurve(Curve):
     0.16, 0.24
     """
 
-    reduction: Reduction
+    reduction: ContrastReduction
     """The problem."""
     chances: Array
     """Probability of each label (column) in each class (row), shape (K, K)."""
@@ -82,27 +82,27 @@ class SoftmaxCurve(Curve):
     """Whether there is one."""
     single: bool
     """Whether alpha is a scalar."""
-    _solved: dict[tuple[float, ...], Solution] = field(default_factory=dict, init=False)
+    _solved: dict[tuple[float, ...], SoftmaxSolution] = field(default_factory=dict, init=False)
     """Solutions by alpha."""
     _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 
     # --- the fixed point --------------------------------------------------------------------------------
 
-    def solution(self, alpha: ArrayLike) -> Solution:
+    def solution(self, alpha: ArrayLike) -> SoftmaxSolution:
         """The fixed point at one alpha: scores, residual, quadrature error; ConvergenceError if none."""
         values = self._alphas(alpha)
         if values.ndim != 1:
             raise ValueError(f"solution needs one alpha, got an array of shape {np.shape(alpha)}")
         return self._at(values)
 
-    def _at(self, alpha: Array) -> Solution:
+    def _at(self, alpha: Array) -> SoftmaxSolution:
         key = tuple(alpha.tolist())
         if key not in self._solved:
 
-            def equations(level: int, widths: tuple[Array, Array]) -> Equations:
+            def equations(level: int, widths: tuple[Array, Array]) -> SoftmaxEquations:
                 rules = tuple(nodes(level, spreads) for spreads in widths[0])
-                return Equations(
+                return SoftmaxEquations(
                     self.reduction, self.basis, self.chances, self.intercept, alpha, widths[1], rules
                 )
 
@@ -147,7 +147,7 @@ class SoftmaxCurve(Curve):
     def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
         """Numerical error of `accuracy`: what other nodes, at least as many, change, and its quadrature."""
 
-        def answer(solution: Solution) -> Array:
+        def answer(solution: SoftmaxSolution) -> Array:
             (here, error), (other, _) = self._right(solution.state), self._right(solution.other)
             return abs((here - other) @ self.priors) + error @ self.priors + solution.residual
 
@@ -164,7 +164,7 @@ class SoftmaxCurve(Curve):
     def training_loss(self, alpha: ArrayLike) -> Real:
         """Average cross-entropy on the training sample, with the labels it has."""
 
-        def answer(solution: Solution) -> Array:
+        def answer(solution: SoftmaxSolution) -> Array:
             return np.asarray(equations_at(self, solution.state).training_loss(solution.state))
 
         return self._table(alpha, answer)
@@ -198,7 +198,7 @@ class SoftmaxCurve(Curve):
         of the absolute value are averaged over.
         """
 
-        def answer(solution: Solution) -> Array:
+        def answer(solution: SoftmaxSolution) -> Array:
             state = solution.state
             parts = self._samples(state, KINKED)
             return np.asarray(
@@ -277,14 +277,14 @@ class SoftmaxCurve(Curve):
             )
         return found
 
-    def _covariance(self, state: State) -> Array:
+    def _covariance(self, state: ContrastState) -> Array:
         return np.asarray(self.basis @ self._each(state) @ self.basis.T)
 
-    def _each(self, state: State) -> Array:
+    def _each(self, state: ContrastState) -> Array:
         """Covariance of the contrasts of each class, shape (K, d, d)."""
         return np.asarray(state.covariance[self.reduction.group])
 
-    def _right(self, state: State) -> tuple[Array, Array]:
+    def _right(self, state: ContrastState) -> tuple[Array, Array]:
         """Accuracy of each class, and its error by quadrature, shape (K,)."""
         roots = np.swapaxes(np.linalg.cholesky(self._each(state)), 1, 2) @ self.basis.T
         contrasts = Contrasts.of_scores(
@@ -292,7 +292,7 @@ class SoftmaxCurve(Curve):
         )
         return contrasts.class_accuracy(np.ones(1))
 
-    def _of_state(self, criterion: str, state: State) -> float:
+    def _of_state(self, criterion: str, state: ContrastState) -> float:
         """Accuracy, risk or expected loss in a state."""
         if criterion == "accuracy":
             return float(self._right(state)[0] @ self.priors)
@@ -302,7 +302,7 @@ class SoftmaxCurve(Curve):
             return float(self.priors @ ((miss * miss).sum(axis=1) + spread))
         return calibration.fresh_loss(self._samples(state), self.basis)
 
-    def _samples(self, state: State, finer: float = 1.0) -> list[calibration.Samples]:
+    def _samples(self, state: ContrastState, finer: float = 1.0) -> list[calibration.FreshScores]:
         """Fresh scores of each class, with weights; more of them where functions have kinks."""
         equations = equations_at(self, state, finer)
         roots = equations.roots(state)
@@ -310,7 +310,7 @@ class SoftmaxCurve(Curve):
         for c, g in enumerate(self.reduction.group):
             rule = equations.nodes[g]
             points = state.mean[c][:, None] + roots[g] @ rule.points
-            found.append(calibration.Samples(points, self.priors[c] * rule.weights))
+            found.append(calibration.FreshScores(points, self.priors[c] * rule.weights))
         return found
 
     def _alpha_scale(self) -> float:
@@ -331,7 +331,7 @@ class SoftmaxCurve(Curve):
             raise ValueError(f"alpha must be at most {EXTREME:g} in size, got {abs(values).max():g}")
         return values
 
-    def _table(self, alpha: ArrayLike, answer: Callable[[Solution], Any]) -> Real:
+    def _table(self, alpha: ArrayLike, answer: Callable[[SoftmaxSolution], Any]) -> Real:
         """``answer`` at every alpha."""
         values = self._alphas(alpha)
         flat = values.reshape(-1, self.sources)
@@ -357,9 +357,9 @@ class SoftmaxCurve(Curve):
             return f"{text}, {self.sources} sources"
 
 
-def equations_at(curve: SoftmaxCurve, state: State, finer: float = 1.0) -> Equations:
+def equations_at(curve: SoftmaxCurve, state: ContrastState, finer: float = 1.0) -> SoftmaxEquations:
     """The map without a source, for averages in a state; grids are ``finer`` than analytic functions need."""
     spreads, axes = state.axes
     rules = tuple(nodes(average_level(spreads.shape[1]), finer * each) for each in spreads)
     none = np.zeros(curve.sources)
-    return Equations(curve.reduction, curve.basis, curve.chances, curve.intercept, none, axes, rules)
+    return SoftmaxEquations(curve.reduction, curve.basis, curve.chances, curve.intercept, none, axes, rules)

@@ -21,7 +21,7 @@ import numpy as np
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.softmax.forces import forces, label_loss
 from rmt_alpha.theory.softmax.nodes import Nodes
-from rmt_alpha.theory.softmax.reduction import Reduction, Resolvent
+from rmt_alpha.theory.softmax.reduction import ContrastReduction, Resolvent
 
 LARGEST_LOG = 300.0
 LEAST = 1e-14
@@ -29,7 +29,7 @@ LEAST = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class ContrastState:
     """The scores of the classes, and the stiffness of the samples of each covariance."""
 
     mean: Array
@@ -47,7 +47,7 @@ class State:
         return np.concatenate([self.mean.ravel(), self.offset, _vector(logs)])
 
     @classmethod
-    def unpacked(cls, x: Array, classes: int) -> State:
+    def unpacked(cls, x: Array, classes: int) -> ContrastState:
         """The inverse of `packed`."""
         d = classes - 1
         matrices = _exp(_symmetric(x[(classes + 1) * d :], d))
@@ -82,10 +82,10 @@ class Averages(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Equations:
+class SoftmaxEquations:
     """The map at one alpha, with averages over one set of nodes."""
 
-    reduction: Reduction
+    reduction: ContrastReduction
     basis: Array
     """Of the contrasts, shape (K, d)."""
     chances: Array
@@ -105,19 +105,21 @@ class Equations:
         """K."""
         return len(self.basis)
 
-    def start(self) -> State:
-        """Without scores: the forces are those of chance."""
+    def start(self) -> ContrastState:
+        """The scores of the source alone, and the stiffness of samples whose scores spread like these."""
         d, groups = self.classes - 1, self.reduction.model.values.shape[0]
         shares = np.bincount(self.reduction.group, self.reduction.priors, groups)
-        one = np.eye(d)
-        return State(
-            np.zeros((self.classes, d)),
-            np.zeros(d),
-            np.stack([one] * groups),
-            shares[:, None, None] * one / self.classes,
-        )
+        one, spread, none = np.eye(d), 0.0, np.zeros((self.classes, d))
+        for _ in range(3):
+            stiffness = shares[:, None, None] * one / (self.classes * (1 + spread))
+            resolvent = self.reduction.resolvent(stiffness)
+            weights = resolvent.weights(none, self.alpha)
+            covariance = resolvent.covariance(weights, 0 * stiffness, self.alpha) + one
+            state = ContrastState(self.reduction.means @ weights.T, np.zeros(d), covariance, stiffness)
+            spread = state.size
+        return state
 
-    def step(self, state: State) -> State:
+    def step(self, state: ContrastState) -> ContrastState:
         """One application of the map."""
         resolvent = self.reduction.resolvent(state.stiffness)
         found = self.averages(state, resolvent.step)
@@ -128,9 +130,9 @@ class Equations:
         covariance = resolvent.covariance(weights, power, self.alpha)
         least = LEAST * self.reduction.gamma * self.reduction.model.p
         least /= max(float(self.reduction.model.moments[0].max()), 1e-300)
-        return State(mean, offset, covariance, theta + least * np.eye(self.classes - 1))
+        return ContrastState(mean, offset, covariance, theta + least * np.eye(self.classes - 1))
 
-    def averages(self, state: State, step: Array) -> Averages:
+    def averages(self, state: ContrastState, step: Array) -> Averages:
         """Averages of the forces; the forces themselves are kept as starts."""
         roots, steps = self.roots(state), np.linalg.cholesky(step)
         classes, d = state.mean.shape
@@ -145,7 +147,7 @@ class Equations:
                 total[a] += self.chances[a, label] * part
         return Averages(*sums)
 
-    def training_loss(self, state: State) -> float:
+    def training_loss(self, state: ContrastState) -> float:
         """Average cross-entropy of the training sample, E l(t, y) at the proximal points y."""
         step, roots = self.reduction.resolvent(state.stiffness).step, self.roots(state)
         factors, total = np.linalg.cholesky(step), 0.0
@@ -159,7 +161,7 @@ class Equations:
             total += self.reduction.priors[a] * self.chances[a, label] * (losses @ self.nodes[g].weights)
         return float(total)
 
-    def roots(self, state: State) -> Array:
+    def roots(self, state: ContrastState) -> Array:
         """Square roots of the covariances, smooth functions of them that hardly turn the axes."""
         turned = np.swapaxes(self.axes, 1, 2)
         return np.asarray(self.axes @ np.linalg.cholesky(turned @ state.covariance @ self.axes))
@@ -170,7 +172,9 @@ class Equations:
         np.add.at(found, self.reduction.group, self.reduction.priors[:, None, None] * matrices)
         return found
 
-    def _balanced(self, resolvent: Resolvent, state: State, eta: Array, theta: Array) -> tuple[Array, Array]:
+    def _balanced(
+        self, resolvent: Resolvent, state: ContrastState, eta: Array, theta: Array
+    ) -> tuple[Array, Array]:
         """Forces and intercept after the linear step: force + Theta (u - old u) = eta for all classes."""
         priors, (classes, d) = self.reduction.priors, eta.shape
         size = classes * d

@@ -21,7 +21,7 @@ from rmt_alpha.theory.ridge.spectrum import Spectrum
 
 
 @dataclass(frozen=True, eq=False)
-class Reduction:
+class ContrastReduction:
     """A problem with everything but its forces fixed; K classes, d = K - 1 contrasts, k sources, gamma > 0.
 
     Where all covariances are multiples of the identity, one entry j stands for all p coordinates.
@@ -45,7 +45,7 @@ class Reduction:
         total[:, np.arange(self.contrasts), np.arange(self.contrasts)] += self.gamma
         return Resolvent(self, np.linalg.inv(total))
 
-    def along(self, direction: Array) -> Reduction:
+    def along(self, direction: Array) -> ContrastReduction:
         """The same with one source, the sum of ``direction`` times the sources."""
         mean = np.tensordot(direction, self.prior.mean, axes=1)[None]
         noise = tuple(
@@ -95,7 +95,7 @@ class Reduction:
 class Resolvent:
     """G_j for every entry j, and the sums that it is needed for."""
 
-    reduction: Reduction
+    reduction: ContrastReduction
     inverse: Array
     """Shape (J, d, d)."""
 

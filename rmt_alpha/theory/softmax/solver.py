@@ -15,7 +15,7 @@ import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
-from rmt_alpha.theory.softmax.equations import Equations, State
+from rmt_alpha.theory.softmax.equations import ContrastState, SoftmaxEquations
 from rmt_alpha.theory.softmax.nodes import levels
 
 TOLERANCES = (1e-8, 1e-8, 1e-5, 2e-3)
@@ -24,14 +24,12 @@ SHARE = 0.05
 """Of the tolerance that the residual may take."""
 WINDOW = 15
 """Steps that Anderson's mixing remembers."""
-LIMIT = 400
-"""Applications of the map with one set of nodes."""
+LIMIT, SEARCH = 200, 100
+"""Applications of the map with one set of nodes; with the first ones altogether."""
 FARTHEST = 2.0
 """Largest change of a logarithm, or of scores in units of their size, in one step."""
 WORSE = 3.0
 """Growth of the residual at which the memory is dropped."""
-FIRST_SPREAD = 2.0
-"""Of the scores, for which the first nodes are chosen."""
 ROUGH = 1e-2
 """Residual that is enough with the first nodes."""
 WIDER = 1.5
@@ -44,14 +42,14 @@ Secants: TypeAlias = list[tuple[Array, Array]]
 """Steps of the unknowns, and how they changed the residual."""
 
 
-MapOf: TypeAlias = Callable[[int, tuple[Array, Array]], Equations]
+MapOf: TypeAlias = Callable[[int, tuple[Array, Array]], SoftmaxEquations]
 """The map with the nodes of a level, for spreads (G, d) of the scores along axes (G, d, d)."""
 
 
 class Iterated(NamedTuple):
     """Where an iteration ended."""
 
-    state: State
+    state: ContrastState
     residual: float
     n_iter: int
     """Applications of the map."""
@@ -61,12 +59,12 @@ class Iterated(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class SoftmaxSolution:
     """The fixed point at one alpha, and how well it is known."""
 
-    state: State
+    state: ContrastState
     """Scores, spreads and stiffnesses."""
-    other: State
+    other: ContrastState
     """The solution with the nodes that check it, to first order."""
     residual: float
     """Largest relative change by one more step."""
@@ -81,11 +79,9 @@ class Solution:
     "max_iter"."""
 
 
-def solve(equations: MapOf, groups: int, d: int) -> Solution:
+def solve(equations: MapOf, groups: int, d: int) -> SoftmaxSolution:
     """The fixed point of a map that can be had with any nodes, of G covariances and d contrasts."""
-    state, total, secants = _rough(
-        equations, np.full((groups, d), FIRST_SPREAD), np.stack([np.eye(d)] * groups)
-    )
+    state, total, secants = _rough(equations, np.ones((groups, d)), np.stack([np.eye(d)] * groups))
     tolerance = TOLERANCES[min(d, len(TOLERANCES)) - 1]
     for level in range(1, levels(d) - 1):
         here = equations(level, state.axes)
@@ -96,7 +92,7 @@ def solve(equations: MapOf, groups: int, d: int) -> Solution:
         status = "converged" if error <= tolerance else "nodes"
         status = status if found.done else "max_iter"
         count = max(len(rule.weights) for rule in here.nodes)
-        solution = Solution(state, other, found.residual, error, total, count, status)
+        solution = SoftmaxSolution(state, other, found.residual, error, total, count, status)
         if not found.done:
             raise _failure(here, solution, SHARE * tolerance)
         if error <= tolerance:
@@ -104,12 +100,13 @@ def solve(equations: MapOf, groups: int, d: int) -> Solution:
     return solution
 
 
-def _rough(equations: MapOf, spreads: Array, axes: Array) -> tuple[State, int, Secants]:
+def _rough(equations: MapOf, spreads: Array, axes: Array) -> tuple[ContrastState, int, Secants]:
     """A state that solves the equations with few nodes, whose number follows the spread of the scores."""
-    here, secants = equations(0, (spreads, axes)), Secants()
-    state, total = here.start(), 0
-    while total < LIMIT:
-        found = iterate(here, state, ROUGH, LIMIT - total, secants, widest=WIDER * spreads)
+    state, total, secants = equations(0, (spreads, axes)).start(), 0, Secants()
+    spreads, axes = np.maximum(state.axes[0], 1.0), state.axes[1]
+    here = equations(0, (spreads, axes))
+    while total < SEARCH:
+        found = iterate(here, state, ROUGH, SEARCH - total, secants, widest=WIDER * spreads)
         state, secants, total = found.state, found.secants, total + found.n_iter
         if found.done:
             break
@@ -119,15 +116,17 @@ def _rough(equations: MapOf, spreads: Array, axes: Array) -> tuple[State, int, S
     return state, total, secants
 
 
-def _checked(equations: Equations, state: State, secants: Secants) -> tuple[float, State]:
+def _checked(
+    equations: SoftmaxEquations, state: ContrastState, secants: Secants
+) -> tuple[float, ContrastState]:
     """Residual with other nodes, and the state to which it leads: the solution with them, about."""
     x, scale = state.packed(), units(state)
     change = equations.step(state).packed() - x
-    other = State.unpacked(x + _mixed(change, secants, scale), equations.classes)
+    other = ContrastState.unpacked(x + _mixed(change, secants, scale), equations.classes)
     return float(np.max(abs(change / scale))), other
 
 
-def units(state: State) -> Array:
+def units(state: ContrastState) -> Array:
     """What counts as 1 in each unknown: the size of the scores, and a factor of e."""
     scores = state.mean.size + state.offset.size
     logs = len(state.covariance) * len(state.offset) * (len(state.offset) + 1)
@@ -135,8 +134,8 @@ def units(state: State) -> Array:
 
 
 def iterate(
-    equations: Equations,
-    start: State,
+    equations: SoftmaxEquations,
+    start: ContrastState,
     tolerance: float,
     limit: int,
     secants: Secants,
@@ -153,7 +152,7 @@ def iterate(
     classes, x = equations.classes, start.packed()
     best, last = (np.inf, x, 0 * x), None
     for count in range(1, limit + 1):
-        state = State.unpacked(x, classes)
+        state = ContrastState.unpacked(x, classes)
         if (state.axes[0] > widest).any():
             return Iterated(state, np.inf, count - 1, False, secants)
         change, scale = _change(equations, x, state), units(state)
@@ -169,10 +168,10 @@ def iterate(
             best = min(best, (merit, x, change), key=lambda each: each[0])
             last, move = (x, change), _mixed(change, secants, scale)
         x = x + move / max(1.0, float(np.max(abs(move / scale))) / FARTHEST)
-    return Iterated(State.unpacked(best[1], classes), best[0], limit, False, secants)
+    return Iterated(ContrastState.unpacked(best[1], classes), best[0], limit, False, secants)
 
 
-def _failure(equations: Equations, solution: Solution, tolerance: float) -> ConvergenceError:
+def _failure(equations: SoftmaxEquations, solution: SoftmaxSolution, tolerance: float) -> ConvergenceError:
     return ConvergenceError(
         f"no convergence in {solution.n_iter} iterations at alpha = {equations.alpha}: the residual is "
         f"{solution.residual:.2g}, above {tolerance:.2g}; the best estimate is in the attribute `best` of "
@@ -181,7 +180,7 @@ def _failure(equations: Equations, solution: Solution, tolerance: float) -> Conv
     )
 
 
-def _change(equations: Equations, x: Array, state: State) -> Array:
+def _change(equations: SoftmaxEquations, x: Array, state: ContrastState) -> Array:
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             return equations.step(state).packed() - x

@@ -36,6 +36,7 @@ LABELS = {
     "imbalance_noise": ("share of the larger class", "fraction of wrong labels", r"best alpha $\alpha^*$"),
     "two_sources": (r"$\alpha_1$", r"$\alpha_2$", "test accuracy"),
     "losses": (r"target ridge $\gamma$", r"accuracy at $\alpha^*$", r"gain over $\alpha = 1$"),
+    "softmax": (r"target ridge $\gamma$", "height of the third class", "accuracy"),
     "calibration": (r"$\alpha$", "test accuracy", "slope of the true log odds", "calibration error"),
     "low_rank": (r"$\alpha$", "excess risk", "gain of", "rank of the correction", "singular value"),
     "low_rank_phase": ("target samples $n$", "rank", "difference of the risks"),
@@ -60,6 +61,7 @@ PANELS = {
     "imbalance_noise": 4,
     "two_sources": 3,
     "losses": 6,
+    "softmax": 3,
     "calibration": 3,
     "low_rank": 3,
     "low_rank_phase": 2,  # the map and its colour bar

@@ -39,6 +39,17 @@ def test_simulated_losses_agree(quick):
         assert (abs(found) - BIAS <= SIGMAS * error).all()
 
 
+def test_softmax_is_ahead_of_squared_loss_where_classes_stand_in_a_row(quick):
+    result = quick("softmax")
+    for name in ("accuracy_0", "accuracy_1"):
+        found, error, _ = difference(result.simulated, name)
+        assert (abs(found) - BIAS <= SIGMAS * error).all()
+    squared, softmax = result.best.best_accuracy_1.T
+    row, equilateral = softmax - squared
+    assert row > equilateral > 0
+    assert (result.best.best_accuracy_optimal >= result.best.best_accuracy_1 - 1e-6).all()
+
+
 def test_simulated_calibration_agrees(quick):
     for name in ("accuracy", "slope"):
         found, error, theory = difference(quick("calibration").simulated, name)

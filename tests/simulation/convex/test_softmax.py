@@ -15,7 +15,7 @@ from softmax_problems import per_class, shared
 import rmt_alpha as ra
 from rmt_alpha.simulation.convex.softmax import SoftmaxTrainer
 from rmt_alpha.theory.softmax import forces
-from rmt_alpha.theory.softmax.equations import Equations
+from rmt_alpha.theory.softmax.equations import SoftmaxEquations
 from rmt_alpha.theory.softmax.reduction import Resolvent
 from rmt_alpha.validation import compare as comparison
 from rmt_alpha.validation.enlarged import enlarged
@@ -108,7 +108,7 @@ def test_the_right_theory_passes(runs):
     assert found < allowed
 
 
-averages, covariance, sandwich = Equations.averages, Resolvent.covariance, Resolvent.sandwich
+averages, covariance, sandwich = SoftmaxEquations.averages, Resolvent.covariance, Resolvent.sandwich
 
 
 def without_training_noise(self, weights, power, alpha):
@@ -148,9 +148,9 @@ def one_variance(self, weights, power, alpha):
 
 WRONG = {
     "the noise of the training forces forgotten": (Resolvent, "covariance", without_training_noise),
-    "E f f^T taken for (E f)(E f)^T": (Equations, "averages", squared_average),
-    "scores of the training sample taken for fresh ones": (Equations, "averages", without_prox),
-    "V too large by 30 %": (Equations, "averages", larger_step),
+    "E f f^T taken for (E f)(E f)^T": (SoftmaxEquations, "averages", squared_average),
+    "scores of the training sample taken for fresh ones": (SoftmaxEquations, "averages", without_prox),
+    "V too large by 30 %": (SoftmaxEquations, "averages", larger_step),
     "H instead of (I + H V)^-1 H": (forces, "_stiffness", bare_curvature),
     "noise of each class with the average covariance": (Resolvent, "sandwich", pooled_noise),
     "one covariance of the scores of all classes": (Resolvent, "covariance", pooled_scores),
