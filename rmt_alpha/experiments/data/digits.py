@@ -60,12 +60,18 @@ def load_digit_pair(positive: int, negative: int, data: FilePath | None = None) 
             raise ValueError(f"{name} must be a digit from 0 to 9, got {digit!r}")
     if positive == negative:
         raise ValueError(f"positive and negative must be different digits, got {positive} twice")
-    images, labels = _read(IMAGES, 3, data), _read(LABELS, 1, data)
+    images, labels = load_digits(data)
     chosen = [np.flatnonzero(labels == digit) for digit in (positive, negative)]
     size = min(map(len, chosen))
     rows = np.column_stack([rows[:size] for rows in chosen]).ravel()
-    features = images[rows].reshape(2 * size, -1) / 255.0
+    features = images[rows]
     return LabelledData(f"{positive}/{negative}", features, np.tile([1.0, -1.0], size))
+
+
+def load_digits(data: FilePath | None = None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """All images, shape (10000, 784), gray values from 0 to 1, and their digits; arguments as above."""
+    images, labels = _read(IMAGES, 3, data), _read(LABELS, 1, data)
+    return images.reshape(len(images), -1) / 255.0, labels.astype(np.int64)
 
 
 def _read(file: RemoteFile, axes: int, data: Any) -> NDArray[np.uint8]:

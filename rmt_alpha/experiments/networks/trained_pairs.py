@@ -1,0 +1,114 @@
+"""Networks before and after full fine-tuning, to be compared by `rmt_alpha.lora.alignment`.
+
+`glue_pair` fine-tunes a pretrained encoder on a GLUE task, `digits_pair` trains a small convolutional network
+on the digits 0 to 4 and fine-tunes it on 5 to 9.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from rmt_alpha._core.types import FilePath
+from rmt_alpha.experiments.data.digits import load_digits
+from rmt_alpha.experiments.networks.loading import load_glue
+from rmt_alpha.experiments.networks.settings import Settings
+from rmt_alpha.experiments.networks.training.methods import head_modules, load_model, method
+from rmt_alpha.experiments.networks.training.trainer import Job, TaskTrainer
+
+RATE = 1.5e-4
+"""Learning rate of full fine-tuning on GLUE: the record's choice on both tasks, of four."""
+EPOCHS, BATCH, DIGITS_RATE = 3, 64, 1e-3
+
+
+class TrainedPair(NamedTuple):
+    """Weights before and after, and the accuracy that the tuned network has on rows it was not trained on."""
+
+    base: dict[str, torch.Tensor]
+    tuned: dict[str, torch.Tensor]
+    accuracy: float
+
+
+def glue_pair(
+    model: str, task: str, size: int, *, rate: float = RATE, seed: int = 1, data: FilePath | None = None
+) -> TrainedPair:
+    """An encoder fine-tuned on ``size`` rows of a GLUE task, all weights, without its head.
+
+    Parameters
+    ----------
+    model : str
+        On the hub, or a folder.
+    task : str
+        Of GLUE.
+    size : int
+        Training rows.
+    rate : float
+        Learning rate.
+    seed : int
+        Of the rows, their order and the head.
+    data : path, optional
+        As for `rmt_alpha.experiments.networks.loading.load_glue`.
+    """
+    trainer = TaskTrainer(model, load_glue(task, data), Settings(model=model))
+    job = Job(task, size, method("full"), seed, rate)
+    before = load_model(model, len(trainer.data.task.labels), seed, trainer.settings, trainer.device)
+    outcome = trainer.run(job, rate, test=False)
+    head = head_modules(before)
+    states = [_without(head, each.state_dict()) for each in (before, outcome.model)]
+    return TrainedPair(states[0], states[1], outcome.validation.accuracy)
+
+
+def digits_pair(*, size: int = 500, seed: int = 0, data: FilePath | None = None) -> TrainedPair:
+    """A network of two convolutions and two layers: digits 0 to 4, then ``size`` images of 5 to 9.
+
+    Parameters
+    ----------
+    size : int
+        Images to fine-tune on.
+    seed : int
+        Of weights and order.
+    data : path, optional
+        See `rmt_alpha.experiments.data.datasets.data_folder`.
+    """
+    torch.manual_seed(seed)
+    images, labels = (torch.from_numpy(each) for each in load_digits(data))
+    images = images.float().reshape(-1, 1, 28, 28)
+    net = _network()
+    low = labels < 5
+    _train(net, images[low], labels[low], epochs=EPOCHS)
+    base = {name: value.clone() for name, value in net.state_dict().items()}
+    images, labels = images[~low], labels[~low] - 5
+    _train(net, images[:size], labels[:size], epochs=max(EPOCHS, 10_000 // size))
+    with torch.no_grad():
+        right = (net.eval()(images[size:]).argmax(dim=1) == labels[size:]).double().mean()
+    return TrainedPair(base, net.state_dict(), float(right))
+
+
+def _network() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 5, stride=2),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 5, stride=2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(512, 128),
+        nn.ReLU(),
+        nn.Linear(128, 5),
+    )
+
+
+def _train(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, *, epochs: int) -> None:
+    optimizer = torch.optim.AdamW(net.parameters(), lr=DIGITS_RATE, weight_decay=0.0)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(images)).split(BATCH):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(images[rows]), labels[rows]).backward()
+            optimizer.step()
+
+
+def _without(head: list[str], state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights that were there before: not the head's."""
+    kept = [name for name in state if not any(f".{part}." in f".{name}" for part in head)]
+    return {name: state[name] for name in kept}
