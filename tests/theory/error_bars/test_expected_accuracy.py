@@ -69,10 +69,10 @@ def test_diagonal_and_full_matrices_agree():
             full = [(turn * c) @ turn.T for c in mixture.covariances]
             return ra.GaussianMixture(means @ turn.T, full, mixture.priors)
 
-        source = problem.source
-        if "trained" in kind:
+        source, moved = problem.source, problem.source
+        if isinstance(source, ra.RidgeSource):
             moved = dataclasses.replace(source, mixture=turned(source.mixture, source.mixture.means))
-        else:
+        elif isinstance(source, ra.FixedSource):
             moved = ra.FixedSource(turn @ source.weights)
         plain = dataclasses.replace(
             problem, target=ra.GaussianMixture(means, list(old.covariances), old.priors)
@@ -81,7 +81,7 @@ def test_diagonal_and_full_matrices_agree():
         one, two = (p.curve().expected_accuracy([0.0, 1.0]) for p in (plain, other))
         np.testing.assert_allclose(two, one, atol=1e-9)
         # Of order 1/n, and not of order 1 as it would be for weights that nothing holds.
-        assert abs(one - plain.curve().accuracy([0.0, 1.0])).max() < 1 / problem.n
+        np.testing.assert_allclose(one, plain.curve().accuracy([0.0, 1.0]), atol=1 / problem.n)
 
 
 def test_one_strong_direction():
