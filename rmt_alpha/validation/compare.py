@@ -242,7 +242,8 @@ def _rows(
         table = columns[(slice(None), slice(None), *place)]
         for i, (a, row) in enumerate(zip(points, table.T, strict=True)):
             bar = None if predicted is None else float(predicted[(i, *place)])
-            rows.append(Row(label, a, *map(float, row), float(spread[(i, *place)]), bar))
+            one = Row(label, a, *map(float, row))
+            rows.append(one._replace(spread=float(spread[(i, *place)]), theory_spread=bar))
     return rows
 
 

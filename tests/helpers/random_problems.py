@@ -43,7 +43,7 @@ def random_problem(
         return full if count > 1 else full[0]
 
     target = ra.GaussianMixture(means, covariances(), priors)
-    sources = []
+    sources: list[ra.FixedSource | ra.RidgeSource] = []
     for _ in range(2 if "two" in kind else 1):
         moved = means + 0.7 * rng.standard_normal((classes, p)) / np.sqrt(p)
         if "trained" in kind:

@@ -37,14 +37,14 @@ def compute(quick: bool = False) -> Numbers:
     """Solve and simulate at alpha = 0: 2,000 draws, 20 if ``quick``."""
     lines, points = np.linspace(0.02, 0.95, 6 if quick else 32), np.array([0.1, 0.3, 0.5, 0.7, 0.9])
     draws = 20 if quick else 2000
-    curves = [[problem(share, n).curve() for share in lines] for n in SAMPLES]
+    curves = [[problem(share, n).curve() for share in lines.tolist()] for n in SAMPLES]
     plain, expected = (
         np.array([[getattr(curve, name)(0.0) for curve in row] for row in curves])
         for name in ("accuracy", "expected_accuracy")
     )
     found = np.empty((4, len(SAMPLES), len(points)))
     for i, j in np.ndindex(found.shape[1:]):
-        one = problem(points[j], SAMPLES[i])
+        one = problem(float(points[j]), SAMPLES[i])
         run, curve = simulate(one, 0.0, replicates=draws, rng=(SEED, i, j)), one.curve()
         found[:, i, j] = curve.accuracy(0.0), curve.expected_accuracy(0.0), run.accuracy, run.accuracy_stderr
     samples, share = across(SAMPLES, lines)

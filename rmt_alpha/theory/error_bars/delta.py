@@ -6,7 +6,8 @@ in alpha for the squared loss: their covariance at a few alphas gives it at all 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -117,27 +118,33 @@ def orthant_gradients(mean: Array, covariance: Array) -> tuple[Array, Array]:
     d, variance = len(mean), np.diagonal(covariance)
     if not (variance.real > 0).all():
         return 0 * mean, 0 * covariance
-    first = np.array([_at_zero(mean, covariance, [i]) for i in range(d)])
+    pairs = [(i, j) for i in range(d) for j in range(i)]
+    first = _at_zero(mean, covariance, [(i,) for i in range(d)])
     second = np.zeros((d, d), dtype=first.dtype)
-    for i in range(d):
-        for j in range(i):
-            second[i, j] = second[j, i] = _at_zero(mean, covariance, [i, j])
+    for (i, j), value in zip(pairs, _at_zero(mean, covariance, pairs), strict=True):
+        second[i, j] = second[j, i] = value
     # E (x_i - mean_i) delta(x_i) = sum_j C_ij (derivative by x_j): Stein's identity.
     np.fill_diagonal(second, -(mean * first + (covariance * second).sum(axis=1)) / variance)
     return first, second / 2
 
 
-def _at_zero(mean: Array, covariance: Array, held: list[int]) -> Any:
+def _at_zero(mean: Array, covariance: Array, cases: Sequence[tuple[int, ...]]) -> Array:
     """Density at 0 of some coordinates, times the probability that then all others are positive."""
-    block = covariance[np.ix_(held, held)]
-    determinant = block[0, 0] if len(held) == 1 else block[0, 0] * block[1, 1] - block[0, 1] * block[1, 0]
-    if not determinant.real > 0:
-        return 0.0
-    solved = np.linalg.solve(block, mean[held])
-    density = np.exp(-mean[held] @ solved / 2) / np.sqrt((2 * np.pi) ** len(held) * determinant)
-    free = [i for i in range(len(mean)) if i not in held]
-    if not free:
-        return density
-    across = covariance[np.ix_(free, held)]
-    rest = covariance[np.ix_(free, free)] - across @ np.linalg.solve(block, across.T)
-    return density * orthant_probability(mean[free] - across @ solved, rest)[0]
+    densities, means, covariances = [], [], []
+    for case in cases:
+        held, free = list(case), [i for i in range(len(mean)) if i not in case]
+        block, across = covariance[np.ix_(held, held)], covariance[np.ix_(free, held)]
+        determinant = np.linalg.det(block)
+        if (
+            not determinant.real > 0
+        ):  # two coordinates that are one: not both are 0 at once, but for their sign
+            densities.append(0.0)
+            block = np.eye(len(held))
+        else:
+            density = np.exp(-mean[held] @ np.linalg.solve(block, mean[held]) / 2)
+            densities.append(density / np.sqrt((2 * np.pi) ** len(held) * determinant))
+        means.append(mean[free] - across @ np.linalg.solve(block, mean[held]))
+        covariances.append(covariance[np.ix_(free, free)] - across @ np.linalg.solve(block, across.T))
+    if not cases or not means[0].size:
+        return np.array(densities)
+    return np.array(densities) * orthant_probability(np.array(means), np.array(covariances))[0]

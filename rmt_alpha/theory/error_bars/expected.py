@@ -1,18 +1,24 @@
 r"""Accuracy averaged over Gaussian weights, exactly: what few strong directions do to the average.
 
-Trained weights are nearly N(w, G), G = (1/n) sum_g s_g Q C_g Q and what the randomness of sources adds.  The
-accuracy of a fresh x ~ N(m, C) averaged over them is P(W.x + b > 0), W and x both random: a quadratic form in
-normal variables, whose characteristic function is a product over the eigenvalues of B = C^{1/2} G C^{1/2},
+Trained weights are nearly w + R z: w their average, z ~ N(0, S) with S = (1/n) sum_g s_g C_g and what the
+randomness of sources adds, and R the answer of the weights, Q but for what the class means hold in place,
 
-    exp(i t (w.m + b) - t^2 m G m / 2) prod_j k_j^-1/2 exp((i t v_j - t^2 g_j)^2 / (2 k_j)),
+    R = Q - U^T T U,   U the rows Q m_a,   T = diag(pi) (diag(1/d) + (m_a Q m_b) pi)^-1
 
-with k_j = 1 + t^2 l_j, v = C^{1/2} w and g = C^{1/2} G m in the basis of B.  One integral over t inverts it
-(Gil-Pelaez 1951).
+(with the intercept as one more unknown).  The score of a fresh x = m + C^{1/2} y is then a + r.z + y C^{1/2}
+(w + R z), r the answer of the mean score m.w + b: a quadratic form in normal variables, positive with the
+probability 1/2 + (1/pi) int Im phi(t) dt/t (Gil-Pelaez 1951), where with B = C^{1/2} R S R C^{1/2}
+
+    phi(t) = exp(i t a - t^2 r S r / 2) det(1 + t^2 B)^{-1/2} exp(l (1 + t^2 B)^{-1} l / 2),
+    l = i t C^{1/2} w - t^2 C^{1/2} R S r.
+
+Where all operators are diagonal B is diagonal but for 2 K dimensions, else it is diagonalised.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,112 +27,144 @@ from rmt_alpha.theory.error_bars.delta import ScoresAt
 from rmt_alpha.theory.error_bars.kernel import Kernel, inside
 from rmt_alpha.theory.error_bars.pairs import Trained
 from rmt_alpha.theory.mixtures.score_law import Prior, Task
-from rmt_alpha.theory.ridge.basis import Operator
 
+TINY = 1e-200
+"""A stiffness that is none."""
 SILENT = -34.0
 """Logarithm of the characteristic function below which it is 0 to rounding."""
+CERTAIN = 40.0
+"""Standard deviations beyond which a product of normal numbers has probability exp(-40)."""
 PANELS, NODES = 32, np.polynomial.legendre.leggauss(16)
 
 
 def expected_accuracies(
-    trained: Trained, j: int, force: Array, at: ScoresAt, task: Task, prior: Prior | None
+    trained: Trained, j: int, law: Forces, at: ScoresAt, task: Task, prior: Prior | None
 ) -> Array:
-    """Of both classes, (2,), under prior j; ``force`` is s_g, (G,)."""
+    """Of both classes, (2,), under prior j."""
     kernel, weights = trained.kernel, trained.weights[j, 0]
-    pairs = () if prior is None else prior.noise
-    sources = [
-        (operator, float(scale[0, 0]) * t * t)
-        for t, each in zip(trained.scale[j], pairs, strict=True)
-        for operator, scale in each
-    ]
+    push = _push(kernel, law.square, trained.scale[j], () if prior is None else prior.noise)
+    damped = kernel.damped(task.means)
+    system = np.zeros((3, 3))
+    softness = 1 / np.maximum(law.stiffness, TINY)
+    system[:2, :2] = np.diag(softness) + (task.means @ damped.T) * task.priors
+    system[:2, 2], system[2, :2], system[2, 2] = law.intercept, task.priors * law.intercept, 1 - law.intercept
+    inverse = np.linalg.inv(system)
+    held = task.priors[:, None] * inverse[:2, :2]  # T
     found = []
     for c, sign in enumerate((-1.0, 1.0)):
-        mean = task.means[c]
-        offset = float(at.mean[c, 0] - mean @ weights)
-        law = WeightLaw.of(kernel, sign * weights, force, sources, sign * offset)
-        found.append(law.positive(mean, kernel.operators[task.group[c]]))
+        # r = sum_a share_a Q m_a by an equation of its own: Q m_c less the rest cancels for large means.
+        right = np.where(
+            np.arange(3) == c, softness[c] / task.priors[c], 0.0
+        )  # of (1 / pi_c less the forces)
+        share = task.priors * (inverse @ right)[:2]
+        reach = share @ damped
+        moved = ((np.arange(2) == c) - share) / task.priors
+        # The average force in a class is that of finitely many samples.
+        jitter = float(task.priors @ (moved**2 * at.covariance[task.group, 0, 0])) / kernel.n
+        one = Weights(kernel, sign * weights, push, damped, (held + held.T) / 2)
+        covariance = kernel.operators[task.group[c]]
+        found.append(one.positive(sign * float(at.mean[c, 0]), sign * reach, jitter, covariance))
     return np.array(found)
 
 
+class Forces(NamedTuple):
+    """Of the training samples."""
+
+    square: Array
+    """s_g, the mean square of the forces, (G,)."""
+    stiffness: Array
+    """Of each class, how fast the force falls as the score grows, (2,)."""
+    intercept: bool
+
+
 @dataclass(frozen=True, eq=False)
-class WeightLaw:
-    """W ~ N(weights, sum_x factor_x O_x) for one output, in the basis of a kernel, and the intercept b."""
+class Weights:
+    """Random weights of one output in the basis of a kernel; ``push`` is S, ``rows`` U and ``held`` T."""
 
+    kernel: Kernel
     weights: Array
-    """(p,)."""
-    covariance: Array
-    """(p,) or (p, p)."""
-    offset: float
+    push: Array
+    rows: Array
+    held: Array
 
-    @classmethod
-    def of(
-        cls,
-        kernel: Kernel,
-        weights: Array,
-        force: Array,
-        sources: list[tuple[Operator, float]],
-        offset: float,
-    ) -> WeightLaw:
-        """With s_g the mean square of the forces, (G,), and pairs (A, c): sources add c Q A Q."""
-        groups = kernel.groups
-        products = kernel.times(kernel.resolvent, kernel.steps[:groups])
-        total = np.tensordot(force / kernel.n, products, axes=1)
-        for operator, factor in sources:
-            matrix = inside(operator, kernel.basis)
-            diagonal = kernel.diagonal and operator.basis is kernel.basis and operator.entries.ndim == 1
-            q = kernel.resolvent
-            if diagonal:
-                added = factor * np.diagonal(matrix) * q**2
-            else:
-                added = factor * (q[:, None] * matrix * q if kernel.diagonal else q @ matrix @ q)
-            total = total + added if total.ndim == added.ndim else _full(total) + _full(added)
-        return cls(weights, total, offset)
-
-    def positive(self, mean: Array, covariance: Array) -> float:
-        """P(W.x + b > 0) for x ~ N(mean, covariance)."""
-        at, spread = float(self.weights @ mean) + self.offset, self.covariance
-        if spread.ndim == 1 and covariance.ndim == 1:
+    def positive(self, at: float, reach: Array, jitter: float, covariance: Array) -> float:
+        """Probability of a positive score; ``at`` is its mean, ``reach`` is r."""
+        kernel, push = self.kernel, self.push
+        pushed = push * reach if push.ndim == 1 else push @ reach
+        square, answered = float(reach @ pushed) + jitter, self._answer(pushed)
+        if push.ndim == covariance.ndim == 1:
             root = np.sqrt(covariance)
-            values, line, tilt = root**2 * spread, root * self.weights, root * spread * mean
-            square = float(spread @ mean**2)
-        else:
-            spread, covariance = _full(spread), _full(covariance)
-            eigenvalues, vectors = np.linalg.eigh(covariance)
-            root = (vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T
-            values, turn = np.linalg.eigh(root @ spread @ root)
-            values = np.maximum(values, 0.0)
-            line, tilt = turn.T @ (root @ self.weights), turn.T @ (root @ (spread @ mean))
-            square = float(mean @ spread @ mean)
-        return _positive(at, square, values, line, tilt)
+            inner = root * kernel.resolvent
+            near, far = root * self.rows, inner * (push * self.rows)
+            middle = (self.rows * push) @ self.rows.T
+            low = np.concatenate([far, near])
+            zero = np.zeros_like(self.held)
+            core = np.block([[zero, -self.held], [-self.held, self.held @ middle @ self.held]])
+            return _positive(at, square, inner**2 * push, root * self.weights, root * answered, low, core)
+        covariance, push = _full(covariance), _full(push)
+        eigenvalues, vectors = np.linalg.eigh(covariance)
+        root = (vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T
+        response = _full(kernel.resolvent) - self.rows.T @ self.held @ self.rows
+        spread = root @ response @ push @ response @ root
+        values, turn = np.linalg.eigh((spread + spread.T) / 2)
+        line, tilt = turn.T @ (root @ self.weights), turn.T @ (root @ answered)
+        none = np.zeros((0, len(values)))
+        return _positive(at, square, np.maximum(values, 0.0), line, tilt, none, np.zeros((0, 0)))
+
+    def _answer(self, rows: Array) -> Array:
+        """R times a vector."""
+        return np.asarray(self.kernel.damped(rows) - (self.held @ (self.rows @ rows)) @ self.rows)
 
 
-def _positive(at: float, square: float, values: Array, line: Array, tilt: Array) -> float:
-    size = np.sqrt(square + line @ line + values.sum())
-    if size == 0:
+def _push(kernel: Kernel, square: Array, scale: Array, noise: tuple[Any, ...]) -> Array:
+    """S: of the samples' forces, and of random sources."""
+    total = np.tensordot(square / kernel.n, kernel.operators[: kernel.groups], axes=1)
+    for t, pairs in zip(scale, noise, strict=True):
+        for operator, outer in pairs:
+            plain = kernel.diagonal and operator.basis is kernel.basis and operator.entries.ndim == 1
+            added = (
+                t * t * float(outer[0, 0]) * (operator.entries if plain else inside(operator, kernel.basis))
+            )
+            total = total + added if total.ndim == added.ndim else _full(total) + _full(added)
+    return np.asarray(total)
+
+
+def _positive(
+    at: float, square: float, values: Array, line: Array, tilt: Array, low: Array, core: Array
+) -> float:
+    """P(score > 0), with B = diag(values) + low^T core low."""
+    spread = values.sum() + np.vdot(core, low @ low.T)
+    size = float(np.sqrt(square + line @ line + max(spread, 0.0)))
+    if abs(at) >= CERTAIN * size:
         return 0.5 * (1 + float(np.sign(at)))
-    at, square, values, line, tilt = (
-        at / size,
-        square / size**2,
-        values / size**2,
-        line / size,
-        tilt / size**2,
-    )
+    at, square, values, line = at / size, square / size**2, values / size**2, line / size
+    tilt, core = tilt / size**2, core / size**2
 
     def logarithm(t: Array) -> Array:
-        growth = 1 + np.multiply.outer(t**2, values)
-        inner = (1j * np.multiply.outer(t, line) - np.multiply.outer(t**2, tilt)) ** 2 / growth - np.log(
-            growth
-        )
-        return np.asarray(1j * t * at - t**2 * square / 2 + inner.sum(axis=-1) / 2)
+        squares = t**2
+        growth = 1 + np.multiply.outer(squares, values)
+        inner = 1j * np.multiply.outer(t, line) - np.multiply.outer(squares, tilt)
+        total = (inner**2 / growth - np.log(growth)).sum(axis=-1)
+        if len(low):
+            # det(G + t^2 W K W^T) and its inverse by Woodbury's identity.
+            gram = np.einsum("ip,tp,jp->tij", low, 1 / growth, low, optimize=True)
+            matrix = np.eye(len(low)) + squares[:, None, None] * (core @ gram)
+            seen = (inner / growth) @ low.T
+            answered = np.linalg.solve(matrix, squares[:, None, None] * core + 0j)
+            total = total - np.einsum("ti,tij,tj->t", seen, answered, seen)
+            total = total - np.log(np.linalg.det(matrix))
+        return np.asarray(1j * t * at - squares * square / 2 + total / 2)
 
     last = 1.0
     while logarithm(np.array([last]))[0].real > SILENT and last < 1e8:
         last *= 1.5
-    edges = np.linspace(0, np.arcsinh(last), PANELS + 1)
+    # Where all is nearly certain the integrand turns many times.
+    panels = PANELS + int(abs(at) * last)
+    edges = np.linspace(0, np.arcsinh(last), panels + 1)
     x = (edges[:-1, None] + np.diff(edges)[:, None] * (NODES[0] + 1) / 2).ravel()
     weight = (np.diff(edges)[:, None] / 2 * NODES[1]).ravel()
     t = np.sinh(x)
-    integral = weight @ (np.exp(logarithm(t)).imag / t * np.cosh(x))
+    integral = float(weight @ (np.exp(logarithm(t)).imag / t * np.cosh(x)))
     return float(np.clip(0.5 + integral / np.pi, 0.0, 1.0))
 
 

@@ -90,12 +90,6 @@ class Response:
         """(1/n) tr C_g Q X Q C_h Q, shape (F, G, G)."""
         return np.asarray(np.einsum("fx,gxh->fgh", self.load, self.fit.kernel.third))
 
-    @cached_property
-    def _curl(self) -> Array:
-        """(1/n) tr C_g Q X_k Q C_h Q X_l Q, shape (F, F, G, G)."""
-        fourth = self.fit.kernel.fourth
-        return np.asarray(np.einsum("fx,gxhy,ly->flgh", self.load, fourth, self.load, optimize=True))
-
     def product(self, i: int, j: int) -> Array:
         """dA/dh = dw/dh C_g w'^T, shape (F, G, q, q)."""
         fit, groups = self.fit, self.fit.kernel.groups
@@ -118,18 +112,32 @@ class Response:
             left = np.einsum("fap,ab->fbp", self.weights[i], force[g]).reshape(count, -1)
             right = fit.kernel.apply(self.weights[j], covariance).reshape(count, -1)
             total += left @ right.T
-        own = self.load[:, :groups]
-        for scale, noise in zip(fit.scale.T, fit.noise, strict=True):
-            part = np.einsum("kb,ld,bgdxy->klgxy", own, own, noise[2], optimize=True)
-            total += (
-                scale[i]
-                * scale[j]
-                * np.einsum("gac,kax,klgxy,lyc->kl", force, self.pattern, part, self.pattern, optimize=True)
-            )
         turned = np.einsum("kab,hbc->khac", self.pattern, force)  # E_k s_h
-        back = np.einsum("lab,gcb->lgac", self.pattern, force)  # E_l s_g^T
-        total += np.einsum("klgh,khac,lgca->kl", self._curl, turned, back, optimize=True) / 2
+        back = np.einsum("lab,gcb->lgca", self.pattern, force)  # the transpose of E_l s_g^T
+        total += self._between(turned, back) / 2
+        for scale, noise in zip(fit.scale.T, fit.noise, strict=True):
+            total += scale[i] * scale[j] * self._through_noise(force, noise[2])
         return total
+
+    def _between(self, turned: Array, back: Array) -> Array:
+        """tr C_g Q X_k Q C_h Q X_l Q times the turned and turned back s_h and s_g, (F, F)."""
+        count = len(self.load)
+        first = np.einsum("kx,khac->kacxh", self.load, turned)
+        second = np.einsum("ly,lgca->lacgy", self.load, back)
+        fourth = np.moveaxis(self.fit.kernel.fourth, 0, 2)  # (x, h, g, y)
+        size = first.shape[3] * first.shape[4]
+        moved = first.reshape(-1, size) @ fourth.reshape(size, -1)
+        return np.asarray(moved.reshape(count, -1) @ second.reshape(count, -1).T)
+
+    def _through_noise(self, force: Array, noise: Array) -> Array:
+        """s_g . E_k (v Q X_k Q C_g Q X_l Q v) E_l for random v, (F, F)."""
+        own, count = self.load[:, : self.fit.kernel.groups], len(self.load)
+        first = np.einsum("kb,kax,gac->kcbgx", own, self.pattern, force, optimize=True)
+        second = np.einsum("ld,lyc->lcdy", own, self.pattern)
+        table = np.moveaxis(noise, 3, 2)  # (b, g, x, d, y)
+        size = int(np.prod(table.shape[:3]))
+        moved = first.reshape(-1, size) @ table.reshape(size, -1)
+        return np.asarray(moved.reshape(count, -1) @ second.reshape(count, -1).T)
 
 
 def joint_covariance(

@@ -12,6 +12,12 @@ import rmt_alpha as ra
 LEVEL = 1e-3
 """Probability that a right theory fails a test, all its z-scores together."""
 
+LONG = {
+    *("shared", "different", "shared, trained", "dense, different", "classes, shared"),
+    *("dense, trained, two", "classes, different, intercept, trained"),
+}
+"""Kinds that are contained in others; `test_explore` has them too."""
+
 
 def largest(scores: dict[str, np.ndarray]) -> tuple[float, float]:
     """The largest z and what chance allows; scores of one problem are correlated, which only helps."""
@@ -24,7 +30,7 @@ def small(kind: str, seed: int, loss: str = "squared") -> ra.FineTuning:
     return random_problem(rng, kind, int(rng.integers(24, 60)), 60, loss)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k in LONG else k for k in KINDS])
 def test_spread_of_a_mixture(kind):
     problem = small(kind, 1)
     counts = "random" if "intercept" in kind else "fixed"
@@ -58,11 +64,11 @@ def test_spread_of_a_regression(outputs):
 def test_spread_of_the_best_alpha():
     problem = small("different, intercept, noise, trained", 3)
     for criterion in ("risk", "accuracy"):
-        best = ra.simulate(problem, 1.0, replicates=1500, rng=6).draws.optimal_alpha(criterion)
+        best = ra.simulate(problem, 1.0, replicates=600, rng=6).draws.optimal_alpha(criterion)
         predicted = problem.curve().optimal_alpha_std(criterion)
         # Sampling error, and the bias of order 1/n of a ratio, as for the isotropic model (up to 20).
         middle = np.diff(np.quantile(best, special.ndtr([-1.0, 1.0])))[0] / 2
-        assert middle / predicted == pytest.approx(1, abs=4.5 / np.sqrt(2 * 1500) + 20 / problem.n)
+        assert middle / predicted == pytest.approx(1, abs=4.5 / np.sqrt(2 * 600) + 20 / problem.n)
 
 
 def two_trained_sources() -> ra.FineTuning:
@@ -72,6 +78,7 @@ def two_trained_sources() -> ra.FineTuning:
     return ra.FineTuning(ra.GaussianMixture.symmetric(mean, spectrum), [source, source], 30, 3.0)
 
 
+@pytest.mark.slow
 def test_two_sources_that_are_trained():
     problem = two_trained_sources()
     found, allowed = largest(spread_scores(problem, problem.curve(), "fixed", draws=2500, seed=7))
@@ -83,7 +90,6 @@ def no_answer(kernel, own, second, stiffness, pull, push):
 
 
 FORGOTTEN = {
-    "sources": ("mixture.source_covariance", lambda *_: 0.0, two_trained_sources),
     "products of sources": ("stages._between_sources", lambda *_: 0.0, two_trained_sources),
     "random counts": (
         "squared.SampleCells.count_covariance",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from random_problems import KINDS, random_problem
@@ -9,7 +11,9 @@ from scipy import special
 
 import rmt_alpha as ra
 from rmt_alpha.errors import NotAvailable
-from rmt_alpha.theory.error_bars.expected import WeightLaw
+from rmt_alpha.theory.error_bars.expected import Weights
+from rmt_alpha.theory.error_bars.kernel import Kernel
+from rmt_alpha.theory.ridge.basis import STANDARD
 
 ALPHAS = np.array([0.0, 0.2])
 
@@ -30,22 +34,54 @@ def test_average_over_gaussian_weights(full):
     """Against weights that are drawn: an error of four standard errors, 4 x 1e-3."""
     rng = np.random.default_rng(1)
     p, draws = 3, 40_000
-    weights, mean = rng.standard_normal((2, p))
-    roots = [np.diag(rng.uniform(0.3, 1.5, p)) + full * rng.standard_normal((p, p)) / 3 for _ in range(2)]
-    spread, covariance = (root @ root.T for root in roots)
-    drawn = weights + rng.standard_normal((draws, p)) @ roots[0].T
-    margins = (drawn @ mean + 0.3) / np.sqrt(np.einsum("ni,ij,nj->n", drawn, covariance, drawn))
-    accuracy = special.ndtr(margins)
-    if not full:
-        spread, covariance = np.diagonal(spread), np.diagonal(covariance)
-    found = WeightLaw(weights, spread, 0.3).positive(mean, covariance)
+    weights, reach = rng.standard_normal((2, p))
+    damping, push, covariance = rng.uniform(0.3, 1.5, (3, p))
+    if full:
+        damping, push, covariance = (
+            root @ root.T for root in np.stack([np.diag(damping), np.diag(push), np.diag(covariance)])
+            + rng.standard_normal((3, p, p)) / 3
+        )  # fmt: skip
+    rows, held = rng.standard_normal((2, p)) / 2, np.array([[0.2, 0.1], [0.1, 0.3]])
+    kernel = Kernel(STANDARD, damping, covariance[None], 1, 10.0)
+    matrix = damping if full else np.diag(damping)
+    response = matrix - rows.T @ held @ rows
+    noise = rng.standard_normal((draws, p)) @ (np.linalg.cholesky(push).T if full else np.diag(np.sqrt(push)))
+    drawn = weights + noise @ response
+    within = np.einsum("ni,ij,nj->n", drawn, covariance if full else np.diag(covariance), drawn)
+    accuracy = special.ndtr((0.3 + noise @ reach) / np.sqrt(within))
+    one = Weights(kernel, weights, push, rows, held)
+    found = one.positive(0.3, reach, 0.0, covariance)
     assert found == pytest.approx(accuracy.mean(), abs=4 * accuracy.std() / np.sqrt(draws))
     # Weights that do not vary: the accuracy itself.
-    certain = WeightLaw(weights, 0 * spread, 0.3).positive(mean, covariance)
-    plain = (weights @ mean + 0.3) / np.sqrt(
-        weights @ (covariance @ weights if full else covariance * weights)
-    )
-    assert certain == pytest.approx(special.ndtr(plain), abs=1e-13)
+    certain = dataclasses.replace(one, push=0 * push).positive(0.3, reach, 0.0, covariance)
+    spread = weights @ (covariance @ weights if full else covariance * weights)
+    assert certain == pytest.approx(special.ndtr(0.3 / np.sqrt(spread)), abs=1e-13)
+
+
+def test_diagonal_and_full_matrices_agree():
+    """Two roads to one determinant; also where classes are far apart and hold the weights in place."""
+    for kind, size in (("different, intercept, noise", 1.0), ("shared, trained", 1.0), ("shared", 1e3)):
+        problem = random_problem(np.random.default_rng(6), kind, 20, 30)
+        means, old = size * problem.target.means, problem.target
+        turn = np.linalg.qr(np.random.default_rng(7).standard_normal((20, 20)))[0]
+
+        def turned(mixture, means, turn=turn):
+            full = [(turn * c) @ turn.T for c in mixture.covariances]
+            return ra.GaussianMixture(means @ turn.T, full, mixture.priors)
+
+        source, moved = problem.source, problem.source
+        if isinstance(source, ra.RidgeSource):
+            moved = dataclasses.replace(source, mixture=turned(source.mixture, source.mixture.means))
+        elif isinstance(source, ra.FixedSource):
+            moved = ra.FixedSource(turn @ source.weights)
+        plain = dataclasses.replace(
+            problem, target=ra.GaussianMixture(means, list(old.covariances), old.priors)
+        )
+        other = dataclasses.replace(problem, target=turned(old, means), source=moved)
+        one, two = (p.curve().expected_accuracy([0.0, 1.0]) for p in (plain, other))
+        np.testing.assert_allclose(two, one, atol=1e-9)
+        # Of order 1/n, and not of order 1 as it would be for weights that nothing holds.
+        np.testing.assert_allclose(one, plain.curve().accuracy([0.0, 1.0]), atol=1 / problem.n)
 
 
 def test_one_strong_direction():

@@ -119,6 +119,7 @@ def test_rotated_features():
         full = [(turn * c) @ turn.T for c in mixture.covariances]
         return ra.GaussianMixture(mixture.means @ turn.T, full, mixture.priors)
 
+    assert isinstance(problem.source, ra.RidgeSource)
     source = dataclasses.replace(problem.source, mixture=turned(problem.source.mixture))
     other = dataclasses.replace(problem, target=turned(problem.target), source=source)
     np.testing.assert_allclose(bars(other.curve(), ALPHAS), bars(problem.curve(), ALPHAS), rtol=1e-8)
@@ -137,6 +138,7 @@ def test_along_a_direction(loss):
 def test_one_hot_labels_of_two_classes():
     """Two outputs, twice the half of one: accuracies are the same."""
     one = problem_of("different, intercept, noise")
+    assert isinstance(one.source, ra.FixedSource)
     rows = one.source.weights / 2
     two = dataclasses.replace(one, source=ra.FixedSource(np.stack([-rows, rows]), outputs=2))
     for counts in ("fixed", "random"):
