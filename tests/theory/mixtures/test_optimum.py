@@ -341,5 +341,5 @@ def test_leads_have_all_their_digits():
         precise = contrasts._exactly
         values = [precise.accuracy(MP_ARRAY.number(x)) for x in (z, over)]
         expected = float(values[0] - values[1])
-    assert float(contrasts.lead(z, over)) == pytest.approx(expected, rel=1e-6)
-    assert float(contrasts.accuracy(z) - contrasts.accuracy(over)) != pytest.approx(expected, rel=0.5)
+    assert float(contrasts.lead(z, over)) == pytest.approx(expected, rel=1e-6, abs=0)
+    assert float(contrasts.accuracy(z) - contrasts.accuracy(over)) != pytest.approx(expected, rel=0.5, abs=0)
