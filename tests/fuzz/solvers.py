@@ -53,9 +53,9 @@ def no_ridge(seed: int) -> None:
     rng = np.random.default_rng([seed, 3])
     problem, alpha = anywhere(rng, ("logistic", "hinge", "squared_hinge")[seed % 3])
     problem = replace(problem, gamma=0.0)
-    value = problem.curve().accuracy(alpha)
+    value = float(problem.curve().accuracy(alpha))
     if seed % 3 == 2 and seed % 5 == 0:
-        near = replace(problem, gamma=1e-9).curve().accuracy(alpha)
+        near = float(replace(problem, gamma=1e-9).curve().accuracy(alpha))
         assert abs(value - near) < 1e-4, (value, near)
 
 
@@ -107,10 +107,11 @@ def many_classes(seed: int) -> None:
     ]
     eta, gamma = 10 ** rng.uniform(-1, 1), 10 ** rng.uniform(-4, 3)
     curve = ra.FineTuning(target, rows, p / eta, gamma, intercept=bool(seed % 2)).curve()
+    assert isinstance(curve, ra.MixtureCurve)
     best = curve.optimum()
     scales = curve.contrasts.scales
-    net = scales[1:] / scales[0] / float(curve.kappa) * rng.normal(size=(40, sources)) * 3
-    rough = curve.contrasts.roughly(np.concatenate([np.ones((40, 1)), net * float(curve.kappa)], axis=1), 256)
+    net = scales[1:] / scales[0] / curve.kappa * rng.normal(size=(40, sources)) * 3
+    rough = curve.contrasts.roughly(np.concatenate([np.ones((40, 1)), net * curve.kappa], axis=1), 256)
     likely = net[np.argsort(rough)[-2:]]
     values, errors = (np.asarray(ask(likely)) for ask in (curve.accuracy, curve.accuracy_uncertainty))
     assert values.max() <= best.value + 2e-9 + 2 * errors.max(), values.max() - best.value
@@ -125,9 +126,10 @@ def intervals(seed: int) -> None:
     curve = replace(
         problem, target=target, loss="squared", gamma=0.0 if seed % 7 == 0 else problem.gamma
     ).curve()
-    low, high = curve.transfer_interval()
+    assert isinstance(curve, ra.MixtureCurve)
+    low, high = map(float, curve.transfer_interval())
     best = float(curve.optimal_alpha())
-    assert low <= best <= high or float(curve.kappa) == 0, (low, best, high)
+    assert low <= best <= high or not curve.kappa, (low, best, high)
     for end in (low, high):
         if end and np.isfinite(end):
             assert abs(curve.accuracy(end) - curve.accuracy(0.0)) < 1e-9
