@@ -407,8 +407,8 @@ class Curve(Shown, ABC):
         def excess(angle: Any) -> Any:
             alpha = scale * np.tan(angle)
             values = np.array(np.asarray(self.accuracy(alpha)) - level, float)
-            for i in np.ndindex(values.shape) if over is not None else ():
-                if abs(values[i]) <= TIE:
+            for i in np.ndindex(values.shape):
+                if over is not None and abs(values[i]) <= TIE:
                     lead = self._lead(float(np.asarray(alpha)[i]), over)
                     values[i] = values[i] if np.isnan(lead) else lead
             return values

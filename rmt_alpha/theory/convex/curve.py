@@ -26,7 +26,7 @@ from rmt_alpha.theory.convex.optimum import RTOL, best_alpha, best_vector
 from rmt_alpha.theory.convex.path import FixedPoints
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.separability import HardMargin
-from rmt_alpha.theory.convex.solver import Solution
+from rmt_alpha.theory.convex.solver import Solution, distance
 from rmt_alpha.theory.curve import Curve, Optimum
 from rmt_alpha.theory.error_bars.any_loss import LossSpread
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
@@ -94,6 +94,8 @@ class LossCurve(Curve):
     wall: HardMargin | None = None
     """What is trained with in place of ``loss`` where gamma is 0 and the sample can be separated: the least
     margin is 1."""
+    near: State | None = None
+    """A state near the solutions, if it is known from those for fewer samples."""
     _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 
@@ -319,7 +321,15 @@ class LossCurve(Curve):
     @cached_property
     def _points(self) -> FixedPoints:
         loss = self.wall or self.loss
-        return FixedPoints(self.reduction, loss, self.label_noise, self.intercept, self._squared_state)
+        return FixedPoints(self.reduction, loss, self.label_noise, self.intercept, self._start)
+
+    def _start(self, alpha: Array) -> State:
+        """The better of two guesses, by their residuals."""
+        squared = self._squared_state(alpha)
+        if self.near is None or np.isinf(alpha).any():
+            return squared
+        equations = self._points.equations(alpha)
+        return min((self.near, squared), key=lambda state: distance(equations, state))
 
     def _squared_state(self, alpha: Array) -> State:
         at = alpha[0] if self.squared.single else alpha

@@ -13,6 +13,7 @@ classes are fixed, and wrong labels are drawn.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from scipy import optimize, special, stats
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.equations import Equations, State
-from rmt_alpha.theory.convex.solver import Solution, solve
+from rmt_alpha.theory.convex.solver import Solution, distance, solve
 
 LOOSE, FLAT = 0.3, 0.8
 """n times the effect of imbalance on accuracy at which the average begins, and at which it is all.
@@ -162,10 +163,12 @@ def _drawn(equations: Equations, surplus: float) -> Equations:
 
 
 def _solved(equations: Equations, start: Solution, other: Solution) -> Solution:
-    try:
-        return solve(equations, start.state)
-    except ConvergenceError:
-        return solve(equations, other.state)
+    """The solution, or else that of the neighbouring stratum, with the residual that it has here."""
+    wide = replace(other.state, std=np.ones_like(other.state.std), theta=np.full_like(other.state.theta, 0.1))
+    for state in (start.state, other.state, wide):
+        with suppress(ConvergenceError):
+            return solve(equations, state)
+    return replace(start, residual=distance(equations, start.state))
 
 
 def _surpluses(equations: Equations) -> tuple[Array, Array]:

@@ -162,7 +162,7 @@ def _best_direction(at_infinity: Callable[[Array], float], start: Array, units: 
     def direction(y: Array) -> Array:
         full = x.copy()
         full[free] = y
-        return full * units
+        return np.asarray(full * units)
 
     found = optimize.minimize(
         lambda y: -at_infinity(direction(y)), x[free], method="BFGS", options={"gtol": 1e-8}

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,7 +50,24 @@ class HardMargin(PiecewiseQuadratic):
         return [(-np.inf, wall, np.inf, wall, zero, 1 / kappa), (wall, np.inf, np.inf, wall, zero, zero)]
 
 
-def largest_separable(equations: Equations, start: State) -> float:
+class Threshold(NamedTuple):
+    """The largest number of samples that can be separated, and the way there."""
+
+    n: float
+    """n*."""
+    trail: list[tuple[float, State]]
+    """log n and the classifier of largest margin, for some n below n*."""
+
+    def start(self, n: float) -> State | None:
+        """A state near that for n samples: the next in the trail, its scores grown as they do towards n*."""
+        before = [(log_n, state) for log_n, state in self.trail if log_n <= math.log(n)]
+        if not before or self.n == np.inf:
+            return None
+        left, there = math.log(self.n) - before[-1][0], math.log(self.n / n)
+        return _grown(before[-1][1], left / max(there, 1e-6 * left))
+
+
+def largest_separable(equations: Equations, start: State) -> Threshold:
     """n*, for the data of ``equations``; inf if every number of samples can be separated.
 
     1 / sigma, the margin in units of the scores, falls to 0 there.  It is followed as a function of log n,
@@ -58,11 +75,12 @@ def largest_separable(equations: Equations, start: State) -> float:
     """
     reduction = equations.reduction
     rank = reduction.model.rank
-    if rank < reduction.model.p and _differ_without_noise(reduction):
-        return np.inf
+    if rank < reduction.model.p and not equations.noise.any() and _differ_without_noise(reduction):
+        return Threshold(np.inf, [])
     log_n, at = math.log(0.5 * rank), start
     logs: list[float] = []
     margins: list[float] = []
+    trail: list[tuple[float, State]] = []
     ahead, known = 0.0, start
     while len(logs) < MOST_STEPS:
         try:
@@ -84,6 +102,7 @@ def largest_separable(equations: Equations, start: State) -> float:
         logs.append(log_n)
         margins.append(margin)
         at = known = found.state
+        trail.append((log_n, at))
         if margin < NO_MARGIN * margins[0] or log_n > LARGEST_LOG_N:
             break
         left = math.log(4.0)
@@ -93,7 +112,8 @@ def largest_separable(equations: Equations, start: State) -> float:
         ahead = min(0.9 * left, 2.0)
         log_n += ahead
         at = _grown(at, 1 / (1 - ahead / left))
-    return math.exp(_zero(logs[-4:], margins[-4:])) if logs[-1] <= LARGEST_LOG_N else np.inf
+    limit = math.exp(_zero(logs[-4:], margins[-4:])) if logs[-1] <= LARGEST_LOG_N else np.inf
+    return Threshold(limit, trail)
 
 
 def _wall(equations: Equations, n: float) -> Equations:

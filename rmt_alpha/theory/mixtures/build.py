@@ -21,7 +21,7 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource, LossSource, RidgeSource, Source
 from rmt_alpha.theory.convex.curve import LossCurve
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.convex.separability import HardMargin, largest_separable
+from rmt_alpha.theory.convex.separability import HardMargin, Threshold, largest_separable
 from rmt_alpha.theory.convex.weights import weight_law as loss_weights
 from rmt_alpha.theory.error_bars.any_loss import LossSpread
 from rmt_alpha.theory.error_bars.mixture import mixture_spread
@@ -148,11 +148,12 @@ def _ridgeless_curve(problem: FineTuning) -> LossCurve:
     """The limit gamma -> 0 of a convex loss: on separable data the largest margin, else least loss alone."""
     curve = _with_some_ridge(problem)
     reduction = curve.reduction
-    if problem.n < _largest_separable(curve):
+    threshold = _threshold(curve)
+    if problem.n < threshold.n:
         # The scores that the logistic loss asks for are infinite: next to them any source is nothing.
         if isinstance(as_loss(problem.loss), Logistic):
             reduction = reduction.without_sources()
-        return replace(curve, reduction=reduction, wall=HardMargin())
+        return replace(curve, reduction=reduction, wall=HardMargin(), near=threshold.start(problem.n))
     model = reduction.model
     if model.rank < model.p:
         raise ValueError(
@@ -169,7 +170,7 @@ def _with_some_ridge(problem: FineTuning) -> LossCurve:
     return curve
 
 
-def _largest_separable(curve: LossCurve) -> float:
+def _threshold(curve: LossCurve) -> Threshold:
     nothing = np.zeros(curve.reduction.sources)
     return largest_separable(curve.equations(nothing), curve._squared_state(nothing))
 
@@ -218,7 +219,7 @@ def separability_threshold(problem: FineTuning) -> float:
             "separability is known for two classes and a source with outputs=1, got "
             f"{problem.target.classes} classes and outputs={problem.outputs}"
         )
-    return _largest_separable(_with_some_ridge(replace(problem, loss="logistic")))
+    return _threshold(_with_some_ridge(replace(problem, loss="logistic"))).n
 
 
 def separable(problem: FineTuning) -> bool:

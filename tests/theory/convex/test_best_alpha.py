@@ -158,7 +158,7 @@ def test_no_vector_nearby_is_better(loss):
 def test_a_best_vector_at_infinity_is_a_direction():
     curve = several("squared_hinge").curve()
     best = curve.optimum()
-    assert best.alpha.tolist() == [np.inf, np.inf]
+    assert np.asarray(best.alpha).tolist() == [np.inf, np.inf]
     assert best.direction is not None
     assert best.value == pytest.approx(curve.along(best.direction).accuracy(np.inf), rel=1e-9)
     for turned in (best.direction * [1.02, 1], best.direction * [1, 1.02]):

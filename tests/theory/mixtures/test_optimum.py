@@ -286,13 +286,14 @@ def check_many_classes(seeds: range) -> None:
         rng = np.random.default_rng([seed, 1])
         classes, sources = int(rng.integers(3, 6)), int(rng.integers(1, 4))
         curve = many_classes(classes, sources, seed).curve()
+        assert isinstance(curve, MixtureCurve)
         best = curve.optimum()
         net = 3 * rng.normal(size=(60, sources))
         values = np.asarray(curve.accuracy(net))
         # Values are integrated to 1e-9.
         assert values.max() <= best.value + 2e-9, seed
         if best.finite:
-            z = np.concatenate([[1.0], np.asarray(best.alpha) * float(curve.kappa)])
+            z = np.concatenate([[1.0], np.asarray(best.alpha) * curve.kappa])
             scales = curve.contrasts.scales
             slope = curve.contrasts.gradient(z) * scales * np.linalg.norm(z / scales)
             assert abs(slope).max() < 1e-8, seed
@@ -323,6 +324,7 @@ def nearly_one_class(gamma: float, share: float = 0.995) -> FineTuning:
 def test_near_ties_are_settled_in_higher_precision(gamma):
     problem = nearly_one_class(gamma)
     curve = problem.curve()
+    assert isinstance(curve, MixtureCurve)
     low, high = curve.transfer_interval()
     assert 0 <= low < curve.optimal_alpha() < high  # by noise the lower end was -.39, -.25 and -.20
     exact = problem.curve(dps=40)
@@ -335,11 +337,13 @@ def test_near_ties_are_settled_in_higher_precision(gamma):
 
 
 def test_leads_have_all_their_digits():
-    contrasts = nearly_one_class(0.1).curve().contrasts
+    curve = nearly_one_class(0.1).curve()
+    assert isinstance(curve, MixtureCurve)
+    contrasts = curve.contrasts
     z, over = np.array([1.0, 0.002]), np.array([1.0, 0.0])
     with mpmath.workdps(120):
         precise = contrasts._exactly
         values = [precise.accuracy(MP_ARRAY.number(x)) for x in (z, over)]
         expected = float(values[0] - values[1])
-    assert float(contrasts.lead(z, over)) == pytest.approx(expected, rel=1e-6)
+    assert float(contrasts.lead(z, over)) == pytest.approx(expected, rel=1e-6, abs=0)
     assert float(contrasts.accuracy(z) - contrasts.accuracy(over)) != pytest.approx(expected, rel=0.5, abs=0)
