@@ -150,6 +150,10 @@ class LowRankSampler(Sampler):
             rows.append((risk, sv, across, along))
         return tuple(np.stack(each) for each in zip(*rows, strict=True))
 
+    def kept(self, alpha: FloatArray) -> int:
+        """See `Sampler`: risks, singular values, and two overlaps of every spike."""
+        return len(alpha) * (2 * min(self.setting.d, self.setting.p) + 1 + 2 * self.setting.spikes.size)
+
     def collect(self, alpha: FloatArray, *arrays: FloatArray) -> LowRankDraws:
         """See `Sampler`."""
         return LowRankDraws(alpha, self.setting.d * self.setting.noise**2, self.setting.rank, *arrays)

@@ -92,13 +92,17 @@ def test_optimal_works_for_every_loss(file, capsys, loss):
         assert words in shown
 
 
-def test_several_sources_are_refused_or_taken_together(file, capsys):
+def test_several_sources_have_an_alpha_each_or_are_taken_together(file, capsys):
     two = LOGISTIC.replace("[1.0, 0.1, 0.0]", "[[1.0, 0.1, 0.0], [0.0, 1.0, 0.0]]")
     file.write_text(two)
-    assert main(["optimal", "--problem", str(file)]) == 2
-    assert "use along(direction)" in capsys.readouterr().err
+    assert main(["optimal", "--problem", str(file), "--json"]) == 0
+    best = load_problem(file).curve().optimum()
+    found = json.loads(capsys.readouterr().out)["optimal_alpha"]
+    assert [float(a) for a in found] == pytest.approx(list(best.alpha))
+    along = best.alpha if best.finite else best.direction
     assert main(["curve", "--problem", str(file), "--alpha=0,1"]) == 0
-    assert "several sources: alpha multiplies (1, 1)" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert f"several sources: alpha multiplies ({along[0]:.6g}, {along[1]:.6g})" in shown
 
 
 def test_a_criterion_that_a_problem_lacks_is_refused_with_the_reason(file, capsys):

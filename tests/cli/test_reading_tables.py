@@ -366,7 +366,7 @@ def test_several_sources(tmp_path, capsys):
     from rmt_alpha import AlphaRidgeClassifierCV
 
     stacked = np.stack([one, two])[:, None]
-    model = AlphaRidgeClassifierCV(coef_source=stacked, fit_intercept="shrunk", units="raw").fit(X, y)
+    model = AlphaRidgeClassifierCV(coef_source=stacked).fit(X, y)
     for command in ([str(tmp_path / "t.csv"), *sources], [str(tmp_path / "t.npz")]):
         assert main(["fit", *command, "--json"]) == 0
         found = json.loads(capsys.readouterr().out)

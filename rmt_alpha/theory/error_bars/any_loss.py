@@ -23,7 +23,7 @@ from rmt_alpha.problems.losses import quadrature
 from rmt_alpha.theory.convex.equations import LEAST_KAPPA, Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, score_overlaps
-from rmt_alpha.theory.error_bars.expected import Forces, expected_accuracies
+from rmt_alpha.theory.error_bars.expected import SampleForces, expected_accuracies
 from rmt_alpha.theory.error_bars.kernel import Kernel, noise_traces
 from rmt_alpha.theory.error_bars.pairs import Overlaps, Response, Trained, joint_covariance
 from rmt_alpha.theory.error_bars.squared import SampleCells
@@ -252,7 +252,7 @@ class LossSpread:
         """Class accuracies averaged over Gaussian weights, (2,)."""
         fit, reduction = self._fit(equations, state), self.reduction
         e = fit.expectations
-        forces = Forces(fit.by_group(e[2, 0, 0]), -fit.by_class(e[0, 1, 0]), equations.intercept)
+        forces = SampleForces(fit.by_group(e[2, 0, 0]), -fit.by_class(e[0, 1, 0]), equations.intercept)
         return expected_accuracies(
             fit.trained, 0, forces, self._moments(state), reduction.task, reduction.prior
         )

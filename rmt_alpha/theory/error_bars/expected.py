@@ -38,7 +38,7 @@ PANELS, NODES = 32, np.polynomial.legendre.leggauss(16)
 
 
 def expected_accuracies(
-    trained: Trained, j: int, law: Forces, at: ScoresAt, task: Task, prior: Prior | None
+    trained: Trained, j: int, law: SampleForces, at: ScoresAt, task: Task, prior: Prior | None
 ) -> Array:
     """Of both classes, (2,), under prior j."""
     kernel, weights = trained.kernel, trained.weights[j, 0]
@@ -67,7 +67,7 @@ def expected_accuracies(
     return np.array(found)
 
 
-class Forces(NamedTuple):
+class SampleForces(NamedTuple):
     """Of the training samples."""
 
     square: Array

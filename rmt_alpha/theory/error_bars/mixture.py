@@ -11,7 +11,7 @@ import numpy as np
 from rmt_alpha._core.types import Array
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, score_overlaps
-from rmt_alpha.theory.error_bars.expected import Forces, expected_accuracies
+from rmt_alpha.theory.error_bars.expected import SampleForces, expected_accuracies
 from rmt_alpha.theory.error_bars.squared import SquaredAnswer
 from rmt_alpha.theory.error_bars.stages import RidgeStage, source_covariance, source_stages
 from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task
@@ -116,7 +116,7 @@ class MixtureSpread:
         task, prior = self.target.task, self.target.prior
         found = []
         for j, alpha in enumerate(flat):
-            forces = Forces(fit.spread(j, j)[1][:, 0, 0], fit.step[task.group], fit.intercept)
+            forces = SampleForces(fit.spread(j, j)[1][:, 0, 0], fit.step[task.group], fit.intercept)
             found.append(expected_accuracies(fit.trained, j, forces, self.moments(alpha), task, prior))
         return np.array(found).reshape((*alphas.shape[:-1], 2))
 
