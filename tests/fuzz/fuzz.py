@@ -28,7 +28,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import Case, draw
-from record_cases import KILLED, RECORDED, Ended, folder, used_after_damage
+from kill_cases import KILLED
+from record_cases import RECORDED, Ended, folder, used_after_damage
 
 SECONDS, MEMORY = 30, 8 << 30
 """A case may take so long, and a process so much memory."""

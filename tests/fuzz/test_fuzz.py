@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from cases import KINDS, Case, draw
 from fuzz import command, fault, results
-from record_cases import killed_writers, sound, used_after_damage
+from kill_cases import killed_writers
+from record_cases import sound, used_after_damage
 
 PACKAGE = Path(__file__).parents[2]
 
