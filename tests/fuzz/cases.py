@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from record_cases import KILLED, RECORDED
+from kill_cases import KILLED
+from record_cases import RECORDED
 
 # fmt: off
 NUMBERS = (
@@ -36,7 +37,7 @@ class Case(NamedTuple):
     argv: tuple[str, ...]
     files: dict[str, bytes]
     seed: int = 0
-    """Of what happens to a record (`record_cases`)."""
+    """Of what happens to a record (`record_cases`, `kill_cases`)."""
 
 
 def draw(seed: int) -> Case:

@@ -28,7 +28,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import Case, draw
-from record_cases import KILLED, RECORDED, Ended, folder, used_after_damage
+from kill_cases import KILLED
+from record_cases import RECORDED, Ended, folder, used_after_damage
 
 SECONDS, MEMORY = 30, 8 << 30
 """A case may take so long, and a process so much memory."""
@@ -139,7 +140,7 @@ def results(seeds: range, package: Path, only: str = "") -> Iterator[tuple[int, 
         "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")]),
         "OMP_NUM_THREADS": "1",  # processes are forked, which threads do not survive
     }
-    while start <= seeds.stop:
+    while start < seeds.stop:
         options = ["--seed", str(start), "--cases", str(seeds.stop - start), "--only", only]
         command = [sys.executable, __file__, "--work", *options]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
@@ -148,7 +149,7 @@ def results(seeds: range, package: Path, only: str = "") -> Iterator[tuple[int, 
                 start = seed + 1
                 if kind:
                     yield seed, kind, found
-        if start <= seeds.stop:
+        if start < seeds.stop:
             while only not in draw(start).kind:
                 start += 1
             yield start, draw(start).kind, f"the process died with status {process.returncode}"
