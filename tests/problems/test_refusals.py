@@ -145,8 +145,12 @@ def test_ridge_sources(change, error, message):
     ("change", "error", "message"),
     [
         ({"target": 3}, TypeError, "target must be a GaussianMixture, got int"),
-        ({"source": np.ones(2)}, TypeError, "source must be a FixedSource, a RidgeSource or a list of them"),
-        ({"source": []}, TypeError, "source must be a FixedSource, a RidgeSource or a list"),
+        (
+            {"source": np.ones(2)},
+            TypeError,
+            "source must be a FixedSource, a RidgeSource, a LossSource or a list of them",
+        ),
+        ({"source": []}, TypeError, "source must be a FixedSource, a RidgeSource, a LossSource or a list"),
         ({"source": ra.FixedSource([1.0])}, ValueError, "source has dimension 1, target has dimension 2"),
         (
             {"target": THREE, "source": ra.FixedSource([1.0, 0, 0])},

@@ -8,8 +8,6 @@ target's.  p = 120, n = 96.
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -27,7 +25,8 @@ LOSSES = ("squared", "logistic")
 NAMES = ("squared, one-hot", "softmax")
 HEIGHTS = {"equilateral": float(np.sqrt(3.0)), "in a row": 0.0}
 ALPHAS = (0.0, 1.0)
-LINES = {"0": "--", "1": "-", "optimal": ":"}
+LINES = {"0": "--", "1": "-"}
+KINDS = {"0": "zero", "1": "one", "optimal": "best"}
 SEED = 2534
 
 
@@ -92,7 +91,7 @@ def compute(quick: bool = False) -> Numbers:
 
 @style.styled
 def draw(result: Numbers) -> Figure:
-    """Accuracy against the ridge for both triangles, and with the best ridge against the height."""
+    """Accuracy against the ridge for both triangles; the lead of softmax with the best ridge for each."""
     figure, axes = style.panels(3, 1, size=(2.9, 3.0))
     lines, found, best = result.main, result.simulated, result.best
     gamma, height = lines.gamma.ravel(), best.height.ravel()
@@ -108,12 +107,14 @@ def draw(result: Numbers) -> Figure:
                 panel, found.gamma.ravel(), points[column, k], 2 * error[column, k], color=style.SERIES[k]
             )
         panel.set(xscale="log", xlabel=r"target ridge $\gamma$", title=f"classes {classes}")
-    for k, (name, dash) in itertools.product(range(len(LOSSES)), LINES.items()):
-        values = getattr(best, f"best_accuracy_{name}")[:, k]
-        entry = {"label": rf"{NAMES[k]}, $\alpha^*$"} if name == "optimal" else {}
-        axes[0, 2].plot(height, values, color=style.SERIES[k], linestyle=dash, **entry)
+    for name, kind in KINDS.items():
+        squared, softmax = getattr(best, f"best_accuracy_{name}").T
+        axes[0, 2].plot(height, 100 * (softmax - squared), **style.at_alpha(kind))
+    axes[0, 2].axhline(0.0, color=style.GREY, linewidth=0.9)
     axes[0, 0].set(ylabel="accuracy")
-    axes[0, 2].set(xlabel="height of the third class", title="best ridge for each")
+    axes[0, 2].set(
+        xlabel="height of the third class", ylabel="points above squared loss", title="best ridge for each"
+    )
     style.simulation_entry(axes[0, 0])
     style.legend(figure, axes[0], columns=4)
     return figure
