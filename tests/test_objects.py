@@ -52,9 +52,9 @@ def tuning(source=None, target=PAIR, **options):
     return ra.FineTuning(target, source or ra.FixedSource(MEAN), n=20, gamma=0.3, **options)
 
 
-def classes(count):
+def classes(count, **options):
     means = MEANS[:count]
-    return tuning(ra.FixedSource(means, outputs=count), ra.GaussianMixture(means, 2.0))
+    return tuning(ra.FixedSource(means, outputs=count), ra.GaussianMixture(means, 2.0), **options)
 
 
 def regression(scale=1.0):
@@ -77,6 +77,7 @@ PROBLEMS = {
     "fixed source": lambda: SOURCES[1],
     "fixed source, classes": lambda: ra.FixedSource(MEANS[:3], outputs=3),
     "ridge source": lambda: SOURCES[0],
+    "loss source": lambda: ra.LossSource(PAIR, 50, 0.1, "logistic"),
     "fine-tuning": tuning,
     "fine-tuning, two covariances": lambda: tuning(
         target=ra.GaussianMixture([-MEAN, MEAN], [FULL, FULL @ FULL])
@@ -86,6 +87,7 @@ PROBLEMS = {
     "fine-tuning, 4 classes": lambda: classes(4),
     "fine-tuning, logistic": lambda: tuning(loss="logistic"),
     "fine-tuning, huber, sources": lambda: tuning(SOURCES, loss=Huber(0.5)),
+    "fine-tuning, softmax": lambda: classes(3, loss="logistic"),
     "regression": regression,
 }
 CURVES = {name: make for name, make in PROBLEMS.items() if hasattr(make(), "curve")}

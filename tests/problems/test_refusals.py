@@ -149,7 +149,7 @@ def test_ridge_sources(change, error, message):
         (
             {"source": np.ones(2)},
             TypeError,
-            "source must be a FixedSource, a RidgeSource, a LossSource or a list",
+            "source must be a FixedSource, a RidgeSource, a LossSource or a list of them",
         ),
         ({"source": []}, TypeError, "source must be a FixedSource, a RidgeSource, a LossSource or a list"),
         ({"source": ra.FixedSource([1.0])}, ValueError, "source has dimension 1, target has dimension 2"),
