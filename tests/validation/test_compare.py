@@ -34,6 +34,17 @@ def test_numbers_are_those_of_simulate():
     (row,) = (row for row in comparison.rows if row.quantity == "accuracy")
     assert (row.simulation, row.stderr) == (simulation.accuracy, simulation.accuracy_stderr)
     assert row.z == row.limit_z == pytest.approx((row.simulation - row.theory) / row.stderr)
+    assert row.spread == pytest.approx(simulation.draws.accuracy.std(ddof=1), rel=1e-12)
+    assert row.theory_spread == PROBLEM.curve().accuracy_std(1.0)
+    assert row.spread == pytest.approx(row.theory_spread, rel=4.5 / np.sqrt(2 * 50))
+
+    class Bare:
+        """A theory without error bars."""
+
+        accuracy = staticmethod(PROBLEM.curve().accuracy)
+
+    bare = ra.compare(PROBLEM, 1.0, theory=Bare(), quantities=("accuracy",), rng=7, replicates=5, doublings=0)
+    assert bare.rows[0].theory_spread is None
 
 
 @pytest.mark.parametrize("make", [np.random.RandomState, np.random.default_rng])

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rmt_alpha._core.types import Array
+from rmt_alpha.errors import NotAvailable
 from rmt_alpha.problems.losses import quadrature
 from rmt_alpha.theory.convex.equations import LEAST_KAPPA, Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
@@ -130,7 +131,14 @@ def moved(fit: LossFit, overlaps: Overlaps) -> tuple[StateChange, Response]:
         # No intercept: db = 0.
         system[:, classes], system[classes, classes] = 0.0, 1.0
         start[:, classes] = 0.0
-    found = np.linalg.solve(system.T, start.T).T
+    try:
+        found = np.linalg.solve(system.T, start.T).T
+    except np.linalg.LinAlgError:
+        raise NotAvailable(
+            f"LossCurve has no error bars at alpha = {fit.equations.alpha}: no sample of the "
+            f"{fit.equations.loss.name} loss holds the intercept, which any small imbalance decides; choose "
+            "intercept=False, a smaller gamma, or a smooth loss"
+        ) from None
     _, response = _mapped(fit, overlaps, found)
     return _unpacked(found, classes, groups), response
 

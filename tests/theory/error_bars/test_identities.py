@@ -11,6 +11,7 @@ from random_problems import KINDS, alphas_of, random_problem
 from strategies import moderate_problems
 
 import rmt_alpha as ra
+from rmt_alpha.errors import NotAvailable
 from rmt_alpha.problems.losses import Squared
 from rmt_alpha.theory.error_bars.delta import orthant_gradients
 from rmt_alpha.theory.mixtures.orthant import orthant_probability
@@ -162,6 +163,16 @@ def test_limits():
     assert forgets.optimal_alpha_std() == 0
     with pytest.raises(ValueError, match="class_counts must be"):
         problem.curve().accuracy_std(1.0, class_counts="some")
+
+
+def test_an_intercept_that_nothing_holds():
+    """Hinge loss, a strong ridge, many wrong labels: every sample is on the slope, whatever the intercept."""
+    rng = np.random.default_rng(0)
+    means, spectrum = rng.standard_normal((2, 60)) / np.sqrt(60), np.exp(rng.uniform(-1, 1, 60))
+    target, source = ra.GaussianMixture.symmetric(means[1], spectrum), ra.FixedSource(means[0])
+    flat = ra.FineTuning(target, source, 40, 20.0, intercept=True, label_noise=0.4, loss="hinge")
+    with pytest.raises(NotAvailable, match="holds the intercept"):
+        flat.curve().accuracy_std(0.0)
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
