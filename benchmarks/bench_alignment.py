@@ -1,7 +1,7 @@
-"""Cost of comparing the weights of a model of RoBERTa-base's shapes, 124 million parameters, in matrix products.
+"""Cost of comparing the weights of a model of RoBERTa-base's shapes, in matrix products.
 
-Run ``OMP_NUM_THREADS=2 python benchmarks/bench_alignment.py`` for the ratio, or ``poe bench`` for asv.  Needs the
-extra ``peft``.
+Run ``python benchmarks/bench_alignment.py`` for the ratio, or ``poe bench`` for asv.
+Needs the extra ``peft``.
 """
 
 from __future__ import annotations
@@ -58,10 +58,8 @@ def main() -> None:
     processor = time.process_time()
     taken = seconds(bench.time_alignment)
     processor = time.process_time() - processor
-    count = sum(value.size for value in bench.base.values())
-    print(
-        f"alignment of {count / 1e6:.0f} million parameters: {taken:.0f} s, {processor:.0f} s of processor time,"
-    )
+    count = sum(value.size for value in bench.base.values()) / 1e6
+    print(f"alignment of {count:.0f} million parameters: {taken:.0f} s, {processor:.0f} s of processor time")
     print(f"as much as {taken / unit:.0f} products of 2048 x 2048 ({unit:.2f} s)")
 
 

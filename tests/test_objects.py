@@ -100,7 +100,7 @@ RESULTS = {
     "rank and alpha": lambda: ra.rank_and_alpha(SAMPLE[:, :5], SAMPLE[:, 5:8], SAMPLE[:3, 8:13]),
     "learnt": lambda: low_rank().learnt(1.0),
     "learnt, no spikes": lambda: ra.LowRankTransfer(1, [], 0.0, 1.0, n=50, p=P, d=20).learnt(0.0),
-    "simulation, low rank": lambda: low_rank().simulate([0, 1], 2, replicates=3, rng=0),
+    "simulation, low rank": lambda: low_rank().simulate([0, 1], rank=2, replicates=3, rng=0),
     "comparison, low rank": lambda: ra.compare(low_rank(), [0, 1], rank=2, replicates=5, rng=0),
     "comparison": lambda: ra.compare(transfer(), [0, 1], replicates=5, rng=0),
     "comparison, sources": lambda: ra.compare(tuning(SOURCES), [[0, 1, 0]], replicates=5, rng=0),

@@ -41,3 +41,4 @@ class SimulationOptions(TypedDict, total=False):
     truncate: float | None
     memory_limit: float
     class_counts: str
+    rank: int | None

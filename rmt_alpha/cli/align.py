@@ -106,9 +106,10 @@ def load_weights(path: Path) -> dict[str, Any]:
         from safetensors.torch import load_file
 
         try:
-            return load_file(path)
+            tensors: dict[str, Any] = load_file(path)
         except SafetensorError as error:
             raise ValueError(f"{path} is no safetensors file: {error}") from None
+        return tensors
     import pickle
 
     import torch

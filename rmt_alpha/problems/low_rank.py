@@ -184,11 +184,11 @@ class LowRankTransfer(Value, Shown):
 
         return samples_to_see(self, alpha)
 
-    def simulate(self, alpha: ArrayLike, rank: int, **options: Unpack[SimulationOptions]) -> Simulation:
-        """Corrections trained on random data, each scored exactly; see `rmt_alpha.simulate`."""
+    def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
+        """Corrections of ``rank=`` trained on random data, each scored exactly; see `rmt_alpha.simulate`."""
         from rmt_alpha.simulation import simulate
 
-        return simulate(self, alpha, rank=rank, **options)
+        return simulate(self, alpha, **options)
 
     def _facts(self) -> dict[str, object]:
         return vars(self).copy()

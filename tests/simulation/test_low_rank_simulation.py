@@ -172,14 +172,14 @@ def test_what_is_needed_and_what_fits():
         ra.compare(PROBLEM, 1.0, rank=1, theory=PROBLEM.curve(1))
     with pytest.raises(ValueError, match="n must be a whole number"):
         ra.simulate(dataclasses.replace(PROBLEM, n=80.5), 1.0, rank=1)
-    run = PROBLEM.simulate([0, 0.6], 1, replicates=3, rng=0)
+    run = PROBLEM.simulate([0, 0.6], rank=1, replicates=3, rng=0)
     assert run.draws.optimal_alpha().shape == (3,)
     assert set(run.draws.optimal_alpha()) <= {0.0, 0.6}
     with pytest.raises(ValueError, match="rank must be from 0 to 40"):
         draws_of(PROBLEM, 0.0, 1, replicates=1).at_rank(41)
     with pytest.raises(AttributeError, match="excess_risk"):
         run.accuracy  # noqa: B018
-    same = PROBLEM.simulate([0, 0.6], 1, replicates=3, rng=run.seed)
+    same = PROBLEM.simulate([0, 0.6], rank=1, replicates=3, rng=run.seed)
     np.testing.assert_array_equal(same.excess_risk, run.excess_risk)
 
 

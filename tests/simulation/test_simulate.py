@@ -150,7 +150,7 @@ def test_progress_bar_is_for_terminals_only(monkeypatch, capsys):
         (
             {"problem": 3},
             TypeError,
-            "problem must be a TransferProblem, a FineTuning or .*, got int",
+            "problem must be a TransferProblem, a FineTuning, .* or a LowRankTransfer, got int",
         ),
         (
             {"problem": TransferProblem([0.1, 0.2], 30, 20)},
