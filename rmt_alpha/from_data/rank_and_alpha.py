@@ -185,6 +185,18 @@ def rank_and_alpha(X: ArrayLike, Y: ArrayLike, W_source: ArrayLike) -> RankAndAl
 
     counts the noise of its singular value, found by simulation, and the variance of its direction in the
     sample.  That of the gain propagates both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import rmt_alpha as ra
+    >>> rng = np.random.default_rng(0)
+    >>> source = rng.standard_normal((20, 30)) / 5
+    >>> X = rng.standard_normal((300, 30))
+    >>> Y = X @ (0.5 * source).T + rng.standard_normal((300, 20))
+    >>> fit = ra.rank_and_alpha(X, Y, source)
+    >>> bool(abs(fit.alpha - 0.5) < 4 * fit.beta_stderr), fit.rank
+    (True, 0)
     """
     x, y, source = _checked(X, Y, W_source)
     (n, p), d, norm = x.shape, y.shape[1], float(linalg.norm(source))

@@ -62,7 +62,8 @@ LAST_DIGITS = {
 # - estimator/AlphaRidgeClassifier(*, best_alpha(consensus) and cli/fit *: the consensus counts ridges in
 #   degrees of freedom;
 # - those and alpha_path/* with a shrunk intercept: the average correction is shrunk, in place of a penalty on
-#   the weight of a constant feature, and what is left out takes its part of the mean with it.
+#   the weight of a constant feature, and what is left out takes its part of the mean with it;
+# - cli/reproduce --list: more figures.
 
 Cases = dict[str, Callable[..., Any]]
 """What is computed, by a key such as "mixture/K3/accuracy(0.5)"."""
