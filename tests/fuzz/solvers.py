@@ -132,7 +132,7 @@ def intervals(seed: int) -> None:
     assert low <= best <= high or not curve.kappa, (low, best, high)
     for end in (low, high):
         if end and np.isfinite(end):
-            assert abs(curve.accuracy(end) - curve.accuracy(0.0)) < 1e-9
+            assert abs(float(curve.accuracy(end)) - float(curve.accuracy(0.0))) < 1e-9
     curve.tolerance_interval(0.01)
     assert not np.isnan(list(curve.landmarks().values())).any()
 
