@@ -6,6 +6,7 @@ import csv
 import io
 import json
 
+import numpy as np
 import pytest
 
 import rmt_alpha as ra
@@ -96,10 +97,12 @@ def test_several_sources_have_an_alpha_each_or_are_taken_together(file, capsys):
     two = LOGISTIC.replace("[1.0, 0.1, 0.0]", "[[1.0, 0.1, 0.0], [0.0, 1.0, 0.0]]")
     file.write_text(two)
     assert main(["optimal", "--problem", str(file), "--json"]) == 0
-    best = load_problem(file).curve().optimum()
+    problem = load_problem(file)
+    assert isinstance(problem, ra.FineTuning)
+    best = problem.curve().optimum()
     found = json.loads(capsys.readouterr().out)["optimal_alpha"]
-    assert [float(a) for a in found] == pytest.approx(list(best.alpha))
-    along = best.alpha if best.finite else best.direction
+    assert [float(a) for a in found] == pytest.approx(np.asarray(best.alpha).tolist())
+    along = np.asarray(best.alpha if best.finite else best.direction)
     assert main(["curve", "--problem", str(file), "--alpha=0,1"]) == 0
     shown = capsys.readouterr().err
     assert f"several sources: alpha multiplies ({along[0]:.6g}, {along[1]:.6g})" in shown
