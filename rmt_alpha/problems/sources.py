@@ -278,12 +278,9 @@ class LossSource(TrainedSource):
         check_trainable(loss, self.outputs, self.mixture.classes, self.gamma)
         vars(self).update(loss=loss)
 
-    def curve(self) -> LossCurve | SoftmaxCurve:
-        """The law of the source classifier's scores on its own task; it has no source: alpha does nothing."""
-        return self._curve
-
     @cached_property
-    def _curve(self) -> LossCurve | SoftmaxCurve:
+    def law(self) -> LossCurve | SoftmaxCurve:
+        """The law of the source classifier's scores on its own task, a curve on which alpha does nothing."""
         from rmt_alpha.theory.mixtures.build import source_curve
 
         return source_curve(self)

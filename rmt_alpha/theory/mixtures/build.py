@@ -298,7 +298,7 @@ def _seen_from(basis: Basis, own: Basis, weights: Array, noise: tuple[tuple[Oper
 def _loss_source_prior(source: LossSource, basis: Basis, dps: int | None) -> Prior:
     if dps is not None:
         raise ValueError("dps needs sources with closed forms: a FixedSource or RidgeSource")
-    curve = source.curve()
+    curve = source.law
     weights, noise = softmax_weights(curve) if isinstance(curve, SoftmaxCurve) else loss_weights(curve)
     return _seen_from(basis, source.mixture.model.basis, weights, noise)
 
