@@ -188,6 +188,11 @@ def separability_threshold(problem: FineTuning) -> float:
     1965).  Of the problem count the target, the label noise and the intercept: separability is a property of
     the data, which no source, alpha, ridge or loss changes.
 
+    Parameters
+    ----------
+    problem : FineTuning
+        Two classes with labels -1 and +1.
+
     Returns
     -------
     float
@@ -227,6 +232,16 @@ def separable(problem: FineTuning) -> bool:
 
     ``problem.n < separability_threshold(problem)``.  Where it does, training without ridge ends at the
     largest margin, and else at the least loss, which no source changes.
+
+    Parameters
+    ----------
+    problem : FineTuning
+        Two classes with labels -1 and +1.
+
+    Returns
+    -------
+    bool
+        Whether n is below the threshold.
 
     Examples
     --------
