@@ -15,5 +15,6 @@ if any(importlib.util.find_spec(name) is None for name in ("torch", "transformer
         "tests/experiments/networks/test_runs*",
         "rmt_alpha/experiments/networks/experiment.py",
         "rmt_alpha/experiments/networks/extras.py",
+        "rmt_alpha/experiments/networks/trained_pairs.py",
         "rmt_alpha/experiments/networks/training/*",
     ]

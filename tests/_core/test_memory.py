@@ -77,7 +77,6 @@ FULL = np.eye(3) + 0.1
         ("decomposing 20 samples x 5 features", lambda: fit(ra.AlphaRidgeCV)),
         ("decomposing 20 samples x 5 features", lambda: fit(ra.AlphaLogisticRegressionCV)),
     ],
-    ids=str,
 )
 def test_everything_large_asks(little, monkeypatch, tmp_path, capsys, what, call):
     monkeypatch.chdir(tmp_path)
