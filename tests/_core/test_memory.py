@@ -73,9 +73,17 @@ FULL = np.eye(3) + 0.1
             "the table of 9 alphas and 4 quantities",
             lambda: ra.compare(ra.TransferProblem(0.5, 4, 5), range(9)),
         ),
-        ("decomposing 20 samples x 5 features", lambda: fit(ra.AlphaRidgeClassifierCV)),
-        ("decomposing 20 samples x 5 features", lambda: fit(ra.AlphaRidgeCV)),
-        ("decomposing 20 samples x 5 features", lambda: fit(ra.AlphaLogisticRegressionCV)),
+        pytest.param(
+            "decomposing 20 samples x 5 features",
+            lambda: fit(ra.AlphaRidgeClassifierCV),
+            id="AlphaRidgeClassifierCV",
+        ),
+        pytest.param("decomposing 20 samples x 5 features", lambda: fit(ra.AlphaRidgeCV), id="AlphaRidgeCV"),
+        pytest.param(
+            "decomposing 20 samples x 5 features",
+            lambda: fit(ra.AlphaLogisticRegressionCV),
+            id="AlphaLogisticRegressionCV",
+        ),
     ],
 )
 def test_everything_large_asks(little, monkeypatch, tmp_path, capsys, what, call):
