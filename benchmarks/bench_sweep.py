@@ -19,8 +19,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rmt_alpha import TransferProblem
-from rmt_alpha._core.record_text import digest_of
-from rmt_alpha._core.threads import one_blas_thread
+from rmt_alpha._core.machine.threads import one_blas_thread
+from rmt_alpha._core.records.record_text import digest_of
 from rmt_alpha.simulation import simulate
 from rmt_alpha.validation.sweeps import sweep
 from rmt_alpha.validation.sweeps.cell import compute

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import rmt_alpha as ra
-from rmt_alpha._core.html import Card, Shown, number
-from rmt_alpha._core.svg import COLORS, MARKS, cells, plot, spread
+from rmt_alpha._core.pictures.html import Card, Shown, number
+from rmt_alpha._core.pictures.svg import COLORS, MARKS, cells, plot, spread
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.losses import Huber, Loss
 

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rmt_alpha._core.processes import ENDING
+from rmt_alpha._core.machine.processes import ENDING
 from rmt_alpha.errors import ConvergenceError, RecordError, SweepError
 
 BAD_INPUT = (ValueError, TypeError, OSError, ImportError, RecordError)

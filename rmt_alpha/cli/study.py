@@ -136,7 +136,7 @@ def _transfers(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | 
 
 def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | None:
     """The studies of pairs, see `rmt_alpha.experiments.study.run`."""
-    from rmt_alpha._core.record import Record
+    from rmt_alpha._core.records.record import Record
     from rmt_alpha.experiments.study.report import report
     from rmt_alpha.experiments.study.run import SEEDS, plan, run_study
     from rmt_alpha.experiments.study.tasks import BLOCKS, find_study, recorded

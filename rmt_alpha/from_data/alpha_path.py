@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import as_real
-from rmt_alpha._core.html import Card, Shown
-from rmt_alpha._core.svg import plot, window
+from rmt_alpha._core.pictures.html import Card, Shown
+from rmt_alpha._core.pictures.svg import plot, window
 from rmt_alpha._core.types import Features, FloatArray, Real
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.criteria import DEFAULT, find_criterion

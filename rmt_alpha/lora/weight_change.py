@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from rmt_alpha._core.html import Card, Shown
-from rmt_alpha._core.svg import plot
+from rmt_alpha._core.pictures.html import Card, Shown
+from rmt_alpha._core.pictures.svg import plot
 from rmt_alpha._core.types import FloatArray
 
 FALSE_ALARM = 2.0234

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from rmt_alpha._core.checks import as_real, brief, frozen
-from rmt_alpha._core.memory import check_memory
+from rmt_alpha._core.machine.memory import check_memory
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.problems.ranges import check_entries
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import check_flag, check_scalar
-from rmt_alpha._core.html import Card, Shown
+from rmt_alpha._core.pictures.html import Card, Shown
 from rmt_alpha._core.types import FloatArray, SimulationOptions
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.labels import check_label_noise, check_outputs_fit

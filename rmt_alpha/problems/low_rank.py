@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import Range, as_real, check_range, check_scalar
-from rmt_alpha._core.html import Card, Shown
+from rmt_alpha._core.pictures.html import Card, Shown
 from rmt_alpha._core.types import FloatArray, IntArray, Real, SimulationOptions
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.ranges import LARGEST, check_interpolation

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import as_real, frozen, unmasked
-from rmt_alpha._core.html import Card, Shown
-from rmt_alpha._core.svg import plot, window
+from rmt_alpha._core.pictures.html import Card, Shown
+from rmt_alpha._core.pictures.svg import plot, window
 from rmt_alpha._core.types import FloatArray, IntArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.problems.covariances import parse_covariances

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import as_real, check_flag, check_scalar
-from rmt_alpha._core.html import Card, Shown
-from rmt_alpha._core.svg import plot, spread
+from rmt_alpha._core.pictures.html import Card, Shown
+from rmt_alpha._core.pictures.svg import plot, spread
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.labels import check_label_noise, check_outputs, check_outputs_fit

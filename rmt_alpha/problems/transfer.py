@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.checks import Range, as_real, check_range, check_vector, common_shape
-from rmt_alpha._core.html import Card, Shown
+from rmt_alpha._core.pictures.html import Card, Shown
 from rmt_alpha._core.types import Real, SimulationOptions
 from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.ranges import DIMENSION, NORM, RIDGE, SAMPLES, check_interpolation

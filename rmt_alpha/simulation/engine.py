@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha._core.processes import run_parallel
-from rmt_alpha._core.threads import one_blas_thread
+from rmt_alpha._core.machine.processes import run_parallel
+from rmt_alpha._core.machine.threads import one_blas_thread
 from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.simulation.arguments import check_count, check_jobs, check_limit, check_tolerance, root_seed
 from rmt_alpha.simulation.mixtures.stage import CLASS_COUNTS

@@ -8,8 +8,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rmt_alpha._core.html import Card, Shown
-from rmt_alpha._core.svg import plot
+from rmt_alpha._core.pictures.html import Card, Shown
+from rmt_alpha._core.pictures.svg import plot
 from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha._core.values import Value
 from rmt_alpha.simulation.scores import Draws

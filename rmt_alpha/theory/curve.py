@@ -20,7 +20,7 @@ from scipy import optimize, special
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import FINITE
 from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
-from rmt_alpha._core.html import Card, Shown
+from rmt_alpha._core.pictures.html import Card, Shown
 from rmt_alpha._core.types import BoolArray, FloatArray, Real
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory.pictures import curve_card

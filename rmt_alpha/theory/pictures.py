@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha._core.html import Card
-from rmt_alpha._core.svg import plot, window
+from rmt_alpha._core.pictures.html import Card
+from rmt_alpha._core.pictures.svg import plot, window
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.sources import TrainedSource

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import Range, as_real, check_range
-from rmt_alpha._core.memory import check_memory
+from rmt_alpha._core.machine.memory import check_memory
 from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.regression import RidgeRegressionTransfer

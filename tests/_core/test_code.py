@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import rmt_alpha
-from rmt_alpha._core.code import answer, code_here, difference, place_here, signature
+from rmt_alpha._core.machine.code import answer, code_here, difference, place_here, signature
 
 PROGRAM = "from rmt_alpha._core.version import source_hash; print(source_hash())"
 

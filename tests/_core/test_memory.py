@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import rmt_alpha as ra
-from rmt_alpha._core import memory
-from rmt_alpha._core.memory import check_memory, left
+from rmt_alpha._core.machine import memory
+from rmt_alpha._core.machine.memory import check_memory, left
 from rmt_alpha.cli import main
 
 GIB = 2**30
@@ -16,12 +16,12 @@ GIB = 2**30
 @pytest.fixture
 def little(monkeypatch):
     """A machine with very little memory that is free."""
-    monkeypatch.setattr("rmt_alpha._core.memory.SMALL", 0)
-    monkeypatch.setattr("rmt_alpha._core.memory.left", lambda: 200.0)
+    monkeypatch.setattr("rmt_alpha._core.machine.memory.SMALL", 0)
+    monkeypatch.setattr("rmt_alpha._core.machine.memory.left", lambda: 200.0)
 
 
 def test_a_refusal_says_how_much_and_what_to_do(monkeypatch):
-    monkeypatch.setattr("rmt_alpha._core.memory.left", lambda: 3.0 * GIB)
+    monkeypatch.setattr("rmt_alpha._core.machine.memory.left", lambda: 3.0 * GIB)
     check_memory(2.9 * GIB, "a matrix", "take less")
     with pytest.raises(MemoryError, match=r"^a matrix takes 5 GiB, and 3 GiB of memory are left; take less$"):
         check_memory(5.0 * GIB, "a matrix", "take less")

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rmt_alpha._core import record_file, record_locks
-from rmt_alpha._core.record import Record
-from rmt_alpha._core.record_file import RecordKind
-from rmt_alpha._core.record_text import as_json, canonical, is_text, key_of
+from rmt_alpha._core.records import record_file, record_locks
+from rmt_alpha._core.records.record import Record
+from rmt_alpha._core.records.record_file import RecordKind
+from rmt_alpha._core.records.record_text import as_json, canonical, is_text, key_of
 from rmt_alpha.errors import RecordError
 
 KIND = RecordKind(
@@ -84,8 +84,9 @@ def test_json_has_every_bit_and_sql_reads_it():
 def test_several_processes_may_begin_one_record_at_once(tmp_path):
     program = (
         "import sys\nfrom pathlib import Path\n"
-        "from rmt_alpha._core.record import Record\nfrom rmt_alpha._core.record_text import canonical\n"
-        "from rmt_alpha._core.record_file import RecordKind\n"
+        "from rmt_alpha._core.records.record import Record\n"
+        "from rmt_alpha._core.records.record_text import canonical\n"
+        "from rmt_alpha._core.records.record_file import RecordKind\n"
         f"kind = {KIND!r}\n"
         "sys.stdin.read()\n"  # all go on at the same moment
         "with Record(Path(sys.argv[1]), kind) as record:\n"

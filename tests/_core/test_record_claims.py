@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rmt_alpha._core import record_claims
-from rmt_alpha._core.record import Record
-from rmt_alpha._core.record_claims import LEASE, Claims
-from rmt_alpha._core.record_file import RecordKind
-from rmt_alpha._core.record_text import canonical, key_of
+from rmt_alpha._core.records import record_claims
+from rmt_alpha._core.records.record import Record
+from rmt_alpha._core.records.record_claims import LEASE, Claims
+from rmt_alpha._core.records.record_file import RecordKind
+from rmt_alpha._core.records.record_text import canonical, key_of
 
 KIND = RecordKind("record of squares", "squares", "name another file")
 PARAMETERS = [canonical({"x": x}) for x in range(6)]
@@ -88,7 +88,7 @@ def test_claims_of_a_killed_process_are_void_at_once(path):
     program = f"""
 import os, signal
 from pathlib import Path
-from rmt_alpha._core.record_claims import Claims
+from rmt_alpha._core.records.record_claims import Claims
 with Claims(Path({str(path)!r}), "squares") as claims:
     assert len(claims.take({KEYS!r})) == 5
     os.kill(os.getpid(), signal.SIGKILL)

@@ -8,8 +8,8 @@ import threading
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
-from rmt_alpha._core import threads
-from rmt_alpha._core.threads import one_blas_thread
+from rmt_alpha._core.machine import threads
+from rmt_alpha._core.machine.threads import one_blas_thread
 
 
 def blas_threads() -> set[int]:

@@ -77,8 +77,8 @@ def killed_sweeps(seed: int, command: Command) -> str:
 
 def killed_writers(seed: int, _: Command) -> str:
     """Processes that record row after row, killed at a random moment: what was acknowledged is there."""
-    from rmt_alpha._core.record import Record
-    from rmt_alpha._core.record_text import canonical
+    from rmt_alpha._core.records.record import Record
+    from rmt_alpha._core.records.record_text import canonical
     from rmt_alpha.experiments.networks.results.runs import RUNS
 
     rng, path = random.Random(seed), Path("r.sqlite")

@@ -50,7 +50,7 @@ def _make_sweep(command: Command) -> None:
 
 
 def _make_study(_: Command) -> None:
-    from rmt_alpha._core.record import Record
+    from rmt_alpha._core.records.record import Record
     from rmt_alpha.experiments.study.methods import METHODS
     from rmt_alpha.experiments.study.run import plan
     from rmt_alpha.experiments.study.tasks import BLOCKS

@@ -84,7 +84,7 @@ def test_a_process_that_waits_for_ever_is_a_fault(tmp_path, monkeypatch):
 
 def test_results_that_change_are_faults(tmp_path, monkeypatch):
     """With records that do not check what they read."""
-    monkeypatch.setattr("rmt_alpha._core.record.digest_of", lambda *_: "")
+    monkeypatch.setattr("rmt_alpha._core.records.record.digest_of", lambda *_: "")
     monkeypatch.chdir(tmp_path)
     spoil = "UPDATE runs SET content = replace(content, '0.', '0.9')"
     monkeypatch.setattr("record_cases.STATEMENTS", (spoil,))
@@ -98,6 +98,6 @@ def test_results_that_change_are_faults(tmp_path, monkeypatch):
 def test_work_that_is_lost_is_a_fault(tmp_path, monkeypatch):
     """With records that say that they wrote what they did not."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rmt_alpha._core.record.Record.write", lambda *_: None)
+    monkeypatch.setattr("rmt_alpha._core.records.record.Record.write", lambda *_: None)
     # On a busy machine some are killed before they have said anything.
     assert any(killed_writers(seed, command) == "acknowledged work was lost" for seed in range(50))

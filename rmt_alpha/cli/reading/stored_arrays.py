@@ -11,7 +11,7 @@ from typing import Any
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from rmt_alpha._core.memory import check_memory
+from rmt_alpha._core.machine.memory import check_memory
 
 FEWER = "store fewer samples, or fewer features"
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from rmt_alpha._core.checks import brief
-from rmt_alpha._core.memory import check_memory
+from rmt_alpha._core.machine.memory import check_memory
 from rmt_alpha._core.toml_file import marked_encoding
 from rmt_alpha._core.types import BoolArray, FloatArray
 from rmt_alpha.cli.reading.row_check import CheckedRows, RowError, shown

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rmt_alpha._core.record_text import as_json
+from rmt_alpha._core.records.record_text import as_json
 from rmt_alpha._core.types import FloatArray
 
 DTYPE = np.dtype("<f4")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha._core.record_text import as_json
+from rmt_alpha._core.records.record_text import as_json
 from rmt_alpha._core.types import FilePath, FloatArray
 from rmt_alpha.experiments.data.datasets import LabelledData, RemoteFile, fetch
 from rmt_alpha.experiments.data.embedding_cache import kept

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from rmt_alpha._core.code import place_here, signature
-from rmt_alpha._core.record import Record
-from rmt_alpha._core.threads import one_blas_thread
+from rmt_alpha._core.machine.code import place_here, signature
+from rmt_alpha._core.machine.threads import one_blas_thread
+from rmt_alpha._core.records.record import Record
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import MeanEstimate, draw_splits, ridge
 from rmt_alpha.experiments.reference_formula import reference_curve

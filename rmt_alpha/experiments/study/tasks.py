@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha._core.record import Record
-from rmt_alpha._core.record_file import RecordKind
-from rmt_alpha._core.record_text import canonical, key_of
+from rmt_alpha._core.records.record import Record
+from rmt_alpha._core.records.record_file import RecordKind
+from rmt_alpha._core.records.record_text import canonical, key_of
 from rmt_alpha.experiments.data.datasets import AMAZON_DOMAINS, LabelledData, load_amazon
 
 Folder = str | os.PathLike[str] | None

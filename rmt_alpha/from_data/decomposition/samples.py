@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from rmt_alpha._core.memory import check_memory
+from rmt_alpha._core.machine.memory import check_memory
 from rmt_alpha._core.types import BoolArray, Features, FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.decomposition.rows import DenseRows, WeightedRows

@@ -12,8 +12,8 @@ from scipy.special import ndtr
 
 from rmt_alpha._core.alphas import FINITE
 from rmt_alpha._core.checks import as_real, check_range
-from rmt_alpha._core.html import Card, Shown
-from rmt_alpha._core.svg import plot, window
+from rmt_alpha._core.pictures.html import Card, Shown
+from rmt_alpha._core.pictures.svg import plot, window
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.decomposition.rules import InterceptRule, rules_of

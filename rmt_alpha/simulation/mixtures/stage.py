@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from rmt_alpha._core.memory import check_memory
+from rmt_alpha._core.machine.memory import check_memory
 from rmt_alpha._core.types import FloatArray, IntArray
 from rmt_alpha.problems.covariances import DIAGONAL
 from rmt_alpha.simulation.mixtures.fit import ridge

@@ -9,8 +9,8 @@ from scipy import optimize
 
 from rmt_alpha._core.alphas import FINITE
 from rmt_alpha._core.checks import check_scalar
-from rmt_alpha._core.html import Card, Shown
-from rmt_alpha._core.svg import plot
+from rmt_alpha._core.pictures.html import Card, Shown
+from rmt_alpha._core.pictures.svg import plot
 from rmt_alpha._core.types import BoolArray, FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.problems.low_rank import LowRankTransfer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rmt_alpha._core.memory import check_memory
+from rmt_alpha._core.machine.memory import check_memory
 from rmt_alpha._core.types import FloatArray, IntArray
 from rmt_alpha.problems.covariances import DIAGONAL
 from rmt_alpha.theory.ridge.basis import STANDARD, Basis

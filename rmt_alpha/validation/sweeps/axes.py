@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rmt_alpha._core.checks import as_real, check_range
-from rmt_alpha._core.memory import check_memory
+from rmt_alpha._core.machine.memory import check_memory
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.problems.transfer import RANGES
 from rmt_alpha.simulation.arguments import check_count

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha._core.record_text import canonical, key_of
-from rmt_alpha._core.threads import one_blas_thread
+from rmt_alpha._core.machine.threads import one_blas_thread
+from rmt_alpha._core.records.record_text import canonical, key_of
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.validation.sweeps.axes import label

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, NamedTuple, TypeVar
 
-from rmt_alpha._core.code import Answer, Code, answer, code_here, difference
+from rmt_alpha._core.machine.code import Answer, Code, answer, code_here, difference
 
 T = TypeVar("T")
 CONNECT_SECONDS = 20.0

@@ -11,8 +11,8 @@ from typing import NoReturn
 import numpy as np
 from tqdm import tqdm
 
-from rmt_alpha._core.code import signature
-from rmt_alpha._core.record_claims import Claims
+from rmt_alpha._core.machine.code import signature
+from rmt_alpha._core.records.record_claims import Claims
 from rmt_alpha.validation.sweeps import workers
 from rmt_alpha.validation.sweeps.cell import compute
 from rmt_alpha.validation.sweeps.grid import Grid, Part

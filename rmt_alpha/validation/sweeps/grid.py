@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha._core.memory import check_memory
-from rmt_alpha._core.record_text import key_of
+from rmt_alpha._core.machine.memory import check_memory
+from rmt_alpha._core.records.record_text import key_of
 from rmt_alpha._core.toml_file import read_toml
 from rmt_alpha._core.types import BoolArray, FilePath, IntArray
 from rmt_alpha.problems.transfer import TransferProblem

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
 
-from rmt_alpha._core.html import Card, Shown, number
-from rmt_alpha._core.svg import cells
+from rmt_alpha._core.pictures.html import Card, Shown, number
+from rmt_alpha._core.pictures.svg import cells
 from rmt_alpha._core.tables import write_csv
 from rmt_alpha._core.types import FilePath, FloatArray, IntArray
 from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue, label

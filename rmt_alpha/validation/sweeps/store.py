@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rmt_alpha._core.record import Record
-from rmt_alpha._core.record_claims import Claims
-from rmt_alpha._core.record_file import RecordKind
+from rmt_alpha._core.records.record import Record
+from rmt_alpha._core.records.record_claims import Claims
+from rmt_alpha._core.records.record_file import RecordKind
 from rmt_alpha._core.version import __version__
 from rmt_alpha.validation.sweeps.cell import CELL_COLUMNS, FIELDS, POINT_COLUMNS, CellResult
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import joblib
 
-from rmt_alpha._core.code import Answer, answer, code_here, difference
-from rmt_alpha._core.processes import run_parallel
-from rmt_alpha._core.threads import one_blas_thread
+from rmt_alpha._core.machine.code import Answer, answer, code_here, difference
+from rmt_alpha._core.machine.processes import run_parallel
+from rmt_alpha._core.machine.threads import one_blas_thread
 from rmt_alpha.simulation.arguments import check_jobs
 from rmt_alpha.validation.sweeps.cell import Cell, CellResult, compute
 from rmt_alpha.validation.sweeps.cluster import (

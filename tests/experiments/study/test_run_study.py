@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from study_world import small_study
 
-from rmt_alpha._core.code import code_here, signature
+from rmt_alpha._core.machine.code import code_here, signature
 from rmt_alpha.cli import main
 from rmt_alpha.errors import RecordError
 from rmt_alpha.experiments.study import run as run_module

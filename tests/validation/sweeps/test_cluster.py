@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 import rmt_alpha
-from rmt_alpha._core.code import code_here
+from rmt_alpha._core.machine.code import code_here
 from rmt_alpha.errors import SweepError
 from rmt_alpha.validation.sweeps import cluster as module
 from rmt_alpha.validation.sweeps import sweep

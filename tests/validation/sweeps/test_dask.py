@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rmt_alpha._core.code import code_here
+from rmt_alpha._core.machine.code import code_here
 from rmt_alpha.validation.sweeps import sweep, workers
 from rmt_alpha.validation.sweeps.workers import open_pool
 

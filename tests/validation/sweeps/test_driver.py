@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import rmt_alpha
-from rmt_alpha._core.code import code_here, signature
+from rmt_alpha._core.machine.code import code_here, signature
 from rmt_alpha.errors import SweepError
 from rmt_alpha.validation.sweeps import driver, sweep, workers
 from rmt_alpha.validation.sweeps.cell import compute
@@ -96,7 +96,7 @@ def test_a_store_that_cannot_be_claimed_stops_the_sweep(tmp_path, small_grid, mo
     def fails(self, keys):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("rmt_alpha._core.record_claims.Claims.take", fails)
+    monkeypatch.setattr("rmt_alpha._core.records.record_claims.Claims.take", fails)
     with pytest.raises(SweepError, match="OSError: the disk is full"):
         sweep(small_grid, store=tmp_path / "a.sqlite", n_jobs=n_jobs)
 

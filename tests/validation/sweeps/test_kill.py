@@ -150,7 +150,7 @@ def test_workers_end_without_being_told():
     """The polling that other systems than Linux need: nothing signals, and the main thread is busy."""
     program = """
 import os, sys, time
-from rmt_alpha._core import processes
+from rmt_alpha._core.machine import processes
 processes.sys.platform = "other"
 processes.POLL_SECONDS = 0.05
 if os.fork() == 0:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rmt_alpha._core.record_file import APPLICATION_ID, FORMAT, HEADER_BYTES, read_header
+from rmt_alpha._core.records.record_file import APPLICATION_ID, FORMAT, HEADER_BYTES, read_header
 from rmt_alpha.cli import main
 from rmt_alpha.errors import RecordError
 from rmt_alpha.validation.sweeps.cell import compute

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from rmt_alpha._core.record import Record
-from rmt_alpha._core.record_file import RecordKind, moved
-from rmt_alpha._core.record_locks import Identity, identity_of
-from rmt_alpha._core.record_text import canonical, is_text
+from rmt_alpha._core.records.record import Record
+from rmt_alpha._core.records.record_file import RecordKind, moved
+from rmt_alpha._core.records.record_locks import Identity, identity_of
+from rmt_alpha._core.records.record_text import canonical, is_text
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.networks.settings import Settings
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
-from rmt_alpha._core.code import place_here, signature
-from rmt_alpha._core.record import Record
-from rmt_alpha._core.record_text import canonical, key_of
-from rmt_alpha._core.threads import one_blas_thread
+from rmt_alpha._core.machine.code import place_here, signature
+from rmt_alpha._core.machine.threads import one_blas_thread
+from rmt_alpha._core.records.record import Record
+from rmt_alpha._core.records.record_text import canonical, key_of
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.study.tasks import BLOCKS
 from rmt_alpha.experiments.study.transfers.draws import DRAWS, SIZES, STUDY_SEEDS, Draw

@@ -14,7 +14,7 @@ class Card(NamedTuple):
     rows: dict[str, object]
     """Names and values of the table; numbers and arrays are shortened."""
     picture: str = ""
-    """An SVG picture, from `rmt_alpha._core.svg`."""
+    """An SVG picture, from `rmt_alpha._core.pictures.svg`."""
     note: str = ""
     """A remark below, such as why there is no picture."""
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rmt_alpha._core.record_locks import (
+from rmt_alpha._core.records.record_locks import (
     OPENING,
     Connection,
     check_locks,

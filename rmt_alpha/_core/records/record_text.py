@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rmt_alpha._core.record_file import FORMAT, TEXT_BEGINS, RecordKind
-from rmt_alpha._core.record_locks import first_bytes
+from rmt_alpha._core.records.record_file import FORMAT, TEXT_BEGINS, RecordKind
+from rmt_alpha._core.records.record_locks import first_bytes
 from rmt_alpha.errors import RecordError
 
 DIGITS = 32

@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rmt_alpha._core.html import number
+from rmt_alpha._core.pictures.html import number
 from rmt_alpha._core.types import FloatArray, IntArray
 
 WIDTH, HEIGHT = 320, 184

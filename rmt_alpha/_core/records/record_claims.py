@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from rmt_alpha._core.record_file import WORK
-from rmt_alpha._core.record_locks import connect
+from rmt_alpha._core.records.record_file import WORK
+from rmt_alpha._core.records.record_locks import connect
 
 LEASE = 60.0
 """Seconds.  Clocks of machines that differ by more cost work that is done twice, and nothing else."""

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from rmt_alpha._core.record_claims import make_work_table
-from rmt_alpha._core.record_file import (
+from rmt_alpha._core.records.record_claims import make_work_table
+from rmt_alpha._core.records.record_file import (
     RecordKind,
     create_file,
     make_tables,
@@ -27,8 +27,8 @@ from rmt_alpha._core.record_file import (
     open_file,
     unusable,
 )
-from rmt_alpha._core.record_locks import Connection, identity_of
-from rmt_alpha._core.record_text import RecordRow, as_json, as_text, digest_of, key_of, read_text
+from rmt_alpha._core.records.record_locks import Connection, identity_of
+from rmt_alpha._core.records.record_text import RecordRow, as_json, as_text, digest_of, key_of, read_text
 from rmt_alpha._core.types import FilePath
 from rmt_alpha._core.version import __version__
 from rmt_alpha.errors import RecordError
