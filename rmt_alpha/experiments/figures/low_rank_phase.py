@@ -66,6 +66,7 @@ def draw(result: Numbers) -> Figure:
     look = {"color": style.PURPLE, "linestyle": ":", "label": r"best rank at $\alpha^*$"}
     ax.step(best.n, best.rank_at_best_alpha, where="mid", **look)
     ax.set(xscale="log", xlabel="target samples $n$", ylabel="rank", ylim=(-0.5, MOST + 0.5))
+    ax.yaxis.get_major_locator().set_params(integer=True)
     ax.grid(False)
     name = "one more rank (blue) or $\\alpha^*$ (red):\ndifference of the risks they save"
     figure.colorbar(mesh, ax=ax, label=name, extend="both")
