@@ -38,6 +38,11 @@ ERROR_BARS = (
     *("accuracy_std", "mean_std", "variance_std", "risk_std", "class_accuracy_std"),
     "optimal_alpha_std",
 )
+NO_DEFAULT = (
+    *("mean", "variance", "class_mean", "class_std", "accuracy", "class_accuracy", "expected_accuracy"),
+    "optimal_alpha_std",
+)
+"""What only a model can answer; `Curve` itself refuses it."""
 CLASS_COUNTS = ("fixed", "random")
 """Samples of each class in a draw of the data: n times its probability, or as many as labels fall there."""
 
@@ -365,8 +370,11 @@ class Curve(Shown, ABC):
     # --- what a model says about itself --------------------------------------------------------------
 
     def _refusals(self) -> Mapping[str, str]:
-        """Reason and remedy for each method that this curve does not answer."""
-        return {}
+        """Reason and remedy for each method that this curve does not answer; here, what none overrides."""
+        kind, bars = type(self), [name for name in ERROR_BARS if name != "optimal_alpha_std"]
+        left = [name for name in NO_DEFAULT if getattr(kind, name) is getattr(Curve, name)]
+        left += bars if kind._error_bar is Curve._error_bar else []
+        return dict.fromkeys(left, "no formula for it is known here: simulate(alpha) of the problem draws it")
 
     def _check(self, question: str) -> None:
         if question in self._refusals():

@@ -60,11 +60,13 @@ CURVES = {
     "logistic, two sources": lambda: mixture(2, sources=2, loss="logistic").curve(),
     "logistic along": lambda: mixture(2, sources=2, loss="logistic").curve().along([1.0, 0.5]),
     "softmax": lambda: dataclasses.replace(mixture(3, loss="logistic"), gamma=5.0).curve(),
+    "softmax, two sources": lambda: mixture(3, sources=2, loss="logistic").curve(),
+    "low rank": lambda: ra.LowRankTransfer(0.6, [3, 2], 6.0, 1.0, n=50, p=20, d=15).curve(2),
     "regression": lambda: regression().curve(),
     "regression, precise": lambda: regression().curve(dps=25),
 }
 every_curve = pytest.mark.parametrize("make", CURVES.values(), ids=CURVES)
-CLASSES = (ra.AlphaCurve, ra.MixtureCurve, ra.LossCurve, ra.SoftmaxCurve, ra.RegressionCurve)
+CLASSES = (ra.AlphaCurve, ra.MixtureCurve, ra.LossCurve, ra.SoftmaxCurve, ra.RegressionCurve, ra.LowRankCurve)
 ARGUMENTS = {
     "along": lambda curve: (np.ones(curve.sources),),
     "tolerance_interval": lambda curve: (0.02,),
@@ -108,6 +110,20 @@ def test_a_curve_answers_what_it_says_and_refuses_the_rest(make):
         with pytest.raises(NotAvailable, match=f"{type(curve).__name__} has no {name}: ") as refused:
             ask(curve, name)
         assert isinstance(refused.value, ValueError)
+
+
+def test_what_a_model_leaves_out_is_refused():
+    """A new kind of curve need not list what it does not override; no question ends in a KeyError."""
+
+    class Bare(Curve):
+        optimum = along = risk = lambda self, *_: None  # type: ignore[assignment]
+        _summary = lambda self: "bare"  # noqa: E731
+
+    curve = Bare()
+    for name in (*curve_module.NO_DEFAULT, *curve_module.ERROR_BARS):
+        assert name not in curve.answers
+        with pytest.raises(NotAvailable, match=f"Bare has no {name}: no formula .* simulate"):
+            ask(curve, name)
 
 
 @every_curve

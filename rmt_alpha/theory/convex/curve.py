@@ -91,6 +91,8 @@ class LossCurve(Curve):
     """The same problem with the squared loss, from which the first solution starts."""
     fluctuations: Callable[[], LossSpread]
     """Makes what finite-size error bars are computed from."""
+    unknown_bars: str = ""
+    """Why finite-size error bars are not known, and what to do; empty where they are."""
     wall: HardMargin | None = None
     """What is trained with in place of ``loss`` where gamma is 0 and the sample can be separated: the least
     margin is 1."""
@@ -288,6 +290,7 @@ class LossCurve(Curve):
         raise self._not_available("optimal_alpha_std")
 
     def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
+        self._check(f"{quantity}_std")
         check_choice("class_counts", class_counts, base.CLASS_COUNTS)
         spread = self._spread
         return self._table(alpha, lambda s, equations: spread.std(quantity, equations, s.state, class_counts))
@@ -345,6 +348,8 @@ class LossCurve(Curve):
             "it takes the covariance of fits at two alphas, known for the squared loss only: use "
             "curve.squared, or simulate the draws at several alphas"
         )
+        if self.unknown_bars:
+            found |= dict.fromkeys(base.ERROR_BARS, self.unknown_bars)
         if not self.single:
             found |= dict.fromkeys(
                 (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.problems.sources import RidgeSource, Source
+from rmt_alpha.problems.sources import LossSource, RidgeSource, Source
 from rmt_alpha.theory.error_bars.kernel import Kernel, crossed_traces, noise_traces
 from rmt_alpha.theory.error_bars.pairs import Overlaps, Response, Trained
 from rmt_alpha.theory.error_bars.squared import SampleCells, SquaredAnswer, SquaredFit
@@ -74,6 +74,16 @@ def source_stages(sources: tuple[Source, ...]) -> tuple[RidgeStage | None, ...]:
         else:
             found += [None] * (source.count or 1)
     return tuple(found)
+
+
+def unknown_bars(sources: tuple[Source, ...]) -> str:
+    """Reason and remedy where the training of a source has no theory here; empty where all have."""
+    if not any(isinstance(source, LossSource) and np.isfinite(source.n) for source in sources):
+        return ""
+    return (
+        "how random a source trained with a convex loss is has no formula here: use a RidgeSource, or "
+        "simulate(alpha) of the problem, which draws the source too"
+    )
 
 
 def source_covariance(

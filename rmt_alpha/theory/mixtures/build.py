@@ -25,7 +25,7 @@ from rmt_alpha.theory.convex.separability import HardMargin, Threshold, largest_
 from rmt_alpha.theory.convex.weights import weight_law as loss_weights
 from rmt_alpha.theory.error_bars.any_loss import LossSpread
 from rmt_alpha.theory.error_bars.mixture import mixture_spread
-from rmt_alpha.theory.error_bars.stages import source_stages
+from rmt_alpha.theory.error_bars.stages import source_stages, unknown_bars
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task, score_law
 from rmt_alpha.theory.ridge.basis import Basis, Operator
@@ -95,6 +95,7 @@ def _mixture_curve(problem: FineTuning, ridge: MixtureRidge, dps: int | None) ->
         dps=dps,
         ridge=ridge,
         fluctuations=spread,
+        unknown_bars=unknown_bars(problem.sources),
     )
 
 
@@ -117,6 +118,7 @@ def _loss_curve(problem: FineTuning, ridge: MixtureRidge) -> LossCurve | Softmax
         squared.single,
         squared,
         spread,
+        unknown_bars(problem.sources),
     )
 
 

@@ -82,6 +82,8 @@ class MixtureCurve(Curve):
     """The effective ridges of the target fit, with their bracket, residual and status."""
     fluctuations: Callable[[], MixtureSpread] | None = None
     """Makes what finite-size error bars are computed from."""
+    unknown_bars: str = ""
+    """Why finite-size error bars are not known, and what to do; empty where they are."""
     _optima: dict[str, Optimum] = field(default_factory=dict, init=False)
     """The best alphas that were asked for."""
 
@@ -322,6 +324,8 @@ class MixtureCurve(Curve):
         if self.fluctuations is None:
             reason = "finite-size error bars are computed in float64: use curve() without dps"
             found |= dict.fromkeys((*base.ERROR_BARS, "expected_accuracy"), reason)
+        if self.unknown_bars:
+            found |= dict.fromkeys(base.ERROR_BARS, self.unknown_bars)
         if self.center.shape[1] > 1:
             found["expected_accuracy"] = (
                 "it is known for one score with labels -1 and +1: simulate, or compare two classes with "

@@ -262,7 +262,12 @@ class SoftmaxCurve(Curve):
     def _refusals(self) -> Mapping[str, str]:
         found = dict(super()._refusals())
         found |= dict.fromkeys(
-            ("mean", "variance", "std", "second"),
+            (*base.ERROR_BARS, "expected_accuracy"),
+            "it is known for one score or the squared loss: simulate(alpha) of the problem draws it, "
+            "or use loss='squared'",
+        )
+        found |= dict.fromkeys(
+            ("mean", "variance", "std", "second", "mean_std", "variance_std"),
             "this moment is defined for two classes with labels -1 and +1; use class_mean and "
             "class_covariance",
         )

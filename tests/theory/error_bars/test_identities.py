@@ -175,6 +175,22 @@ def test_an_intercept_that_nothing_holds():
         flat.curve().accuracy_std(0.0)
 
 
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_sources_whose_training_is_not_known_are_no_known_weights(loss):
+    """Leaving their randomness out would make error bars too small without a word."""
+    problem = problem_of("shared, trained", loss=loss)
+    assert isinstance(problem.source, ra.RidgeSource)
+    source = ra.LossSource(problem.source.mixture, 50, 0.3, "logistic")
+    curve = dataclasses.replace(problem, source=source).curve()
+    for name in ("accuracy_std", "risk_std", "class_accuracy_std", "optimal_alpha_std"):
+        assert name not in curve.answers
+        with pytest.raises(NotAvailable, match="use a RidgeSource, or simulate"):
+            getattr(curve, name)(*(() if "optimal" in name else (1.0,)))
+    assert "expected_accuracy" in curve.answers  # it needs the law of the source's weights only
+    known = dataclasses.replace(problem, source=dataclasses.replace(source, n=np.inf)).curve()
+    assert known.accuracy_std(1.0) > 0
+
+
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
 def test_gradients_of_orthant_probabilities(d):
     rng = np.random.default_rng(d)
