@@ -31,6 +31,7 @@ TITLES = {
     "error_bars": "Error bars of one draw against alpha, predicted and simulated, for five models.",
     "strong_directions": "Few strong directions: average accuracy before and after the correction.",
     "published_losses": "Published asymptotics of convex losses, without a source.",
+    "separability": "Training without ridge: the threshold of separability, and accuracy on both sides.",
     "low_rank": "A correction of low rank, as LoRA's: risk against alpha and rank, and what it learns.",
     "low_rank_phase": "Which helps more, one more rank or alpha? Rank against number of samples.",
     # Those that need data files come last: whatever happens to a download, the rest is written by then.
@@ -62,6 +63,7 @@ COSTS = {
     "losses": 23.7,
     "calibration": 10.2,
     "published_losses": 12.1,
+    "separability": 4.0,
     "amazon_decision": 4.3,
     "amazon": 5.4,
     "table1": 14.1,

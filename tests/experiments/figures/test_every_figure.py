@@ -41,6 +41,7 @@ LABELS = {
     "low_rank": (r"$\alpha$", "excess risk", "gain of", "rank of the correction", "singular value"),
     "low_rank_phase": ("target samples $n$", "rank", "difference of the risks"),
     "published_losses": ("samples per dimension $n/p$", "error", "best ridge"),
+    "separability": ("length of the class means", "$n/p$", "accuracy without ridge"),
     "error_bars": (r"$\alpha$", "std of the accuracy", "std of the risk", "three classes"),
     "strong_directions": ("share of one direction", r"accuracy at $\alpha = 0$", "$n = 40$"),
 }
@@ -66,6 +67,7 @@ PANELS = {
     "low_rank": 3,
     "low_rank_phase": 2,  # the map and its colour bar
     "published_losses": 2,
+    "separability": 3,
     "error_bars": 5,
     "strong_directions": 2,
 }

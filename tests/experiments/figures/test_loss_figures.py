@@ -80,6 +80,23 @@ def test_separable_data_have_no_training_error_and_squared_loss_is_best(quick):
         assert (abs(found) - BIAS <= SIGMAS * error).all()
 
 
+def test_a_source_counts_for_the_hinge_loss_and_below_the_threshold_only(quick):
+    result = quick("separability")
+    hinge, logistic = zip(
+        *(getattr(result.accuracy, f"accuracy_{a}") for a in ("0", "1", "optimal")), strict=True
+    )
+    below = result.accuracy.ratio.ravel() < result.edge
+    assert (np.diff(np.array(hinge)[:, below], axis=0) > 1e-3).any(axis=1).all()
+    assert np.ptp(np.array(hinge)[:, ~below], axis=0).max() < 1e-12
+    assert np.ptp(np.array(logistic), axis=0).max() < 1e-12
+    share = result.separable.separable_share
+    assert share[0, 0] == 1
+    assert share[0, -1] == 0
+    for name in ("accuracy_0", "accuracy_1", "accuracy_optimal"):
+        found, error, _ = difference(result.simulated, name)
+        assert (abs(found) - BIAS <= SIGMAS * error).all()
+
+
 def test_the_published_objective_has_the_stated_ridge():
     """sum log(1 + exp(-t w.x / sqrt(p))) + (lambda / 4) |w|^2, the two rows of weights being opposite."""
     ratio, penalty = 2.0, 1e-4
