@@ -17,6 +17,7 @@ FOREIGN = (
     "ignore:Could not find a config file in:UserWarning",  # a model made from a configuration has no folder
     "ignore:.*pin_memory:UserWarning",
     "ignore:.*torch.jit:DeprecationWarning",  # torch.compile imports what torch itself has deprecated
+    "ignore:.*autograd.function.Function.* should not be instantiated:DeprecationWarning",  # by torch.compile
     "ignore:Already following adapters were merged:UserWarning",
     "ignore:.*rounding errors:UserWarning",  # merging into quantised weights
 )

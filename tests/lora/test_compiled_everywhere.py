@@ -1,0 +1,170 @@
+"""Compiled is eager: outputs and gradients, merged or not, for every option, layer, shape and precision.
+
+The dense formula is compared with a compiled layer in `test_compiled`, and with eager ones in `test_adapter`.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+
+import pytest
+import torch
+from peft import get_peft_model
+from tiny_transformers import ROBERTA, randomise, tokens
+from transformers import TrainingArguments
+from transformers.pytorch_utils import Conv1D
+
+from rmt_alpha.lora import AlphaLoraConfig, AlphaTrainer, alphas
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("c++") is None, reason="torch.compile needs a C++ compiler on a CPU"
+)
+
+D_IN, D_OUT = 8, 4
+SHAPES = {"2-d": (5, D_IN), "3-d": (2, 3, D_IN)}
+OPTIONS = {
+    "per layer": {"alpha_per": "layer"},
+    "bias scaled": {"scale_bias": True},
+    "own bias": {"lora_bias": True},
+    "half of the source": {"alpha_init": 0.5, "train_alpha": False},
+    "plain": {},
+    "own bias, scaled": {"lora_bias": True, "scale_bias": True},
+    "rslora": {"use_rslora": True},
+    "r = lora_alpha": {"lora_alpha": 2},
+}
+QUICK = 4  # of them, by default
+
+
+def adapted(base, dtype, **options):
+    torch.manual_seed(0)
+    config = {"r": 2, "lora_alpha": 8, "target_modules": ["0"], **options}
+    model = get_peft_model(torch.nn.Sequential(base).to(dtype), AlphaLoraConfig(**config))
+    if dtype == torch.float64:
+        model.double()
+    randomise(model)
+    return model
+
+
+def outcome(model, run, shape, dtype, autocast=False):
+    """Output, and the gradients of the input and of all that is trained."""
+    torch.manual_seed(1)
+    x = torch.randn(SHAPES[shape], dtype=dtype).requires_grad_()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        output = run(x)
+    direction = torch.randn(output.shape, dtype=output.dtype)
+    gradients = torch.autograd.grad((output * direction).sum(), [x, *trained], allow_unused=True)
+    return [output, *(g for g in gradients if g is not None)]
+
+
+def assert_equal_but_for_rounding(found, expected, dtype):
+    # Sums of at most 8 + 2 + 4 + 6 terms, in another order; of each quantity's largest entry, times 4 for
+    # terms that cancel.
+    share = 4 * 20 * torch.finfo(dtype).eps
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert (one - other).abs().max() <= share * max(other.abs().max(), 1e-3)
+
+
+def compare(base, shape, dtype, autocast=False, merged=False, **options):
+    torch._dynamo.reset()
+    model = adapted(base, dtype, **options)
+    if merged:
+        model.merge_adapter()
+    expected = outcome(model, model, shape, dtype, autocast)
+    found = outcome(model, torch.compile(model, fullgraph=True), shape, dtype, autocast)
+    assert_equal_but_for_rounding(found, expected, torch.bfloat16 if autocast else dtype)
+    return found
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_layers(shape):
+    compare(torch.nn.Linear(D_IN, D_OUT), shape, torch.float32)
+
+
+def test_the_check_sees_a_dropped_factor():
+    # What inductor's mistake did: the update without s.
+    model = adapted(torch.nn.Linear(D_IN, D_OUT), torch.float64)
+    expected = outcome(model, model, "2-d", torch.float64)
+    model.base_model.model[0].scaling["default"] = 1.0
+    with pytest.raises(AssertionError):
+        assert_equal_but_for_rounding(
+            outcome(model, model, "2-d", torch.float64), expected, torch.float64
+        )
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_transposed_layers(merged):
+    compare(Conv1D(D_OUT, D_IN), "2-d", torch.float32, merged=merged, fan_in_fan_out=True)
+
+
+@pytest.mark.parametrize("autocast", [True, False])
+def test_low_precision(autocast):
+    dtype = torch.float32 if autocast else torch.bfloat16
+    compare(torch.nn.Linear(D_IN, D_OUT), "3-d", dtype, autocast=autocast)
+
+
+def test_options():
+    # One compilation for several; `test_everything` compiles each.
+    torch._dynamo.reset()
+    models = torch.nn.ModuleList(
+        adapted(torch.nn.Linear(D_IN, D_OUT), torch.float32, **options) for options in list(OPTIONS.values())[:QUICK]
+    )
+
+    def run(x):
+        return torch.stack([model(x) for model in models])
+
+    expected = outcome(models, run, "2-d", torch.float32)
+    assert_equal_but_for_rounding(
+        outcome(models, torch.compile(run, fullgraph=True), "2-d", torch.float32), expected, torch.float32
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", [torch.nn.Linear, Conv1D], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16", "autocast"])
+@pytest.mark.parametrize("merged", [False, True])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_everything(layer, precision, merged, bias, shape, name):
+    if layer is Conv1D and not bias:
+        pytest.skip("Conv1D always has a bias")
+    options = OPTIONS[name]
+    if options.get("lora_bias") and not bias:
+        pytest.skip("a bias of B needs one of the layer to be merged into")
+    if layer is Conv1D:
+        base, options = Conv1D(D_OUT, D_IN), {**options, "fan_in_fan_out": True}
+    else:
+        base = torch.nn.Linear(D_IN, D_OUT, bias=bias)
+    autocast = precision == "autocast"
+    dtype = torch.float32 if autocast else getattr(torch, precision)
+    compare(base, shape, dtype, autocast, merged, **options)
+
+
+def trainer(path, model, compiled):
+    rows = [{"input_ids": row, "labels": int(row.sum()) % 2} for row in tokens(12)]
+    args = TrainingArguments(
+        str(path), max_steps=4, per_device_train_batch_size=4, torch_compile=compiled, report_to=[],
+        use_cpu=True, learning_rate=1e-2, save_strategy="no", disable_tqdm=True, logging_strategy="no",
+    )  # fmt: skip
+    return AlphaTrainer(model, args, train_dataset=rows, alpha_every=2, alpha_split=4)
+
+
+@pytest.mark.slow
+def test_trainer(tmp_path):
+    torch._dynamo.reset()
+    config = AlphaLoraConfig(
+        r=2, lora_alpha=8, target_modules=["query", "value"], task_type="SEQ_CLS", share_alpha=[["query", "value"]]
+    )
+    torch.manual_seed(0)
+    eager = get_peft_model(ROBERTA.build(), config)
+    compiled = copy.deepcopy(eager)
+    for name, model in (("eager", eager), ("compiled", compiled)):
+        trainer(tmp_path / name, model, compiled=name == "compiled").train()
+    for name, alpha in alphas(eager).items():
+        moved = (alpha - 1).abs().max()
+        assert moved > 1e-3
+        # AdamW divides by gradients of the size of their rounding errors at worst: two steps in all.
+        torch.testing.assert_close(alphas(compiled)[name], alpha, rtol=0, atol=0.05 * float(moved))
