@@ -67,6 +67,8 @@ def _answers(problem: TransferProblem | FineTuning, dps: int | None, criterion: 
     values: dict[str, Any] = {"optimal_alpha": best, "criterion": criterion}
     if not isinstance(problem, TransferProblem):
         values |= _of_any(curve, criterion)
+        one = None if np.isinf(np.asarray(best, float)).any() else best
+        values["equivalent_samples"] = problem.equivalent_samples(one, criterion)
     else:
         values |= {
             "accuracy": {"optimal": curve.accuracy(best), "0": curve.accuracy(0), "1": curve.accuracy(1)},
@@ -74,7 +76,7 @@ def _answers(problem: TransferProblem | FineTuning, dps: int | None, criterion: 
             "neutral_alpha": curve.neutral_alpha(),
             "transfer_interval": list(curve.transfer_interval()),
             "within_one_point": list(curve.tolerance_interval(0.01)),
-            "equivalent_samples": problem.equivalent_samples(),
+            "equivalent_samples": problem.equivalent_samples(),  # to the accuracy, whatever the criterion
             "problem": {name: getattr(problem, name) for name in FIELDS},
         }
     check_numbers(
@@ -99,6 +101,7 @@ def _run_low_rank(problem: LowRankTransfer, arguments: argparse.Namespace) -> in
         "gain_over_1": curve.gain(),
         "transfer_interval": list(curve.transfer_interval()),
         "optimal_rank": {"optimal": problem.optimal_rank(), "1": problem.optimal_rank(1.0)},
+        "equivalent_samples": problem.equivalent_samples(rank),
         "spikes_seen": int(learnt.seen.sum()),
         "samples_to_see": list(problem.samples_to_see()),
     }
@@ -123,6 +126,7 @@ def _low_rank_sentence(problem: LowRankTransfer, values: dict[str, Any]) -> str:
         f"the source helps for alpha in ({helps[0]:.4g}, {helps[1]:.4g})"
         if helps[0] != helps[1]
         else "the source does not help",
+        _worth(values),
     ]
     return "\n".join(lines)
 
@@ -174,7 +178,9 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
     if "optimal" in values.get("class_accuracy", ()):
         lines.append(f"by class {' '.join(map(shown, values['class_accuracy']['optimal']))}")
     if (least := values["criterion"]) != "accuracy":
-        return "\n".join([*lines, f"{least} {shown(values[least]['optimal'])}, the least of all alpha"])
+        lines += [f"{least} {shown(values[least]['optimal'])}, the least of all alpha"]
+        # In the isotropic model the number is known for the accuracy.
+        return "\n".join([*lines] if "problem" in values else [*lines, _worth(values)])
     if not several:
         helps = values["transfer_interval"]
         within = span(values["within_one_point"])
@@ -184,6 +190,13 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
             if helps[0] != helps[1]
             else "the source does not help",
         ]
-    if "equivalent_samples" in values:
-        lines.append(f"worth {values['equivalent_samples']:.4g} more target samples")
-    return "\n".join(lines)
+    return "\n".join([*lines, _worth(values)])
+
+
+def _worth(values: dict[str, Any]) -> str:
+    number = values["equivalent_samples"]
+    return (
+        f"worth {number:.4g} more target samples"
+        if np.isfinite(number)
+        else ("worth more than any number of target samples at this ridge")
+    )

@@ -242,6 +242,37 @@ class FineTuning(Value, Shown):
 
         return simulate(self, alpha, **options)
 
+    def equivalent_samples(self, alpha: ArrayLike | None = None, criterion: str = "accuracy") -> float:
+        """How many more target samples would buy, without a source, what the source buys.
+
+        The smallest n' - n >= 0 such that training on n' target samples with alpha = 0 and all else the same
+        does as well as ``alpha`` does with n; inf if no number of samples does, as the same ridge may keep
+        it from.  Searched in log n' up to 10^12 times max(n, p).
+
+        Parameters
+        ----------
+        alpha : float or array_like of shape (k,), optional
+            What is used of the source, or of k sources; by default the best.
+        criterion : {"accuracy", "risk", "loss"}
+            As well in what; one of the curve's ``criteria``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> mean, spectrum = np.full(100, 0.1), np.linspace(0.2, 2.0, 100)
+        >>> problem = FineTuning(
+        ...     GaussianMixture.symmetric(mean, spectrum),
+        ...     FixedSource(mean),
+        ...     n=50,
+        ...     gamma=0.1,
+        ... )
+        >>> [round(problem.equivalent_samples(alpha)) for alpha in (None, 0.2)]
+        [169, 45]
+        """
+        from rmt_alpha.theory.samples_needed import equivalent_samples
+
+        return equivalent_samples(self, alpha, criterion, self.target.p)
+
     def _facts(self) -> dict[str, object]:
         facts: dict[str, object] = {"target": f"{self.target.classes} classes, p = {self.target.p}"}
         names = [f"source {i}" for i in range(1, 5)] if len(self.sources) > 1 else ["source"]

@@ -184,6 +184,23 @@ class LowRankTransfer(Value, Shown):
 
         return samples_to_see(self, alpha)
 
+    def equivalent_samples(self, rank: int, alpha: float | None = None) -> float:
+        """How many more target samples would buy, without a source, the risk of ``alpha``, or of alpha*.
+
+        The smallest n' - n >= 0 such that a correction of the same rank, of n' samples, with alpha = 0 has no
+        larger a risk; inf if none, up to 10^12 times max(n, p), has, as where the rank is too low for what
+        the source has to give.
+
+        Examples
+        --------
+        >>> problem = LowRankTransfer(0.6, [3, 2, 1.5], 6.0, 1.0, n=500, p=200, d=150)
+        >>> problem.equivalent_samples(3), round(problem.equivalent_samples(30), 1)
+        (inf, 31.8)
+        """
+        from rmt_alpha.theory.samples_needed import low_rank_equivalent_samples
+
+        return low_rank_equivalent_samples(self, rank, alpha)
+
     def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
         """Corrections of ``rank=`` trained on random data, each scored exactly; see `rmt_alpha.simulate`."""
         from rmt_alpha.simulation import simulate

@@ -159,6 +159,25 @@ class RidgeRegressionTransfer(Value, Shown):
         """Risk that alpha* saves over ``over``: 1 is standard fine-tuning, 0 ignores the source."""
         return self._in_floats.gain(over)
 
+    def equivalent_samples(self, alpha: float | None = None) -> float:
+        """How many more target samples would buy, without a source, the risk of ``alpha``, or of alpha*.
+
+        The smallest n' - n >= 0 such that n' samples with alpha = 0 and the same gamma have no larger a risk;
+        inf if no number of samples, up to 10^12 times max(n, p), does.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> problem = RidgeRegressionTransfer(
+        ...     None, np.ones(100), np.full(100, 0.5), 1.0, n=50, gamma=0.1
+        ... )
+        >>> round(problem.equivalent_samples(0.5), 1)
+        26.8
+        """
+        from rmt_alpha.theory.samples_needed import equivalent_samples
+
+        return equivalent_samples(self, alpha, "risk", self.p)
+
     def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
         """Weights trained on random data, each scored exactly; see `rmt_alpha.simulate`."""
         from rmt_alpha.simulation import simulate

@@ -219,20 +219,25 @@ class TransferProblem(Value, Shown):
 
         return simulate(self, alpha, **options)
 
-    def equivalent_samples(self) -> Real:
-        """How many more target samples would buy, without a source, what the source buys at alpha*.
+    def equivalent_samples(self, alpha: ArrayLike | None = None) -> Real:
+        """How many more target samples would buy, without a source, what the source buys.
 
         The smallest n' - n >= 0 such that training on n' target samples with alpha = 0 and the same gamma
-        (per sample) reaches the accuracy of alpha* on n samples; inf if no number of samples does.
+        (per sample) reaches the accuracy of ``alpha``, by default alpha*, on n samples; inf if no number of
+        samples does.  ``alpha`` broadcasts with the fields.
 
         Examples
         --------
-        >>> round(TransferProblem(beta=0.8, p=400, n=40, N=2000).equivalent_samples(), 1)
-        471.7
+        >>> problem = TransferProblem(beta=0.8, p=400, n=40, N=2000)
+        >>> (
+        ...     round(problem.equivalent_samples(), 1),
+        ...     round(problem.equivalent_samples(1.0), 1),
+        ... )
+        (471.7, 395.8)
         """
         from rmt_alpha.theory.isotropic.equivalent_samples import equivalent_samples
 
-        return equivalent_samples(self)
+        return equivalent_samples(self, alpha)
 
     def _given(self) -> dict[str, Real]:
         """The fields that differ from their defaults."""

@@ -62,6 +62,19 @@ def test_transfer_problem(write):
     assert problem == ra.TransferProblem(0.5, p=100, n=40, N=np.inf, gamma=0.1)
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_optimal_says_what_the_source_is_worth_in_samples(write, capsys, several):
+    path = write(
+        SYMMETRIC.replace("[source]", "[[source]]") + "\n[[source]]\nweights = [0, 1.0, 0, 0]" * several
+    )
+    assert main(["optimal", "--problem", str(path), "--json"]) == 0
+    values, problem = json.loads(capsys.readouterr().out), load_problem(path)
+    assert isinstance(problem, ra.FineTuning)
+    assert float(values["equivalent_samples"]) == pytest.approx(problem.equivalent_samples(), rel=1e-9)
+    assert main(["optimal", "--problem", str(path)]) == 0
+    assert "more target samples" in capsys.readouterr().out or values["equivalent_samples"] == "inf"
+
+
 def test_symmetric_mixture_is_the_isotropic_model(write):
     loaded = load_problem(write(SYMMETRIC))
     assert isinstance(loaded, ra.FineTuning)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rmt_alpha._core.arithmetic import ARRAY
 from rmt_alpha._core.types import Array, Real
@@ -27,11 +28,11 @@ NEWTON_STEPS = 4
 """Companion eigenvalues are right to 1e-8 of the largest root or better; each step squares the error."""
 
 
-def equivalent_samples(problem: TransferProblem) -> Real:
+def equivalent_samples(problem: TransferProblem, alpha: ArrayLike | None = None) -> Real:
     """See `TransferProblem.equivalent_samples`."""
     curve = problem.curve()
     m = np.asarray(problem.target_norm, float)
-    best = np.asarray(curve.margin(curve.optimal_alpha()))
+    best = np.asarray(curve.margin(curve.optimal_alpha() if alpha is None else alpha))
     alone = np.asarray(curve.margin(0.0))
     p, n, gamma = (np.asarray(value, float) for value in (problem.p, problem.n, problem.gamma))
     m, best, alone, p, n, gamma = np.broadcast_arrays(m, best, alone, p, n, gamma)
