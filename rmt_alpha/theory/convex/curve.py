@@ -28,7 +28,7 @@ from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.separability import HardMargin
 from rmt_alpha.theory.convex.solver import Solution, distance
 from rmt_alpha.theory.curve import Curve, Optimum
-from rmt_alpha.theory.error_bars.any_loss import LossSpread
+from rmt_alpha.theory.error_bars.convex_loss import LossSpread
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 

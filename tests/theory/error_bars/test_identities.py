@@ -71,6 +71,29 @@ def test_any_loss_is_the_squared_loss_where_it_is_squared(kind):
         np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "trained" in kind and "classes" not in kind])
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_a_source_of_any_loss_is_a_ridge_source_where_it_is_squared(kind, loss):
+    problem = problem_of(kind, loss=loss)
+
+    def other(source: ra.RidgeSource) -> ra.LossSource:
+        return ra.LossSource(
+            source.mixture,
+            source.n,
+            source.gamma,
+            Squared(),
+            intercept=source.intercept,
+            label_noise=source.label_noise,
+        )
+
+    sources = tuple(other(source) for source in problem.sources if isinstance(source, ra.RidgeSource))
+    general = dataclasses.replace(problem, source=sources if problem.components else sources[0])
+    alpha = alphas_of(problem)
+    for counts in ("fixed", "random"):
+        found, expected = (bars(p.curve(), alpha, class_counts=counts) for p in (general, problem))
+        np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
 @pytest.mark.parametrize("kind", ["different, intercept, noise", "classes, different, intercept, noise"])
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
 def test_random_counts_add_the_derivatives_by_the_class_shares(kind, loss):
@@ -175,20 +198,15 @@ def test_an_intercept_that_nothing_holds():
         flat.curve().accuracy_std(0.0)
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_sources_whose_training_is_not_known_are_no_known_weights(loss):
-    """Leaving their randomness out would make error bars too small without a word."""
-    problem = problem_of("shared, trained", loss=loss)
-    assert isinstance(problem.source, ra.RidgeSource)
-    source = ra.LossSource(problem.source.mixture, 50, 0.3, "logistic")
-    curve = dataclasses.replace(problem, source=source).curve()
+def test_a_softmax_source_is_no_known_weights():
+    """Leaving its randomness out would make error bars too small without a word."""
+    mixture = ra.GaussianMixture(0.8 * np.eye(3, 8))
+    source = ra.LossSource(mixture, 40, 5.0, "logistic", outputs=3)
+    curve = ra.FineTuning(mixture, source, 20, 0.5).curve()
     for name in ("accuracy_std", "risk_std", "class_accuracy_std", "optimal_alpha_std"):
         assert name not in curve.answers
         with pytest.raises(NotAvailable, match="use a RidgeSource, or simulate"):
             getattr(curve, name)(*(() if "optimal" in name else (1.0,)))
-    assert "expected_accuracy" in curve.answers  # it needs the law of the source's weights only
-    known = dataclasses.replace(problem, source=dataclasses.replace(source, n=np.inf)).curve()
-    assert known.accuracy_std(1.0) > 0
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
