@@ -13,6 +13,7 @@ from rmt_alpha.theory.error_bars.any_loss import LossFit, covariance
 from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, score_overlaps
 from rmt_alpha.theory.error_bars.expected import SampleForces, expected_accuracies
 from rmt_alpha.theory.error_bars.stages import SourceStage, source_covariance
+from rmt_alpha.theory.error_bars.two_fits import HermiteFit, covariance_between
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,22 @@ class LossSpread:
         """Of a quantity, a number or one for each class."""
         slopes, table = gradients(quantity, self._moments(state)), self.covariance(equations, state, counts)
         return np.asarray(np.sqrt(np.maximum(((slopes @ table) * slopes).sum(axis=-1), 0.0)))
+
+    def slope_std(
+        self, quantity: str, points: list[tuple[Equations, State]], weights: Array, counts: str
+    ) -> float:
+        """Of a combination of a quantity at several alphas, in fits to the same data, with known sources."""
+        found = []
+        for equations, state in points:
+            fit = self._fit(equations, state)
+            overlaps = score_overlaps(self.reduction.task.means, fit.groups, 1).of_one_output()
+            found.append((HermiteFit.of(fit, overlaps), gradients(quantity, self._moments(state))))
+        variance = 0.0
+        for i, (one, left) in enumerate(found):
+            for j, (two, right) in enumerate(found[: i + 1]):
+                twice = weights[i] * weights[j] * (1 if i == j else 2)
+                variance += twice * float(left @ covariance_between(one, two, counts) @ right)
+        return float(np.sqrt(max(variance, 0.0) / self.reduction.n))
 
     def expected(self, equations: Equations, state: State) -> Array:
         """Class accuracies averaged over Gaussian weights, (2,)."""

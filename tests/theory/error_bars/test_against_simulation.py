@@ -100,6 +100,19 @@ def test_spread_of_the_best_alpha():
         assert middle / predicted == pytest.approx(1, abs=4.5 / np.sqrt(2 * 600) + 20 / problem.n)
 
 
+def test_spread_of_the_best_alpha_of_a_loss():
+    """The best alpha of each draw from the parabola through three alphas: one that is nearly a parabola."""
+    problem, draws = small("different, intercept, noise", 3, "logistic"), 500
+    curve = problem.curve()
+    best, predicted = curve.optimal_alpha("risk"), curve.optimal_alpha_std("risk", class_counts="random")
+    run = ra.simulate(problem, best + predicted * np.array([-1.0, 0.0, 1.0]), replicates=draws, rng=6)
+    low, middle, high = np.asarray(run.draws.risk).T
+    found = predicted * (low - high) / (2 * (low + high - 2 * middle))
+    spread = np.diff(np.quantile(found, special.ndtr([-1.0, 1.0])))[0] / 2
+    # As for the squared loss.
+    assert spread / predicted == pytest.approx(1, abs=4.5 / np.sqrt(2 * draws) + 20 / problem.n)
+
+
 def two_trained_sources() -> ra.FineTuning:
     """So noisy that their product is a good part of the spread."""
     spectrum, mean = np.linspace(0.5, 1.5, 20), 0.7 * np.eye(20)[0]

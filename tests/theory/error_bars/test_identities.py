@@ -13,7 +13,8 @@ from strategies import moderate_problems
 import rmt_alpha as ra
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.problems.losses import Squared
-from rmt_alpha.theory.error_bars.delta import orthant_gradients
+from rmt_alpha.theory.error_bars import any_loss, two_fits
+from rmt_alpha.theory.error_bars.delta import orthant_gradients, score_overlaps
 from rmt_alpha.theory.mixtures.orthant import orthant_probability
 
 QUANTITIES = ("mean", "variance", "risk", "accuracy", "class_accuracy")
@@ -69,6 +70,33 @@ def test_any_loss_is_the_squared_loss_where_it_is_squared(kind):
         found, expected = (bars(p.curve(), alpha, class_counts=counts) for p in (general, squared))
         # The fixed point of the loss is solved to 1e-10.
         np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
+KNOWN = [kind for kind in KINDS if "trained" not in kind and "classes" not in kind]
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_the_best_alpha_of_any_loss_is_that_of_the_squared_loss_where_it_is_squared(kind, monkeypatch):
+    """Two fits and differences in alpha, of an error of 1e-5, against derivatives."""
+    squared = problem_of(kind)
+    general = dataclasses.replace(squared, loss=Squared()).curve()
+    for criterion in ("accuracy", "risk"):
+        expected = squared.curve().optimal_alpha_std(criterion, class_counts="random")
+        found = general.optimal_alpha_std(criterion, class_counts="random")
+        assert found == pytest.approx(expected, rel=1e-4)
+    # Scores that are taken to be the same at both alphas are another answer.
+    monkeypatch.setattr(two_fits, "_correlation", lambda one, *_: np.ones(one.fit.groups))
+    assert general.optimal_alpha_std("risk") != pytest.approx(expected, rel=1e-2)
+
+
+def test_two_fits_at_one_alpha_are_one():
+    """Sums over Hermite coefficients against quadrature; the logistic loss."""
+    curve = problem_of("different, intercept, noise", loss="logistic").curve()
+    fit = curve._spread._fit(curve.equations(np.array([0.7])), curve.solution(0.7).state)
+    overlaps = score_overlaps(curve.reduction.task.means, fit.groups, 1).of_one_output()
+    both = two_fits.HermiteFit.of(fit, overlaps)
+    expected = any_loss.covariance(fit, overlaps, "random")[0]
+    np.testing.assert_allclose(two_fits.covariance_between(both, both, "random"), expected, rtol=1e-8)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "trained" in kind and "classes" not in kind])
