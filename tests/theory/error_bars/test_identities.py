@@ -92,6 +92,7 @@ def test_the_best_alpha_of_any_loss_is_that_of_the_squared_loss_where_it_is_squa
 def test_two_fits_at_one_alpha_are_one():
     """Sums over Hermite coefficients against quadrature; the logistic loss."""
     curve = problem_of("different, intercept, noise", loss="logistic").curve()
+    assert isinstance(curve, ra.LossCurve)
     fit = curve._spread._fit(curve.equations(np.array([0.7])), curve.solution(0.7).state)
     overlaps = score_overlaps(curve.reduction.task.means, fit.groups, 1).of_one_output()
     both = two_fits.HermiteFit.of(fit, overlaps)
