@@ -28,10 +28,12 @@ from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.separability import HardMargin
 from rmt_alpha.theory.convex.solver import Solution, distance
 from rmt_alpha.theory.curve import Curve, Optimum
-from rmt_alpha.theory.error_bars.any_loss import LossSpread
+from rmt_alpha.theory.error_bars.convex_loss import LossSpread
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 
+STEP = 0.03
+"""Of differences, in units of alpha, for the spread of the best alpha: errors of its fourth power."""
 SIGN = np.array([-1.0, 1.0])
 """Labels of the two classes."""
 
@@ -286,8 +288,28 @@ class LossCurve(Curve):
     # --- finite-size error bars --------------------------------------------------------------------------
 
     def optimal_alpha_std(self, criterion: str = "accuracy", *, class_counts: str = "fixed") -> Real:
-        """Standard deviation, over draws of the training data, of the alpha that is best for the draw."""
-        raise self._not_available("optimal_alpha_std")
+        """Standard deviation, over draws of the training data, of the alpha that is best for the draw.
+
+        For accuracy and risk, with known sources and losses without kinks.
+        """
+        self._check("optimal_alpha_std")
+        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        best, unit = self.optimum(criterion), STEP * self._alpha_scale()
+        if criterion == "loss" or not best.finite:
+            why = "it is known for accuracy and risk" if best.finite else "no finite alpha is best"
+            raise NotAvailable(
+                f"LossCurve has no optimal_alpha_std here: {why}; simulate draws at several alphas"
+            )
+        if np.isinf(unit):  # the source changes nothing
+            return 0.0
+        alphas = [np.array([float(best.alpha) + unit * k]) for k in (-2, -1, 0, 1, 2)]
+        states = [self._points.at(alpha).state for alpha in alphas]
+        around = [self._of_state(criterion, state) for state in states]
+        curvature = np.array([-1.0, 16.0, -30.0, 16.0, -1.0]) @ around / (12 * unit**2)
+        points = [(self.equations(alpha), state) for alpha, state in zip(alphas, states, strict=True)]
+        weights = np.array([1.0, -8.0, 8.0, -1.0]) / (12 * unit)
+        slope = self._spread.slope_std(criterion, points[:2] + points[3:], weights, class_counts)
+        return float(slope / abs(curvature))
 
     def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
         self._check(f"{quantity}_std")
@@ -344,10 +366,8 @@ class LossCurve(Curve):
 
     def _refusals(self) -> Mapping[str, str]:
         found = dict(super()._refusals())
-        found["optimal_alpha_std"] = (
-            "it takes the covariance of fits at two alphas, known for the squared loss only: use "
-            "curve.squared, or simulate the draws at several alphas"
-        )
+        if reason := self._unknown_best():
+            found["optimal_alpha_std"] = f"{reason}: use curve.squared, or simulate draws at several alphas"
         if self.unknown_bars:
             found |= dict.fromkeys(base.ERROR_BARS, self.unknown_bars)
         if not self.single:
@@ -365,6 +385,20 @@ class LossCurve(Curve):
                 "ones from curve.posterior"
             )
         return found
+
+    def _unknown_best(self) -> str:
+        """Why the spread of the best alpha is not known; empty where it is."""
+        if not self.single:
+            return "it is known for one scalar alpha, see along(direction)"
+        if any(self.reduction.prior.noise):
+            return "fits at two alphas with a source that is random are not known"
+        if self.reduction.gamma == 0 or self.wall is not None:
+            return "without ridge it is not known"
+        loss = self.loss
+        line = isinstance(loss, PiecewiseQuadratic) and len(loss.margins) == 1 and loss.before == loss.after
+        if loss.breaks(np.ones(1)).size and not line:
+            return f"fits at two alphas are known for losses without kinks, unlike {loss.name}"
+        return ""
 
     def _margins(self, state: State) -> Array:
         """Mean over standard deviation of label times score, shape (2,)."""

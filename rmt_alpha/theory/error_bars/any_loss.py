@@ -12,7 +12,8 @@ the fixed-point equations of `theory.convex.equations`, differentiated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -22,13 +23,10 @@ from rmt_alpha._core.types import Array
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.problems.losses import quadrature
 from rmt_alpha.theory.convex.equations import LEAST_KAPPA, Equations, State
-from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, score_overlaps
-from rmt_alpha.theory.error_bars.expected import SampleForces, expected_accuracies
 from rmt_alpha.theory.error_bars.kernel import Kernel, noise_traces
 from rmt_alpha.theory.error_bars.pairs import Overlaps, Response, Trained, joint_covariance
 from rmt_alpha.theory.error_bars.squared import SampleCells
-from rmt_alpha.theory.error_bars.stages import RidgeStage, source_covariance
+from rmt_alpha.theory.ridge.basis import Operator
 
 POWERS = (
     *((1, 0, 0), (2, 0, 0), (1, 0, 1), (2, 0, 1), (2, 0, 2), (3, 0, 0), (3, 0, 1), (4, 0, 0)),
@@ -47,12 +45,12 @@ class LossFit:
     cells: SampleCells
 
     @classmethod
-    def at(cls, equations: Equations, state: State) -> LossFit:
-        """With the vectors and traces that error bars need."""
+    def at(cls, equations: Equations, state: State, others: Sequence[Operator] = ()) -> LossFit:
+        """With the vectors and traces that error bars need, also those of other operators."""
         reduction = equations.reduction
         task, gamma, alpha = reduction.task, reduction.gamma, equations.alpha
         model = reduction.model
-        kernel = Kernel.of_model(model, model.priors * state.theta, gamma, float(reduction.n))
+        kernel = Kernel.of_model(model, model.priors * state.theta, gamma, float(reduction.n), others)
         chance, sign, rows = equations.labels()
         cells = SampleCells(task.means, task.priors, task.group, rows, chance, sign[:, None])
         eta = equations.forces(state, reduction.at(state.theta).kappa)[0]
@@ -121,7 +119,7 @@ def moved(fit: LossFit, overlaps: Overlaps) -> tuple[StateChange, Response]:
     nothing = Overlaps(
         np.zeros((size, *overlaps.linear.shape[1:])),
         np.zeros((size, 1)),
-        np.zeros((size, groups)),
+        np.zeros((size, overlaps.operator.shape[1])),
         np.ones((size, 1, 1)),
     )
     matrix = _mapped(fit, nothing, np.eye(size))[0]
@@ -154,9 +152,10 @@ def _mapped(fit: LossFit, overlaps: Overlaps, x: Array) -> tuple[Array, Response
     classes, groups, kernel = len(fit.cells.priors), fit.groups, fit.trained.kernel
     move = _unpacked(x, classes, groups)
     eta, omega, theta = changes(fit, move)
-    load = overlaps.operator + kernel_share(fit) * move.theta
+    load = overlaps.operator.copy()
+    load[:, :groups] += kernel_share(fit) * move.theta
     weights = fit.trained.weights[0]
-    turned = np.stack([kernel.apply(weights, c) for c in kernel.operators[:groups]])
+    turned = np.stack([kernel.apply(weights, c) for c in kernel.operators])
     source = np.einsum("fg,gbp->fbp", load, turned) + overlaps.linear
     force = (fit.cells.priors * eta) @ fit.cells.means
     change = kernel.damped(force[:, None] - source)
@@ -222,53 +221,3 @@ def covariance(fit: LossFit, overlaps: Overlaps, counts: str) -> tuple[Array, Re
     stiffness = fit.by_group(e[0, 2, 0])
     second = response.second(0, 0, forced)
     return joint_covariance(kernel, own, second, stiffness, (pull, pull), (push, push)), response
-
-
-@dataclass(frozen=True, eq=False)
-class LossSpread:
-    """Standard deviations over draws of the data, at one alpha after the other."""
-
-    reduction: Reduction
-    """The problem with all its sources."""
-    sources: tuple[RidgeStage | None, ...]
-    """Of each source its own training, None for a known one."""
-    directions: Array
-    """alpha = directions @ (m numbers), (k, m)."""
-
-    def along(self, direction: Array) -> LossSpread:
-        """For alpha = s * direction."""
-        return replace(self, directions=(self.directions @ direction)[:, None])
-
-    def covariance(self, equations: Equations, state: State, counts: str) -> Array:
-        """Of the mean scores and of the variances of the scores, for the solution at one alpha."""
-        reduction, fit = self.reduction, self._fit(equations, state)
-        overlaps = score_overlaps(reduction.task.means, fit.groups, 1)
-        # One output: E is a number, and part of O.
-        operator = overlaps.operator * overlaps.pattern[:, 0]
-        unit = replace(overlaps, operator=operator, pattern=np.ones_like(overlaps.pattern))
-        total, response = covariance(fit, unit, counts)
-        return np.asarray(
-            total / reduction.n + source_covariance(response, reduction.prior, self.sources, counts)
-        )
-
-    def std(self, quantity: str, equations: Equations, state: State, counts: str) -> Array:
-        """Of a quantity, a number or one for each class."""
-        slopes, table = gradients(quantity, self._moments(state)), self.covariance(equations, state, counts)
-        return np.asarray(np.sqrt(np.maximum(((slopes @ table) * slopes).sum(axis=-1), 0.0)))
-
-    def expected(self, equations: Equations, state: State) -> Array:
-        """Class accuracies averaged over Gaussian weights, (2,)."""
-        fit, reduction = self._fit(equations, state), self.reduction
-        e = fit.expectations
-        forces = SampleForces(fit.by_group(e[2, 0, 0]), -fit.by_class(e[0, 1, 0]), equations.intercept)
-        return expected_accuracies(
-            fit.trained, 0, forces, self._moments(state), reduction.task, reduction.prior
-        )
-
-    def _fit(self, equations: Equations, state: State) -> LossFit:
-        alpha = self.directions @ equations.alpha
-        return LossFit.at(replace(equations, reduction=self.reduction, alpha=alpha), state)
-
-    def _moments(self, state: State) -> ScoresAt:
-        task = self.reduction.task
-        return ScoresAt(state.mean[:, None], (state.std**2)[:, None, None], task.priors, task.group)

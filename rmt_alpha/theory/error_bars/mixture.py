@@ -9,13 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, score_overlaps
 from rmt_alpha.theory.error_bars.expected import SampleForces, expected_accuracies
 from rmt_alpha.theory.error_bars.squared import SquaredAnswer
-from rmt_alpha.theory.error_bars.stages import RidgeStage, source_covariance, source_stages
-from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task
-from rmt_alpha.theory.ridge.mixture import MixtureRidge
+from rmt_alpha.theory.error_bars.stages import RidgeStage, SourceStage, source_covariance
+from rmt_alpha.theory.mixtures.score_law import ScoreLaw
 
 IMAGINARY = 1e-25
 """Step of exact differentiation: f'(t) = Im f(t + i STEP) / STEP, without any cancellation."""
@@ -28,7 +26,7 @@ class MixtureSpread:
     """Standard deviations over draws of the data, as functions of alpha."""
 
     target: RidgeStage
-    sources: tuple[RidgeStage | None, ...]
+    sources: tuple[SourceStage | None, ...]
     """Of each source its own training, None for a known one."""
     center: Array
     """Mean scores as functions of (1, t), (K, q, 1 + k)."""
@@ -169,14 +167,12 @@ class MixtureSpread:
 
 
 def mixture_spread(
-    problem: FineTuning, task: Task, prior: Prior, ridge: MixtureRidge, law: ScoreLaw, kappa: float
+    target: RidgeStage, sources: tuple[SourceStage | None, ...], law: ScoreLaw, kappa: float
 ) -> MixtureSpread:
     """Of a problem with the squared loss."""
-    target = RidgeStage(problem.target.model, task, ridge, law.residual, prior, problem.intercept)
     size = np.sqrt((law.spread.astype(float) ** 2).sum(axis=(0, 1, 2)))
     moved = float(size[1:].max(initial=0.0)) * float(kappa)
     unit = float(size[0]) / moved if moved > 0 and size[0] > 0 else 1.0
-    sources = source_stages(problem.sources)
     directions = np.eye(law.center.shape[-1] - 1)
     return MixtureSpread(target, sources, law.center, law.spread, float(kappa), unit, directions)
 

@@ -18,7 +18,7 @@ are matrices, one for each distinct covariance) and for two fits to the same dat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -45,6 +45,16 @@ class Overlaps:
         """One after the other."""
         names = ("linear", "offset", "operator", "pattern")
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def of_one_output(self) -> Overlaps:
+        """The same where E is a number, as part of O."""
+        operator = self.operator * self.pattern[:, 0]
+        return replace(self, operator=operator, pattern=np.ones_like(self.pattern))
+
+    def beside(self, groups: int) -> Overlaps:
+        """The same for a kernel whose own covariances, of weight 0, come before the operators."""
+        operator = np.concatenate([np.zeros((len(self.operator), groups)), self.operator], axis=1)
+        return replace(self, operator=operator)
 
 
 @dataclass(frozen=True, eq=False)

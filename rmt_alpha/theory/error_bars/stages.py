@@ -1,21 +1,38 @@
-"""The random fits that a fine-tuned classifier depends on: its own, and those of sources trained by ridge."""
+"""The random fits that a fine-tuned classifier depends on: its own, and those of its trained sources."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.problems.sources import LossSource, RidgeSource, Source
+from rmt_alpha.theory.convex.equations import Equations, State
+from rmt_alpha.theory.error_bars import any_loss
 from rmt_alpha.theory.error_bars.kernel import Kernel, crossed_traces, noise_traces
 from rmt_alpha.theory.error_bars.pairs import Overlaps, Response, Trained
 from rmt_alpha.theory.error_bars.squared import SampleCells, SquaredAnswer, SquaredFit
 from rmt_alpha.theory.mixtures.score_law import Prior, Task
-from rmt_alpha.theory.ridge.basis import Operator
+from rmt_alpha.theory.ridge.basis import Basis, Operator
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 from rmt_alpha.theory.ridge.mixture import MixtureRidge
 from rmt_alpha.theory.ridge.spectrum import Spectrum
+
+
+class SourceStage(Protocol):
+    """The training of a source on data of its own."""
+
+    @property
+    def basis(self) -> Basis:
+        """Of its weights."""
+
+    @property
+    def n(self) -> float:
+        """Samples."""
+
+    def covariance(self, overlaps: Overlaps, others: tuple[Operator, ...], counts: str) -> Array:
+        """n Cov of functionals of its weights, (F, F), quadratic in ``others``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +65,44 @@ class RidgeStage:
         trained = Trained(kernel, kernel.damped(weights), points, noise)
         return SquaredFit(trained, _cells(task), step, residual, 0.0, self.intercept)
 
+    @property
+    def basis(self) -> Basis:
+        """Of its weights."""
+        return self.task.basis
+
+    @property
+    def n(self) -> float:
+        """Samples."""
+        return float(self.ridge.n)
+
+    def covariance(self, overlaps: Overlaps, others: tuple[Operator, ...], counts: str) -> Array:
+        """n Cov of functionals of a source's weights, (F, F), quadratic in ``others``."""
+        fit = self.fit(np.zeros((1, 0)), others)
+        return SquaredAnswer.of(fit, overlaps.beside(len(fit.step))).covariance(counts)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvexStage:
+    """One fit with a convex loss on data of its own, without a source: its fixed point."""
+
+    equations: Equations
+    state: State
+
+    @property
+    def basis(self) -> Basis:
+        """Of its weights."""
+        return self.equations.reduction.task.basis
+
+    @property
+    def n(self) -> float:
+        """Samples."""
+        return float(self.equations.reduction.n)
+
+    def covariance(self, overlaps: Overlaps, others: tuple[Operator, ...], counts: str) -> Array:
+        """n Cov of functionals of the weights, (F, F), quadratic in ``others``."""
+        fit = any_loss.LossFit.at(self.equations, self.state, others)
+        return any_loss.covariance(fit, overlaps.of_one_output().beside(fit.groups), counts)[0]
+
 
 def _cells(task: Task) -> SampleCells:
     labels = task.labels
@@ -62,43 +117,18 @@ def _cells(task: Task) -> SampleCells:
     )
 
 
-def source_stages(sources: tuple[Source, ...]) -> tuple[RidgeStage | None, ...]:
-    """The training of each source, None for each vector of known weights."""
-    found: list[RidgeStage | None] = []
-    for source in sources:
-        if isinstance(source, RidgeSource):
-            law = source.law
-            found.append(
-                RidgeStage(source.mixture.model, law.task, source.ridge, law.residual, None, source.intercept)
-            )
-        else:
-            found += [None] * (source.count or 1)
-    return tuple(found)
-
-
-def unknown_bars(sources: tuple[Source, ...]) -> str:
-    """Reason and remedy where the training of a source has no theory here; empty where all have."""
-    if not any(isinstance(source, LossSource) and np.isfinite(source.n) for source in sources):
-        return ""
-    return (
-        "how random a source trained with a convex loss is has no formula here: use a RidgeSource, or "
-        "simulate(alpha) of the problem, which draws the source too"
-    )
-
-
 def source_covariance(
-    response: Response, prior: Prior, sources: tuple[RidgeStage | None, ...], counts: str
+    response: Response, prior: Prior, sources: tuple[SourceStage | None, ...], counts: str
 ) -> Array:
     """What the random training of the sources adds to the covariance of overlaps, (J F, J F)."""
     total = _between_sources(response, prior)
     for s, source in enumerate(sources):
-        if source is not None and np.isfinite(float(source.ridge.n)):
+        if source is not None and np.isfinite(source.n):
             passed, others = passed_on(response, prior, s)
-            basis, own = response.fit.kernel.basis, source.task.basis
+            basis, own = response.fit.kernel.basis, source.basis
             rows = passed.linear if own is basis else own.coordinates(basis.vectors_from(passed.linear))
-            fit = source.fit(np.zeros((1, 0)), others)
-            answer = SquaredAnswer.of(fit, replace(passed, linear=rows, operator=_widened(passed, fit)))
-            total = total + answer.covariance(counts) / float(source.ridge.n)
+            found = source.covariance(replace(passed, linear=rows), others, counts)
+            total = total + found / source.n
     return total
 
 
@@ -127,11 +157,6 @@ def passed_on(response: Response, prior: Prior, source: int) -> tuple[Overlaps, 
         np.tile(response.pattern, (nodes, 1, 1)),
     )
     return passed, kernel.sandwiches()
-
-
-def _widened(passed: Overlaps, fit: SquaredFit) -> Array:
-    """Weights of all operators of the source's kernel: its own covariances have none."""
-    return np.concatenate([np.zeros((len(passed.operator), fit.kernel.groups)), passed.operator], axis=1)
 
 
 def _between_sources(response: Response, prior: Prior) -> Array:

@@ -23,9 +23,9 @@ from rmt_alpha.theory.convex.curve import LossCurve
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.separability import HardMargin, Threshold, largest_separable
 from rmt_alpha.theory.convex.weights import weight_law as loss_weights
-from rmt_alpha.theory.error_bars.any_loss import LossSpread
-from rmt_alpha.theory.error_bars.mixture import mixture_spread
-from rmt_alpha.theory.error_bars.stages import source_stages, unknown_bars
+from rmt_alpha.theory.error_bars.convex_loss import LossSpread
+from rmt_alpha.theory.error_bars.mixture import MixtureSpread, mixture_spread
+from rmt_alpha.theory.error_bars.stages import ConvexStage, RidgeStage, SourceStage
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task, score_law
 from rmt_alpha.theory.ridge.basis import Basis, Operator
@@ -83,7 +83,7 @@ def _mixture_curve(problem: FineTuning, ridge: MixtureRidge, dps: int | None) ->
     law = score_law(task, ridge, prior, problem.intercept)
     kappa = 0 * law.kappa_max if _forgets_source(problem) else law.kappa_max
     # Error bars are asked for rarely: their ingredients are computed then.
-    spread = partial(mixture_spread, problem, task, prior, ridge, law, kappa) if dps is None else None
+    spread = partial(_mixture_spread, problem, task, prior, ridge, law, kappa) if dps is None else None
     return MixtureCurve(
         kappa=kappa,
         center=law.center,
@@ -95,7 +95,7 @@ def _mixture_curve(problem: FineTuning, ridge: MixtureRidge, dps: int | None) ->
         dps=dps,
         ridge=ridge,
         fluctuations=spread,
-        unknown_bars=unknown_bars(problem.sources),
+        unknown_bars=_unknown_bars(problem.sources),
     )
 
 
@@ -118,7 +118,7 @@ def _loss_curve(problem: FineTuning, ridge: MixtureRidge) -> LossCurve | Softmax
         squared.single,
         squared,
         spread,
-        unknown_bars(problem.sources),
+        _unknown_bars(problem.sources),
     )
 
 
@@ -142,8 +142,44 @@ def _softmax_curve(problem: FineTuning, task: Task, prior: Prior) -> SoftmaxCurv
     return SoftmaxCurve(reduction, chances, problem.intercept, problem.components is None)
 
 
+def _mixture_spread(
+    problem: FineTuning, task: Task, prior: Prior, ridge: MixtureRidge, law: ScoreLaw, kappa: float
+) -> MixtureSpread:
+    target = RidgeStage(problem.target.model, task, ridge, law.residual, prior, problem.intercept)
+    return mixture_spread(target, _source_stages(problem.sources), law, kappa)
+
+
 def _loss_spread(reduction: Reduction, problem: FineTuning) -> LossSpread:
-    return LossSpread(reduction, source_stages(problem.sources), np.eye(reduction.sources))
+    return LossSpread(reduction, _source_stages(problem.sources), np.eye(reduction.sources))
+
+
+def _source_stages(sources: tuple[Source, ...]) -> tuple[SourceStage | None, ...]:
+    """The training of each source, None for each vector of known weights."""
+    found: list[SourceStage | None] = []
+    for source in sources:
+        if isinstance(source, RidgeSource):
+            law = source.law
+            found.append(
+                RidgeStage(source.mixture.model, law.task, source.ridge, law.residual, None, source.intercept)
+            )
+        elif isinstance(source, LossSource) and isinstance(source.law, LossCurve):
+            curve, nothing = source.law, np.zeros(1)
+            found.append(ConvexStage(curve.equations(nothing), curve.solution(0.0).state))
+        else:
+            found += [None] * (source.count or 1)
+    return tuple(found)
+
+
+def _unknown_bars(sources: tuple[Source, ...]) -> str:
+    """Reason and remedy where the training of a source has no theory here; empty where all have."""
+    if not any(
+        isinstance(source, LossSource) and source.outputs > 1 and source.n < math.inf for source in sources
+    ):
+        return ""
+    return (
+        "how random a source trained with softmax is has no formula here: use a RidgeSource, or "
+        "simulate(alpha) of the problem, which draws the source too"
+    )
 
 
 def _ridgeless_curve(problem: FineTuning) -> LossCurve:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from random_problems import KINDS, random_problem, spread_scores
@@ -48,6 +50,33 @@ def test_spread_of_a_loss(kind, loss):
     assert found < allowed
 
 
+def convex_source(kind: str, target_loss: str, source_loss: str, seed: int = 1) -> ra.FineTuning:
+    """A source trained with a convex loss on few samples: a good part of the spread is its."""
+    problem = small(kind, seed, target_loss)
+    assert isinstance(problem.source, ra.RidgeSource)
+    old = problem.source
+    source = ra.LossSource(
+        old.mixture, 40, 0.1, source_loss, intercept=old.intercept, label_noise=old.label_noise
+    )
+    return dataclasses.replace(problem, source=source)
+
+
+CONVEX_SOURCES = (
+    ("shared, trained", "squared", "logistic"),
+    ("different, intercept, noise, trained", "squared", "logistic"),
+    pytest.param("different, intercept, noise, trained", "squared", "hinge", marks=pytest.mark.slow),
+    pytest.param("shared, trained", "logistic", "logistic", marks=pytest.mark.slow),
+)
+
+
+@pytest.mark.parametrize(("kind", "target_loss", "source_loss"), CONVEX_SOURCES)
+def test_spread_with_a_source_of_a_convex_loss(kind, target_loss, source_loss):
+    problem = convex_source(kind, target_loss, source_loss)
+    counts = "random" if "intercept" in kind else "fixed"
+    found, allowed = largest(spread_scores(problem, problem.curve(), counts, draws=200, seed=3))
+    assert found < allowed
+
+
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_spread_of_a_regression(outputs):
     rng = np.random.default_rng(outputs)
@@ -69,6 +98,18 @@ def test_spread_of_the_best_alpha():
         # Sampling error, and the bias of order 1/n of a ratio, as for the isotropic model (up to 20).
         middle = np.diff(np.quantile(best, special.ndtr([-1.0, 1.0])))[0] / 2
         assert middle / predicted == pytest.approx(1, abs=4.5 / np.sqrt(2 * 600) + 20 / problem.n)
+
+
+def test_spread_of_the_best_alpha_of_a_loss():
+    """It is that of the slope of each draw's risk over the curvature of the average."""
+    problem, draws = small("different, intercept, noise", 3, "logistic"), 200
+    curve = problem.curve()
+    best, predicted = curve.optimal_alpha("risk"), curve.optimal_alpha_std("risk", class_counts="random")
+    run = ra.simulate(problem, best + predicted * np.array([-1.0, 0.0, 1.0]), replicates=draws, rng=6)
+    low, middle, high = np.asarray(run.draws.risk).T
+    spread = np.std(high - low) / (2 * np.mean(low + high - 2 * middle))
+    # Sampling error, and a bias of order 1/n of both.
+    assert spread == pytest.approx(1, abs=4.5 / np.sqrt(2 * draws) + 5 / problem.n)
 
 
 def two_trained_sources() -> ra.FineTuning:
@@ -96,6 +137,11 @@ FORGOTTEN = {
         lambda cells, _: np.zeros((len(cells.chance),) * 2),
         lambda: small("classes, different, intercept, noise", 1),
     ),
+    "training of a source": (
+        "stages.ConvexStage.covariance",
+        lambda stage, overlaps, *_: np.zeros((len(overlaps.offset),) * 2),
+        lambda: convex_source("shared, trained", "squared", "logistic"),
+    ),
     "answer of the overlaps": ("squared.joint_covariance", no_answer, lambda: small("shared", 1)),
 }
 
@@ -105,7 +151,7 @@ def test_what_is_forgotten_shows(what, monkeypatch):
     """The same test of a wrong formula fails."""
     name, replacement, make = FORGOTTEN[what]
     monkeypatch.setattr(f"rmt_alpha.theory.error_bars.{name}", replacement)
-    problem, draws = make(), 2500 if "sources" in what else 500
+    problem, draws = make(), {"products of sources": 2500, "training of a source": 200}.get(what, 500)
     found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=draws, seed=7))
     assert found > allowed
 
