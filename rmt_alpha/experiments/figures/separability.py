@@ -7,6 +7,8 @@ source with all margins at least 1, where a linear programme separates the sampl
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -99,16 +101,16 @@ def at_alphas(ratio: float, loss: str) -> tuple[FloatArray, float]:
     curve = problem(ratio, loss).curve()
     if loss == "logistic" or not separable(problem(ratio, loss)):
         return np.asarray(curve.accuracy(np.array([0.0, 1.0, 1.0]))), np.nan
-    best = float(curve.optimal_alpha())  # type: ignore[arg-type]
+    best = float(curve.optimal_alpha())
     return np.array([curve.accuracy(a) for a in (0.0, 1.0, best)]), best
 
 
 def compute(quick: bool = False) -> Numbers:
-    """Solve and simulate. Quick: a sixth of the points, and 4 draws instead of 40."""
-    lengths, draws = np.linspace(0.0, 3.0, 4 if quick else 25), 4 if quick else 40
+    """Solve and simulate. Quick: a third of the points, and 4 draws instead of 24."""
+    lengths, draws = np.linspace(0.0, 3.0, 7 if quick else 25), 4 if quick else 24
     lines = np.array([[threshold(length, noise) for length in lengths.tolist()] for noise in NOISES])
-    few, edge = 2 if quick else 14, threshold()
-    ratio = edge * np.append(np.linspace(0.2, 0.8 if quick else 0.92, few), np.geomspace(1.05, 3.0, few))
+    few, edge = 4 if quick else 10, threshold()
+    ratio = edge * np.append(np.linspace(0.2, 0.8 if quick else 0.9, few), np.geomspace(1.05, 3.0, few))
     at = np.round(edge * P * np.array([0.3, 2.0] if quick else [0.2, 0.4, 0.6, 1.6, 2.0, 2.8])) / P
     accuracy, best = _theory(ratio)
     expected, best_there = _theory(at)
@@ -127,7 +129,7 @@ def compute(quick: bool = False) -> Numbers:
     words = np.where(np.isnan(best), "any", or_word(best, "infinite"))
     return Numbers(
         main=Table(label_noise=noise, length=length, threshold=lines),
-        separable=_separable(draws, quick),
+        separable=_separable(4 if quick else 12, quick),
         accuracy=Table(loss=loss, ratio=samples, **named(names, accuracy, 2), optimal_alpha=words),
         simulated=Table(loss=loss, ratio=there, **columns, draws=draws),
         edge=edge,
@@ -143,7 +145,7 @@ def _theory(ratio: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _separable(draws: int, quick: bool) -> Table:
     """The share of samples that a linear programme separates."""
     lengths = np.array([1.5] if quick else [0.5, 1.5, 2.5])
-    ratio = np.array([1.75, 5.0] if quick else [1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0])
+    ratio = np.array([1.75, 5.0] if quick else [1.5, 2.0, 2.5, 3.0, 3.5, 4.25])
     share = np.empty((len(lengths), len(ratio)))
     for i, j in np.ndindex(*share.shape):
         rng, n = np.random.default_rng((SEED, 1, i, j)), round(float(ratio[j]) * P)
@@ -191,23 +193,14 @@ def _phases(panel: Axes, result: Numbers) -> None:
     for k, noise in enumerate(NOISES):
         line = lines.threshold[k]
         panel.plot(lines.length.ravel(), line, **style.series(k))
-        at = int(np.flatnonzero(line < 16)[-1])
+        at = int(np.flatnonzero(line < 10)[-1])
         place = (lines.length.ravel()[at], line[at])
         panel.annotate(
             f"{noise:.0%}", place, (0, 3), textcoords="offset points", ha="right", color=style.SERIES[k]
         )
-    where = np.broadcast_arrays(found.length, found.ratio, found.separable_share)
-    panel.scatter(
-        *where[:2],
-        c=where[2],
-        cmap="Greys",
-        vmin=0,
-        vmax=1,
-        s=16,
-        edgecolors=style.SERIES[2],
-        linewidths=0.8,
-        zorder=4,
-    )
+    length, ratio, share = np.broadcast_arrays(found.length, found.ratio, found.separable_share)
+    look: dict[str, Any] = {"cmap": "Greys", "vmin": 0, "vmax": 1, "edgecolors": style.SERIES[2]}
+    panel.scatter(length, ratio, s=16, c=share, linewidths=0.8, zorder=4, **look)
     panel.set(yscale="log", ylim=(1.3, 16), xlabel="length of the class means", ylabel="$n/p$")
     panel.set(title="separable below, by wrong labels")
     panel.set_yticks([2, 4, 8, 16], ["2", "4", "8", "16"])
