@@ -32,11 +32,26 @@ class AlphaLoraModel(LoraModel):
             )
         try:
             super().inject_adapter(model, adapter_name, *args, **kwargs)
-        except ValueError as error:
+            check_sharing(model, adapter_name, self.peft_config[adapter_name].share_alpha)
+        except Exception as error:
+            self._forget(adapter_name)
             if not any(words in str(error) for words in NOTHING_MATCHED):
                 raise
             raise type(error)(f"{error} Linear layers of this model: {', '.join(names)}.") from None
-        check_sharing(model, adapter_name, self.peft_config[adapter_name].share_alpha)
+
+    def _forget(self, adapter: str) -> None:
+        """Leave no trace of an adapter that was refused halfway: neither its name nor its layers."""
+        others = [name for name in self.peft_config if name != adapter]
+        if not others:  # the model was never made
+            self._unload_and_optionally_merge(merge=False)
+            return
+        self.peft_config.pop(adapter, None)
+        for name, layer in list(alpha_layers(self.model)):
+            if adapter in layer.lora_A:
+                layer.delete_adapter(adapter)
+                layer.lora_variant.pop(adapter, None)
+            if not layer.lora_A:
+                self.model.set_submodule(name, layer.get_base_layer())
 
     def _create_and_replace(
         self,

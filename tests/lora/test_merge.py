@@ -189,11 +189,16 @@ def test_one_adapted_layer_of_two_that_share_a_weight_is_restored():
 def test_replicated_layers_are_not_merged():
     kind = KINDS[3]
     config = AlphaLoraConfig(
-        target_modules=["q_proj"], task_type=kind.task, layer_replication=[[0, 2], [1, 2]], init_lora_weights=False
+        target_modules=["q_proj"],
+        task_type=kind.task,
+        layer_replication=[[0, 2], [1, 2]],
+        init_lora_weights=False,
     )
     model = get_peft_model(kind.build(), config).eval()
     weights, before = base_weights(model), output(model)
-    with pytest.raises(ValueError, match=r"layers.1.self_attn.q_proj' and '.*layers.2.self_attn.q_proj' share"):
+    with pytest.raises(
+        ValueError, match=r"layers.1.self_attn.q_proj' and '.*layers.2.self_attn.q_proj' share"
+    ):
         model.merge_adapter()
     assert all(torch.equal(value, weights[name]) for name, value in base_weights(model).items())
     assert torch.equal(output(model), before)
