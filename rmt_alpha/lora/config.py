@@ -172,8 +172,8 @@ def _refuse_other_updates(config: AlphaLoraConfig) -> None:
     if config.alpha_init != 1.0 and config.init_lora_weights not in BASE_UNCHANGED:
         raise ValueError(
             f"alpha_init={config.alpha_init!r} cannot be combined with init_lora_weights="
-            f"{config.init_lora_weights!r}, which takes a part of W0 out of the weight and into B A, where alpha "
-            "does not reach: the model would start at neither alpha W0 nor W0; leave alpha_init=1"
+            f"{config.init_lora_weights!r}, which takes a part of W0 out of the weight and into B A, where "
+            "alpha does not reach: the model would start at neither alpha W0 nor W0; leave alpha_init=1"
         )
     variants = LoraConfig.__dataclass_fields__["init_lora_weights"].metadata.get("lora_variants", ())
     if config.init_lora_weights in variants:

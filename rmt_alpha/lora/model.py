@@ -95,8 +95,8 @@ class AlphaLoraModel(LoraModel):
                 continue
             if (key := (weight.device, weight.data_ptr())) in first:
                 raise ValueError(
-                    f"{first[key]!r} and {name!r} share one weight, which would then carry the adapters of both: "
-                    "leave the adapter unmerged, or give each its own copy of the weight before adapting them "
+                    f"{first[key]!r} and {name!r} share one weight, which would then carry the adapters of "
+                    "both: leave the adapter unmerged, or give each its own copy before adapting them "
                     "(module.weight = torch.nn.Parameter(module.weight.clone()))"
                 )
             first[key] = name

@@ -105,8 +105,8 @@ def refuse_pairing() -> None:
         if any(".lora_rescale." in name for name in param_group.get("names", ())):
             raise ValueError(
                 "create_lorafa_optimizer takes alpha for half of a pair A, B: call "
-                "rmt_alpha.lora.optimizer_with_alpha(lambda: create_lorafa_optimizer(model, ...), model), which "
-                "gives alpha a group of its own"
+                "rmt_alpha.lora.optimizer_with_alpha(lambda: create_lorafa_optimizer(model, ...), model), "
+                "which gives alpha a group of its own"
             )
         torch.optim.Optimizer.add_param_group(self, param_group)
 

@@ -132,8 +132,8 @@ def scaled_alpha(module: LoraLayer, adapter: str) -> torch.Tensor:
         return scale.alpha()
     if unit == 0:
         raise ValueError(
-            f"the adapter {adapter!r} has lora_alpha=0, so that its scale cannot be changed in proportion: use "
-            "lora_alpha > 0, or set_alphas"
+            f"the adapter {adapter!r} has lora_alpha=0, so that its scale cannot be changed in proportion: "
+            "use lora_alpha > 0, or set_alphas"
         )
     return 1.0 + (now / unit) * scale.offset
 
