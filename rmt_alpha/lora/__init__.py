@@ -3,7 +3,8 @@
     W' = diag(alpha) W0 + (s/r) B A
 
 Open `variant` first: what an adapted layer computes.  `row_scale` holds alpha, `layers` and `model` are
-those of PEFT with it, `config` has its options; `alphas` reads and counts it; `schedule` says when it moves
+those of PEFT with it, `config` has its options; `alphas` reads, sets and counts it;
+`optimizers` gives it a group in optimizers of others; `schedule` says when it moves
 and on which rows, `held_out` where these come from, and `trainer` puts that into transformers' Trainer.
 `weight_change` stands by itself: what fine-tuning has done to a network's weights.
 
@@ -16,9 +17,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rmt_alpha.lora._peft import register  # first: says what is missing
-from rmt_alpha.lora.alphas import AlphaCount, alphas, count_parameters, replaced_alpha
+from rmt_alpha.lora.alphas import (
+    AlphaCount,
+    alphas,
+    count_parameters,
+    freeze_alpha,
+    replaced_alpha,
+    set_alphas,
+)
 from rmt_alpha.lora.config import AlphaLoraConfig
 from rmt_alpha.lora.model import AlphaLoraModel
+from rmt_alpha.lora.optimizers import optimizer_with_alpha, refuse_pairing
 from rmt_alpha.lora.schedule import AlphaSchedule
 from rmt_alpha.lora.weight_change import Alignment, LayerAlignment, alignment
 
@@ -26,6 +35,7 @@ if TYPE_CHECKING:
     from rmt_alpha.lora.trainer import AlphaTrainer
 
 register(AlphaLoraConfig, AlphaLoraModel)
+refuse_pairing()
 
 __all__ = [
     "Alignment",
@@ -38,7 +48,10 @@ __all__ = [
     "alignment",
     "alphas",
     "count_parameters",
+    "freeze_alpha",
+    "optimizer_with_alpha",
     "replaced_alpha",
+    "set_alphas",
 ]
 
 

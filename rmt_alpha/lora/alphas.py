@@ -1,9 +1,9 @@
-"""Reading, replacing and counting the alphas of a model."""
+"""Reading, setting, freezing and counting the alphas of a model."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -103,6 +103,118 @@ def alphas(model: nn.Module, adapter: str | None = None) -> dict[str, torch.Tens
     return {name: scale.alpha().detach().clone() for name, scale in row_scales(model, adapter).items()}
 
 
+def set_alphas(
+    model: nn.Module, values: float | Mapping[str, float | torch.Tensor], adapter: str | None = None
+) -> None:
+    """Give alpha new values, for good; layers that share one take it together.
+
+    Parameters
+    ----------
+    model, adapter
+        As for `alphas`; not merged.
+    values : float or mapping
+        One number for all, or module name to a number or a vector of the layer's shape, as `alphas` returns
+        them.  Layers that are not named keep theirs.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, a wrong shape, a value that is not finite, two values for one shared alpha, or a
+        merged adapter.  Nothing is changed then.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from peft import get_peft_model
+    >>> from rmt_alpha.lora import AlphaLoraConfig, alphas, set_alphas
+    >>> net = torch.nn.Sequential(torch.nn.Linear(6, 2), torch.nn.Linear(2, 2))
+    >>> model = get_peft_model(net, AlphaLoraConfig(target_modules=["0", "1"]))
+    >>> set_alphas(model, {"1": torch.tensor([0.5, 2.0])})
+    >>> alphas(model)
+    {'0': tensor([1., 1.]), '1': tensor([0.5000, 2.0000])}
+    """
+    _check_unmerged(model)
+    scales = row_scales(model, adapter)
+    named = values if isinstance(values, Mapping) else dict.fromkeys(scales, values)
+    if unknown := [name for name in named if name not in scales]:
+        raise ValueError(
+            f"no adapted layer is called {unknown[0]!r}; they are {', '.join(map(repr, scales))}"
+        )
+    offsets: dict[RowScale, torch.Tensor] = {}
+    for name, value in named.items():
+        offset = _offset_of(name, value, scales[name])
+        if not torch.equal(offsets.setdefault(scales[name], offset), offset):
+            raise ValueError(f"{name!r} shares its alpha with another layer, which is given other values")
+    with torch.no_grad():
+        for scale, offset in offsets.items():
+            scale.offset.copy_(offset)
+
+
+def _offset_of(name: str, value: float | torch.Tensor, scale: RowScale) -> torch.Tensor:
+    # The offset in float64, so that a number near 1 keeps its digits.
+    given = torch.as_tensor(value, dtype=torch.float64, device=scale.offset.device).detach()
+    if given.ndim and given.shape != scale.offset.shape:
+        raise ValueError(
+            f"alpha of {name!r} must be a number or of shape {tuple(scale.offset.shape)}, got shape "
+            f"{tuple(given.shape)}"
+        )
+    if not torch.isfinite(given).all():
+        raise ValueError(f"alpha of {name!r} must be finite, got {value!r}")
+    return (given - 1.0).to(scale.offset.dtype).expand_as(scale.offset)
+
+
+def freeze_alpha(model: nn.Module, adapter: str | None = None, frozen: bool = True) -> None:
+    """Train A and B alone from here on, alpha staying what it is; ``frozen=False`` undoes it.
+
+    The adapter's configuration follows (``train_alpha``), so that a checkpoint remembers.  An optimizer or an
+    `AlphaSchedule` made before still holds alpha: freeze first.
+
+    Parameters
+    ----------
+    model, adapter
+        As for `alphas`.
+    frozen : bool
+        Whether alpha is to be frozen.
+
+    Raises
+    ------
+    ValueError
+        The model has no alpha, or none for that adapter.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from peft import get_peft_model
+    >>> from rmt_alpha.lora import AlphaLoraConfig, freeze_alpha
+    >>> net = torch.nn.Sequential(torch.nn.Linear(6, 2))
+    >>> model = get_peft_model(net, AlphaLoraConfig(target_modules=["0"]))
+    >>> freeze_alpha(model)
+    >>> [
+    ...     name
+    ...     for name, p in model.named_parameters()
+    ...     if p.requires_grad and "rescale" in name
+    ... ]
+    []
+    """
+    scales = row_scales(model, adapter)
+    layers = [layer for _, layer in alpha_layers(model)]
+    own = adapter or layers[0].active_adapters[0]
+    for layer in layers:
+        if own in layer.lora_rescale:
+            layer.train_alpha[own] = not frozen
+    for name, layer in alpha_layers(model):
+        if name in scales:
+            scales[name].offset.requires_grad_(not frozen and own in layer.active_adapters)
+    config = getattr(model, "peft_config", {}).get(own)
+    if config is not None:
+        config.train_alpha = not frozen
+
+
+def _check_unmerged(model: nn.Module) -> None:
+    if any(layer.merged for _, layer in alpha_layers(model)):
+        raise ValueError("the adapter is merged into the weights: call model.unmerge_adapter() first")
+
+
 @contextlib.contextmanager
 def replaced_alpha(
     model: nn.Module, a: float = 1.0, b: float = 0.0, adapter: str | None = None
@@ -125,8 +237,7 @@ def replaced_alpha(
     a, b = as_real("a", a), as_real("b", b)
     check_range("a", a, ANY_NUMBER)
     check_range("b", b, ANY_NUMBER)
-    if any(layer.merged for _, layer in alpha_layers(model)):
-        raise ValueError("the adapter is merged into the weights: call model.unmerge_adapter() first")
+    _check_unmerged(model)
     scales = list(dict.fromkeys(row_scales(model, adapter).values()))
     kept = [scale.offset.detach().clone() for scale in scales]
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from peft import LoraConfig
@@ -18,6 +19,30 @@ OTHER_UPDATES = {
     "megatron_config": "Megatron layers",
 }
 """Options of `LoraConfig` that change the update, beside those that PEFT marks as variants."""
+
+HOW_TO_LOAD = "HOW_TO_LOAD.md"
+"""Name of the file beside a checkpoint, for those that have no model card."""
+
+LOADING_TITLE = "## Loading this alpha-LoRA adapter"
+LOADING = f"""{LOADING_TITLE}
+
+PEFT knows this adapter only where `rmt_alpha.lora` has been imported; elsewhere loading stops with
+`KeyError: '{ALPHA_LORA.value}'`.
+
+```bash
+pip install 'rmt-alpha[peft]'
+```
+
+```python
+import rmt_alpha.lora  # before loading
+from peft import PeftModel
+
+model = PeftModel.from_pretrained(base_model, "path/to/this/folder")
+```
+"""
+
+BASE_UNCHANGED = (True, False, "gaussian", "eva", "orthogonal")
+"""Values of ``init_lora_weights`` that leave W0 alone; PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA change it."""
 
 
 @dataclass
@@ -51,7 +76,8 @@ class AlphaLoraConfig(LoraConfig):
     ------
     ValueError
         A value out of its range, or an option of `LoraConfig` that replaces the update W0 + (s/r) B A by
-        something else (DoRA, aLoRA, Arrow, QALoRA, ...): alpha has no agreed meaning there.
+        something else (DoRA, aLoRA, Arrow, QALoRA, ...): alpha has no agreed meaning there.  ``alpha_init``
+        other than 1 with an initialisation that changes W0 (PiSSA, OLoRA, CorDA, ...).
 
     Examples
     --------
@@ -94,6 +120,17 @@ class AlphaLoraConfig(LoraConfig):
                 "save them with this adapter; pip install -U peft, or leave bias='none'"
             )
 
+    def save_pretrained(self, save_directory: str, **kwargs: Any) -> None:
+        """Write the configuration and, for whoever finds the checkpoint, what loads it.
+
+        A PEFT that has not been told of this adapter stops with a bare KeyError: 'ALPHA_LORA'.
+        """
+        super().save_pretrained(save_directory, **kwargs)
+        Path(save_directory, HOW_TO_LOAD).write_text(LOADING, encoding="utf-8")
+        card = Path(save_directory, "README.md")
+        if card.exists() and LOADING_TITLE not in (text := card.read_text(encoding="utf-8")):
+            card.write_text(f"{text.rstrip()}\n\n{LOADING}", encoding="utf-8")
+
 
 def _finite(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -132,6 +169,12 @@ def _refuse_other_updates(config: AlphaLoraConfig) -> None:
                 "the update W0 + (s/r) B A that alpha rescales; leave it out, or use peft.LoraConfig "
                 "without alpha"
             )
+    if config.alpha_init != 1.0 and config.init_lora_weights not in BASE_UNCHANGED:
+        raise ValueError(
+            f"alpha_init={config.alpha_init!r} cannot be combined with init_lora_weights="
+            f"{config.init_lora_weights!r}, which takes a part of W0 out of the weight and into B A, where "
+            "alpha does not reach: the model would start at neither alpha W0 nor W0; leave alpha_init=1"
+        )
     variants = LoraConfig.__dataclass_fields__["init_lora_weights"].metadata.get("lora_variants", ())
     if config.init_lora_weights in variants:
         raise ValueError(

@@ -26,13 +26,14 @@ class AlphaLayer(LoraLayer):
     """What the layers here have in common; a mixin in front of one of PEFT's classes."""
 
     adapter_layer_names = (*LoraLayer.adapter_layer_names, "lora_rescale")
-    other_param_names = (*LoraLayer.other_param_names, "scale_bias", "train_alpha")
+    other_param_names = (*LoraLayer.other_param_names, "scale_bias", "train_alpha", "unit_scaling")
 
     def prepare(self) -> None:
         """Attributes that PEFT's constructor did not make."""
         self.lora_rescale = nn.ModuleDict()
         self.scale_bias: dict[str, bool] = {}
         self.train_alpha: dict[str, bool] = {}
+        self.unit_scaling: dict[str, float] = {}  # s/r as configured; PEFT's `scaling` may be set to a share
         self.one_adapter_per_sample = False  # within a batch that mixes adapters
         self.delta_is_low_rank = False  # while PEFT combines adapters, alpha apart
         self.unmerged: BaseCopy | None = None

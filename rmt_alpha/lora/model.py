@@ -11,6 +11,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from rmt_alpha.lora._peft import peft_version
+from rmt_alpha.lora.alphas import alpha_layers
 from rmt_alpha.lora.config import AlphaLoraConfig
 from rmt_alpha.lora.layers import AlphaLayer, with_alpha
 from rmt_alpha.lora.row_scale import check_sharing, share_with_siblings
@@ -31,11 +32,26 @@ class AlphaLoraModel(LoraModel):
             )
         try:
             super().inject_adapter(model, adapter_name, *args, **kwargs)
-        except ValueError as error:
+            check_sharing(model, adapter_name, self.peft_config[adapter_name].share_alpha)
+        except Exception as error:
+            self._forget(adapter_name)
             if not any(words in str(error) for words in NOTHING_MATCHED):
                 raise
             raise type(error)(f"{error} Linear layers of this model: {', '.join(names)}.") from None
-        check_sharing(model, adapter_name, self.peft_config[adapter_name].share_alpha)
+
+    def _forget(self, adapter: str) -> None:
+        """Leave no trace of an adapter that was refused halfway: neither its name nor its layers."""
+        others = [name for name in self.peft_config if name != adapter]
+        if not others:  # the model was never made
+            self._unload_and_optionally_merge(merge=False)
+            return
+        self.peft_config.pop(adapter, None)
+        for name, layer in list(alpha_layers(self.model)):
+            if adapter in layer.lora_A:
+                layer.delete_adapter(adapter)
+                layer.lora_variant.pop(adapter, None)
+            if not layer.lora_A:
+                self.model.set_submodule(name, layer.get_base_layer())
 
     def _create_and_replace(
         self,
@@ -68,6 +84,22 @@ class AlphaLoraModel(LoraModel):
     ) -> Any:
         layer = LoraModel._create_new_module(lora_config, adapter_name, target, **kwargs)
         return with_alpha(layer, adapter_name, lora_config, kwargs.get("target_name", "?"))
+
+    def _check_merge_allowed(self) -> None:
+        """Refuse to merge two adapted layers into one weight: PEFT asks before any layer is touched."""
+        super()._check_merge_allowed()
+        first: dict[tuple[torch.device, int], str] = {}
+        for name, layer in alpha_layers(self.model):
+            weight = layer.get_base_layer().weight
+            if not weight.data_ptr():  # not loaded yet
+                continue
+            if (key := (weight.device, weight.data_ptr())) in first:
+                raise ValueError(
+                    f"{first[key]!r} and {name!r} share one weight, which would then carry the adapters of "
+                    "both: leave the adapter unmerged, or give each its own copy before adapting them "
+                    "(module.weight = torch.nn.Parameter(module.weight.clone()))"
+                )
+            first[key] = name
 
     def add_weighted_adapter(
         self,
@@ -119,12 +151,20 @@ class AlphaLoraModel(LoraModel):
                     offset = layer.lora_rescale[adapter_name].offset
                     offset.copy_(torch.stack(parts).sum(0))
 
+    @classmethod
+    def _convert_state_dict_for_initial_model(cls, *args: object, **kwargs: object) -> NoReturn:
+        _refuse_conversion()  # newer PEFTs ask here, and would first load the initial adapter
+
     def subtract_mutated_init(self, *args: object, **kwargs: object) -> NoReturn:
         """Refused with a ValueError: the conversion of PiSSA and its kin to LoRA has no place for alpha."""
-        raise ValueError(
-            "path_initial_model_for_weight_conversion turns an adapter into plain LoRA, which cannot hold "
-            "alpha; save without it and load onto the same initialisation"
-        )
+        _refuse_conversion()
+
+
+def _refuse_conversion() -> NoReturn:
+    raise ValueError(
+        "path_initial_model_for_weight_conversion turns an adapter into plain LoRA, which cannot hold "
+        "alpha; save without it and load onto the same initialisation"
+    )
 
 
 def linear_names(model: nn.Module) -> list[str]:

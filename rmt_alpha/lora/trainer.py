@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,21 @@ class AlphaTrainer(Trainer):
         finally:
             if self.schedule is not None:
                 self.schedule.release()
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None or not Path(checkpoint).is_dir():
+            return
+        process = f"_{self.args.process_index}" if self.args.world_size > 1 else ""
+        needed = ["optimizer.pt", "scheduler.pt", f"rng_state{process}.pth"]
+        if missing := [name for name in needed if not Path(checkpoint, name).is_file()]:
+            warnings.warn(
+                f"{checkpoint} lacks {', '.join(missing)}: the resumed run will differ from one that was "
+                "never stopped (moments of AdamW, learning rates, dropout); save checkpoints with "
+                "save_only_model=False",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def training_step(self, *args: object, **kwargs: object) -> torch.Tensor:
         """One backward of the adapter's loss, which says nothing to alpha."""

@@ -5,6 +5,8 @@ Adapters compose in the order in which they would be merged.  With one adapter, 
     diag(alpha) W0 x + (s/r) B A x + b        (b is multiplied by alpha too if scale_bias)
 
 and with a second, its alpha multiplies the weight that the first one made: alpha2 (alpha1 W0 + D1) + D2.
+Where PEFT scales an adapter by a number c (`set_scale`, `rescale_adapter_scale`), c multiplies all that the
+adapter changes, 1 + c (alpha - 1) and c (s/r) B A: 0 is the model without adapter, 1 the adapter.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ class AlphaVariant(LoraVariant):
         module.lora_rescale[adapter_name] = RowScale(rows, config.alpha_init, device)
         module.scale_bias[adapter_name] = config.scale_bias
         module.train_alpha[adapter_name] = config.train_alpha
+        module.unit_scaling[adapter_name] = module.scaling[adapter_name]
 
     @staticmethod
     def forward(
@@ -47,7 +50,7 @@ class AlphaVariant(LoraVariant):
         ``result`` is the output so far, bias included; where the bias is not rescaled, alpha * result holds
         (alpha - 1) b too much, a vector that is subtracted from the update in one pass more.
         """
-        alpha = module.lora_rescale[active_adapter].alpha()
+        alpha = scaled_alpha(module, active_adapter)
         lora_A, lora_B = module.lora_A[active_adapter], module.lora_B[active_adapter]
         scaling = module.scaling[active_adapter]
         bias = None if module.scale_bias[active_adapter] else bias_before(module, active_adapter)
@@ -66,7 +69,8 @@ class AlphaVariant(LoraVariant):
     @staticmethod
     def merge_safe(module: LoraLayer, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
         """The merged weight, a new tensor; the bias is rescaled in place."""
-        merged = merged_weight(module, active_adapter, orig_weight)
+        # In the layout of the weight, which PEFT replaces by this: in another, products round differently.
+        merged = torch.empty_like(orig_weight).copy_(merged_weight(module, active_adapter, orig_weight))
         rescale_bias(module, active_adapter)
         return merged
 
@@ -120,6 +124,20 @@ class LowPrecisionSum(torch.autograd.Function):
         return of_result, gradient, of_alpha, of_shift
 
 
+def scaled_alpha(module: LoraLayer, adapter: str) -> torch.Tensor:
+    """1 + c (alpha - 1), where c is the scale that PEFT has given the adapter, 1 if none."""
+    now, unit = module.scaling[adapter], module.unit_scaling[adapter]
+    scale: RowScale = module.lora_rescale[adapter]
+    if now == unit:
+        return scale.alpha()
+    if unit == 0:
+        raise ValueError(
+            f"the adapter {adapter!r} has lora_alpha=0, so that its scale cannot be changed in proportion: "
+            "use lora_alpha > 0, or set_alphas"
+        )
+    return 1.0 + (now / unit) * scale.offset
+
+
 def bias_before(module: LoraLayer, adapter: str) -> torch.Tensor | None:
     """The bias in what ``adapter`` receives: that of the base, as changed by the adapters before it."""
     bias = getattr(module.get_base_layer(), "bias", None)
@@ -131,7 +149,7 @@ def bias_before(module: LoraLayer, adapter: str) -> torch.Tensor | None:
         if earlier not in module.lora_A:
             continue
         if bias is not None and module.scale_bias.get(earlier):
-            bias = bias * module.lora_rescale[earlier].alpha()
+            bias = bias * scaled_alpha(module, earlier)
         if module.lora_bias[earlier]:
             added = module.lora_B[earlier].bias * module.scaling[earlier]
             bias = added if bias is None else bias + added
@@ -140,7 +158,7 @@ def bias_before(module: LoraLayer, adapter: str) -> torch.Tensor | None:
 
 def along_rows(module: LoraLayer, adapter: str) -> torch.Tensor:
     """alpha, shaped to multiply the rows of the weight as it is stored (Conv1D stores it transposed)."""
-    alpha = module.lora_rescale[adapter].alpha().detach()
+    alpha = scaled_alpha(module, adapter).detach()
     return alpha if module.fan_in_fan_out else alpha[:, None]
 
 
@@ -158,5 +176,5 @@ def rescale_bias(module: LoraLayer, adapter: str) -> None:
     """Multiply the base layer's bias by alpha, if the adapter is to do so and there is one."""
     bias = getattr(module.get_base_layer(), "bias", None)
     if bias is not None and module.scale_bias[adapter]:
-        alpha = module.lora_rescale[adapter].alpha().detach().to(bias.device)
+        alpha = scaled_alpha(module, adapter).detach().to(bias.device)
         bias.data.copy_(bias.data * alpha)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.helpers import rescale_adapter_scale
 from tiny_transformers import KINDS, ROBERTA, merged_by_hand, output, randomise
 
 from rmt_alpha.lora import AlphaLoraConfig, alphas
@@ -240,3 +241,57 @@ def test_gradient_checkpointing_gives_the_same_gradients():
         gradients.append({n: p.grad for n, p in model.named_parameters() if p.requires_grad})
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradient, gradients[1][name])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("rslora", [False, True])
+@pytest.mark.parametrize("scale_bias", [False, True])
+def test_the_scale_of_an_adapter_multiplies_all_that_it_changes(kind, rslora, scale_bias):
+    base = kind.build(dtype=torch.float64)
+    model = adapted(kind, base, scale_bias=scale_bias, use_rslora=rslora)
+    randomise(model)
+    full = output(model)
+    with rescale_adapter_scale(model, 0.0):
+        assert torch.equal(output(model), output(base))
+    with rescale_adapter_scale(model, 0.3):
+        shrunk = copy.deepcopy(model)
+        part = output(model)
+    assert torch.equal(output(model), full)
+
+    # By hand: 0.3 of alpha - 1 and of the update.
+    reference = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, parameter in reference.named_parameters():
+            if "rescale" in name or "lora_B" in name:
+                parameter.mul_(0.3)
+    expected = output(reference)
+    assert (part - expected).abs().max() < ULPS * expected.abs().max()
+    assert (part - full).abs().max() > 1e-3
+    assert (output(shrunk.merge_and_unload()) - expected).abs().max() < 1e-12 * expected.abs().max()
+
+
+def test_scales_set_layer_by_layer():
+    # As diffusers' set_adapters does, and back.
+    base = ROBERTA.build()
+    model = adapted(ROBERTA, base)
+    randomise(model)
+    full = output(model)
+    layers = [m for m in model.modules() if hasattr(m, "lora_rescale")]
+    for layer in layers:
+        layer.set_scale("default", 0.0)
+    assert torch.equal(output(model), output(base))
+    for layer in layers:
+        layer.set_scale("default", 0.5)
+        layer.scale_layer(3.0)
+        layer.unscale_layer()
+    assert torch.equal(output(model), full)
+
+
+def test_a_scale_cannot_be_changed_in_proportion_to_zero():
+    model = get_peft_model(ROBERTA.build(), AlphaLoraConfig(lora_alpha=0, target_modules=["query"]))
+    output(model)
+    for layer in model.modules():
+        if hasattr(layer, "lora_rescale"):
+            layer.scaling["default"] = 1.0
+    with pytest.raises(ValueError, match="lora_alpha=0"):
+        output(model)

@@ -1,4 +1,4 @@
-"""Reading, replacing and counting the alphas."""
+"""Reading, setting, replacing, freezing and counting the alphas."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from tiny_transformers import ROBERTA, output, randomise
 from transformers import RobertaConfig, RobertaForSequenceClassification
 
-from rmt_alpha.lora import AlphaLoraConfig, alphas, count_parameters, replaced_alpha
+from rmt_alpha.lora import (
+    AlphaLoraConfig,
+    alphas,
+    count_parameters,
+    freeze_alpha,
+    replaced_alpha,
+    set_alphas,
+)
 
 
 @pytest.fixture
@@ -94,3 +101,71 @@ def test_share_of_roberta_base():
 
 def test_count_leaves_the_copied_head_out(model):
     assert count_parameters(model).base == sum(p.numel() for p in ROBERTA.build().parameters())
+
+
+def roberta(**options):
+    config = AlphaLoraConfig(target_modules=["query", "value"], task_type="SEQ_CLS", **options)
+    return get_peft_model(ROBERTA.build(), config)
+
+
+def test_what_is_set_is_read_and_computed():
+    model = roberta()
+    before = output(model)
+    chosen = {name: torch.linspace(0, 2, len(alpha)) for name, alpha in alphas(model).items()}
+    set_alphas(model, chosen)
+    for name, alpha in alphas(model).items():
+        torch.testing.assert_close(alpha, chosen[name])
+    assert (output(model) - before).abs().max() > 1e-3
+    set_alphas(model, 1)
+    assert torch.equal(output(model), before)
+    only = next(iter(chosen))
+    set_alphas(model, {only: 0.25})
+    assert {name for name, a in alphas(model).items() if bool((a != 1).any())} == {only}
+
+
+def test_a_number_near_one_keeps_its_digits():
+    model = roberta()
+    set_alphas(model, 1.0 + 1e-9)
+    scale = next(m for m in model.modules() if hasattr(m, "lora_rescale")).lora_rescale["default"]
+    assert float(scale.offset[0].detach()) == pytest.approx(1e-9, rel=1e-6)
+
+
+def test_values_that_cannot_be_set():
+    model = roberta(share_alpha=[["query", "value"]])
+    first, second = list(alphas(model))[:2]
+    before = alphas(model)
+    for values, message in [
+        ({"nobody": 1.0}, "no adapted layer is called 'nobody'"),
+        ({first: torch.ones(3)}, r"of shape \(16,\), got shape \(3,\)"),
+        ({first: float("nan")}, "must be finite"),
+        ({first: 0.5, second: 0.6}, "shares its alpha"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            set_alphas(model, values)
+    assert all(torch.equal(alpha, before[name]) for name, alpha in alphas(model).items())
+    model.merge_adapter()
+    with pytest.raises(ValueError, match="unmerge_adapter"):
+        set_alphas(model, 0.5)
+
+
+def test_frozen_alpha_stays_frozen_and_is_remembered(tmp_path):
+    def asks(net):
+        return {
+            n.rpartition("lora_")[2][:7]
+            for n, p in net.named_parameters()
+            if p.requires_grad and "lora_" in n
+        }
+
+    model = roberta()
+    freeze_alpha(model)
+    assert "rescale" not in asks(model)
+    model.add_adapter("two", AlphaLoraConfig(target_modules=["query"]))
+    model.set_adapter("two")
+    model.set_adapter("default")  # after which PEFT makes all of an adapter trainable
+    assert "rescale" not in asks(model)
+    assert asks(model)
+    model.save_pretrained(tmp_path)
+    loaded = PeftModel.from_pretrained(ROBERTA.build(), tmp_path, is_trainable=True)
+    assert "rescale" not in asks(loaded)
+    freeze_alpha(loaded, frozen=False)
+    assert "rescale" in asks(loaded)

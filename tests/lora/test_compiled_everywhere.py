@@ -89,9 +89,7 @@ def test_the_check_sees_a_dropped_factor():
     expected = outcome(model, model, "2-d", torch.float64)
     model.base_model.model[0].scaling["default"] = 1.0
     with pytest.raises(AssertionError):
-        assert_equal_but_for_rounding(
-            outcome(model, model, "2-d", torch.float64), expected, torch.float64
-        )
+        assert_equal_but_for_rounding(outcome(model, model, "2-d", torch.float64), expected, torch.float64)
 
 
 @pytest.mark.parametrize("merged", [False, True])
@@ -109,7 +107,8 @@ def test_options():
     # One compilation for several; `test_everything` compiles each.
     torch._dynamo.reset()
     models = torch.nn.ModuleList(
-        adapted(torch.nn.Linear(D_IN, D_OUT), torch.float32, **options) for options in list(OPTIONS.values())[:QUICK]
+        adapted(torch.nn.Linear(D_IN, D_OUT), torch.float32, **options)
+        for options in list(OPTIONS.values())[:QUICK]
     )
 
     def run(x):
@@ -156,7 +155,11 @@ def trainer(path, model, compiled):
 def test_trainer(tmp_path):
     torch._dynamo.reset()
     config = AlphaLoraConfig(
-        r=2, lora_alpha=8, target_modules=["query", "value"], task_type="SEQ_CLS", share_alpha=[["query", "value"]]
+        r=2,
+        lora_alpha=8,
+        target_modules=["query", "value"],
+        task_type="SEQ_CLS",
+        share_alpha=[["query", "value"]],
     )
     torch.manual_seed(0)
     eager = get_peft_model(ROBERTA.build(), config)

@@ -154,3 +154,51 @@ def test_delta_weight_includes_alpha_merged_or_not():
     layer.merge()
     torch.testing.assert_close(layer.get_base_layer().weight.detach() - weight, delta)
     torch.testing.assert_close(layer.get_delta_weight("default").detach(), delta)
+
+
+def tied_pair():
+    net = torch.nn.Sequential(torch.nn.Linear(6, 6), torch.nn.Linear(6, 6))
+    net[1].weight = net[0].weight
+    return net
+
+
+def test_layers_that_share_a_weight_are_not_merged():
+    # Merged one after the other, each would carry both adapters, and unmerging would restore the wrong copy.
+    torch.manual_seed(0)
+    config = AlphaLoraConfig(r=2, target_modules=["0", "1"], init_lora_weights=False)
+    model = get_peft_model(tied_pair(), config)
+    randomise(model)
+    weight = model.base_model.model[0].weight.detach().clone()
+    for merge in (model.merge_adapter, model.merge_and_unload, lambda: model.merge_adapter(safe_merge=True)):
+        with pytest.raises(ValueError, match=r"'0' and '1' share one weight"):
+            merge()
+        assert torch.equal(model.base_model.model[0].weight, weight)
+        assert not any(m.merged for m in model.modules() if hasattr(m, "lora_rescale"))
+
+
+def test_one_adapted_layer_of_two_that_share_a_weight_is_restored():
+    torch.manual_seed(0)
+    model = get_peft_model(tied_pair(), AlphaLoraConfig(r=2, target_modules=["0"]))
+    randomise(model)
+    weight = model.base_model.model[0].weight.detach().clone()
+    model.merge_adapter()
+    model.unmerge_adapter()
+    assert torch.equal(model.base_model.model[0].weight, weight)
+
+
+def test_replicated_layers_are_not_merged():
+    kind = KINDS[3]
+    config = AlphaLoraConfig(
+        target_modules=["q_proj"],
+        task_type=kind.task,
+        layer_replication=[[0, 2], [1, 2]],
+        init_lora_weights=False,
+    )
+    model = get_peft_model(kind.build(), config).eval()
+    weights, before = base_weights(model), output(model)
+    with pytest.raises(
+        ValueError, match=r"layers.1.self_attn.q_proj' and '.*layers.2.self_attn.q_proj' share"
+    ):
+        model.merge_adapter()
+    assert all(torch.equal(value, weights[name]) for name, value in base_weights(model).items())
+    assert torch.equal(output(model), before)

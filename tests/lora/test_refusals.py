@@ -6,7 +6,7 @@ import pytest
 import torch
 from peft import LoraConfig, PeftMixedModel, get_peft_model
 from peft.utils.hotswap import hotswap_adapter
-from tiny_transformers import KINDS, ROBERTA
+from tiny_transformers import KINDS, ROBERTA, output
 from torch import nn
 
 from rmt_alpha.lora import AlphaLoraConfig
@@ -117,3 +117,60 @@ def test_tensor_parallel_models():
     model._tp_size = 2
     with pytest.raises(ValueError, match="tensor parallelism"):
         get_peft_model(model, AlphaLoraConfig(target_modules=["q_proj"]))
+
+
+@pytest.mark.parametrize("initialisation", ["pissa", "pissa_niter_4", "olora", "lora_ga"])
+def test_alpha_init_beside_an_initialisation_that_changes_the_base(initialisation):
+    with pytest.raises(ValueError, match=r"alpha_init=0.5 cannot be combined.*neither alpha W0 nor W0"):
+        AlphaLoraConfig(target_modules=["query"], alpha_init=0.5, init_lora_weights=initialisation)
+
+
+@pytest.mark.parametrize("initialisation", [True, "gaussian", "orthogonal"])
+def test_the_others_start_at_alpha_times_the_base(initialisation):
+    net = nn.Sequential(nn.Linear(8, 6))
+    weight = net[0].weight.detach().clone()
+    config = AlphaLoraConfig(r=2, target_modules=["0"], alpha_init=0.5, init_lora_weights=initialisation)
+    merged = get_peft_model(net, config).merge_and_unload()[0].weight
+    assert (merged - 0.5 * weight).abs().max() < 20 * torch.finfo(torch.float32).eps
+
+
+@pytest.mark.parametrize("initialisation", ["pissa", "olora"])
+def test_conversion_of_initialisations_that_change_the_base(initialisation, tmp_path):
+    net = nn.Sequential(nn.Linear(8, 6))
+    config = AlphaLoraConfig(r=2, target_modules=["0"], init_lora_weights=initialisation)
+    model = get_peft_model(net, config)
+    model.save_pretrained(tmp_path / "init")
+    with pytest.raises(ValueError, match="plain LoRA, which cannot hold alpha"):
+        model.save_pretrained(
+            tmp_path / "out", path_initial_model_for_weight_conversion=str(tmp_path / "init")
+        )
+    assert list(model.peft_config) == ["default"]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"target_modules": ["query", "value"], "share_alpha": [["query", "key"]]},
+        {"target_modules": ["quarry"]},
+        {"target_modules": ["query", "word_embeddings"]},
+    ],
+    ids=["sharing", "no match", "embedding"],
+)
+def test_a_refused_adapter_leaves_nothing(refused):
+    model = get_peft_model(ROBERTA.build(), AlphaLoraConfig(target_modules=["query"]))
+    names, before = list(model.state_dict()), output(model)
+    with pytest.raises(ValueError, match=r"not an adapted module|not found|cannot adapt"):
+        model.add_adapter("two", AlphaLoraConfig(**refused))
+    assert list(model.peft_config) == ["default"]
+    assert list(model.state_dict()) == names
+    assert torch.equal(output(model), before)
+    model.add_adapter("two", AlphaLoraConfig(target_modules=["query"]))
+
+
+def test_a_refused_first_adapter_leaves_the_model():
+    base = ROBERTA.build()
+    names = list(base.state_dict())
+    config = AlphaLoraConfig(target_modules=["query", "value"], share_alpha=[["query", "key"]])
+    with pytest.raises(ValueError, match="'key' is not an adapted module"):
+        get_peft_model(base, config)
+    assert list(base.state_dict()) == names

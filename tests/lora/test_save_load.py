@@ -150,3 +150,15 @@ def test_trained_biases_are_saved_or_refused(bias, tmp_path):
     model.save_pretrained(tmp_path)
     loaded = PeftModel.from_pretrained(copy.deepcopy(base), tmp_path).eval()
     assert torch.equal(output(loaded), output(model))
+
+
+def test_a_checkpoint_says_what_loads_it(tmp_path):
+    model = trained(ROBERTA, ROBERTA.build())
+    model.save_pretrained(tmp_path)
+    model.save_pretrained(tmp_path)  # once more: said once
+    for name in ("README.md", "HOW_TO_LOAD.md"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert text.count("import rmt_alpha.lora") == 1
+        assert "pip install 'rmt-alpha[peft]'" in text
+        assert "KeyError: 'ALPHA_LORA'" in text
+    assert torch.equal(output(PeftModel.from_pretrained(ROBERTA.build(), tmp_path)), output(model))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 
 import pytest
 import torch
@@ -422,3 +423,12 @@ def test_no_data_at_all(tmp_path):
     run = AlphaTrainer(adapter(), arguments(tmp_path), alpha_every=3)  # to evaluate, say
     with pytest.raises(ValueError, match="train_dataset"):
         run.train()
+
+
+@pytest.mark.parametrize("lost", ["optimizer.pt", "scheduler.pt", "rng_state.pth"])
+def test_a_checkpoint_without_its_states_says_that_the_run_will_differ(tmp_path, lost):
+    options = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2}
+    trainer(tmp_path, adapter(), **options).train()
+    (tmp_path / "checkpoint-2" / lost).unlink()
+    with pytest.warns(UserWarning, match=rf"lacks {re.escape(lost)}: the resumed run will differ"):
+        trainer(tmp_path, adapter(), **options).train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
