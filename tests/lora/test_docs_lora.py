@@ -35,7 +35,7 @@ def test_programs_run(tmp_path, monkeypatch, capsys):
         "train_dataset": [{"input_ids": row, "labels": row.sum() % 2} for row in ids],
         "collate": collate,
     }
-    assert len(PROGRAMS) == 5
+    assert len(PROGRAMS) == 6
     arguments = 'TrainingArguments("out", '
     for written in PROGRAMS:
         program = written.replace('"roberta-base"', repr(str(tmp_path / "roberta-base")))
