@@ -128,8 +128,8 @@ class _Absent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: Any) -> types.ModuleType:
         module = types.ModuleType(spec.name)
-        module.__path__ = []  # type: ignore[attr-defined]
-        module.__getattr__ = lambda name: MagicMock()
+        module.__path__ = []
+        module.__dict__["__getattr__"] = lambda name: MagicMock()
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:
