@@ -57,7 +57,7 @@ class Plugin:
             if config.init_lora_weights is False:
                 torch.nn.init.normal_(module.lora_rescale[adapter_name].offset, std=0.3)
 
-        AlphaVariant.init = staticmethod(init)
+        AlphaVariant.init = staticmethod(init)  # type: ignore[method-assign]
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if self._is_of_lora(item)]
@@ -110,6 +110,9 @@ def _reason(report: Any, call: Any) -> str:
         return str(call.excinfo.value)[:90]
     errors = [e for e in _chain(call.excinfo.value) if any("/rmt_alpha/" in f for f in _files(e)[-1:])]
     shown = (errors or [call.excinfo.value])[0]
+    for pattern in (r"PEFT makes it an? (\w+)", r"^(\w+=?'?[a-z]*'?)\S* .*cannot be combined"):
+        if errors and (found := re.search(pattern, str(shown))):
+            return found.group(1)
     return re.sub(r"\s+", " ", f"{type(shown).__name__}: {shown}")[:110]
 
 
@@ -125,8 +128,8 @@ class _Absent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: Any) -> types.ModuleType:
         module = types.ModuleType(spec.name)
-        module.__path__ = []  # type: ignore[attr-defined]
-        module.__getattr__ = lambda name: MagicMock()  # type: ignore[method-assign]
+        module.__path__ = []
+        module.__dict__["__getattr__"] = lambda name: MagicMock()
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:

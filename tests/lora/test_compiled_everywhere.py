@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 D_IN, D_OUT = 8, 4
 SHAPES = {"2-d": (5, D_IN), "3-d": (2, 3, D_IN)}
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "per layer": {"alpha_per": "layer"},
     "bias scaled": {"scale_bias": True},
     "own bias": {"lora_bias": True},

@@ -15,7 +15,8 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 from rmt_alpha import lora
 
 PAGE = (Path(__file__).parents[2] / "docs" / "lora.md").read_text(encoding="utf-8")
-PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+# That of `alignment`, which wants a model fine-tuned in full, is not a part of the same session.
+PROGRAMS = [p for p in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL) if "alignment(" not in p]
 
 
 def collate(rows):
@@ -35,7 +36,7 @@ def test_programs_run(tmp_path, monkeypatch, capsys):
         "train_dataset": [{"input_ids": row, "labels": row.sum() % 2} for row in ids],
         "collate": collate,
     }
-    assert len(PROGRAMS) == 5
+    assert len(PROGRAMS) == 6
     arguments = 'TrainingArguments("out", '
     for written in PROGRAMS:
         program = written.replace('"roberta-base"', repr(str(tmp_path / "roberta-base")))
