@@ -152,7 +152,7 @@ class LowRankSampler(Sampler):
 
     def kept(self, alpha: FloatArray) -> int:
         """See `Sampler`: risks, singular values, and two overlaps of every spike."""
-        return len(alpha) * (2 * min(self.setting.d, self.setting.p) + 1 + 2 * self.setting.spikes.size)
+        return alpha.size * (2 * min(self.setting.d, self.setting.p) + 1 + 2 * self.setting.spikes.size)
 
     def collect(self, alpha: FloatArray, *arrays: FloatArray) -> LowRankDraws:
         """See `Sampler`."""

@@ -181,6 +181,8 @@ def test_what_is_needed_and_what_fits():
         run.accuracy  # noqa: B018
     same = PROBLEM.simulate([0, 0.6], rank=1, replicates=3, rng=run.seed)
     np.testing.assert_array_equal(same.excess_risk, run.excess_risk)
+    single = PROBLEM.simulate(0.6, rank=1, replicates=3, rng=run.seed)
+    np.testing.assert_array_equal(single.excess_risk, np.asarray(run.excess_risk)[1])
 
 
 def test_training_both_factors_finds_the_minimiser():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,10 +121,13 @@ def test_simulated_with_so_many_samples():
     runs: list[tuple[ra.FineTuning, float]] = [(problem, 0.5), (more, 0.0), (problem, 0.0)]
     found = [each.simulate(alpha, replicates=400, rng=i) for i, (each, alpha) in enumerate(runs)]
     # What finite size does to the average accuracy, by the theory of error bars.
-    sizes = [
-        abs(each.curve().expected_accuracy(alpha) - each.curve().accuracy(alpha)) for each, alpha in runs
-    ]
-    source, alone, nothing = (float(each.accuracy) for each in found)
-    allowed = 4 * float(np.hypot(found[0].accuracy_stderr, found[1].accuracy_stderr)) + sizes[0] + sizes[1]
+    sizes = []
+    for each, alpha in runs:
+        curve: Any = each.curve()
+        sizes.append(float(abs(curve.expected_accuracy(alpha) - curve.accuracy(alpha))))
+    source, alone, nothing = (float(np.asarray(each.accuracy)) for each in found)
+    allowed = (
+        4 * float(np.hypot(*(np.asarray(each.accuracy_stderr) for each in found[:2]))) + sizes[0] + sizes[1]
+    )
     assert abs(source - alone) < allowed
     assert source - nothing > 2 * allowed, "worth no samples at all: the check could not fail"

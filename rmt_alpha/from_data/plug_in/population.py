@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rmt_alpha._core.types import FloatArray
+from rmt_alpha._core.types import FloatArray, IntArray
 from rmt_alpha.from_data.leave_one_out import ScoreMoments
 from rmt_alpha.from_data.plug_in.spectrum import SpectrumEstimate
+
+VANISHING = 1e-12
+"""Eigenvalues of inner products below this fraction of the largest are rounding."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,41 @@ class Population:
             float(self.density @ (share / (values + kappa))),
         )
 
+    def realised(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        r"""Variances (p,), a mean (p,) and sources (k, p) in the eigenbasis that have these numbers.
+
+        Every eigenvalue is there a whole number of times, and so often that mu and the sources have in its
+        eigenspace the inner products that the density says, exactly.  What rounding costs is at most one half
+        of each sum of a share lambda/(lambda + kappa) over the spectrum, and one for every eigenvalue moved:
+        a strong direction that is alone is there twice.  p may grow where it is below the number of vectors.
+        """
+        spectrum, values = self.spectrum, self.spectrum.values
+        size, vectors = np.linalg.eigh(self.products)
+        size = np.where(size > VANISHING * max(size[-1], 0.0), size, 0.0)
+        used = size > 0
+        shape = vectors[:, used] * np.sqrt(size[used])  # (1 + k, r), rows have the inner products
+        counts = _whole(spectrum.masses * spectrum.p, max(int(used.sum()), 1))
+        rows = np.zeros((len(shape), int(counts.sum())))
+        for start, density in zip(np.cumsum(counts) - counts, self.density, strict=True):
+            rows[:, start : start + shape.shape[1]] = np.sqrt(density) * shape
+        return np.repeat(values, counts), rows[0], rows[1:]
+
     def moments(self, gamma: float, n: float) -> ScoreMoments:
         """Law of the score of a ridge fit on n samples, as a function of (1, alpha)."""
         return self.law(gamma, n).moments(self.products)
+
+
+def _whole(sizes: FloatArray, least: int) -> IntArray:
+    """Whole numbers near ``sizes``, whose partial sums are rounded; none below ``least``.
+
+    What a number lacks is taken from the nearest that has more, where there is one.
+    """
+    sums = np.concatenate([[0], np.rint(np.cumsum(sizes))]).astype(np.int64)
+    counts: IntArray = sums[1:] - sums[:-1]
+    for index in range(len(counts)):
+        while counts[index] < least:
+            spare = np.flatnonzero(counts > least)
+            if spare.size:
+                counts[spare[np.argmin(abs(spare - index))]] -= 1
+            counts[index] += 1
+    return counts

@@ -25,7 +25,11 @@ from rmt_alpha.from_data.plug_in.left_out import Estimate, LeftOut
 from rmt_alpha.from_data.plug_in.population import Population
 from rmt_alpha.from_data.plug_in.sample_geometry import SampleGeometry, spectral_moments
 from rmt_alpha.from_data.ridge_path import RidgePath
+from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.losses import Loss
+from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.ranges import RIDGE, SAMPLES
+from rmt_alpha.problems.sources import FixedSource
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
 MOST_EIGENVALUES = 500
@@ -190,6 +194,54 @@ class ProblemEstimate(Value, Shown):
         gram = np.array([one.gram for one in moments]).reshape(*ridges.shape, 2, 2)
         kappa = np.array([law.transport.kappa for law in laws]).reshape(ridges.shape)
         return curve_of(kappa, ScoreMoments(line, gram))
+
+    def fine_tuning(
+        self, gamma: float, n: float | None = None, *, loss: str | Loss = "squared"
+    ) -> FineTuning:
+        r"""The model of `population` as a problem, of which everything can be asked.
+
+        Two balanced classes :math:`\mathcal N(\pm\mu, C)` in the eigenbasis of C, with the estimated spectrum
+        and the estimated inner products of mean and source.  Its curve is what Gaussian classes predict,
+        without the leave-one-out scores from which `curve` starts: the two differ as far as `check` says, and
+        by the standard error of `accuracy`.  Every eigenvalue is there a whole number of times, at least two,
+        which moves effective ridges by order 1/n.
+
+        Parameters
+        ----------
+        gamma : float
+            Ridge per sample, non-negative.
+        n : float, optional
+            Number of target samples; those of the data by default.
+        loss : str or Loss
+            What is minimised, as in `FineTuning`.
+
+        Returns
+        -------
+        FineTuning
+            With a `FixedSource`, the source's weights in the eigenbasis, and an intercept if the estimate has
+            one.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from rmt_alpha import estimate_problem
+        >>> rng = np.random.default_rng(0)
+        >>> mean, y = np.ones(100) / 8, np.repeat([-1, 1], 50)
+        >>> X = y[:, None] * mean + rng.standard_normal((100, 100))
+        >>> problem = estimate_problem(X, y, mean).fine_tuning(1.0, loss="logistic")
+        >>> problem
+        FineTuning(K=2, p=100, FixedSource, n=100, gamma=1, intercept=True, loss=logistic)
+        >>> curve = problem.curve()
+        >>> print(
+        ...     f"{curve.accuracy(0.0):.3f}, over draws of the data +- {curve.accuracy_std(0.0):.3f}"
+        ... )
+        0.867, over draws of the data +- 0.008
+        """
+        spectrum, mean, sources = self.population.realised()
+        n = self.n if n is None else n
+        target = GaussianMixture.symmetric(mean, spectrum)
+        trained = self.fit_intercept is not False
+        return FineTuning(target, FixedSource(sources[0]), n, gamma, intercept=trained, loss=loss)
 
     def accuracy(self, alpha: float, gamma: float, n: float | None = None) -> Estimate:
         """The accuracy of `curve` at one alpha, with its standard error.

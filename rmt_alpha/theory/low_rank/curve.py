@@ -151,7 +151,9 @@ class LowRankCurve(Curve):
     def _refusals(self) -> Mapping[str, str]:
         reason = "a regression has no classes: ask for the risk, whose gain and intervals are known"
         own = ("excess_risk", *ANSWERED, *SHARED)
-        return dict.fromkeys((name for name in QUESTIONS if name not in own), reason)
+        found = dict.fromkeys((name for name in QUESTIONS if name not in own), reason)
+        spread = "the spread over draws is not derived for corrections of low rank: simulate"
+        return found | dict.fromkeys(("risk_std", "optimal_alpha_std"), spread)
 
     def _summary(self) -> str:
         alphas: tuple[float, ...] = (0.0, 1.0, self._best)

@@ -271,6 +271,11 @@ class SoftmaxCurve(Curve):
             "this moment is defined for two classes with labels -1 and +1; use class_mean and "
             "class_covariance",
         )
+        found |= dict.fromkeys(
+            (*base.ERROR_BARS, "expected_accuracy"),
+            "the formula for the spread over draws is derived for one score, not for softmax: simulate, and "
+            "take the standard deviation of the draws",
+        )
         if not self.single:
             found |= dict.fromkeys(
                 (
