@@ -10,7 +10,7 @@ import numpy as np
 
 from rmt_alpha._core.toml_file import read_toml
 from rmt_alpha._core.types import FilePath
-from rmt_alpha.cli.reading.stored_arrays import read_arrays
+from rmt_alpha._core.stored_arrays import read_arrays
 from rmt_alpha.problems.covariances import is_ambiguous
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.low_rank import LowRankTransfer
