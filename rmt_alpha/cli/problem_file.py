@@ -24,9 +24,9 @@ def load_problem(path: FilePath) -> TransferProblem | FineTuning | LowRankTransf
     top; in ``[target]`` either ``mean`` (classes with means -mean and +mean, balanced) or ``means`` (one row
     per class), ``covariance`` (one of all classes) or ``covariances`` (a list, one per class) or ``exponent``
     (eigenvalues j^-exponent, of average 1 or the number ``covariance``), and ``priors`` (of two classes the
-    first is enough); in ``[source]`` either ``weights``, or ``n``, ``gamma``, the keys of a mixture, and if wanted
-    ``intercept`` and ``label_noise``, for a source trained by ridge, or with the ``loss`` that is given;
-    ``outputs`` as in these classes.
+    first is enough); in ``[source]`` either ``weights``, or ``n``, ``gamma``, the keys of a mixture, and if
+    wanted ``intercept`` and ``label_noise``, for a source trained by ridge, or with the ``loss`` that is
+    given; ``outputs`` as in these classes.
     Several sources are several tables ``[[source]]``.
     Wherever an array is expected, the text ``"file.npz:name"`` stands for the array ``name`` in a file beside
     the TOML file.

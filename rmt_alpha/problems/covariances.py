@@ -44,7 +44,7 @@ def parse_covariances(value: Any, classes: int, p: int) -> tuple[FloatArray, ...
 
 
 def power_law(exponent: float, p: int) -> FloatArray:
-    r"""Eigenvalues :math:`\lambda_j = j^{-a} / \frac1p \sum_k k^{-a}`, j = 1..p: of average 1 for any exponent a.
+    r"""Eigenvalues :math:`\lambda_j = j^{-a} / \frac1p \sum_k k^{-a}`, j = 1..p, of average 1 for any a.
 
     Examples
     --------
@@ -52,8 +52,9 @@ def power_law(exponent: float, p: int) -> FloatArray:
     array([1.636, 0.818, 0.545])
     """
     logs = -check_scalar("exponent", exponent, EXPONENT) * np.log(np.arange(1.0, p + 1))
-    values: FloatArray = np.exp(logs - logs.max())
-    return values / values.mean()
+    values = np.exp(logs - logs.max())
+    eigenvalues: FloatArray = values / values.mean()
+    return eigenvalues
 
 
 def is_ambiguous(value: Any, classes: int, p: int) -> bool:
