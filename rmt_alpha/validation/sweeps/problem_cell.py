@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -46,9 +46,13 @@ class ProblemCell(Cell):
         before, after = parameter_frame(self.alpha, self.replicates, self.method, self.seed)
         return before + canonical(self.told)[1:-1] + after
 
+    @cached_property
+    def _problem(self) -> FineTuning:
+        return build(self.content)  # once, for the theory and the simulation
+
     def build(self) -> FineTuning:
         """The problem."""
-        return build(self.content)
+        return self._problem
 
     @staticmethod
     def theories(cells: Sequence[Any]) -> list[CellTheory | Exception]:
@@ -68,16 +72,33 @@ def _theory(cell: ProblemCell) -> CellTheory | Exception:
         curve, absent = problem.curve(), cell.absent(problem)
         best = float(curve.optimal_alpha())
         alphas = np.array([best if alpha == OPTIMAL else alpha for alpha in cell.alpha], dtype=np.float64)
-        columns = [None if name in absent else getattr(curve, name)(alphas) for name in QUANTITIES]
+        columns = [None if name in absent else _column(getattr(curve, name), alphas) for name in QUANTITIES]
         values = [best, float(curve.neutral_alpha())]
         return CellTheory(_sound(values), [_sound(row) for row in _rows(alphas, columns)])
     except Exception as failure:
         return failure
 
 
+def _column(quantity: Callable[[Any], Any], alphas: FloatArray) -> list[float | None]:
+    """A quantity at all alphas, None at infinite ones where it has no limit."""
+    finite = np.isfinite(alphas)
+    values = iter(np.asarray(quantity(alphas[finite])).tolist()) if finite.any() else iter(())
+    return [
+        next(values) if there else _limit(quantity, alpha)
+        for there, alpha in zip(finite, alphas, strict=True)
+    ]
+
+
+def _limit(quantity: Callable[[Any], Any], alpha: float) -> float | None:
+    try:
+        return float(quantity(alpha))
+    except ValueError:  # of a loss that is not squared only the accuracy is known there
+        return None
+
+
 def _rows(alphas: FloatArray, columns: list[Any]) -> list[list[float | None]]:
     return [
-        [alpha, *(None if column is None else float(column[place]) for column in columns)]
+        [alpha, *(None if column is None else column[place] for column in columns)]
         for place, alpha in enumerate(alphas.tolist())
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ import rmt_alpha as ra
 from rmt_alpha.cli import main
 from rmt_alpha.errors import SweepInterrupted
 from rmt_alpha.problems.covariances import power_law
-from rmt_alpha.problems.described import build, describe
+from rmt_alpha.problems.described import build, describe, with_arrays
 from rmt_alpha.validation.sweeps import sweep
 from rmt_alpha.validation.sweeps.driver import Driver
-from rmt_alpha.validation.sweeps.problem_grid import read_any_grid
+from rmt_alpha.validation.sweeps.problem_grid import DEFAULTS, read_any_grid
 
 MEAN = np.array([0.9, 0.3, 0.0, -0.4, 0.2, 0.1])
 OTHER = np.array([0.8, 0.1, 0.3, -0.2, 0.4, 0.0])
@@ -88,9 +89,8 @@ def test_simulation_agrees_and_a_wrong_exponent_does_not():
     assert (abs(result["simulated_accuracy"] - result["accuracy"][::-1]) > allowed).all()
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_workers_and_interruptions_do_not_change_a_bit(tmp_path, problem, contents, monkeypatch, loss):
-    axes = {"gamma": [0.2, 1.0], "target.priors": [0.3, 0.5], "loss": [loss]}
+def test_workers_and_interruptions_do_not_change_a_bit(tmp_path, problem, contents, monkeypatch):
+    axes = {"gamma": [0.2, 1.0], "loss": ["squared", "logistic"]}
     stores = [tmp_path / f"{name}.sqlite" for name in ("one", "two", "stopped")]
     options: dict[str, Any] = {"axes": axes, "alpha": [0, 1], "replicates": 6}
     one = sweep(problem, store=stores[0], **options)
@@ -107,7 +107,7 @@ def test_workers_and_interruptions_do_not_change_a_bit(tmp_path, problem, conten
             sweep(problem, store=stores[2], **options)
     rest = sweep(problem, store=stores[2], **options)
     assert (rest.computed, rest) == (2, one)
-    # Sorted, as the view does not tell priors apart.
+    # Sorted, as the view does not tell losses apart.
     first, second, third = (sorted(contents(store)) for store in stores)
     assert first == second == third
     assert sweep(problem, store=stores[2], **options).computed == 0
@@ -152,6 +152,19 @@ def test_losses_without_a_best_alpha_of_a_draw_and_one_hot_scores(problem):
     assert three.to_pandas()["target.priors"].tolist() == ["0.2 0.3 0.5", "0.4 0.3 0.3"]
 
 
+def test_an_infinite_optimum_has_an_accuracy_and_cannot_be_simulated():
+    mean = np.full(50, 0.2)
+    grid = {"n": 20, "gamma": 0.1, "loss": "logistic", "target": {"mean": mean}, "source": {"weights": mean}}
+    options: dict[str, Any] = {"alpha": [1, "optimal"], "store": None}
+    result = sweep(grid, replicates=0, **options)
+    accuracy = build(DEFAULTS | with_arrays(grid, Path())).curve().accuracy(np.array([1.0, np.inf]))
+    assert result["optimal_alpha"] == np.inf
+    assert result["accuracy"] == pytest.approx(accuracy, rel=1e-9)
+    assert np.isnan(result["risk"]).tolist() == [False, True]
+    [failure] = sweep(grid, replicates=2, **options).failures
+    assert "optimal alpha is inf here and cannot be simulated" in failure.error
+
+
 def test_what_is_wrong_in_combination_fails_in_its_cell_alone(problem):
     result = sweep(
         problem, axes={"loss": ["huber", "squared"], "gamma": [0, 1]}, alpha=1, replicates=0, store=None
@@ -180,6 +193,18 @@ def test_what_is_wrong_in_combination_fails_in_its_cell_alone(problem):
 def test_bad_axes_are_refused_by_name(problem, axes, message):
     with pytest.raises((ValueError, TypeError), match=message):
         sweep(problem, axes=axes, alpha=[0], store=None)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.5, True])
+def test_one_prior_is_a_share_of_two_classes(value):
+    grid = {
+        "n": 9,
+        "gamma": 1,
+        "target": {"means": [-MEAN, MEAN], "priors": value},
+        "source": {"weights": MEAN},
+    }
+    with pytest.raises((ValueError, TypeError), match="priors must be"):
+        build(grid)
 
 
 def test_bad_grids_are_refused(problem):
