@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rmt_alpha._core.stored_arrays import read_arrays
 from rmt_alpha._core.types import FloatArray, Real
-from rmt_alpha.cli.reading.stored_arrays import read_arrays
 from rmt_alpha.cli.reading.table import BINARY, TEXT, SampleTable, binary_table, numeric_labels
 from rmt_alpha.cli.reading.text import TextFormat, text_table
 

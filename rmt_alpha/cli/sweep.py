@@ -13,8 +13,9 @@ from rmt_alpha.cli.common import Parser, as_typed, say
 from rmt_alpha.cli.outputs import check_output, check_picture
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.plotting.heat_map import heatmap, parse_plot, select
-from rmt_alpha.validation.sweeps.grid import Grid, read_grid
+from rmt_alpha.validation.sweeps.grid import Grid
 from rmt_alpha.validation.sweeps.plan import SweepPlan
+from rmt_alpha.validation.sweeps.problem_grid import read_any_grid
 from rmt_alpha.validation.sweeps.result import SweepResult, blank
 from rmt_alpha.validation.sweeps.run import run_sweep
 from rmt_alpha.validation.sweeps.workers import PATIENCE
@@ -33,6 +34,9 @@ example, in a file grid.toml:
   N = ["none", 200, 2000]                    # "none": the source direction is known exactly
   alpha = [0, 1, "optimal"]
   replicates = 200                           # 0: theory alone
+
+A problem file with [target] and [source] is a grid too: in a table [axes] stand the fields with several
+values, such as  n = [20, 40], loss = ["squared", "logistic"], target.exponent = { linspace = [0, 2, 5] }.
 
   rmt-alpha sweep grid.toml --out results.sqlite --dry-run
   rmt-alpha sweep grid.toml --out results.sqlite --jobs 2 --csv results.csv
@@ -66,7 +70,7 @@ def add_options(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Sweep; export what was asked for."""
-    grid = read_grid(arguments.grid, seed=arguments.seed)
+    grid = read_any_grid(arguments.grid, seed=arguments.seed)
     _check_exports(grid, arguments)
     try:
         result = run_sweep(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue
+from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,11 +99,11 @@ def heatmap(
     _label(axes.xaxis, x, places_x[0], result.axes[x])
     _label(axes.yaxis, y, places_y[0], result.axes[y])
     axes.grid(False)
-    label = SYMBOLS.get(c, c.replace("_", " "))
+    title = SYMBOLS.get(c, c.replace("_", " "))
     if alpha is not None and _depends_on_alpha(result, c):
-        label += rf" at $\alpha$ = {_shown((alpha,))}"
+        title += rf" at $\alpha$ = {_shown((alpha,))}"
     if finite.any():
-        axes.figure.colorbar(mesh, ax=axes, label=label)
+        axes.figure.colorbar(mesh, ax=axes, label=title)
     if blank := int((~finite).sum()):
         axes.set_title(f"grey: {blank} without a finite number")
     return axes
@@ -124,11 +124,16 @@ def parse_plot(text: str, result: SweepResult) -> dict[str, Any]:
     if "alpha" in found:
         chosen = found.pop("alpha")
         options["alpha"] = chosen if chosen in result.alpha else _number("alpha", chosen)
-    options["at"] = {
-        name: None if name == "N" and value.lower() == NO_SAMPLE else _number(name, value)
-        for name, value in found.items()
-    }
+    options["at"] = {name: _value(name, value, result.axes.get(name, ())) for name, value in found.items()}
     return options
+
+
+def _value(name: str, text: str, values: tuple[AxisValue, ...]) -> AxisValue:
+    """The value of an axis that ``text`` says: a word of it, else a number."""
+    if name == "N" and text.lower() == NO_SAMPLE:
+        return None
+    matching = [value for value in values if label(value) == text]
+    return matching[0] if matching else _number(name, text)
 
 
 def _number(name: str, text: str) -> float:
@@ -187,12 +192,18 @@ def _position(name: str, value: Any, values: tuple[Any, ...]) -> int:
 
 
 def _shown(values: tuple[Any, ...]) -> str:
-    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+    return ", ".join(f"{value:g}" if isinstance(value, float) else _word(value) for value in values)
+
+
+def _word(value: Any) -> str:
+    return label(value) if isinstance(value, tuple) else str(value)
 
 
 def _places(values: tuple[AxisValue, ...]) -> tuple[str, FloatArray]:
     """The scale of an axis ("linear", "log", or "words" if in no order), and the edges of its rectangles."""
-    numbers: FloatArray = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    numbers: FloatArray = np.array(
+        [value if isinstance(value, float) else np.nan for value in values], dtype=np.float64
+    )
     if len(numbers) < 2 or not np.isfinite(numbers).all() or not (np.diff(numbers) > 0).all():
         return "words", np.arange(len(numbers) + 1.0) - 0.5
     if numbers[0] > 0 and _uneven(np.log(numbers)) < _uneven(numbers):
@@ -214,7 +225,9 @@ def _edges(centres: FloatArray) -> FloatArray:
 def _label(axis: Any, name: str, kind: str, values: tuple[AxisValue, ...]) -> None:
     axis.set_label_text(SYMBOLS.get(name, name))
     if kind == "words":
-        axis.set_ticks(range(len(values)), ["known" if value is None else f"{value:g}" for value in values])
+        axis.set_ticks(
+            range(len(values)), ["known" if value is None else _shown((value,)) for value in values]
+        )
     else:
         axis.axes.set(**{f"{axis.axis_name}scale": kind})
 

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
-from rmt_alpha._core.checks import as_real, brief, frozen
+from rmt_alpha._core.checks import Range, as_real, brief, check_scalar, frozen
 from rmt_alpha._core.machine.memory import check_memory
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.problems.ranges import check_entries
 
 FORM = "None (identity), a number, or an array of shape (p,) (diagonal) or (p, p)"
+EXPONENT = Range("a finite number", -np.inf, np.inf)
 DIAGONAL = (
     "work in the basis of its eigenvectors, where it is diagonal, an array of shape (p,), and takes no memory"
 )
@@ -40,6 +41,20 @@ def parse_covariances(value: Any, classes: int, p: int) -> tuple[FloatArray, ...
         member = parse_one(f"covariances[{index}]", item, p) if known is None else known
         found.append(next((other for other in found if np.array_equal(other, member)), member))
     return tuple(found)
+
+
+def power_law(exponent: float, p: int) -> FloatArray:
+    r"""Eigenvalues :math:`\lambda_j = j^{-a} / \frac1p \sum_k k^{-a}`, j = 1..p, of average 1 for any a.
+
+    Examples
+    --------
+    >>> power_law(1.0, 3).round(3)
+    array([1.636, 0.818, 0.545])
+    """
+    logs = -check_scalar("exponent", exponent, EXPONENT) * np.log(np.arange(1.0, p + 1))
+    values = np.exp(logs - logs.max())
+    eigenvalues: FloatArray = values / values.mean()
+    return eigenvalues
 
 
 def is_ambiguous(value: Any, classes: int, p: int) -> bool:

@@ -28,7 +28,8 @@ OPTIMAL = "optimal"
 NO_SAMPLE = "none"
 """How a TOML file, which knows no null, says N = None: the source mean is known."""
 
-AxisValue: TypeAlias = float | None
+AxisValue: TypeAlias = float | str | bool | tuple[float, ...] | None
+"""None is a known source; words, flags and tuples are of grids of `FineTuning` problems."""
 Range: TypeAlias = Mapping[str, Sequence[float]]
 """Such as ``{"linspace": [0, 1, 11]}``."""
 AlphaSpec: TypeAlias = float | str | Range | Sequence[float | str | Range] | FloatArray
@@ -36,10 +37,12 @@ AlphaSpec: TypeAlias = float | str | Range | Sequence[float | str | Range] | Flo
 LISTS = (list, tuple, np.ndarray)
 
 
-def label(value: float | str | None) -> str:
+def label(value: AxisValue) -> str:
     """A value as text, with all its digits; 400.0 is "400"."""
     if value is None:
         return NO_SAMPLE
+    if isinstance(value, tuple):
+        return " ".join(map(label, value))
     return value if isinstance(value, str) else repr(value).removesuffix(".0")
 
 
@@ -86,7 +89,7 @@ def is_axis(value: object) -> bool:
     return isinstance(value, (Mapping, *LISTS))
 
 
-def field_axis(name: str, value: object, *, simulated: bool) -> tuple[AxisValue, ...]:
+def field_axis(name: str, value: object, *, simulated: bool) -> tuple[float | None, ...]:
     """All values of one field of `TransferProblem`, each inside the range of that field.
 
     Raises
@@ -95,19 +98,24 @@ def field_axis(name: str, value: object, *, simulated: bool) -> tuple[AxisValue,
         If a value is no number, out of range or, where data are to be drawn, p, n or N is not whole.
     """
     values = [_field_value(name, entry) for entry in expand(name, value, whole=name in COUNTS)]
-    if simulated and name in COUNTS:
+    if name in COUNTS:
         for entry in values:
-            if entry is None or (name == "N" and entry == np.inf):
-                continue
-            if not entry.is_integer():  # false for inf
-                raise ValueError(
-                    f"{name} must be a whole number to be simulated, got {entry:g}; "
-                    "replicates=0 sweeps the theory alone, which allows any ratio"
-                )
+            if not (entry is None or (name == "N" and entry == np.inf)):
+                check_whole({name: entry}, simulated)
     return tuple(dict.fromkeys(values))
 
 
-def _field_value(name: str, entry: Any) -> AxisValue:
+def check_whole(counts: Mapping[str, AxisValue], simulated: float) -> None:
+    """Refuse numbers of samples or dimensions of which no data can be drawn."""
+    for name, entry in counts.items():
+        if simulated and not (isinstance(entry, float) and entry.is_integer()):  # false for inf
+            raise ValueError(
+                f"{name} must be a whole number to be simulated, got {label(entry)}; "
+                "replicates=0 sweeps the theory alone, which allows any ratio"
+            )
+
+
+def _field_value(name: str, entry: Any) -> float | None:
     if name == "N" and (entry is None or entry == NO_SAMPLE):
         return None
     number = as_real(name, entry)

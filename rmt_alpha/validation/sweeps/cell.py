@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from rmt_alpha._core.machine.threads import one_blas_thread
 from rmt_alpha._core.records.record_text import canonical, key_of
+from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.validation.sweeps.axes import label
@@ -56,7 +57,7 @@ def parameter_frame(
 _frame = lru_cache(8)(parameter_frame)
 
 
-def parameter_text(name: str, value: float | None) -> str:
+def parameter_text(name: str, value: Any) -> str:
     """One field of the problem in canonical JSON."""
     if value is None:
         return f'"{name}":null'
@@ -71,7 +72,7 @@ def _json_number(value: float | str | None) -> Any:
 class Cell:
     """One problem of a grid and what is asked about it."""
 
-    problem: tuple[tuple[str, float | None], ...]
+    problem: tuple[tuple[str, Any], ...]
     """All fields of `TransferProblem`."""
     alpha: tuple[float | str, ...]
     """Numbers and "optimal", the theory's alpha*."""
@@ -81,6 +82,8 @@ class Cell:
     """Of `simulate`."""
     seed: int
     """Of the whole sweep."""
+    together: ClassVar[bool] = True
+    """Whether the theory of many is evaluated as arrays."""
 
     @cached_property
     def parameters(self) -> str:
@@ -97,6 +100,20 @@ class Cell:
     def random_seed(self) -> np.random.SeedSequence:
         """The cell's own seed: it does not matter when, where or beside what the cell is computed."""
         return np.random.SeedSequence(int(hashlib.sha256(self.parameters.encode()).hexdigest(), 16))
+
+    def build(self) -> TransferProblem | FineTuning:
+        """The problem."""
+        return TransferProblem(**dict(self.problem))
+
+    @staticmethod
+    def theories(cells: Sequence[Any]) -> list[CellTheory | Exception]:
+        """The theory of each of some cells of this kind, or what it raised."""
+        return theory_of([(cell.problem, cell.alpha) for cell in cells])
+
+    @staticmethod
+    def absent(problem: Any) -> frozenset[str]:
+        """Quantities of which ``problem`` has none."""
+        return frozenset()
 
 
 @dataclass(frozen=True)
@@ -128,8 +145,8 @@ class CellResult:
 def compute(cells: tuple[Cell, ...]) -> list[CellResult]:
     """Theory and simulation of some cells, on one BLAS thread; this is what a worker runs."""
     with one_blas_thread():
-        asked = [(cell.problem, cell.alpha) for cell in cells]
-        return [_compute_one(cell, found) for cell, found in zip(cells, theory_of(asked), strict=True)]
+        theories = cells[0].theories(cells) if cells else []
+        return [_compute_one(cell, found) for cell, found in zip(cells, theories, strict=True)]
 
 
 def _compute_one(cell: Cell, theory: CellTheory | Exception) -> CellResult:
@@ -149,18 +166,20 @@ def _numbers(cell: Cell, theory: CellTheory) -> tuple[tuple[Number, ...], tuple[
     alphas = np.array([row[0] for row in rows])
     if not np.isfinite(alphas).all():
         raise ValueError(
-            f"the optimal alpha is {theory.values[0]:g} here and cannot be simulated: without ridge and with "
-            "p < n every alpha gives the same accuracy; leave 'optimal' out, take gamma > 0 or replicates=0"
+            f"the optimal alpha is {theory.values[0]:g} here and cannot be simulated: leave 'optimal' out "
+            "or take replicates=0 (without ridge and with p < n all alphas give the same accuracy: gamma > 0)"
         )
-    problem = TransferProblem(**dict(cell.problem))  # type: ignore[arg-type]
+    problem = cell.build()
+    absent = cell.absent(problem)
     drawn = simulate(
         problem, alphas, replicates=cell.replicates, method=cell.method, rng=cell.random_seed, n_jobs=1
     )
-    columns = [getattr(drawn, name.removeprefix("simulated_")) for name in SIMULATED]
+    columns = [_average(drawn, name, absent) for name in SIMULATED]
     simulated = (map(_stored, row) for row in zip(*columns, strict=True))
     parts = zip(labels, rows, simulated, strict=True)
     points = tuple((name, *row, *more) for name, row, more in parts)
-    return (*theory.values, *map(_stored, _quartiles(drawn))), points
+    best = (None for _ in ALPHA_STAR) if absent.issuperset(ALPHA_STAR) else _quartiles(drawn)
+    return (*theory.values, *map(_stored, best)), points
 
 
 _NOT_SIMULATED = (None,) * len(SIMULATED)
@@ -171,13 +190,22 @@ def _labels(alpha: tuple[float | str, ...]) -> tuple[str, ...]:
     return tuple(map(label, alpha))
 
 
+def _average(drawn: Simulation, name: str, absent: frozenset[str]) -> Any:
+    quantity = name.removeprefix("simulated_")
+    if quantity.removesuffix("_stderr") in absent:
+        return (None,) * len(drawn.alpha)
+    return getattr(drawn, quantity)
+
+
 def _quartiles(drawn: Simulation) -> Iterable[float]:
     # Actual draws, not interpolations: an infinite alpha* must not meet its negative.
     best = drawn.draws.optimal_alpha()
     return [float(q) for q in np.quantile(best, [0.5, 0.25, 0.75], method="inverted_cdf")]
 
 
-def _stored(value: Any) -> float:
+def _stored(value: Any) -> Number:
+    if value is None:
+        return None
     number = float(value)
     if math.isnan(number):
         raise not_a_number()

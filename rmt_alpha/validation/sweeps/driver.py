@@ -56,7 +56,7 @@ class Driver:
         """Have all cells computed, by this driver or by others."""
         if not len(todo):
             return  # and ask for no workers
-        if self._records.path is None and todo.grid.replicates == 0:
+        if self._records.path is None and todo.grid.replicates == 0 and todo.grid.together:
             self._evaluate(todo.grid)
             return
         with self._records.claims() as claims:

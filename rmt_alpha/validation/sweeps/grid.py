@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -50,6 +50,10 @@ class Grid:
     method: str
     seed: int
     """Of the simulation of every cell."""
+    absent: frozenset[str] = frozenset()
+    """Results that no cell has."""
+    together: ClassVar[bool] = True
+    """Whether `columns` are there, to evaluate the theory of many cells as arrays."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -137,29 +141,43 @@ def read_grid(grid: Mapping[str, Any] | FilePath, **overrides: Any) -> Grid:
     TypeError, ValueError
         If the file is no TOML, a name is no field, a field without default is missing, or a value is bad.
     """
-    given = dict(grid) if isinstance(grid, Mapping) else _read_toml(grid)
+    given = content_of(grid)
     _check_names(given)
-    settings = {name: given.pop(name, default) for name, default in SETTINGS.items()}
-    settings |= {name: value for name, value in overrides.items() if value is not None}
+    settings = read_settings(
+        {name: given.pop(name) for name in SETTINGS if name in given}, overrides, METHODS
+    )
+    if missing := [name for name in FIELDS if name not in given and name not in DEFAULTS]:
+        raise ValueError(f"the grid must say {' and '.join(missing)}: {_needed()}")
+    simulated = settings["replicates"] > 0
+    values = {k: field_axis(k, given.get(k, DEFAULTS.get(k)), simulated=simulated) for k in FIELDS}
+    axes = tuple(name for name, value in given.items() if is_axis(value))
+    read = Grid(fields=values, axes=axes, **settings)
+    check_size(read)
+    return read
+
+
+def read_settings(
+    given: Mapping[str, Any], overrides: Mapping[str, Any], methods: tuple[str, ...]
+) -> dict[str, Any]:
+    """The settings of a grid, checked; ``overrides`` that are not None come first."""
+    settings = {**SETTINGS, **given} | {name: value for name, value in overrides.items() if value is not None}
     if settings["alpha"] is None:
         raise ValueError(
             'alpha is missing: give the alphas to evaluate, for example alpha = [0, 1, "optimal"]'
         )
-    if missing := [name for name in FIELDS if name not in given and name not in DEFAULTS]:
-        raise ValueError(f"the grid must say {' and '.join(missing)}: {_needed()}")
     replicates = _natural("replicates", settings["replicates"])
     if replicates:
         check_count("replicates", replicates)
-    simulated = replicates > 0
-    values = {k: field_axis(k, given.get(k, DEFAULTS.get(k)), simulated=simulated) for k in FIELDS}
-    read = Grid(
-        fields=values,
-        axes=tuple(name for name, value in given.items() if is_axis(value)),
-        alpha=alpha_axis(settings["alpha"], simulated=simulated),
-        replicates=replicates,
-        method=check_choice("method", settings["method"], METHODS),
-        seed=_natural("seed", settings["seed"]),
-    )
+    return {
+        "alpha": alpha_axis(settings["alpha"], simulated=replicates > 0),
+        "replicates": replicates,
+        "method": check_choice("method", settings["method"], methods),
+        "seed": _natural("seed", settings["seed"]),
+    }
+
+
+def check_size(read: Grid) -> None:
+    """Refuse a grid whose results would not fit into memory, or that is a slip of the pen."""
     if (cells := read.size) > MOST_CELLS:
         raise ValueError(
             f"the grid has {' x '.join(map(str, read.shape))} = {cells} cells, more than {MOST_CELLS}; "
@@ -170,13 +188,15 @@ def read_grid(grid: Mapping[str, Any] | FilePath, **overrides: Any) -> Grid:
         f"a grid of {' x '.join(map(str, read.shape))} = {cells} cells at {len(read.alpha)} alphas",
         "make several sweeps of it, which can share a store",
     )
-    return read
 
 
-def _read_toml(path: FilePath) -> dict[str, Any]:
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"grid must be a dict of axes or the path of a TOML file, got {type(path).__name__}")
-    return read_toml(path)
+def content_of(grid: Mapping[str, Any] | FilePath) -> dict[str, Any]:
+    """What a dict or a TOML file says, not yet checked."""
+    if isinstance(grid, Mapping):
+        return dict(grid)
+    if not isinstance(grid, str | os.PathLike):
+        raise TypeError(f"grid must be a dict of axes or the path of a TOML file, got {type(grid).__name__}")
+    return read_toml(grid)
 
 
 def _check_names(given: Mapping[str, Any]) -> None:

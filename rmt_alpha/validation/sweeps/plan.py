@@ -13,9 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rmt_alpha.validation.sweeps.axes import OPTIMAL, AxisValue
+import numpy as np
+
+from rmt_alpha.validation.sweeps.axes import OPTIMAL, AxisValue, label
 from rmt_alpha.validation.sweeps.cell import Cell, compute
 from rmt_alpha.validation.sweeps.grid import Grid
+from rmt_alpha.validation.sweeps.problem_cell import ProblemCell
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,18 @@ def duration(seconds: float) -> str:
 
 def _values(values: tuple[AxisValue, ...]) -> str:
     if len(values) <= 5:
-        return ", ".join("known source" if value is None else f"{value:g}" for value in values)
-    numbers = [value for value in values if value is not None]
+        return ", ".join(_shown(value) for value in values)
+    numbers = [value for value in values if isinstance(value, float)]
+    if len(numbers) < len([value for value in values if value is not None]):
+        return f"{len(values)} values from {_shown(values[0])} to {_shown(values[-1])}"
     known = " and a known source" if len(numbers) < len(values) else ""
     return f"{len(numbers)} values from {min(numbers):g} to {max(numbers):g}{known}"
+
+
+def _shown(value: AxisValue) -> str:
+    if value is None:
+        return "known source"
+    return f"{value:g}" if isinstance(value, float) else label(value)
 
 
 def _alphas(alphas: tuple[float | str, ...]) -> str:
@@ -101,6 +112,8 @@ def predicted_seconds(cell: Cell) -> float:
 
     Nothing but the sharing of work and the estimate of the time depends on it.
     """
+    if isinstance(cell, ProblemCell):
+        return _problem_seconds(cell)
     theory = 2e-5  # many cells as one array, and what each takes to be recorded
     if cell.replicates == 0:
         return theory
@@ -111,6 +124,18 @@ def predicted_seconds(cell: Cell) -> float:
     one_draw: Callable[[float, float, float], float] = _dense_draw if cell.method == "dense" else _krylov_draw
     draw = 1e-5 + sum(one_draw(problem["p"], n, gamma) for n, gamma in stages)
     return theory + 1.5e-3 + cell.replicates * draw
+
+
+def _problem_seconds(cell: ProblemCell) -> float:
+    """Order of magnitude: a fixed point for each alpha where the loss is not squared, and its minimiser."""
+    target, fields = cell.content["target"], dict(cell.content)
+    p, squared = np.shape(target.get("means", target.get("mean")))[-1], fields["loss"] == "squared"
+    theory = 1e-2 if squared else 0.2 + 0.02 * len(cell.alpha)
+    n = float(fields["n"])
+    if cell.replicates == 0 or not math.isfinite(n):
+        return theory
+    draw = 1e-4 + _dense_draw(p, n, 0.0)
+    return theory + cell.replicates * (draw if squared else 5e-3 * len(cell.alpha) + 20 * draw)
 
 
 def _dense_draw(p: float, n: float, gamma: float) -> float:
@@ -152,7 +177,7 @@ def estimated_seconds(cells: Collection[Cell], workers: int) -> float:
 
 def _sum_and_longest(cells: Collection[Cell]) -> tuple[float, float]:
     first = next(iter(cells), None)
-    if first is None or first.replicates == 0:  # all cost the same
+    if first is None or (first.replicates == 0 and first.together):  # all cost the same
         each = 0.0 if first is None else predicted_seconds(first)
         return len(cells) * each, each
     total = longest = 0.0
@@ -165,7 +190,7 @@ def _sum_and_longest(cells: Collection[Cell]) -> tuple[float, float]:
 def _measured_over_predicted(cells: Collection[Cell]) -> float:
     measured = predicted = 0.0
     first = tuple(itertools.islice(cells, TASK_CELLS))
-    if first[0].replicates == 0:  # a whole task, as its cells are evaluated together
+    if first[0].replicates == 0 and first[0].together:  # a whole task, as its cells are evaluated together
         compute(first[:1])
         start = time.perf_counter()
         compute(first)
@@ -188,6 +213,8 @@ def _measured_over_predicted(cells: Collection[Cell]) -> float:
 
 
 def _shortened(cell: Cell) -> Cell:
+    if cell.replicates == 0:
+        return cell
     per_draw = predicted_seconds(cell) / cell.replicates
     return _at_most(cell, max(1, int(PROBE_SECONDS / per_draw)))
 

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+ENDS = ("", "_stderr")
+
+
 class Failure(NamedTuple):
     """A cell without numbers."""
 
     problem: dict[str, AxisValue]
-    """Fields of the `TransferProblem`."""
+    """Fields of the `TransferProblem`; of a `FineTuning` the axes and the fixed numbers and words."""
     error: str
     """Type and message of what it raised."""
 
@@ -45,7 +48,7 @@ class SweepResult(Shown):
     axes : dict
         The swept fields and the tuples of their values.
     fixed : dict
-        The other fields.
+        The other fields; of a `FineTuning` those that are a number or a word.
     alpha : tuple
         The alphas as they were asked for; ``result["alpha"]`` has the numbers that "optimal" stands for.
     replicates : int
@@ -55,7 +58,8 @@ class SweepResult(Shown):
         ``neutral_alpha``.  Simulation: the averages ``simulated_accuracy`` with standard errors
         ``simulated_accuracy_stderr``, likewise mean, variance and risk; ``simulated_optimal_alpha`` with
         ``..._low`` and ``..._high``, median and quartiles over the draws of the best alpha of each.  There is
-        no simulation for replicates=0.
+        no simulation for replicates=0, no mean and variance of one-hot scores, and no best alpha of a draw
+        where the loss is not squared (NaN in a grid that also has the squared loss).
     failures : tuple of (problem, error)
         Cells whose computation failed: their numbers, and no others, are NaN.
     computed : int
@@ -99,7 +103,7 @@ class SweepResult(Shown):
 
     def _card(self) -> Card:
         rows: dict[str, object] = {
-            name: f"{len(values)} values, {number(values[0])} to {number(values[-1])}"
+            name: f"{len(values)} values, {_worded(values[0])} to {_worded(values[-1])}"
             for name, values in self.axes.items()
         }
         best = self["optimal_alpha"]
@@ -150,7 +154,8 @@ class SweepResult(Shown):
         # Object arrays, for N = None is a value of its own.
         meshes = np.meshgrid(*(_objects(values) for values in self.axes.values()), indexing="ij")
         swept = dict(zip(self.axes, meshes, strict=True))
-        for name in FIELDS:
+        names = _names({**self.axes, **self.fixed})
+        for name in names:
             per_cell = swept[name].ravel().tolist() if name in swept else [self.fixed[name]] * cells
             table[name] = [value for value in per_cell for _ in range(alphas)]
         table["replicates"] = [self.replicates] * (cells * alphas)
@@ -159,8 +164,10 @@ class SweepResult(Shown):
             values = array if array.ndim > len(self.shape) else np.repeat(array[..., None], alphas, axis=-1)
             table[name] = [None if np.isnan(x) else x for x in values.ravel().tolist()]
         errors = {tuple(failure.problem.items()): failure.error for failure in self.failures}
-        rows = zip(*(table[name] for name in FIELDS), strict=True)
-        table["error"] = [errors.get(tuple(zip(FIELDS, row, strict=True))) for row in rows]
+        rows = zip(*(table[name] for name in names), strict=True)
+        table["error"] = [errors.get(tuple(zip(names, row, strict=True))) for row in rows]
+        for name in names:
+            table[name] = [label(value) if isinstance(value, tuple) else value for value in table[name]]
         return table
 
     def to_csv(self, path: FilePath | TextIO) -> None:
@@ -187,7 +194,9 @@ class SweepResult(Shown):
             raise ImportError("to_pandas() needs pandas: pip install 'rmt-alpha[pandas]'") from None
         columns = self._columns()
         types = {"alpha_label": "object", "error": "object", "replicates": "int64"}
-        if None in columns["N"]:
+        texts = [name for name in _names({**self.axes, **self.fixed}) if _has_text(columns[name])]
+        types |= dict.fromkeys(texts, "object")
+        if None in columns.get("N", ()):
             columns["N"] = [NO_SAMPLE if value is None else value for value in columns["N"]]
             types["N"] = "object"
         return pd.DataFrame(
@@ -218,20 +227,37 @@ class SweepResult(Shown):
         return xr.Dataset(variables, coordinates, attrs={**fixed, "replicates": self.replicates})
 
 
-def _coordinate(values: Sequence[float | str | None]) -> list[Any]:
+def _coordinate(values: Sequence[AxisValue]) -> list[Any]:
     numeric = all(isinstance(value, float) for value in values)
     return list(values) if numeric else [label(value) for value in values]
 
 
-def _objects(values: tuple[float | None, ...]) -> np.ndarray[Any, Any]:
+def _names(fields: Mapping[str, object]) -> tuple[str, ...]:
+    """Of the columns: those of a `TransferProblem` in their own order."""
+    return FIELDS if fields.keys() == set(FIELDS) else tuple(fields)
+
+
+def _worded(value: AxisValue) -> str:
+    return number(value) if isinstance(value, float | None) else label(value)
+
+
+def _has_text(values: Sequence[object]) -> bool:
+    return any(isinstance(value, str | bool) for value in values)
+
+
+def _objects(values: tuple[AxisValue, ...]) -> np.ndarray[Any, Any]:
     array = np.empty(len(values), dtype=object)
-    array[:] = values
+    for place, value in enumerate(values):  # one by one: a tuple is one value
+        array[place] = value
     return array
 
 
 def blank(grid: Grid) -> SweepResult:
     """The result of a grid before anything is computed: its shape, and one NaN for all its numbers."""
-    left_out = {*SIMULATED, *ALPHA_STAR} if grid.replicates == 0 else set()
+    left_out = {*SIMULATED, *ALPHA_STAR} if grid.replicates == 0 else set(grid.absent)
+    left_out |= {
+        f"{start}{name}{end}" for name in grid.absent for start in ("", "simulated_") for end in ENDS
+    }
     shapes = {name: (*grid.shape, len(grid.alpha)) for name in POINT_COLUMNS[1:]}
     shapes |= dict.fromkeys(CELL_COLUMNS, grid.shape)
     data = {name: np.broadcast_to(np.nan, shape) for name, shape in shapes.items() if name not in left_out}

@@ -15,11 +15,13 @@ from tqdm import tqdm
 
 from rmt_alpha._core.types import FilePath, Seed
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
+from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.simulation.arguments import root_seed
 from rmt_alpha.validation.sweeps.axes import AlphaSpec
 from rmt_alpha.validation.sweeps.driver import Driver
-from rmt_alpha.validation.sweeps.grid import Grid, Part, read_grid
+from rmt_alpha.validation.sweeps.grid import Grid, Part
 from rmt_alpha.validation.sweeps.plan import SweepPlan, estimated_seconds
+from rmt_alpha.validation.sweeps.problem_grid import read_any_grid
 from rmt_alpha.validation.sweeps.result import Collector, SweepResult
 from rmt_alpha.validation.sweeps.store import Store
 from rmt_alpha.validation.sweeps.workers import PATIENCE, open_pool
@@ -30,8 +32,9 @@ PART = 500
 
 @overload
 def sweep(
-    grid: Mapping[str, object] | FilePath,
+    grid: Mapping[str, object] | FilePath | FineTuning,
     *,
+    axes: Mapping[str, object] | None = None,
     alpha: AlphaSpec | None = None,
     replicates: int | None = None,
     store: FilePath | None = "results.sqlite",
@@ -48,8 +51,9 @@ def sweep(
 ) -> SweepResult: ...
 @overload
 def sweep(
-    grid: Mapping[str, object] | FilePath,
+    grid: Mapping[str, object] | FilePath | FineTuning,
     *,
+    axes: Mapping[str, object] | None = None,
     alpha: AlphaSpec | None = None,
     replicates: int | None = None,
     store: FilePath | None = "results.sqlite",
@@ -67,8 +71,9 @@ def sweep(
 
 
 def sweep(
-    grid: Mapping[str, object] | FilePath,
+    grid: Mapping[str, object] | FilePath | FineTuning,
     *,
+    axes: Mapping[str, object] | None = None,
     alpha: AlphaSpec | None = None,
     replicates: int | None = None,
     store: FilePath | None = "results.sqlite",
@@ -90,13 +95,20 @@ def sweep(
 
     Parameters
     ----------
-    grid : dict or path
+    grid : dict, path or FineTuning
         Axes over the fields of `TransferProblem`, as a dict or a TOML file.  A field is a number, a list, or
         a range ``{"linspace": [start, stop, count]}``, ``{"geomspace": [start, stop, count]}`` or
         ``{"logspace": [start exponent, stop exponent, count]}``, as in NumPy; a list may contain ranges.
         Values of ranges are rounded to 15 digits, those of p, n and N to whole numbers; equal values count
-        once.  ``N = "none"`` is None.  The settings alpha, replicates, method and seed may stand in the grid
-        too; arguments override them.
+        once.  ``N = "none"`` is None.  Or a `FineTuning`, or the content of a problem file with ``[target]``
+        and ``[source]``, of which ``axes`` are the fields with several values.  The settings alpha,
+        replicates, method and seed may stand in the grid too; arguments override them.
+    axes : dict or None
+        Of a `FineTuning`: several values, as a list or a range, of "n", "gamma", "intercept", "label_noise",
+        "loss", of "target.mean", "target.covariance", "target.exponent" (eigenvalues j^-exponent) and
+        "target.priors" (of two classes the share of the first), and likewise of "source", which also has "n",
+        "gamma", "weights" and so on.  Names joined by "+" have the same value.  None is the table ``[axes]``
+        of the grid.
     alpha : number, "optimal", range, or list of them
         Where to evaluate; "optimal" is the theory's alpha* of each cell.  Needed here or in the grid.
     replicates : int or None
@@ -173,7 +185,7 @@ def sweep(
     ((2, 3, 3), True)
     """
     return run_sweep(
-        read_grid(grid, alpha=alpha, replicates=replicates, method=method, seed=_whole_seed(rng)),
+        read_any_grid(grid, axes, alpha=alpha, replicates=replicates, method=method, seed=_whole_seed(rng)),
         store=None if store is None else Path(store),
         n_jobs=n_jobs,
         backend=backend,

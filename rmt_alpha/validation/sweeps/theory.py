@@ -22,9 +22,9 @@ Asked = tuple[tuple[tuple[str, float | None], ...], tuple[float | str, ...]]
 class CellTheory(NamedTuple):
     """What the theory says about one problem."""
 
-    values: Sequence[float]
+    values: Sequence[float | None]
     """alpha* and the neutral alpha."""
-    points: Sequence[Sequence[float]]
+    points: Sequence[Sequence[float | None]]
     """For each alpha, alpha and `QUANTITIES`."""
 
 

@@ -9,8 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from rmt_alpha._core.stored_arrays import read_arrays
 from rmt_alpha.cli import main
-from rmt_alpha.cli.reading.stored_arrays import read_arrays
 
 GOOD = {"X": np.arange(40.0).reshape(8, 5) % 7, "y": np.arange(8) % 2, "coef_source": np.ones(5)}
 
