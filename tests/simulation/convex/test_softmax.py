@@ -99,7 +99,7 @@ def runs():
 
 def worst(runs, curve, quantities=comparison.SOFTMAX_QUANTITIES):
     _, at, simulations = runs
-    rows = [row for name in quantities for row in comparison._rows(name, at, curve, simulations)]
+    rows = [row for name in quantities for row in comparison._rows(name, at, [curve], simulations)]
     return max(abs(row.limit_z) for row in rows), -special.ndtri(LEVEL / (2 * len(rows)))
 
 
