@@ -66,8 +66,8 @@ LAST_DIGITS = {
 #   degrees of freedom;
 # - those and alpha_path/* with a shrunk intercept: the average correction is shrunk, in place of a penalty on
 #   the weight of a constant feature, and what is left out takes its part of the mean with it;
-# - estimator/Alpha*CV(*, compare/logistic/*: sums of variances in another order, conjugate gradients in single
-#   precision (last digits, and of the logistic one 1e-8);
+# - estimator/Alpha*CV(*, compare/logistic/*: sums of variances in another order, conjugate gradients in
+#   single precision (last digits, and of the logistic one 1e-8);
 # - cli/fit *: the default estimator, its rules, and alternatives each with a ridge of its own; one rule for
 #   path and theory;
 # - cli/optimal --problem *: the samples that the source is worth, for every model;
