@@ -79,9 +79,6 @@ def expected_failures(estimator):
     # No weight of a class moves a plane through 0; nor does it for RidgeClassifier(fit_intercept=False).
     if getattr(estimator, "class_weight", "") is None and estimator.fit_intercept is False:
         return {"check_class_weight_classifiers": "no intercept"}
-    # All weight is on one class there: many alphas of the source are right for it, and all as accurate.
-    if estimator.criterion == "loo_accuracy" and isinstance(estimator, AlphaRidgeClassifierCV):
-        return {"check_class_weight_classifiers": "accuracy of one class alone"}
     return {}
 
 

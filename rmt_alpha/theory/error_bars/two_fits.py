@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.errors import ConvergenceError, NotAvailable
+from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.equations import LEAST_KAPPA
 from rmt_alpha.theory.error_bars.any_loss import LossFit, StateChange, moved
 from rmt_alpha.theory.error_bars.pairs import Overlaps, Response
@@ -65,9 +65,10 @@ class HermiteFit:
         for each, moment in zip(found, ((2, 0, 0), (0, 2, 0)), strict=False):
             right = self.fit.expectations[moment]
             if not np.allclose((each**2).sum(axis=-1), right, rtol=ACCURACY, atol=0):
-                raise NotAvailable(
-                    f"LossCurve has no optimal_alpha_std here: the {fit.equations.loss.name} loss is too "
-                    "sharp for the spread of the scores; choose a larger gamma, or simulate several alphas"
+                raise ConvergenceError(
+                    f"{TERMS} Hermite terms of the {fit.equations.loss.name} loss are too few for the spread of "
+                    "the scores; choose a larger gamma, or simulate several alphas",
+                    None,
                 )
         return found
 
