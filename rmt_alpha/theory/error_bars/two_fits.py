@@ -66,8 +66,8 @@ class HermiteFit:
             right = self.fit.expectations[moment]
             if not np.allclose((each**2).sum(axis=-1), right, rtol=ACCURACY, atol=0):
                 raise ConvergenceError(
-                    f"{TERMS} Hermite terms of the {fit.equations.loss.name} loss are too few for the spread of "
-                    "the scores; choose a larger gamma, or simulate several alphas",
+                    f"{TERMS} Hermite terms of the {fit.equations.loss.name} loss are too few for the spread "
+                    "of the scores; choose a larger gamma, or simulate several alphas",
                     None,
                 )
         return found
