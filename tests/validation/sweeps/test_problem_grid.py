@@ -177,10 +177,10 @@ def test_what_is_wrong_in_combination_fails_in_its_cell_alone(problem):
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
-        ({"target.exponant": [1]}, r"target.exponant is no axis \(did you mean target.exponent\?\)"),
+        ({"target.exponentt": [1]}, r"target.exponentt is no axis \(did you mean target.exponent\?\)"),
         ({"n": [10, -1]}, "axis n, value -1: n must be a positive number"),
         ({"n": [10.5]}, "n must be a whole number to be simulated, got 10.5"),
-        ({"loss": ["sqared"]}, "axis loss, value sqared: loss must be one of"),
+        ({"loss": ["squaredd"]}, "axis loss, value squaredd: loss must be one of"),
         ({"target.priors": [0.5, 1.5]}, "axis target.priors, value 1.5: priors must be"),
         ({"gamma": [None]}, "gamma must be a real number"),
         ({"intercept": [1]}, "axis intercept, value 1: intercept must be True or False"),
