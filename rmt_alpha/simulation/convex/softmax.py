@@ -149,6 +149,16 @@ class SoftmaxDraws(Draws):
     quantities = (*CLASS_QUANTITIES, "training_loss")
 
     @property
+    def mean(self) -> FloatArray:
+        """That of two classes with labels -1 and +1."""
+        raise self._missing("mean")
+
+    @property
+    def variance(self) -> FloatArray:
+        """That of two classes with labels -1 and +1."""
+        raise self._missing("variance")
+
+    @property
     def replicates(self) -> int:
         """Number of independent draws of the data."""
         return len(self.means)

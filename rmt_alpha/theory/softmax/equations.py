@@ -134,7 +134,7 @@ class SoftmaxEquations:
 
     def averages(self, state: ContrastState, step: Array) -> Averages:
         """Averages of the forces; the forces themselves are kept as starts."""
-        roots, steps = self.roots(state), np.linalg.cholesky(step)
+        roots, steps = self.roots(state), _triangles(step)
         classes, d = state.mean.shape
         sums = [np.zeros((classes, d)), np.zeros((classes, d, d)), np.zeros((classes, d, d))]
         for a, label in np.argwhere(self.chances > 0).tolist():
@@ -150,7 +150,7 @@ class SoftmaxEquations:
     def training_loss(self, state: ContrastState) -> float:
         """Average cross-entropy of the training sample, E l(t, y) at the proximal points y."""
         step, roots = self.reduction.resolvent(state.stiffness).step, self.roots(state)
-        factors, total = np.linalg.cholesky(step), 0.0
+        factors, total = _triangles(step), 0.0
         for a, label in np.argwhere(self.chances > 0).tolist():
             g = self.reduction.group[a]
             scores = state.mean[a][:, None] + roots[g] @ self.nodes[g].points
@@ -219,3 +219,8 @@ def _symmetric(x: Array, d: int) -> Array:
     found = np.empty((len(entries), d, d))
     found[:, rows, columns] = found[:, columns, rows] = entries
     return found
+
+
+def _triangles(step: Array) -> Array:
+    """Lower triangles L with L L^T = V, which is 0 for infinitely many samples."""
+    return np.linalg.cholesky(step) if step.any() else step

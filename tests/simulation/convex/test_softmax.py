@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from softmax_problems import per_class, shared
 
 import rmt_alpha as ra
+from rmt_alpha.errors import MissingQuantity
 from rmt_alpha.simulation.convex.softmax import SoftmaxTrainer
 from rmt_alpha.theory.softmax import forces
 from rmt_alpha.theory.softmax.equations import SoftmaxEquations
@@ -246,3 +247,10 @@ def test_an_infinite_source_is_computed_but_not_simulated():
     assert endless.curve().accuracy(1.0) == pytest.approx(near.curve().accuracy(1.0), abs=1e-6)
     with pytest.raises(ValueError, match="n = inf cannot be simulated"):
         ra.simulate(endless, 1.0)
+
+
+def test_moments_of_two_classes_are_missing():
+    draws = ra.simulate(shared(24, 36), 1.0, replicates=2, rng=0).draws
+    for name in ("mean", "variance"):
+        with pytest.raises(MissingQuantity, match=f"trained with softmax have no '{name}'"):
+            getattr(draws, name)

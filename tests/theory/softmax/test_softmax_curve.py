@@ -403,3 +403,12 @@ def test_refusals():
         curve.mean(0.0)
     with pytest.raises(ValueError, match="dps"):
         problem.curve(dps=30)
+
+
+def test_infinitely_many_samples_are_a_limit():
+    means, curves = 0.8 * np.eye(3, 8), []
+    for n in (1e9, np.inf):
+        source = ra.LossSource(ra.GaussianMixture(means), n, 5.0, "logistic", outputs=3)
+        curves.append(ra.FineTuning(ra.GaussianMixture(means), source, 40, 0.2, loss="logistic").curve())
+    many, all_of_them = (curve.class_mean(1.0) for curve in curves)
+    assert all_of_them == pytest.approx(many, abs=1e-6)  # the solver's residual; p/n is 1e-8
