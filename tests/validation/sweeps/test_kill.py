@@ -44,6 +44,14 @@ def reference(tmp_path, grid, contents):
     return contents(path)
 
 
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """In the background of a script Ctrl-C is ignored, and so it would be by everything started here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def started(grid: Path, store: Path) -> Iterator[subprocess.Popen]:
     """The command in a process group of its own, of which nothing is left in the end."""
