@@ -236,7 +236,7 @@ def alignment(base: Any, tuned: Any) -> Alignment:
     Examples
     --------
     >>> import numpy as np
-    >>> rng = np.random.default_rng(0)
+    >>> rng = np.random.default_rng(1)
     >>> before = {"layer": rng.standard_normal((60, 80))}
     >>> spike = np.outer(np.ones(60), np.ones(80)) / 20
     >>> after = {
