@@ -10,6 +10,7 @@ from tiny_transformers import KINDS, ROBERTA, output
 from torch import nn
 
 from rmt_alpha.lora import AlphaLoraConfig
+from rmt_alpha.lora._peft import peft_version
 
 
 @pytest.mark.parametrize(
@@ -134,6 +135,9 @@ def test_the_others_start_at_alpha_times_the_base(initialisation):
     assert (merged - 0.5 * weight).abs().max() < 20 * torch.finfo(torch.float32).eps
 
 
+@pytest.mark.skipif(
+    peft_version() < (0, 21), reason="PEFT 0.20 loads the initial adapter first, fails, and says only that"
+)
 @pytest.mark.parametrize("initialisation", ["pissa", "olora"])
 def test_conversion_of_initialisations_that_change_the_base(initialisation, tmp_path):
     net = nn.Sequential(nn.Linear(8, 6))
@@ -151,7 +155,12 @@ def test_conversion_of_initialisations_that_change_the_base(initialisation, tmp_
     "refused",
     [
         {"target_modules": ["query", "value"], "share_alpha": [["query", "key"]]},
-        {"target_modules": ["quarry"]},
+        pytest.param(
+            {"target_modules": ["quarry"]},
+            marks=pytest.mark.skipif(
+                peft_version() < (0, 21), reason="PEFT 0.20 takes a second one in silence"
+            ),
+        ),
         {"target_modules": ["query", "word_embeddings"]},
     ],
     ids=["sharing", "no match", "embedding"],
