@@ -157,9 +157,7 @@ def test_conversion_of_initialisations_that_change_the_base(initialisation, tmp_
         {"target_modules": ["query", "value"], "share_alpha": [["query", "key"]]},
         pytest.param(
             {"target_modules": ["quarry"]},
-            marks=pytest.mark.skipif(
-                peft_version() < (0, 21), reason="PEFT 0.20 takes a second one in silence"
-            ),
+            marks=pytest.mark.skipif(peft_version() < (0, 21), reason="PEFT 0.20 takes it in silence"),
         ),
         {"target_modules": ["query", "word_embeddings"]},
     ],
