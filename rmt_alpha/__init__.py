@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
     from rmt_alpha.theory.low_rank.curve import LowRankCurve
     from rmt_alpha.theory.low_rank.learnt import LearntCorrection
-    from rmt_alpha.theory.mixtures.build import separability_threshold, separable
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.mixtures.regression import RegressionCurve
+    from rmt_alpha.theory.mixtures.ridgeless import separability_threshold, separable
     from rmt_alpha.theory.ridge.closed_form import EffectiveRidge, effective_ridge
     from rmt_alpha.theory.softmax.curve import SoftmaxCurve
     from rmt_alpha.validation.compare import compare
@@ -94,8 +94,8 @@ _LAZY = {
     "plot_alpha_path": "plotting.alpha_path",
     "rank_and_alpha": "from_data.rank_and_alpha",
     "risk": "theory.isotropic.one_line",
-    "separability_threshold": "theory.mixtures.build",
-    "separable": "theory.mixtures.build",
+    "separability_threshold": "theory.mixtures.ridgeless",
+    "separable": "theory.mixtures.ridgeless",
     "simulate": "simulation",
     "sweep": "validation.sweeps",
 }

@@ -21,7 +21,7 @@ from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
-from rmt_alpha.theory.mixtures.build import separability_threshold, separable
+from rmt_alpha.theory.mixtures.ridgeless import separability_threshold, separable
 
 P, LENGTH, NOISE, COSINE = 80, 1.5, 0.1, 0.5
 NOISES = (0.0, 0.02, 0.1, 0.3)

@@ -16,17 +16,17 @@ from rmt_alpha._core.checks import check_dps
 from rmt_alpha._core.types import Array
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.labels import label_law
-from rmt_alpha.problems.losses import Logistic, as_loss
+from rmt_alpha.problems.losses import as_loss
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource, LossSource, RidgeSource, Source
 from rmt_alpha.theory.convex.curve import LossCurve
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.convex.separability import HardMargin, Threshold, largest_separable
 from rmt_alpha.theory.convex.weights import weight_law as loss_weights
 from rmt_alpha.theory.error_bars.convex_loss import LossSpread
 from rmt_alpha.theory.error_bars.mixture import MixtureSpread, mixture_spread
 from rmt_alpha.theory.error_bars.stages import ConvexStage, RidgeStage, SourceStage
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
+from rmt_alpha.theory.mixtures.ridgeless import ridgeless_curve
 from rmt_alpha.theory.mixtures.score_law import Prior, ScoreLaw, Task, score_law
 from rmt_alpha.theory.ridge.basis import Basis, Operator
 from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
@@ -61,7 +61,7 @@ def fine_tuning_path(problem: FineTuning, gammas: Iterable[float]) -> Iterator[A
     for gamma in gammas:
         one = replace(problem, gamma=gamma)
         if not one.squared and gamma == 0:
-            yield _ridgeless_curve(one)
+            yield ridgeless_curve(one)
             continue
         previous = fit_ridge(problem.target.model, one.n, one.gamma, previous)
         yield _curve(one, previous)
@@ -69,7 +69,7 @@ def fine_tuning_path(problem: FineTuning, gammas: Iterable[float]) -> Iterator[A
 
 def _curve(problem: FineTuning, ridge: MixtureRidge | None) -> AnyCurve:
     if ridge is None:
-        return _ridgeless_curve(problem)
+        return ridgeless_curve(problem)
     return _mixture_curve(problem, ridge, None) if problem.squared else _loss_curve(problem, ridge)
 
 
@@ -180,122 +180,6 @@ def _unknown_bars(sources: tuple[Source, ...]) -> str:
         "how random a source trained with softmax is has no formula here: use a RidgeSource, or "
         "simulate(alpha) of the problem, which draws the source too"
     )
-
-
-def _ridgeless_curve(problem: FineTuning) -> LossCurve:
-    """The limit gamma -> 0 of a convex loss: on separable data the largest margin, else least loss alone."""
-    curve = _with_some_ridge(problem)
-    reduction = curve.reduction
-    threshold = _threshold(curve)
-    if problem.n < threshold.n:
-        # The scores that the logistic loss asks for are infinite: next to them any source is nothing.
-        if isinstance(as_loss(problem.loss), Logistic):
-            reduction = reduction.without_sources()
-        return replace(curve, reduction=reduction, wall=HardMargin(), near=threshold.start(problem.n))
-    model = reduction.model
-    if model.rank < model.p:
-        raise ValueError(
-            f"gamma = 0 with loss={problem.loss!r} needs covariances of full rank where the data cannot be "
-            f"separated, got rank {model.rank} of {model.p}: choose a small gamma"
-        )
-    return replace(curve, reduction=replace(reduction.without_sources(), gamma=0.0))
-
-
-def _with_some_ridge(problem: FineTuning) -> LossCurve:
-    one = replace(problem, gamma=float(problem.target.model.moments[0].max()) / problem.target.p)
-    curve = _loss_curve(one, one.ridge)
-    assert isinstance(curve, LossCurve)  # one output
-    return curve
-
-
-def _threshold(curve: LossCurve) -> Threshold:
-    nothing = np.zeros(curve.reduction.sources)
-    return largest_separable(curve.equations(nothing), curve._squared_state(nothing))
-
-
-def separability_threshold(problem: FineTuning) -> float:
-    r"""The number of samples n* up to which a linear classifier separates them, labels as they are.
-
-    As n and p grow in proportion, all samples are on the right side of some hyperplane (through 0 without an
-    intercept) with probability 1 if n < n*, and 0 if n > n*.  For one covariance shared by both classes
-
-    .. math:: \frac{p}{n^*} = \min_{v, b} \sum_a \pi_a E\big(\sqrt{1 + |v|^2}\, G
-        - t (v^\top C^{-1/2} m_a + b)\big)_+^2
-
-    over labels t and a standard normal number G (Candes and Sur 2020); 2 p where labels say nothing (Cover
-    1965).  Of the problem count the target, the label noise and the intercept: separability is a property of
-    the data, which no source, alpha, ridge or loss changes.
-
-    Parameters
-    ----------
-    problem : FineTuning
-        Two classes with labels -1 and +1.
-
-    Returns
-    -------
-    float
-        n*; inf if any number of samples is separable, as for features without noise that tell the classes
-        apart, or beyond 1e30.
-
-    Raises
-    ------
-    ValueError
-        If the target has not two classes.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rmt_alpha import FineTuning, FixedSource, GaussianMixture
-    >>> mean = np.ones(100) / 10
-    >>> problem = FineTuning(
-    ...     GaussianMixture.symmetric(mean),
-    ...     FixedSource(mean),
-    ...     150,
-    ...     0.1,
-    ...     loss="logistic",
-    ... )
-    >>> round(separability_threshold(problem), 2)
-    370.0
-    """
-    if problem.target.classes != 2 or problem.outputs != 1:
-        raise ValueError(
-            "separability is known for two classes and a source with outputs=1, got "
-            f"{problem.target.classes} classes and outputs={problem.outputs}"
-        )
-    return _threshold(_with_some_ridge(replace(problem, loss="logistic"))).n
-
-
-def separable(problem: FineTuning) -> bool:
-    """Whether a linear classifier separates the training sample, in the limit of large n and p.
-
-    ``problem.n < separability_threshold(problem)``.  Where it does, training without ridge ends at the
-    largest margin, and else at the least loss, which no source changes.
-
-    Parameters
-    ----------
-    problem : FineTuning
-        Two classes with labels -1 and +1.
-
-    Returns
-    -------
-    bool
-        Whether n is below the threshold.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rmt_alpha import FineTuning, FixedSource, GaussianMixture
-    >>> target, source = (
-    ...     GaussianMixture.symmetric(np.ones(100) / 10),
-    ...     FixedSource(np.ones(100)),
-    ... )
-    >>> [
-    ...     separable(FineTuning(target, source, n, 0.1, loss="hinge"))
-    ...     for n in (300, 400)
-    ... ]
-    [True, False]
-    """
-    return problem.n < separability_threshold(problem)
 
 
 def _forgets_source(problem: FineTuning) -> bool:
