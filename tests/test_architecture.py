@@ -29,7 +29,8 @@ ROOMS = {
     "lora": {"_core"},  # networks: nothing of the theory, and an extra that the core never imports
     "plotting": {"validation", "estimators", "lora"},
     "experiments": {"plotting"},
-    "cli": {"experiments"},
+    "explore": {"experiments"},  # the application in the browser
+    "cli": {"explore"},
 }
 """What each room may import, beside itself and whatever those may."""
 ROOT_FILES = {"__init__", "__main__", "errors"}
