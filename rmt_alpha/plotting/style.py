@@ -41,12 +41,7 @@ SHAPES = {
     "zero": {"marker": "o", "color": GREEN, "label": r"$\alpha = 0$, no source"},
 }
 """How a special alpha is marked, in every figure."""
-SOURCE: dict[str, Any] = {
-    "color": GREY,
-    "linestyle": (0, (2, 1.2)),
-    "linewidth": 1.2,
-    "label": "source as it is",
-}
+SOURCE: dict[str, Any] = {"color": GREY, "linestyle": (0, (2, 1.2)), "label": "source as it is"}
 """How the level of the source alone, untrained, is drawn."""
 SIMULATION = "simulation, ± 2 standard errors"
 

@@ -52,7 +52,7 @@ def test_plot_is_one_call_away(kind):
     assert (x[0], x[-1]) == (-1, 2)
     np.testing.assert_allclose(y, curve.risk(x), rtol=1e-9)
     best = next(line for line in right.lines if str(line.get_label()).startswith(r"$\alpha^*"))
-    assert np.array_equal(np.asarray(best.get_xdata()), [curve.optimal_alpha("risk")])
+    assert float(np.asarray(best.get_xdata())[0]) == curve.optimal_alpha("risk")
     with pytest.raises(ValueError, match=r"quantity must be one of .*'risk'.* got 'beauty'"):
         curve.plot(quantity="beauty")
     with pytest.raises(ValueError, match="alpha must span a finite range"):

@@ -79,15 +79,9 @@ def source_accuracy(problem: FineTuning) -> float | FloatArray:
     """
     target = problem.target
     size = float(target.model.moments[0].max() + (target.means * target.means).sum(axis=1).max()) or 1.0
-    plain = replace(
-        problem,
-        n=1.0,
-        gamma=UNTRAINED * size,
-        intercept=False,
-        label_noise=0 * problem.label_noise,
-        loss="squared",
-    )
-    curve = plain.curve()
+    clean = 0 * problem.label_noise
+    plain = replace(problem, n=1.0, gamma=UNTRAINED * size, intercept=False, label_noise=clean)
+    curve = replace(plain, loss="squared").curve()
     if problem.components is None:
         return float(curve.accuracy(np.inf))
     alone = (curve.along(row) for row in np.eye(problem.components))
