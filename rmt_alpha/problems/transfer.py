@@ -219,6 +219,27 @@ class TransferProblem(Value, Shown):
 
         return simulate(self, alpha, **options)
 
+    def source_accuracy(self, dps: int | None = None) -> Real:
+        r"""Accuracy of the source as it is on the target task, nothing trained.
+
+        .. math:: \Phi\bigl(\langle\tilde w, \mu_\beta\rangle / \lVert\tilde w\rVert\bigr)
+
+        signed, and free of the ridge and the n target samples, which only training needs.  Fine-tuning pays
+        where the curve is above it.
+
+        Examples
+        --------
+        >>> for beta, n in ((0.8, 40), (0.6, 200)):
+        ...     problem = TransferProblem(beta, p=400, n=n, N=2000)
+        ...     tuned = problem.curve().optimum().value
+        ...     print(f"{problem.source_accuracy():.3f} as it is, {tuned:.3f} fine-tuned")
+        0.762 as it is, 0.758 fine-tuned
+        0.704 as it is, 0.735 fine-tuned
+        """
+        from rmt_alpha.theory.isotropic.stage import source_accuracy
+
+        return source_accuracy(self, dps)
+
     def equivalent_samples(self, alpha: ArrayLike | None = None) -> Real:
         """How many more target samples would buy, without a source, what the source buys.
 
