@@ -15,6 +15,6 @@ grid = {"beta": np.linspace(0, 1, 21).tolist(), "n": np.geomspace(20, 2000, 17).
 found = ra.sweep(grid, alpha=[0, 1, "optimal"], replicates=0, store=None)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
-ra.heatmap(found, x="n", y="beta", c="optimal_alpha", axes=left)
-ra.heatmap(found, x="n", y="beta", c="accuracy", alpha="optimal", axes=right)
+ra.heatmap(found, x="n", y="beta", c="optimal_alpha", ax=left)
+ra.heatmap(found, x="n", y="beta", c="accuracy", alpha="optimal", ax=right)
 plt.show()
