@@ -87,14 +87,11 @@ def write_figure_pages() -> None:
 
 def _page(name: str) -> str:
     title = TITLES[name].partition(":")[0].rstrip(".")
-    first, _, text = (load(name).__doc__ or "").partition("\n\n")
-    return PAGE.format(
-        name=name,
-        anchor=name.replace("_", "-"),
-        title=title,
-        line="=" * len(title),
-        text=f"{first}\n\n{text.strip()}",
-    )
+    text = (load(name).__doc__ or "").strip()
+    if ":math:" not in text:
+        text = text.replace("|", r"\|")  # else the start of a substitution
+    line, anchor = "=" * len(title), name.replace("_", "-")
+    return PAGE.format(name=name, anchor=anchor, title=title, line=line, text=text)
 
 
 def house_style(_config: object, _script: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -29,8 +30,6 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
-    # MathJax itself, from PyPI: it is copied beside the pages, which then draw formulas without a network.
-    "sphinx-mathjax-offline",
 ]
 exclude_patterns = [
     "_build",
@@ -39,6 +38,11 @@ exclude_patterns = [
     ".DS_Store",
     "gallery",  # scripts; their pages are made in generated/gallery, with notebooks for downloading
     "generated/gallery/**/*.ipynb",
+    # Of MathJax, what is no part of drawing TeX as HTML: other combinations of the same code.
+    "mathjax/*-full*",
+    "mathjax/*-svg*",
+    "mathjax/*mml-*",
+    "mathjax/node-main.js",
 ]
 templates_path = ["_templates"]
 
@@ -110,6 +114,15 @@ plot_html_show_source_link = False
 html_theme = "pydata_sphinx_theme"
 html_title = f"rmt_alpha {release}"
 html_show_sourcelink = False
+# MathJax lies beside the pages, which draw their formulas without a network. Of the package that carries it
+# only the files are used: as an extension it forbids reading in parallel.
+_mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
+html_static_path = ["_static", str(Path(_mathjax.origin).parent / "static")]
+html_css_files = ["site.css"]
+html_context = {
+    "default_mode": "auto"
+}  # light or dark as the reader has it; pages of source ask for it by name
+mathjax_path = "mathjax/tex-chtml.js"
 html_sidebars = {"index": ()}  # every other page lists the pages behind its door
 html_theme_options = {
     "navigation_with_keys": False,

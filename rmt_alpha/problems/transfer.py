@@ -34,8 +34,8 @@ class TransferProblem(Value, Shown):
 
     on n target samples :math:`x \sim \mathcal N(y\, m_t, I_p)`, with balanced labels :math:`y = \pm 1`,
 
-    .. math:: m_t = \text{target\_scale}\,(\beta\, m_s + \sqrt{1 - \beta^2}\, m_\perp), \qquad
-        \|m_s\| = \text{mu}, \quad \|m_\perp\| = \text{mu\_orth}, \quad m_s \perp m_\perp .
+    .. math:: m_t = \mathtt{target\_scale}\,(\beta\, m_s + \sqrt{1 - \beta^2}\, m_\perp), \qquad
+        \|m_s\| = \mathtt{mu}, \quad \|m_\perp\| = \mathtt{mu\_orth}, \quad m_s \perp m_\perp .
 
     The source vector :math:`\tilde w` is the ridge classifier trained on N samples
     :math:`x \sim \mathcal N(y\, m_s, I_p)` with ridge gamma_source.

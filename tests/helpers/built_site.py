@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 AT_ONCE = 3  # pages in the browser
+PATIENCE = 180_000.0  # milliseconds for one page, on a machine that does much else
 
 LOOK = r"""async () => {
   if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
@@ -26,6 +27,8 @@ LOOK = r"""async () => {
     if (!math.querySelector("mjx-container")) found.push("undrawn formula " + math.textContent.slice(0, 80));
   for (const wrong of document.querySelectorAll("mjx-merror, mjx-container [data-mjx-error]"))
     found.push("wrong formula " + wrong.textContent.slice(0, 80));
+  for (const words of document.querySelectorAll("mjx-assistive-mml mtext"))
+    if (words.textContent.includes("\\")) found.push("raw TeX in a formula " + words.textContent);
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const text = texts.currentNode;
@@ -35,6 +38,11 @@ LOOK = r"""async () => {
   }
   return found;
 }"""
+
+
+def names_of(root: Path) -> list[str]:
+    """All pages, as paths from the folder ``root``; what the theme keeps beside them is none."""
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.html") if "_static" not in path.parts)
 
 
 class Page(HTMLParser):
@@ -55,7 +63,7 @@ class Page(HTMLParser):
 
 def dead_links(root: Path) -> list[str]:
     """Links within the site to a file that is not there, or to an anchor that its page does not have."""
-    pages = {path: Page(path) for path in root.rglob("*.html")}
+    pages = {root / name: Page(root / name) for name in names_of(root)}
     dead = []
     for path, page in pages.items():
         for link in page.links:
@@ -113,7 +121,7 @@ async def _open(context, address: str, problems: list[str], name: str):
     return page
 
 
-async def _visit(root: Path, names: list[str], address: str) -> list[str]:
+async def _visit(names: list[str], address: str) -> list[str]:
     from playwright.async_api import async_playwright
 
     problems: list[str] = []
@@ -121,6 +129,7 @@ async def _visit(root: Path, names: list[str], address: str) -> list[str]:
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         context = await browser.new_context()
+        context.set_default_timeout(PATIENCE)
 
         async def work():
             while left:
@@ -137,9 +146,8 @@ async def _visit(root: Path, names: list[str], address: str) -> list[str]:
 
 def problems_in_browser(root: Path, names: list[str] | None = None) -> list[str]:
     """What is wrong with the pages ``names``, by default all, in a browser that reaches no other machine."""
-    names = names or sorted(str(path.relative_to(root)) for path in root.rglob("*.html"))
     with served(root) as address:
-        return asyncio.run(_visit(root, names, address))
+        return asyncio.run(_visit(names or names_of(root), address))
 
 
 async def _search(query: str, address: str) -> list[str]:
@@ -148,6 +156,7 @@ async def _search(query: str, address: str) -> list[str]:
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page = await browser.new_page()
+        page.set_default_timeout(PATIENCE)
         await page.goto(f"{address}search.html")
         await page.fill("#search-input, .search__dialog input, input[name=q] >> visible=true", query)
         await page.keyboard.press("Enter")

@@ -3,7 +3,7 @@ What it was worth on real data
 ==============================
 
 Sentiment of book reviews to that of kitchen reviews, and the other pairs of Amazon domains: the study's
-committed results. `The study <../../../experiments/study.html>`__ has all cases, wins and losses.
+committed results. :doc:`The study </experiments/study>` has all cases, wins and losses.
 """
 
 import matplotlib.pyplot as plt
