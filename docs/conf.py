@@ -121,7 +121,7 @@ html_static_path = ["_static", str(Path(_mathjax.origin).parent / "static")]
 html_css_files = ["site.css"]
 html_context = {
     "default_mode": "auto"
-}  # light or dark as the reader has it; pages of source ask for it by name
+}  # light or dark, as the reader has it
 mathjax_path = "mathjax/tex-chtml.js"
 html_sidebars = {"index": ()}  # every other page lists the pages behind its door
 html_theme_options = {
