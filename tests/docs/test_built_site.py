@@ -35,7 +35,7 @@ def test_every_page_draws_formulas_and_pictures_without_a_network(built):
     [
         ("alpha*", "theory/glossary.html"),
         ("kappa", "theory/glossary.html"),
-        ("negative transfer", "tutorial/05_negative_transfer.html"),
+        ("negative transfer", "generated/gallery/figures/figure_negative_transfer.html"),
         ("negative transfer", "theory/glossary.html"),
         ("equivalent samples", "theory/glossary.html"),
         ("equivalent_samples", "generated/rmt_alpha.TransferProblem.html"),
