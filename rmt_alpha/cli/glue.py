@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rmt_alpha._core.machine.progress import progress_bar
 from rmt_alpha.cli.common import Parser, as_typed, say
 from rmt_alpha.cli.outputs import check_output
 
@@ -158,9 +159,6 @@ class _Bar:
     """One progress bar on standard error for the steps of the current run; none where nobody watches."""
 
     def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self._tqdm = tqdm
         self._bar: Any = None
         self._title = ""
 
@@ -168,7 +166,7 @@ class _Bar:
         if title != self._title:
             self.close()
             self._title = title
-            self._bar = self._tqdm(total=steps, desc=title, unit="step", leave=False, disable=None)
+            self._bar = progress_bar(True, steps, "step", desc=title, leave=False)
         self._bar.update(step - self._bar.n)
 
     def write(self, text: str) -> None:
