@@ -26,7 +26,7 @@ examples:
   rmt-alpha align path/to/encoder --task sst2 --size 1600     fine-tune it first, all weights
   rmt-alpha align --digits                                    a small network, from digits to other digits
 
-needs pip install 'rmt-alpha[peft]'"""
+needs pip install '.[peft]' in a clone"""
 TASKS = ("mnli", "qnli", "mrpc", "rte", "sst2", "qqp")
 FILES = ("model.safetensors", "pytorch_model.bin")
 """What a folder is looked through for, in this order."""
