@@ -27,7 +27,7 @@ examples:
   rmt-alpha align --digits                                    a small network, from digits to other digits
   rmt-alpha align path/to/encoder --survey FILE.csv           tasks, ranks and learning rates, one table
 
-needs pip install 'rmt-alpha[peft]'"""
+needs pip install '.[peft]' in a clone"""
 TASKS = ("mnli", "qnli", "mrpc", "rte", "sst2", "qqp")
 FILES = ("model.safetensors", "pytorch_model.bin")
 """What a folder is looked through for, in this order."""

@@ -9,7 +9,7 @@ and on which rows, `held_out` where these come from, and `trainer` puts that int
 `weight_change` stands by itself: what fine-tuning has done to a network's weights.
 
 Importing this package makes the adapter known to PEFT (`_peft`), so that checkpoints load by
-`PeftModel.from_pretrained` and `AutoPeftModel`.  It needs ``pip install 'rmt-alpha[peft]'``.
+`PeftModel.from_pretrained` and `AutoPeftModel`.  It needs ``pip install '.[peft]'`` in a clone.
 """
 
 from __future__ import annotations
