@@ -11,4 +11,4 @@ from __future__ import annotations
 import importlib.util
 
 if importlib.util.find_spec("sklearn") is None:
-    raise ImportError("estimators need scikit-learn: pip install 'rmt-alpha[sklearn]'")
+    raise ImportError("estimators need scikit-learn: pip install '.[sklearn]' in a clone")

@@ -221,7 +221,7 @@ class SweepResult(Shown):
         try:
             import pandas as pd
         except ImportError:
-            raise ImportError("to_pandas() needs pandas: pip install 'rmt-alpha[pandas]'") from None
+            raise ImportError("to_pandas() needs pandas: pip install '.[pandas]' in a clone") from None
         columns = self._columns()
         types = {"alpha_label": "object", "error": "object", "replicates": "int64"}
         texts = [name for name in _names({**self.axes, **self.fixed}) if _has_text(columns[name])]
@@ -242,7 +242,7 @@ class SweepResult(Shown):
         try:
             import xarray as xr
         except ImportError:
-            raise ImportError("to_xarray() needs xarray: pip install 'rmt-alpha[pandas]'") from None
+            raise ImportError("to_xarray() needs xarray: pip install '.[pandas]' in a clone") from None
         named = (*self.axes.items(), ("alpha", self.alpha))
         coordinates = {name: _coordinate(values) for name, values in named}
         dims = tuple(self.axes)
