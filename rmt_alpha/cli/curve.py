@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from rmt_alpha.cli.problem import (
 )
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.theory.curve import Curve
+from rmt_alpha.theory.pictures import alphas_around
 
 COLUMNS = ("mean", "variance", "accuracy", "risk", "excess_risk", "test_loss", "training_loss")
 HELP = "accuracy and risk as functions of alpha (CSV, JSON, picture)"
@@ -79,7 +79,7 @@ def _columns(problem: AnyProblem, arguments: argparse.Namespace) -> tuple[Curve,
     curve = curve_of(problem, arguments.rank)
     if "landmarks" not in curve.answers:  # several sources
         curve = along_the_best(curve)
-    alpha = arguments.alpha if arguments.alpha is not None else default_alphas(curve)
+    alpha = arguments.alpha if arguments.alpha is not None else alphas_around(curve.landmarks().values())
     names = [name for name in COLUMNS if name in curve.answers]
     columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in names}
     if isinstance(problem, FineTuning):  # else classes are mirror images, or there are none
@@ -101,12 +101,3 @@ def along_the_best(curve: Curve) -> Curve:
     numbers = ", ".join(f"{x:.6g}" for x in direction)
     print(f"several sources: alpha multiplies ({numbers})", file=sys.stderr)
     return curve.along(direction)
-
-
-def default_alphas(curve: Curve) -> np.ndarray[Any, Any]:
-    """61 alphas that show 0, 1, alpha* and the neutral alpha, if they are of that size."""
-    wanted = [x for x in curve.landmarks().values() if abs(x) < 50]
-    low, high = min(wanted), max(wanted)
-    margin = 0.35 * (high - low)
-    grid = 10.0 ** np.floor(np.log10(high - low)) / 2  # round numbers at both ends
-    return np.linspace(np.floor((low - margin) / grid) * grid, np.ceil((high + margin) / grid) * grid, 61)
