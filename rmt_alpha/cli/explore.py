@@ -10,9 +10,9 @@ from rmt_alpha.cli.common import Parser, say
 HELP = "move the parameters and watch the curves, in the browser"
 DESCRIPTION = """\
 An application in the browser: accuracy, risk and the law of the score as the parameters are moved, phase
-diagrams, mixtures and losses, your own samples, sweeps. It is served by this machine to this machine alone, on
-127.0.0.1; files that are dropped on it stay here. Ctrl-C ends it. The URL holds what is shown: send it to a
-colleague, or keep it. Needs the extra [explore].
+diagrams, mixtures and losses, your own samples, sweeps. It is served by this machine to this machine alone,
+on 127.0.0.1; files that are dropped on it stay here. Ctrl-C ends it. The URL holds what is shown: send it to
+a colleague, or keep it. Needs the extra [explore].
 
 example:
   rmt-alpha explore --port 5006"""
@@ -37,10 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     query = arguments.url or ""
     explorer = Explorer(f"?{query.partition('?')[2]}" if "?" in query else query, arguments.port)
     say("explore", f"{explorer.url} (Ctrl-C ends it)")
-    if not arguments.no_browser:
-        explorer.when_ready(lambda: webbrowser.open(explorer.url))
     try:
-        explorer.run()
+        explorer.run(lambda: arguments.no_browser or webbrowser.open(explorer.url))
     except KeyboardInterrupt:
         say("explore", "ended")
     return 0

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import panel as pn
-from bokeh.core.properties import value as constant
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Range1d, Whisker
 from bokeh.plotting import figure
 from numpy.typing import ArrayLike
@@ -94,7 +93,7 @@ def plain_figure(
 
 
 def paint(fig: Figure, dark: bool) -> None:
-    """Put a figure into the colours for light or dark: glyphs that are tagged with a name of `INK`, and axes."""
+    """Put a figure into the colours for light or dark: axes, and glyphs tagged with a name of `INK`."""
     ink, soft, grid = (INK[name][dark] for name in ("ink", "soft", "grid"))
     for axis in (*fig.xaxis, *fig.yaxis):
         axis.axis_line_color = axis.major_tick_line_color = soft
@@ -114,7 +113,7 @@ def paint(fig: Figure, dark: bool) -> None:
 def _paint(glyph: Any, dark: bool) -> None:
     for tag in getattr(glyph, "tags", ()):
         name, _, part = tag.partition(" ")
-        setattr(glyph, f"{part}_color", constant(INK[name][dark]))
+        setattr(glyph, f"{part}_color", INK[name][dark])
 
 
 def line(fig: Figure, source: ColumnDataSource, x: str, y: str, *, ink: str = "line", **look: Any) -> Any:
@@ -202,10 +201,17 @@ def swatch(kind: str) -> str:
 
 def key(entries: Iterable[tuple[str, str]]) -> str:
     """What lines and areas mean: kind and text; kinds are the words of `_SAMPLES`."""
-    return "".join(
-        f'<span class="key"><svg width="22" height="12" aria-hidden="true">{_SAMPLES[kind]}</svg>{escape(text)}</span>'
-        for kind, text in entries
-    )
+    return "".join(_entry(_SAMPLES[kind], text) for kind, text in entries)
+
+
+def stroke(color: str, dash: str, text: str) -> str:
+    """The entry of a line of this colour and these dashes."""
+    return _entry(f'<path d="M0,6h22" stroke-width="1.8" stroke="{color}" stroke-dasharray="{dash}"/>', text)
+
+
+def _entry(sample: str, text: str) -> str:
+    picture = f'<svg width="22" height="12" aria-hidden="true">{sample}</svg>'
+    return f'<span class="key">{picture}{escape(text)}</span>'
 
 
 _SAMPLES = {
@@ -215,7 +221,8 @@ _SAMPLES = {
     "band": f'<path d="M0,1h22v10h-22z" fill="{style.SKY}" fill-opacity=".45"/>',
     "helps": f'<path d="M0,1h22v10h-22z" fill="{style.GREEN}" fill-opacity=".2"/>',
     "bar": f'<path d="M1,6h20M1,2v8M21,2v8" stroke="{style.VERMILLION}" stroke-width="2"/>',
-    "points": '<path d="M11,0v12M8,0h6M8,12h6" stroke="currentColor"/><circle cx="11" cy="6" r="3" fill="currentColor"/>',
+    "points": '<path d="M11,0v12M8,0h6M8,12h6" stroke="currentColor"/>'
+    '<circle cx="11" cy="6" r="3" fill="currentColor"/>',
     "minus": f'<path d="M0,6h22" stroke="{style.VERMILLION}" stroke-width="2.4" stroke-dasharray="6,3"/>',
     "chosen": f'<path d="M11,0v12" stroke="{style.PURPLE}" stroke-width="2.4"/>',
 }

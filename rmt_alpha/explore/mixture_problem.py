@@ -107,8 +107,8 @@ FIELDS = (
 def problem_of(values: Values) -> FineTuning:
     """The problem of these values.
 
-    Class means are the corners of a regular simplex in K - 1 of eight orthonormal directions; those of a source
-    have the cosine beta to them.  All features take part alike: each direction is a pattern of signs.
+    Class means are the corners of a regular simplex in K - 1 of eight orthonormal directions; those of a
+    source have the cosine beta to them.  All features take part alike: each direction is a pattern of signs.
     """
     v: dict[str, Any] = dict(values)
     p, K = int(DIRECTIONS * max(round(v["m_p"] / DIRECTIONS), 1)), int(v["m_K"])

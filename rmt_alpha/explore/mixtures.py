@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,30 +9,19 @@ import panel as pn
 from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper
 from bokeh.palettes import Cividis256
 
-from rmt_alpha._core.types import FloatArray
 from rmt_alpha.explore import look, snippets
 from rmt_alpha.explore.fields import Field, Values, choice
 from rmt_alpha.explore.form import Snippet
 from rmt_alpha.explore.mixture_problem import FIELDS, changed, problem_of
+from rmt_alpha.explore.mixture_steps import CHOICES, COSTLY, FIRST, MAPS, curve_steps, map_steps
 from rmt_alpha.explore.tab import Tab
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
-from rmt_alpha.theory.curve import Curve
-from rmt_alpha.theory.pictures import alphas_around
 
-FINE, COARSE, COSTLY = 241, 9, 65
-"""Alphas: of a curve in closed form; of one that is solved for every alpha at first, and in the end."""
-BARS = 9
-"""Alphas at which error bars that take an iteration are computed."""
-MAP, MAPS = 81, (5, 9, 17, 33)
-"""Points along each axis of the map of two alphas: in closed form, and in steps where it takes iterations."""
-FIRST = (-1.0, 3.0)
-"""The range of alpha until more is known."""
 AUTOMATIC = "auto"
 _WINDOW = ("m_view", ("fixed",))
 OF_GIVEN = ("m_loss", "m_n", "m_gamma", "m_view", "m_low", "m_high")
 """The fields that stay where the problem itself is given."""
-CHOICES = ("no source", "both at 1", "source 1 alone, its best", "source 2 alone, its best", "both, the best")
 
 
 class Mixtures(Tab):
@@ -188,18 +176,10 @@ class Mixtures(Tab):
         self._put_words(found)
 
     def _put_key(self, classes: int, alike: bool, bars: bool) -> None:
-        dashes = ("6,3", "6,3,2,3", "2,3", "6,2,1,2")
-        lines = (
-            ""
-            if alike
-            else "".join(
-                f'<span class="key"><svg width="22" height="12" aria-hidden="true"><path d="M0,6h22" stroke-width="1.8" '
-                f'stroke="{style.SERIES[k + 1]}" stroke-dasharray="{dashes[k]}"/></svg>class {k + 1}</span>'
-                for k in range(classes)
-            )
-        )
+        looks = zip(style.SERIES[1 : classes + 1], ("6,3", "6,3,2,3", "2,3", "6,2,1,2"), strict=False)
+        lines = [look.stroke(*each, f"class {k}") for k, each in enumerate(looks, 1)]
         entries = [("line", "accuracy")] + ([("band", "one run: ± one standard deviation")] if bars else [])
-        self.key.object = look.key(entries) + lines
+        self.key.object = look.key(entries) + ("" if alike else "".join(lines))
 
     def _put_words(self, found: dict[str, Any]) -> None:
         marks = found["marks"]
@@ -217,10 +197,10 @@ class Mixtures(Tab):
         self.busy.object = "" if found["done"] else '<p class="soft" role="status">refining ...</p>'
         if "best" in marks:
             best, reached, _ = marks["best"]
-            gain = 100 * (reached - marks["one"][1])
+            over_one, over_zero = (f"{100 * (reached - marks[kind][1]):.2g}" for kind in ("one", "zero"))
             self.say(
-                f"<b>α* = {look.shown(best)}</b>: accuracy {look.shown(reached)}, {gain:.2g} points more than plain "
-                f"fine-tuning (α = 1), {100 * (reached - marks['zero'][1]):.2g} more than without the source."
+                f"<b>α* = {look.shown(best)}</b>: accuracy {look.shown(reached)}, {over_one} points more "
+                f"than plain fine-tuning (α = 1), {over_zero} more than without the source."
             )
 
     def _put_map(self, found: dict[str, Any]) -> None:
@@ -267,9 +247,10 @@ class Mixtures(Tab):
         self.busy.object = "" if found["done"] else '<p class="soft" role="status">refining ...</p>'
         if CHOICES[-1] in choices:
             at, accuracy = choices[CHOICES[-1]]
+            none, both = (look.shown(choices[name][1]) for name in CHOICES[:2])
             self.say(
-                f"<b>α* = ({look.shown(float(at[0]))}, {look.shown(float(at[1]))})</b>: accuracy {look.shown(accuracy)}; both "
-                f"sources at 1 reach {look.shown(choices[CHOICES[1]][1])}, none {look.shown(choices[CHOICES[0]][1])}."
+                f"<b>α* = ({', '.join(look.shown(float(each)) for each in at)})</b>: accuracy "
+                f"{look.shown(accuracy)}; both sources at 1 reach {both}, none {none}."
             )
         self._put_map_code(low, high)
 
@@ -277,11 +258,11 @@ class Mixtures(Tab):
 
     def _put_code(self, values: Values) -> None:
         low, high = self._span(values) or FIRST
-        python = f"{_python(self._problem)}curve = problem.curve()\nalpha = np.linspace({low:g}, {high:g}, {COSTLY})\n"
+        python = f"{_python(self._problem)}alpha = np.linspace({low:g}, {high:g}, {COSTLY})\n"
         grid = f"--alpha={low:g}:{high:g}:{COSTLY}"
         for name in ("accuracy", "risk"):
             self.code[name].texts = {
-                "Python": f"{python}plt.plot(alpha, curve.{name}(alpha))\nprint(curve.optimal_alpha())\nplt.show()\n",
+                "Python": f"{python}plt.plot(alpha, curve.{name}(alpha))\nplt.show()\n",
                 "command": snippets.command(
                     self._problem, "optimal {}", f"curve {{}} {grid} --out curve.csv --plot curve.png"
                 ),
@@ -289,9 +270,9 @@ class Mixtures(Tab):
 
     def _put_map_code(self, low: float, high: float) -> None:
         self.code["map"].texts = {
-            "Python": f"{_python(self._problem)}curve = problem.curve()\nalpha = np.linspace({low:g}, {high:g}, {MAPS[-1]})\n"
+            "Python": f"{_python(self._problem)}alpha = np.linspace({low:g}, {high:g}, {MAPS[-1]})\n"
             "grid = np.stack(np.meshgrid(alpha, alpha), axis=-1)\n"
-            "plt.pcolormesh(alpha, alpha, curve.accuracy(grid))\nplt.colorbar()\nprint(curve.optimal_alpha())\nplt.show()\n",
+            "plt.pcolormesh(alpha, alpha, curve.accuracy(grid))\nplt.colorbar()\nplt.show()\n",
             "command": snippets.command(self._problem, "optimal {}"),
         }
 
@@ -314,80 +295,5 @@ def _python(problem: FineTuning) -> str:
         f"import tomllib\n{snippets.IMPORTS}from rmt_alpha.problems.described import build, with_arrays\n"
         f"from pathlib import Path\n\ntext = '''\n{content}'''\n"
         "problem = build(with_arrays(tomllib.loads(text), Path()))\n"
+        "curve = problem.curve()\nprint(curve.optimal_alpha())\n"
     )
-
-
-def _row(curve: Curve, alpha: float) -> tuple[float, float, float]:
-    """alpha, accuracy, risk, as far as they are known at infinity."""
-    finite = bool(np.isfinite(alpha))
-    accuracy = float(curve.accuracy(alpha)) if finite or curve.infinite_alpha else float("nan")
-    return alpha, accuracy, float(curve.risk(alpha)) if finite else float("nan")
-
-
-def _along(curve: Curve, at: FloatArray) -> dict[str, Any]:
-    return {
-        "alpha": at,
-        "accuracy": np.asarray(curve.accuracy(at)),
-        "risk": np.asarray(curve.risk(at)),
-        "classes": np.asarray(curve.class_accuracy(at)),
-    }
-
-
-def curve_steps(problem: FineTuning, span: tuple[float, float] | None) -> Iterator[dict[str, Any]]:
-    """What is known of the curve of one source, roughly at first; ``span``: the range of alpha, if it is fixed."""
-    curve = problem.curve()
-    ends = {"zero": _row(curve, 0.0), "one": _row(curve, 1.0)}
-    found: dict[str, Any] = {"marks": ends, "done": False}
-    if curve.costly:
-        rough = np.linspace(*(span or FIRST), COARSE)
-        yield (found := found | _along(curve, rough))
-    best = curve.optimum()
-    # What has no finite best alpha is best as far as was looked.
-    marks = ends | {"best": (float(best.alpha), float(best.value), _row(curve, float(best.alpha))[2])}
-    if not curve.costly:
-        marks["neutral"] = _row(curve, float(curve.neutral_alpha()))
-    low, high = span or tuple(alphas_around([row[0] for row in marks.values()])[[0, -1]].tolist())
-    at = np.linspace(low, high, COSTLY if curve.costly else FINE)
-    for step in (4, 1) if curve.costly else (1,):
-        yield (found := found | _along(curve, at[::step]) | {"marks": marks})
-    facts: dict[str, Any] = {}
-    if "accuracy_std" in curve.answers:
-        where = at[:: (len(at) - 1) // (BARS - 1)] if curve.costly else at[::4]
-        std = np.asarray(curve.accuracy_std(where))
-        facts["spread of one run at α = 1"] = float(curve.accuracy_std(1.0))
-        yield (
-            found := found | {"std": (where, np.asarray(curve.accuracy(where)), std), "facts": dict(facts)}
-        )
-    helps = tuple(float(end) for end in curve.transfer_interval())
-    facts["the source helps for α in"] = helps if helps[0] != helps[1] else "none"
-    facts["within 0.01 of the best for α in"] = tuple(float(end) for end in curve.tolerance_interval(0.01))
-    yield (found := found | {"facts": dict(facts)})
-    facts["worth in target samples"] = problem.equivalent_samples()
-    yield found | {"facts": facts, "done": True}
-
-
-def map_steps(problem: FineTuning, span: tuple[float, float] | None) -> Iterator[dict[str, Any]]:
-    """The accuracy over the alphas of two sources, and at special pairs."""
-    curve = problem.curve()
-    choices: dict[str, Any] = {} if curve.costly else _choices(curve)
-    low, high = span or FIRST
-    if choices and span is None:
-        wide = alphas_around(np.concatenate([[0.0, 1.0], *(at for at, _ in choices.values())]))
-        low, high = float(wide[0]), float(wide[-1])
-    found: dict[str, Any] = {"range": (low, high), "choices": choices, "done": False}
-    for size in MAPS if curve.costly else (MAP,):
-        at = np.linspace(low, high, size)
-        grid = np.stack(np.meshgrid(at, at), axis=-1)
-        yield (found := found | {"accuracy": np.asarray(curve.accuracy(grid))})
-    yield found | {"choices": choices or _choices(curve), "done": True}
-
-
-def _choices(curve: Curve) -> dict[str, Any]:
-    """Special pairs of alphas and their accuracies; those that are finite."""
-    pairs = [np.zeros(2), np.ones(2)]
-    for unit in np.eye(2):
-        alone = float(curve.along(unit).optimal_alpha())
-        pairs.append(np.where(unit > 0, alone, 0.0))
-    pairs.append(np.asarray(curve.optimum().alpha, float))
-    finite = [(name, at) for name, at in zip(CHOICES, pairs, strict=True) if np.isfinite(at).all()]
-    return {name: (at, float(curve.accuracy(at))) for name, at in finite}

@@ -23,12 +23,13 @@ POINTS = 401
 WIDEST = 20.0
 """Best alphas beyond this do not stretch the picture."""
 PRIVATE = (
-    "The file goes from the browser to the program on this machine, into its memory, and nowhere else. Nothing is "
-    "written, nothing is kept when the window is closed."
+    "The file goes from the browser to the program on this machine, into its memory, and nowhere else. "
+    "Nothing is written, nothing is kept when the window is closed."
 )
 HOW = (
-    "Give an .npz file with the arrays X, y and coef_source, or a table (.csv, .tsv, .parquet, .feather) with a column "
-    "of labels, and the source's weights in another with the same columns; both may be dropped on their fields."
+    "Give an .npz file with the arrays X, y and coef_source, or a table (.csv, .tsv, .parquet, .feather) "
+    "with a column of labels, and the source's weights in another with the same columns. Files may be dropped "
+    "on the fields."
 )
 
 
@@ -172,7 +173,8 @@ class MyData(Tab):
         if table and not self.files["d_source"]:
             self.pictures.visible = False
             self.say(
-                f"{samples[0].name} is here. Now give the weights of the source: a table with the same columns."
+                f"{samples[0].name} is here. Now give the weights of the source: a table with the same "
+                "columns."
             )
             return
         self.sample = self._sample(values)
@@ -280,12 +282,14 @@ class MyData(Tab):
         )
         verdict = ""
         if "gaussian_classes" in one:
-            verdict = f" Gaussian classes {'describe' if one['gaussian_classes'] else 'do not describe'} these samples."
+            describe = "describe" if one["gaussian_classes"] else "do not describe"
+            verdict = f" Gaussian classes {describe} these samples."
+        names = ("loo_accuracy", "loo_accuracy_alpha_0", "loo_accuracy_alpha_1", "loo_accuracy_source_only")
+        own, zero, plain, source = (f"{numbers[name]:.3f}" for name in names)
         self.say(
-            f"<b>α = {look.shown(float(numbers['alpha']))} ± {numbers['alpha_stderr']:.2g}</b>: leave-one-out accuracy "
-            f"{numbers['loo_accuracy']:.3f} ± {numbers['loo_accuracy_stderr']:.3f}, against "
-            f"{numbers['loo_accuracy_alpha_0']:.3f} without the source, {numbers['loo_accuracy_alpha_1']:.3f} at α = 1 "
-            f"and {numbers['loo_accuracy_source_only']:.3f} of the source as it is.{verdict}"
+            f"<b>α = {look.shown(float(numbers['alpha']))} ± {numbers['alpha_stderr']:.2g}</b>: leave-one-"
+            f"out accuracy {own} ± {numbers['loo_accuracy_stderr']:.3f}, against {zero} without the source, "
+            f"{plain} at α = 1 and {source} of the source as it is.{verdict}"
         )
 
     def _put_code(self, values: Values) -> None:

@@ -235,7 +235,7 @@ class Phase(Tab):
         }
 
     def _put_colors(self, answer: Answer, finite: FloatArray) -> None:
-        """Logarithmic where sizes differ much, centred at 0 where there is a sign; few extremes do not count."""
+        """Logarithmic where sizes differ much, centred at 0 where there is a sign; without few extremes."""
         if not finite.size:
             return
         low, high = (float(end) for end in np.quantile(finite, [0.01, 0.99]))
@@ -257,11 +257,12 @@ class Phase(Tab):
         blank = int((~np.isfinite(found)).sum())
         grey = f" Grey: {blank} points where it is infinite." if blank else ""
         self.say(
-            f"<b>{answer.title}</b>: {here} at the ring, the present problem. Click anywhere for its curve.{grey}"
+            f"<b>{answer.title}</b>: {here} at the ring, the present problem. Click anywhere for its curve."
+            f"{grey}"
         )
         self.legend.object = (
-            '<p class="note">Under the mouse: both parameters and the value. The other parameters are those of the '
-            "controls; from the keyboard, set them there and open the tab Theory.</p>"
+            '<p class="note">Under the mouse: both parameters and the value. The other parameters are those '
+            "of the controls; from the keyboard, set them there and open the tab Theory.</p>"
         )
         x, y = self.x, self.y
         swept = {x.name: "x", y.name: "y[:, None]"}

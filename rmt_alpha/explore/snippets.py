@@ -23,7 +23,7 @@ def number(value: Any) -> str:
 
 
 def arguments(problem: TransferProblem, swept: Mapping[str, str] | None = None) -> str:
-    """``beta=0.8, p=400, n=40``: the fields that differ from their defaults; ``swept`` ones as they are said."""
+    """``beta=0.8, p=400, n=40``: the fields that differ from their defaults, ``swept`` ones as said."""
     told = {name: number(value) for name, value in problem._given().items()} | dict(swept or {})
     return ", ".join(
         f"{name}={value}" if value != "inf" else f"{name}=np.inf" for name, value in told.items()

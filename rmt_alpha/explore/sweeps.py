@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import panel as pn
@@ -13,9 +13,11 @@ from bokeh.palettes import Cividis256
 from rmt_alpha.explore import look, snippets
 from rmt_alpha.explore.fields import Field, Values, choice
 from rmt_alpha.explore.form import Snippet
-from rmt_alpha.explore.stored_sweep import Part, read_store
 from rmt_alpha.explore.tab import Tab
 from rmt_alpha.plotting.style import GREY
+
+if TYPE_CHECKING:
+    from rmt_alpha.explore.stored_sweep import Part
 
 LINES = "-"
 """The axis that is none: curves in place of a map."""
@@ -107,9 +109,12 @@ class Sweeps(Tab):
         if not values["s_store"]:
             self.pictures.visible = False
             self.say(
-                "Give the path of a store: the file that <code>rmt-alpha sweep --out</code> writes, finished or not."
+                "Give the path of a store: the file that <code>rmt-alpha sweep --out</code> writes, finished "
+                "or not."
             )
             return
+        from rmt_alpha.explore.stored_sweep import read_store
+
         if (stamp := self._stamp()) != self._seen:
             self.parts = read_store(Path(str(values["s_store"])).expanduser())
             self._seen = stamp
@@ -166,6 +171,7 @@ class Sweeps(Tab):
             self._draw_curve(rows, x, c)
         else:
             self._draw_map(part, rows, x, y, c)
+        store = snippets.shell(str(self._seen[0]))
         swept = f"--plot x={x},y={y},c={c},alpha={chosen['s_alpha']} map.png"
         rest = "".join(f".query({f'`{n}` == {v!r}'!r})" for n, v in self._rest_values(rows))
         self.code.texts = {
@@ -173,7 +179,7 @@ class Sweeps(Tab):
             f"rows = pd.read_sql('SELECT * FROM results', sqlite3.connect({str(self._seen[0])!r}))\n"
             f"rows = rows[rows.alpha_label == {chosen['s_alpha']!r}]{rest}\n"
             f"rows.plot.scatter({x!r}, {c!r})\n",
-            "command": f"rmt-alpha sweep GRID.toml --out {snippets.shell(str(self._seen[0]))} --csv results.csv"
+            "command": f"rmt-alpha sweep GRID.toml --out {store} --csv results.csv"
             + ("" if curve else f" {swept}"),
         }
 

@@ -17,7 +17,6 @@ from rmt_alpha.explore.tab import Tab
 from rmt_alpha.explore.transfer import FIELDS, NORMS, PRESETS, problem_of, values_of
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.transfer import TransferProblem
-from rmt_alpha.simulation import simulate
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.pictures import alphas_around
 
@@ -239,14 +238,11 @@ class Theory(Tab):
         best, gain = marks["best"], float(curve.gain(1.0))
         own = float(curve.accuracy(np.inf))
         reached = float(curve.accuracy(best))
-        pays = (
-            f"The source as it is scores {look.shown(own)}: training with these samples and this ridge does not pay."
-            if own > reached
-            else f"The source as it is scores {look.shown(own)}."
-        )
+        pays = ": training with these samples and this ridge does not pay." if own > reached else "."
         self.say(
             f"<b>α* = {look.shown(best)}</b>: accuracy {look.shown(reached)}, {100 * gain:.2g} points more "
-            f"than plain fine-tuning (α = 1). {pays} It is worth {look.shown(worth)} target samples."
+            f"than plain fine-tuning (α = 1). The source as it is scores {look.shown(own)}{pays} "
+            f"It is worth {look.shown(worth)} target samples."
         )
 
     def _show_code(self, problem: TransferProblem, at: FloatArray, values: Values) -> None:
@@ -266,7 +262,8 @@ class Theory(Tab):
             ),
         }
         self.code["risk"].texts = {
-            "Python": f"{along}plt.plot(alpha, curve.risk(alpha))\nprint(curve.optimal_alpha('risk'))\nplt.show()\n",
+            "Python": f"{along}print(curve.optimal_alpha('risk'))\n"
+            "plt.plot(alpha, curve.risk(alpha))\nplt.show()\n",
             "command": snippets.command(problem, "optimal {} --criterion risk", f"curve {{}} {grid}"),
         }
         self.code["law"].texts = {
@@ -296,6 +293,8 @@ class Theory(Tab):
 
 def batches(problem: TransferProblem, alpha: FloatArray, draws: int) -> Iterator[dict[str, Any]]:
     """Averages over the draws so far, after each of equal batches; they do not depend on who watches."""
+    from rmt_alpha.simulation import simulate
+
     runs = []
     for batch in range(BATCHES):
         runs.append(simulate(problem, alpha, replicates=draws // BATCHES, rng=(SEED, batch)))

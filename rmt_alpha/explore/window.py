@@ -7,7 +7,7 @@ from typing import Any
 
 import panel as pn
 
-from rmt_alpha.explore.fields import State, Values, choice
+from rmt_alpha.explore.fields import Field, State, Values, choice
 from rmt_alpha.explore.form import BROWSER, Form, Page, style
 from rmt_alpha.explore.look import column
 from rmt_alpha.explore.tab import Given, Tab
@@ -29,6 +29,14 @@ def tab_class(name: str) -> type[Tab]:
     return found
 
 
+def known_fields() -> list[Field]:
+    """All that the URL may say."""
+    tab = choice("tab", "tab", {name: title for name, (title, *_) in TABS.items()})
+    theme = choice("theme", "colours", {"auto": "auto", "light": "light", "dark": "dark"})
+    known = {field.name: field for name in TABS for field in tab_class(name).fields}
+    return [tab, theme, *known.values()]
+
+
 class Window:
     """What one window shows; nothing of it is shared with other windows.
 
@@ -42,10 +50,7 @@ class Window:
 
     def __init__(self, search: str = "", given: Given = None) -> None:
         self.given = given
-        known = {field.name: field for name in TABS for field in tab_class(name).fields}
-        tab = choice("tab", "tab", {name: title for name, (title, *_) in TABS.items()})
-        theme = choice("theme", "colours", {"auto": "auto", "light": "light", "dark": "dark"})
-        self.state = State([tab, theme, *known.values()])
+        self.state = State(known_fields())
         self.tabs: dict[str, Tab] = {}
         self.forms: dict[str, Form] = {}
         self.dark = False
