@@ -279,9 +279,9 @@ def choose_sampler(
     check_problem(problem)
     if method == "krylov" and (isinstance(problem, LowRankTransfer) or not _is_linear(problem)):
         raise ValueError(
-            "method='krylov' needs classifiers that are linear in the targets: a TransferProblem, a FineTuning "
-            f"with loss='squared' or a RidgeRegressionTransfer, got {problem!r}; use method='dense' (or "
-            "'auto', which chooses it)"
+            "method='krylov' needs fits that are linear in the targets: a TransferProblem, a FineTuning with "
+            f"loss='squared' or a RidgeRegressionTransfer, got {problem!r}; use method='dense' (or 'auto', "
+            "which chooses it)"
         )
     if isinstance(problem, LowRankTransfer):
         return low_rank_sampler(problem, rank)

@@ -1,8 +1,8 @@
 r"""Products with a Gaussian matrix, revealed one after the other, where variances differ by block.
 
-Z is p x n with independent standard normal entries, S a diagonal matrix with few distinct entries.  What ridge
-regression on sqrt(S) Z needs of it is the Krylov space of Z^T S Z: right vectors v_1, v_2, ..., the products
-z_j = Z v_j, and the products of Z^T with left vectors, first sqrt(S) times the known ones, then S z_j.  With
+Z is p x n with independent standard normal entries, S a diagonal matrix with few distinct entries.  What
+ridge regression on sqrt(S) Z needs of it is the Krylov space of Z^T S Z: right vectors v_1, v_2, ..., the
+products z_j = Z v_j, and those of Z^T with left vectors, first sqrt(S) times the known ones, then S z_j.  With
 q_1, ..., q_k an orthonormal basis of the left vectors that have been multiplied,
 
     Z^T q_{k+1} = sum_j <z_j, q_{k+1}> v_j + chi_{n-j} v_{j+1},
@@ -10,9 +10,9 @@ q_1, ..., q_k an orthonormal basis of the left vectors that have been multiplied
 
 because given all that, Z is still standard normal between the complements of Q and of V.  Nothing else of xi
 matters than its components, within each block, along the vectors in use, and its length outside of them: k
-normal numbers and a chi.  So p and n are degrees of freedom only.  For equal variances S z_j adds to Q what z_j
-does, all is banded, and this is the chain of the isotropic model; for different ones every step remembers all
-steps before.  The page "Simulation" of the documentation tells more.
+normal numbers and a chi.  So p and n are degrees of freedom only.  For equal variances S z_j adds to Q what
+z_j does, all is banded, and this is the chain of the isotropic model; for different ones every step remembers
+all steps before.  The page "Simulation" of the documentation tells more.
 """
 
 from __future__ import annotations

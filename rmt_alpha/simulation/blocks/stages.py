@@ -60,9 +60,10 @@ class BlockMixture:
         target, sources = self.setting.target, self.setting.sources
         variance, *others = self.variances
         space, weights, fits = self.space, [], list[Fit]()
-        for source, known in zip(sources, self.known[1:], strict=True):
+        for source, given in zip(sources, self.known[1:], strict=True):
+            known = given
             if isinstance(source, Stage):
-                means, nothing = longer(known, len(space.member)), np.zeros((len(space.member), 0))
+                means, nothing = longer(given, len(space.member)), np.zeros((len(space.member), 0))
                 fit, _ = _fit(source, space, others.pop(0), means, nothing, counts, truncate, rng)
                 fits.append(fit)
                 space, known = with_weights(space, fit.member, fit.weights)

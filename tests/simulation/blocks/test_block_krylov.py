@@ -68,9 +68,8 @@ def statistics(problem, method, replicates, **options):
     draws = ra.simulate(
         problem, alpha, replicates=replicates, method=method, rng=len(method), **options
     ).draws
-    names = (
-        ("error_gram",) if hasattr(draws, "error_gram") else ("score_mean", "score_gram", "class_accuracy")
-    )
+    of_mixtures = "score_mean", "score_gram", "class_accuracy"
+    names = ("error_gram",) if hasattr(draws, "error_gram") else of_mixtures
     columns = [getattr(draws, name).reshape(replicates, -1) for name in names]
     # Ridgeless fits forget the source or keep all of it: the product is rounding, which follows no law.
     return np.round(np.hstack([*columns, draws.risk.reshape(replicates, -1)]).T, 9)
@@ -101,8 +100,15 @@ def test_same_law_as_dense_with_many_draws(name):
 @pytest.mark.slow
 def test_one_degree_of_freedom_too_many_is_noticed(monkeypatch):
     right = orbit.triangle
-    monkeypatch.setattr(orbit, "triangle", lambda freedom, *rest: right(freedom + (freedom > 0), *rest))
-    assert smallest_p_value(PROBLEMS["more samples"][0], 10_000) < LEVEL
+
+    def wrong(freedom, columns, rng):
+        factor = right(freedom, columns, rng)
+        diagonal = np.arange(len(factor))
+        factor[diagonal, diagonal] = np.sqrt(rng.chisquare(freedom + 1 - diagonal)) if len(factor) else 0.0
+        return factor
+
+    monkeypatch.setattr(orbit, "triangle", wrong)
+    assert smallest_p_value(PROBLEMS["more samples"][0], 6000) < LEVEL
 
 
 @pytest.mark.parametrize(
@@ -171,5 +177,5 @@ def test_what_has_no_blocks_is_refused():
         ra.LowRankTransfer(0.5, [2.0], 3.0, 1.0, n=20, p=8, d=6),
     ):
         rank = {"rank": 2} if isinstance(other, ra.LowRankTransfer) else {}
-        with pytest.raises(ValueError, match="linear in the targets.*method='dense'"):
+        with pytest.raises(ValueError, match=r"linear in the targets.*method='dense'"):
             ra.simulate(other, 0.0, method="krylov", **rank)
