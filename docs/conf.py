@@ -10,6 +10,8 @@ import rmt_alpha
 from rmt_alpha.experiments.figures.registry import NAMES, NEED_DATA
 from rmt_alpha.experiments.networks.results.drawing import draw_all
 from rmt_alpha.experiments.networks.results.runs import RunRecord
+from rmt_alpha.experiments.networks.results.transfer_drawing import draw_transfers
+from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 from rmt_alpha.experiments.reproduce import reproduce
 from rmt_alpha.experiments.study.report import draw, read_summary
 from rmt_alpha.experiments.study.transfers import cell_report
@@ -144,9 +146,10 @@ draw_figures()
 
 
 def draw_records() -> None:
-    """Draw the figures of glue.md and study.md from the results, which are committed."""
+    """Draw the figures of glue.md, transfer.md and study.md from the results, which are committed."""
     figures = HERE / "generated" / "figures"
     draw_all(RunRecord(HERE / "results" / "glue_minilm.jsonl"), figures)
+    draw_transfers(TransferResults.read(HERE / "results" / "transfer"), figures)
     for name in ("amazon", "embeddings", "mnist"):
         summary = read_summary(HERE / "results" / f"{name}_summary.csv")
         draw(summary, name).savefig(figures / f"study_{name}.png", dpi=150)

@@ -127,7 +127,7 @@ def crossed_difference(differences: ArrayLike) -> CrossedDifference:
     --------
     >>> found = crossed_difference([[0.02, 0.00], [0.03, 0.01], [0.02, 0.01]])
     >>> round(found.mean, 3), round(found.error, 4), round(found.freedom, 2)
-    (0.015, 0.0076, 1.15)
+    (0.015, 0.0087, 1.16)
     """
     from scipy.special import stdtr
 

@@ -39,7 +39,7 @@ HEADS = (
 )  # fmt: skip
 ADAPTERS = (
     "lora", "alpha-lora", "lora-fewer-rows", "lora-scaled-head", "lora-new-head", "lora-probe", "ia3+lora",
-    "full", "alpha-lora-layer",
+    "full", "rows+lora", "columns+lora", "alpha-lora-layer",
 )  # fmt: skip
 SIZES = [20, 40, 100, 400, 1600]
 REPEATED = ("pair", "method", "size", "seeds", "rank", "align", "align_size")
@@ -88,7 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from rmt_alpha.experiments.networks.results.runs import RunRecord
     from rmt_alpha.experiments.networks.results.transfer_drawing import draw_transfers
-    from rmt_alpha.experiments.networks.results.transfer_effects import as_csv, effects, transfer_report
+    from rmt_alpha.experiments.networks.results.transfer_effects import effects
+    from rmt_alpha.experiments.networks.results.transfer_report import as_csv, transfer_report
     from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 
     if arguments.read is not None:

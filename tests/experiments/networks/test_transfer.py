@@ -16,7 +16,7 @@ from rmt_alpha.cli import main
 from rmt_alpha.errors import DatasetCorrupted
 from rmt_alpha.experiments.networks.results.runs import RunRecord
 from rmt_alpha.experiments.networks.results.transfer_drawing import draw_transfers
-from rmt_alpha.experiments.networks.results.transfer_effects import transfer_report
+from rmt_alpha.experiments.networks.results.transfer_report import transfer_report
 from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 from rmt_alpha.experiments.networks.training.trainer import Job
 from rmt_alpha.experiments.networks.transfer import source as sources
@@ -70,7 +70,7 @@ def job(name, size=24, seed=1):
     return Job("parity-large", size, adapter(name), seed, None, "")
 
 
-# --- tasks ----------------------------------------------------------------------------------------------------
+# --- tasks --------------------------------------------------------------------------------------------------
 
 
 def test_rows_are_balanced_and_disjoint():
@@ -105,7 +105,7 @@ def test_every_pair_has_a_source_and_a_pair_that_tunes_it():
         assert PAIRS[tasks_pairs.TUNED_ON[pair.source]].source == pair.source
 
 
-# --- networks -------------------------------------------------------------------------------------------------
+# --- networks -----------------------------------------------------------------------------------------------
 
 
 def test_lower_and_upper_part_are_the_encoder(encoder, monkeypatch):
@@ -124,8 +124,8 @@ def test_lower_and_upper_part_are_the_encoder(encoder, monkeypatch):
     kept = batch["attention_mask"][..., None]
     expected = ((hidden * kept).sum(1) / kept.sum(1)).numpy()
     np.testing.assert_allclose(found, expected, atol=3e-3)  # activations are kept in float16
+    monkeypatch.setattr(top_network, "TRAINED_LAYERS", 2)
     with pytest.raises(ValueError, match="of more than 2 layers"):
-        monkeypatch.setattr(top_network, "TRAINED_LAYERS", 2)
         divided_encoder(encoder, 0, bf16=False)
 
 
@@ -185,7 +185,7 @@ def _inside(model):
     return type("Network", (), {"head": head})
 
 
-# --- head only ------------------------------------------------------------------------------------------------
+# --- head only ----------------------------------------------------------------------------------------------
 
 
 def test_head_only_methods(trainer):
@@ -227,7 +227,7 @@ def test_the_scaled_source_is_its_logistic_regression(trainer):
     assert intercept == pytest.approx(fitted.intercept_[0], abs=1e-2)
 
 
-# --- record and report ----------------------------------------------------------------------------------------
+# --- record and report --------------------------------------------------------------------------------------
 
 WORK = (["parity-large"], [8, 24], ["head-0", "head-1", "head-chosen", "lora", "alpha-lora"], [1, 2])
 
@@ -333,3 +333,25 @@ def test_balanced_takes_as_many_of_either():
 def test_patches_hold_every_pixel_once():
     image = np.arange(784.0).reshape(1, 28, 28)
     assert sorted(patches(Rows(image, np.array([0]))).tokens.ravel().tolist()) == list(range(784))
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_ia3_on_all_layers_scales_rows_or_columns(columns, trainer):
+    name = "columns+lora" if columns else "rows+lora"
+    model = adapter(name).wrap(copy.deepcopy(trainer.source.network), trainer.settings, ["head"])
+    layer = model.layers[0].intermediate.dense
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.normal_()
+    scale = next(p for n, p in layer.named_parameters() if "ia3_l" in n).flatten()
+    a, b = (next(p for n, p in layer.named_parameters() if part in n) for part in ("lora_A", "lora_B"))
+    w, bias = (
+        next(p for n, p in layer.named_parameters() if n.endswith(f"base_layer.{part}"))
+        for part in ("weight", "bias")
+    )
+    x = torch.randn(3, w.shape[1])
+    whole = w + b @ a
+    expected = (x * scale) @ whole.T + bias if columns else scale * (x @ whole.T + bias)
+    assert torch.allclose(layer(x), expected, atol=1e-4)
+    assert sum("ia3_l" in n for n, p in model.named_parameters() if p.requires_grad) == 12

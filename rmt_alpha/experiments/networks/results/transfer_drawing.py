@@ -12,9 +12,9 @@ from rmt_alpha.experiments.networks.results.transfer_effects import (
     NAMES,
     RELATIONS,
     Effect,
-    cell_rows,
     effects,
 )
+from rmt_alpha.experiments.networks.results.transfer_report import cell_rows
 from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 from rmt_alpha.plotting import style
 

@@ -1,4 +1,4 @@
-"""Who wins in a transfer: paired differences on shared test rows, corrected for their number, and the report.
+"""Who wins in a transfer: paired differences on shared test rows, corrected for their number.
 
 A difference is measured for every seed on every tenth of the test rows; its error knows that seeds share
 them (`rmt_alpha._core.statistics.crossed_difference`).
@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from rmt_alpha._core.statistics import LEVEL, CrossedDifference, crossed_difference, holm
-from rmt_alpha._core.tables import csv_text
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.networks.results.transfer_results import TestedRun, TransferResults
 
@@ -34,6 +32,8 @@ NAMES = {
     "lora-new-head": "LoRA, new head",
     "lora-probe": "LoRA, after a linear probe",
     "ia3+lora": "IA3+LoRA",
+    "rows+lora": "IA3 on all rows + LoRA",
+    "columns+lora": "IA3 on all columns + LoRA",
     "full": "full fine-tuning",
 }
 """How methods are called, in the order of tables."""
@@ -46,6 +46,9 @@ CONTESTS = (
     ("alpha-lora", "lora"),
     ("alpha-lora", "lora-fewer-rows"),
     ("ia3+lora", "lora"),
+    ("rows+lora", "lora"),
+    ("columns+lora", "lora"),
+    ("alpha-lora-layer", "alpha-lora"),
     ("lora-new-head", "lora"),
     ("lora-probe", "lora"),
     ("full", "lora"),
@@ -90,7 +93,7 @@ def _verdict(gain: float, p: float) -> str:
 
 def effects(results: TransferResults, *, by_pair: bool = False) -> list[Effect]:
     """Every contest on every relation, or on every pair; corrected by Holm over all that are returned."""
-    cells = _cells(results.runs)
+    cells = cells_of(results.runs)
     groups = {name: (name,) for name in results.pairs} if by_pair else _by_relation(results)
     found = []
     for method, reference in CONTESTS:
@@ -144,7 +147,8 @@ def pooled(parts: list[CrossedDifference]) -> CrossedDifference:
 Cells = dict[tuple[str, int, str], dict[int, TestedRun]]
 
 
-def _cells(runs: Iterable[TestedRun]) -> Cells:
+def cells_of(runs: Iterable[TestedRun]) -> Cells:
+    """Runs by pair, size and method, and by seed."""
     cells: Cells = {}
     for run in runs:
         cells.setdefault((run.pair, run.size, run.method), {})[run.seed] = run
@@ -176,95 +180,3 @@ def _difference(
 ) -> FloatArray:
     one, other = (cells[(*place, name)] for name in (method, reference))
     return np.array([getattr(one[seed], what) - getattr(other[seed], what) for seed in seeds])
-
-
-def cell_rows(results: TransferResults) -> list[dict[str, Any]]:
-    """One dictionary for each pair, size and method: means over the seeds."""
-    rows = []
-    order = list(NAMES)
-    for (pair, size, method), by_seed in sorted(
-        _cells(results.runs).items(), key=lambda item: (item[0][0], item[0][1], order.index(item[0][2]))
-    ):
-        runs = list(by_seed.values())
-        theory = [run.theory for run in runs if run.theory is not None]
-        alphas = [run.head_alpha for run in runs if run.head_alpha is not None]
-        rows.append(
-            {
-                "pair": pair,
-                "relation": results.pairs[pair]["relation"],
-                "size": size,
-                "method": method,
-                "seeds": len(runs),
-                "accuracy": float(np.mean([run.accuracy for run in runs])),
-                "log_loss": float(np.mean([run.loss for run in runs])),
-                "theory": float(np.mean(theory)) if theory else None,
-                "head_alpha": float(np.median(alphas)) if alphas else None,
-            }
-        )
-    return rows
-
-
-def as_csv(found: Iterable[Effect]) -> str:
-    """Effects as CSV text."""
-    header = [
-        "method", "reference", "where", "pairs", "sizes", "seeds", "accuracy", "accuracy_ci", "accuracy_p",
-        "log_loss", "log_loss_ci", "log_loss_p", "verdict",
-    ]  # fmt: skip
-    rows = [
-        [
-            one.method, one.reference, one.where, " ".join(one.pairs), " ".join(map(str, one.sizes)),
-            one.accuracy.pairs,
-            *(f"{x:.5f}" for x in (one.accuracy.mean, one.accuracy.half_width)), f"{one.p_accuracy:.3g}",
-            *(f"{x:.5f}" for x in (one.loss.mean, one.loss.half_width)), f"{one.p_loss:.3g}",
-            one.verdict,
-        ]
-        for one in found
-    ]  # fmt: skip
-    return csv_text(header, rows)
-
-
-def table(found: Iterable[Effect]) -> str:
-    """A Markdown table: accuracy in points, with 95 % intervals."""
-    lines = [
-        "| method | against | target | pairs, seeds | accuracy (points) | p | log-loss | p | |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for one in found:
-        cells = [
-            NAMES[one.method],
-            NAMES[one.reference],
-            one.where,
-            f"{len(one.pairs)}, {one.accuracy.pairs}",
-            f"{100 * one.accuracy.mean:+.1f} ± {100 * one.accuracy.half_width:.1f}",
-            f"{one.p_accuracy:.2g}",
-            f"{one.loss.mean:+.3f} ± {one.loss.half_width:.3f}",
-            f"{one.p_loss:.2g}",
-            one.verdict,
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def accuracy_table(results: TransferResults) -> str:
-    """A Markdown table of mean accuracies in percent, with log-losses in brackets."""
-    rows = cell_rows(results)
-    methods = [name for name in NAMES if any(row["method"] == name for row in rows)]
-    lines = [
-        "| pair | rows | " + " | ".join(NAMES[name] for name in methods) + " |",
-        "|---" * (len(methods) + 2) + "|",
-    ]
-    for pair, size in dict.fromkeys((row["pair"], row["size"]) for row in rows):
-        here = {row["method"]: row for row in rows if (row["pair"], row["size"]) == (pair, size)}
-        cells = [
-            f"{100 * here[name]['accuracy']:.1f} ({here[name]['log_loss']:.2f})" if name in here else ""
-            for name in methods
-        ]
-        lines.append("| " + " | ".join([pair, str(size), *cells]) + " |")
-    return "\n".join(lines)
-
-
-def transfer_report(results: TransferResults) -> str:
-    """Effects by relation, then all means."""
-    seeds = {run.seed for run in results.runs}
-    head = f"{len(results.runs)} tested runs, {len(results.pairs)} pairs, seeds {min(seeds)} to {max(seeds)}"
-    return "\n".join([table(effects(results)), "", accuracy_table(results), "", head])

@@ -85,7 +85,11 @@ class TransferResults:
             if e["kind"] == "alignment"
             for row in e["layers"]
         ]
-        facts = {name: {key: facts[key] for key in PAIRS[1:]} for name, facts in pairs.items()}
+        known = {entry["task"]: entry for entry in kept if entry["kind"] == "beforehand"}
+        facts = {
+            name: {key: (facts | known.get(name, {})).get(key) for key in PAIRS[1:]}
+            for name, facts in pairs.items()
+        }
         return cls(facts, sorted(runs, key=_place), theory, aligned)
 
     @classmethod
@@ -123,7 +127,10 @@ class TransferResults:
         return made
 
 
-PAIRS = ("pair", "relation", "source", "source_sha256", "source_accuracy", "train", "dev", "width")
+PAIRS = (
+    "pair", "relation", "source", "source_sha256", "source_accuracy", "train", "dev", "width", "cosine",
+    "cosine_stderr", "fitted_alpha",
+)  # fmt: skip
 RUNS = ("pair", "size", "method", "rate", "seed", "accuracy", "loss", "head_alpha", "theory")
 THEORY = ("pair", "size", "alpha 0", "alpha 1", "alpha*", "best alpha", "stderr")
 ALIGNMENT = (

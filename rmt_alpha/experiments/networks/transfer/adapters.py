@@ -24,6 +24,9 @@ from rmt_alpha.experiments.networks.transfer.top_network import TopNetwork, log_
 
 LINEAR = ["query", "key", "value", "dense"]
 """Last parts of the names of all linear layers but embedding and head."""
+SOME = r".*\.(key|value)|layers\.\d+\.output\.dense"
+"""What IA3 scales by default, as a pattern of names, and below all linear layers."""
+ALL = r".*\.(query|key|value|dense)"
 Start = Literal["source", "new", "probe", "scaled"]
 
 
@@ -53,20 +56,23 @@ def _alpha_lora(model: nn.Module, settings: Settings, head: list[str], **options
     return _peft(AlphaLoraConfig(**_low_rank(settings), modules_to_save=head, **options), model)
 
 
-def _ia3_lora(model: nn.Module, settings: Settings, head: list[str]) -> nn.Module:
-    """IA3 around LoRA, as in the comparison on GLUE, here where LoRA adapts all linear layers."""
+def _ia3_lora(
+    model: nn.Module, settings: Settings, head: list[str], scaled: str = SOME, columns: bool = False
+) -> nn.Module:
+    """IA3 around LoRA: l * ((W0 + B A) x), or with ``columns`` (W0 + B A)(l * x), trained together."""
     from peft import IA3Config, LoraConfig, inject_adapter_in_model
 
     both = inject_adapter_in_model(LoraConfig(**_low_rank(settings)), model)
-    scaled = IA3Config(target_modules=r".*\.(key|value)|layers\.\d+\.output\.dense", feedforward_modules=[])
+    config = IA3Config(target_modules=scaled, feedforward_modules=scaled if columns else [])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Already found a `peft_config`")  # two are the point
-        both = inject_adapter_in_model(scaled, both)
+        both = inject_adapter_in_model(config, both)
     for name, parameter in both.named_parameters():
         parameter.requires_grad_(name.startswith("head.") or "lora_" in name or "ia3_" in name)
     return both
 
 
+_one_alpha = partial(_alpha_lora, alpha_per="layer")
 _RATES = (3e-4, 1e-3, 3e-3)
 ADAPTERS = {
     method.name: method
@@ -78,10 +84,12 @@ ADAPTERS = {
         TransferMethod("lora-new-head", _lora, _RATES, head="new"),
         TransferMethod("lora-probe", _lora, _RATES, head="probe"),
         TransferMethod("ia3+lora", _ia3_lora, _RATES),
+        TransferMethod("rows+lora", partial(_ia3_lora, scaled=ALL), _RATES),
+        TransferMethod("columns+lora", partial(_ia3_lora, scaled=ALL, columns=True), _RATES),
         TransferMethod("full", _full, (3e-5, 1e-4, 3e-4)),
         TransferMethod(
             "alpha-lora-layer",
-            partial(_alpha_lora, alpha_per="layer"),
+            _one_alpha,
             _RATES,
             alpha="held-out",
             holdout=True,

@@ -89,7 +89,8 @@ class Comparison:
             for name in pairs:
                 trainer = self.trainer(name)
                 fit = [size for size in sizes if size <= trainer.largest]
-                self._run_heads(trainer, fit, heads, seed)
+                if heads:
+                    self._run_heads(trainer, fit, heads, seed)
                 if adapters:
                     self._train(name, fit, adapters, [seed])
 
@@ -105,9 +106,12 @@ class Comparison:
         record, settings = self.record, trainer.settings
         record.add_settings(settings)
         record.add_task(trainer.task, trainer.facts())
+        known = {"settings": settings.id, "task": trainer.task}
+        if record.find("beforehand", known) is None:
+            record.add("beforehand", known, trainer.beforehand())
         for size in sizes:
             same = {"settings": settings.id, "task": trainer.task, "size": size}
-            if heads and record.find("theory", same) is None:
+            if record.find("theory", same) is None:
                 record.add("theory", same, theory_at(trainer.theory, size))
             for head in heads:
                 key = RunKey(settings.id, trainer.task, size, head, 0.0, seed)

@@ -15,7 +15,7 @@ from rmt_alpha.experiments.networks.settings import Settings
 from rmt_alpha.experiments.networks.tasks import split
 from rmt_alpha.experiments.networks.training.tokens import Score
 from rmt_alpha.experiments.networks.training.trainer import Job, Outcome, Say, TaskTrainer, train
-from rmt_alpha.experiments.networks.transfer.adapters import TransferMethod, start_head
+from rmt_alpha.experiments.networks.transfer.adapters import TransferMethod, scaled_head, start_head
 from rmt_alpha.experiments.networks.transfer.head_only import head_run
 from rmt_alpha.experiments.networks.transfer.source import Source
 from rmt_alpha.experiments.networks.transfer.tasks_pairs import TUNED_ON, Pair
@@ -89,6 +89,22 @@ class TransferTrainer(TaskTrainer):
         """The target as the theory sees it, estimated on the pool."""
         weights, intercept = self.source.ridge
         return estimate_problem(self.features[0], self.train.labels, weights, intercept_source=intercept)
+
+    def beforehand(self) -> dict[str, float]:
+        """What the pool says before anything is trained.
+
+        The cosine of the source's weights and the difference of the class means, and the factor that fits the
+        source's log-odds.
+        """
+        cosine = self.theory.alignment
+        weights, _ = self.source.log_odds
+        scaled, _ = scaled_head(self.source.log_odds, self.features[0], self.train.labels)
+        fitted = float(scaled @ weights / (weights @ weights))
+        return {
+            "cosine": round(cosine.value, 5),
+            "cosine_stderr": round(cosine.stderr, 5),
+            "fitted_alpha": round(fitted, 5),
+        }
 
     def run(self, job: Job, rate: float, *, test: bool, say: Say | None = None) -> Outcome:
         """Fine-tune the source network by one method."""
