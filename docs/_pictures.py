@@ -10,6 +10,8 @@ from rmt_alpha.experiments.data.datasets import AMAZON_FILES, data_folder
 from rmt_alpha.experiments.figures.registry import NAMES, NEED_DATA, TITLES, load
 from rmt_alpha.experiments.networks.results.drawing import draw_all
 from rmt_alpha.experiments.networks.results.runs import RunRecord
+from rmt_alpha.experiments.networks.results.transfer_drawing import draw_transfers
+from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 from rmt_alpha.experiments.reproduce import reproduce
 from rmt_alpha.experiments.study.report import draw, read_summary
 from rmt_alpha.experiments.study.transfers import cell_report
@@ -63,8 +65,9 @@ def draw_figures() -> None:
 
 
 def draw_records() -> None:
-    """Draw the figures of glue.md and study.md from the results, which are committed."""
+    """Draw the figures of glue.md, transfer.md and study.md from the results, which are committed."""
     draw_all(RunRecord(HERE / "results" / "glue_minilm.jsonl"), FIGURES)
+    draw_transfers(TransferResults.read(HERE / "results" / "transfer"), FIGURES)
     for name in ("amazon", "embeddings", "mnist"):
         summary = read_summary(HERE / "results" / f"{name}_summary.csv")
         draw(summary, name).savefig(FIGURES / f"study_{name}.png", dpi=150)

@@ -22,7 +22,7 @@ NUMBERS = 4
 """Significant digits in the file."""
 
 
-class Cell(NamedTuple):
+class Tuning(NamedTuple):
     """One pair of networks: the task, and how the second was made of the first."""
 
     task: str
@@ -33,21 +33,21 @@ class Cell(NamedTuple):
         return f"{self.task}, {self.method}, rate {self.rate:g}"
 
 
-def cells(tasks: Sequence[str]) -> Iterator[Cell]:
+def cells(tasks: Sequence[str]) -> Iterator[Tuning]:
     """The cells of the table: each task in full at four rates and by LoRA at two ranks; the digits."""
     from rmt_alpha.experiments.networks.trained_pairs import DIGITS_RATE, LORA_RATE
 
     for task in tasks:
         if task == "digits":
-            yield Cell("digits", "full", DIGITS_RATE)
+            yield Tuning("digits", "full", DIGITS_RATE)
             continue
         for rate in RATES:
-            yield Cell(task, "full", rate)
+            yield Tuning(task, "full", rate)
         for rank in RANKS:
-            yield Cell(task, f"lora {rank}", LORA_RATE)
+            yield Tuning(task, f"lora {rank}", LORA_RATE)
 
 
-def measure(cell: Cell, model: str, size: int, seed: int, data: FilePath | None) -> list[dict[str, Any]]:
+def measure(cell: Tuning, model: str, size: int, seed: int, data: FilePath | None) -> list[dict[str, Any]]:
     """Train one pair and compare: one dictionary for each matrix and vector."""
     from rmt_alpha.experiments.networks.trained_pairs import digits_pair, glue_pair
     from rmt_alpha.lora import alignment
