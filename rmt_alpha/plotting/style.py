@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -60,7 +61,7 @@ SETTINGS: dict[str, Any] = {
     "axes.spines.right": False,
     "grid.color": "#E3E3E3",
     "grid.linewidth": 0.6,
-    "axes.prop_cycle": mpl.cycler(color=SERIES),
+    "axes.prop_cycle": cycler(color=SERIES),
     "lines.linewidth": 1.6,
     "legend.frameon": False,
     "savefig.dpi": 200,
