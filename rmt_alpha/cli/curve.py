@@ -25,6 +25,7 @@ from rmt_alpha.cli.problem import (
 )
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.theory.curve import Curve
+from rmt_alpha.theory.pictures import alphas_around
 
 COLUMNS = ("mean", "variance", "accuracy", "risk", "excess_risk", "test_loss", "training_loss")
 HELP = "accuracy and risk as functions of alpha (CSV, JSON, picture)"
@@ -82,9 +83,8 @@ def _asked(problem: AnyProblem, arguments: argparse.Namespace) -> tuple[Curve, F
     curve = curve_of(problem, arguments.rank)
     if "landmarks" not in curve.answers:  # several sources
         curve = along_the_best(curve)
-    from rmt_alpha.plotting.curve import default_alphas
-
-    return curve, arguments.alpha if arguments.alpha is not None else default_alphas(curve)
+    asked = arguments.alpha
+    return curve, asked if asked is not None else alphas_around(curve.landmarks().values())
 
 
 def _columns(problem: AnyProblem, curve: Curve, alpha: FloatArray, *, band: bool) -> dict[str, FloatArray]:

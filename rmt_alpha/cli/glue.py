@@ -6,10 +6,8 @@ import argparse
 import shlex
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from rmt_alpha._core.machine.progress import progress_bar
-from rmt_alpha.cli.common import Parser, as_typed, say
+from rmt_alpha.cli.common import Parser, ProgressBar, as_typed, say, short_name
 from rmt_alpha.cli.outputs import check_output
 
 HELP = "fine-tuning methods on real networks and GLUE tasks, resumable"
@@ -145,7 +143,7 @@ def _train(arguments: argparse.Namespace) -> int:
         if arguments.curves:
             accuracy_curves(trainer, record, sizes[0], arguments.method, arguments.seeds, announce=_say)
             continue
-        bar = _Bar()
+        bar = ProgressBar("glue")
         run_experiment(
             trainer, record, sizes, arguments.method, arguments.seeds, announce=bar.write, progress=bar.update
         )
@@ -153,36 +151,6 @@ def _train(arguments: argparse.Namespace) -> int:
     record.reload()  # what others added; and it has to be there still
     print(report(record))
     return 0
-
-
-class _Bar:
-    """One progress bar on standard error for the steps of the current run; none where nobody watches."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._title = ""
-
-    def update(self, title: str, step: int, steps: int) -> None:
-        if title != self._title:
-            self.close()
-            self._title = title
-            self._bar = progress_bar(True, steps, "step", desc=title, leave=False)
-        self._bar.update(step - self._bar.n)
-
-    def write(self, text: str) -> None:
-        self.close()
-        _say(text)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        self._bar, self._title = None, ""
-
-
-def short_name(model: str) -> str:
-    """A name for the record: that of the hub, or the last two parts of a path."""
-    path = Path(model)
-    return "/".join(path.resolve().parts[-2:]) if path.is_dir() else model
 
 
 def command(arguments: argparse.Namespace, *, short: bool = False) -> str:

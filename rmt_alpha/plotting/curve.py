@@ -12,6 +12,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.theory.curve import Curve
+from rmt_alpha.theory.pictures import alphas_around
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,18 +20,7 @@ if TYPE_CHECKING:
 
     from rmt_alpha.validation.comparison import Comparison
 
-FARTHEST = 50.0
-"""Alphas beyond this do not stretch the default range."""
 SIZE = (5.2, 3.4)
-
-
-def default_alphas(curve: Curve) -> FloatArray:
-    """61 alphas that show 0, 1, alpha* and the neutral alpha, if they are of that size."""
-    wanted = [x for x in curve.landmarks().values() if abs(x) < FARTHEST]
-    low, high = min(wanted), max(wanted)
-    margin = 0.35 * (high - low)
-    grid = 10.0 ** np.floor(np.log10(high - low)) / 2  # round numbers at both ends
-    return np.linspace(np.floor((low - margin) / grid) * grid, np.ceil((high + margin) / grid) * grid, 61)
 
 
 @style.styled
@@ -45,7 +35,13 @@ def plot_curve(
 ) -> Axes:
     """Draw one quantity against alpha; see `Curve.plot`."""
     axis = style.new_axes(SIZE) if ax is None else ax
-    _draw(curve, axis, default_alphas(curve) if alpha is None else _range(alpha), quantity, band)
+    _draw(
+        curve,
+        axis,
+        alphas_around(curve.landmarks().values()) if alpha is None else _range(alpha),
+        quantity,
+        band,
+    )
     if source is not None:
         axis.axhline(source, **style.SOURCE)
     style.legend_of(axis, own=ax is None, columns=2)

@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-from matplotlib.rcsetup import cycler
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # at run time where it draws: the colours are for those who draw without Matplotlib, too
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 P = ParamSpec("P")
 Drawing = TypeVar("Drawing")
@@ -61,7 +58,7 @@ SETTINGS: dict[str, Any] = {
     "axes.spines.right": False,
     "grid.color": "#E3E3E3",
     "grid.linewidth": 0.6,
-    "axes.prop_cycle": cycler(color=SERIES),
+    "axes.prop_cycle": f"cycler('color', {list(SERIES)})",
     "lines.linewidth": 1.6,
     "legend.frameon": False,
     "savefig.dpi": 200,
@@ -72,6 +69,8 @@ _KEPT = ("backend", "interactive", "toolbar")
 
 def settings() -> Any:
     """Matplotlib's defaults with `SETTINGS` on top: the reader's own configuration does not interfere."""
+    import matplotlib as mpl
+
     defaults = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith(_KEPT)}
     return {**defaults, **SETTINGS}
 
@@ -81,6 +80,8 @@ def styled(draw: Callable[P, Drawing]) -> Callable[P, Drawing]:
 
     @wraps(draw)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Drawing:
+        import matplotlib as mpl
+
         with mpl.rc_context(settings()):
             return draw(*args, **kwargs)
 
@@ -95,6 +96,8 @@ def panels(
     ``size`` is that of one panel in inches; ``options``, such as ``sharey=True``, are those of
     `matplotlib.figure.Figure.subplots`.
     """
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 

@@ -22,6 +22,7 @@ from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
 from rmt_alpha.problems.transfer import TransferProblem
 
 if TYPE_CHECKING:
+    from rmt_alpha.explore.server import Explorer
     from rmt_alpha.simulation.result import Simulation
     from rmt_alpha.theory.convex.curve import LossCurve
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
@@ -261,6 +262,16 @@ class FineTuning(Value, Shown):
         from rmt_alpha.theory.mixtures.build import source_accuracy
 
         return source_accuracy(self)
+
+    def explore(self, *, port: int | None = None, browser: bool = True) -> Explorer:
+        """Open it in the application in the browser (extra ``explore``), where its numbers can be moved.
+
+        ``port`` of 127.0.0.1, else 5006 or any that is free; ``browser=False`` opens nothing: see ``url`` of
+        what is returned.  It is served until the program ends, or ``stop()``; in a script, ``wait()``.
+        """
+        from rmt_alpha.explore.server import explore
+
+        return explore(self, port, browser)
 
     def equivalent_samples(self, alpha: ArrayLike | None = None, criterion: str = "accuracy") -> float:
         """How many more target samples would buy, without a source, what the source buys.

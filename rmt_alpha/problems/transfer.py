@@ -17,6 +17,7 @@ from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.ranges import DIMENSION, NORM, RIDGE, SAMPLES, check_interpolation
 
 if TYPE_CHECKING:
+    from rmt_alpha.explore.server import Explorer
     from rmt_alpha.simulation.result import Simulation
     from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
@@ -34,8 +35,8 @@ class TransferProblem(Value, Shown):
 
     on n target samples :math:`x \sim \mathcal N(y\, m_t, I_p)`, with balanced labels :math:`y = \pm 1`,
 
-    .. math:: m_t = \text{target\_scale}\,(\beta\, m_s + \sqrt{1 - \beta^2}\, m_\perp), \qquad
-        \|m_s\| = \text{mu}, \quad \|m_\perp\| = \text{mu\_orth}, \quad m_s \perp m_\perp .
+    .. math:: m_t = \mathtt{target\_scale}\,(\beta\, m_s + \sqrt{1 - \beta^2}\, m_\perp), \qquad
+        \|m_s\| = \mathtt{mu}, \quad \|m_\perp\| = \mathtt{mu\_orth}, \quad m_s \perp m_\perp .
 
     The source vector :math:`\tilde w` is the ridge classifier trained on N samples
     :math:`x \sim \mathcal N(y\, m_s, I_p)` with ridge gamma_source.
@@ -241,6 +242,16 @@ class TransferProblem(Value, Shown):
         from rmt_alpha.theory.isotropic.stage import source_accuracy
 
         return source_accuracy(self, dps)
+
+    def explore(self, *, port: int | None = None, browser: bool = True) -> Explorer:
+        """Open it in the application in the browser (extra ``explore``), where its numbers can be moved.
+
+        ``port`` of 127.0.0.1, else 5006 or any that is free; ``browser=False`` opens nothing: see ``url`` of
+        what is returned.  It is served until the program ends, or ``stop()``; in a script, ``wait()``.
+        """
+        from rmt_alpha.explore.server import explore
+
+        return explore(self, port, browser)
 
     def equivalent_samples(self, alpha: ArrayLike | None = None) -> Real:
         """How many more target samples would buy, without a source, what the source buys.

@@ -67,8 +67,11 @@ def simulate(
         Independent draws of all data, at least 1.
     method : {"auto", "dense", "krylov"}
         "dense" draws the data matrices and costs O(p n min(p, n)) per draw.  "krylov" draws the same
-        classifiers, exactly in distribution, in O(min(p, n)) or less.  "auto" is "krylov" for a
-        `TransferProblem`, and "dense" for the others, for which there is no "krylov".
+        classifiers, exactly in distribution: of a `TransferProblem` in O(min(p, n)) or less, of a
+        `FineTuning` with the squared loss and a `RidgeRegressionTransfer`, whose covariances are diagonal and
+        shared by the classes, in O(b k^3) with b distinct variances and a chain of k vectors, at most
+        min(p, n) and some hundred for a ridge that is not tiny.  "auto" is "krylov" for a `TransferProblem`,
+        and "dense" for the others.
     rng : int, sequence of int, SeedSequence, Generator, RandomState or None
         The seed.  A Generator or RandomState is advanced by one call; None draws a fresh seed from the
         system.
