@@ -28,8 +28,8 @@ PRIVATE = (
 )
 HOW = (
     "Give an .npz file with the arrays X, y and coef_source, or a table (.csv, .tsv, .parquet, .feather) "
-    "with a column of labels, and the source's weights in another with the same columns. Files may be dropped "
-    "on the fields."
+    "with a column of labels, and the source's weights in another with the same columns. Files may be "
+    "dropped on the fields."
 )
 
 
