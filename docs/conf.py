@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import rmt_alpha
@@ -15,6 +16,8 @@ from rmt_alpha.experiments.study.report import draw, read_summary
 from rmt_alpha.experiments.study.transfers import cell_report
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import explore_pictures  # noqa: E402  # of this folder
 
 project = "rmt_alpha"
 author = "The rmt_alpha authors"
@@ -86,6 +89,7 @@ _single = (
     "cli",
     "contributing",
     "experiments/*",
+    "explore",
     "from_data/*",
     "how_to_choose",
     "lora",
@@ -155,3 +159,5 @@ def draw_records() -> None:
 
 
 draw_records()
+# Pictures of the application in the browser; those that exist are kept, too.
+explore_pictures.draw(HERE / "generated" / "explore", HERE / "generated" / "figures")
