@@ -70,6 +70,7 @@ def take(folder: Path, program: str) -> None:
                 page.locator("canvas").locator("visible=true").first.wait_for()
                 act(page)
                 page.get_by_text("refining").locator("visible=true").wait_for(state="detached")
+                page.evaluate("window.scrollTo(0, 0)")
                 page.wait_for_timeout(1500)  # until the last picture is on the screen
                 page.screenshot(path=folder / f"{name}.png")
                 page.close()
