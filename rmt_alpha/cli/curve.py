@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rmt_alpha._core.machine.progress import progress_bar
 from rmt_alpha._core.tables import csv_text
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.cli.common import Parser, check_numbers, json_text, shown_while_working
@@ -58,7 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
     problem = problem_from(arguments)
     check_rank_option(problem, arguments.rank)
     with shown_while_working("curve", task_of(problem)):
-        curve, columns = _columns(problem, arguments)
+        curve, alpha = _asked(problem, arguments)
+    for value in progress_bar(curve.costly, len(alpha), "alpha", steps=alpha):
+        curve.risk(value)  # the curve keeps its solutions
+    columns = _columns(problem, curve, alpha, band=arguments.band)
     if arguments.format == "csv":
         text = csv_text(list(columns), zip(*columns.values(), strict=True))
     else:
@@ -74,21 +78,26 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _columns(problem: AnyProblem, arguments: argparse.Namespace) -> tuple[Curve, dict[str, FloatArray]]:
-    """The curve of one alpha, and its table."""
+def _asked(problem: AnyProblem, arguments: argparse.Namespace) -> tuple[Curve, FloatArray]:
+    """The curve of one alpha, and the alphas of its table."""
     curve = curve_of(problem, arguments.rank)
     if "landmarks" not in curve.answers:  # several sources
         curve = along_the_best(curve)
-    alpha = arguments.alpha if arguments.alpha is not None else alphas_around(curve.landmarks().values())
+    asked = arguments.alpha
+    return curve, asked if asked is not None else alphas_around(curve.landmarks().values())
+
+
+def _columns(problem: AnyProblem, curve: Curve, alpha: FloatArray, *, band: bool) -> dict[str, FloatArray]:
+    """The table."""
     names = [name for name in COLUMNS if name in curve.answers]
     columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in names}
     if isinstance(problem, FineTuning):  # else classes are mirror images, or there are none
         each = curve.class_accuracy(alpha)
         columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
-    if arguments.band:
+    if band:
         columns["accuracy_std"] = curve.accuracy_std(alpha)
     check_numbers(columns)
-    return curve, columns
+    return columns
 
 
 def along_the_best(curve: Curve) -> Curve:

@@ -12,4 +12,4 @@ from __future__ import annotations
 import importlib.util
 
 if importlib.util.find_spec("sklearn") is None:
-    raise ImportError("estimators need scikit-learn: pip install 'rmt-alpha[sklearn]'")
+    raise ImportError("estimators need scikit-learn: pip install '.[sklearn]' in a clone")

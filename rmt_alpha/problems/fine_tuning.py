@@ -243,6 +243,24 @@ class FineTuning(Value, Shown):
 
         return simulate(self, alpha, **options)
 
+    def source_accuracy(self) -> float | FloatArray:
+        """Accuracy on the target task of the source weights as they are, without an intercept.
+
+        Nothing is trained: neither n, gamma, label noise nor the loss matters.  A number for one source,
+        shape (k,) for k sources, one by one.
+
+        Examples
+        --------
+        >>> problem = FineTuning(
+        ...     GaussianMixture.symmetric([2.0, 0.0]), FixedSource([1.0, 1.0]), n=2, gamma=1
+        ... )
+        >>> round(problem.source_accuracy(), 4)
+        0.9214
+        """
+        from rmt_alpha.theory.mixtures.build import source_accuracy
+
+        return source_accuracy(self)
+
     def explore(self, *, port: int | None = None, browser: bool = True) -> Explorer:
         """Open it in the application in the browser (extra ``explore``), where its numbers can be moved.
 

@@ -434,7 +434,7 @@ def test_without_pandas_or_pyarrow_the_remedy_is_said(put, monkeypatch, capsys):
 
     paths = put("y,a\nneg,1\npos,2\n")
     monkeypatch.setitem(sys.modules, "pandas", None)
-    assert "pip install 'rmt-alpha[sklearn]'" in refused(capsys, paths)
+    assert "pip install '.[sklearn]'" in refused(capsys, paths)
 
 
 def test_kinds_of_files(put, tmp_path, capsys):

@@ -125,7 +125,7 @@ def import_pandas() -> Any:
         import pandas as pd
     except ImportError:
         raise ImportError(
-            "tables need pandas: pip install 'rmt-alpha[sklearn]'; an .npz file does not"
+            "tables need pandas: pip install '.[sklearn]' in a clone; an .npz file does not"
         ) from None
     return pd
 

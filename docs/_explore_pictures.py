@@ -1,4 +1,4 @@
-"""Pictures of the application in the browser: ``python docs/explore_pictures.py FOLDER``; conf.py calls it.
+"""Pictures of the application in the browser: ``python docs/_explore_pictures.py FOLDER``; conf.py calls it.
 
 They need chromium and Playwright.  Where there is none, figures of the same subjects stand in, so that the
 pages can be built anywhere.
