@@ -208,7 +208,9 @@ class CurveArray(Curve):
     def _table(self, name: str, alpha: ArrayLike, **options: Any) -> FloatArray:
         """A quantity of each curve, at all alphas that meet it at once."""
         values = np.asarray(as_real("alpha", alpha), float)
-        tail = values.shape[-1:] if self.sources > 1 and values.ndim else ()
+        if self.sources > 1 and not values.ndim:
+            values = np.full(self.sources, values)  # the same for all
+        tail = values.shape[-1:] if self.sources > 1 else ()
         shape = np.broadcast_shapes(values.shape[: values.ndim - len(tail)], self.shape)
         values = np.broadcast_to(values, shape + tail)
         owner = np.broadcast_to(np.arange(self.members.size).reshape(self.shape), shape)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import rmt_alpha as ra
+from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory.curve import QUESTIONS
 
 MEAN, SPECTRUM = np.ones(6) / 2, np.linspace(0.5, 1.5, 6)
@@ -107,7 +108,7 @@ def test_answers_are_those_of_the_members(name):
     assert table.answers & QUESTIONS == (single(problem, 0, 0).answers & QUESTIONS) - {"landmarks"}
     for question in QUESTIONS - table.answers - {"landmarks"}:
         arguments = [] if question in NO_ALPHA else [0.5]
-        with pytest.raises(ra.NotAvailable):
+        with pytest.raises(NotAvailable):
             getattr(table, question)(*arguments)
 
 
