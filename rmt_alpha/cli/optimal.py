@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 import mpmath
@@ -31,7 +32,7 @@ The factor alpha* by which to multiply the frozen source weights, what accuracy 
 need be.
 
 example:
-  rmt-alpha optimal --beta 0.8 --p 400 --n 40 --N 2000 --gamma 0.1"""
+  rmt-alpha optimal --beta 0.6 --p 400 --n 200 --N 2000 --gamma-source 5"""
 
 
 def add_options(parser: Parser) -> None:
@@ -67,6 +68,7 @@ def _answers(problem: TransferProblem | FineTuning, dps: int | None, criterion: 
     curve = problem.curve(dps)
     best = curve.optimal_alpha(criterion)
     values: dict[str, Any] = {"optimal_alpha": best, "criterion": criterion}
+    values["source_accuracy"] = _source_accuracy(problem, dps)
     if not isinstance(problem, TransferProblem):
         values |= _of_any(curve, criterion)
         one = None if np.isinf(np.asarray(best, float)).any() else best
@@ -85,6 +87,14 @@ def _answers(problem: TransferProblem | FineTuning, dps: int | None, criterion: 
         {name: values[name] for name in ("optimal_alpha", "accuracy", "risk", "loss") if name in values}
     )
     return values
+
+
+def _source_accuracy(problem: TransferProblem | FineTuning, dps: int | None) -> Any:
+    """Of the source as it is; a list for several sources."""
+    if isinstance(problem, TransferProblem):
+        return problem.source_accuracy(dps)
+    found = problem.source_accuracy()
+    return list(found) if isinstance(found, np.ndarray) else found
 
 
 def _of_any(curve: Curve, criterion: str) -> dict[str, Any]:
@@ -127,6 +137,7 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
         f"alpha* = ({', '.join(map(shown, best))})" if several else f"alpha* = {shown(best)}",
         f"accuracy {shown(accuracy['optimal'])}  {others}",
     ]
+    lines.append(_source_line(values, shown))
     if several and "direction" in values:
         lines.append(
             f"no finite alpha is best: go to infinity along ({', '.join(map(shown, values['direction']))})"
@@ -147,3 +158,15 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
             else "the source does not help",
         ]
     return "\n".join([*lines, worth(values["equivalent_samples"])])
+
+
+def _source_line(values: dict[str, Any], shown: Callable[[Any], str]) -> str:
+    """What the source does without any training, and whether training does better."""
+    alone = values["source_accuracy"]
+    each = alone if isinstance(alone, list) else [alone]
+    line = f"{'the sources as they are have' if each[1:] else 'the source as it is has'} " + ", ".join(
+        map(shown, each)
+    )
+    if values["criterion"] == "accuracy" and values["accuracy"]["optimal"] <= max(each):
+        line += ": training does not pay at this ridge; try a larger gamma"
+    return line

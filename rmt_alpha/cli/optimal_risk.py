@@ -67,6 +67,7 @@ def _low_rank(problem: LowRankTransfer, arguments: argparse.Namespace) -> tuple[
         "optimal_alpha": best,
         "rank": rank,
         "excess_risk": {name: curve.excess_risk(alpha) for name, alpha in at.items()},
+        "source_excess_risk": problem.curve(0).excess_risk(1.0),
         "gain_over_1": curve.gain(),
         "transfer_interval": list(curve.transfer_interval()),
         "optimal_rank": {"optimal": problem.optimal_rank(), "1": problem.optimal_rank(1.0)},
@@ -84,6 +85,8 @@ def _low_rank_sentence(problem: LowRankTransfer, values: dict[str, Any]) -> str:
     lines = [
         f"alpha* = {values['optimal_alpha']:.6g} with a correction of rank {values['rank']}",
         f"excess risk {risk['optimal']:.6g}  {others}",
+        f"the source as it is has {values['source_excess_risk']:.6g}"
+        + (": training does not pay" if values["source_excess_risk"] <= risk["optimal"] else ""),
         f"gain of alpha* over alpha = 1: {values['gain_over_1']:.4g}",
         f"best rank {ranks['optimal']} at its best alpha, {ranks['1']} at alpha = 1",
         f"{seen} of {problem.spikes.size} spikes seen with {problem.n:g} samples; they are seen beyond "
