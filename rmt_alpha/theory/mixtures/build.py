@@ -57,13 +57,17 @@ def fine_tuning_curve(problem: FineTuning, dps: int | None) -> AnyCurve:
 
 def fine_tuning_path(problem: FineTuning, gammas: Iterable[float]) -> Iterator[AnyCurve]:
     """See `FineTuning.path`."""
+    return curves_of(replace(problem, gamma=gamma) for gamma in gammas)
+
+
+def curves_of(problems: Iterable[FineTuning]) -> Iterator[AnyCurve]:
+    """The curves of problems with one target, each fixed point from the one before."""
     previous = None
-    for gamma in gammas:
-        one = replace(problem, gamma=gamma)
-        if not one.squared and gamma == 0:
+    for one in problems:
+        if not one.squared and one.gamma == 0:
             yield ridgeless_curve(one)
             continue
-        previous = fit_ridge(problem.target.model, one.n, one.gamma, previous)
+        previous = fit_ridge(one.target.model, one.n, one.gamma, previous)
         yield _curve(one, previous)
 
 
