@@ -58,7 +58,7 @@ class TransferTrainer(TaskTrainer):
 
     @property
     def validation_rows(self) -> int:
-        """Rows that choose learning rates: a fifth of a small pool."""
+        """TaskRows that choose learning rates: a fifth of a small pool."""
         return min(self.settings.validation_rows, len(self.train) // 5)
 
     @property
