@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from rmt_alpha.cli import main
 from rmt_alpha.errors import DatasetCorrupted
-from rmt_alpha.experiments.networks.results.runs import RunRecord
+from rmt_alpha.experiments.networks.results.runs import RunKey, RunRecord
 from rmt_alpha.experiments.networks.results.transfer_drawing import draw_transfers
 from rmt_alpha.experiments.networks.results.transfer_report import transfer_report
 from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
@@ -357,3 +357,14 @@ def test_ia3_on_all_layers_scales_rows_or_columns(columns, trainer):
     expected = (x * scale) @ whole.T + bias if columns else scale * (x @ whole.T + bias)
     assert torch.allclose(layer(x), expected, atol=1e-4)
     assert sum("ia3_l" in n for n, p in model.named_parameters() if p.requires_grad) == 12
+
+
+def test_rates_are_chosen_by_log_loss(tmp_path, trainer):
+    assert trainer.facts()["tuned_by"] == "loss"
+    for tuned_by, expected in (("loss", 2e-3), ("accuracy", 1e-3)):
+        record = RunRecord(tmp_path / f"{tuned_by}.sqlite")
+        record.add_task("films", {"tuned_by": tuned_by})
+        for rate, accuracy, loss in ((1e-3, 0.755, 0.6), (2e-3, 0.75, 0.5), (3e-3, 0.75, 0.7)):
+            key = RunKey("s", "films", 100, "lora", rate, 0)
+            record.add_run(key, {"tuning": True, "validation": accuracy, "validation_loss": loss})
+        assert record.tuned_rate("s", "films", "lora") == expected
