@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import mpmath
 import numpy as np
 
+from rmt_alpha._core.machine.progress import progress_bar, watched
 from rmt_alpha.validation.sweeps.cluster import check_address, check_patience
 from rmt_alpha.validation.sweeps.workers import PATIENCE
 
@@ -46,6 +47,11 @@ class Parser(argparse.ArgumentParser):
         seconds = _checked(lambda text: check_patience(float(text)))
         self.value("--wait-for-workers", seconds, "SECONDS", wait, default=PATIENCE)
 
+    def jobs(self) -> None:
+        """``--jobs``; see `jobs_of`."""
+        text = "processes, -1: all (default: all where a person watches, else 1); no number depends on it"
+        self.value("--jobs", int, "K", text)
+
     def json(self) -> None:
         """``--json``."""
         self.flag("--json", "machine-readable output")
@@ -61,6 +67,13 @@ def _checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return checked
+
+
+def jobs_of(arguments: argparse.Namespace, *, short: bool = False) -> int:
+    """``--jobs``; by default all processors where a person waits, at a terminal, for what is not short."""
+    if arguments.jobs is not None:
+        return int(arguments.jobs)
+    return -1 if watched() and not short else 1
 
 
 def say(verb: str, text: object) -> None:
@@ -81,7 +94,7 @@ def shown_while_working(verb: str, text: str) -> Iterator[None]:
         print(f"\r{' ' * len(line)}\r" * bool(line), end="", file=sys.stderr, flush=True)
 
     watching = threading.Thread(target=show, daemon=True)
-    if sys.stderr.isatty():
+    if watched():
         watching.start()
     try:
         yield
@@ -95,9 +108,7 @@ class ProgressBar:
     """One progress bar on standard error for the steps of the current run; none where nobody watches."""
 
     def __init__(self, verb: str) -> None:
-        from tqdm import tqdm
-
-        self._tqdm, self._verb = tqdm, verb
+        self._verb = verb
         self._bar: Any = None
         self._title = ""
 
@@ -106,7 +117,7 @@ class ProgressBar:
         if title != self._title:
             self.close()
             self._title = title
-            self._bar = self._tqdm(total=steps, desc=title, unit="step", leave=False, disable=None)
+            self._bar = progress_bar(True, steps, "step", desc=title, leave=False)
         self._bar.update(step - self._bar.n)
 
     def write(self, text: str) -> None:

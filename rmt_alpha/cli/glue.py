@@ -25,7 +25,7 @@ example, without a network when both are folders:
       --method lora alpha-lora head --seeds 1 2 3 --out runs.sqlite
   rmt-alpha glue --out runs.sqlite --report
 
-needs pip install 'rmt-alpha[peft]' (not --report); with HF_HUB_OFFLINE=1 the hub is never asked.
+needs pip install '.[peft]' in a clone (not --report); with HF_HUB_OFFLINE=1 the hub is never asked.
 exit status: 0 done, 2 bad input, 130 interrupted"""
 
 TASKS = ("mnli", "qnli", "mrpc", "rte", "sst2", "qqp")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 import mpmath
@@ -29,7 +30,7 @@ The factor alpha* by which to multiply the frozen source weights, what accuracy 
 need be.
 
 example:
-  rmt-alpha optimal --beta 0.8 --p 400 --n 40 --N 2000 --gamma 0.1"""
+  rmt-alpha optimal --beta 0.6 --p 400 --n 200 --N 2000 --gamma-source 5"""
 
 
 def add_options(parser: Parser) -> None:
@@ -65,6 +66,7 @@ def _answers(problem: TransferProblem | FineTuning, dps: int | None, criterion: 
     curve = problem.curve(dps)
     best = curve.optimal_alpha(criterion)
     values: dict[str, Any] = {"optimal_alpha": best, "criterion": criterion}
+    values["source_accuracy"] = _source_accuracy(problem, dps)
     if not isinstance(problem, TransferProblem):
         values |= _of_any(curve, criterion)
         one = None if np.isinf(np.asarray(best, float)).any() else best
@@ -85,6 +87,14 @@ def _answers(problem: TransferProblem | FineTuning, dps: int | None, criterion: 
     return values
 
 
+def _source_accuracy(problem: TransferProblem | FineTuning, dps: int | None) -> Any:
+    """Of the source as it is; a list for several sources."""
+    if isinstance(problem, TransferProblem):
+        return problem.source_accuracy(dps)
+    found = problem.source_accuracy()
+    return list(found) if isinstance(found, np.ndarray) else found
+
+
 def _run_low_rank(problem: LowRankTransfer, arguments: argparse.Namespace) -> int:
     """Print the answer for a correction of low rank; without ``--rank`` for the best one."""
     if arguments.criterion == "loss" or arguments.dps is not None:
@@ -98,6 +108,7 @@ def _run_low_rank(problem: LowRankTransfer, arguments: argparse.Namespace) -> in
         "optimal_alpha": best,
         "rank": rank,
         "excess_risk": {name: curve.excess_risk(alpha) for name, alpha in at.items()},
+        "source_excess_risk": problem.curve(0).excess_risk(1.0),
         "gain_over_1": curve.gain(),
         "transfer_interval": list(curve.transfer_interval()),
         "optimal_rank": {"optimal": problem.optimal_rank(), "1": problem.optimal_rank(1.0)},
@@ -117,6 +128,8 @@ def _low_rank_sentence(problem: LowRankTransfer, values: dict[str, Any]) -> str:
     lines = [
         f"alpha* = {values['optimal_alpha']:.6g} with a correction of rank {values['rank']}",
         f"excess risk {risk['optimal']:.6g}  {others}",
+        f"the source as it is has {values['source_excess_risk']:.6g}"
+        + (": training does not pay" if values["source_excess_risk"] <= risk["optimal"] else ""),
         f"gain of alpha* over alpha = 1: {values['gain_over_1']:.4g}",
         f"best rank {ranks['optimal']} at its best alpha, {ranks['1']} at alpha = 1",
         f"{seen} of {problem.spikes.size} spikes seen with {problem.n:g} samples; they are seen beyond "
@@ -171,6 +184,7 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
         f"alpha* = ({', '.join(map(shown, best))})" if several else f"alpha* = {shown(best)}",
         f"accuracy {shown(accuracy['optimal'])}  {others}",
     ]
+    lines.append(_source_line(values, shown))
     if several and "direction" in values:
         lines.append(
             f"no finite alpha is best: go to infinity along ({', '.join(map(shown, values['direction']))})"
@@ -191,6 +205,18 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
             else "the source does not help",
         ]
     return "\n".join([*lines, _worth(values)])
+
+
+def _source_line(values: dict[str, Any], shown: Callable[[Any], str]) -> str:
+    """What the source does without any training, and whether training does better."""
+    alone = values["source_accuracy"]
+    each = alone if isinstance(alone, list) else [alone]
+    line = f"{'the sources as they are have' if each[1:] else 'the source as it is has'} " + ", ".join(
+        map(shown, each)
+    )
+    if values["criterion"] == "accuracy" and values["accuracy"]["optimal"] <= max(each):
+        line += ": training does not pay at this ridge; try a larger gamma"
+    return line
 
 
 def _worth(values: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ NAMES = (
 """Fields that can be axes."""
 DEFAULTS = {"intercept": False, "label_noise": 0.0, "loss": "squared"}
 ONE_SOURCE = "source must be a single one in a sweep, whose alphas are numbers, got several"
-METHODS = ("auto", "dense")
+METHODS = ("auto", "dense", "krylov")
 """Of `simulate`, for a `FineTuning`."""
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, overload
 
 import numpy as np
-from tqdm import tqdm
 
+from rmt_alpha._core.machine.progress import progress_bar
 from rmt_alpha._core.types import FilePath, Seed
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -135,7 +135,7 @@ def sweep(
         The seed of the whole sweep; None what the grid says, else 0.  What is no whole number gives one,
         which is recorded.
     progress : bool
-        Show a progress bar on stderr, if that is a terminal.
+        Show a progress bar with the time left: in notebooks, and on stderr if that is a terminal.
     dry_run : bool
         Compute and record nothing; say what would be done, and about how long it would take.
 
@@ -242,7 +242,7 @@ def run_sweep(
             return replace(plan, seconds=estimated_seconds(found.todo, pool.count))
         if announce is not None:
             announce(plan)
-        with tqdm(total=plan.todo, unit="cell", disable=None if progress else True) as bar:
+        with progress_bar(progress, plan.todo, "cell") as bar:
             driver = Driver(pool, records, result, bar)
             with _stops_explained(driver, plan.todo):
                 driver.run(found.todo)
