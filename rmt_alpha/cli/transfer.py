@@ -28,7 +28,7 @@ examples:
   rmt-alpha networks transfer --out transfer.sqlite --report --csv tables/transfer --figures figures
   rmt-alpha networks transfer --read docs/results/transfer --report
 
-needs pip install 'rmt-alpha[peft]' (not --report)
+needs pip install '.[peft]' in a clone (not --report)
 exit status: 0 done, 2 bad input, 130 interrupted"""
 PAIRS = (
     "sst2-reviews", "sst2-films", "sst2-mrpc", "sst2-negated", "pair-5-6", "pair-1-7", "pair-digits",
