@@ -40,7 +40,7 @@ QUICK_FAMILIES = "wine_red_white_std", "digits_writers", "diabetes_age"
 SPLITS, LOGISTIC = 20, 2
 REPEATED = (
     "out", "data", "jobs", "scheduler", "wait_for_workers", "n", "pairs", "protocol", "splits", "baselines",
-    "logistic", "model", "quick", "development", "again", "check",
+    "logistic", "model", "quick", "development", "again", "hindsight", "check",
 )  # fmt: skip
 """Options that the command of an interrupted study repeats."""
 
@@ -65,6 +65,7 @@ def add_options(parser: Parser) -> None:
     parser.flag("--quick", "one seed, two splits, n = 20 and 100; of transfers three families")
     parser.flag("--development", "of transfers: the draws that a default may be chosen with")
     parser.flag("--again", "of transfers: compute this package's estimators again, not their peers")
+    parser.flag("--hindsight", "of transfers: also the best choice by the test rows, which bounds any other")
     parser.flag("--report", "compute nothing: tables, picture and bars from the record")
     parser.flag("--check", "exit with status 1 if a bar is missed")
 
@@ -72,7 +73,7 @@ def add_options(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compute what is missing, write the tables and the picture, print the bars."""
     of_transfers = arguments.name == "transfers"
-    other = ("protocol", "baselines") if of_transfers else ("development", "again")
+    other = ("protocol", "baselines") if of_transfers else ("development", "again", "hindsight")
     for name in other:
         if getattr(arguments, name) is not None and getattr(arguments, name) is not False:
             raise ValueError(f"--{name} is not for the study {arguments.name}; leave it out")
@@ -121,6 +122,7 @@ def _transfers(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | 
             seeds,
             again=arguments.again,
             logistic=arguments.logistic or 0,
+            hindsight=arguments.hindsight,
             record=arguments.out / f"{name}.sqlite",
             data=arguments.data,
             n_jobs=arguments.jobs,

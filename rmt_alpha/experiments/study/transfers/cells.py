@@ -22,6 +22,7 @@ from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.study.tasks import BLOCKS
 from rmt_alpha.experiments.study.transfers.draws import DRAWS, SIZES, STUDY_SEEDS, Draw
 from rmt_alpha.experiments.study.transfers.families import FAMILIES, find_family, prepared
+from rmt_alpha.experiments.study.transfers.hindsight import BOUNDS
 from rmt_alpha.experiments.study.transfers.ours import (
     EVERY_METHOD,
     LOGISTIC,
@@ -61,6 +62,7 @@ def run_cells(
     candidates: Mapping[str, Candidate] | None = None,
     again: bool = False,
     logistic: int = 0,
+    hindsight: bool = False,
     record: Path | None = None,
     data: FilePath | None = None,
     n_jobs: int = 1,
@@ -91,6 +93,8 @@ def run_cells(
         The peers are recalled as before.
     logistic : int
         How many of the seeds the logistic estimator is run on, too.
+    hindsight : bool
+        Also what the best choice by the test rows reaches, in families of classes (`hindsight`).
     record : Path, optional
         SQLite file that keeps what is computed; made if there is none, unless nothing is.
     data : path, optional
@@ -135,12 +139,13 @@ def run_cells(
     wanted = []
     for name, n in cells:
         kind = find_family(name).kind
-        known = method_names(kind, logistic=True)
+        known = {*method_names(kind, logistic=True), *(() if kind == "regression" else BOUNDS)}
         plain = [
             m for m in (method_names(kind) if asked is None else asked) if m in known and m not in chosen
         ]
         for i, seed in enumerate(seeds):
             more = [LOGISTIC] if i < logistic and LOGISTIC in known else []
+            more += BOUNDS if hindsight and kind != "regression" else ()
             wanted += [Entry("transfers", name, n, seed, method) for method in dict.fromkeys([*plain, *more])]
     values: dict[Entry, float] = {}
     with Record(record, BLOCKS, make=compute) as store:
