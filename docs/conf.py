@@ -12,6 +12,7 @@ import rmt_alpha
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+from _explore_pictures import draw as draw_explorer  # noqa: E402
 from _pictures import draw_figures, draw_records, write_figure_pages  # noqa: E402
 
 project = "rmt_alpha"
@@ -153,4 +154,6 @@ copy_notebooks()
 
 draw_figures()
 draw_records()
+# The application in the browser; pictures that exist are kept, too.
+draw_explorer(HERE / "generated" / "explore", HERE / "generated" / "figures")
 write_figure_pages()

@@ -45,6 +45,8 @@ class FineTuning(Value, Shown):
 
     on n samples of the target mixture.  Two classes have labels t = -1 and +1; more have one-hot targets.
 
+    The theory of this problem: :doc:`/theory/mixtures`.
+
     Parameters
     ----------
     target : GaussianMixture

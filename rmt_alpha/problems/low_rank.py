@@ -38,6 +38,8 @@ class LowRankTransfer(Value, Shown):
     W_s is a Gaussian d x p matrix of Frobenius norm ``source_norm``, W_perp another of norm ``rest``, and the
     u_i and v_i are orthonormal, in no particular direction.  Its answers are those of large d, p and n.
 
+    The theory of this problem: :doc:`/theory/low_rank`.
+
     Parameters
     ----------
     beta : float

@@ -42,6 +42,8 @@ class RidgeRegressionTransfer(Value, Shown):
 
     with :math:`\sigma^2` the noise variance summed over outputs, which the risk includes.
 
+    The theory of this problem: :doc:`/theory/mixtures`.
+
     Parameters
     ----------
     covariance : None, float, array_like of shape (p,) or (p, p)

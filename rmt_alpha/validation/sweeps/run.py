@@ -93,6 +93,8 @@ def sweep(
     For every combination of the values of the axes (a *cell*) and every alpha: the theory's mean, variance,
     accuracy and risk, the same simulated, with standard errors, the best alpha and the neutral one.
 
+    Grids, stores and clusters: :doc:`/validation/sweeps`.
+
     Parameters
     ----------
     grid : dict, path, FineTuning, RidgeRegressionTransfer or LowRankTransfer
