@@ -94,7 +94,7 @@ def test_same_law_as_dense(name):
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_same_law_as_dense_with_many_draws(name):
     problem, options = PROBLEMS[name]
-    assert smallest_p_value(problem, 10_000, **options) > LEVEL
+    assert smallest_p_value(problem, 2_000, **options) > LEVEL
 
 
 def test_one_degree_of_freedom_too_many_is_noticed(monkeypatch):
