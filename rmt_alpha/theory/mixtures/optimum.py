@@ -39,6 +39,8 @@ ANGLES = 721
 """Directions tried for one source before the best is refined."""
 ROUGH_ANGLES, POINTS, STARTS = 61, 128, 3
 """The same where accuracy is integrated, points of each integral, and how many maxima are climbed from."""
+FORWARD = 1.5e-8
+"""Step of first differences of a rough accuracy."""
 SECOND, NEWTON, NEAREST, SETTLED = 1e-3, 8, 0.3, 1e-11
 """Step of second differences; Newton's steps at most, the longest, and the one that ends them."""
 
@@ -228,12 +230,20 @@ def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array) -> Array
     """Maximum of the rough accuracy over the half-sphere, from ``start``."""
     keep = np.arange(len(start)) > 0 if start[0] <= 0 else np.ones(len(start), bool)
 
-    def loss(v: Array) -> float:
-        return -float(contrasts.roughly(_on_half_sphere(v, keep) * scales, POINTS))
-
-    if keep.sum() == 1:
+    count = int(keep.sum())
+    if count == 1:
         return start
-    found = optimize.minimize(loss, start[keep], method="BFGS", options={"gtol": 1e-6, "maxiter": 60})
+    steps = np.concatenate([np.zeros((1, count)), FORWARD * np.eye(count)])
+
+    def loss(v: Array) -> tuple[float, Array]:
+        """With its gradient, all differences at once."""
+        beside = np.stack([_on_half_sphere(v + step, keep) for step in steps])
+        values = -np.asarray(contrasts.roughly(beside * scales, POINTS))
+        return float(values[0]), (values[1:] - values[0]) / FORWARD
+
+    found = optimize.minimize(
+        loss, start[keep], jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": 60}
+    )
     return _on_half_sphere(found.x, keep)
 
 
@@ -246,15 +256,10 @@ def _refined(contrasts: Contrasts, u: Array, scales: Array) -> Array:
         return u
     steps = SECOND * np.eye(len(u))[free]
 
-    def rough(v: Array) -> float:
-        return float(contrasts.roughly(v * scales, POINTS))
-
-    bend = np.array(
-        [
-            [rough(u + a + b) - rough(u + a - b) - rough(u - a + b) + rough(u - a - b) for b in steps]
-            for a in steps
-        ]
-    ) / (4 * SECOND**2)
+    corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    moves = np.einsum("qs,sabi->qabi", corners, np.stack(np.broadcast_arrays(steps[:, None], steps[None])))
+    values = np.asarray(contrasts.roughly((u + moves) * scales, POINTS))
+    bend = np.tensordot(corners.prod(axis=1), values, axes=1) / (4 * SECOND**2)
     values, vectors = np.linalg.eigh(0.5 * (bend + bend.T))
     if not values.max() < 0:
         return u
