@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 from loss_problems import NAMES, anywhere, loss_curve  # noqa: E402
 
 import rmt_alpha as ra  # noqa: E402
+from rmt_alpha.theory.convex.solver import ROUGH  # noqa: E402
 
 SAVED_EVERY = 30.0
 """Seconds between two entries in a record."""
@@ -63,7 +64,7 @@ def no_ridge(seed: int) -> None:
 
 
 def saturated(seed: int) -> None:
-    """Hinge loss with an intercept and a large ridge, any balance: solved, without history."""
+    """Hinge loss with an intercept and a large ridge, any balance: all samples solved, no history."""
     rng = np.random.default_rng([seed, 4])
     problem, alpha = anywhere(rng, "hinge")
     share = 0.5 if rng.random() < 0.5 else float(rng.uniform(0.3, 0.7))
@@ -72,6 +73,8 @@ def saturated(seed: int) -> None:
     curve = loss_curve(problem)
     curve.accuracy(alpha + 1)
     assert curve.accuracy(alpha) == loss_curve(problem).accuracy(alpha), "history"
+    residuals = [draw.solution.residual for draw in curve._points.draws(np.array([alpha]))]
+    assert max(residuals) <= ROUGH, max(residuals)
 
 
 def best_alpha(seed: int) -> None:
@@ -116,7 +119,9 @@ def many_classes(seed: int) -> None:
     net = scales[1:] / scales[0] / curve.kappa * rng.normal(size=(40, sources)) * 3
     rough = curve.contrasts.roughly(np.concatenate([np.ones((40, 1)), net * curve.kappa], axis=1), 256)
     likely = net[np.argsort(rough)[-2:]]
-    values, errors = curve.contrasts.class_accuracy(np.concatenate([np.ones((2, 1)), likely * curve.kappa], 1))
+    values, errors = curve.contrasts.class_accuracy(
+        np.concatenate([np.ones((2, 1)), likely * curve.kappa], 1)
+    )
     gap = float((values @ target.priors).max() - best.value)
     assert gap <= 2e-9 + 2 * float(errors.max()), gap
 
@@ -157,7 +162,7 @@ LINES: dict[str, Callable[[int], None]] = {
 
 
 class Record:
-    """What has been tried, in a file of rows ``line,first,last,failed seeds``: a later row replaces earlier."""
+    """What has been tried, in a file of rows ``line,first,last,failed seeds``; a later row counts."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path

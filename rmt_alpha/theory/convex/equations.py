@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.problems.losses.base import Loss, Moments
+from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.theory.convex.reduction import Reduced, Reduction
 
 FAR = 1e3

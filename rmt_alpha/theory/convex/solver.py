@@ -71,10 +71,10 @@ class Solution:
     """Evaluations of the map."""
     status: str
     """Either "converged"; "rounding" if the residual stopped falling within a thousand tolerances, or what
-    the rounding of forces does to an intercept that hardly any sample holds; "collapsed" if all scores are one number, to the precision of the
-    smoothing that was left (with noisy labels the hinge loss can be least for w = 0); "flat" if it converged
-    and nothing but the chance surplus of one label in a sample decides the intercept (`imbalance`); or
-    "max_iter"."""
+    the rounding of forces does to an intercept that hardly any sample holds; "collapsed" if all scores are
+    one number, to the precision of the smoothing that was left (with noisy labels the hinge loss can be least
+    for w = 0); "flat" if it converged and nothing but the chance surplus of one label in a sample decides the
+    intercept (`imbalance`); or "max_iter"."""
 
 
 def distance(equations: Equations, state: State) -> float:
@@ -267,7 +267,7 @@ class Iteration:
         return None
 
     def _rounding(self) -> float:
-        """A residual that may be rounding: where next to no sample holds the intercept, that of the forces."""
+        """A residual that may be rounding, of the forces where next to no sample holds the intercept."""
         equations, floor = self.equations, 1e3 * self.tolerance
         if not equations.intercept:
             return floor

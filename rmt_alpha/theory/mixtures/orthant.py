@@ -159,9 +159,8 @@ def _integrals(h: Array, correlation: Array) -> tuple[Array, Array]:
             finer = _quadrature(h[hard], correlation[hard], nodes)
             value[hard], error[hard] = finer, abs(finer - value[hard])
         return value, error + ROUNDING
-    means = []
-    for points in np.split(_sobol(outer, 1 << LEVEL, REPEATS), REPEATS):
-        means.append(_average(h, correlation, points, np.full(len(points), 1 / len(points)), _by_quantile))
+    points, weights = _sobol(outer, 1 << LEVEL, REPEATS), np.full(1 << LEVEL, 0.5**LEVEL)
+    means = [_average(h, correlation, each, weights, _by_quantile) for each in np.split(points, REPEATS)]
     return np.mean(means, axis=0), np.std(means, axis=0, ddof=1) / np.sqrt(REPEATS) + ROUNDING
 
 
