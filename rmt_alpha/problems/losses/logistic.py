@@ -110,7 +110,7 @@ class Logistic(Loss):
             u = u - step
             # Convergence is quadratic: what is left is the square of this.
             if (abs(step) <= 1e-8 * (1 + u)).all():
-                return np.where(flipped, -u, u)
+                return np.asarray(np.where(flipped, -u, u))
         raise ArithmeticError(
             f"the logistic proximal point was not found in {STEPS} steps"
         )  # pragma: no cover

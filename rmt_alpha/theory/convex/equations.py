@@ -58,7 +58,7 @@ class State:
         return cls(x[..., :classes], x[..., classes][()], sizes[..., :half], sizes[..., half:])
 
 
-class Labels(NamedTuple):
+class LabelShares(NamedTuple):
     """Every label that occurs."""
 
     chance: Array
@@ -102,17 +102,17 @@ class Equations:
         by_class = self._by_class
         return (sign * pull) @ by_class, power @ by_class, stiffness @ by_class
 
-    def labels(self) -> Labels:
+    def labels(self) -> LabelShares:
         """Share, sign and class of every label that occurs."""
         return self._labels
 
     @cached_property
-    def _labels(self) -> Labels:
+    def _labels(self) -> LabelShares:
         sign = np.array([-1.0, 1.0, 1.0, -1.0])
         chance = np.concatenate([1 - self.noise, self.noise]) * np.where(sign > 0, *self.drawn[::-1])
         rows = np.tile(np.arange(self.classes), 2)
         keep = chance > 0
-        return Labels(chance[keep], sign[keep], rows[keep])
+        return LabelShares(chance[keep], sign[keep], rows[keep])
 
     @cached_property
     def _by_class(self) -> Array:

@@ -39,8 +39,8 @@ ANGLES = 721
 """Directions tried for one source before the best is refined."""
 ROUGH_ANGLES, POINTS, STARTS = 61, 128, 3
 """The same where accuracy is integrated, points of each integral, and how many maxima are climbed from."""
-FORWARD = 1.5e-8
-"""Step of first differences of a rough accuracy."""
+FORWARD, CLEAR = 1.5e-8, 0.02
+"""Step of first differences of a rough accuracy, and a gain of it that is beyond its error."""
 SECOND, NEWTON, NEAREST, SETTLED = 1e-3, 8, 0.3, 1e-11
 """Step of second differences; Newton's steps at most, the longest, and the one that ends them."""
 
@@ -219,11 +219,18 @@ def _rough_then_fine(contrasts: Contrasts, scales: Array) -> Array:
     starts = sorted(starts, key=lambda u: -float(contrasts.roughly(u * scales, POINTS)))[:STARTS]
     ends = [_roughly_climbed(contrasts, start, scales) for start in starts if np.any(start)]
     rough = max(ends, key=lambda u: float(contrasts.roughly(u * scales, POINTS)))
-    refined = _refined(contrasts, rough, scales)
+    best, settled = _refined(contrasts, rough, scales)
+
+    def lead(over: Array) -> float:
+        values = np.asarray(contrasts.accuracy(np.stack([best, over]) * scales))
+        return float(values[0] - values[1])
+
     # Of equal accuracies the one where the gradient vanishes.
-    values = np.asarray(contrasts.accuracy(np.stack([refined, rough, alone]) * scales))
-    best = refined if values[0] >= values[1] - FLAT else rough
-    return np.asarray((best if values[:2].max() - values[2] > FLAT else alone) * scales)
+    if not settled and lead(rough) < -FLAT:
+        best = rough
+    gains = np.asarray(contrasts.roughly(np.stack([best, alone]) * scales, POINTS))
+    clear = gains[0] - gains[1] > CLEAR
+    return np.asarray((best if clear or lead(alone) > FLAT else alone) * scales)
 
 
 def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array) -> Array:
@@ -247,13 +254,17 @@ def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array) -> Array
     return _on_half_sphere(found.x, keep)
 
 
-def _refined(contrasts: Contrasts, u: Array, scales: Array) -> Array:
-    """Newton's method for the true accuracy, its second derivatives from the rough one."""
+def _refined(contrasts: Contrasts, u: Array, scales: Array) -> tuple[Array, bool]:
+    """Newton's method for the true accuracy, its second derivatives from the rough one, and its success.
+
+    Where it converges with a negative definite matrix for the second derivatives, these are so themselves:
+    it is a maximum.
+    """
     keep = np.arange(len(u)) > 0 if u[0] <= 0 else np.ones(len(u), bool)
     free = keep & (np.arange(len(u)) != int(np.argmax(abs(u))))
     count = int(free.sum())
     if not count:
-        return u
+        return u, True
     steps = SECOND * np.eye(len(u))[free]
 
     corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
@@ -262,7 +273,7 @@ def _refined(contrasts: Contrasts, u: Array, scales: Array) -> Array:
     bend = np.tensordot(corners.prod(axis=1), values, axes=1) / (4 * SECOND**2)
     values, vectors = np.linalg.eigh(0.5 * (bend + bend.T))
     if not values.max() < 0:
-        return u
+        return u, False
     at, last = u.copy(), np.inf
     for _ in range(NEWTON):
         slope = (contrasts.gradient(at * scales) * scales)[free]
@@ -273,8 +284,8 @@ def _refined(contrasts: Contrasts, u: Array, scales: Array) -> Array:
         at[free] += move
         at[0], last = max(at[0], 0.0), 0.5 * size
         if size < SETTLED:
-            break
-    return at
+            return at, True
+    return at, False
 
 
 def _polished(contrasts: Contrasts, z: Array) -> Array:
