@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -173,8 +174,11 @@ def _solved(equations: Equations, start: Solution, other: Solution) -> Solution:
     moved = replace(state, mean=state.mean + shift, offset=state.offset + shift)
     loose = replace(start.state, theta=equations.reduction.least_theta * full(state.theta))
     wide = replace(state, std=full(state.std), theta=0.1 * full(state.theta))
-    quick = partial(iterate, tolerance=TOLERANCE, limit=FEW)
-    for way, each in itertools.product((quick, solve), (start.state, moved, loose, state, wide)):
+    ways: list[Callable[[Equations, State], Solution]] = [
+        partial(iterate, tolerance=TOLERANCE, limit=FEW),
+        solve,
+    ]
+    for way, each in itertools.product(ways, (start.state, moved, loose, state, wide)):
         with suppress(ConvergenceError):
             return way(equations, each)
     return replace(start, residual=distance(equations, start.state))

@@ -92,9 +92,9 @@ class FixedPoints:
 
         size = float(np.max(abs(state.mean)) + np.max(state.std))
         scale = np.concatenate([np.full(classes + 1, size), np.ones(len(x) - classes - 1)])
-        reach = np.diag(step * scale)
-        ahead, behind = np.split(change(np.concatenate([x + reach, x - reach]), at), 2)
-        matrix = ((ahead - behind) / (2 * step)).T / scale[:, None]
+        sides = np.diag(step * scale)
+        up, down = np.split(change(np.concatenate([x + sides, x - sides]), at), 2)
+        matrix = ((up - down) / (2 * step)).T / scale[:, None]
         found = []
         for reach in np.diag(step * np.maximum(abs(at), 0.1 * units)):
             slope = (change(x, at + reach) - change(x, at - reach)) / (2 * reach.sum())
