@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rmt_alpha.cli.common import Parser, json_text
+from rmt_alpha.cli.common import Parser, json_text, shown_while_working
 from rmt_alpha.cli.outputs import check_output, check_picture
 from rmt_alpha.estimators.fit_report import INTERCEPTS, aligned, choice, fit_report
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, DEFAULT_REGRESSION
@@ -82,25 +82,29 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.out)
     check_picture(arguments.plot)
     form = TextFormat(arguments.delimiter, arguments.decimal, arguments.encoding, tuple(arguments.na))
-    sample = read_sample(arguments.samples, arguments.source, arguments.label, form)
+    with shown_while_working("fit", f"reading {arguments.samples.name}"):
+        sample = read_sample(arguments.samples, arguments.source, arguments.label, form)
     if arguments.regression:
         return _run_regression(arguments, sample)
     if arguments.plot is not None and np.ndim(sample.coef_source) == 3:
         raise ValueError(
             f"--plot draws the path of one alpha, but {arguments.samples.name} has several sources"
         )
-    report = fit_report(
-        sample,
-        gamma=arguments.gamma,
-        criterion=arguments.criterion or DEFAULT,
-        alpha=arguments.alpha,
-        intercept=arguments.intercept,
-        units=arguments.units,
-    )
+    size = f"{len(sample.y)} samples"
+    with shown_while_working("fit", size):
+        report = fit_report(
+            sample,
+            gamma=arguments.gamma,
+            criterion=arguments.criterion or DEFAULT,
+            alpha=arguments.alpha,
+            intercept=arguments.intercept,
+            units=arguments.units,
+        )
     model = report.model
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), shown_while_working("fit", f"{size}, leaving out"):
         warnings.simplefilter("ignore", UserWarning)  # the first fit has said it
-        print(json_text(report.numbers) if arguments.json else "\n".join(report.lines()))
+        text = json_text(report.numbers) if arguments.json else "\n".join(report.lines())
+    print(text)
     if arguments.out is not None:
         names = ("coef_", "intercept_", "classes_", "alpha_", "alpha_stderr_", "gamma_")
         np.savez(arguments.out, **{name.rstrip("_"): getattr(model, name) for name in names})

@@ -86,6 +86,8 @@ def _draw(curve: Curve, axis: Axes, alpha: FloatArray, quantity: str | None, ban
     marks = curve.landmarks()
     if quantity in curve.criteria[1:]:
         marks["best"] = float(curve.optimal_alpha(quantity))
+    if quantity != "accuracy":
+        marks.pop("neutral", None)  # it says something of the accuracy
     for kind, value in marks.items():
         if alpha.min() <= value <= alpha.max():
             style.mark(axis, kind, value, float(drawn(value)))

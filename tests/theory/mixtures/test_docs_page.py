@@ -13,6 +13,7 @@ from tex_formulas import equations
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
+from rmt_alpha.theory.mixtures.curve import MixtureCurve
 
 PAGE = equations(Path(__file__).parents[3] / "docs" / "theory" / "mixtures.md")
 ALPHAS = (0.0, 1.3, -0.6)
@@ -147,5 +148,6 @@ def test_eq_mix_classes():
     added = np.einsum("ca,aij->cij", v * d, np.stack([np.outer(row, row) for row in r]) + noise)
     covariance = np.linalg.solve(np.eye(classes) - v * d, (direct + added).reshape(classes, -1))
     curve = problem.curve()
+    assert isinstance(curve, MixtureCurve)
     np.testing.assert_allclose(curve.class_mean(alpha), m @ weights.T + b, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(curve.class_covariance(alpha).reshape(classes, -1), covariance, atol=1e-12)
