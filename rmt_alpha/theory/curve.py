@@ -443,23 +443,26 @@ class Curve(Shown, ABC):
         last = float(np.arctan(self._farthest))
         center = float(np.clip(np.arctan(float(best.alpha) / scale), -last, last))
 
-        def excess(angle: Any) -> Any:
-            alpha = scale * np.tan(angle)
-            values = np.array(np.asarray(self.accuracy(alpha)) - level, float)
-            for i in np.ndindex(values.shape):
-                if over is not None and abs(values[i]) <= TIE:
-                    lead = self._lead(float(np.asarray(alpha)[i]), over)
-                    values[i] = values[i] if np.isnan(lead) else lead
-            return values
+        def settled(alpha: float, value: float) -> float:
+            if over is None or abs(value) > TIE:
+                return value
+            lead = self._lead(alpha, over)
+            return value if np.isnan(lead) else lead
+
+        def excess(angle: float) -> float:
+            alpha = float(scale * np.tan(angle))
+            return settled(alpha, float(np.asarray(self.accuracy(alpha)) - level))
 
         def end(side: float) -> Any:
             angles = np.linspace(center, side * np.pi / 2, self._steps)
             angles[-1] = side * last
-            values = excess(angles[1:-1])
-            below = np.flatnonzero(values < 0)
-            if not len(below) and not (center != angles[-1] and excess(angles[-1]) < -FLAT):
+            alphas = scale * np.tan(angles[1:-1])
+            values = np.asarray(np.asarray(self.accuracy(alphas)) - level, float)
+            near = (abs(values) <= TIE) | (values < 0)
+            below = (i for i in np.flatnonzero(near) if settled(float(alphas[i]), float(values[i])) < 0)
+            first = int(next(below, len(angles) - 2)) + 1
+            if first == len(angles) - 1 and not (center != angles[-1] and excess(angles[-1]) < -FLAT):
                 return side * np.inf
-            first = int(below[0]) + 1 if len(below) else len(angles) - 1
             inner, outer = angles[first - 1], angles[first]
             # At the best alpha itself rounding may leave nothing of a level that is hardly below it.
             angle = optimize.brentq(excess, inner, outer, xtol=1e-15) if excess(inner) > 0 else inner

@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import pytest
-from solvers import LINES, main, search
+from solvers import LINES, Record, main, search
+
+MENDED = [
+    ("saturated", 200_039),  # rounding alone decides the intercept
+    ("saturated", 200_059),  # a tie of the labels
+]
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_random_problems_are_solved(line):
     LINES[line](10_002)  # of 4 classes: of more the check takes long
+
+
+@pytest.mark.parametrize(("line", "seed"), MENDED)
+def test_what_failed_once_is_solved(line, seed):
+    LINES[line](seed)
+
+
+def test_a_search_goes_on_where_it_was_left(monkeypatch, tmp_path, capsys):
+    tried, broken = [], {3, 6}
+
+    def check(seed: int) -> None:
+        tried.append(seed)
+        assert seed not in broken
+
+    monkeypatch.setitem(LINES, "threshold", check)
+    record = Record(tmp_path / "record.csv")
+    assert search("threshold", 0, 5, 60.0, record) == 1
+    assert search("threshold", 0, 9, 60.0, record) == 2
+    broken.clear()
+    assert search("threshold", 0, 9, 60.0, record) == 0
+    assert tried == [0, 1, 2, 3, 4, 3, 5, 6, 7, 8, 3, 6]
+    assert "threshold: 9 problems, 0 failed" in capsys.readouterr().out
 
 
 def test_a_failure_is_told_with_its_seed(monkeypatch, capsys):

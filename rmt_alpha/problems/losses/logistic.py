@@ -81,23 +81,36 @@ class Logistic(Loss):
         power = known + ((force * force - step) * weights).sum(axis=1)
         return Moments(pull, power, (stiffness * weights).sum(axis=1))
 
-    def prox(self, z: Array, kappa: Array) -> Array:
-        """Root of F(u) = u + kappa phi'(u) - z, by Newton's method from u = 0 or nearer to the root.
+    def force(self, z: Array, kappa: Array) -> tuple[Array, Array]:
+        """g(z) = 1 / (1 + exp(u)), u the proximal point, and -g'(z)."""
+        if type(self) is not Logistic:
+            return super().force(z, kappa)
+        force = special.expit(-self.prox(z, kappa))
+        bend = force * (1 - force)
+        return force, bend / (1 + kappa * bend)
 
-        F bends one way on each side of u = 0, where phi' has its inflection: convex below, concave above.
-        From 0, or from a bound of the root between the two (-1 < phi' < 0), Newton's iterates approach the
-        root from one side, without a safeguard.  Started elsewhere, at z say, they end in cycles of two for
-        large kappa, which pass for convergence in an average and falsify a variance by percents.
+    def prox(self, z: Array, kappa: Array) -> Array:
+        """Root of F(u) = u + kappa phi'(u) - z, by Newton's method from a bound.
+
+        phi'(-u) = -1 - phi'(u), so that z and -kappa - z have opposite roots: it is enough to know those with
+        u >= 0.  There F is concave, and Newton's iterates from a lower bound approach the root from below,
+        without a safeguard.  From 1 / (1 + e^u) >= e^-u / 2, u - z is at least the w with w + log w = x,
+        x = log(kappa / 2) - z, and that at least x - log x where x >= 1: a bound within 1 of the root.
+        Started elsewhere, at z say, iterates end in cycles of two for large kappa, which pass for convergence
+        in an average and falsify a variance by percents.
         """
-        z, kappa = np.broadcast_arrays(np.asarray(z, float), np.asarray(kappa, float))
-        u = np.where(2 * z < -kappa, np.minimum(z + kappa, 0.0), np.maximum(z, 0.0))
+        z, kappa = np.asarray(z, float), np.asarray(kappa, float)
+        flipped = 2 * z < -kappa
+        y = np.where(flipped, -kappa - z, z)
+        x = np.maximum(np.log(np.maximum(0.5 * kappa, 1e-300)) - y, 1.0)
+        u = np.maximum(np.where(x > 1, y + x - np.log(x), y), 0.0)
         for _ in range(STEPS):
             tail = special.expit(-u)
-            step = (u - kappa * tail - z) / (1 + kappa * tail * (1 - tail))
+            step = (u - kappa * tail - y) / (1 + kappa * tail * (1 - tail))
             u = u - step
             # Convergence is quadratic: what is left is the square of this.
-            if (abs(step) <= 1e-8 * (1 + abs(u))).all():
-                return np.asarray(u)
+            if (abs(step) <= 1e-8 * (1 + u)).all():
+                return np.asarray(np.where(flipped, -u, u))
         raise ArithmeticError(
             f"the logistic proximal point was not found in {STEPS} steps"
         )  # pragma: no cover

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,24 @@ NARROW = 1.0
 """Pieces shorter than this many standard deviations are integrated: differences would cancel."""
 LEGENDRE = np.polynomial.legendre.leggauss(16)
 """Exact to rounding for a cubic times the normal density on a piece as short as that."""
+ROOT = math.sqrt(2 * math.pi)
+
+
+class Pieces(NamedTuple):
+    """The linear pieces of the slope of an envelope, one for each kappa along the last axis."""
+
+    low: Array
+    """Where it begins."""
+    high: Array
+    """Where it ends."""
+    width: Array
+    """The difference, without cancellation."""
+    at: Array
+    """Where it is ``value``."""
+    value: Array
+    """The slope there."""
+    rise: Array
+    """How fast it rises."""
 
 
 class PiecewiseQuadratic(Loss):
@@ -104,64 +123,70 @@ class PiecewiseQuadratic(Loss):
     def prox(self, z: Array, kappa: Array) -> Array:
         """In closed form, piece by piece."""
         z, kappa = np.broadcast_arrays(np.asarray(z, float), np.asarray(kappa, float))
+        pieces = self._pieces(kappa)
         force = np.zeros(z.shape)
-        for low, high, _, at, value, rise in self._pieces(kappa):
+        for j in range(pieces.at.shape[-1]):
+            low, high, at, value, rise = (
+                part[..., j] for part in (pieces.low, pieces.high, pieces.at, pieces.value, pieces.rise)
+            )
             force = np.where((z >= low) & (z <= high), -(value + rise * (z - at)), force)
         return np.asarray(z + kappa * force)
 
     def moments(self, mean: Array, std: Array, kappa: Array) -> Moments:
         """E g, E g^2 and -E g' by the moments of truncated normal distributions."""
-        pull, power, stiffness = np.zeros(mean.shape), np.zeros(mean.shape), np.zeros(mean.shape)
-        for low, high, width, at, value, rise in self._pieces(kappa):
-            a, b = (low - mean) / std, (high - mean) / std
-            # The slope of the envelope on this piece is level + tilt x, x the margin in standard deviations.
-            level, tilt = value + rise * (mean - at), rise * std
-            with np.errstate(invalid="ignore"):
-                first, second, mass = _closed(a, b, level, tilt)
-                narrow = (width < NARROW * std) & (abs(a) < 40)
-                if narrow.any():
-                    start = np.where(narrow, a, 0.0), np.where(narrow, width / std, 0.0)
-                    exact = _integrated(*start, value, rise * std)
-                    first, second, mass = (
-                        np.where(narrow, x, y) for x, y in zip(exact, (first, second, mass), strict=True)
-                    )
-            pull, power, stiffness = pull - first, power + second, stiffness + rise * mass
-        return Moments(pull, power, stiffness)
+        pieces, mean, std = self._pieces(kappa), mean[..., None], std[..., None]
+        # The slope of the envelope on each piece is level + tilt x, x the margin in standard deviations.
+        level, tilt = pieces.value + pieces.rise * (mean - pieces.at), pieces.rise * std
+        mass, one, two = _truncated((pieces.low - mean) / std, (pieces.high - mean) / std)
+        first = level * mass + tilt * one
+        second = level * (level * mass + 2 * tilt * one) + tilt**2 * two
+        narrow = pieces.width < NARROW * std
+        if narrow.any():
+            start = (pieces.low - mean) / std
+            narrow &= abs(start) < 40
+            each = (start, pieces.width / std, pieces.value, tilt)
+            for part, exact in zip(
+                (first, second, mass), _integrated(*(x[narrow] for x in each)), strict=True
+            ):
+                part[narrow] = exact
+        return Moments(-first.sum(axis=-1), second.sum(axis=-1), (pieces.rise * mass).sum(axis=-1))
 
     def training_loss(self, mean: Array, std: Array, kappa: Array) -> Array:
         """E phi(prox(z)), a quadratic polynomial of z on every piece."""
-        total = np.zeros(mean.shape)
-        for j, (low, high, _, at, slope, rise) in enumerate(self._pieces(kappa)):
-            # Beside a corner of the envelope prox moves at this speed, and phi with the slope there.
-            speed = 1 - kappa * rise
-            away = mean - at
-            c0 = self.values[max(j - 1, 0)] + speed * away * (slope + 0.5 * rise * away)
-            c1, c2 = speed * std * (slope + rise * away), 0.5 * speed * rise * std**2
-            with np.errstate(invalid="ignore"):
-                zero, one, two = _truncated((low - mean) / std, (high - mean) / std)
-            total = total + c0 * zero + c1 * one + c2 * two
-        return np.maximum(total, 0.0) if self.values.min() >= 0 else total
+        pieces, mean, std, kappa = self._pieces(kappa), mean[..., None], std[..., None], kappa[..., None]
+        # Beside a corner of the envelope prox moves at this speed, and phi with the slope there.
+        speed, slope, rise = 1 - kappa * pieces.rise, pieces.value, pieces.rise
+        away = mean - pieces.at
+        c0 = self.values[self._corner] + speed * away * (slope + 0.5 * rise * away)
+        c1, c2 = speed * std * (slope + rise * away), 0.5 * speed * rise * std**2
+        zero, one, two = _truncated((pieces.low - mean) / std, (pieces.high - mean) / std)
+        total = (c0 * zero + c1 * one + c2 * two).sum(axis=-1)
+        return np.asarray(np.maximum(total, 0.0) if self.values.min() >= 0 else total)
 
     def test_loss(self, mean: Array, std: Array) -> Array:
         """E phi(z)."""
         return self.training_loss(mean, std, np.zeros(mean.shape))
 
-    def _pieces(self, kappa: Array) -> list[tuple[Any, Any, Any, Array, Array, Array]]:
-        """(low, high, width, at, value at it, rise) of every linear piece of the envelope's slope."""
-        z = self.margins + np.multiply.outer(kappa, self.slopes)
-        s = np.broadcast_to(self.slopes, z.shape)
-        before, after = (c / (1 + kappa * c) for c in (self.before, self.after))
-        pieces: list[tuple[Any, Any, Any, Array, Array, Array]] = [
-            (-np.inf, z[..., 0], np.inf, z[..., 0], s[..., 0], before)
-        ]
-        for j, (run, rise) in enumerate(zip(np.diff(self.margins), np.diff(self.slopes), strict=True)):
-            if run > 0 or rise > 0:
-                # Not the difference of two z: it would lose the digits of a small kappa.
-                width = run + kappa * rise
-                tilt = rise / np.where(width > 0, width, 1.0)  # a jump has no width at kappa = 0
-                pieces.append((z[..., j], z[..., j + 1], width, z[..., j], s[..., j], tilt))
-        pieces.append((z[..., -1], np.inf, np.inf, z[..., -1], s[..., -1], after))
-        return pieces
+    @property
+    def _corner(self) -> Array:
+        """The vertex from which each piece is measured: its first, of the outer ones the only one."""
+        return np.maximum(np.arange(len(self.margins) + 1) - 1, 0)
+
+    def _pieces(self, kappa: Array) -> Pieces:
+        """Every linear piece of the envelope's slope."""
+        shape, corner = (*np.shape(kappa), len(self.margins) + 1), self._corner
+        step = np.asarray(kappa)[..., None]
+        z = self.margins + step * self.slopes
+        low, high = np.full(shape, -np.inf), np.full(shape, np.inf)
+        low[..., 1:], high[..., :-1] = z, z
+        width, rise = np.full(shape, np.inf), np.empty(shape)
+        # Not the difference of two z: it would lose the digits of a small kappa.
+        run, jump = np.diff(self.margins), np.diff(self.slopes)
+        width[..., 1:-1] = run + step * jump
+        # A jump has no width at kappa = 0.
+        rise[..., 1:-1] = jump / np.where(width[..., 1:-1] > 0, width[..., 1:-1], 1.0)
+        rise[..., 0], rise[..., -1] = (c / (1 + kappa * c) for c in (self.before, self.after))
+        return Pieces(low, high, width, z[..., corner], np.broadcast_to(self.slopes[corner], shape), rise)
 
     def __repr__(self) -> str:
         if type(self) is PiecewiseQuadratic:
@@ -170,33 +195,28 @@ class PiecewiseQuadratic(Loss):
         return super().__repr__()
 
 
-def _density(x: Array) -> tuple[Array, Array]:
-    """The normal density at x, and x times it, both 0 at infinity."""
-    finite = np.where(np.isfinite(x), x, 0.0)
-    density = np.where(np.isfinite(x), np.exp(-0.5 * finite * finite) / np.sqrt(2 * np.pi), 0.0)
-    return density, finite * density
-
-
 def _truncated(a: Array, b: Array) -> tuple[Array, Array, Array]:
     """Integrals of 1, x and x^2 over the normal density from a to b."""
-    (da, xa), (db, xb) = _density(a), _density(b)
-    upper = a > 0
-    mass = np.where(upper, special.ndtr(-a) - special.ndtr(-b), special.ndtr(b) - special.ndtr(a))
-    return mass, da - db, mass + xa - xb
-
-
-def _closed(a: Array, b: Array, level: Array, tilt: Array) -> tuple[Array, Array, Array]:
-    """Integrals of level + tilt x, its square, and 1 over the normal density from a to b."""
-    mass, one, two = _truncated(a, b)
-    return level * mass + tilt * one, level**2 * mass + 2 * level * tilt * one + tilt**2 * two, mass
+    x = np.stack([a, b])
+    finite = np.where(np.isfinite(x), x, 0.0)
+    density = np.where(np.isfinite(x), np.exp(-0.5 * finite * finite) / ROOT, 0.0)
+    first, second = density, finite * density
+    # On the side where the two are small.
+    side = np.where(a > 0, -1.0, 1.0)
+    below = special.ndtr(side * x)
+    mass = side * (below[1] - below[0])
+    return mass, first[0] - first[1], mass + second[0] - second[1]
 
 
 def _integrated(a: Array, width: Array, value: Array, tilt: Array) -> tuple[Array, Array, Array]:
-    """The same by quadrature from a to a + width, of a slope that is ``value`` at a and rises by ``tilt``."""
+    """The same by quadrature from a to a + width, of a slope that is ``value`` at a and rises by ``tilt``.
+
+    The integrals of the slope, of its square, and of 1.
+    """
     nodes, weights = LEGENDRE
     half = 0.5 * width[..., None]
     step = half * (1 + nodes)
     x = a[..., None] + step
-    density = half * weights * np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
+    density = half * weights * np.exp(-0.5 * x * x) / ROOT
     slope = value[..., None] + tilt[..., None] * step
     return (slope * density).sum(-1), (slope**2 * density).sum(-1), density.sum(-1)

@@ -8,20 +8,24 @@ score, feels the force g(z) (`problems.losses`).  With eta_a = E[t g], omega_a =
 
 Unknowns are u, b, log sigma and log theta; given theta, Q is known.  In the step for u and b the force is
 linear, eta_a - theta_a (change of u_a): exact for the squared loss, and stable however strong the means are.
+Several states at once, along leading axes, cost hardly more than one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.problems.losses.base import Loss, Moments
+from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.theory.convex.reduction import Reduced, Reduction
 
 FAR = 1e3
 """Scores farther away than this times their size are not where a linear step leads."""
+ROUNDING = 16 * float(np.finfo(float).eps)
 LARGEST_LOG = 300.0
 LEAST_KAPPA = 1e-13
 """An infinite sample has kappa = 0; so small a number changes nothing else."""
@@ -32,25 +36,37 @@ class State:
     """The scores of the classes, and the stiffness of the samples of each covariance."""
 
     mean: Array
-    """u, shape (K,)."""
-    offset: float
-    """b."""
+    """u, shape (..., K)."""
+    offset: Any
+    """b, shape (...)."""
     std: Array
-    """sigma, shape (G,)."""
+    """sigma, shape (..., G)."""
     theta: Array
-    """shape (G,)."""
+    """shape (..., G)."""
 
     def packed(self) -> Array:
         """As the unknowns of the solver."""
-        return np.concatenate([self.mean, [self.offset], np.log(self.std), np.log(self.theta)])
+        offset = np.asarray(self.offset)[..., None]
+        return np.concatenate([self.mean, offset, np.log(self.std), np.log(self.theta)], axis=-1)
 
     @classmethod
     def unpacked(cls, x: Array, classes: int) -> State:
         """The inverse of `packed`."""
         # Trial steps may lead anywhere; what they are worth shows in the residual.
-        sizes = np.exp(np.clip(x[classes + 1 :], -LARGEST_LOG, LARGEST_LOG))
-        half = len(sizes) // 2
-        return cls(x[:classes], float(x[classes]), sizes[:half], sizes[half:])
+        sizes = np.exp(np.minimum(np.maximum(x[..., classes + 1 :], -LARGEST_LOG), LARGEST_LOG))
+        half = sizes.shape[-1] // 2
+        return cls(x[..., :classes], x[..., classes][()], sizes[..., :half], sizes[..., half:])
+
+
+class LabelShares(NamedTuple):
+    """Every label that occurs."""
+
+    chance: Array
+    """Its share of the samples of its class."""
+    sign: Array
+    """-1 or +1."""
+    rows: Array
+    """Its class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,64 +91,88 @@ class Equations:
         return len(self.noise)
 
     def forces(self, state: State, kappa: Array) -> tuple[Array, Array, Array]:
-        """(eta, omega, theta) of each class, shape (K,)."""
-        chance, sign, rows = self.labels()
+        """(eta, omega, theta) of each class, shape (..., K)."""
+        _, sign, rows = self.labels()
         group = self.reduction.task.group[rows]
-        mean, std = sign * state.mean[rows], state.std[group]
+        mean, std = sign * state.mean[..., rows], state.std[..., group]
         # The force of an envelope is that of the loss at a larger kappa.
-        found = self.loss.moments(mean, std, np.maximum(kappa[group], LEAST_KAPPA) + self.smoothing)
-        signed = Moments(sign * found.pull, found.power, found.stiffness)
-        sums = [np.bincount(rows, chance * part, self.classes) for part in signed]
-        return sums[0], sums[1], sums[2]
+        step = np.maximum(kappa[..., group], LEAST_KAPPA) + self.smoothing
+        found = self.loss.moments(mean.ravel(), std.ravel(), step.ravel())
+        pull, power, stiffness = (part.reshape(mean.shape) for part in found)
+        by_class = self._by_class
+        return (sign * pull) @ by_class, power @ by_class, stiffness @ by_class
 
-    def labels(self) -> tuple[Array, Array, Array]:
+    def labels(self) -> LabelShares:
         """Share, sign and class of every label that occurs."""
+        return self._labels
+
+    @cached_property
+    def _labels(self) -> LabelShares:
         sign = np.array([-1.0, 1.0, 1.0, -1.0])
         chance = np.concatenate([1 - self.noise, self.noise]) * np.where(sign > 0, *self.drawn[::-1])
         rows = np.tile(np.arange(self.classes), 2)
         keep = chance > 0
-        return chance[keep], sign[keep], rows[keep]
+        return LabelShares(chance[keep], sign[keep], rows[keep])
+
+    @cached_property
+    def _by_class(self) -> Array:
+        """Averages over the labels of each class, shape (labels, K)."""
+        chance, _, rows = self.labels()
+        return np.asarray(chance[:, None] * (rows[:, None] == np.arange(self.classes)))
+
+    @cached_property
+    def _by_group(self) -> Array:
+        """pi_a where class a has covariance g, shape (K, G)."""
+        task = self.reduction.task
+        return np.asarray(task.priors[:, None] * (task.group[:, None] == np.arange(task.group.max() + 1)))
 
     def step(self, state: State) -> State:
         """One application of the map."""
         reduced = self.reduction.at(state.theta)
         eta, omega, theta = self.forces(state, reduced.kappa)
-        force, offset = self._balanced(reduced, state, eta, theta)
-        priors = self.reduction.task.priors
-        mean = reduced.gram @ (priors * force) + reduced.reach @ self.alpha + offset
+        force, offset = self._balanced(reduced, state, eta, omega, theta)
+        pushed = (reduced.gram @ (self.reduction.task.priors * force)[..., None])[..., 0]
+        mean = pushed + reduced.reach @ self.alpha + np.asarray(offset)[..., None]
         std = np.sqrt(self.variance(reduced, force, omega))
         return State(mean, offset, np.maximum(std, 1e-150), self._pooled(theta))
 
     def variance(self, reduced: Reduced, force: Array, omega: Array) -> Array:
-        """sigma_g^2, shape (G,)."""
-        task = self.reduction.task
-        weights = np.concatenate([task.priors * force, self.alpha])
-        direct = np.einsum("i,gij,j->g", weights, reduced.forms, weights)
-        kicks = np.bincount(task.group, task.priors * omega, len(reduced.kappa))
-        return np.asarray(direct + reduced.echo @ kicks + reduced.noise @ self.alpha**2)
+        """sigma_g^2, shape (..., G)."""
+        priors = self.reduction.task.priors
+        alpha = np.broadcast_to(self.alpha, (*force.shape[:-1], len(self.alpha)))
+        weights = np.concatenate([priors * force, alpha], axis=-1)[..., None, :]
+        direct = ((weights[..., None, :] @ reduced.forms)[..., 0, :] * weights).sum(axis=-1)
+        kicks = (reduced.echo @ (omega @ self._by_group)[..., None])[..., 0]
+        return np.asarray(direct + kicks + reduced.noise @ self.alpha**2)
 
     def _pooled(self, theta: Array) -> Array:
         """Average over the classes of each covariance."""
-        task = self.reduction.task
-        shares = np.bincount(task.group, task.priors)
-        return np.asarray(np.bincount(task.group, task.priors * theta) / shares + self.reduction.least_theta)
+        table = self._by_group
+        return np.asarray(theta @ table / table.sum(axis=0) + self.reduction.least_theta)
 
-    def _balanced(self, reduced: Reduced, state: State, eta: Array, theta: Array) -> tuple[Array, float]:
+    def _balanced(
+        self, reduced: Reduced, state: State, eta: Array, omega: Array, theta: Array
+    ) -> tuple[Array, Any]:
         """Forces and intercept after the linear step: force + theta (u - old u) = eta for all classes."""
         priors, classes = self.reduction.task.priors, self.classes
-        system = np.zeros((classes + 1, classes + 1))
-        system[:classes, :classes] = np.eye(classes) + theta[:, None] * reduced.gram * priors
-        right = np.append(eta + theta * (state.mean - reduced.reach @ self.alpha), 0.0)
+        system = np.zeros((*eta.shape[:-1], classes + 1, classes + 1))
+        right = np.zeros(system.shape[:-1])
+        system[..., :classes, :classes] = np.eye(classes) + theta[..., None] * reduced.gram * priors
+        right[..., :classes] = eta + theta * (state.mean - reduced.reach @ self.alpha)
         if self.intercept:
-            system[:classes, classes] = theta
-            system[classes, :classes] = priors
-            balance, width = float(priors @ eta), 1.0 + float(state.std.max())
-            if not abs(balance) < float(priors @ theta) * FAR * (width + abs(state.mean).max()):
-                # Too little stiffness to say where the intercept balances the forces: a step that way.
-                system[classes] = np.append(np.zeros(classes), 1.0)
-                right[classes] = state.offset + np.sign(balance) * width
+            system[..., :classes, classes] = theta
+            system[..., classes, :classes] = priors
+            balance, width = eta @ priors, 1.0 + state.std.max(axis=-1)
+            held = abs(balance) < (theta @ priors) * FAR * (width + abs(state.mean).max(axis=-1))
+            if not np.all(held):
+                # Too little stiffness to say where the intercept balances the forces: a step that way, if
+                # they are out of balance beyond rounding.
+                side = np.where(abs(balance) > ROUNDING * (np.sqrt(omega) @ priors), np.sign(balance), 0.0)
+                last = np.append(np.zeros(classes), 1.0)
+                system[..., classes, :] = np.where(held[..., None], system[..., classes, :], last)
+                right[..., classes] = np.where(held, 0.0, state.offset + side * width)
         else:
-            system[classes, classes] = 1.0
-        scale = abs(system).max(axis=1, keepdims=True)
-        solution = np.linalg.solve(system / scale, right / scale[:, 0])
-        return solution[:classes], float(solution[classes])
+            system[..., classes, classes] = 1.0
+        scale = abs(system).max(axis=-1)
+        solution = np.linalg.solve(system / scale[..., None], (right / scale)[..., None])[..., 0]
+        return solution[..., :classes], solution[..., classes][()]

@@ -12,9 +12,12 @@ classes are fixed, and wrong labels are drawn.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +26,7 @@ from scipy import optimize, special, stats
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.equations import Equations, State
-from rmt_alpha.theory.convex.solver import Solution, distance, solve
+from rmt_alpha.theory.convex.solver import FEW, TOLERANCE, Solution, distance, iterate, solve
 
 LOOSE, FLAT = 0.3, 0.8
 """n times the effect of imbalance on accuracy at which the average begins, and at which it is all.
@@ -84,7 +87,7 @@ def _effect(equations: Equations, state: State) -> float:
         linear = abs(float(priors @ drawn.forces(state, kappa)[0])) / stiffness
         if linear < SLIGHT * width:
             return 0.0
-        shifts.append(_moved(drawn, state, kappa, side, width))
+        shifts.append(_shift(drawn, state))
         bent += 0.5 * min(1.0, abs(1 - abs(shifts[-1]) / linear))
 
     def accuracy(shift: float) -> float:
@@ -94,20 +97,21 @@ def _effect(equations: Equations, state: State) -> float:
     return bent * abs(0.5 * (accuracy(shifts[0]) + accuracy(shifts[1])) - accuracy(0.0))
 
 
-def _moved(drawn: Equations, state: State, kappa: Array, side: int, width: float) -> float:
-    """Where the intercept balances the forces again, with more labels of one side."""
-    priors = drawn.reduction.task.priors
+def _shift(drawn: Equations, state: State) -> float:
+    """How far the intercept alone moves to balance the forces again, with other shares of the labels."""
+    priors, kappa = drawn.reduction.task.priors, drawn.reduction.at(state.theta).kappa
+    width = float(state.std.max() + abs(state.mean - state.offset).max())
 
     def balance(shift: float) -> float:
-        at = replace(state, mean=state.mean + side * shift)
-        return side * float(priors @ drawn.forces(at, kappa)[0])
+        return float(priors @ drawn.forces(replace(state, mean=state.mean + shift), kappa)[0])
 
-    far = width
-    while balance(far) > 0 and far < FARTHEST * width:
+    first = balance(0.0)
+    side, far = np.sign(first), width
+    while side * balance(side * far) > 0 and far < FARTHEST * width:
         far *= 2
-    if not balance(0.0) > 0 > balance(far):
-        return side * (far if balance(0.0) > 0 else 0.0)
-    return side * float(optimize.brentq(balance, 0.0, far, xtol=0.01 * width))
+    if not side * first > 0 > side * balance(side * far):
+        return float(side * far)
+    return float(side * optimize.brentq(lambda shift: balance(side * shift), 0.0, far, xtol=0.01 * width))
 
 
 def draws(equations: Equations, solution: Solution) -> list[Sample]:
@@ -164,10 +168,19 @@ def _drawn(equations: Equations, surplus: float) -> Equations:
 
 def _solved(equations: Equations, start: Solution, other: Solution) -> Solution:
     """The solution, or else that of the neighbouring stratum, with the residual that it has here."""
-    wide = replace(other.state, std=np.ones_like(other.state.std), theta=np.full_like(other.state.theta, 0.1))
-    for state in (start.state, other.state, wide):
+    full, state = np.ones_like, other.state
+    # The intercept alone moves; or all forces are saturated, and nothing but the ridge is stiff.
+    shift = _shift(equations, state)
+    moved = replace(state, mean=state.mean + shift, offset=state.offset + shift)
+    loose = replace(start.state, theta=equations.reduction.least_theta * full(state.theta))
+    wide = replace(state, std=full(state.std), theta=0.1 * full(state.theta))
+    ways: list[Callable[[Equations, State], Solution]] = [
+        partial(iterate, tolerance=TOLERANCE, limit=FEW),
+        solve,
+    ]
+    for way, each in itertools.product(ways, (start.state, moved, loose, state, wide)):
         with suppress(ConvergenceError):
-            return solve(equations, state)
+            return way(equations, each)
     return replace(start, residual=distance(equations, start.state))
 
 

@@ -92,12 +92,9 @@ class FixedPoints:
 
         size = float(np.max(abs(state.mean)) + np.max(state.std))
         scale = np.concatenate([np.full(classes + 1, size), np.ones(len(x) - classes - 1)])
-        columns = []
-        for i, natural in enumerate(scale):
-            h = np.zeros(len(x))
-            h[i] = step * natural
-            columns.append((change(x + h, at) - change(x - h, at)) / (2 * h[i]))
-        matrix = np.stack(columns, axis=1) / scale[:, None] * scale
+        sides = np.diag(step * scale)
+        up, down = np.split(change(np.concatenate([x + sides, x - sides]), at), 2)
+        matrix = ((up - down) / (2 * step)).T / scale[:, None]
         found = []
         for reach in np.diag(step * np.maximum(abs(at), 0.1 * units)):
             slope = (change(x, at + reach) - change(x, at - reach)) / (2 * reach.sum())

@@ -90,9 +90,14 @@ class Reduction:
         return replace(self, prior=Prior(0 * self.prior.mean, ((),) * self.sources))
 
     def at(self, theta: Array) -> Reduced:
-        """The numbers at stiffnesses theta, shape (G,); the last few results are kept."""
-        kept = self._kept
-        key = np.asarray(theta, float).tobytes()
+        """The numbers at stiffnesses theta, shape (..., G); the last few results are kept."""
+        if theta.ndim == 1:
+            return self._at(theta)
+        each = [self._at(row) for row in theta]
+        return Reduced(*(np.array(part) for part in zip(*each, strict=True)))
+
+    def _at(self, theta: Array) -> Reduced:
+        kept, key = self._kept, theta.tobytes()
         if key not in kept:
             if len(kept) > 8:
                 kept.pop(next(iter(kept)))

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
-from rmt_alpha.problems.losses.piecewise import PiecewiseQuadratic
+from rmt_alpha.problems.losses.piecewise import Pieces, PiecewiseQuadratic
 from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.solver import FEW, TOLERANCE, iterate, solve
@@ -44,10 +44,10 @@ class HardMargin(PiecewiseQuadratic):
         """0 or infinity."""
         return np.where(np.asarray(z, float) < self.margins[0], np.inf, 0.0)
 
-    def _pieces(self, kappa: Array) -> list[tuple[Any, Any, Any, Array, Array, Array]]:
-        zero = np.zeros(np.shape(kappa))
-        wall = zero + self.margins[0]
-        return [(-np.inf, wall, np.inf, wall, zero, 1 / kappa), (wall, np.inf, np.inf, wall, zero, zero)]
+    def _pieces(self, kappa: Array) -> Pieces:
+        pieces = super()._pieces(kappa)
+        pieces.rise[..., 0] = 1 / np.asarray(kappa)
+        return pieces
 
 
 class Threshold(NamedTuple):

@@ -16,7 +16,7 @@ import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
-from rmt_alpha.theory.convex.equations import Equations, State
+from rmt_alpha.theory.convex.equations import LARGEST_LOG, Equations, State
 
 TOLERANCE = 1e-10
 """Largest residual of a solution."""
@@ -40,6 +40,8 @@ REUSED = 0.03
 """By how much a step with the Jacobian matrix of an earlier point must reduce the residual."""
 DIFFERENCE = 1e-6
 """Step of the differences that approximate the Jacobian matrix."""
+TRIALS, SHORTER = 8, 0.4
+"""Lengths of a Newton step that are tried, and the factor between them."""
 FARTHEST = 3.0
 """Largest change of a logarithm in one step."""
 SMALL, NO_RIDGE, LEAST_FACTOR = 1e-3, 1e-5, 1.02
@@ -68,11 +70,11 @@ class Solution:
     n_eval: int
     """Evaluations of the map."""
     status: str
-    """Either "converged"; "rounding" if the residual stopped falling within a thousand tolerances, as for an
-    intercept that hardly any sample holds; "collapsed" if all scores are one number, to the precision of the
-    smoothing that was left (with noisy labels the hinge loss can be least for w = 0); "flat" if it converged
-    and nothing but the chance surplus of one label in a sample decides the intercept (`imbalance`); or
-    "max_iter"."""
+    """Either "converged"; "rounding" if the residual stopped falling within a thousand tolerances, or what
+    the rounding of forces does to an intercept that hardly any sample holds; "collapsed" if all scores are
+    one number, to the precision of the smoothing that was left (with noisy labels the hinge loss can be least
+    for w = 0); "flat" if it converged and nothing but the chance surplus of one label in a sample decides the
+    intercept (`imbalance`); or "max_iter"."""
 
 
 def distance(equations: Equations, state: State) -> float:
@@ -86,9 +88,11 @@ def distance(equations: Equations, state: State) -> float:
 
 def units(x: Array, classes: int) -> Array:
     """What counts as 1 in each unknown: the size of the scores, and a factor of e."""
-    state = State.unpacked(x, classes)
-    size = float(np.max(abs(state.mean)) + np.max(state.std))
-    return np.concatenate([np.full(classes + 1, size), np.ones(len(x) - classes - 1)])
+    half = (len(x) - classes - 1) // 2
+    largest = min(x[classes + 1 : classes + 1 + half].max(), LARGEST_LOG)
+    found = np.ones(len(x))
+    found[: classes + 1] = abs(x[:classes]).max() + np.exp(largest)
+    return found
 
 
 def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -> Solution:
@@ -244,8 +248,8 @@ class Iteration:
         self.merit = np.inf
 
     def residual(self, y: Array) -> Array:
-        """What one step changes at y."""
-        self.n_eval += 1
+        """What one step changes at y, or at each row of y."""
+        self.n_eval += y.size // y.shape[-1]
         state = State.unpacked(y, self.classes)
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(self.equations.step(state).packed() - y)
@@ -256,11 +260,20 @@ class Iteration:
         if self.merit < self.best[0]:
             self.best, self.stale = (self.merit, self.x), 0
         self.stale += 1
-        if self.stale > PATIENCE and self.best[0] <= 1e3 * self.tolerance:
+        if self.stale > PATIENCE and self.best[0] <= self._rounding():
             return self._solution(*self.best, n_iter, "rounding")
         if self.merit <= self.tolerance:
             return self._solution(self.merit, self.x, n_iter, "converged")
         return None
+
+    def _rounding(self) -> float:
+        """A residual that may be rounding, of the forces where next to no sample holds the intercept."""
+        equations, floor = self.equations, 1e3 * self.tolerance
+        if not equations.intercept:
+            return floor
+        task, theta = equations.reduction.task, State.unpacked(self.best[1], self.classes).theta
+        stiffness = float(task.priors @ theta[task.group]) * float(units(self.best[1], self.classes)[0])
+        return max(floor, min(4 * float(np.finfo(float).eps) / max(stiffness, 1e-300), ROUGH))
 
     def plain_step(self, length: float = 1.0) -> None:
         """One application of the map, or part of its way."""
@@ -325,12 +338,9 @@ class Iteration:
         return float(np.max(abs(change / units(x, self.classes))))
 
     def _new_jacobian(self) -> Array:
-        columns = []
-        for i, size in enumerate(units(self.x, self.classes)):
-            y = self.x.copy()
-            y[i] += DIFFERENCE * size
-            columns.append((self.residual(y) - self.change) / (y[i] - self.x[i]))
-        return np.stack(columns, axis=1)
+        # All differences at once: of several states the map costs hardly more than of one.
+        y = self.x + np.diag(DIFFERENCE * units(self.x, self.classes))
+        return np.asarray(((self.residual(y) - self.change) / np.diag(y - self.x)[:, None]).T)
 
     def _newton(self, jacobian: Array) -> tuple[Array, Array] | None:
         """Where a Newton step leads, halved until the residual falls; None if that does not help."""
@@ -345,11 +355,14 @@ class Iteration:
             return None
         length = 1 / max(1.0, float(np.max(abs(direction / self._farthest()))))
         merit = float(np.linalg.norm(self.change / scale))
-        for _ in range(8):
-            y = self.x + length * direction
+        # The whole step, else the longest of some shorter ones, which are tried at once.
+        for lengths in np.split(length * SHORTER ** np.arange(TRIALS), [1]):
+            y = self.x + lengths[:, None] * direction
             new = self.residual(y)
-            size = float(np.linalg.norm(new / units(y, self.classes))) if np.isfinite(new).all() else np.inf
-            if size < (1 - 0.1 * length) * merit:
-                return y, new
-            length *= 0.4
+            for k in range(len(lengths)):
+                if not np.isfinite(new[k]).all():
+                    continue
+                size = float(np.linalg.norm(new[k] / units(y[k], self.classes)))
+                if size < (1 - 0.1 * lengths[k]) * merit:
+                    return y[k], new[k]
         return None

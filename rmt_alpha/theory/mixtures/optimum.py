@@ -39,6 +39,8 @@ ANGLES = 721
 """Directions tried for one source before the best is refined."""
 ROUGH_ANGLES, POINTS, STARTS = 61, 128, 3
 """The same where accuracy is integrated, points of each integral, and how many maxima are climbed from."""
+FORWARD, CLEAR = 1.5e-8, 0.02
+"""Step of first differences of a rough accuracy, and a gain of it that is beyond its error."""
 SECOND, NEWTON, NEAREST, SETTLED = 1e-3, 8, 0.3, 1e-11
 """Step of second differences; Newton's steps at most, the longest, and the one that ends them."""
 
@@ -217,47 +219,61 @@ def _rough_then_fine(contrasts: Contrasts, scales: Array) -> Array:
     starts = sorted(starts, key=lambda u: -float(contrasts.roughly(u * scales, POINTS)))[:STARTS]
     ends = [_roughly_climbed(contrasts, start, scales) for start in starts if np.any(start)]
     rough = max(ends, key=lambda u: float(contrasts.roughly(u * scales, POINTS)))
-    refined = _refined(contrasts, rough, scales)
+    best, settled = _refined(contrasts, rough, scales)
+
+    def lead(over: Array) -> float:
+        values = np.asarray(contrasts.accuracy(np.stack([best, over]) * scales))
+        return float(values[0] - values[1])
+
     # Of equal accuracies the one where the gradient vanishes.
-    values = np.asarray(contrasts.accuracy(np.stack([refined, rough, alone]) * scales))
-    best = refined if values[0] >= values[1] - FLAT else rough
-    return np.asarray((best if values[:2].max() - values[2] > FLAT else alone) * scales)
+    if not settled and lead(rough) < -FLAT:
+        best = rough
+    gains = np.asarray(contrasts.roughly(np.stack([best, alone]) * scales, POINTS))
+    clear = gains[0] - gains[1] > CLEAR
+    return np.asarray((best if clear or lead(alone) > FLAT else alone) * scales)
 
 
 def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array) -> Array:
     """Maximum of the rough accuracy over the half-sphere, from ``start``."""
     keep = np.arange(len(start)) > 0 if start[0] <= 0 else np.ones(len(start), bool)
 
-    def loss(v: Array) -> float:
-        return -float(contrasts.roughly(_on_half_sphere(v, keep) * scales, POINTS))
-
-    if keep.sum() == 1:
+    count = int(keep.sum())
+    if count == 1:
         return start
-    found = optimize.minimize(loss, start[keep], method="BFGS", options={"gtol": 1e-6, "maxiter": 60})
+    steps = np.concatenate([np.zeros((1, count)), FORWARD * np.eye(count)])
+
+    def loss(v: Array) -> tuple[float, Array]:
+        """With its gradient, all differences at once."""
+        beside = np.stack([_on_half_sphere(v + step, keep) for step in steps])
+        values = -np.asarray(contrasts.roughly(beside * scales, POINTS))
+        return float(values[0]), (values[1:] - values[0]) / FORWARD
+
+    found = optimize.minimize(
+        loss, start[keep], jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": 60}
+    )
     return _on_half_sphere(found.x, keep)
 
 
-def _refined(contrasts: Contrasts, u: Array, scales: Array) -> Array:
-    """Newton's method for the true accuracy, its second derivatives from the rough one."""
+def _refined(contrasts: Contrasts, u: Array, scales: Array) -> tuple[Array, bool]:
+    """Newton's method for the true accuracy, its second derivatives from the rough one, and its success.
+
+    Where it converges with a negative definite matrix for the second derivatives, these are so themselves:
+    it is a maximum.
+    """
     keep = np.arange(len(u)) > 0 if u[0] <= 0 else np.ones(len(u), bool)
     free = keep & (np.arange(len(u)) != int(np.argmax(abs(u))))
     count = int(free.sum())
     if not count:
-        return u
+        return u, True
     steps = SECOND * np.eye(len(u))[free]
 
-    def rough(v: Array) -> float:
-        return float(contrasts.roughly(v * scales, POINTS))
-
-    bend = np.array(
-        [
-            [rough(u + a + b) - rough(u + a - b) - rough(u - a + b) + rough(u - a - b) for b in steps]
-            for a in steps
-        ]
-    ) / (4 * SECOND**2)
+    corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    moves = np.einsum("qs,sabi->qabi", corners, np.stack(np.broadcast_arrays(steps[:, None], steps[None])))
+    values = np.asarray(contrasts.roughly((u + moves) * scales, POINTS))
+    bend = np.tensordot(corners.prod(axis=1), values, axes=1) / (4 * SECOND**2)
     values, vectors = np.linalg.eigh(0.5 * (bend + bend.T))
     if not values.max() < 0:
-        return u
+        return u, False
     at, last = u.copy(), np.inf
     for _ in range(NEWTON):
         slope = (contrasts.gradient(at * scales) * scales)[free]
@@ -268,8 +284,8 @@ def _refined(contrasts: Contrasts, u: Array, scales: Array) -> Array:
         at[free] += move
         at[0], last = max(at[0], 0.0), 0.5 * size
         if size < SETTLED:
-            break
-    return at
+            return at, True
+    return at, False
 
 
 def _polished(contrasts: Contrasts, z: Array) -> Array:

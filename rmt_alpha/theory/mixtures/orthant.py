@@ -10,6 +10,7 @@ scrambled Sobol sequence.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from scipy import special, stats
@@ -62,7 +63,7 @@ def orthant_probability(mean: Array, covariance: Array, points: int | None = Non
         return bivariate(h[..., 0], h[..., 1], correlation[..., 0, 1]), np.full(h.shape[:-1], ROUNDING)
     shape = h.shape[:-1]
     if points is not None:
-        sequence = stats.qmc.Sobol(d - 2, scramble=True, rng=np.random.default_rng(SEED)).random(points)
+        sequence = _sobol(d - 2, points)
         h, correlation = h.reshape(-1, d), correlation.reshape(-1, d, d)
         rough = _average(h, correlation, sequence, np.full(points, 1 / points), _by_quantile)
         return rough.reshape(shape), np.full(shape, np.nan)
@@ -158,20 +159,31 @@ def _integrals(h: Array, correlation: Array) -> tuple[Array, Array]:
             finer = _quadrature(h[hard], correlation[hard], nodes)
             value[hard], error[hard] = finer, abs(finer - value[hard])
         return value, error + ROUNDING
-    rng = np.random.default_rng(SEED)
-    means = []
-    for _ in range(REPEATS):
-        points = stats.qmc.Sobol(outer, scramble=True, rng=rng).random_base2(LEVEL)
-        means.append(_average(h, correlation, points, np.full(len(points), 1 / len(points)), _by_quantile))
+    points, weights = _sobol(outer, 1 << LEVEL, REPEATS), np.full(1 << LEVEL, 0.5**LEVEL)
+    means = [_average(h, correlation, each, weights, _by_quantile) for each in np.split(points, REPEATS)]
     return np.mean(means, axis=0), np.std(means, axis=0, ddof=1) / np.sqrt(REPEATS) + ROUNDING
 
 
+@lru_cache(maxsize=32)
+def _sobol(outer: int, points: int, repeats: int = 1) -> Array:
+    """Scrambled sequences, one after the other, shape (repeats * points, outer)."""
+    rng = np.random.default_rng(SEED)
+    return np.concatenate(
+        [stats.qmc.Sobol(outer, scramble=True, rng=rng).random(points) for _ in range(repeats)]
+    )
+
+
 def _quadrature(h: Array, correlation: Array, nodes: int) -> Array:
+    return _average(h, correlation, *_gauss(h.shape[1] - 2, nodes), _by_density)
+
+
+@lru_cache(maxsize=32)
+def _gauss(outer: int, nodes: int) -> tuple[Array, Array]:
+    """Points of the unit cube, shape (nodes^outer, outer), and their weights."""
     x, w = np.polynomial.legendre.leggauss(nodes)
-    outer = h.shape[1] - 2
     points = np.stack(np.meshgrid(*((x + 1) / 2,) * outer, indexing="ij"), axis=-1).reshape(-1, outer)
     weights = np.prod(np.stack(np.meshgrid(*(w / 2,) * outer, indexing="ij")), axis=0).ravel()
-    return _average(h, correlation, points, weights, _by_density)
+    return points, weights
 
 
 Rule = Callable[[Array, Array], tuple[Array, Array]]

@@ -16,7 +16,7 @@ def ridgeless_curve(problem: FineTuning) -> LossCurve:
     """The limit gamma -> 0 of a convex loss: on separable data the largest margin, else least loss alone."""
     curve = _with_some_ridge(problem)
     reduction = curve.reduction
-    threshold = _threshold(curve)
+    threshold = _threshold(problem)
     if problem.n < threshold.n:
         # The scores that the logistic loss asks for are infinite: next to them any source is nothing.
         if isinstance(as_loss(problem.loss), Logistic):
@@ -38,7 +38,9 @@ def _with_some_ridge(problem: FineTuning) -> LossCurve:
     return curve
 
 
-def _threshold(curve: LossCurve) -> Threshold:
+def _threshold(problem: FineTuning) -> Threshold:
+    """From a start that depends on nothing that does not move the threshold, to the last digit."""
+    curve = _with_some_ridge(replace(problem, n=problem.target.p, loss="logistic"))
     nothing = np.zeros(curve.reduction.sources)
     return largest_separable(curve.equations(nothing), curve._squared_state(nothing))
 
@@ -92,7 +94,7 @@ def separability_threshold(problem: FineTuning) -> float:
             "separability is known for two classes and a source with outputs=1, got "
             f"{problem.target.classes} classes and outputs={problem.outputs}"
         )
-    return _threshold(_with_some_ridge(replace(problem, loss="logistic"))).n
+    return _threshold(problem).n
 
 
 def separable(problem: FineTuning) -> bool:

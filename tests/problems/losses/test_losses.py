@@ -259,3 +259,13 @@ def test_kinks_that_are_not_declared_are_found(kind):
     hidden = type("Hidden", (kind,), {"kinks": (), "name": "hidden"})()
     with pytest.raises(ValueError, match="hidden loss jumps where `kinks` does not say so"):
         as_loss(hidden)
+
+
+def test_the_logistic_proximal_point_at_any_kappa():
+    z = np.concatenate([np.linspace(-2, 1, 61), [-0.5]])
+    for kappa in np.logspace(-13, 9, 23):
+        at = z * max(kappa, 30.0)
+        u = Logistic().prox(at, np.full(at.shape, kappa))
+        size = abs(u) + abs(at) + kappa
+        assert (abs(u + kappa * Logistic().slope(u) - at) <= 4 * np.finfo(float).eps * size).all()
+        assert (abs(u + Logistic().prox(-kappa - at, np.full(at.shape, kappa))) <= 1e-8 * (1 + abs(u))).all()

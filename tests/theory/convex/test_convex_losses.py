@@ -320,3 +320,14 @@ def test_names_mean_the_objects():
     for name, loss in LOSSES.items():
         by_name, by_object = with_loss(problem, name).curve(), with_loss(problem, loss).curve()
         assert by_name.accuracy(1.0) == pytest.approx(by_object.accuracy(1.0), rel=1e-8)
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@pytest.mark.parametrize("intercept", [False, True])
+def test_several_states_at_once_are_those_of_each(loss, intercept):
+    problem = replace(with_loss(MAKERS["per_class"](30, 40), loss), intercept=intercept)
+    equations = loss_curve(problem).equations(np.array([0.7]))
+    x = np.random.default_rng(0).normal(size=(5, 7))
+    together = equations.step(State.unpacked(x, 2)).packed()
+    for row, found in zip(x, together, strict=True):
+        assert found == pytest.approx(equations.step(State.unpacked(row, 2)).packed(), rel=1e-12, abs=1e-12)

@@ -61,6 +61,13 @@ def convex_source(kind: str, target_loss: str, source_loss: str, seed: int = 1) 
     return dataclasses.replace(problem, source=source)
 
 
+def ridge_source() -> ra.FineTuning:
+    """The same for a source trained with a ridge."""
+    problem = small("shared, trained", 1)
+    assert isinstance(problem.source, ra.RidgeSource)
+    return dataclasses.replace(problem, source=dataclasses.replace(problem.source, n=25, gamma=0.1))
+
+
 CONVEX_SOURCES = (
     ("shared, trained", "squared", "logistic"),
     ("different, intercept, noise, trained", "squared", "logistic"),
@@ -142,8 +149,14 @@ FORGOTTEN = {
         lambda stage, overlaps, *_: np.zeros((len(overlaps.offset),) * 2),
         lambda: convex_source("shared, trained", "squared", "logistic"),
     ),
+    "training of a ridge source": (
+        "stages.RidgeStage.covariance",
+        lambda stage, overlaps, *_: np.zeros((len(overlaps.offset),) * 2),
+        ridge_source,
+    ),
     "answer of the overlaps": ("squared.joint_covariance", no_answer, lambda: small("shared", 1)),
 }
+DRAWS = {"products of sources": 2500, "training of a source": 200, "training of a ridge source": 800}
 
 
 @pytest.mark.parametrize("what", FORGOTTEN)
@@ -151,7 +164,7 @@ def test_what_is_forgotten_shows(what, monkeypatch):
     """The same test of a wrong formula fails."""
     name, replacement, make = FORGOTTEN[what]
     monkeypatch.setattr(f"rmt_alpha.theory.error_bars.{name}", replacement)
-    problem, draws = make(), {"products of sources": 2500, "training of a source": 200}.get(what, 500)
+    problem, draws = make(), DRAWS.get(what, 500)
     found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=draws, seed=7))
     assert found > allowed
 
