@@ -12,6 +12,7 @@ import rmt_alpha
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+from _explore_pictures import draw as draw_explorer  # noqa: E402
 from _pictures import draw_figures, draw_records, write_figure_pages  # noqa: E402
 
 project = "rmt_alpha"
@@ -119,9 +120,7 @@ html_show_sourcelink = False
 _mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
 html_static_path = ["_static", str(Path(_mathjax.origin).parent / "static")]
 html_css_files = ["site.css"]
-html_context = {
-    "default_mode": "auto"
-}  # light or dark, as the reader has it
+html_context = {"default_mode": "auto"}  # light or dark, as the reader has it
 mathjax_path = "mathjax/tex-chtml.js"
 html_sidebars = {"index": ()}  # every other page lists the pages behind its door
 html_theme_options = {
@@ -155,4 +154,6 @@ copy_notebooks()
 
 draw_figures()
 draw_records()
+# The application in the browser; pictures that exist are kept, too.
+draw_explorer(HERE / "generated" / "explore", HERE / "generated" / "figures")
 write_figure_pages()

@@ -119,7 +119,7 @@ def _paint(glyph: Any, dark: bool) -> None:
 def line(fig: Figure, source: ColumnDataSource, x: str, y: str, *, ink: str = "line", **look: Any) -> Any:
     """A line of the colour that is called ``ink``, or of that ``line_color``."""
     tags = [] if "line_color" in look else [f"{ink} line"]
-    look = {"line_width": 2.4, "line_color": INK[ink][0], **look}
+    look = {"line_width": 2.4, "line_color": INK[ink][0], "name": "theory", **look}
     return fig.line(x, y, source=source, tags=tags, **look)
 
 

@@ -12,8 +12,10 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.theory.curve import Curve
 from rmt_alpha.theory.pictures import alphas_around
 
-FINE, COARSE, COSTLY = 241, 9, 65
-"""Alphas: of a curve in closed form; of one that is solved for every alpha at first, and in the end."""
+FINE, COSTLY = 241, 65
+"""Alphas of a curve in closed form, and of one that is solved for every alpha."""
+COARSE, COARSEST = 9, 5
+"""Alphas of the first picture where one takes long; longest by softmax."""
 BARS = 9
 """Alphas at which error bars that take an iteration are computed."""
 MAP, MAPS = 81, (5, 9, 17, 33)
@@ -44,8 +46,9 @@ def curve_steps(problem: FineTuning, span: tuple[float, float] | None) -> Iterat
     curve = problem.curve()
     ends = {"zero": _row(curve, 0.0), "one": _row(curve, 1.0)}
     found: dict[str, Any] = {"marks": ends, "done": False}
-    if curve.costly:
-        rough = np.linspace(*(span or FIRST), COARSE)
+    several = problem.target.classes > 2
+    if curve.costly or problem.target.classes > 3:
+        rough = np.linspace(*(span or FIRST), COARSEST if curve.costly and several else COARSE)
         yield (found := found | _along(curve, rough))
     best = curve.optimum()
     # What has no finite best alpha is best as far as was looked.

@@ -98,7 +98,7 @@ class Mixtures(Tab):
         )
         self.colors = LinearColorMapper(palette=Cividis256, low=0.5, high=1.0)
         self.drawn = self.map.image(
-            "accuracy", "x", "y", "size", "size", source=self.map_data, color_mapper=self.colors
+            "accuracy", "x", "y", "size", "size", source=self.map_data, color_mapper=self.colors, name="map"
         )
         look.hover(
             self.map, self.drawn, [("α₁", "$x{0.00}"), ("α₂", "$y{0.00}"), ("accuracy", "@accuracy{0.0000}")]

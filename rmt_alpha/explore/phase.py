@@ -143,7 +143,7 @@ class Phase(Tab):
         self.logarithmic = LogColorMapper(palette=Cividis256, low=1, high=10, nan_color=GREY)
         self.image_data = ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")})
         self.image = self.map.image(
-            "image", "x", "y", "dw", "dh", source=self.image_data, color_mapper=self.linear
+            "image", "x", "y", "dw", "dh", source=self.image_data, color_mapper=self.linear, name="map"
         )
         # Not to be seen: for the mouse, which it tells the values.
         cells = self.map.quad(

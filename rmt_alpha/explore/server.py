@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -62,6 +63,7 @@ class Explorer:
             location=False,
             websocket_max_message_size=LARGEST_MESSAGE,
         )
+        logging.getLogger("bokeh").setLevel(logging.ERROR)  # that a window was closed is no news
         self._server.start()
         self._server.io_loop.add_callback(self._ready.set)
         self._server.io_loop.add_callback(ready)

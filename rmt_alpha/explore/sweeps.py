@@ -65,7 +65,7 @@ class Sweeps(Tab):
         self.map.xgrid.visible = self.map.ygrid.visible = False
         self.colors = LinearColorMapper(palette=Cividis256, low=0, high=1, nan_color=GREY)
         fill = {"field": "value", "transform": self.colors}
-        drawn = self.map.rect("x", "y", 1, 1, source=self.cells, fill_color=fill, line_color=fill)
+        drawn = self.map.rect("x", "y", 1, 1, source=self.cells, fill_color=fill, line_color=fill, name="map")
         look.hover(self.map, drawn, [("", "@text")])
         self.map.add_layout(ColorBar(color_mapper=self.colors, width=14, bar_line_color=None), "right")
         self.figures += [self.lines, self.map]
