@@ -167,7 +167,7 @@ def cells_of(runs: Iterable[TestedRun]) -> Cells:
 def _tables(cells: Cells, pair: str, method: str, reference: str) -> dict[int, tuple[FloatArray, FloatArray]]:
     """By size, differences of accuracy and loss, (seeds, parts); the same seeds for every size.
 
-    A size that fewer than half as many seeds have as another one, as in a run that goes on, is left out.
+    A size that has fewer than two thirds of another's seeds, as in a run that goes on, is left out.
     """
     both = {
         size: set(by_seed) & set(cells.get((pair, size, reference), ()))
@@ -175,7 +175,7 @@ def _tables(cells: Cells, pair: str, method: str, reference: str) -> dict[int, t
         if (one, name) == (pair, method)
     }
     most = max(map(len, both.values()), default=0)
-    both = {size: seeds for size, seeds in both.items() if seeds and 2 * len(seeds) >= most}
+    both = {size: seeds for size, seeds in both.items() if seeds and 3 * len(seeds) >= 2 * most}
     seeds = sorted(set.intersection(*both.values())) if both else []
     if len(seeds) < 2:
         return {}

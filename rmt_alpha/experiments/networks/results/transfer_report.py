@@ -119,7 +119,7 @@ def pairs_table(results: TransferResults) -> str:
         cells = [
             f"{facts['width']}; {facts['train']}, {facts['dev']}",
             f"{100 * source[name]:.1f}" if name in source else "",
-            f"{facts['cosine']:.2f} ± {facts['cosine_stderr']:.2f}" if known else "",
+            f"{facts['cosine']:.3f} ± {facts['cosine_stderr']:.3f}" if known else "",
             f"{facts['fitted_alpha']:.2f}" if known else "",
             *(f"{head['beta'] - 1:+.4f} ± {head['beta_stderr']:.4f}" for head in heads),
             *(f"{head['rescaled']:.0%}" for head in heads),

@@ -114,7 +114,7 @@ class TransferTrainer(TaskTrainer):
         rows = split(len(self.train), self.validation_rows, job.size, job.seed, holdout)
         network = copy.deepcopy(self.source.network)
         torch.manual_seed(job.seed)
-        if isinstance(method, TransferMethod):
+        if isinstance(method, TransferMethod) and method.head != "source":  # features take their time
             start_head(
                 network, method.head, self.features[0][rows.train], self.train.labels[rows.train], job.seed
             )
