@@ -50,7 +50,8 @@ class Page(HTMLParser):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.anchors, self.links = {""}, set()
+        self.anchors: set[str | None] = {""}
+        self.links: set[str] = set()
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
@@ -122,7 +123,7 @@ async def _open(context, address: str, problems: list[str], name: str):
 
 
 async def _visit(names: list[str], address: str) -> list[str]:
-    from playwright.async_api import async_playwright
+    from playwright.async_api import Error, async_playwright
 
     problems: list[str] = []
     left = list(reversed(names))
@@ -135,8 +136,11 @@ async def _visit(names: list[str], address: str) -> list[str]:
             while left:
                 name = left.pop()
                 page = await _open(context, address, problems, name)
-                await page.goto(address + name)
-                problems.extend(f"{name}: {what}" for what in await page.evaluate(LOOK))
+                try:
+                    await page.goto(address + name)
+                    problems.extend(f"{name}: {what}" for what in await page.evaluate(LOOK))
+                except Error as error:  # one page that does not come must not hide what the others say
+                    problems.append(f"{name}: {error.message.splitlines()[0]}")
                 await page.close()
 
         await asyncio.gather(*(work() for _ in range(AT_ONCE)))
