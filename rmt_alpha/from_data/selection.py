@@ -5,17 +5,20 @@ criterion chooses under each rule are averaged,
 
 .. math:: f = \sum_r q_r f_r , \qquad q_r \propto \frac{\omega_r}{\rho_r} , \quad \sum_r q_r = 1 ,
 
-where omega_r is the probability of the rule by the square root of its evidence (alpha and the ridge
-integrated out), and rho_r the root mean square of its leave-one-out scores, because sizes of scores differ
-between rules and mean nothing.  One of the rules trains nothing: with prior odds of 1 the source is all there
-is, so that a few labels cannot spoil it.  (The targets of a regression have a size: there rho = 1.)  The mean
-of linear classifiers is one, and its leave-one-out scores are the mean of theirs.
+where omega_r is the posterior probability of the rule, and rho_r the root mean square of its leave-one-out
+scores, because sizes of scores differ between rules and mean nothing.  The likelihood of a rule is that of
+the labels given its leave-one-out scores, at the best scale of these (Geisser and Eddy, JASA 74, 1979): each
+sample counts once, whatever the number of classes.  One of the rules trains nothing: with prior odds of 1 the
+source is all there is, so that a few labels cannot spoil it.  The targets of a regression have a size: there
+rho = 1, and the square root of the evidence (alpha and the ridge integrated out) takes the place of the
+likelihood.  The mean of linear classifiers is one, and its leave-one-out scores are the mean of theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -23,12 +26,12 @@ from scipy.special import softmax
 
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha.from_data.calibration import least_log_loss
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, FitPath
 from rmt_alpha.from_data.decomposition.rules import Rule
 
 POWER = 0.5
-"""Of the evidence in the probability of a rule.  Labels are no Gaussian variables, and their likelihood is
-also about the size of scores, which accuracy does not need; as in the consensus, half of it counts."""
+"""Of the evidence in the probability of a rule for a regression, half of which counts as in the consensus."""
 NEGLIGIBLE = 1e-3
 """A rule this much less probable than the best is left out: it would move the mean by less."""
 
@@ -43,8 +46,15 @@ class Selection:
     """The best of them."""
     fit: FitAtRidge
     """The fit at the chosen ridge."""
-    covariance: FloatArray
-    """Of alpha at that ridge; 0 if alpha was given; shape (k, k)."""
+    spread: Callable[[FloatArray], FloatArray] | None
+    """The covariance of a chosen point; None if alpha was given."""
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        """Of alpha at that ridge; 0 if alpha was given; shape (k, k)."""
+        if self.spread is None:
+            return np.zeros((self.alpha.size,) * 2)
+        return self.spread(self.best.point)
 
     @property
     def best(self) -> Choice:
@@ -67,11 +77,8 @@ def select(
     point = None if alpha is None else as_point(alpha)
     choices, index = criterion.decide(path, gammas, point)
     fit = path.at(gammas[index])
-    if point is None and path.sources:
-        covariance = criterion.covariance(fit, choices[index].point)
-    else:
-        covariance = np.zeros((path.sources,) * 2)
-    return Selection(choices, index, fit, covariance)
+    searched = point is None and path.sources > 0
+    return Selection(choices, index, fit, partial(criterion.covariance, fit) if searched else None)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,13 +130,29 @@ class Blend:
         return np.asarray(sum(one.share * one.left_out for one in self.members))
 
 
-def probable(rules: Sequence[Rule], evidences: Sequence[float]) -> FloatArray:
-    """Posterior probabilities of rules from logarithms of their evidence; 0 where it is negligible."""
-    trained = np.array([rule.trained for rule in rules])
-    prior = np.where(trained, 1.0 / max(trained.sum(), 1), 1.0)
-    weights = softmax(np.log(prior) + POWER * np.asarray(evidences))
+def probable(rules: Sequence[Rule], likelihoods: Sequence[float]) -> FloatArray:
+    """Posterior probabilities of rules from logarithms of their likelihood; 0 where it is negligible.
+
+    Half of the prior is that of the source alone, and those that train share the other half: an equal part
+    for those that centre and those that do not, and in it for each.
+    """
+    kinds = [(rule.trained, rule.trained and rule.pseudo is None) for rule in rules]
+    trained = {kind for kind in kinds if kind[0]}
+    prior = [1.0 / (kinds.count(kind) * (len(trained) if kind[0] else 1)) for kind in kinds]
+    weights = softmax(np.log(prior) + np.asarray(likelihoods))
     weights[weights < NEGLIGIBLE * weights.max()] = 0.0
     return np.asarray(weights / weights.sum())
+
+
+def class_likelihoods(
+    selections: Sequence[Selection], labels: FloatArray, mass: FloatArray, *, multilabel: bool = False
+) -> list[float]:
+    """Of labels (n, K) -1 and +1 by the leave-one-out scores under each rule, at the best scale of these."""
+    scores = [one.fit.left_out(one.best.point) for one in selections]
+    if multilabel:
+        mass = np.repeat(mass, labels.shape[1])
+        labels, scores = labels.reshape(-1, 1), [one.reshape(-1, 1) for one in scores]
+    return [-least_log_loss(one, labels, mass) for one in scores]
 
 
 def blended(
