@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rmt_alpha.cli.common import Parser, as_typed
+from rmt_alpha.cli.common import Parser, as_typed, jobs_of
 from rmt_alpha.validation.sweeps.workers import PATIENCE
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("name", choices=names, metavar="STUDY", help="which study")
     parser.value("--out", Path, "DIR", "folder to write into (./study)", default=Path("study"))
     parser.value("--data", Path, "DIR", "folder with data files")
-    parser.value("--jobs", int, "K", "processes (1)", default=1)
+    parser.jobs()
     parser.cluster()
     parser.value("--n", int, "N", "numbers of target samples (all)", nargs="+")
     parser.value("--pairs", str, "S->T", "pairs, or families of transfers (all)", nargs="+")
@@ -77,9 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     for name in other:
         if getattr(arguments, name) is not None and getattr(arguments, name) is not False:
             raise ValueError(f"--{name} is not for the study {arguments.name}; leave it out")
-    for name in ("splits", "jobs"):
-        if getattr(arguments, name) < 1:
-            raise ValueError(f"--{name} must be at least 1, got {getattr(arguments, name)}")
+    if arguments.splits < 1:
+        raise ValueError(f"--splits must be at least 1, got {arguments.splits}")
     if arguments.model is not None:
         from rmt_alpha.experiments.data.sentences import use_model
 
@@ -125,7 +124,7 @@ def _transfers(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | 
             hindsight=arguments.hindsight,
             record=arguments.out / f"{name}.sqlite",
             data=arguments.data,
-            n_jobs=arguments.jobs,
+            n_jobs=jobs_of(arguments),
             scheduler=arguments.scheduler,
             wait_for_workers=arguments.wait_for_workers,
             compute=not arguments.report,
@@ -165,7 +164,7 @@ def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | No
                 blocks,
                 record,
                 data=arguments.data,
-                n_jobs=arguments.jobs,
+                n_jobs=jobs_of(arguments),
                 scheduler=arguments.scheduler,
                 wait_for_workers=arguments.wait_for_workers,
                 progress=True,
@@ -179,7 +178,7 @@ def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | No
 
 def command(arguments: argparse.Namespace) -> str:
     """The command that does what is left."""
-    defaults = {"splits": SPLITS, "jobs": 1, "out": Path("study"), "wait_for_workers": PATIENCE}
+    defaults = {"splits": SPLITS, "out": Path("study"), "wait_for_workers": PATIENCE}
     names = [name for name in REPEATED if name not in defaults or getattr(arguments, name) != defaults[name]]
     return shlex.join(["rmt-alpha", "study", arguments.name, *as_typed(arguments, *names)])
 

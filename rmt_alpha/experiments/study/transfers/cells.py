@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.machine.code import place_here, signature
+from rmt_alpha._core.machine.progress import progress_bar
 from rmt_alpha._core.machine.threads import one_blas_thread
 from rmt_alpha._core.records.record import Record
 from rmt_alpha._core.records.record_text import canonical, key_of
@@ -161,14 +160,12 @@ def run_cells(
             jobs = _jobs([*missing, *extra])
             folder = None if data is None else os.fspath(data)
             work = partial(_compute, candidates=chosen, data=folder)
-            hidden = None if progress else True
             with (
                 open_pool(n_jobs, None, scheduler, wait_for_workers) as pool,
                 closing(pool.run(jobs, work)) as answers,
             ):
-                for _, (code, place, done) in tqdm(
-                    answers, total=len(jobs), unit="job", disable=hidden, dynamic_ncols=True
-                ):
+                bar = progress_bar(progress, len(jobs), "job", steps=answers, dynamic_ncols=True)
+                for _, (code, place, done) in bar:
                     values |= done
                     kept = [(e.parameters, value) for e, value in done.items() if e.method not in chosen]
                     store.write(kept, signature(code), (place_here(), place))
