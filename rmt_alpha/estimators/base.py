@@ -162,7 +162,7 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         elif len(rules) > 1:
             point = None if alpha is None else as_point(alpha)
             evidences = [rule_evidence(*one, point) for one in zip(judged, grids, strict=True)]
-            weights = probable(rules, POWER * np.array(evidences))
+            weights = probable(rules, [POWER * one for one in evidences])
         used = np.flatnonzero(weights)
         selections, rules, shares = [selections[i] for i in used], [rules[i] for i in used], weights[used]
         mass = samples.mass if is_classifier(self) else None

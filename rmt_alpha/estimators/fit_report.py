@@ -242,7 +242,7 @@ def choice(numbers: dict[str, Any], *more: tuple[str, str]) -> list[tuple[str, s
     rows = [("criterion", "{criterion}"), ("alpha", alpha), *more]
     if len(rules) == 1:
         return [*rows, ("gamma", gamma)]
-    rows.append(("average over rules", f"{len(rules)}, by their evidence; those of the largest shares:"))
+    rows.append(("average over rules", f"{len(rules)}, by their likelihood; those of the largest shares:"))
     for rule in rules[:3]:
         where = f"gamma = {rule['gamma']:.3g}, alpha = {pairs_of(rule['alpha'])}"
         rows.append((f"  {rule['share']:.0%}", f"{rule['rule']} ({where})"))

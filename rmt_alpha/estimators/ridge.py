@@ -101,7 +101,8 @@ class AlphaRidge(AlphaRegressor, OneRidge):
         scales them too.
     fit_intercept : bool, "shrunk" or "auto", default=True
         How the intercept is trained: as in `AlphaRidgeClassifierCV`.  Regressions are averaged by the rules'
-        evidence alone: targets have a size.
+        evidence alone, since targets have a size, and "auto" has no rule without intercept, since they have
+        no origin.
     criterion : {"evidence", "loo_mse"}, default="evidence"
         How alpha is chosen, as in `AlphaRidgeCV`.
     units : {"raw", "standard", "auto"}, default="raw"

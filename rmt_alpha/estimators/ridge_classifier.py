@@ -246,10 +246,11 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     along; without it, it knows their origin.  In standard units :math:`|d|^2` becomes
     :math:`\sum_j v_j d_j^2` with the variances v of the features.
 
-    "auto" chooses ridge and alpha under several rules, that the source is all there is, and shrunk averages
-    with k0 = 1, 10, 100 and inf in raw and in standard units (`rmt_alpha.from_data.decomposition.rules`).  A
-    few labels do not tell which of them is best, so that picking one is luck: their classifiers are averaged,
-    with shares by the rules' evidence over the root mean square of their leave-one-out scores
+    "auto" chooses ridge and alpha under several rules: that the source is all there is, no intercept, and
+    shrunk averages with k0 = 1, 10, 100 and inf, in raw and in standard units
+    (`rmt_alpha.from_data.decomposition.rules`).  A few labels do not tell which of them is best, so that
+    picking one is luck: their classifiers are averaged, with shares by the likelihood of the labels given
+    the rules' leave-one-out scores, over the root mean square of these
     (`rmt_alpha.from_data.selection`).  The mean is one linear classifier.
 
     Features that were centred by their own mean have lost their origin (the sum of the other rows would give
@@ -269,7 +270,7 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     >>> print(
     ...     f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f} at gamma = {model.gamma_:.2g}"
     ... )
-    alpha = 0.20 +- 0.07 at gamma = 28
+    alpha = 0.15 +- 0.06 at gamma = 28
     >>> print(
     ...     f"leave-one-out accuracy {np.mean((model.loo_decision_function_ > 0) == y):.3f}"
     ... )

@@ -5,11 +5,13 @@ criterion chooses under each rule are averaged,
 
 .. math:: f = \sum_r q_r f_r , \qquad q_r \propto \frac{\omega_r}{\rho_r} , \quad \sum_r q_r = 1 ,
 
-where omega_r is the probability of the rule by the square root of its evidence (alpha and the ridge
-integrated out), and rho_r the root mean square of its leave-one-out scores, because sizes of scores differ
-between rules and mean nothing.  One of the rules trains nothing: with prior odds of 1 the source is all there
-is, so that a few labels cannot spoil it.  (The targets of a regression have a size: there rho = 1.)  The mean
-of linear classifiers is one, and its leave-one-out scores are the mean of theirs.
+where omega_r is the posterior probability of the rule, and rho_r the root mean square of its leave-one-out
+scores, because sizes of scores differ between rules and mean nothing.  The likelihood of a rule is that of
+the labels given its leave-one-out scores, at the best scale of these (Geisser and Eddy, JASA 74, 1979): each
+sample counts once, whatever the number of classes.  One of the rules trains nothing: with prior odds of 1 the
+source is all there is, so that a few labels cannot spoil it.  The targets of a regression have a size: there
+rho = 1, and the square root of the evidence (alpha and the ridge integrated out) takes the place of the
+likelihood.  The mean of linear classifiers is one, and its leave-one-out scores are the mean of theirs.
 """
 
 from __future__ import annotations
@@ -29,8 +31,7 @@ from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, Fit
 from rmt_alpha.from_data.decomposition.rules import Rule
 
 POWER = 0.5
-"""Of the evidence in the probability of a rule.  Labels are no Gaussian variables, and their likelihood is
-also about the size of scores, which accuracy does not need; as in the consensus, half of it counts."""
+"""Of the evidence in the probability of a rule for a regression, half of which counts as in the consensus."""
 NEGLIGIBLE = 1e-3
 """A rule this much less probable than the best is left out: it would move the mean by less."""
 

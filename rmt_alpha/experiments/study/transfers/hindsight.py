@@ -25,6 +25,7 @@ from rmt_alpha.estimators.source import SourceModel, completed
 from rmt_alpha.estimators.validation import GAMMAS
 from rmt_alpha.experiments.study.transfers.draws import Draw
 from rmt_alpha.experiments.study.transfers.families import KINDS
+from rmt_alpha.from_data.criteria.base import FitAtRidge
 from rmt_alpha.from_data.decomposition.rules import Rule
 from rmt_alpha.from_data.decomposition.samples import Samples
 
@@ -53,19 +54,22 @@ class _EveryChoice(AlphaRidgeClassifierCV):
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         samples = Samples.of(features, counts, importance)
         paths = self._paths(samples, RULES, labels, source)
-        rows = features, counts
+        given = source, features, counts
         self.pairs_ = [
-            tuple(self._completed(path.at(gamma), point, source, rows)[:2] for point in np.eye(2))
+            tuple(self._completed(path.at(gamma), point, *given)[:2] for point in np.eye(2))
             for path in paths
             for gamma in self._ridges(path.design)
         ]
-        return self._completed(paths[0].at(math.inf), np.eye(2)[1], source, rows)
+        return self._completed(paths[0].at(math.inf), np.eye(2)[1], *given)
 
     @staticmethod
-    def _completed(fit: Any, point: FloatArray, source: SourceModel, rows: Any) -> Any:
+    def _completed(
+        fit: FitAtRidge, point: FloatArray, source: SourceModel, features: Features, counts: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Weights, intercepts and left-out scores of all classes."""
         (trained, center), (own, biases) = fit.correction(point), source.mixed(point[1:])
-        return completed(source, point[1:], *rows, own + trained, center + biases, fit.left_out(point))
+        weights, intercept = own + trained, center + biases
+        return completed(source, point[1:], features, counts, weights, intercept, fit.left_out(point))
 
 
 @lru_cache(maxsize=1)
