@@ -63,7 +63,8 @@ class Explorer:
             location=False,
             websocket_max_message_size=LARGEST_MESSAGE,
         )
-        logging.getLogger("bokeh").setLevel(logging.ERROR)  # that a window was closed is no news
+        for name in ("bokeh", "tornado.access"):  # that a window was closed is no news
+            logging.getLogger(name).setLevel(logging.ERROR)
         self._server.start()
         self._server.io_loop.add_callback(self._ready.set)
         self._server.io_loop.add_callback(ready)
