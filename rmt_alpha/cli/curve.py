@@ -49,7 +49,10 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--format", choices=("csv", "json"), default="csv", help="format of the numbers")
     parser.value("--out", Path, "FILE", "write the numbers here, not to standard output")
     parser.value("--plot", Path, "FILE", "also draw the curve (png, pdf, svg)")
-    parser.flag("--band", "add the standard deviation of the accuracy over draws of the training data")
+    parser.flag(
+        "--band",
+        "add the standard deviation over draws of the data of the accuracy, or the risk",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -95,7 +98,8 @@ def _columns(problem: AnyProblem, curve: Curve, alpha: FloatArray, *, band: bool
         each = curve.class_accuracy(alpha)
         columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
     if band:
-        columns["accuracy_std"] = curve.accuracy_std(alpha)
+        quantity = curve.criteria[0]
+        columns[f"{quantity}_std"] = getattr(curve, f"{quantity}_std")(alpha)
     check_numbers(columns)
     return columns
 

@@ -35,8 +35,8 @@ example, in a file grid.toml:
   alpha = [0, 1, "optimal"]
   replicates = 200                           # 0: theory alone
 
-A problem file with [target] and [source] is a grid too: in a table [axes] stand the fields with several
-values, such as  n = [20, 40], loss = ["squared", "logistic"], target.exponent = { linspace = [0, 2, 5] }.
+Any other problem file is a grid too: in a table [axes] stand the fields with several values, such as
+n = [20, 40], loss = ["squared", "logistic"], target.exponent = { linspace = [0, 2, 5] }, rank = [1, 2, 4].
 
   rmt-alpha sweep grid.toml --out results.sqlite --dry-run
   rmt-alpha sweep grid.toml --out results.sqlite --jobs 2 --csv results.csv

@@ -28,7 +28,7 @@ examples:
   rmt-alpha networks transfer --out transfer.sqlite --report --csv tables/transfer --figures figures
   rmt-alpha networks transfer --read docs/results/transfer --report
 
-needs pip install 'rmt-alpha[peft]' (not --report)
+needs pip install '.[peft]' in a clone (not --report)
 exit status: 0 done, 2 bad input, 130 interrupted"""
 PAIRS = (
     "sst2-reviews", "sst2-films", "sst2-mrpc", "sst2-negated", "pair-5-6", "pair-1-7", "pair-digits",
@@ -88,8 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from rmt_alpha.experiments.networks.results.runs import RunRecord
     from rmt_alpha.experiments.networks.results.transfer_drawing import draw_transfers
-    from rmt_alpha.experiments.networks.results.transfer_effects import effects
-    from rmt_alpha.experiments.networks.results.transfer_report import as_csv, transfer_report
+    from rmt_alpha.experiments.networks.results.transfer_report import effects_csv, transfer_report
     from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 
     if arguments.read is not None:
@@ -102,8 +101,7 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.csv is not None:
         arguments.csv.parent.mkdir(parents=True, exist_ok=True)
         results.write(arguments.csv)
-        by_pair = [*effects(results), *effects(results, by_pair=True)]
-        Path(f"{arguments.csv}_effects.csv").write_text(as_csv(by_pair), encoding="utf-8")
+        Path(f"{arguments.csv}_effects.csv").write_text(effects_csv(results), encoding="utf-8")
     if arguments.figures is not None:
         for path in draw_transfers(results, arguments.figures):
             _say(f"wrote {path}")
@@ -114,7 +112,7 @@ def _train(arguments: argparse.Namespace) -> None:
     import rmt_alpha.lora  # noqa: F401 - says what to install, if it has to
     from rmt_alpha.experiments.data.sentences import encoder_folder
     from rmt_alpha.experiments.networks.results.runs import RunRecord
-    from rmt_alpha.experiments.networks.transfer.comparison import Comparison
+    from rmt_alpha.experiments.networks.transfer.comparison import TransferComparison
 
     record = RunRecord(arguments.out)
     record.add_command(command(arguments, short=True))
@@ -122,7 +120,7 @@ def _train(arguments: argparse.Namespace) -> None:
     model = arguments.model or (encoder_folder() if text else None)
     changes: dict[str, Any] = {} if arguments.rank is None else {"rank": arguments.rank}
     bar = ProgressBar("networks transfer")
-    comparison = Comparison(
+    comparison = TransferComparison(
         record, arguments.out.parent, model=model, data=arguments.data, announce=bar.write,
         progress=bar.update, **changes,
     )  # fmt: skip

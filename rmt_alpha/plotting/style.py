@@ -58,6 +58,7 @@ SETTINGS: dict[str, Any] = {
     "axes.spines.right": False,
     "grid.color": "#E3E3E3",
     "grid.linewidth": 0.6,
+    "axes.prop_cycle": f"cycler('color', {list(SERIES)})",
     "lines.linewidth": 1.6,
     "legend.frameon": False,
     "savefig.dpi": 200,

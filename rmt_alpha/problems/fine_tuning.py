@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rmt_alpha.explore.server import Explorer
     from rmt_alpha.simulation.result import Simulation
     from rmt_alpha.theory.convex.curve import LossCurve
+    from rmt_alpha.theory.curve_array import CurveArray
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.ridge.mixture import MixtureRidge
     from rmt_alpha.theory.softmax.curve import SoftmaxCurve
@@ -43,6 +44,8 @@ class FineTuning(Value, Shown):
         + \frac\gamma2 \Big| w - \sum_s \alpha_s \tilde w_s \Big|^2
 
     on n samples of the target mixture.  Two classes have labels t = -1 and +1; more have one-hot targets.
+
+    The theory of this problem: :doc:`/theory/mixtures`.
 
     Parameters
     ----------
@@ -236,6 +239,15 @@ class FineTuning(Value, Shown):
         from rmt_alpha.theory.mixtures.build import fine_tuning_path
 
         return fine_tuning_path(self, gammas)
+
+    def curves(self, n: ArrayLike | None = None, gamma: ArrayLike | None = None) -> CurveArray:
+        """The curves for arrays of n and gamma, which broadcast; by default they are the problem's.
+
+        The covariances are diagonalised once for all, and each effective ridge starts from the one before.
+        """
+        from rmt_alpha.theory.curve_array import curve_array
+
+        return curve_array(self, n, gamma)
 
     def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
         """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`."""

@@ -41,6 +41,8 @@ class TransferProblem(Value, Shown):
     The source vector :math:`\tilde w` is the ridge classifier trained on N samples
     :math:`x \sim \mathcal N(y\, m_s, I_p)` with ridge gamma_source.
 
+    The theory of this problem: :doc:`/theory/isotropic`.
+
     Parameters
     ----------
     beta : float or array_like

@@ -54,6 +54,8 @@ def simulate(
     accuracy of a given classifier is known exactly (:math:`\Phi(w^\top \mu_t / \|w\|)` for a
     `TransferProblem`), so no test set is drawn.
 
+    How it draws: :doc:`/simulation`.
+
     Parameters
     ----------
     problem : TransferProblem, FineTuning, RidgeRegressionTransfer or LowRankTransfer

@@ -197,7 +197,7 @@ class Curve(Shown, ABC):
         """Average over draws of the training data of the accuracy; alpha is finite.
 
         `accuracy` is that of average moments.  Where few directions hold most of the variance of the scores,
-        that variance is far from constant, and the two differ by percents; see docs/theory/error_bars.md.
+        that variance is far from constant, and the two differ by percents; see :doc:`/theory/error_bars`.
         """
         raise self._not_available("expected_accuracy")
 

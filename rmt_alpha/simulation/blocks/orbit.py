@@ -2,8 +2,8 @@ r"""Products with a Gaussian matrix, revealed one after the other, where varianc
 
 Z is p x n with independent standard normal entries, S a diagonal matrix with few distinct entries.  What
 ridge regression on sqrt(S) Z needs of it is the Krylov space of Z^T S Z: right vectors v_1, v_2, ..., the
-products z_j = Z v_j, and those of Z^T with left vectors, first sqrt(S) times the known ones, then S z_j. With
-q_1, ..., q_k an orthonormal basis of the left vectors that have been multiplied,
+products z_j = Z v_j, and those of Z^T with left vectors, first sqrt(S) times the known ones, then S z_j.
+With q_1, ..., q_k an orthonormal basis of the left vectors that have been multiplied,
 
     Z^T q_{k+1} = sum_j <z_j, q_{k+1}> v_j + chi_{n-j} v_{j+1},
     z_{j+1}     = chi_{n-j} q_{k+1} + (1 - Q Q^T) xi,      xi standard normal in R^p,

@@ -18,7 +18,7 @@ LEAST_ERROR = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class FitTask:
     """One ridge fit on X = mean V^T + sqrt(S) Z, V a few orthonormal right vectors."""
 
     space: Coordinates
@@ -51,7 +51,7 @@ class Fit(NamedTuple):
     """Right vectors."""
 
 
-def train(task: Task, truncate: float | None, rng: np.random.Generator) -> Fit:
+def train(task: FitTask, truncate: float | None, rng: np.random.Generator) -> Fit:
     """The fit, on a space just large enough.
 
     The error falls geometrically, so that the change by the last steps exceeds what is left by far.
@@ -74,7 +74,7 @@ def train(task: Task, truncate: float | None, rng: np.random.Generator) -> Fit:
         steps += more
 
 
-def _solve(task: Task, orbit: Orbit) -> FloatArray:
+def _solve(task: FitTask, orbit: Orbit) -> FloatArray:
     """Weights (D', q + m) of ridge regression on the samples X V, or on what of them the rows Q see.
 
     Of the p and of the n side the smaller one is regular even without a ridge.
@@ -103,7 +103,7 @@ def _solve(task: Task, orbit: Orbit) -> FloatArray:
     return weights if basis is None else np.asarray(basis @ weights)
 
 
-def _change(before: FloatArray, weights: FloatArray, task: Task) -> float:
+def _change(before: FloatArray, weights: FloatArray, task: FitTask) -> float:
     moved = weights.copy()
     moved[: len(before)] -= before
     size = np.linalg.norm(weights, axis=0)

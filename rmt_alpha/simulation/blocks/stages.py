@@ -17,7 +17,7 @@ from rmt_alpha.simulation.blocks.coordinates import (
     with_weights,
 )
 from rmt_alpha.simulation.blocks.orbit import triangle
-from rmt_alpha.simulation.blocks.reduced import Fit, Task, train
+from rmt_alpha.simulation.blocks.reduced import Fit, FitTask, train
 from rmt_alpha.simulation.convex.stage import LossStage
 from rmt_alpha.simulation.mixtures.stage import Covariance, Stage
 from rmt_alpha.simulation.setting import MixtureSetting, RegressionSetting
@@ -104,7 +104,7 @@ class BlockRegression:
         # The noise of all samples is a Gaussian matrix: its own right vectors.
         noise = triangle(setting.n, outputs, rng) * setting.noise
         noise = noise if noise.any() else noise[:0]
-        task = Task(
+        task = FitTask(
             self.space,
             self.variance,
             mean=np.zeros((len(self.target), len(noise))),
@@ -155,7 +155,7 @@ def _fit(
         of_class = of_class - roots[:, None] * average[0]
         of_target = of_target - roots[:, None] * average[1]
     basis = _span(np.hstack([of_class @ _left_vectors(means), of_target]))
-    task = Task(
+    task = FitTask(
         space,
         variance,
         mean=means @ (of_class.T @ basis),

@@ -56,18 +56,23 @@ def score_overlaps(means: Array, groups: int, outputs: int) -> Overlaps:
 
 def gradients(quantity: str, at: ScoresAt) -> Array:
     """Derivatives of a quantity by the overlaps, as in `score_overlaps`; (K, F) for those by class."""
-    by_mean, by_covariance = {
+    by_mean, by_covariance = gradient_tables(quantity, at)
+    rows, columns = np.triu_indices(at.mean.shape[1])
+    both = by_covariance + np.swapaxes(by_covariance, -1, -2)
+    pairs = both[..., rows, columns] * np.where(rows == columns, 0.5, 1.0)
+    lead = by_mean.shape[:-2]
+    return np.concatenate([by_mean.reshape(*lead, -1), pairs.reshape(*lead, -1)], axis=-1)
+
+
+def gradient_tables(quantity: str, at: ScoresAt) -> tuple[Array, Array]:
+    """The same by means, (..., K, q), and by covariances, (..., G, q, q), all of whose entries are free."""
+    return {
         "mean": _of_mean,
         "variance": _of_variance,
         "risk": _of_risk,
         "class_accuracy": _of_class_accuracy,
         "accuracy": _of_accuracy,
     }[quantity](at)
-    rows, columns = np.triu_indices(at.mean.shape[1])
-    both = by_covariance + np.swapaxes(by_covariance, -1, -2)
-    pairs = both[..., rows, columns] * np.where(rows == columns, 0.5, 1.0)
-    lead = by_mean.shape[:-2]
-    return np.concatenate([by_mean.reshape(*lead, -1), pairs.reshape(*lead, -1)], axis=-1)
 
 
 def _of_mean(at: ScoresAt) -> tuple[Array, Array]:

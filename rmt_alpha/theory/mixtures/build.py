@@ -24,6 +24,8 @@ from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.weights import weight_law as loss_weights
 from rmt_alpha.theory.error_bars.convex_loss import LossSpread
 from rmt_alpha.theory.error_bars.mixture import MixtureSpread, mixture_spread
+from rmt_alpha.theory.error_bars.softmax import SoftmaxSpread, SoftmaxStage
+from rmt_alpha.theory.error_bars.softmax_fit import SoftmaxFit
 from rmt_alpha.theory.error_bars.stages import ConvexStage, RidgeStage, SourceStage
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.mixtures.ridgeless import ridgeless_curve
@@ -32,7 +34,7 @@ from rmt_alpha.theory.ridge.basis import Basis, Operator
 from rmt_alpha.theory.ridge.mixture import MixtureRidge, fit_ridge
 from rmt_alpha.theory.ridge.spectrum import Spectrum, exact_shares
 from rmt_alpha.theory.softmax import reduction as softmax
-from rmt_alpha.theory.softmax.curve import SoftmaxCurve
+from rmt_alpha.theory.softmax.curve import SoftmaxCurve, equations_at
 from rmt_alpha.theory.softmax.forces import contrast_basis
 from rmt_alpha.theory.softmax.weights import weight_law as softmax_weights
 
@@ -57,13 +59,17 @@ def fine_tuning_curve(problem: FineTuning, dps: int | None) -> AnyCurve:
 
 def fine_tuning_path(problem: FineTuning, gammas: Iterable[float]) -> Iterator[AnyCurve]:
     """See `FineTuning.path`."""
+    return curves_of(replace(problem, gamma=gamma) for gamma in gammas)
+
+
+def curves_of(problems: Iterable[FineTuning]) -> Iterator[AnyCurve]:
+    """The curves of problems with one target, each fixed point from the one before."""
     previous = None
-    for gamma in gammas:
-        one = replace(problem, gamma=gamma)
-        if not one.squared and gamma == 0:
+    for one in problems:
+        if not one.squared and one.gamma == 0:
             yield ridgeless_curve(one)
             continue
-        previous = fit_ridge(problem.target.model, one.n, one.gamma, previous)
+        previous = fit_ridge(one.target.model, one.n, one.gamma, previous)
         yield _curve(one, previous)
 
 
@@ -116,7 +122,7 @@ def _mixture_curve(problem: FineTuning, ridge: MixtureRidge, dps: int | None) ->
         dps=dps,
         ridge=ridge,
         fluctuations=spread,
-        unknown_bars=_unknown_bars(problem.sources),
+        unknown_bars=_unknown_bars(problem),
     )
 
 
@@ -139,7 +145,7 @@ def _loss_curve(problem: FineTuning, ridge: MixtureRidge) -> LossCurve | Softmax
         squared.single,
         squared,
         spread,
-        _unknown_bars(problem.sources),
+        _unknown_bars(problem),
     )
 
 
@@ -160,7 +166,15 @@ def _softmax_curve(problem: FineTuning, task: Task, prior: Prior) -> SoftmaxCurv
         model, task.means, sources, task.priors, task.group, problem.n, problem.gamma
     )
     chances = task.labels.mean  # of one-hot labels
-    return SoftmaxCurve(reduction, chances, problem.intercept, problem.components is None)
+    spread = partial(_softmax_spread, reduction, problem)
+    return SoftmaxCurve(
+        reduction,
+        chances,
+        problem.intercept,
+        problem.components is None,
+        spread,
+        _unknown_bars(problem),
+    )
 
 
 def _mixture_spread(
@@ -172,6 +186,13 @@ def _mixture_spread(
 
 def _loss_spread(reduction: Reduction, problem: FineTuning) -> LossSpread:
     return LossSpread(reduction, _source_stages(problem.sources), np.eye(reduction.sources))
+
+
+def _softmax_spread(reduction: softmax.ContrastReduction, problem: FineTuning) -> SoftmaxSpread:
+    stages = tuple(
+        stage if isinstance(stage, SoftmaxStage) else None for stage in _source_stages(problem.sources)
+    )
+    return SoftmaxSpread(reduction, stages, np.eye(reduction.sources))
 
 
 def _source_stages(sources: tuple[Source, ...]) -> tuple[SourceStage | None, ...]:
@@ -186,21 +207,33 @@ def _source_stages(sources: tuple[Source, ...]) -> tuple[SourceStage | None, ...
         elif isinstance(source, LossSource) and isinstance(source.law, LossCurve):
             curve, nothing = source.law, np.zeros(1)
             found.append(ConvexStage(curve.equations(nothing), curve.solution(0.0).state))
+        elif isinstance(source, LossSource) and isinstance(source.law, SoftmaxCurve):
+            state = source.law.solution(0.0).state
+            found.append(SoftmaxStage(SoftmaxFit(equations_at(source.law, state), state)))
         else:
             found += [None] * (source.count or 1)
     return tuple(found)
 
 
-def _unknown_bars(sources: tuple[Source, ...]) -> str:
+def _unknown_bars(problem: FineTuning) -> str:
     """Reason and remedy where the training of a source has no theory here; empty where all have."""
-    if not any(
-        isinstance(source, LossSource) and source.outputs > 1 and source.n < math.inf for source in sources
-    ):
-        return ""
-    return (
-        "how random a source trained with softmax is has no formula here: use a RidgeSource, or "
-        "simulate(alpha) of the problem, which draws the source too"
-    )
+    softmax_target = problem.outputs > 1 and not problem.squared
+    for source in problem.sources:
+        if isinstance(source, FixedSource) or source.n == math.inf:
+            continue
+        trained = isinstance(source, LossSource) and source.outputs > 1
+        if softmax_target and not trained:
+            return (
+                "how random a source trained with ridge is has no formula under softmax: use a LossSource, "
+                "or simulate(alpha) of the problem, which draws the source too"
+            )
+        one = source.mixture.model.basis is problem.target.model.basis
+        if trained and not (one and isinstance(problem.target.model, Spectrum)):
+            return (
+                "how random a source trained with softmax is has a formula where the covariances of source "
+                "and target are diagonals: rotate the problem, or simulate(alpha), which draws the source too"
+            )
+    return ""
 
 
 def _forgets_source(problem: FineTuning) -> bool:

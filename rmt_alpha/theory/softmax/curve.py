@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.alphas import EXTREME, FINITE, alpha_values
-from rmt_alpha._core.checks import as_real, check_range
+from rmt_alpha._core.checks import as_real, check_choice, check_range
 from rmt_alpha._core.types import Array, FloatArray, Real
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import Curve, Optimum
+from rmt_alpha.theory.error_bars.softmax import SoftmaxSpread
 from rmt_alpha.theory.mixtures.contrasts import Contrasts
 from rmt_alpha.theory.softmax import calibration
 from rmt_alpha.theory.softmax.equations import ContrastState, SoftmaxEquations
@@ -82,6 +83,10 @@ class SoftmaxCurve(Curve):
     """Whether there is one."""
     single: bool
     """Whether alpha is a scalar."""
+    fluctuations: Callable[[], SoftmaxSpread]
+    """Makes what finite-size error bars are computed from."""
+    unknown_bars: str = ""
+    """Why finite-size error bars are not known, and what to do; empty where they are."""
     _solved: dict[tuple[float, ...], SoftmaxSolution] = field(default_factory=dict, init=False)
     """Solutions by alpha."""
     _optima: dict[tuple[str, float], Optimum] = field(default_factory=dict, init=False)
@@ -238,7 +243,29 @@ class SoftmaxCurve(Curve):
     def along(self, direction: ArrayLike) -> SoftmaxCurve:
         """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
         vector = base.check_direction(direction, self.sources)
-        return SoftmaxCurve(self.reduction.along(vector), self.chances, self.intercept, True)
+        return replace(
+            self,
+            reduction=self.reduction.along(vector),
+            single=True,
+            fluctuations=partial(_fluctuations_along, self.fluctuations, vector),
+        )
+
+    # --- finite-size error bars -------------------------------------------------------------------------
+
+    def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
+        self._check(f"{quantity}_std")
+        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        spread = self._spread
+
+        def answer(solution: SoftmaxSolution) -> Array:
+            equations = replace(equations_at(self, solution.state), alpha=solution.alpha)
+            return spread.std(quantity, equations, solution.state, class_counts)
+
+        return self._table(alpha, answer)
+
+    @cached_property
+    def _spread(self) -> SoftmaxSpread:
+        return self.fluctuations()
 
     # --- internals --------------------------------------------------------------------------------------
 
@@ -262,20 +289,20 @@ class SoftmaxCurve(Curve):
     def _refusals(self) -> Mapping[str, str]:
         found = dict(super()._refusals())
         found |= dict.fromkeys(
-            (*base.ERROR_BARS, "expected_accuracy"),
-            "it is known for one score or the squared loss: simulate(alpha) of the problem draws it, "
-            "or use loss='squared'",
-        )
-        found |= dict.fromkeys(
             ("mean", "variance", "std", "second", "mean_std", "variance_std"),
             "this moment is defined for two classes with labels -1 and +1; use class_mean and "
             "class_covariance",
         )
-        found |= dict.fromkeys(
-            (*base.ERROR_BARS, "expected_accuracy"),
-            "the formula for the spread over draws is derived for one score, not for softmax: simulate, and "
-            "take the standard deviation of the draws",
+        found["expected_accuracy"] = (
+            "it is known for one score, whose sign is that of a quadratic form in normal numbers, not for "
+            "the largest of several: simulate(alpha) of the problem draws it"
         )
+        found["optimal_alpha_std"] = (
+            "it takes the covariance of two fits at different alphas, which is known for one score: simulate "
+            "draws at several alphas"
+        )
+        if self.unknown_bars:
+            found |= dict.fromkeys(base.ERROR_BARS, self.unknown_bars)
         if not self.single:
             found |= dict.fromkeys(
                 (
@@ -373,3 +400,7 @@ def equations_at(curve: SoftmaxCurve, state: ContrastState, finer: float = 1.0) 
     rules = tuple(nodes(average_level(spreads.shape[1]), finer * each) for each in spreads)
     none = np.zeros(curve.sources)
     return SoftmaxEquations(curve.reduction, curve.basis, curve.chances, curve.intercept, none, axes, rules)
+
+
+def _fluctuations_along(fluctuations: Callable[[], SoftmaxSpread], direction: Array) -> SoftmaxSpread:
+    return fluctuations().along(direction)

@@ -19,11 +19,13 @@ from typing import NamedTuple
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.softmax.forces import forces, label_loss
+from rmt_alpha.theory.softmax.forces import CLOSE, Forces, ProximalStep, forces, label_loss, proximal_force
 from rmt_alpha.theory.softmax.nodes import Nodes
 from rmt_alpha.theory.softmax.reduction import ContrastReduction, Resolvent
 
 LARGEST_LOG = 300.0
+RARE = 0.25
+"""Probability of a label in its class up to which the light rule does."""
 LEAST = 1e-14
 """Of an eigenvalue of Theta, relative to gamma over the average variance: less is hidden by the ridge."""
 
@@ -97,8 +99,8 @@ class SoftmaxEquations:
     """Orthonormal, about the principal ones of the scores of each covariance, shape (G, d, d)."""
     nodes: tuple[Nodes, ...]
     """Along these axes, for each covariance."""
-    starts: dict[tuple[int, int], Array] = field(default_factory=dict)
-    """The force at every node by class and label, from which the next proximal points start."""
+    starts: dict[tuple[int, int, bool], Array] = field(default_factory=dict)
+    """The force at every node, or light one, by class and label: where the next proximal points start."""
 
     @property
     def classes(self) -> int:
@@ -134,32 +136,55 @@ class SoftmaxEquations:
 
     def averages(self, state: ContrastState, step: Array) -> Averages:
         """Averages of the forces; the forces themselves are kept as starts."""
-        roots, steps = self.roots(state), _triangles(step)
+        steps = [ProximalStep.of(self.basis, each) for each in step]
         classes, d = state.mean.shape
         sums = [np.zeros((classes, d)), np.zeros((classes, d, d)), np.zeros((classes, d, d))]
-        for a, label in np.argwhere(self.chances > 0).tolist():
-            g = self.reduction.group[a]
-            scores = state.mean[a][:, None] + roots[g] @ self.nodes[g].points
-            start = self.starts.get((a, label), np.zeros_like(scores))
-            found = forces(self.basis, label, scores, steps[g], self.nodes[g].weights, start)
-            self.starts[a, label] = found.nodes
-            for total, part in zip(sums, found[:3], strict=True):
-                total[a] += self.chances[a, label] * part
+        for a, label, chance in self.labels():
+            one, rule = steps[self.reduction.group[a]], self.nodes[self.reduction.group[a]]
+            # Of rules with a lighter one, what is small is averaged over that.
+            rare = rule.light is not None and chance <= RARE
+            whole = rule.light is None or rare or one.rest > CLOSE
+            found = self._forces(state, one, a, label, light=rare, gap=whole)
+            more = found if whole else self._forces(state, one, a, label, light=True, gap=True)
+            for total, part in zip(sums, (found.pull, found.power, found.stiffness + more.gap), strict=True):
+                total[a] += chance * part
         return Averages(*sums)
+
+    def _forces(
+        self, state: ContrastState, step: ProximalStep, a: int, label: int, *, light: bool, gap: bool
+    ) -> Forces:
+        """On samples of class a with a label, over the nodes or the light ones; kept as starts."""
+        scores, weights = self.scores(state, a, light=light)
+        start = self.starts.get((a, label, light))
+        start = np.zeros((self.classes, len(weights))) if start is None else start
+        found = forces(step, label, scores, weights, start, gap=gap)
+        self.starts[a, label, light] = found.nodes
+        return found
+
+    def scores(self, state: ContrastState, a: int, *, light: bool = False) -> tuple[Array, Array]:
+        """Scores of class a at the nodes, (d, N), and the weights, (N,)."""
+        g = self.reduction.group[a]
+        rule = self.nodes[g].light or self.nodes[g] if light else self.nodes[g]
+        return state.mean[a][:, None] + self.roots(state)[g] @ rule.points, rule.weights
+
+    def labels(self) -> list[tuple[int, int, float]]:
+        """Class, label, and the probability of the label in the class, of all that occur."""
+        return [
+            (a, label, float(self.chances[a, label])) for a, label in np.argwhere(self.chances > 0).tolist()
+        ]
 
     def training_loss(self, state: ContrastState) -> float:
         """Average cross-entropy of the training sample, E l(t, y) at the proximal points y."""
-        step, roots = self.reduction.resolvent(state.stiffness).step, self.roots(state)
-        factors, total = _triangles(step), 0.0
-        for a, label in np.argwhere(self.chances > 0).tolist():
-            g = self.reduction.group[a]
-            scores = state.mean[a][:, None] + roots[g] @ self.nodes[g].points
-            found = forces(
-                self.basis, label, scores, factors[g], self.nodes[g].weights, np.zeros_like(scores)
+        step, total = self.reduction.resolvent(state.stiffness).step, 0.0
+        for a, label, chance in self.labels():
+            one = step[self.reduction.group[a]]
+            scores, weights = self.scores(state, a)
+            force, _ = proximal_force(
+                ProximalStep.of(self.basis, one), label, scores, np.zeros((self.classes, len(weights)))
             )
-            losses = label_loss(self.basis, label, scores + step[g] @ found.nodes)
-            total += self.reduction.priors[a] * self.chances[a, label] * (losses @ self.nodes[g].weights)
-        return float(total)
+            losses = label_loss(self.basis, label, scores + one @ self.basis.T @ force)
+            total += self.reduction.priors[a] * chance * float(losses @ weights)
+        return total
 
     def roots(self, state: ContrastState) -> Array:
         """Square roots of the covariances, smooth functions of them that hardly turn the axes."""
@@ -219,8 +244,3 @@ def _symmetric(x: Array, d: int) -> Array:
     found = np.empty((len(entries), d, d))
     found[:, rows, columns] = found[:, columns, rows] = entries
     return found
-
-
-def _triangles(step: Array) -> Array:
-    """Lower triangles L with L L^T = V, which is 0 for infinitely many samples."""
-    return np.linalg.cholesky(step) if step.any() else step

@@ -8,10 +8,18 @@ orthonormal basis E (K, d) of the contrasts, and the loss of the label t is
 A sample whose scores would be r without it ends at y = argmin l(t, y) + (y - r)^T V^-1 (y - r) / 2, and pulls
 with the force f = V^-1 (y - r) = E^T (t - softmax(E y)), which falls at the rate
 Theta = -df/dr = (I + H V)^-1 H,  H = E^T (diag s - s s^T) E.
+
+A matrix 1 a^T + a 1^T may be added to E V E^T, which changes scores by constants: with the best a little but
+a diagonal D is left, V = D + R.  With D alone systems are diagonal plus rank one, and the rate is
+
+    Theta_D = diag(tau) - tau tau^T / sum tau,    tau = s / (1 + s D).
+
+So Newton steps take D for V, K operations each, and converge like powers of |R|; Theta - Theta_D is small.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,14 +29,48 @@ from rmt_alpha._core.types import Array
 
 CACHED = 1 << 16
 """Entries of the matrices that are worked on at a time."""
-STEPS = 300
-"""More Newton steps than the farthest start needs."""
+STEPS, SHORTCUTS = 300, 60
+"""More Newton steps than the farthest start needs, and steps with D for V before those take over."""
 NEAR = 0.5
 """Change of a difference of scores up to which a full Newton step is sure to converge quadratically."""
 ENOUGH = 1e-5
 """Last change of a difference of scores: what is left is about its square."""
 DESCENT = 0.1
 """Share of the predicted fall that a full step from afar must bring."""
+CLOSE = 0.2
+"""Factor of convergence of steps with D for V up to which they are taken."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProximalStep:
+    """V of the proximal point, in the ways in which it is needed."""
+
+    basis: Array
+    """E, shape (K, d)."""
+    root: Array
+    """L with V = L L^T, shape (d, d)."""
+    full: Array
+    """E V E^T + 1 a^T + a 1^T, shape (K, K)."""
+    diagonal: Array
+    """D, shape (K, 1)."""
+    rest: float
+    """Bound of |Theta R|: the factor by which errors shrink in a step with D for V; inf if D is no metric."""
+
+    @classmethod
+    def of(cls, basis: Array, step: Array) -> ProximalStep:
+        """Of V, shape (d, d), which is 0 for infinitely many samples."""
+        classes = len(basis)
+        root = np.linalg.cholesky(step) if step.any() else step
+        full = basis @ step @ basis.T
+        # a_i + a_j nearest to the entries beside the diagonal.
+        sums = full.sum(axis=1) - np.diagonal(full)
+        a = (sums - sums.sum() / (2 * classes - 2)) / max(classes - 2, 1) if classes > 2 else sums / 2
+        full = full - (a[:, None] + a)
+        diagonal = np.diagonal(full).copy()
+        left = float(np.linalg.norm(full - np.diag(diagonal), 2))
+        # Theta is at most H, 1/2, and at most 1 / D.
+        rest = left * min(0.5, 1 / diagonal.min()) if diagonal.min() > 0 else np.inf
+        return cls(basis, root, full, diagonal[:, None], 0.0 if not left else rest)
 
 
 class Forces(NamedTuple):
@@ -39,9 +81,11 @@ class Forces(NamedTuple):
     power: Array
     """E f f^T, shape (d, d)."""
     stiffness: Array
-    """E Theta, shape (d, d)."""
+    """E Theta_D, shape (d, d)."""
+    gap: Array
+    """E (Theta - Theta_D) where it was asked for, else 0; shape (d, d)."""
     nodes: Array
-    """f, shape (d, N): a start for scores nearby."""
+    """f, shape (K, N): a start for scores nearby."""
 
 
 def contrast_basis(classes: int) -> Array:
@@ -49,21 +93,88 @@ def contrast_basis(classes: int) -> Array:
     return np.asarray(linalg.helmert(classes).T)
 
 
-def forces(basis: Array, label: int, scores: Array, root: Array, weights: Array, start: Array) -> Forces:
-    """Averages with ``weights`` (N,) over ``scores`` (d, N), V = root root^T; ``start`` is an f (d, N)."""
-    d = len(root)
-    pull, power, bend, nodes = np.zeros(d), np.zeros((d, d)), np.zeros((d, d)), np.empty_like(start)
-    size = max(CACHED // d**2, 64)
+def forces(
+    step: ProximalStep, label: int, scores: Array, weights: Array, start: Array, *, gap: bool = True
+) -> Forces:
+    """Averages with ``weights`` (N,) over ``scores`` (d, N); ``start`` is an f (K, N)."""
+    basis = step.basis
+    classes, d = basis.shape
+    pull, power, bend = np.zeros(classes), np.zeros((classes, classes)), np.zeros((classes, classes))
+    more, nodes = np.zeros((d, d)), np.empty_like(start)
+    gap = gap and step.rest > 0
+    size = max(CACHED // (d**2 if gap or step.rest > CLOSE else 2 * classes), 64)
     for first in range(0, len(weights), size):
         part = slice(first, first + size)
-        move = proximal_point(basis, label, scores[:, part], root, root.T @ start[:, part])
-        chance = softmax(basis @ (scores[:, part] + root @ move))
-        force = nodes[:, part] = basis[label][:, None] - basis.T @ chance
+        force, chance = proximal_force(step, label, scores[:, part], start[:, part])
+        nodes[:, part] = force
         weighted = force * weights[part]
         pull += weighted.sum(axis=1)
         power += weighted @ force.T
-        bend += _stiffness(basis, chance, root, weights[part])
-    return Forces(pull, power, bend, nodes)
+        simple = _simple_stiffness(step, chance, weights[part])
+        bend += simple
+        if gap:
+            more += _stiffness(basis, chance, step.root, weights[part]) - basis.T @ simple @ basis
+    return Forces(basis.T @ pull, basis.T @ power @ basis, basis.T @ bend @ basis, more, nodes)
+
+
+def proximal_force(step: ProximalStep, label: int, scores: Array, start: Array) -> tuple[Array, Array]:
+    """f = E E^T (t - softmax(E y)) and softmax(E y) at the proximal points y, shape (K, N) each."""
+    basis = step.basis
+    if step.rest <= CLOSE:
+        found = _by_shortcuts(step, label, basis @ scores, start)
+        if found is not None:
+            return found
+    move = proximal_point(basis, label, scores, step.root, step.root.T @ (basis.T @ start))
+    chance = softmax(basis @ (scores + step.root @ move))
+    return -_less(chance, label), chance
+
+
+def _by_shortcuts(step: ProximalStep, label: int, fixed: Array, force: Array) -> tuple[Array, Array] | None:
+    """The same by Newton's method with D for V; None if that does not converge.
+
+    The share of a step from afar is that of `proximal_point`; there is no need to try a full one first.
+    """
+    full = fixed + step.full @ force
+    for _ in range(SHORTCUTS):
+        size = abs(full).max()
+        chance = softmax(full)
+        gap = force + _less(chance, label)
+        pliant = chance * step.diagonal
+        inverse = 1 / (1 + pliant)
+        gap *= inverse
+        tau = chance * inverse
+        move = gap + tau * ((pliant * gap).sum(axis=0) / tau.sum(axis=0))
+        change = step.full @ move
+        reach = np.ptp(change, axis=0)
+        most = float(reach.max())
+        if most > NEAR:
+            length = np.log1p(np.maximum(reach, NEAR)) / np.maximum(reach, NEAR)
+            length[reach <= NEAR] = 1.0
+            move *= length
+            change *= length
+        force = force - move
+        full = full - change
+        if most * max(most, 2 * step.rest) <= (ENOUGH * (1 + size)) ** 2:
+            chance = softmax(full)
+            return -_less(chance, label), chance
+        if not np.isfinite(most):
+            return None
+    return None
+
+
+def _less(chance: Array, label: int) -> Array:
+    """softmax - t."""
+    found = chance.copy()
+    found[label] -= 1.0
+    return found
+
+
+def _simple_stiffness(step: ProximalStep, chance: Array, weights: Array) -> Array:
+    """Weighted sum of Theta_D, shape (K, K)."""
+    if not step.rest < np.inf:
+        return np.zeros((len(chance), len(chance)))
+    tau = chance / (1 + chance * step.diagonal)
+    return np.asarray(np.diag(tau @ weights) - (tau * (weights / tau.sum(axis=0))) @ tau.T)
 
 
 def _stiffness(basis: Array, chance: Array, root: Array, weights: Array) -> Array:
@@ -73,6 +184,13 @@ def _stiffness(basis: Array, chance: Array, root: Array, weights: Array) -> Arra
     half = _forward(factor, np.tensordot(root.T, bend, axes=1)) * np.sqrt(weights)
     flat = half.transpose(1, 0, 2).reshape(len(root), -1)
     return np.asarray(bend @ weights - flat @ flat.T)
+
+
+def stiffness_at(step: ProximalStep, chance: Array) -> Array:
+    """Theta = (I + H V)^-1 H at every column of ``chance``, shape (N, d, d)."""
+    bend = np.moveaxis(_curvature(step.basis, chance), 2, 0)
+    metric = step.root @ step.root.T
+    return np.asarray(np.linalg.solve(np.eye(len(metric)) + bend @ metric, bend))
 
 
 def softmax(full: Array) -> Array:

@@ -18,8 +18,8 @@ from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.softmax.equations import ContrastState, SoftmaxEquations
 from rmt_alpha.theory.softmax.nodes import levels
 
-TOLERANCES = (1e-8, 1e-8, 1e-5, 2e-3)
-"""Largest quadrature error for d = 1, 2, 3 and more: what grids, and then Sobol points, can give."""
+TOLERANCES = (1e-8, 1e-8, 1e-7, 5e-6, 5e-5, 3e-4, 5e-4)
+"""Largest quadrature error for d = 1 to 6, what grids can give, and for more, what Sobol points can."""
 SHARE = 0.05
 """Of the tolerance that the residual may take."""
 WINDOW = 15
@@ -62,6 +62,8 @@ class Iterated(NamedTuple):
 class SoftmaxSolution:
     """The fixed point at one alpha, and how well it is known."""
 
+    alpha: Array
+    """Shape (k,)."""
     state: ContrastState
     """Scores, spreads and stiffnesses."""
     other: ContrastState
@@ -92,11 +94,12 @@ def solve(equations: MapOf, groups: int, d: int) -> SoftmaxSolution:
         status = "converged" if error <= tolerance else "nodes"
         status = status if found.done else "max_iter"
         count = max(len(rule.weights) for rule in here.nodes)
-        solution = SoftmaxSolution(state, other, found.residual, error, total, count, status)
+        solution = SoftmaxSolution(here.alpha, state, other, found.residual, error, total, count, status)
         if not found.done:
             raise _failure(here, solution, SHARE * tolerance)
         if error <= tolerance:
             break
+        state = other
     return solution
 
 

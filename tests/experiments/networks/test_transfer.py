@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from rmt_alpha.cli import main
 from rmt_alpha.errors import DatasetCorrupted
-from rmt_alpha.experiments.networks.results.runs import RunRecord
+from rmt_alpha.experiments.networks.results.runs import RunKey, RunRecord
 from rmt_alpha.experiments.networks.results.transfer_drawing import draw_transfers
 from rmt_alpha.experiments.networks.results.transfer_report import transfer_report
 from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
@@ -23,9 +23,9 @@ from rmt_alpha.experiments.networks.transfer import source as sources
 from rmt_alpha.experiments.networks.transfer import tasks_pairs
 from rmt_alpha.experiments.networks.transfer.activations import lower_activations, patches
 from rmt_alpha.experiments.networks.transfer.adapters import ADAPTERS, adapter
-from rmt_alpha.experiments.networks.transfer.comparison import Comparison
+from rmt_alpha.experiments.networks.transfer.comparison import TransferComparison
 from rmt_alpha.experiments.networks.transfer.head_only import HEADS, score_of
-from rmt_alpha.experiments.networks.transfer.tasks_pairs import PAIRS, Pair, Rows, SourceTask, balanced
+from rmt_alpha.experiments.networks.transfer.tasks_pairs import PAIRS, Pair, SourceTask, TaskRows, balanced
 from rmt_alpha.experiments.networks.transfer.top_network import (
     divided_encoder,
     features_of,
@@ -36,9 +36,9 @@ from rmt_alpha.experiments.networks.transfer.top_network import (
 SMALL = {"steps": "4", "batch_size": 4, "rank": 2, "alpha_every": 2, "tuning_sizes": (8,)}
 
 
-def texts(n: int) -> Rows:
+def texts(n: int) -> TaskRows:
     rows = sentences(n)
-    return Rows([(text,) for text, _ in rows], np.array([label for _, label in rows]))
+    return TaskRows([(text,) for text, _ in rows], np.array([label for _, label in rows]))
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def tiny(monkeypatch):
 
 @pytest.fixture
 def comparison(tmp_path):
-    return Comparison(RunRecord(tmp_path / "runs.sqlite"), tmp_path, **SMALL)
+    return TransferComparison(RunRecord(tmp_path / "runs.sqlite"), tmp_path, **SMALL)
 
 
 @pytest.fixture
@@ -74,7 +74,9 @@ def job(name, size=24, seed=1):
 
 
 def test_rows_are_balanced_and_disjoint():
-    rows = Rows(np.arange(50.0)[:, None, None] * np.ones((1, 28, 28)), (np.arange(50) < 10).astype(np.int64))
+    rows = TaskRows(
+        np.arange(50.0)[:, None, None] * np.ones((1, 28, 28)), (np.arange(50) < 10).astype(np.int64)
+    )
     pool, test = Pair("x", "mnist-parity", "related", lambda data: rows).rows()
     seen = np.concatenate([pool.inputs, test.inputs])[:, 0, 0]
     assert len(pool) + len(test) == 20 == len(set(seen))
@@ -237,7 +239,7 @@ def contents(record):
 
 
 def test_a_stopped_comparison_goes_on_to_the_same_record(tmp_path):
-    whole = Comparison(RunRecord(tmp_path / "whole.sqlite"), tmp_path, **SMALL)
+    whole = TransferComparison(RunRecord(tmp_path / "whole.sqlite"), tmp_path, **SMALL)
     whole.run(*WORK)
     left = {"steps": 45}
 
@@ -248,9 +250,9 @@ def test_a_stopped_comparison_goes_on_to_the_same_record(tmp_path):
 
     path = tmp_path / "stopped.sqlite"
     with pytest.raises(KeyboardInterrupt):
-        Comparison(RunRecord(path), tmp_path, progress=stop, **SMALL).run(*WORK)
+        TransferComparison(RunRecord(path), tmp_path, progress=stop, **SMALL).run(*WORK)
     assert 0 < len(RunRecord(path).runs) < len(whole.record.runs)
-    again = Comparison(RunRecord(path), tmp_path, **SMALL)
+    again = TransferComparison(RunRecord(path), tmp_path, **SMALL)
     again.run(*WORK)
     assert contents(RunRecord(path)) == contents(whole.record)
     assert len(whole.record.runs) == 2 * 3 + 2 * 2 * 5  # two methods tuned by three trials each
@@ -258,16 +260,16 @@ def test_a_stopped_comparison_goes_on_to_the_same_record(tmp_path):
 
 def test_the_source_is_known_by_its_checksum(tmp_path):
     record = RunRecord(tmp_path / "runs.sqlite")
-    first = Comparison(record, tmp_path, **SMALL).trainer("parity-large")
+    first = TransferComparison(record, tmp_path, **SMALL).trainer("parity-large")
     lines: list[str] = []
-    again = Comparison(record, tmp_path, announce=lines.append, **SMALL).trainer("parity-large")
+    again = TransferComparison(record, tmp_path, announce=lines.append, **SMALL).trainer("parity-large")
     assert not lines  # not trained again
     assert again.settings == first.settings
     assert first.source.sha256[:16] in first.settings.data
     path = tmp_path / "mnist-parity.safetensors"
     path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0")
     with pytest.raises(DatasetCorrupted, match="remove both to train it again"):
-        Comparison(record, tmp_path, **SMALL).trainer("parity-large")
+        TransferComparison(record, tmp_path, **SMALL).trainer("parity-large")
 
 
 def test_tables_are_read_as_written_and_report_the_same(comparison, tmp_path):
@@ -327,12 +329,12 @@ def test_the_command_lists_what_there_is():
 
 
 def test_balanced_takes_as_many_of_either():
-    assert balanced(Rows([("a",)] * 7, np.array([0, 1, 1, 1, 0, 1, 1]))).labels.mean() == 0.5
+    assert balanced(TaskRows([("a",)] * 7, np.array([0, 1, 1, 1, 0, 1, 1]))).labels.mean() == 0.5
 
 
 def test_patches_hold_every_pixel_once():
     image = np.arange(784.0).reshape(1, 28, 28)
-    assert sorted(patches(Rows(image, np.array([0]))).tokens.ravel().tolist()) == list(range(784))
+    assert sorted(patches(TaskRows(image, np.array([0]))).tokens.ravel().tolist()) == list(range(784))
 
 
 @pytest.mark.parametrize("columns", [False, True])
@@ -355,3 +357,14 @@ def test_ia3_on_all_layers_scales_rows_or_columns(columns, trainer):
     expected = (x * scale) @ whole.T + bias if columns else scale * (x @ whole.T + bias)
     assert torch.allclose(layer(x), expected, atol=1e-4)
     assert sum("ia3_l" in n for n, p in model.named_parameters() if p.requires_grad) == 12
+
+
+def test_rates_are_chosen_by_log_loss(tmp_path, trainer):
+    assert trainer.facts()["tuned_by"] == "loss"
+    for tuned_by, expected in (("loss", 2e-3), ("accuracy", 1e-3)):
+        record = RunRecord(tmp_path / f"{tuned_by}.sqlite")
+        record.add_task("films", {"tuned_by": tuned_by})
+        for rate, accuracy, loss in ((1e-3, 0.755, 0.6), (2e-3, 0.75, 0.5), (3e-3, 0.75, 0.7)):
+            key = RunKey("s", "films", 100, "lora", rate, 0)
+            record.add_run(key, {"tuning": True, "validation": accuracy, "validation_loss": loss})
+        assert record.tuned_rate("s", "films", "lora") == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -229,13 +230,17 @@ def test_an_intercept_that_nothing_holds():
 
 def test_a_softmax_source_is_no_known_weights():
     """Leaving its randomness out would make error bars too small without a word."""
-    mixture = ra.GaussianMixture(0.8 * np.eye(3, 8))
+    mixture = ra.GaussianMixture(0.8 * np.eye(3, 8), np.diag(np.ones(8)) + 0.1)
     source = ra.LossSource(mixture, 40, 5.0, "logistic", outputs=3)
-    curve = ra.FineTuning(mixture, source, 20, 0.5).curve()
+    curve = ra.FineTuning(ra.GaussianMixture(mixture.means), source, 20, 0.5).curve()
     for name in ("accuracy_std", "risk_std", "class_accuracy_std", "optimal_alpha_std"):
         assert name not in curve.answers
-        with pytest.raises(NotAvailable, match="use a RidgeSource, or simulate"):
-            getattr(curve, name)(*(() if "optimal" in name else (1.0,)))
+    with pytest.raises(NotAvailable, match="trained with softmax"):
+        curve.accuracy_std(1.0)
+    ridge = ra.RidgeSource(ra.GaussianMixture(mixture.means), 40, 0.5, outputs=3)
+    softmax = ra.FineTuning(ra.GaussianMixture(mixture.means), ridge, 20, 0.5, loss="logistic").curve()
+    with pytest.raises(NotAvailable, match="trained with ridge"):
+        softmax.accuracy_std(1.0)
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
@@ -253,3 +258,44 @@ def test_gradients_of_orthant_probabilities(d):
             move[i, j] = move[j, i] = step
             ends = [orthant_probability(mean, covariance + s * move)[0] for s in (1, -1)]
             assert (second * move).sum() / step == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=1e-8)
+
+
+# --- softmax ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize("counts", ["fixed", "random"])
+def test_softmax_of_two_classes_is_the_logistic_loss_with_half_the_ridge(trained, counts):
+    """Matrices of one contrast against numbers: the target's fit, and a source's, known or trained."""
+    rng = np.random.default_rng(0)
+    p = 40
+    means, rows = rng.normal(size=(2, p)) / 5, rng.normal(size=(2, p)) / 7
+    target = ra.GaussianMixture(means, [np.linspace(0.2, 2, p), np.linspace(2, 1, p)], [0.3, 0.7])
+    options: dict[str, Any] = {"intercept": True, "label_noise": [0.1, 0.2], "loss": "logistic"}
+    two: Any = ra.FixedSource(rows, outputs=2)
+    one: Any = ra.FixedSource(rows[1] - rows[0])
+    if trained:
+        own = ra.GaussianMixture(means + 0.1, 1.0)  # one entry for all coordinates, unlike the target's
+        two = ra.LossSource(own, 30, 0.2, "logistic", intercept=True, outputs=2)
+        one = ra.LossSource(own, 30, 0.1, "logistic", intercept=True)
+    found = ra.FineTuning(target, two, 60, 0.2, **options).curve()
+    known = ra.FineTuning(target, one, 60, 0.1, **options).curve()
+    for name in ("accuracy_std", "class_accuracy_std"):
+        pair = (getattr(curve, name)([0.0, 1.3], class_counts=counts) for curve in (found, known))
+        np.testing.assert_allclose(*pair, rtol=1e-6)
+
+
+def test_softmax_heads_under_the_squared_loss():
+    """A source of two rows that add to zero, of half the length of a binary one, is that one."""
+    p = 30
+    means = np.stack([-np.ones(p), np.ones(p)]) / np.sqrt(p)
+    own, target = ra.GaussianMixture(means, 1.0), ra.GaussianMixture(means, np.linspace(0.5, 1.5, p))
+    two = ra.LossSource(own, 40, 0.2, "logistic", outputs=2)
+    one = ra.LossSource(own, 40, 0.1, "logistic")
+    found = ra.FineTuning(target, two, 50, 0.3).curve()
+    known = ra.FineTuning(target, one, 50, 0.3).curve()
+    # Labels (1, 0) and (0, 1) are (1 - y)/2 and (1 + y)/2: without intercept the difference of the rows is
+    # the fit to y with the difference of the sources.
+    for alpha in (0.5, 2.0):
+        np.testing.assert_allclose(found.accuracy(alpha), known.accuracy(alpha), rtol=1e-8)
+        np.testing.assert_allclose(found.accuracy_std(alpha), known.accuracy_std(alpha), rtol=1e-6)

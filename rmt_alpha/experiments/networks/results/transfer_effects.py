@@ -7,7 +7,7 @@ them (`rmt_alpha._core.statistics.crossed_difference`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,20 +91,29 @@ def _verdict(gain: float, p: float) -> str:
     return "ties" if p >= LEVEL else "wins" if gain > 0 else "loses"
 
 
-def effects(results: TransferResults, *, by_pair: bool = False) -> list[Effect]:
-    """Every contest on every relation, or on every pair; corrected by Holm over all that are returned."""
-    cells = cells_of(results.runs)
+def effects(
+    results: TransferResults,
+    *,
+    by_pair: bool = False,
+    contests: Sequence[tuple[str, str]] = CONTESTS,
+    sizes: Container[int] | None = None,
+) -> list[Effect]:
+    """Every contest on every relation, or on every pair; corrected by Holm over all that are returned.
+
+    ``results`` are of one rank; ``sizes`` None is all of them.
+    """
+    cells = cells_of(run for run in results.runs if sizes is None or run.size in sizes)
     groups = {name: (name,) for name in results.pairs} if by_pair else _by_relation(results)
     found = []
-    for method, reference in CONTESTS:
+    for method, reference in contests:
         for where, pairs in groups.items():
             tables = {pair: _tables(cells, pair, method, reference) for pair in pairs}
             tables = {pair: table for pair, table in tables.items() if table}
             if not tables:
                 continue
             both = [pooled([_averaged(table, i) for table in tables.values()]) for i in (0, 1)]
-            sizes = tuple(sorted({size for table in tables.values() for size in table}))
-            found.append(Effect(method, reference, where, tuple(tables), sizes, both[0], both[1]))
+            rows = tuple(sorted({size for table in tables.values() for size in table}))
+            found.append(Effect(method, reference, where, tuple(tables), rows, both[0], both[1]))
     corrected = [holm([getattr(one, name).p for one in found]) for name in ("accuracy", "loss")]
     return [
         replace(one, p_accuracy=float(p), p_loss=float(q))
@@ -156,14 +165,18 @@ def cells_of(runs: Iterable[TestedRun]) -> Cells:
 
 
 def _tables(cells: Cells, pair: str, method: str, reference: str) -> dict[int, tuple[FloatArray, FloatArray]]:
-    """By size, differences of accuracy and loss, (seeds, parts); the same seeds for every size."""
-    sizes = [
-        size
-        for one, size, name in cells
-        if (one, name) == (pair, method) and (pair, size, reference) in cells
-    ]
-    shared = [set(cells[pair, size, name]) for size in sizes for name in (method, reference)]
-    seeds = sorted(set.intersection(*shared)) if shared else []
+    """By size, differences of accuracy and loss, (seeds, parts); the same seeds for every size.
+
+    A size that fewer than half as many seeds have as another one, as in a run that goes on, is left out.
+    """
+    both = {
+        size: set(by_seed) & set(cells.get((pair, size, reference), ()))
+        for (one, size, name), by_seed in cells.items()
+        if (one, name) == (pair, method)
+    }
+    most = max(map(len, both.values()), default=0)
+    both = {size: seeds for size, seeds in both.items() if seeds and 2 * len(seeds) >= most}
+    seeds = sorted(set.intersection(*both.values())) if both else []
     if len(seeds) < 2:
         return {}
     return {
@@ -171,7 +184,7 @@ def _tables(cells: Cells, pair: str, method: str, reference: str) -> dict[int, t
             _difference(cells, (pair, size), method, reference, seeds, "accuracy"),
             _difference(cells, (pair, size), method, reference, seeds, "loss"),
         )
-        for size in sorted(sizes)
+        for size in sorted(both)
     }
 
 

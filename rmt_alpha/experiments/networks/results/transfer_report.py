@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,21 @@ from rmt_alpha._core.tables import csv_text
 from rmt_alpha.experiments.networks.results.transfer_effects import NAMES, Effect, cells_of, effects
 from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 
+BY_RANK = (("alpha-lora", "lora"), ("alpha-lora", "lora-fewer-rows"))
+SIZES_BY_RANK = (400,)
+"""What is compared at every rank."""
+
+
+def _main(results: TransferResults) -> TransferResults:
+    """The runs of the rank that most of them have."""
+    return results.of_rank(next(iter(results.ranks)))
+
 
 def cell_rows(results: TransferResults) -> list[dict[str, Any]]:
-    """One dictionary for each pair, size and method: means over the seeds."""
+    """One dictionary for each pair, size and method: means over the seeds, at the main rank."""
     rows = []
     order = list(NAMES)
-    found = cells_of(results.runs).items()
+    found = cells_of(_main(results).runs).items()
     for (pair, size, method), by_seed in sorted(
         found, key=lambda item: (item[0][0], item[0][1], order.index(item[0][2]))
     ):
@@ -36,8 +47,13 @@ def cell_rows(results: TransferResults) -> list[dict[str, Any]]:
     return rows
 
 
-def as_csv(found: Iterable[Effect]) -> str:
-    """Effects as CSV text; differences are fractions, intervals their half widths."""
+def effects_csv(results: TransferResults) -> str:
+    """Effects by relation, then by pair, as CSV text; differences are fractions, intervals half widths.
+
+    p values are corrected within each of the two parts.
+    """
+    main = _main(results)
+    found = [*effects(main), *effects(main, by_pair=True)]
     header = [
         "method", "reference", "where", "pairs", "sizes", "seeds", "accuracy", "accuracy_ci", "accuracy_p",
         "log_loss", "log_loss_ci", "log_loss_p", "verdict",
@@ -116,18 +132,29 @@ def pairs_table(results: TransferResults) -> str:
 
 
 def theory_table(results: TransferResults) -> str:
-    """Theory less measured accuracy of the heads, in points: by method, and by rows."""
+    """Theory less measured accuracy of the heads, in points: by method, and by rows.
+
+    Then two standard errors: that of the theory, where alpha is 1, and that of the test rows.
+    """
     rows = [row for row in cell_rows(results) if row["theory"] is not None]
     methods = [name for name in NAMES if any(row["method"] == name for row in rows)]
     sizes = sorted({row["size"] for row in rows})
     lines = []
-    for pair in results.pairs:
+    for pair, facts in results.pairs.items():
         mine = [row for row in rows if row["pair"] == pair]
         parts = [[row for row in mine if row["method"] == name] for name in methods]
         parts += [[row for row in mine if row["size"] == size] for size in sizes]
         gaps = [[100 * (row["theory"] - row["accuracy"]) for row in part] for part in parts]
-        lines.append([pair, *(f"{np.mean(gap):+.1f}" if gap else "" for gap in gaps)])
-    return _markdown(["pair", *(NAMES[name] for name in methods), *(f"{n} rows" for n in sizes)], lines)
+        accuracy = float(np.mean([row["accuracy"] for row in mine])) if mine else 0.5
+        own = [100 * row["stderr"] for row in results.theory if row["pair"] == pair]
+        errors = [
+            np.mean(own) if own else math.nan,
+            100 * math.sqrt(accuracy * (1 - accuracy) / facts["dev"]),
+        ]
+        cells = [f"{np.mean(gap):+.1f}" if gap else "" for gap in gaps]
+        lines.append([pair, *cells, *(f"{error:.1f}" for error in errors)])
+    header = ["pair", *(NAMES[name] for name in methods), *(f"{n} rows" for n in sizes)]
+    return _markdown([*header, "error of the theory", "of the test rows"], lines)
 
 
 def accuracy_table(results: TransferResults) -> str:
@@ -145,10 +172,30 @@ def accuracy_table(results: TransferResults) -> str:
     return _markdown(["pair", "rows", *(NAMES[name] for name in methods)], lines)
 
 
-TABLES = {
-    "effects": lambda results: effects_table(effects(results)),
+def ranks_table(results: TransferResults) -> str:
+    """alpha-LoRA by rank: against LoRA, and against LoRA on the rows that its adapter has; 95 % intervals."""
+    rows: list[list[str]] = []
+    for rank in sorted(results.ranks):
+        mine = results.of_rank(rank)
+        rows += [
+            [
+                one.where, str(rank), NAMES[one.reference], " ".join(map(str, one.sizes)),
+                str(one.accuracy.pairs),
+                f"{100 * one.accuracy.mean:+.1f} ± {100 * one.accuracy.half_width:.1f}",
+                f"{one.loss.mean:+.3f} ± {one.loss.half_width:.3f}",
+            ]
+            for one in effects(mine, by_pair=True, contests=BY_RANK, sizes=SIZES_BY_RANK)
+        ]  # fmt: skip
+    several = Counter(row[0] for row in rows)
+    header = ["pair", "rank", "alpha-LoRA against", "rows", "seeds", "accuracy (points)", "log-loss"]
+    return _markdown(header, [row for row in rows if several[row[0]] > len(BY_RANK)])
+
+
+TABLES: dict[str, Callable[[TransferResults], str]] = {
+    "effects": lambda results: effects_table(effects(_main(results))),
     "pairs": pairs_table,
     "theory": theory_table,
+    "ranks": ranks_table,
     "means": accuracy_table,
 }
 """What the page shows, by name."""

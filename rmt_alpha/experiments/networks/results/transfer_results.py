@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ class TestedRun:
     seed: int
     accuracy: FloatArray
     loss: FloatArray
+    rank: int = 8
+    """Of what is adapted."""
     head_alpha: float | None = None
     """The alpha of a head-only method, chosen or given."""
     theory: float | None = None
@@ -42,7 +45,8 @@ class TestedRun:
 class TransferResults:
     """All tested runs, facts about the pairs, the theory's curves, and what full fine-tuning did.
 
-    Of a record that holds runs of several sources or settings of a pair, those with the most runs count.
+    Of a record that holds runs of several sources or settings of a pair, those with the most runs count, and
+    those that differ from them in the rank alone.
     """
 
     pairs: dict[str, dict[str, Any]]
@@ -62,14 +66,19 @@ class TransferResults:
             counts = settings.setdefault(task, {})
             counts[used] = counts.get(used, 0) + len(by_seed)
         main = {task: max(counts, key=lambda used: counts[used]) for task, counts in settings.items()}
+
+        def same_but_rank(task: str, used: str) -> bool:
+            one, other = (record.settings[name] | {"rank": 0} for name in (used, main[task]))
+            return one == other
+
         runs = [
             TestedRun(
                 key.task, key.size, key.method, key.rate, key.seed,
                 np.array(run["dev_folds"][0]).round(3), np.array(run["dev_folds"][1]).round(3),
-                run.get("head_alpha"), run.get("theory"),
+                record.settings[used]["rank"], run.get("head_alpha"), run.get("theory"),
             )
             for (used, task, *_), by_seed in found.items()
-            if task in pairs and main[task] == used
+            if task in pairs and same_but_rank(task, used)
             for key, run in by_seed.values()
             if "dev_folds" in run
         ]  # fmt: skip
@@ -92,6 +101,16 @@ class TransferResults:
         }
         return cls(facts, sorted(runs, key=_place), theory, aligned)
 
+    @property
+    def ranks(self) -> dict[int, int]:
+        """How many runs there are of each rank, the most frequent rank first."""
+        counts = Counter(run.rank for run in self.runs)
+        return dict(counts.most_common())
+
+    def of_rank(self, rank: int) -> TransferResults:
+        """The runs of one rank."""
+        return replace(self, runs=[run for run in self.runs if run.rank == rank])
+
     @classmethod
     def read(cls, prefix: FilePath) -> TransferResults:
         """The tables that `write` wrote."""
@@ -99,7 +118,7 @@ class TransferResults:
         runs = [
             TestedRun(
                 row["pair"], int(row["size"]), row["method"], float(row["rate"]), int(row["seed"]),
-                _parts(row["accuracy"]), _parts(row["loss"]),
+                _parts(row["accuracy"]), _parts(row["loss"]), int(row["rank"]),
                 float(row["head_alpha"]) if row["head_alpha"] else None,
                 float(row["theory"]) if row["theory"] else None,
             )
@@ -131,7 +150,7 @@ PAIRS = (
     "pair", "relation", "source", "source_sha256", "source_accuracy", "train", "dev", "width", "cosine",
     "cosine_stderr", "fitted_alpha",
 )  # fmt: skip
-RUNS = ("pair", "size", "method", "rate", "seed", "accuracy", "loss", "head_alpha", "theory")
+RUNS = ("pair", "size", "method", "rate", "seed", "rank", "accuracy", "loss", "head_alpha", "theory")
 THEORY = ("pair", "size", "alpha 0", "alpha 1", "alpha*", "best alpha", "stderr")
 ALIGNMENT = (
     "pair", "size", "layer", "rows", "columns", "beta", "beta_stderr", "row_scatter", "row_noise", "change",
@@ -141,14 +160,14 @@ ALIGNMENT = (
 
 
 def _place(run: TestedRun) -> tuple[Any, ...]:
-    return run.pair, run.size, run.method, run.seed
+    return run.pair, run.size, run.method, run.rank, run.seed
 
 
 def _line(run: TestedRun) -> list[Any]:
     parts = [" ".join(f"{round(PER_MILLE * x)}" for x in values) for values in (run.accuracy, run.loss)]
     alpha = None if run.head_alpha is None else f"{run.head_alpha:.4g}"
     theory = None if run.theory is None else f"{run.theory:.4f}"
-    return [run.pair, run.size, run.method, f"{run.rate:g}", run.seed, *parts, alpha, theory]
+    return [run.pair, run.size, run.method, f"{run.rate:g}", run.seed, run.rank, *parts, alpha, theory]
 
 
 def _parts(text: str) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rmt_alpha.experiments.networks.transfer.tasks_pairs import Rows
+from rmt_alpha.experiments.networks.transfer.tasks_pairs import TaskRows
 
 PATCH = 7
 """Side of the patches that images are cut into."""
@@ -49,12 +49,12 @@ class Activations:
         }
 
 
-def patches(rows: Rows) -> Activations:
+def patches(rows: TaskRows) -> Activations:
     """Images (n, 28, 28) as sixteen patches of 7 x 7 gray values.
 
     Examples
     --------
-    >>> one = patches(Rows(np.arange(784.0).reshape(1, 28, 28), np.array([1])))
+    >>> one = patches(TaskRows(np.arange(784.0).reshape(1, 28, 28), np.array([1])))
     >>> one.tokens.shape, one.tokens[1, :2].tolist()
     ((16, 49), [7.0, 8.0])
     """
@@ -64,7 +64,7 @@ def patches(rows: Rows) -> Activations:
     return Activations(cut.astype(np.float16), np.arange(len(images) + 1) * side * side, rows.labels)
 
 
-def lower_activations(rows: Rows, tokenizer: Any, lower: torch.nn.Module) -> Activations:
+def lower_activations(rows: TaskRows, tokenizer: Any, lower: torch.nn.Module) -> Activations:
     """Texts after the embedding and the lower layers of an encoder, in the order given."""
     parts = [list(part) for part in zip(*rows.inputs, strict=True)]
     encoded = tokenizer(*parts, truncation=True, max_length=MAX_TOKENS)

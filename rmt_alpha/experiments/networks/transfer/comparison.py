@@ -43,7 +43,7 @@ def settings_for(pair: Pair, model: FilePath | None, source: str, **changes: Any
     return dataclasses.replace(base, **changes)
 
 
-class Comparison:
+class TransferComparison:
     """Sources and targets, loaded when first asked for."""
 
     def __init__(

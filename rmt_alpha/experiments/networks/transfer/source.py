@@ -16,7 +16,7 @@ from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 from rmt_alpha.experiments.networks.settings import Settings
 from rmt_alpha.experiments.networks.training.tokens import evaluate, training_batches
 from rmt_alpha.experiments.networks.transfer.activations import Activations, lower_activations, patches
-from rmt_alpha.experiments.networks.transfer.tasks_pairs import SOURCES, Rows, SourceTask, balanced
+from rmt_alpha.experiments.networks.transfer.tasks_pairs import SOURCES, SourceTask, TaskRows, balanced
 from rmt_alpha.experiments.networks.transfer.top_network import (
     TopNetwork,
     divided_encoder,
@@ -39,7 +39,7 @@ class Source:
 
     task: SourceTask
     network: TopNetwork
-    encode: Callable[[Rows], Activations]
+    encode: Callable[[TaskRows], Activations]
     """What the network sees of a row."""
     sha256: str
     accuracy: float
@@ -112,7 +112,7 @@ def load_source(
 
 def _untrained(
     task: SourceTask, model: FilePath | None, settings: Settings
-) -> tuple[TopNetwork, Callable[[Rows], Activations]]:
+) -> tuple[TopNetwork, Callable[[TaskRows], Activations]]:
     if task.kind == "image":
         return vision_network(SEED), patches
     if model is None:

@@ -28,7 +28,7 @@ SOURCE_TEXTS, SOURCE_IMAGES = 2000, 5000
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class TaskRows:
     """Texts (tuples of one or two sentences) or images (28 x 28, gray values from 0 to 1), and classes."""
 
     inputs: list[tuple[str, ...]] | NDArray[np.float64]
@@ -37,11 +37,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, chosen: NDArray[np.int64]) -> Rows:
+    def take(self, chosen: NDArray[np.int64]) -> TaskRows:
         """The rows at these positions, in this order."""
         if isinstance(self.inputs, list):
-            return Rows([self.inputs[i] for i in chosen], self.labels[chosen])
-        return Rows(self.inputs[chosen], self.labels[chosen])
+            return TaskRows([self.inputs[i] for i in chosen], self.labels[chosen])
+        return TaskRows(self.inputs[chosen], self.labels[chosen])
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Pair:
     source: str
     relation: str
     """In a word: "related", "other domain", "poor" or "negated"."""
-    load: Callable[[FilePath | None], Rows]
+    load: Callable[[FilePath | None], TaskRows]
     """All rows of the target."""
     negated: bool = False
     """Whether the target's classes change places."""
@@ -62,10 +62,10 @@ class Pair:
         """What the rows are: "text" or "image"."""
         return SOURCES[self.source].kind
 
-    def rows(self, data: FilePath | None = None) -> tuple[Rows, Rows]:
+    def rows(self, data: FilePath | None = None) -> tuple[TaskRows, TaskRows]:
         """Pool and test rows."""
         rows = balanced(self.load(data))
-        rows = Rows(rows.inputs, 1 - rows.labels if self.negated else rows.labels)
+        rows = TaskRows(rows.inputs, 1 - rows.labels if self.negated else rows.labels)
         test = min(round(TEST_SHARE * len(rows)), TEST)
         return rows.take(np.arange(test, min(len(rows), test + POOL))), rows.take(np.arange(test))
 
@@ -76,15 +76,15 @@ class SourceTask:
 
     name: str
     kind: str
-    load: Callable[[FilePath | None], Rows]
+    load: Callable[[FilePath | None], TaskRows]
 
 
-def balanced(rows: Rows) -> Rows:
+def balanced(rows: TaskRows) -> TaskRows:
     """As many rows of either class, in a random order that is always the same.
 
     Examples
     --------
-    >>> three = Rows([("a",), ("b",), ("c",)], np.array([0, 1, 1]))
+    >>> three = TaskRows([("a",), ("b",), ("c",)], np.array([0, 1, 1]))
     >>> sorted(balanced(three).labels.tolist())
     [0, 1]
     """
@@ -94,27 +94,29 @@ def balanced(rows: Rows) -> Rows:
     return rows.take(both[np.random.default_rng(1).permutation(len(both))])
 
 
-def _texts(found: list[Any]) -> Rows:
-    return Rows([tuple(row[:-1]) for row in found], np.array([row[-1] > 0 for row in found], dtype=np.int64))
+def _texts(found: list[Any]) -> TaskRows:
+    return TaskRows(
+        [tuple(row[:-1]) for row in found], np.array([row[-1] > 0 for row in found], dtype=np.int64)
+    )
 
 
-def _films(data: FilePath | None) -> Rows:
+def _films(data: FilePath | None) -> TaskRows:
     return _texts(disjoint_sentences("rt", data, PER_CLASS))
 
 
-def _phrases(data: FilePath | None) -> Rows:
+def _phrases(data: FilePath | None) -> TaskRows:
     return _texts(disjoint_sentences("sst2", data, SOURCE_TEXTS))
 
 
-def _mnist(data: FilePath | None, first: bool) -> Rows:
+def _mnist(data: FilePath | None, first: bool) -> TaskRows:
     """The half of MNIST's images that sources, or targets, are taken from, with their digits."""
     images, digits = load_digits(data)
     order = np.random.default_rng(2).permutation(len(images))
     chosen = order[:SOURCE_IMAGES] if first else order[SOURCE_IMAGES:]
-    return Rows(images[chosen].reshape(-1, 28, 28), digits[chosen])
+    return TaskRows(images[chosen].reshape(-1, 28, 28), digits[chosen])
 
 
-def _small_digits(data: FilePath | None) -> Rows:
+def _small_digits(data: FilePath | None) -> TaskRows:
     """scikit-learn's digits, 8 x 8, enlarged to the 20 x 20 pixels in the middle that MNIST's fill."""
     from scipy import ndimage
     from sklearn.datasets import load_digits as small
@@ -123,16 +125,16 @@ def _small_digits(data: FilePath | None) -> Rows:
     large = ndimage.zoom(
         images.reshape(-1, 8, 8) / 16, (1, 2.5, 2.5), order=1, grid_mode=True, mode="nearest"
     )
-    return Rows(np.pad(large, ((0, 0), (4, 4), (4, 4))), digits.astype(np.int64))
+    return TaskRows(np.pad(large, ((0, 0), (4, 4), (4, 4))), digits.astype(np.int64))
 
 
-def _two(rows: Rows, zero: int, one: int) -> Rows:
+def _two(rows: TaskRows, zero: int, one: int) -> TaskRows:
     chosen = np.flatnonzero((rows.labels == zero) | (rows.labels == one))
-    return Rows(rows.take(chosen).inputs, (rows.labels[chosen] == one).astype(np.int64))
+    return TaskRows(rows.take(chosen).inputs, (rows.labels[chosen] == one).astype(np.int64))
 
 
-def _parity(rows: Rows) -> Rows:
-    return Rows(rows.inputs, rows.labels % 2)
+def _parity(rows: TaskRows) -> TaskRows:
+    return TaskRows(rows.inputs, rows.labels % 2)
 
 
 SOURCES = {
@@ -163,8 +165,8 @@ TUNED_ON = {"sst2": "sst2-films", "mnist-3-8": "pair-5-6", "mnist-parity": "pari
 """The pair on which the learning rates of all pairs with the same source are tuned."""
 
 
-def _large(rows: Rows) -> Rows:
-    return Rows(rows.inputs, (rows.labels >= 5).astype(np.int64))
+def _large(rows: TaskRows) -> TaskRows:
+    return TaskRows(rows.inputs, (rows.labels >= 5).astype(np.int64))
 
 
 def pair_of(name: str) -> Pair:

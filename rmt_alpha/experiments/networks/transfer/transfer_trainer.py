@@ -58,7 +58,7 @@ class TransferTrainer(TaskTrainer):
 
     @property
     def validation_rows(self) -> int:
-        """Rows that choose learning rates: a fifth of a small pool."""
+        """TaskRows that choose learning rates: a fifth of a small pool."""
         return min(self.settings.validation_rows, len(self.train) // 5)
 
     @property
@@ -73,6 +73,7 @@ class TransferTrainer(TaskTrainer):
             "train": len(self.train),
             "dev": len(self.dev),
             "relation": self.pair.relation,
+            "tuned_by": "loss",  # of few validation rows, single ones decide by accuracy
             "source": self.pair.source,
             "source_sha256": self.source.sha256,
             "source_accuracy": round(self.source.accuracy, 5),

@@ -55,18 +55,17 @@ class _EveryChoice(AlphaRidgeClassifierCV):
         paths = self._paths(samples, RULES, labels, source)
         rows = features, counts
         self.pairs_ = [
-            tuple(self._completed(path.at(gamma), rule, point, source, rows)[:2] for point in np.eye(2))
-            for rule, path in zip(RULES, paths, strict=True)
+            tuple(self._completed(path.at(gamma), point, source, rows)[:2] for point in np.eye(2))
+            for path in paths
             for gamma in self._ridges(path.design)
         ]
-        return self._completed(paths[0].at(math.inf), RULES[0], np.eye(2)[1], source, rows)
+        return self._completed(paths[0].at(math.inf), np.eye(2)[1], source, rows)
 
     @staticmethod
-    def _completed(fit: Any, rule: Rule, point: FloatArray, source: SourceModel, rows: Any) -> Any:
+    def _completed(fit: Any, point: FloatArray, source: SourceModel, rows: Any) -> Any:
         """Weights, intercepts and left-out scores of all classes."""
         (trained, center), (own, biases) = fit.correction(point), source.mixed(point[1:])
-        intercept = center if rule.pseudo == 0 else center + biases
-        return completed(source, point[1:], *rows, own + trained, intercept, fit.left_out(point))
+        return completed(source, point[1:], *rows, own + trained, center + biases, fit.left_out(point))
 
 
 @lru_cache(maxsize=1)
