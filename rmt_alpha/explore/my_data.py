@@ -33,7 +33,7 @@ HOW = (
 )
 
 
-class MyData(Tab):
+class MyDataTab(Tab):
     """What `rmt-alpha fit` says about files, with pictures."""
 
     name = "data"

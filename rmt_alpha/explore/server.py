@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import panel as pn
 
-from rmt_alpha.explore.fields import State, Values
+from rmt_alpha.explore.fields import Values, WindowState
 from rmt_alpha.explore.tab import Given
 from rmt_alpha.explore.window import Window, known_fields
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -130,7 +130,7 @@ def search_of(problem: TransferProblem | FineTuning) -> str:
     ValueError
         If its fields are arrays.
     """
-    state = State(known_fields())
+    state = WindowState(known_fields())
     values: Values
     if isinstance(problem, TransferProblem):
         from rmt_alpha.explore.transfer import values_of

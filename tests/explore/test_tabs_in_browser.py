@@ -10,7 +10,7 @@ import pytest
 import rmt_alpha as ra
 from rmt_alpha.cli import main
 from rmt_alpha.explore import mixture_problem
-from rmt_alpha.explore.fields import State
+from rmt_alpha.explore.fields import WindowState
 from rmt_alpha.explore.look import shown
 from rmt_alpha.explore.phase import ANSWERS, Axis
 from rmt_alpha.explore.window import known_fields
@@ -58,7 +58,7 @@ def test_a_click_on_a_phase_diagram_opens_its_curve(screen):
     box = canvas.bounding_box()
     screen.page.mouse.click(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
     screen.page.locator("button[aria-current=page]", has_text="Theory").wait_for()
-    state = State(known_fields())
+    state = WindowState(known_fields())
     assert state.read(screen.page.url.partition("?")[2]) == []
     beta, n = state.values["beta"], state.values["n"]
     assert (beta, n) != (0.8, 40)
@@ -69,7 +69,7 @@ def test_a_click_on_a_phase_diagram_opens_its_curve(screen):
 
 def mixture_of(screen):
     """The problem that the URL says."""
-    state = State(known_fields())
+    state = WindowState(known_fields())
     assert state.read(screen.page.url.partition("?")[2]) == []
     return mixture_problem.problem_of(state.values)
 

@@ -11,7 +11,7 @@ import pytest
 import rmt_alpha as ra
 from rmt_alpha.cli import main
 from rmt_alpha.explore import mixture_problem, snippets, transfer
-from rmt_alpha.explore.fields import State
+from rmt_alpha.explore.fields import WindowState
 from rmt_alpha.explore.server import Explorer, search_of
 from rmt_alpha.explore.stored_sweep import read_store
 from rmt_alpha.explore.window import Window, known_fields
@@ -19,14 +19,14 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 
 
 def values(**changed):
-    state = State(known_fields())
+    state = WindowState(known_fields())
     return state.values | changed
 
 
 def test_url_and_values_are_inverse():
-    state = State(known_fields())
+    state = WindowState(known_fields())
     state.values.update(beta=-0.123456789, N=1e5, source="known", m_intercept=True, s_store="a b/ü&=.sqlite")
-    other = State(known_fields())
+    other = WindowState(known_fields())
     assert other.read(state.search) == []
     assert other.values == state.values
 
