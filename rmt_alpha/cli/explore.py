@@ -37,8 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
     query = arguments.url or ""
     explorer = Explorer(f"?{query.partition('?')[2]}" if "?" in query else query, arguments.port)
     say("explore", f"{explorer.url} (Ctrl-C ends it)")
-    try:
-        explorer.run(lambda: arguments.no_browser or webbrowser.open(explorer.url))
-    except KeyboardInterrupt:
-        say("explore", "ended")
+    explorer.run(lambda: arguments.no_browser or webbrowser.open(explorer.url))  # Ctrl-C lets it return
+    say("explore", "ended")
     return 0

@@ -78,12 +78,12 @@ def choice(name: str, label: str, options: Mapping[str, str], **more: Any) -> Fi
     )
 
 
-class State:
+class WindowState:
     """All values of a window, by the names of their fields.
 
     Examples
     --------
-    >>> state = State(
+    >>> state = WindowState(
     ...     [
     ...         Field("beta", "alignment", 0.8),
     ...         choice("c", "colour", {"a": "A", "b": "B"}),

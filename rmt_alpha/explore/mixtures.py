@@ -24,7 +24,7 @@ OF_GIVEN = ("m_loss", "m_n", "m_gamma", "m_view", "m_low", "m_high")
 """The fields that stay where the problem itself is given."""
 
 
-class Mixtures(Tab):
+class MixturesTab(Tab):
     """Any loss of `FineTuning`: the picture appears at once, roughly, and becomes finer."""
 
     name = "mixtures"

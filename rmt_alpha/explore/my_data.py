@@ -19,7 +19,7 @@ from rmt_alpha.from_data.reading.sample_file import SampleFile, read_sample
 from rmt_alpha.from_data.reading.text import TextFormat
 from rmt_alpha.plotting import style
 
-POINTS = 401
+POINTS = 1201
 WIDEST = 20.0
 """Best alphas beyond this do not stretch the picture."""
 PRIVATE = (
@@ -33,7 +33,7 @@ HOW = (
 )
 
 
-class MyData(Tab):
+class MyDataTab(Tab):
     """What `rmt-alpha fit` says about files, with pictures."""
 
     name = "data"
@@ -88,7 +88,7 @@ class MyData(Tab):
             group="Fit",
             help="How its change is trained",
         ),
-        choice("d_ridge", "ridge", {"auto": "chosen from the samples", "fixed": "as below"}, group="Fit"),
+        choice("d_ridge", "ridge", {"auto": "chosen", "fixed": "as below"}, group="Fit"),
         Field(
             "d_gamma", "ridge γ", 1.0, low=1e-4, high=1e3, log=True, group="Fit", when=("d_ridge", ("fixed",))
         ),

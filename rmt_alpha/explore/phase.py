@@ -29,7 +29,7 @@ DIVERGING = interp_palette(PuOr[11][::-1], 255)
 """Of what has a sign; Cividis for the rest, as in the heat maps of sweeps."""
 
 
-class Answer(NamedTuple):
+class PhaseAnswer(NamedTuple):
     """What can be shown as colour."""
 
     title: str
@@ -41,25 +41,27 @@ class Answer(NamedTuple):
 
 
 ANSWERS = {
-    "best": Answer("α*", "curve.optimal_alpha()", lambda problem: problem.curve().optimal_alpha(), True),
-    "gain": Answer("gain of α* over α = 1", "curve.gain(1.0)", lambda problem: problem.curve().gain(1.0)),
-    "negative": Answer(
+    "best": PhaseAnswer("α*", "curve.optimal_alpha()", lambda problem: problem.curve().optimal_alpha(), True),
+    "gain": PhaseAnswer(
+        "gain of α* over α = 1", "curve.gain(1.0)", lambda problem: problem.curve().gain(1.0)
+    ),
+    "negative": PhaseAnswer(
         "gain of α = 1 over α = 0 (below 0: negative transfer)",
         "curve.accuracy(1.0) - curve.accuracy(0.0)",
         lambda problem: problem.curve().accuracy(1.0) - problem.curve().accuracy(0.0),
         True,
     ),
-    "accuracy": Answer(
+    "accuracy": PhaseAnswer(
         "accuracy at α*",
         "curve.accuracy(curve.optimal_alpha())",
         lambda problem: (curve := problem.curve()).accuracy(curve.optimal_alpha()),
     ),
-    "worth": Answer(
+    "worth": PhaseAnswer(
         "worth in target samples",
         "problem.equivalent_samples()",
         lambda problem: problem.equivalent_samples(),
     ),
-    "spread": Answer(
+    "spread": PhaseAnswer(
         "spread of one run at α*",
         "curve.accuracy_std(curve.optimal_alpha())",
         lambda problem: (curve := problem.curve()).accuracy_std(curve.optimal_alpha()),
@@ -117,7 +119,7 @@ class Axis:
         return f"{{ {space} = [{self.field.low:g}, {self.field.high:g}, {SIZE}] }}"
 
 
-class Phase(Tab):
+class PhaseTab(Tab):
     """All problems of a plane at once."""
 
     name = "phase"
@@ -234,7 +236,7 @@ class Phase(Tab):
             "dh": [top - bottom],
         }
 
-    def _put_colors(self, answer: Answer, finite: FloatArray) -> None:
+    def _put_colors(self, answer: PhaseAnswer, finite: FloatArray) -> None:
         """Logarithmic where sizes differ much, centred at 0 where there is a sign; without few extremes."""
         if not finite.size:
             return
@@ -251,7 +253,7 @@ class Phase(Tab):
         self.image.glyph.color_mapper = mapper
         self.bar.color_mapper = mapper
 
-    def _put_words(self, answer: Answer, found: FloatArray, values: Values) -> None:
+    def _put_words(self, answer: PhaseAnswer, found: FloatArray, values: Values) -> None:
         problem = problem_of(values)
         here = look.shown(float(np.asarray(answer.compute(problem))))
         blank = int((~np.isfinite(found)).sum())

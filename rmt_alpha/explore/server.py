@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import panel as pn
 
-from rmt_alpha.explore.fields import State, Values
+from rmt_alpha.explore.fields import Values, WindowState
 from rmt_alpha.explore.tab import Given
 from rmt_alpha.explore.window import Window, known_fields
 from rmt_alpha.problems.fine_tuning import FineTuning
@@ -63,7 +63,8 @@ class Explorer:
             location=False,
             websocket_max_message_size=LARGEST_MESSAGE,
         )
-        logging.getLogger("bokeh").setLevel(logging.ERROR)  # that a window was closed is no news
+        for name in ("bokeh", "tornado.access"):  # that a window was closed is no news
+            logging.getLogger(name).setLevel(logging.ERROR)
         self._server.start()
         self._server.io_loop.add_callback(self._ready.set)
         self._server.io_loop.add_callback(ready)
@@ -129,7 +130,7 @@ def search_of(problem: TransferProblem | FineTuning) -> str:
     ValueError
         If its fields are arrays.
     """
-    state = State(known_fields())
+    state = WindowState(known_fields())
     values: Values
     if isinstance(problem, TransferProblem):
         from rmt_alpha.explore.transfer import values_of

@@ -18,7 +18,7 @@ WORDS = (str, float, int, bool, type(None))
 
 
 @dataclass
-class Part:
+class StoredPart:
     """The cells that have the same fields, alphas and settings: mostly, one grid."""
 
     names: tuple[str, ...]
@@ -48,7 +48,7 @@ class Part:
         return [name for name in known if any(row.get(name) is not None for row in self.rows)]
 
 
-def read_store(path: Path) -> list[Part]:
+def read_store(path: Path) -> list[StoredPart]:
     """All that is recorded, the part with most cells first.
 
     Raises
@@ -58,14 +58,14 @@ def read_store(path: Path) -> list[Part]:
     """
     if not path.is_file():
         raise RecordError(f"there is no store {path}: give the file that rmt-alpha sweep --out names")
-    parts: dict[tuple[Any, ...], Part] = {}
+    parts: dict[tuple[Any, ...], StoredPart] = {}
     with Store(path) as store:
         for entry in store:
             parameters = json.loads(entry.parameters)
             fields = dict(_flat(_fields(parameters)))
             alphas = tuple(map(label, parameters["alpha"]))
             key = tuple(sorted(fields)), alphas, parameters["replicates"], parameters["seed"]
-            part = parts.setdefault(key, Part(tuple(fields), alphas, parameters["replicates"]))
+            part = parts.setdefault(key, StoredPart(tuple(fields), alphas, parameters["replicates"]))
             part.cells += 1
             if "error" in entry.content:
                 part.failures.append(str(entry.content["error"]))

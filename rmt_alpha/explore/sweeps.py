@@ -17,7 +17,7 @@ from rmt_alpha.explore.tab import Tab
 from rmt_alpha.plotting.style import GREY
 
 if TYPE_CHECKING:
-    from rmt_alpha.explore.stored_sweep import Part
+    from rmt_alpha.explore.stored_sweep import StoredPart
 
 LINES = "-"
 """The axis that is none: curves in place of a map."""
@@ -26,7 +26,7 @@ EVERY = 2000
 MOST_RESTS = 300
 
 
-class Sweeps(Tab):
+class SweepsTab(Tab):
     """One picture of what is recorded so far."""
 
     name = "sweeps"
@@ -52,7 +52,7 @@ class Sweeps(Tab):
 
     def build(self) -> pn.viewable.Viewable:
         """A map and curves; one of them is shown."""
-        self.parts: list[Part] = []
+        self.parts: list[StoredPart] = []
         self._seen: tuple[Any, ...] = ()
         self.line_data = ColumnDataSource({"x": [], "y": [], "text": []})
         self.lines = look.plain_figure("sweep as a curve", ("", ""), height=420)
@@ -135,7 +135,7 @@ class Sweeps(Tab):
         text = str(values["s_part"])
         return int(text) if text.isdecimal() and int(text) < len(self.parts) else 0
 
-    def _offer(self, part: Part, values: Values) -> dict[str, str]:
+    def _offer(self, part: StoredPart, values: Values) -> dict[str, str]:
         """Offer what can be chosen of this part; what was chosen, or the first where it is not there."""
         axes = {name: found for name, found in part.axes.items() if len(found) > 1} or part.axes
         names = [(name, name) for name in axes]
@@ -157,7 +157,7 @@ class Sweeps(Tab):
         self._others = others
         return chosen
 
-    def _draw(self, part: Part, chosen: dict[str, str]) -> None:
+    def _draw(self, part: StoredPart, chosen: dict[str, str]) -> None:
         x, y, c = chosen["s_x"], chosen["s_y"], chosen["s_c"]
         rows = [
             row
@@ -221,7 +221,7 @@ class Sweeps(Tab):
         entries = [("line", "theory")] + ([("points", "simulation, ± 2 standard errors")] if dots else [])
         self.note.object = f"<p>{look.key(entries)}{more}</p>"
 
-    def _draw_map(self, part: Part, rows: list[dict[str, Any]], x: str, y: str, c: str) -> None:
+    def _draw_map(self, part: StoredPart, rows: list[dict[str, Any]], x: str, y: str, c: str) -> None:
         axes = part.axes
         self.map.x_range.factors = [_word(value) for value in axes[x]]
         self.map.y_range.factors = [_word(value) for value in axes[y]]

@@ -29,7 +29,7 @@ AUTOMATIC = "auto"
 _WINDOW = ("view", ("fixed",))
 
 
-class Theory(Tab):
+class TheoryTab(Tab):
     """The isotropic problem: every number in closed form."""
 
     name = "theory"

@@ -7,17 +7,17 @@ from typing import Any
 
 import panel as pn
 
-from rmt_alpha.explore.fields import Field, State, Values, choice
+from rmt_alpha.explore.fields import Field, Values, WindowState, choice
 from rmt_alpha.explore.form import BROWSER, Form, Page, style
 from rmt_alpha.explore.look import column
 from rmt_alpha.explore.tab import Given, Tab
 
 TABS = {
-    "theory": ("Theory", "theory", "Theory"),
-    "phase": ("Phase diagrams", "phase", "Phase"),
-    "mixtures": ("Mixtures and losses", "mixtures", "Mixtures"),
-    "data": ("My data", "my_data", "MyData"),
-    "sweeps": ("Sweeps", "sweeps", "Sweeps"),
+    "theory": ("Theory", "theory", "TheoryTab"),
+    "phase": ("Phase diagrams", "phase", "PhaseTab"),
+    "mixtures": ("Mixtures and losses", "mixtures", "MixturesTab"),
+    "data": ("My data", "my_data", "MyDataTab"),
+    "sweeps": ("Sweeps", "sweeps", "SweepsTab"),
 }
 """Name in the URL: title, module and class; each is imported when it is first opened."""
 
@@ -50,7 +50,7 @@ class Window:
 
     def __init__(self, search: str = "", given: Given = None) -> None:
         self.given = given
-        self.state = State(known_fields())
+        self.state = WindowState(known_fields())
         self.tabs: dict[str, Tab] = {}
         self.forms: dict[str, Form] = {}
         self.dark = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import rmt_alpha as ra
 from rmt_alpha.cli import main
 from rmt_alpha.explore import mixture_problem, snippets, transfer
-from rmt_alpha.explore.fields import State
+from rmt_alpha.explore.fields import WindowState
 from rmt_alpha.explore.server import Explorer, search_of
 from rmt_alpha.explore.stored_sweep import read_store
 from rmt_alpha.explore.window import Window, known_fields
@@ -18,14 +19,14 @@ from rmt_alpha.problems.fine_tuning import FineTuning
 
 
 def values(**changed):
-    state = State(known_fields())
+    state = WindowState(known_fields())
     return state.values | changed
 
 
 def test_url_and_values_are_inverse():
-    state = State(known_fields())
+    state = WindowState(known_fields())
     state.values.update(beta=-0.123456789, N=1e5, source="known", m_intercept=True, s_store="a b/ü&=.sqlite")
-    other = State(known_fields())
+    other = WindowState(known_fields())
     assert other.read(state.search) == []
     assert other.values == state.values
 
@@ -39,7 +40,8 @@ def test_presets_are_the_problems_of_the_figures(name):
 def test_the_mixture_has_the_geometry_that_the_fields_say():
     given = values(m_K=3.0, m_p=163.0, m_beta=0.6, m_prior=0.5, m_length=1.5, m_training="known")
     problem = mixture_problem.problem_of(given)
-    means, weights = problem.target.means, problem.source.weights
+    source: Any = problem.source
+    means, weights = problem.target.means, source.weights
     assert problem.target.p == 160
     distances = [np.linalg.norm(means[i] - means[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
     assert distances == pytest.approx([3.0] * 3)
@@ -51,7 +53,8 @@ def test_the_mixture_has_the_geometry_that_the_fields_say():
 
 def test_two_sources_err_in_common_as_far_as_is_said():
     given = values(m_sources="two", m_beta=0.8, m_beta2=-0.3, m_shared=0.4, m_training="known")
-    first, second = (source.weights / 1.2 for source in mixture_problem.problem_of(given).sources)
+    sources: Any = mixture_problem.problem_of(given).sources
+    first, second = (source.weights / 1.2 for source in sources)
     target = mixture_problem.problem_of(given).target.means[1] / 1.2
     assert [first @ target, second @ target] == pytest.approx([0.8, -0.3])
     errors = [weights - (weights @ target) * target for weights in (first, second)]
@@ -101,9 +104,10 @@ def test_a_target_scale_goes_into_a_file(tmp_path, monkeypatch, capsys):
 def test_python_that_is_copied_runs_and_says_the_same(tab, monkeypatch, capsys):
     monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
     window = Window(f"?tab={tab}&m_p=16&m_K=3")
-    code = window.tab.code
+    shown: Any = window.tab
+    code = shown.code
     one = code if tab == "phase" else code["accuracy"]
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(one.texts["Python"], names)
     problem = names["problem"]
     if tab == "mixtures":
@@ -121,9 +125,10 @@ def test_a_problem_is_explored_with_one_call():
     mean = np.ones(10)
     general = ra.FineTuning(ra.GaussianMixture.symmetric(mean), ra.FixedSource(mean), n=20, gamma=0.7)
     window = Window(search_of(general), general)
-    assert window.tab.problem_of(window.state.values) == general
+    tab: Any = window.tab
+    assert tab.problem_of(window.state.values) == general
     window.change({"m_gamma": 1.5})
-    assert window.tab.problem_of(window.state.values).gamma == 1.5
+    assert tab.problem_of(window.state.values).gamma == 1.5
     with pytest.raises(ValueError, match="scalar problem"):
         search_of(ra.TransferProblem([0.1, 0.2], 10, 5))
 
