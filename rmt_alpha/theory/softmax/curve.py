@@ -44,10 +44,10 @@ class SoftmaxCurve(FixedPointCurve):
 
     Notes
     -----
-    Averages over K - 1 dimensions are taken on grids up to K = 4, where their error is far below what
-    anybody needs, and over Sobol points beyond, where it shows in the fifth digit of an accuracy or so:
-    `accuracy_uncertainty` and ``solution(alpha).quadrature_error`` say how large it is.  One alpha takes
-    tenths of a second for K = 3, and seconds for K = 10.
+    Averages over K - 1 dimensions are taken on grids up to K = 7, whose errors grow from 1e-9 to 1e-4, and
+    over Sobol points beyond, where they show in the fourth digit of an accuracy or so:
+    `accuracy_uncertainty` and ``solution(alpha).quadrature_error`` say how large they are.  One alpha takes
+    a tenth of a second for K = 3, and seconds for K = 10.
 
     For K = 2 this is the logistic loss of the difference of two scores: the same curve as with one output,
     half the ridge and the difference of the two rows as source, ``FixedSource(w[1] - w[0])``.
