@@ -33,7 +33,7 @@ def write(folder: Path, samples: int) -> tuple[Path, Path]:
 
 
 def read(files: tuple[Path, Path]) -> np.ndarray:
-    from rmt_alpha.cli.sample_file import read_sample
+    from rmt_alpha.from_data.reading.sample_file import read_sample
 
     return read_sample(files[0], files[1:], "y").X
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from rmt_alpha import TransferProblem
+from rmt_alpha import FineTuning, FixedSource, GaussianMixture, TransferProblem
 from rmt_alpha._core.types import Real
 from rmt_alpha.simulation import simulate
 
@@ -41,6 +41,14 @@ def exact(problem: TransferProblem = MILLION) -> None:
 
 def dense(replicates: int) -> None:
     simulate(PAPER, ALPHAS, replicates=replicates, rng=0, method="dense").accuracy  # noqa: B018
+
+
+def blocks(p: int, method: str = "krylov", replicates: int = 2) -> None:
+    """Three variances, 2/3 as many samples, ridge 0.3."""
+    mean = np.full(p, p**-0.5)
+    target = GaussianMixture.symmetric(mean, np.repeat([0.3, 1.0, 2.5], p // 3))
+    problem = FineTuning(target, FixedSource(0.5 * mean), n=2 * p // 3, gamma=0.3)
+    simulate(problem, ALPHAS, replicates=replicates, rng=0, method=method).accuracy  # noqa: B018
 
 
 def naive(problem: TransferProblem, alphas: np.ndarray, retrain_source: bool, seed: int = 0) -> np.ndarray:
@@ -112,6 +120,16 @@ class Ratios:
         """No promise: the naive way, but for the source, which is trained once."""
         return self._naive_over_dense(retrain_source=False)
 
+    def track_dense_over_krylov_with_three_variances(self) -> float:
+        """No promise: p = 3000, n = 2000."""
+        with threadpool_limits(1):
+            return fastest(lambda: blocks(3000, "dense"), 1) / fastest(lambda: blocks(3000))
+
+    def track_thousandfold_size_with_three_variances(self) -> float:
+        """No promise: p = 3e6 against 3e3, the sorting of p variances included."""
+        with threadpool_limits(1):
+            return fastest(lambda: blocks(3_000_000)) / fastest(lambda: blocks(3000))
+
     @staticmethod
     def _naive_over_dense(retrain_source: bool) -> float:
         with threadpool_limits(1):
@@ -139,6 +157,16 @@ def main() -> None:
         (
             "  the same, naive trains the source only once",
             ratios.track_naive_with_source_trained_once_over_dense(),
+            "",
+        ),
+        (
+            "three variances, p = 3000, n = 2000: dense / krylov",
+            ratios.track_dense_over_krylov_with_three_variances(),
+            "",
+        ),
+        (
+            "three variances, krylov, p = 3e6 against 3e3",
+            ratios.track_thousandfold_size_with_three_variances(),
             "",
         ),
     ]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import rmt_alpha
-from rmt_alpha.experiments.figures.registry import NAMES, NEED_DATA
-from rmt_alpha.experiments.networks.results.drawing import draw_all
-from rmt_alpha.experiments.networks.results.runs import RunRecord
-from rmt_alpha.experiments.reproduce import reproduce
-from rmt_alpha.experiments.study.report import draw, read_summary
-from rmt_alpha.experiments.study.transfers import cell_report
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from _explore_pictures import draw as draw_explorer  # noqa: E402
+from _pictures import draw_figures, draw_records, write_figure_pages  # noqa: E402
 
 project = "rmt_alpha"
 author = "The rmt_alpha authors"
@@ -31,8 +30,21 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_templates", "Thumbs.db", ".DS_Store"]
+exclude_patterns = [
+    "_build",
+    "_templates",
+    "Thumbs.db",
+    ".DS_Store",
+    "gallery",  # scripts; their pages are made in generated/gallery, with notebooks for downloading
+    "generated/gallery/**/*.ipynb",
+    # Of MathJax, what is no part of drawing TeX as HTML: other combinations of the same code.
+    "mathjax/*-full*",
+    "mathjax/*-svg*",
+    "mathjax/*mml-*",
+    "mathjax/node-main.js",
+]
 templates_path = ["_templates"]
 
 # Links into other projects' pages need their inventories from the internet. They are a convenience: only the
@@ -50,8 +62,11 @@ if "READTHEDOCS" in os.environ:
 # --- Markdown and notebooks ---------------------------------------------------------------------------------
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
-# Notebooks are executed by pytest (`poe notebooks`), where a failure is reported as one; here they are shown.
-nb_execution_mode = "off"
+# Notebooks are kept without outputs; they run here, and one that fails ends the build.
+nb_execution_mode = "auto"
+nb_execution_in_temp = True
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
 
 # --- API pages ----------------------------------------------------------------------------------------------
 # One page per public name, made from the tables in api.md.
@@ -71,6 +86,26 @@ numpydoc_validation_exclude = {
     r"\.errors\.",
 }
 
+# --- The gallery: scripts called plot_* are run, those of the paper's figures have been ----------------
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "generated/gallery",
+    "backreferences_dir": "generated/backreferences",  # the pages of the API show who uses them
+    "doc_module": ("rmt_alpha",),
+    "reference_url": {"rmt_alpha": None},
+    "subsection_order": ["gallery/curves", "gallery/models", "gallery/data", "gallery/figures"],
+    "within_subsection_order": "FileNameSortKey",
+    "reset_modules": ("matplotlib", "_pictures.house_style"),
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "min_reported_time": 2,
+    "show_memory": False,
+    "write_computation_times": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+    "thumbnail_size": (480, 300),
+}
+
 # --- Figures drawn while building: `{eval-rst}` with `.. plot::` --------------------------------------------
 plot_formats = [("png", 150)]
 plot_html_show_formats = False
@@ -80,33 +115,20 @@ plot_html_show_source_link = False
 html_theme = "pydata_sphinx_theme"
 html_title = f"rmt_alpha {release}"
 html_show_sourcelink = False
-# Pages without subpages need no navigation beside them; their tables need the room.
-_single = (
-    "changelog",
-    "cli",
-    "contributing",
-    "experiments/*",
-    "from_data/*",
-    "how_to_choose",
-    "lora",
-    "scope",
-    "simulation",
-    "theory/*",
-    "validation/*",
-)
-html_sidebars = dict.fromkeys(_single, ())
+# MathJax lies beside the pages, which draw their formulas without a network. Of the package that carries it
+# only the files are used: as an extension it forbids reading in parallel.
+_mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
+html_static_path = ["_static", str(Path(_mathjax.origin).parent / "static")]
+html_css_files = ["site.css"]
+html_context = {"default_mode": "auto"}  # light or dark, as the reader has it
+mathjax_path = "mathjax/tex-chtml.js"
+html_sidebars = {"index": ()}  # every other page lists the pages behind its door
 html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
-    "header_links_before_dropdown": 6,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-# MathJax typesets in the reader's browser; building needs no network. For readers without one, point this at
-# a local copy of MathJax.
-if mathjax := os.environ.get("RMT_ALPHA_MATHJAX"):
-    mathjax_path = mathjax
-
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -130,28 +152,8 @@ def copy_notebooks() -> None:
 copy_notebooks()
 
 
-def draw_figures() -> None:
-    """Make the figures that need no data files, with small simulations, where figures.md looks for them.
-
-    Files that exist are kept: delete docs/generated/figures to draw them again.
-    """
-    folder = HERE / "generated" / "figures"
-    names = [name for name in NAMES if name not in NEED_DATA]
-    reproduce([name for name in names if not (folder / f"{name}.png").exists()] or (), folder, quick=True)
-
-
 draw_figures()
-
-
-def draw_records() -> None:
-    """Draw the figures of glue.md and study.md from the results, which are committed."""
-    figures = HERE / "generated" / "figures"
-    draw_all(RunRecord(HERE / "results" / "glue_minilm.jsonl"), figures)
-    for name in ("amazon", "embeddings", "mnist"):
-        summary = read_summary(HERE / "results" / f"{name}_summary.csv")
-        draw(summary, name).savefig(figures / f"study_{name}.png", dpi=150)
-    cells = cell_report.read_cells(HERE / "results" / "transfers_cells.csv")
-    cell_report.draw(cells).savefig(figures / "study_transfers.png", dpi=150)
-
-
 draw_records()
+# The application in the browser; pictures that exist are kept, too.
+draw_explorer(HERE / "generated" / "explore", HERE / "generated" / "figures")
+write_figure_pages()

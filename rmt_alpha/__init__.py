@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rmt_alpha.simulation import Simulation, simulate
     from rmt_alpha.theory.convex.curve import LossCurve
     from rmt_alpha.theory.curve import Curve, Optimum
+    from rmt_alpha.theory.curve_array import CurveArray
     from rmt_alpha.theory.isotropic.curve import AlphaCurve
     from rmt_alpha.theory.isotropic.one_line import accuracy, neutral_alpha, optimal_alpha, risk
     from rmt_alpha.theory.low_rank.curve import LowRankCurve
@@ -60,6 +61,7 @@ _LAZY = {
     "AlphaRidgeClassifierCV": "estimators.ridge_classifier",
     "Comparison": "validation.comparison",
     "Curve": "theory.curve",
+    "CurveArray": "theory.curve_array",
     "EffectiveRidge": "theory.ridge.closed_form",
     "FineTuning": "problems.fine_tuning",
     "FixedSource": "problems.sources",
@@ -115,6 +117,7 @@ __all__ = [
     "AlphaRidgeClassifierCV",
     "Comparison",
     "Curve",
+    "CurveArray",
     "EffectiveRidge",
     "FineTuning",
     "FixedSource",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 
+import pytest
 from hypothesis import settings
 
 # Figures are drawn to files; no test may need a screen.
@@ -19,3 +21,11 @@ settings.register_profile("ci", derandomize=True, deadline=None, max_examples=60
 # Fresh examples every time, many of them; failures are remembered in .hypothesis/ and tried first next time.
 settings.register_profile("explore", deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_left():
+    """Close what ``plot`` opened: pyplot keeps figures."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")

@@ -82,11 +82,16 @@ def _is_doorway(function: ast.AST) -> TypeGuard[ast.FunctionDef]:
     return len(body) == 2 and isinstance(body[0], ast.ImportFrom) and isinstance(body[1], ast.Return)
 
 
+def _opens_up(function: ast.FunctionDef, room: str) -> bool:
+    """Whether a doorway may lead upwards: from problems anywhere, ``plot`` of any room to the pictures."""
+    imported = next(line for line in function.body if isinstance(line, ast.ImportFrom))
+    target = (imported.module or "").removeprefix("rmt_alpha.").split(".")[0]
+    return room == "problems" or (function.name == "plot" and target == "plotting")
+
+
 def _doorway_nodes(tree: ast.Module, room: str) -> set[ast.AST]:
     """The imports of doorways, and the type-only ones of names that occur in nothing but their signatures."""
-    if room != "problems":
-        return set()
-    doorways = [node for node in ast.walk(tree) if _is_doorway(node)]
+    doorways = [node for node in ast.walk(tree) if _is_doorway(node) and _opens_up(node, room)]
     found: set[ast.AST] = {
         line for each in doorways for line in each.body if isinstance(line, ast.ImportFrom)
     }
@@ -256,6 +261,11 @@ FAULTS = {
         wrong_arrows,
         "_core/other.py",
         "def f():\n    from rmt_alpha.theory.curve import make\n    return make()\n",
+    ),
+    "a doorway to elsewhere than pictures": (
+        wrong_arrows,
+        "theory/other.py",
+        "def plot():\n    from rmt_alpha.simulation.engine import run\n    return run()\n",
     ),
     "errors that import": (wrong_arrows, "errors.py", "from rmt_alpha._core import checks\n"),
     "two files": (circles, "theory/other.py", "import rmt_alpha.theory.third\n"),

@@ -25,7 +25,19 @@ from rmt_alpha.cli.failures import (
     warnings_as_lines,
 )
 
-VERBS = ("optimal", "curve", "compare", "sweep", "fit", "study", "glue", "align", "reproduce")
+VERBS = (
+    "optimal",
+    "curve",
+    "compare",
+    "explore",
+    "sweep",
+    "fit",
+    "study",
+    "networks",
+    "glue",
+    "align",
+    "reproduce",
+)
 """Modules of this package, in the order of the help: HELP, DESCRIPTION, `add_options` and `run` in each."""
 
 DESCRIPTION = """\

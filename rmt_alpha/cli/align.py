@@ -25,8 +25,9 @@ examples:
   rmt-alpha align base/model.safetensors tuned/model.safetensors --plot align.png
   rmt-alpha align path/to/encoder --task sst2 --size 1600     fine-tune it first, all weights
   rmt-alpha align --digits                                    a small network, from digits to other digits
+  rmt-alpha align path/to/encoder --survey FILE.csv           tasks, ranks and learning rates, one table
 
-needs pip install 'rmt-alpha[peft]'"""
+needs pip install '.[peft]' in a clone"""
 TASKS = ("mnli", "qnli", "mrpc", "rte", "sst2", "qqp")
 FILES = ("model.safetensors", "pytorch_model.bin")
 """What a folder is looked through for, in this order."""
@@ -46,6 +47,13 @@ def add_options(parser: Parser) -> None:
     parser.value("--seed", int, "S", "with --task or --digits: seed (1)", default=1)
     parser.value("--data", Path, "DIR", "with --task or --digits: data folder")
     parser.flag("--digits", "train a small network on MNIST's digits 0 to 4, fine-tune it on 5 to 9")
+    parser.value(
+        "--survey",
+        Path,
+        "FILE",
+        "fine-tune base on SST-2, MRPC and RTE (or --task), in full at four learning rates and by LoRA at "
+        "two ranks, and the digits; what this CSV has is not done again",
+    )
     parser.json()
     parser.value("--csv", Path, "FILE", "also write the table as CSV")
     parser.value("--plot", Path, "FILE", "also draw it (png, pdf, svg)")
@@ -57,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_picture(arguments.plot)
     if arguments.rank < 0:
         raise ValueError(f"--rank must be at least 0, got {arguments.rank}")
+    if arguments.survey is not None:
+        return _survey(arguments)
     found = _found(arguments)
     rows = found.rows(arguments.rank)
     if arguments.json:
@@ -70,6 +80,25 @@ def run(arguments: argparse.Namespace) -> int:
         from rmt_alpha.plotting.weight_change import draw_alignment
 
         draw_alignment(found).savefig(arguments.plot)
+    return 0
+
+
+def _survey(arguments: argparse.Namespace) -> int:
+    from rmt_alpha.experiments.networks.results.weight_changes import summary, survey
+
+    if arguments.base is None or arguments.tuned is not None or arguments.digits:
+        raise ValueError("--survey needs BASE alone, a pretrained encoder")
+    tasks = [arguments.task] if arguments.task else ["sst2", "mrpc", "rte", "digits"]
+    rows = survey(
+        arguments.survey,
+        arguments.base,
+        tasks,
+        size=arguments.size or 1600,
+        seed=arguments.seed,
+        data=arguments.data,
+        announce=lambda text: say("align", text),
+    )
+    print(summary(rows))
     return 0
 
 

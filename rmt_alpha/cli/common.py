@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import mpmath
 import numpy as np
 
+from rmt_alpha._core.machine.progress import progress_bar, watched
 from rmt_alpha.validation.sweeps.cluster import check_address, check_patience
 from rmt_alpha.validation.sweeps.workers import PATIENCE
 
@@ -45,6 +47,11 @@ class Parser(argparse.ArgumentParser):
         seconds = _checked(lambda text: check_patience(float(text)))
         self.value("--wait-for-workers", seconds, "SECONDS", wait, default=PATIENCE)
 
+    def jobs(self) -> None:
+        """``--jobs``; see `jobs_of`."""
+        text = "processes, -1: all (default: all where a person watches, else 1); no number depends on it"
+        self.value("--jobs", int, "K", text)
+
     def json(self) -> None:
         """``--json``."""
         self.flag("--json", "machine-readable output")
@@ -60,6 +67,13 @@ def _checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return checked
+
+
+def jobs_of(arguments: argparse.Namespace, *, short: bool = False) -> int:
+    """``--jobs``; by default all processors where a person waits, at a terminal, for what is not short."""
+    if arguments.jobs is not None:
+        return int(arguments.jobs)
+    return -1 if watched() and not short else 1
 
 
 def say(verb: str, text: object) -> None:
@@ -80,7 +94,7 @@ def shown_while_working(verb: str, text: str) -> Iterator[None]:
         print(f"\r{' ' * len(line)}\r" * bool(line), end="", file=sys.stderr, flush=True)
 
     watching = threading.Thread(target=show, daemon=True)
-    if sys.stderr.isatty():
+    if watched():
         watching.start()
     try:
         yield
@@ -88,6 +102,40 @@ def shown_while_working(verb: str, text: str) -> Iterator[None]:
         done.set()
         if watching.ident is not None:
             watching.join()
+
+
+class ProgressBar:
+    """One progress bar on standard error for the steps of the current run; none where nobody watches."""
+
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
+        self._bar: Any = None
+        self._title = ""
+
+    def update(self, title: str, step: int, steps: int) -> None:
+        """The bar of this title, at a step."""
+        if title != self._title:
+            self.close()
+            self._title = title
+            self._bar = progress_bar(True, steps, "step", desc=title, leave=False)
+        self._bar.update(step - self._bar.n)
+
+    def write(self, text: str) -> None:
+        """A message instead of the bar."""
+        self.close()
+        say(self._verb, text)
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._bar is not None:
+            self._bar.close()
+        self._bar, self._title = None, ""
+
+
+def short_name(model: str) -> str:
+    """A name for the record: that of the hub, or the last two parts of a path."""
+    path = Path(model)
+    return "/".join(path.resolve().parts[-2:]) if path.is_dir() else model
 
 
 def as_typed(arguments: argparse.Namespace, *names: str) -> list[str]:

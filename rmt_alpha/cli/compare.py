@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from rmt_alpha.cli.common import Parser, check_numbers, json_text, shown_while_working
+from rmt_alpha.cli.common import Parser, check_numbers, jobs_of, json_text, shown_while_working
 from rmt_alpha.cli.outputs import check_picture
 from rmt_alpha.cli.problem import (
     add_problem_options,
@@ -17,6 +17,7 @@ from rmt_alpha.cli.problem import (
     problem_from,
     task_of,
 )
+from rmt_alpha.problems.transfer import TransferProblem
 
 HELP = "theory against simulation, with z-scores and a verdict"
 DESCRIPTION = """\
@@ -29,6 +30,9 @@ example:
 
 Exit status 0 if they agree, 1 if not."""
 
+SHORT = 20_000
+"""Draws of a Krylov chain that take less time than to start a second process."""
+
 
 def add_options(parser: Parser) -> None:
     """Add the options of the verb."""
@@ -40,7 +44,7 @@ def add_options(parser: Parser) -> None:
     methods = ("auto", "dense", "krylov")
     parser.add_argument("--method", default="auto", choices=methods, help="how to simulate (auto)")
     parser.value("--seed", int, "S", "seed of the simulation (0)", default=0)
-    parser.value("--jobs", int, "J", "processes; the numbers do not depend on it", default=1)
+    parser.jobs()
     parser.json()
     parser.value("--plot", Path, "FILE", "also draw theory and simulation (png, pdf, svg)")
 
@@ -54,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_rank_option(problem, arguments.rank)
     with shown_while_working("compare", task_of(problem)):
         curve_of(problem, arguments.rank)  # what takes long is kept; the simulation shows its own progress
+    chain = isinstance(problem, TransferProblem) and arguments.method != "dense"
     comparison = compare(
         problem,
         arguments.alpha,
@@ -62,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         doublings=arguments.doublings,
         method=arguments.method,
         rng=arguments.seed,
-        n_jobs=arguments.jobs,
+        n_jobs=jobs_of(arguments, short=chain and arguments.replicates <= SHORT),
         progress=True,
     )
     check_numbers({"theory": [row.theory for row in comparison.rows]})

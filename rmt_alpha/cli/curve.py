@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from rmt_alpha._core.machine.progress import progress_bar
 from rmt_alpha._core.tables import csv_text
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.cli.common import Parser, check_numbers, json_text, shown_while_working
@@ -25,6 +25,7 @@ from rmt_alpha.cli.problem import (
 )
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.theory.curve import Curve
+from rmt_alpha.theory.pictures import alphas_around
 
 COLUMNS = ("mean", "variance", "accuracy", "risk", "excess_risk", "test_loss", "training_loss")
 HELP = "accuracy and risk as functions of alpha (CSV, JSON, picture)"
@@ -48,7 +49,10 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--format", choices=("csv", "json"), default="csv", help="format of the numbers")
     parser.value("--out", Path, "FILE", "write the numbers here, not to standard output")
     parser.value("--plot", Path, "FILE", "also draw the curve (png, pdf, svg)")
-    parser.flag("--band", "add the standard deviation of the accuracy over draws of the training data")
+    parser.flag(
+        "--band",
+        "add the standard deviation over draws of the data of the accuracy, or the risk",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,7 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
     problem = problem_from(arguments)
     check_rank_option(problem, arguments.rank)
     with shown_while_working("curve", task_of(problem)):
-        curve, columns = _columns(problem, arguments)
+        curve, alpha = _asked(problem, arguments)
+    for value in progress_bar(curve.costly, len(alpha), "alpha", steps=alpha):
+        curve.risk(value)  # the curve keeps its solutions
+    columns = _columns(problem, curve, alpha, band=arguments.band)
     if arguments.format == "csv":
         text = csv_text(list(columns), zip(*columns.values(), strict=True))
     else:
@@ -74,21 +81,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _columns(problem: AnyProblem, arguments: argparse.Namespace) -> tuple[Curve, dict[str, FloatArray]]:
-    """The curve of one alpha, and its table."""
+def _asked(problem: AnyProblem, arguments: argparse.Namespace) -> tuple[Curve, FloatArray]:
+    """The curve of one alpha, and the alphas of its table."""
     curve = curve_of(problem, arguments.rank)
     if "landmarks" not in curve.answers:  # several sources
         curve = along_the_best(curve)
-    alpha = arguments.alpha if arguments.alpha is not None else default_alphas(curve)
+    asked = arguments.alpha
+    return curve, asked if asked is not None else alphas_around(curve.landmarks().values())
+
+
+def _columns(problem: AnyProblem, curve: Curve, alpha: FloatArray, *, band: bool) -> dict[str, FloatArray]:
+    """The table."""
     names = [name for name in COLUMNS if name in curve.answers]
     columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in names}
     if isinstance(problem, FineTuning):  # else classes are mirror images, or there are none
         each = curve.class_accuracy(alpha)
         columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
-    if arguments.band:
-        columns["accuracy_std"] = curve.accuracy_std(alpha)
+    if band:
+        quantity = curve.criteria[0]
+        columns[f"{quantity}_std"] = getattr(curve, f"{quantity}_std")(alpha)
     check_numbers(columns)
-    return curve, columns
+    return columns
 
 
 def along_the_best(curve: Curve) -> Curve:
@@ -101,12 +114,3 @@ def along_the_best(curve: Curve) -> Curve:
     numbers = ", ".join(f"{x:.6g}" for x in direction)
     print(f"several sources: alpha multiplies ({numbers})", file=sys.stderr)
     return curve.along(direction)
-
-
-def default_alphas(curve: Curve) -> np.ndarray[Any, Any]:
-    """61 alphas that show 0, 1, alpha* and the neutral alpha, if they are of that size."""
-    wanted = [x for x in curve.landmarks().values() if abs(x) < 50]
-    low, high = min(wanted), max(wanted)
-    margin = 0.35 * (high - low)
-    grid = 10.0 ** np.floor(np.log10(high - low)) / 2  # round numbers at both ends
-    return np.linspace(np.floor((low - margin) / grid) * grid, np.ceil((high + margin) / grid) * grid, 61)

@@ -5,26 +5,21 @@ from __future__ import annotations
 import argparse
 import math
 import warnings
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rmt_alpha._core.types import Real
 from rmt_alpha.cli.common import Parser, json_text
-from rmt_alpha.cli.fit_report import FitReport, aligned, choice
 from rmt_alpha.cli.outputs import check_output, check_picture
-from rmt_alpha.cli.reading.text import TextFormat
-from rmt_alpha.cli.sample_file import SampleFile, read_sample
+from rmt_alpha.estimators.fit_report import INTERCEPTS, aligned, choice, fit_report
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, DEFAULT_REGRESSION
-from rmt_alpha.from_data.decomposition.rules import InterceptRule
+from rmt_alpha.from_data.reading.sample_file import SampleFile, read_sample
+from rmt_alpha.from_data.reading.text import TextFormat
 
 if TYPE_CHECKING:
     from rmt_alpha.estimators.ridge import AlphaRidgeCV
-    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 
-INTERCEPTS: dict[str, InterceptRule] = {"auto": "auto", "shrunk": "shrunk", "free": True, "none": False}
 HELP = "choose alpha and the ridge from target samples, and fine-tune"
 DESCRIPTION = """\
 Fine-tune a ridge classifier from a source model on few target samples: alpha and the ridge are chosen from
@@ -94,44 +89,31 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(
             f"--plot draws the path of one alpha, but {arguments.samples.name} has several sources"
         )
-    model = _fit(arguments, sample, arguments.alpha)
+    report = fit_report(
+        sample,
+        gamma=arguments.gamma,
+        criterion=arguments.criterion or DEFAULT,
+        alpha=arguments.alpha,
+        intercept=arguments.intercept,
+        units=arguments.units,
+    )
+    model = report.model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the first fit has said it
-        held = partial(_fit, arguments, sample)
-        own = arguments.intercept != "auto" and arguments.units == "raw"  # one rule
-        one = model if own else _one_rule(arguments, sample)
-        report = FitReport(model, one, sample, held)
         print(json_text(report.numbers) if arguments.json else "\n".join(report.lines()))
     if arguments.out is not None:
         names = ("coef_", "intercept_", "classes_", "alpha_", "alpha_stderr_", "gamma_")
         np.savez(arguments.out, **{name.rstrip("_"): getattr(model, name) for name in names})
     if arguments.plot is not None:
-        report.picture().savefig(arguments.plot)
+        from rmt_alpha.plotting.alpha_path import plot_alpha_path
+
+        one = report.one
+        assert not isinstance(one.alpha_, np.ndarray)  # several sources were refused
+        assert not isinstance(one.alpha_stderr_, np.ndarray)
+        marked = one.alpha_, one.alpha_stderr_
+        drawn = plot_alpha_path(report.path, estimate=report.estimate, criterion=one.criterion, chosen=marked)
+        drawn.savefig(arguments.plot)
     return 0
-
-
-def _fit(
-    arguments: argparse.Namespace, sample: SampleFile, alpha: Real | None, **kinds: Any
-) -> AlphaRidgeClassifierCV:
-    """The classifier that the options ask for, at an alpha or with the best one."""
-    from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
-
-    return AlphaRidgeClassifierCV(
-        None if arguments.gamma is None else [arguments.gamma],
-        arguments.criterion or DEFAULT,
-        sample.coef_source,
-        sample.intercept_source,
-        kinds.get("fit_intercept", INTERCEPTS[arguments.intercept]),
-        units=kinds.get("units", arguments.units),
-        alpha="auto" if alpha is None else alpha,
-        classes_source=sample.classes_source,
-    ).fit(sample.X, sample.y)
-
-
-def _one_rule(arguments: argparse.Namespace, sample: SampleFile) -> AlphaRidgeClassifierCV:
-    """Under one rule in raw units: paths and theory have one."""
-    rule = INTERCEPTS["shrunk" if arguments.intercept == "auto" else arguments.intercept]
-    return _fit(arguments, sample, arguments.alpha, fit_intercept=rule, units="raw")
 
 
 def _run_regression(arguments: argparse.Namespace, sample: SampleFile) -> int:

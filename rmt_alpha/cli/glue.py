@@ -6,9 +6,8 @@ import argparse
 import shlex
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from rmt_alpha.cli.common import Parser, as_typed, say
+from rmt_alpha.cli.common import Parser, ProgressBar, as_typed, say, short_name
 from rmt_alpha.cli.outputs import check_output
 
 HELP = "fine-tuning methods on real networks and GLUE tasks, resumable"
@@ -26,7 +25,7 @@ example, without a network when both are folders:
       --method lora alpha-lora head --seeds 1 2 3 --out runs.sqlite
   rmt-alpha glue --out runs.sqlite --report
 
-needs pip install 'rmt-alpha[peft]' (not --report); with HF_HUB_OFFLINE=1 the hub is never asked.
+needs pip install '.[peft]' in a clone (not --report); with HF_HUB_OFFLINE=1 the hub is never asked.
 exit status: 0 done, 2 bad input, 130 interrupted"""
 
 TASKS = ("mnli", "qnli", "mrpc", "rte", "sst2", "qqp")
@@ -144,7 +143,7 @@ def _train(arguments: argparse.Namespace) -> int:
         if arguments.curves:
             accuracy_curves(trainer, record, sizes[0], arguments.method, arguments.seeds, announce=_say)
             continue
-        bar = _Bar()
+        bar = ProgressBar("glue")
         run_experiment(
             trainer, record, sizes, arguments.method, arguments.seeds, announce=bar.write, progress=bar.update
         )
@@ -152,39 +151,6 @@ def _train(arguments: argparse.Namespace) -> int:
     record.reload()  # what others added; and it has to be there still
     print(report(record))
     return 0
-
-
-class _Bar:
-    """One progress bar on standard error for the steps of the current run; none where nobody watches."""
-
-    def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self._tqdm = tqdm
-        self._bar: Any = None
-        self._title = ""
-
-    def update(self, title: str, step: int, steps: int) -> None:
-        if title != self._title:
-            self.close()
-            self._title = title
-            self._bar = self._tqdm(total=steps, desc=title, unit="step", leave=False, disable=None)
-        self._bar.update(step - self._bar.n)
-
-    def write(self, text: str) -> None:
-        self.close()
-        _say(text)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        self._bar, self._title = None, ""
-
-
-def short_name(model: str) -> str:
-    """A name for the record: that of the hub, or the last two parts of a path."""
-    path = Path(model)
-    return "/".join(path.resolve().parts[-2:]) if path.is_dir() else model
 
 
 def command(arguments: argparse.Namespace, *, short: bool = False) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 import mpmath
@@ -10,6 +11,7 @@ import numpy as np
 
 from rmt_alpha._core.checks import check_dps
 from rmt_alpha.cli.common import Parser, check_numbers, json_text, shown_while_working
+from rmt_alpha.cli.optimal_risk import run_regression, worth
 from rmt_alpha.cli.problem import (
     FIELDS,
     add_problem_options,
@@ -20,6 +22,7 @@ from rmt_alpha.cli.problem import (
 )
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.low_rank import LowRankTransfer
+from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import CRITERIA, Curve
 
@@ -29,7 +32,7 @@ The factor alpha* by which to multiply the frozen source weights, what accuracy 
 need be.
 
 example:
-  rmt-alpha optimal --beta 0.8 --p 400 --n 40 --N 2000 --gamma 0.1"""
+  rmt-alpha optimal --beta 0.6 --p 400 --n 200 --N 2000 --gamma-source 5"""
 
 
 def add_options(parser: Parser) -> None:
@@ -50,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     dps = check_dps(arguments.dps)
     problem = problem_from(arguments, dps)
     check_rank_option(problem, arguments.rank, needed=False)
-    if isinstance(problem, LowRankTransfer):
-        return _run_low_rank(problem, arguments)
+    if isinstance(problem, LowRankTransfer | RidgeRegressionTransfer):
+        return run_regression(problem, arguments)
     with shown_while_working("optimal", task_of(problem)):
         values = _answers(problem, dps, arguments.criterion)
     if arguments.json:
@@ -65,6 +68,7 @@ def _answers(problem: TransferProblem | FineTuning, dps: int | None, criterion: 
     curve = problem.curve(dps)
     best = curve.optimal_alpha(criterion)
     values: dict[str, Any] = {"optimal_alpha": best, "criterion": criterion}
+    values["source_accuracy"] = _source_accuracy(problem, dps)
     if not isinstance(problem, TransferProblem):
         values |= _of_any(curve, criterion)
         one = None if np.isinf(np.asarray(best, float)).any() else best
@@ -85,50 +89,12 @@ def _answers(problem: TransferProblem | FineTuning, dps: int | None, criterion: 
     return values
 
 
-def _run_low_rank(problem: LowRankTransfer, arguments: argparse.Namespace) -> int:
-    """Print the answer for a correction of low rank; without ``--rank`` for the best one."""
-    if arguments.criterion == "loss" or arguments.dps is not None:
-        raise ValueError("--criterion loss and --dps are not for a correction of low rank; leave them out")
-    rank = problem.optimal_rank() if arguments.rank is None else arguments.rank
-    curve = problem.curve(rank)
-    best = float(curve.optimal_alpha())
-    learnt = problem.learnt(best)
-    at = {"optimal": best, "0": 0.0, "1": 1.0}
-    values: dict[str, Any] = {
-        "optimal_alpha": best,
-        "rank": rank,
-        "excess_risk": {name: curve.excess_risk(alpha) for name, alpha in at.items()},
-        "gain_over_1": curve.gain(),
-        "transfer_interval": list(curve.transfer_interval()),
-        "optimal_rank": {"optimal": problem.optimal_rank(), "1": problem.optimal_rank(1.0)},
-        "equivalent_samples": problem.equivalent_samples(rank),
-        "spikes_seen": int(learnt.seen.sum()),
-        "samples_to_see": list(problem.samples_to_see()),
-    }
-    check_numbers({"excess_risk": values["excess_risk"]})
-    print(json_text(values, indent=2) if arguments.json else _low_rank_sentence(problem, values))
-    return 0
-
-
-def _low_rank_sentence(problem: LowRankTransfer, values: dict[str, Any]) -> str:
-    risk, ranks, seen = values["excess_risk"], values["optimal_rank"], values["spikes_seen"]
-    helps = values["transfer_interval"]
-    others = f"(alpha = 1: {risk['1']:.6g}, alpha = 0, no source: {risk['0']:.6g})"
-    lines = [
-        f"alpha* = {values['optimal_alpha']:.6g} with a correction of rank {values['rank']}",
-        f"excess risk {risk['optimal']:.6g}  {others}",
-        f"gain of alpha* over alpha = 1: {values['gain_over_1']:.4g}",
-        f"best rank {ranks['optimal']} at its best alpha, {ranks['1']} at alpha = 1",
-        f"{seen} of {problem.spikes.size} spikes seen with {problem.n:g} samples; they are seen beyond "
-        f"{', '.join(f'{n:.4g}' for n in values['samples_to_see'])}"
-        if problem.spikes.size
-        else "no spikes: there is nothing of low rank to be learnt",
-        f"the source helps for alpha in ({helps[0]:.4g}, {helps[1]:.4g})"
-        if helps[0] != helps[1]
-        else "the source does not help",
-        _worth(values),
-    ]
-    return "\n".join(lines)
+def _source_accuracy(problem: TransferProblem | FineTuning, dps: int | None) -> Any:
+    """Of the source as it is; a list for several sources."""
+    if isinstance(problem, TransferProblem):
+        return problem.source_accuracy(dps)
+    found = problem.source_accuracy()
+    return list(found) if isinstance(found, np.ndarray) else found
 
 
 def _of_any(curve: Curve, criterion: str) -> dict[str, Any]:
@@ -171,6 +137,7 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
         f"alpha* = ({', '.join(map(shown, best))})" if several else f"alpha* = {shown(best)}",
         f"accuracy {shown(accuracy['optimal'])}  {others}",
     ]
+    lines.append(_source_line(values, shown))
     if several and "direction" in values:
         lines.append(
             f"no finite alpha is best: go to infinity along ({', '.join(map(shown, values['direction']))})"
@@ -180,7 +147,7 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
     if (least := values["criterion"]) != "accuracy":
         lines += [f"{least} {shown(values[least]['optimal'])}, the least of all alpha"]
         # In the isotropic model the number is known for the accuracy.
-        return "\n".join([*lines] if "problem" in values else [*lines, _worth(values)])
+        return "\n".join([*lines] if "problem" in values else [*lines, worth(values["equivalent_samples"])])
     if not several:
         helps = values["transfer_interval"]
         within = span(values["within_one_point"])
@@ -190,13 +157,16 @@ def _sentence(values: dict[str, Any], dps: int | None) -> str:
             if helps[0] != helps[1]
             else "the source does not help",
         ]
-    return "\n".join([*lines, _worth(values)])
+    return "\n".join([*lines, worth(values["equivalent_samples"])])
 
 
-def _worth(values: dict[str, Any]) -> str:
-    number = values["equivalent_samples"]
-    return (
-        f"worth {number:.4g} more target samples"
-        if np.isfinite(number)
-        else ("worth more than any number of target samples at this ridge")
+def _source_line(values: dict[str, Any], shown: Callable[[Any], str]) -> str:
+    """What the source does without any training, and whether training does better."""
+    alone = values["source_accuracy"]
+    each = alone if isinstance(alone, list) else [alone]
+    line = f"{'the sources as they are have' if each[1:] else 'the source as it is has'} " + ", ".join(
+        map(shown, each)
     )
+    if values["criterion"] == "accuracy" and values["accuracy"]["optimal"] <= max(each):
+        line += ": training does not pay at this ridge; try a larger gamma"
+    return line

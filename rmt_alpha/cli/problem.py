@@ -15,10 +15,11 @@ from rmt_alpha.cli.problem_file import load_problem
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.losses import as_loss
 from rmt_alpha.problems.low_rank import LowRankTransfer
+from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import Curve
 
-AnyProblem: TypeAlias = TransferProblem | FineTuning | LowRankTransfer
+AnyProblem: TypeAlias = TransferProblem | FineTuning | RidgeRegressionTransfer | LowRankTransfer
 FIELDS = {
     "beta": "alignment of the target mean with the source mean, in [-1, 1]",
     "p": "dimension",
@@ -110,6 +111,8 @@ def task_of(problem: AnyProblem) -> str:
         return f"a correction of low rank in dimension {problem.d} x {problem.p}"
     if isinstance(problem, TransferProblem):
         return "the law of the scores"
+    if isinstance(problem, RidgeRegressionTransfer):
+        return f"the risk of a regression in dimension {problem.p}"
     full = sum(each.ndim == 2 for each in problem.target.members)
     p = problem.target.p
     parts = [f"effective ridges of {full} covariance{'s' * (full > 1)} of {p} x {p}"] if full else []

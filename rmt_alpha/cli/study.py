@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rmt_alpha.cli.common import Parser, as_typed
+from rmt_alpha.cli.common import Parser, as_typed, jobs_of
 from rmt_alpha.validation.sweeps.workers import PATIENCE
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ QUICK_FAMILIES = "wine_red_white_std", "digits_writers", "diabetes_age"
 SPLITS, LOGISTIC = 20, 2
 REPEATED = (
     "out", "data", "jobs", "scheduler", "wait_for_workers", "n", "pairs", "protocol", "splits", "baselines",
-    "logistic", "model", "quick", "development", "again", "check",
+    "logistic", "model", "quick", "development", "again", "hindsight", "check",
 )  # fmt: skip
 """Options that the command of an interrupted study repeats."""
 
@@ -51,7 +51,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("name", choices=names, metavar="STUDY", help="which study")
     parser.value("--out", Path, "DIR", "folder to write into (./study)", default=Path("study"))
     parser.value("--data", Path, "DIR", "folder with data files")
-    parser.value("--jobs", int, "K", "processes (1)", default=1)
+    parser.jobs()
     parser.cluster()
     parser.value("--n", int, "N", "numbers of target samples (all)", nargs="+")
     parser.value("--pairs", str, "S->T", "pairs, or families of transfers (all)", nargs="+")
@@ -65,6 +65,7 @@ def add_options(parser: Parser) -> None:
     parser.flag("--quick", "one seed, two splits, n = 20 and 100; of transfers three families")
     parser.flag("--development", "of transfers: the draws that a default may be chosen with")
     parser.flag("--again", "of transfers: compute this package's estimators again, not their peers")
+    parser.flag("--hindsight", "of transfers: also the best choice by the test rows, which bounds any other")
     parser.flag("--report", "compute nothing: tables, picture and bars from the record")
     parser.flag("--check", "exit with status 1 if a bar is missed")
 
@@ -72,13 +73,12 @@ def add_options(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compute what is missing, write the tables and the picture, print the bars."""
     of_transfers = arguments.name == "transfers"
-    other = ("protocol", "baselines") if of_transfers else ("development", "again")
+    other = ("protocol", "baselines") if of_transfers else ("development", "again", "hindsight")
     for name in other:
         if getattr(arguments, name) is not None and getattr(arguments, name) is not False:
             raise ValueError(f"--{name} is not for the study {arguments.name}; leave it out")
-    for name in ("splits", "jobs"):
-        if getattr(arguments, name) < 1:
-            raise ValueError(f"--{name} must be at least 1, got {getattr(arguments, name)}")
+    if arguments.splits < 1:
+        raise ValueError(f"--splits must be at least 1, got {arguments.splits}")
     if arguments.model is not None:
         from rmt_alpha.experiments.data.sentences import use_model
 
@@ -121,9 +121,10 @@ def _transfers(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | 
             seeds,
             again=arguments.again,
             logistic=arguments.logistic or 0,
+            hindsight=arguments.hindsight,
             record=arguments.out / f"{name}.sqlite",
             data=arguments.data,
-            n_jobs=arguments.jobs,
+            n_jobs=jobs_of(arguments),
             scheduler=arguments.scheduler,
             wait_for_workers=arguments.wait_for_workers,
             compute=not arguments.report,
@@ -163,7 +164,7 @@ def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | No
                 blocks,
                 record,
                 data=arguments.data,
-                n_jobs=arguments.jobs,
+                n_jobs=jobs_of(arguments),
                 scheduler=arguments.scheduler,
                 wait_for_workers=arguments.wait_for_workers,
                 progress=True,
@@ -177,7 +178,7 @@ def _choices(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | No
 
 def command(arguments: argparse.Namespace) -> str:
     """The command that does what is left."""
-    defaults = {"splits": SPLITS, "jobs": 1, "out": Path("study"), "wait_for_workers": PATIENCE}
+    defaults = {"splits": SPLITS, "out": Path("study"), "wait_for_workers": PATIENCE}
     names = [name for name in REPEATED if name not in defaults or getattr(arguments, name) != defaults[name]]
     return shlex.join(["rmt-alpha", "study", arguments.name, *as_typed(arguments, *names)])
 

@@ -7,12 +7,12 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from rmt_alpha.cli.common import Parser, as_typed, say
+from rmt_alpha.cli.common import Parser, as_typed, jobs_of, say
 from rmt_alpha.cli.outputs import check_output, check_picture
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
-from rmt_alpha.plotting.heat_map import heatmap, parse_plot, select
+from rmt_alpha.plotting import style
+from rmt_alpha.plotting.heat_map import SIZE, heatmap, parse_plot, select
 from rmt_alpha.validation.sweeps.grid import Grid
 from rmt_alpha.validation.sweeps.plan import SweepPlan
 from rmt_alpha.validation.sweeps.problem_grid import read_any_grid
@@ -35,8 +35,8 @@ example, in a file grid.toml:
   alpha = [0, 1, "optimal"]
   replicates = 200                           # 0: theory alone
 
-A problem file with [target] and [source] is a grid too: in a table [axes] stand the fields with several
-values, such as  n = [20, 40], loss = ["squared", "logistic"], target.exponent = { linspace = [0, 2, 5] }.
+Any other problem file is a grid too: in a table [axes] stand the fields with several values, such as
+n = [20, 40], loss = ["squared", "logistic"], target.exponent = { linspace = [0, 2, 5] }, rank = [1, 2, 4].
 
   rmt-alpha sweep grid.toml --out results.sqlite --dry-run
   rmt-alpha sweep grid.toml --out results.sqlite --jobs 2 --csv results.csv
@@ -54,7 +54,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("grid", type=Path, metavar="GRID.toml", help="axes, alphas and replicates")
     store = Path("results.sqlite")
     parser.value("--out", Path, "FILE", f"the store (default {store})", default=store)
-    parser.value("--jobs", int, "K", "processes, -1: all (default 1)", default=1)
+    parser.jobs()
     parser.cluster()
     parser.value("--seed", int, "S", "seed (default: the grid's, else 0)")
     parser.flag("--dry-run", "say what would be done, and the time")
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         result = run_sweep(
             grid,
             store=arguments.out,
-            n_jobs=arguments.jobs,
+            n_jobs=jobs_of(arguments),
             backend=None,
             scheduler=arguments.scheduler,
             wait_for_workers=arguments.wait_for_workers,
@@ -116,7 +116,8 @@ def _export(result: SweepResult, arguments: argparse.Namespace) -> int:
     elif arguments.csv is not None:
         result.to_csv(arguments.csv)
     for text, path in arguments.plot:
-        figure: Any = heatmap(result, **parse_plot(text, result)).figure
+        figure, axes = style.panels(1, size=SIZE)
+        heatmap(result, **parse_plot(text, result), ax=axes.flat[0])
         figure.savefig(path)
     for problem, error in result.failures[:SHOWN_FAILURES]:
         where = ", ".join(f"{name}={problem[name]}" for name in result.axes)

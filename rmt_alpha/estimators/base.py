@@ -35,7 +35,7 @@ from rmt_alpha.from_data.decomposition.design import Design
 from rmt_alpha.from_data.decomposition.rules import InterceptRule, Rule, Units, rules_of
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.selection import Blend, blended, probable, select
+from rmt_alpha.from_data.selection import POWER, Blend, blended, class_likelihoods, probable, select
 
 
 class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
@@ -91,7 +91,7 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     def _rules(self, samples: Samples) -> list[Rule]:
         """The rules for intercept and units, to be averaged."""
-        return rules_of(self.fit_intercept, self._units(), samples)
+        return rules_of(self.fit_intercept, self._units(), samples, origin=is_classifier(self))
 
     def _units(self) -> str:
         """In which units weights are penalised."""
@@ -150,17 +150,21 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             for rule, path in zip(rules, paths, strict=True)
         ]
         judged = [self._judged(path) for path in paths]
+        selections = []
+        for rule, path, own, gammas in zip(rules, paths, judged, grids, strict=True):
+            chooser = self._judge(criterion, rule).prepared(own, kept, source.weights)
+            choice = select(chooser, own, gammas, alpha)
+            selections.append(replace(choice, fit=path.at(choice.best.gamma)))
         weights = np.ones(1)
-        if len(rules) > 1:
+        if len(rules) > 1 and is_classifier(self):
+            found = class_likelihoods(selections, labels[there], samples.mass, multilabel=self._multilabel)
+            weights = probable(rules, found)
+        elif len(rules) > 1:
             point = None if alpha is None else as_point(alpha)
             evidences = [rule_evidence(*one, point) for one in zip(judged, grids, strict=True)]
-            weights = probable(rules, evidences)
-        selections, used = [], np.flatnonzero(weights)
-        for i in used:
-            chooser = self._judge(criterion, rules[i]).prepared(judged[i], kept, source.weights)
-            found = select(chooser, judged[i], grids[i], alpha)
-            selections.append(replace(found, fit=paths[i].at(found.best.gamma)))
-        rules, shares = [rules[i] for i in used], weights[used]
+            weights = probable(rules, POWER * np.array(evidences))
+        used = np.flatnonzero(weights)
+        selections, rules, shares = [selections[i] for i in used], [rules[i] for i in used], weights[used]
         mass = samples.mass if is_classifier(self) else None
         blend = blended(rules, shares, selections, mass, multilabel=self._multilabel)
         coef, intercept = np.zeros(source.weights.shape[1:]), np.zeros(labels.shape[1])

@@ -43,6 +43,8 @@ def alpha_path(
     The score of sample i by the classifier that was fine-tuned without it is affine in alpha.  So the exact
     leave-one-out accuracy is a step function of alpha whose breakpoints are known, and the risk a parabola.
 
+    How it is computed: :doc:`/from_data/ridge`.
+
     Parameters
     ----------
     X : array_like of shape (n_samples, n_features)
@@ -160,6 +162,8 @@ def estimate_problem(
         \hat C_c}{n_c}, \qquad \widehat{\langle\tilde w, \mu\rangle} = \langle\tilde w, \hat\mu\rangle,
         \qquad \hat\mu = \frac{\bar x_+ - \bar x_-}{2}
 
+    What it estimates, and how well: :doc:`/from_data/ridge`.
+
     Parameters
     ----------
     X : array_like of shape (n_samples, n_features)
@@ -196,7 +200,7 @@ def estimate_problem(
     -----
     Means, overlaps and spectral moments are unbiased for any covariance that both classes share.  The curve
     is that of the leave-one-out scores: theory only carries it to other ridges and sample sizes, so that it
-    need not know how mu lies in the spectrum (docs/from_data/ridge.md).
+    need not know how mu lies in the spectrum (:doc:`/from_data/ridge`).
 
     Examples
     --------

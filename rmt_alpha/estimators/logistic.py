@@ -134,7 +134,7 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
     The minimum is found by Newton's method in the span of the samples, and never a p x p matrix.
     ``sample_weight`` counts, as in `AlphaRidgeClassifier`.  Sparse features stay sparse; of more than
     5,000 samples of them only the largest eigenvectors of their products are trained
-    (docs/from_data/ridge.md).  See docs/from_data/logistic.md for derivations.
+    (:doc:`/from_data/ridge`).  See :doc:`/from_data/logistic` for derivations.
 
     Examples
     --------
@@ -251,7 +251,7 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
     Notes
     -----
     ``sample_weight`` counts, as in `AlphaRidgeClassifierCV`.  Among ridges of equal score the largest is
-    taken.  Sparse features stay sparse, as in `AlphaLogisticRegression`.  See docs/from_data/logistic.md for
+    taken.  Sparse features stay sparse, as in `AlphaLogisticRegression`.  See :doc:`/from_data/logistic` for
     derivations.
 
     Examples

@@ -177,6 +177,8 @@ class AlphaRidgeCV(AlphaRegressor, RidgeGrid):
     All ridges, all alphas and all leave-one-out predictions come from one singular value decomposition for
     each of the rules that are averaged.
 
+    How it chooses: :doc:`/from_data/ridge`.
+
     Parameters
     ----------
     gammas : array_like of shape (g,), optional

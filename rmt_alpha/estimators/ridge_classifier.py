@@ -91,7 +91,7 @@ class AlphaRidgeClassifier(SquaredLossClassifier, OneRidge):
     ``sample_weight`` counts: weight 2 is a sample that is there twice, for the fit, the choice of alpha
     and the leave-one-out scores (which leave out one of the two).  Weights whose mean is below 1 are
     scaled up to mean 1.  Sparse features stay sparse; of more than 5,000 samples of them, leave-one-out
-    scores and choices are approximate, and the weights exact at what is chosen.  See docs/from_data/ridge.md
+    scores and choices are approximate, and the weights exact at what is chosen.  See :doc:`/from_data/ridge`
     for derivations.
 
     Examples
@@ -255,7 +255,7 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     Features that were centred by their own mean have lost their origin (the sum of the other rows would give
     away the one that is left out): they are centred again without each sample, and no intercept means
     k0 = inf, which is the same fit.  Sparse features stay sparse, as in `AlphaRidgeClassifier`.  See
-    docs/from_data/ridge.md for derivations.
+    :doc:`/from_data/ridge` for derivations.
 
     Examples
     --------

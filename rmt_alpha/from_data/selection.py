@@ -14,8 +14,9 @@ of linear classifiers is one, and its leave-one-out scores are the mean of their
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from scipy.special import softmax
 
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha.from_data.calibration import least_log_loss
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, FitPath
 from rmt_alpha.from_data.decomposition.rules import Rule
 
@@ -43,8 +45,15 @@ class Selection:
     """The best of them."""
     fit: FitAtRidge
     """The fit at the chosen ridge."""
-    covariance: FloatArray
-    """Of alpha at that ridge; 0 if alpha was given; shape (k, k)."""
+    spread: Callable[[FloatArray], FloatArray] | None
+    """The covariance of a chosen point; None if alpha was given."""
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        """Of alpha at that ridge; 0 if alpha was given; shape (k, k)."""
+        if self.spread is None:
+            return np.zeros((self.alpha.size,) * 2)
+        return self.spread(self.best.point)
 
     @property
     def best(self) -> Choice:
@@ -67,11 +76,8 @@ def select(
     point = None if alpha is None else as_point(alpha)
     choices, index = criterion.decide(path, gammas, point)
     fit = path.at(gammas[index])
-    if point is None and path.sources:
-        covariance = criterion.covariance(fit, choices[index].point)
-    else:
-        covariance = np.zeros((path.sources,) * 2)
-    return Selection(choices, index, fit, covariance)
+    searched = point is None and path.sources > 0
+    return Selection(choices, index, fit, partial(criterion.covariance, fit) if searched else None)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,13 +129,29 @@ class Blend:
         return np.asarray(sum(one.share * one.left_out for one in self.members))
 
 
-def probable(rules: Sequence[Rule], evidences: Sequence[float]) -> FloatArray:
-    """Posterior probabilities of rules from logarithms of their evidence; 0 where it is negligible."""
-    trained = np.array([rule.trained for rule in rules])
-    prior = np.where(trained, 1.0 / max(trained.sum(), 1), 1.0)
-    weights = softmax(np.log(prior) + POWER * np.asarray(evidences))
+def probable(rules: Sequence[Rule], likelihoods: Sequence[float]) -> FloatArray:
+    """Posterior probabilities of rules from logarithms of their likelihood; 0 where it is negligible.
+
+    Half of the prior is that of the source alone, and those that train share the other half: an equal part
+    for those that centre and those that do not, and in it for each.
+    """
+    kinds = [(rule.trained, rule.trained and rule.pseudo is None) for rule in rules]
+    trained = {kind for kind in kinds if kind[0]}
+    prior = [1.0 / (kinds.count(kind) * (len(trained) if kind[0] else 1)) for kind in kinds]
+    weights = softmax(np.log(prior) + np.asarray(likelihoods))
     weights[weights < NEGLIGIBLE * weights.max()] = 0.0
     return np.asarray(weights / weights.sum())
+
+
+def class_likelihoods(
+    selections: Sequence[Selection], labels: FloatArray, mass: FloatArray, *, multilabel: bool = False
+) -> list[float]:
+    """Of labels (n, K) -1 and +1 by the leave-one-out scores under each rule, at the best scale of these."""
+    scores = [one.fit.left_out(one.best.point) for one in selections]
+    if multilabel:
+        mass = np.repeat(mass, labels.shape[1])
+        labels, scores = labels.reshape(-1, 1), [one.reshape(-1, 1) for one in scores]
+    return [-least_log_loss(one, labels, mass) for one in scores]
 
 
 def blended(

@@ -9,7 +9,7 @@ and on which rows, `held_out` where these come from, and `trainer` puts that int
 `weight_change` stands by itself: what fine-tuning has done to a network's weights.
 
 Importing this package makes the adapter known to PEFT (`_peft`), so that checkpoints load by
-`PeftModel.from_pretrained` and `AutoPeftModel`.  It needs ``pip install 'rmt-alpha[peft]'``.
+`PeftModel.from_pretrained` and `AutoPeftModel`.  It needs ``pip install '.[peft]'`` in a clone.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from rmt_alpha.lora.config import AlphaLoraConfig
 from rmt_alpha.lora.model import AlphaLoraModel
 from rmt_alpha.lora.optimizers import optimizer_with_alpha, refuse_pairing
 from rmt_alpha.lora.schedule import AlphaSchedule
+from rmt_alpha.lora.wanted import AlphaAlignment, AlphaWanted, alpha_alignment
 from rmt_alpha.lora.weight_change import Alignment, LayerAlignment, alignment
 
 if TYPE_CHECKING:
@@ -39,13 +40,16 @@ refuse_pairing()
 
 __all__ = [
     "Alignment",
+    "AlphaAlignment",
     "AlphaCount",
     "AlphaLoraConfig",
     "AlphaLoraModel",
     "AlphaSchedule",
     "AlphaTrainer",
+    "AlphaWanted",
     "LayerAlignment",
     "alignment",
+    "alpha_alignment",
     "alphas",
     "count_parameters",
     "freeze_alpha",

@@ -11,7 +11,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if missing := [name for name in ("torch", "transformers", "peft") if importlib.util.find_spec(name) is None]:
-    raise ImportError(f"rmt_alpha.lora needs {', '.join(missing)}: pip install 'rmt-alpha[peft]'")
+    raise ImportError(f"rmt_alpha.lora needs {', '.join(missing)}: pip install '.[peft]' in a clone")
 
 import peft
 from peft import mapping

@@ -30,7 +30,7 @@ PEFT knows this adapter only where `rmt_alpha.lora` has been imported; elsewhere
 `KeyError: '{ALPHA_LORA.value}'`.
 
 ```bash
-pip install 'rmt-alpha[peft]'
+pip install '.[peft]'  # in a clone of rmt_alpha
 ```
 
 ```python

@@ -20,6 +20,7 @@ from rmt_alpha.lora.alphas import count_parameters, trainable_alphas
 from rmt_alpha.lora.held_out import RowDataset, divide
 from rmt_alpha.lora.layers import AlphaLayer
 from rmt_alpha.lora.schedule import AlphaSchedule, check_count, stop_gradients
+from rmt_alpha.lora.wanted import AlphaAlignment, alpha_alignment
 
 logger = logging.getLogger(__name__)
 
@@ -167,10 +168,20 @@ class AlphaTrainer(Trainer):
             )
         logger.info("%s", count_parameters(self.model))
         try:
-            return super().train(*args, **kwargs)
+            output: TrainOutput = super().train(*args, **kwargs)
         finally:
             if self.schedule is not None:
                 self.schedule.release()
+        logger.info("%s", self.alpha_alignment().summary())
+        return output
+
+    def alpha_alignment(self, tuned: Any = None) -> AlphaAlignment:
+        """How far alpha moved and how far fine-tuning would want it to; see `rmt_alpha.lora.alpha_alignment`.
+
+        `train` logs its summary, about the adapter as a whole; with ``tuned``, a model fine-tuned in full, it
+        is about that.
+        """
+        return alpha_alignment(self.model, tuned)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)

@@ -22,6 +22,7 @@ FALSE_ALARM = 2.0234
 """Quantile .99 of the law of Tracy and Widom: noise stands out once in a hundred matrices."""
 LARGEST_GRAM = 2048
 """Smaller side of a matrix up to which all singular values are computed."""
+SHARES = ("change", "rescaled", "rescaled_rows", "rescaled_columns")
 PROJECTED, OVERSAMPLED, POWERS = 128, 16, 2
 """Singular values of larger ones, further directions of the projection, and its power iterations."""
 
@@ -49,9 +50,9 @@ class LayerAlignment:
         Of each column.
     change : float
         :math:`|W_{ft} - W_0|_F/|W_0|_F`.
-    rescaled, rescaled_rows : float
-        Share of the squared change that is rescaling of the matrix, and of its rows one by one, the latter
-        less the share that a change in a random direction would have; at least 0.
+    rescaled, rescaled_rows, rescaled_columns : float
+        Share of the squared change that is rescaling of the matrix, and of its rows or columns one by one,
+        the latter less the share that a change in a random direction would have; at least 0.
     singular_values : ndarray
         Of W_ft - beta W_0, downwards; all, or the largest 128 of a large matrix.
     energy : float
@@ -74,6 +75,7 @@ class LayerAlignment:
     change: float
     rescaled: float
     rescaled_rows: float
+    rescaled_columns: float
     singular_values: FloatArray
     energy: float
     unscaled_values: FloatArray
@@ -157,6 +159,7 @@ class Alignment(Shown):
                 "change": layer.change,
                 "rescaled": layer.rescaled,
                 "rescaled_rows": layer.rescaled_rows,
+                "rescaled_columns": layer.rescaled_columns,
                 "spikes": layer.spikes,
                 "held": layer.held(min(rank, layer.singular_values.size)),
                 "gain": layer.gain(min(rank, layer.singular_values.size)),
@@ -178,6 +181,7 @@ class Alignment(Shown):
             "change",
             "rescaled",
             "by row",
+            "by column",
             "spikes",
             f"rank {rank}",
             "gain",
@@ -185,7 +189,7 @@ class Alignment(Shown):
         lines = [f"{'layer':{width}}" + "".join(f"{head:>10}" for head in heads)]
         for row in self.rows(rank):
             numbers = (row["beta"] - 1, *(row[name] for name in ("beta_stderr", "row_scatter", "row_noise")))
-            shares = "".join(f"{row[name]:10.2%}" for name in ("change", "rescaled", "rescaled_rows"))
+            shares = "".join(f"{row[name]:10.2%}" for name in SHARES)
             cells = "".join(f"{number:10.1e}" for number in numbers)
             lines.append(
                 f"{row['layer']:{width}}{cells}{shares}{row['spikes']:10d}{row['held']:10.1%}{row['gain']:10.2%}"
@@ -210,7 +214,7 @@ class Alignment(Shown):
         return f"Alignment({len(self.layers)} matrices, at most {worst:.2%} of a change is rescaling)"
 
 
-def alignment(base: Any, tuned: Any) -> Alignment:
+def alignment(base: Any, tuned: Any, *, vectors: bool = False) -> Alignment:
     r"""Compare the weights of a network before and after fine-tuning.
 
     For every matrix, :math:`\beta = \langle W_{ft}, W_0\rangle/|W_0|_F^2`, also by row and by column; how
@@ -221,12 +225,14 @@ def alignment(base: Any, tuned: Any) -> Alignment:
     ----------
     base, tuned : model or mapping
         Models with a ``state_dict()``, or state dicts: parameters, tensors or arrays, by name.
+    vectors : bool
+        Compare the vectors too, such as the gains of layer norms, each as a matrix of one row.
 
     Returns
     -------
     Alignment
-        One `LayerAlignment` for each parameter of two or more dimensions that both have and that changed;
-        of convolutions each output channel is a row.
+        One `LayerAlignment` for each parameter of two or more dimensions (or one, with ``vectors``) that both
+        have and that changed; of convolutions each output channel is a row.
 
     Raises
     ------
@@ -249,9 +255,10 @@ def alignment(base: Any, tuned: Any) -> Alignment:
     (1.1, 1)
     """
     before, after = _parameters("base", base), _parameters("tuned", tuned)
+    least = 1 if vectors else 2
     layers, left_out = [], []
     for name, value in before.items():
-        if len(value.shape) < 2:
+        if len(value.shape) < least:
             continue
         other = after.get(name)
         if other is None or tuple(other.shape) != tuple(value.shape):
@@ -262,7 +269,7 @@ def alignment(base: Any, tuned: Any) -> Alignment:
             left_out.append(name)
         else:
             layers.append(layer_alignment(name, old, new))
-    left_out += [name for name, value in after.items() if len(value.shape) > 1 and name not in before]
+    left_out += [name for name, value in after.items() if len(value.shape) >= least and name not in before]
     if not layers:
         raise ValueError(
             "base and tuned have no weight matrix in common that changed: are both of the same architecture, "
@@ -278,9 +285,10 @@ def layer_alignment(name: str, old: FloatArray, new: FloatArray) -> LayerAlignme
     away = float(np.sum((new - old) * old)) / norm2  # beta - 1 without cancellation
     rest = (new - old) - away * old
     energy = float(np.sum(rest**2))
-    by_row, row_error = _along(old, new, rest, 1)
-    by_column, column_error = _along(old, new, rest, 0)
+    by_row, row_error = betas_along(old, new, rest, 1)
+    by_column, column_error = betas_along(old, new, rest, 0)
     row_share = float(np.sum((by_row - 1) ** 2 * np.sum(old**2, axis=1))) / change2
+    column_share = float(np.sum((by_column - 1) ** 2 * np.sum(old**2, axis=0))) / change2
     values = singular_values(rest)
     return LayerAlignment(
         name=name,
@@ -293,8 +301,9 @@ def layer_alignment(name: str, old: FloatArray, new: FloatArray) -> LayerAlignme
         beta_columns_stderr=column_error,
         change=float(np.sqrt(change2 / norm2)),
         rescaled=away**2 * norm2 / change2,
-        # Of a change in a random direction 1/p lies along the rows.
+        # Of a change in a random direction 1/p lies along the rows, 1/d along the columns.
         rescaled_rows=max(row_share - (1 - row_share) / max(p - 1, 1), 0.0),
+        rescaled_columns=max(column_share - (1 - column_share) / max(d - 1, 1), 0.0),
         singular_values=values,
         energy=energy,
         unscaled_values=singular_values(new - old),
@@ -302,7 +311,9 @@ def layer_alignment(name: str, old: FloatArray, new: FloatArray) -> LayerAlignme
     )
 
 
-def _along(old: FloatArray, new: FloatArray, rest: FloatArray, axis: int) -> tuple[FloatArray, FloatArray]:
+def betas_along(
+    old: FloatArray, new: FloatArray, rest: FloatArray, axis: int
+) -> tuple[FloatArray, FloatArray]:
     """beta of each row (axis 1) or column (0), and the standard error of noise as large as the rest there."""
     norms = np.sum(old**2, axis=axis)
     safe = np.where(norms > 0, norms, 1.0)
@@ -362,7 +373,7 @@ def _matrix(name: str, value: Any) -> FloatArray:
     if hasattr(value, "detach"):
         value = value.detach().to("cpu").double().numpy()
     matrix = np.asarray(value, np.float64)
-    matrix = matrix.reshape(len(matrix), -1)
+    matrix = matrix.reshape(1, -1) if matrix.ndim == 1 else matrix.reshape(len(matrix), -1)
     if not np.isfinite(matrix).all():
         raise ValueError(f"{name} must have finite entries")
     return matrix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from rmt_alpha.from_data.criteria import CONVEX_CRITERIA, CRITERIA, DEFAULT
 from rmt_alpha.plotting import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from rmt_alpha.from_data.alpha_path import AlphaPath
@@ -29,6 +31,7 @@ def plot_alpha_path(
     estimate: ProblemEstimate | None = None,
     criterion: str = DEFAULT,
     chosen: tuple[float, float] | None = None,
+    ax: Sequence[Axes] | None = None,
 ) -> Figure:
     """Draw leave-one-out accuracy and risk against alpha.
 
@@ -46,6 +49,8 @@ def plot_alpha_path(
     chosen : (float, float), optional
         An alpha and its standard error to mark instead, such as ``alpha_`` and ``alpha_stderr_`` of an
         `AlphaRidgeClassifierCV`, which has weighed other ridges too.
+    ax : sequence of two matplotlib.axes.Axes, optional
+        Where to draw accuracy and squared error; by default in a figure of their own.
 
     Returns
     -------
@@ -84,8 +89,8 @@ def plot_alpha_path(
         low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
         if not -np.inf < low < high < np.inf:
             raise ValueError(f"alpha must span a finite range, got {alpha!r}")
-    figure, axes = style.panels(2, size=(4.2, 3.2))
-    left, right = axes.flat
+    left, right = style.panels(2, size=(4.2, 3.2))[1].flat if ax is None else ax
+    figure = style.figure_of(left)
     fine = np.linspace(low, high, 601)
     inside = path.breakpoints[(path.breakpoints > low) & (path.breakpoints < high)]
     edges = np.concatenate([[low], inside, [high]])
@@ -110,5 +115,8 @@ def plot_alpha_path(
             if np.isfinite(stderr):
                 span = max(best - stderr, low), min(best + stderr, high)
                 axis.axvspan(*span, color=style.PURPLE, alpha=0.15, linewidth=0)
-    style.legend(figure, axes.flat, columns=3)
+    if ax is None:
+        style.legend(figure, (left, right), columns=3)
+    else:
+        left.legend()
     return figure

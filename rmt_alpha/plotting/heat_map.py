@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rmt_alpha.plotting import style
 from rmt_alpha.validation.sweeps.axes import NO_SAMPLE, AxisValue, label
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ SYMBOLS = {
 MISSING = "#D0D0D0"
 LOG_RATIO = 30.0
 """From this ratio of the largest to the smallest on, colours are logarithmic."""
+SIZE = (5.0, 3.8)
 
 
+@style.styled
 def heatmap(
     result: SweepResult,
     *,
@@ -41,7 +44,7 @@ def heatmap(
     c: str = "optimal_alpha",
     alpha: float | str | None = None,
     at: Mapping[str, AxisValue] | None = None,
-    axes: Axes | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the quantity ``c`` as colours over the axes ``x`` and ``y`` of a sweep.
 
@@ -57,8 +60,8 @@ def heatmap(
         Which of the sweep's alphas, if ``c`` depends on alpha.  None if there is only one.
     at : dict or None
         The values of all other swept fields, ``{"n": 40}``.
-    axes : matplotlib.axes.Axes or None
-        Where to draw; None makes a figure (``heatmap(...).figure``).
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default in a new figure, which notebooks show.
 
     Returns
     -------
@@ -85,10 +88,7 @@ def heatmap(
     'log'
     """
     table = select(result, x, y, c, alpha, at)
-    if axes is None:
-        from matplotlib.figure import Figure
-
-        axes = Figure(figsize=(5.0, 3.8), layout="constrained").subplots()
+    axes = style.new_axes(SIZE) if ax is None else ax
     places_x, places_y = (_places(result.axes[name]) for name in (x, y))
     finite = np.isfinite(table)
     colors, norm = _colors(table[finite])
@@ -146,16 +146,16 @@ def _number(name: str, text: str) -> float:
 def select(
     result: SweepResult,
     x: str,
-    y: str,
+    y: str | None,
     c: str = "optimal_alpha",
     alpha: float | str | None = None,
     at: Mapping[str, AxisValue] | None = None,
 ) -> FloatArray:
-    """The matrix that `heatmap` draws, one row per value of ``y``; same arguments and errors."""
+    """The matrix that `heatmap` draws, one row per value of ``y``, or the vector without y; same errors."""
     at = dict(at or {})
     swept = ", ".join(result.axes) or "none"
     for role, name in (("x", x), ("y", y)):
-        if name not in result.axes:
+        if name not in result.axes and not (role == "y" and name is None):
             raise ValueError(f"{role} must be a swept field, one of {swept}; got {name!r}")
     if x == y:
         raise ValueError(f"x and y must be two fields, got {x!r} twice")
@@ -177,6 +177,8 @@ def select(
         index.append(_position("alpha", result.alpha[0] if alpha is None else alpha, result.alpha))
     table: FloatArray = result.data[c][tuple(index)]
     order = list(result.axes)
+    if y is None:
+        return table
     return table.T if order.index(x) < order.index(y) else table
 
 
@@ -220,6 +222,13 @@ def _edges(centres: FloatArray) -> FloatArray:
     middle = (centres[1:] + centres[:-1]) / 2
     ends = 2 * centres[[0, -1]] - middle[[0, -1]]
     return np.concatenate([ends[:1], middle, ends[1:]])
+
+
+def places_of(axis: Any, name: str, values: tuple[AxisValue, ...]) -> FloatArray:
+    """Where the values of a swept field are on an axis that gets its label, scale and ticks."""
+    kind, _ = _places(values)
+    _label(axis, name, kind, values)
+    return np.array(range(len(values)) if kind == "words" else values, dtype=float)
 
 
 def _label(axis: Any, name: str, kind: str, values: tuple[AxisValue, ...]) -> None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # at run time where it draws: the colours are for those who draw without Matplotlib, too
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 P = ParamSpec("P")
+Drawing = TypeVar("Drawing")
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -40,6 +39,8 @@ SHAPES = {
     "zero": {"marker": "o", "color": GREEN, "label": r"$\alpha = 0$, no source"},
 }
 """How a special alpha is marked, in every figure."""
+SOURCE: dict[str, Any] = {"color": GREY, "linestyle": (0, (2, 1.2)), "label": "source as it is"}
+"""How the level of the source alone, untrained, is drawn."""
 SIMULATION = "simulation, ± 2 standard errors"
 
 SETTINGS: dict[str, Any] = {
@@ -57,6 +58,7 @@ SETTINGS: dict[str, Any] = {
     "axes.spines.right": False,
     "grid.color": "#E3E3E3",
     "grid.linewidth": 0.6,
+    "axes.prop_cycle": f"cycler('color', {list(SERIES)})",
     "lines.linewidth": 1.6,
     "legend.frameon": False,
     "savefig.dpi": 200,
@@ -67,15 +69,19 @@ _KEPT = ("backend", "interactive", "toolbar")
 
 def settings() -> Any:
     """Matplotlib's defaults with `SETTINGS` on top: the reader's own configuration does not interfere."""
+    import matplotlib as mpl
+
     defaults = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith(_KEPT)}
     return {**defaults, **SETTINGS}
 
 
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+def styled(draw: Callable[P, Drawing]) -> Callable[P, Drawing]:
     """Decorate a ``draw`` function so that it draws with `settings`, wherever it is called."""
 
     @wraps(draw)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Drawing:
+        import matplotlib as mpl
+
         with mpl.rc_context(settings()):
             return draw(*args, **kwargs)
 
@@ -90,8 +96,17 @@ def panels(
     ``size`` is that of one panel in inches; ``options``, such as ``sharey=True``, are those of
     `matplotlib.figure.Figure.subplots`.
     """
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def new_axes(size: tuple[float, float]) -> Axes:
+    """Axes in a new figure of pyplot, which notebooks show and ``plt.show()`` opens."""
+    from matplotlib import pyplot as plt
+
+    return plt.figure(figsize=size, layout="constrained").subplots()
 
 
 def series(k: int, **options: Any) -> dict[str, Any]:
@@ -135,7 +150,22 @@ def points(axes: Axes, x: Any, y: Any, spread: Any, *, color: str = BLACK, **opt
 def simulation_entry(axes: Axes, **options: Any) -> None:
     """Put "simulation, ± 2 standard errors" into the legend, in black, and draw nothing."""
     look: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 3.2, "color": BLACK}
-    axes.errorbar([], [], yerr=[], label=SIMULATION, **(look | options))
+    axes.errorbar([], [], yerr=[], **({"label": SIMULATION} | look | options))
+
+
+def figure_of(axes: Axes) -> Figure:
+    """The whole figure, of which axes may be in a part."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # it was made for them
+    return figure
+
+
+def legend_of(axes: Axes, *, own: bool, columns: int = 4) -> None:
+    """The legend of one panel: above it in a figure of our own, inside of somebody else's."""
+    if own:
+        legend(figure_of(axes), [axes], columns=columns)
+    else:
+        axes.legend()
 
 
 def legend(figure: Figure, axes: Iterable[Axes], *, columns: int = 4) -> None:

@@ -1,22 +1,29 @@
-"""A `FineTuning` problem as a mapping of plain values, the content of a problem file, and back."""
+"""A problem as a mapping of plain values, the content of a problem file, and back.
+
+Here `FineTuning`; `described_regressions` has the others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from rmt_alpha._core.checks import as_real, brief
-from rmt_alpha._core.stored_arrays import read_arrays
 from rmt_alpha._core.types import FloatArray
+from rmt_alpha.problems import described_regressions as regressions
 from rmt_alpha.problems.covariances import is_ambiguous, power_law
+from rmt_alpha.problems.file_values import array, check_keys, check_single, require
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.losses import Loss
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.mixture import GaussianMixture
+from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.sources import FixedSource, LossSource, RidgeSource, Source
 
+Described: TypeAlias = FineTuning | RidgeRegressionTransfer | LowRankTransfer
 MIXTURE_KEYS = ("mean", "means", "covariance", "covariances", "exponent", "priors")
 FIXED_KEYS = ("weights", "outputs")
 TRAINED_KEYS = ("n", "gamma", "intercept", "label_noise", "loss", "outputs")
@@ -26,8 +33,13 @@ ARRAYS = ("mean", "means", "covariance", "covariances", "priors", "weights")
 """Keys whose values may stand in a file."""
 
 
-def build(values: Mapping[str, Any]) -> FineTuning:
-    """The problem that the content of a problem file describes; its arrays have been read."""
+def build(values: Mapping[str, Any]) -> Described:
+    """The problem that the content of a problem file describes; its arrays have been read.
+
+    A file with ``spikes`` is a `LowRankTransfer`, one with ``coef_target`` a `RidgeRegressionTransfer`.
+    """
+    if regressions.is_one(values):
+        return regressions.build(values)
     check_keys(values, TOP_KEYS, "the top of a FineTuning file")
     require(values, ("n", "gamma", "target", "source"), "a FineTuning file")
     check_single({name: values[name] for name in ("n", "gamma")})
@@ -36,7 +48,7 @@ def build(values: Mapping[str, Any]) -> FineTuning:
     return FineTuning(target, _sources(values["source"], target), values["n"], values["gamma"], **options)
 
 
-def describe(problem: FineTuning) -> dict[str, Any]:
+def describe(problem: Described) -> dict[str, Any]:
     """What `build` makes an equal problem of.
 
     Raises
@@ -44,6 +56,8 @@ def describe(problem: FineTuning) -> dict[str, Any]:
     TypeError
         If a loss is an object: a file has the names of losses.
     """
+    if not isinstance(problem, FineTuning):
+        return regressions.describe(problem)
     sources = [_told_source(source) for source in problem.sources]
     return {
         "n": problem.n,
@@ -58,6 +72,8 @@ def describe(problem: FineTuning) -> dict[str, Any]:
 
 def with_arrays(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The content of a problem file with every ``"file.npz:name"`` looked up, and lists made arrays."""
+    if regressions.is_one(values):
+        return regressions.with_arrays(values, folder)
     found = dict(values)
     for name in ("target", "source"):
         part = values.get(name)
@@ -86,23 +102,6 @@ def _covariance_arrays(value: Any, folder: Path) -> Any:
     if not isinstance(value, list):
         return array(value, folder)
     return [array(each, folder) for each in value] if any(isinstance(each, str) for each in value) else value
-
-
-def array(value: Any, folder: Path) -> Any:
-    """Lists become arrays, ``"file.npz:name"`` is looked up; numbers and None stay."""
-    if isinstance(value, str):
-        file, separator, name = value.rpartition(":")
-        if not separator:
-            raise ValueError(f"an array must be numbers or 'file.npz:name', got {value!r}")
-        return read_arrays(folder / file, [name])[name]
-    if isinstance(value, list):
-        if any(isinstance(item, str) for item in value):  # one entry per class, some of them in files
-            return [array(item, folder) for item in value]
-        try:
-            return np.asarray(value, float)
-        except (ValueError, TypeError):
-            return [array(item, folder) for item in value]  # entries of different shapes
-    return value
 
 
 def _mixture(table: Mapping[str, Any], where: str) -> GaussianMixture:
@@ -209,24 +208,3 @@ def _table(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(values[name], Mapping):
         raise TypeError(f"{name} must be a table [{name}], got {type(values[name]).__name__}")
     return dict(values[name])
-
-
-def check_keys(values: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    """ValueError for the first key that is not known."""
-    unknown = [name for name in values if name not in known]
-    if unknown:
-        raise ValueError(f"unknown key {unknown[0]!r} in {where}; known keys are {', '.join(known)}")
-
-
-def check_single(values: Mapping[str, Any]) -> None:
-    """A file has one problem; arrays of them are for Python and for sweeps."""
-    for name, value in values.items():
-        if isinstance(value, list):
-            raise TypeError(f"{name} must be one number, got {value!r}; `rmt-alpha sweep` takes a grid")
-
-
-def require(values: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
-    """ValueError for the first name that is missing."""
-    missing = [name for name in names if name not in values]
-    if missing:
-        raise ValueError(f"{where} needs {missing[0]!r}")

@@ -22,8 +22,10 @@ from rmt_alpha.problems.sources import FixedSource, RidgeSource, Source
 from rmt_alpha.problems.transfer import TransferProblem
 
 if TYPE_CHECKING:
+    from rmt_alpha.explore.server import Explorer
     from rmt_alpha.simulation.result import Simulation
     from rmt_alpha.theory.convex.curve import LossCurve
+    from rmt_alpha.theory.curve_array import CurveArray
     from rmt_alpha.theory.mixtures.curve import MixtureCurve
     from rmt_alpha.theory.ridge.mixture import MixtureRidge
     from rmt_alpha.theory.softmax.curve import SoftmaxCurve
@@ -42,6 +44,8 @@ class FineTuning(Value, Shown):
         + \frac\gamma2 \Big| w - \sum_s \alpha_s \tilde w_s \Big|^2
 
     on n samples of the target mixture.  Two classes have labels t = -1 and +1; more have one-hot targets.
+
+    The theory of this problem: :doc:`/theory/mixtures`.
 
     Parameters
     ----------
@@ -236,11 +240,48 @@ class FineTuning(Value, Shown):
 
         return fine_tuning_path(self, gammas)
 
+    def curves(self, n: ArrayLike | None = None, gamma: ArrayLike | None = None) -> CurveArray:
+        """The curves for arrays of n and gamma, which broadcast; by default they are the problem's.
+
+        The covariances are diagonalised once for all, and each effective ridge starts from the one before.
+        """
+        from rmt_alpha.theory.curve_array import curve_array
+
+        return curve_array(self, n, gamma)
+
     def simulate(self, alpha: ArrayLike, **options: Unpack[SimulationOptions]) -> Simulation:
         """Classifiers trained on random data, each scored exactly; see `rmt_alpha.simulate`."""
         from rmt_alpha.simulation import simulate
 
         return simulate(self, alpha, **options)
+
+    def source_accuracy(self) -> float | FloatArray:
+        """Accuracy on the target task of the source weights as they are, without an intercept.
+
+        Nothing is trained: neither n, gamma, label noise nor the loss matters.  A number for one source,
+        shape (k,) for k sources, one by one.
+
+        Examples
+        --------
+        >>> problem = FineTuning(
+        ...     GaussianMixture.symmetric([2.0, 0.0]), FixedSource([1.0, 1.0]), n=2, gamma=1
+        ... )
+        >>> round(problem.source_accuracy(), 4)
+        0.9214
+        """
+        from rmt_alpha.theory.mixtures.build import source_accuracy
+
+        return source_accuracy(self)
+
+    def explore(self, *, port: int | None = None, browser: bool = True) -> Explorer:
+        """Open it in the application in the browser (extra ``explore``), where its numbers can be moved.
+
+        ``port`` of 127.0.0.1, else 5006 or any that is free; ``browser=False`` opens nothing: see ``url`` of
+        what is returned.  It is served until the program ends, or ``stop()``; in a script, ``wait()``.
+        """
+        from rmt_alpha.explore.server import explore
+
+        return explore(self, port, browser)
 
     def equivalent_samples(self, alpha: ArrayLike | None = None, criterion: str = "accuracy") -> float:
         """How many more target samples would buy, without a source, what the source buys.

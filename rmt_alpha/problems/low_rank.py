@@ -16,6 +16,7 @@ from rmt_alpha.problems.ranges import LARGEST, check_interpolation
 
 if TYPE_CHECKING:
     from rmt_alpha.simulation.result import Simulation
+    from rmt_alpha.theory.curve_array import CurveArray
     from rmt_alpha.theory.low_rank.curve import LowRankCurve
     from rmt_alpha.theory.low_rank.learnt import LearntCorrection
 
@@ -36,6 +37,8 @@ class LowRankTransfer(Value, Shown):
 
     W_s is a Gaussian d x p matrix of Frobenius norm ``source_norm``, W_perp another of norm ``rest``, and the
     u_i and v_i are orthonormal, in no particular direction.  Its answers are those of large d, p and n.
+
+    The theory of this problem: :doc:`/theory/low_rank`.
 
     Parameters
     ----------
@@ -142,6 +145,12 @@ class LowRankTransfer(Value, Shown):
         from rmt_alpha.theory.low_rank.curve import low_rank_curve
 
         return low_rank_curve(self, rank)
+
+    def curves(self, rank: int, n: ArrayLike | None = None, gamma: ArrayLike | None = None) -> CurveArray:
+        """The curves with corrections of this rank for arrays of n and gamma, which broadcast."""
+        from rmt_alpha.theory.curve_array import curve_array
+
+        return curve_array(self, n, gamma, rank)
 
     def excess_risk(self, alpha: ArrayLike, rank: ArrayLike) -> Real:
         r"""Squared distance to the target, :math:`E |\alpha W_s + R_r - W_t|_F^2`; the two broadcast.

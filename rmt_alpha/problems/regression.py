@@ -19,6 +19,7 @@ from rmt_alpha.problems.ranges import RIDGE, SAMPLES
 
 if TYPE_CHECKING:
     from rmt_alpha.simulation.result import Simulation
+    from rmt_alpha.theory.curve_array import CurveArray
     from rmt_alpha.theory.mixtures.regression import RegressionCurve
     from rmt_alpha.theory.ridge.mixture import MixtureRidge
 
@@ -40,6 +41,8 @@ class RidgeRegressionTransfer(Value, Shown):
         \quad \kappa = \gamma + \frac{\kappa}{n} \operatorname{tr} C (C + \kappa)^{-1},
 
     with :math:`\sigma^2` the noise variance summed over outputs, which the risk includes.
+
+    The theory of this problem: :doc:`/theory/mixtures`.
 
     Parameters
     ----------
@@ -139,6 +142,22 @@ class RidgeRegressionTransfer(Value, Shown):
         from rmt_alpha.theory.mixtures.regression import regression_curve
 
         return regression_curve(self, dps)
+
+    def curves(self, n: ArrayLike | None = None, gamma: ArrayLike | None = None) -> CurveArray:
+        """The curves for arrays of n and gamma, which broadcast; by default they are the problem's.
+
+        Examples
+        --------
+        >>> problem = RidgeRegressionTransfer(
+        ...     [2.0, 1.0], [1.0, 1.0], [1.0, 0.5], 0.5, n=4, gamma=0.1
+        ... )
+        >>> problem.curves(n=[4, 8], gamma=[[0.1], [1.0]]).optimal_alpha().round(3)
+        array([[1.299, 1.308],
+               [1.203, 1.211]])
+        """
+        from rmt_alpha.theory.curve_array import curve_array
+
+        return curve_array(self, n, gamma)
 
     def risk(self, alpha: ArrayLike, dps: int | None = None) -> Real:
         """Test risk E|y - W_alpha x|^2 at finite alpha, the noise of the test outputs included."""

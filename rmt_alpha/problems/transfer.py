@@ -17,6 +17,7 @@ from rmt_alpha._core.values import Value, shown
 from rmt_alpha.problems.ranges import DIMENSION, NORM, RIDGE, SAMPLES, check_interpolation
 
 if TYPE_CHECKING:
+    from rmt_alpha.explore.server import Explorer
     from rmt_alpha.simulation.result import Simulation
     from rmt_alpha.theory.isotropic.curve import AlphaCurve
 
@@ -34,11 +35,13 @@ class TransferProblem(Value, Shown):
 
     on n target samples :math:`x \sim \mathcal N(y\, m_t, I_p)`, with balanced labels :math:`y = \pm 1`,
 
-    .. math:: m_t = \text{target\_scale}\,(\beta\, m_s + \sqrt{1 - \beta^2}\, m_\perp), \qquad
-        \|m_s\| = \text{mu}, \quad \|m_\perp\| = \text{mu\_orth}, \quad m_s \perp m_\perp .
+    .. math:: m_t = \mathtt{target\_scale}\,(\beta\, m_s + \sqrt{1 - \beta^2}\, m_\perp), \qquad
+        \|m_s\| = \mathtt{mu}, \quad \|m_\perp\| = \mathtt{mu\_orth}, \quad m_s \perp m_\perp .
 
     The source vector :math:`\tilde w` is the ridge classifier trained on N samples
     :math:`x \sim \mathcal N(y\, m_s, I_p)` with ridge gamma_source.
+
+    The theory of this problem: :doc:`/theory/isotropic`.
 
     Parameters
     ----------
@@ -218,6 +221,37 @@ class TransferProblem(Value, Shown):
         from rmt_alpha.simulation import simulate
 
         return simulate(self, alpha, **options)
+
+    def source_accuracy(self, dps: int | None = None) -> Real:
+        r"""Accuracy of the source as it is on the target task, nothing trained.
+
+        .. math:: \Phi\bigl(\langle\tilde w, \mu_\beta\rangle / \lVert\tilde w\rVert\bigr)
+
+        signed, and free of the ridge and the n target samples, which only training needs.  Fine-tuning pays
+        where the curve is above it.
+
+        Examples
+        --------
+        >>> for beta, n in ((0.8, 40), (0.6, 200)):
+        ...     problem = TransferProblem(beta, p=400, n=n, N=2000)
+        ...     tuned = problem.curve().optimum().value
+        ...     print(f"{problem.source_accuracy():.3f} as it is, {tuned:.3f} fine-tuned")
+        0.762 as it is, 0.758 fine-tuned
+        0.704 as it is, 0.735 fine-tuned
+        """
+        from rmt_alpha.theory.isotropic.stage import source_accuracy
+
+        return source_accuracy(self, dps)
+
+    def explore(self, *, port: int | None = None, browser: bool = True) -> Explorer:
+        """Open it in the application in the browser (extra ``explore``), where its numbers can be moved.
+
+        ``port`` of 127.0.0.1, else 5006 or any that is free; ``browser=False`` opens nothing: see ``url`` of
+        what is returned.  It is served until the program ends, or ``stop()``; in a script, ``wait()``.
+        """
+        from rmt_alpha.explore.server import explore
+
+        return explore(self, port, browser)
 
     def equivalent_samples(self, alpha: ArrayLike | None = None) -> Real:
         """How many more target samples would buy, without a source, what the source buys.

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import joblib
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.machine.processes import run_parallel
+from rmt_alpha._core.machine.progress import progress_bar
 from rmt_alpha._core.machine.threads import one_blas_thread
 from rmt_alpha._core.types import FloatArray, Seed
 from rmt_alpha.simulation.arguments import check_count, check_jobs, check_limit, check_tolerance, root_seed
@@ -54,6 +54,8 @@ def simulate(
     accuracy of a given classifier is known exactly (:math:`\Phi(w^\top \mu_t / \|w\|)` for a
     `TransferProblem`), so no test set is drawn.
 
+    How it draws: :doc:`/simulation`.
+
     Parameters
     ----------
     problem : TransferProblem, FineTuning, RidgeRegressionTransfer or LowRankTransfer
@@ -65,8 +67,11 @@ def simulate(
         Independent draws of all data, at least 1.
     method : {"auto", "dense", "krylov"}
         "dense" draws the data matrices and costs O(p n min(p, n)) per draw.  "krylov" draws the same
-        classifiers, exactly in distribution, in O(min(p, n)) or less.  "auto" is "krylov" for a
-        `TransferProblem`, and "dense" for the others, for which there is no "krylov".
+        classifiers, exactly in distribution: of a `TransferProblem` in O(min(p, n)) or less, of a
+        `FineTuning` with the squared loss and a `RidgeRegressionTransfer`, whose covariances are diagonal and
+        shared by the classes, in O(b k^3) with b distinct variances and a chain of k vectors, at most
+        min(p, n) and some hundred for a ridge that is not tiny.  "auto" is "krylov" for a `TransferProblem`,
+        and "dense" for the others.
     rng : int, sequence of int, SeedSequence, Generator, RandomState or None
         The seed.  A Generator or RandomState is advanced by one call; None draws a fresh seed from the
         system.
@@ -74,7 +79,7 @@ def simulate(
         Processes, as joblib counts them (-1: all processors).  The results do not depend on it, to the last
         bit.
     progress : bool
-        Show a progress bar on stderr, if that is a terminal.
+        Show a progress bar with the time left: in notebooks, and on stderr if that is a terminal.
     truncate : float or None
         For "krylov": cut the Krylov chain where the relative error of the result falls below this
         tolerance, as measured on the draws themselves (``Simulation.truncation_error``; rounding limits
@@ -168,8 +173,7 @@ def simulate(
     sampler.check_memory(alphas, count, jobs, limit)
     arrays: tuple[FloatArray, ...] = ()
     error, length, done = 0.0, 0, 0
-    # tqdm's disable=None: only on a terminal.
-    with tqdm(total=count, unit="draw", disable=None if progress else True) as bar:
+    with progress_bar(progress, count, "draw") as bar:
         for batch in _run(_tasks(sampler, alphas, count, seed), jobs, -(-count // sampler.batch_size())):
             arrays = arrays or tuple(np.empty((count, *each.shape[1:])) for each in batch.arrays)
             size = len(batch.arrays[0])

@@ -66,7 +66,7 @@ class Simulation(Value, Shown):
     draws : TransferDraws, MixtureDraws, LossDraws, RegressionDraws or LowRankDraws
         The single replicates, scored.
     truncation_error : float
-        Estimated relative error of the five numbers of a replicate (worst replicate) from cutting the Krylov
+        Estimated relative error of what is kept of a replicate (worst replicate) from cutting the Krylov
         chain; 0 if nothing was cut.
     chain_length : int
         Longest Krylov chain that was solved, in vectors; 0 for ``method="dense"``.

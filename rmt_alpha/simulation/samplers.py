@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +10,13 @@ from numpy.typing import ArrayLike
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.errors import NotAvailable
+from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.losses import Loss
 from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation.arguments import check_vector_alpha
+from rmt_alpha.simulation.blocks.stages import BlockMixture, BlockRegression, Drawn
 from rmt_alpha.simulation.convex.draws import LossDraws
 from rmt_alpha.simulation.convex.fit import Trainer
 from rmt_alpha.simulation.convex.formulas import Formula, formula
@@ -35,6 +38,9 @@ from rmt_alpha.simulation.setting import (
     regression_setting,
     transfer_setting,
 )
+
+KRYLOV_BATCH = 4
+"""Replicates of a mixture or regression that are drawn together."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +228,46 @@ class _Regression(Sampler):
         return RegressionDraws(alpha, float(np.sum(self.setting.noise**2)), *arrays)
 
 
+class _Krylov(Sampler):
+    """Replicates one by one, from Krylov spaces."""
+
+    method = "krylov"
+
+    def batch_size(self) -> int:
+        return KRYLOV_BATCH
+
+    def memory(self) -> int:
+        return 0  # not known in advance: asked for as the space grows
+
+    @abstractmethod
+    def _one(self, rng: np.random.Generator) -> Drawn:
+        """One replicate."""
+
+    def draw(self, alpha: FloatArray, replicates: int, seed: np.random.SeedSequence) -> Batch:
+        rng = np.random.default_rng(seed)
+        drawn = [self._one(rng) for _ in range(replicates)]
+        arrays = tuple(np.stack(each) for each in zip(*(one.arrays for one in drawn), strict=True))
+        return Batch(arrays, max(one.error for one in drawn), max(one.length for one in drawn))
+
+
+@dataclass(frozen=True)
+class _KrylovMixture(_Krylov, _Mixture):
+    blocks: BlockMixture
+    truncate: float | None
+
+    def _one(self, rng: np.random.Generator) -> Drawn:
+        return self.blocks.draw(self.counts, self.truncate, rng)
+
+
+@dataclass(frozen=True)
+class _KrylovRegression(_Krylov, _Regression):
+    blocks: BlockRegression
+    truncate: float | None
+
+    def _one(self, rng: np.random.Generator) -> Drawn:
+        return self.blocks.draw(self.truncate, rng)
+
+
 def choose_sampler(
     problem: Problem, method: str, truncate: float | None, counts: str, rank: int | None = None
 ) -> Sampler:
@@ -231,17 +277,23 @@ def choose_sampler(
     if isinstance(problem, TransferProblem):
         return _Transfer(transfer_setting(problem), truncate, "krylov" if method == "auto" else method)
     check_problem(problem)
-    if method == "krylov":
+    if method == "krylov" and (isinstance(problem, LowRankTransfer) or not _is_linear(problem)):
         raise ValueError(
-            "method='krylov' needs identity covariances and simulates a TransferProblem only, got a "
-            f"{type(problem).__name__}; use method='dense' (or 'auto', which chooses it)"
+            "method='krylov' needs fits that are linear in the targets: a TransferProblem, a FineTuning with "
+            f"loss='squared' or a RidgeRegressionTransfer, got {problem!r}; use method='dense' (or 'auto', "
+            "which chooses it)"
         )
     if isinstance(problem, LowRankTransfer):
         return low_rank_sampler(problem, rank)
     if isinstance(problem, RidgeRegressionTransfer):
-        return _Regression(regression_setting(problem))
+        regression = regression_setting(problem)
+        if method == "krylov":
+            return _KrylovRegression(regression, BlockRegression.of(regression), truncate)
+        return _Regression(regression)
     setting = mixture_setting(problem)
-    if isinstance(problem.loss, str) and problem.loss == "squared":
+    if problem.squared:
+        if method == "krylov":
+            return _KrylovMixture(setting, counts, BlockMixture.of(setting), truncate)
         return _Mixture(setting, counts)
     if problem.outputs > 1:
         return _Softmax(setting, counts)
@@ -252,3 +304,9 @@ def choose_sampler(
             "curve knows its limit"
         )
     return _Loss(setting, counts, problem.loss)
+
+
+def _is_linear(problem: Problem) -> bool:
+    return isinstance(problem, RidgeRegressionTransfer) or (
+        isinstance(problem, FineTuning) and problem.squared
+    )

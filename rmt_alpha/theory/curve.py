@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, wraps
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +24,9 @@ from rmt_alpha._core.pictures.html import Card, Shown
 from rmt_alpha._core.types import BoolArray, FloatArray, Real
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory.pictures import curve_card
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 CRITERIA = ("accuracy", "risk", "loss")
 """What an alpha can be best for: most right answers, least squared error, least expected training loss."""
@@ -194,7 +197,7 @@ class Curve(Shown, ABC):
         """Average over draws of the training data of the accuracy; alpha is finite.
 
         `accuracy` is that of average moments.  Where few directions hold most of the variance of the scores,
-        that variance is far from constant, and the two differ by percents; see docs/theory/error_bars.md.
+        that variance is far from constant, and the two differ by percents; see :doc:`/theory/error_bars`.
         """
         raise self._not_available("expected_accuracy")
 
@@ -337,6 +340,34 @@ class Curve(Shown, ABC):
         ``direction`` is finite, of shape (k,); for one source a number will do.
         """
 
+    def plot(
+        self,
+        alpha: ArrayLike | None = None,
+        *,
+        quantity: str | None = None,
+        band: bool = True,
+        source: float | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw a quantity against alpha, with alpha = 0, 1, alpha* and the neutral alpha marked.
+
+        Parameters
+        ----------
+        alpha : array_like, optional
+            Its smallest and largest entry are the range; by default one that shows those alphas.
+        quantity : str, optional
+            A method that takes alpha, such as "risk"; by default the first of `criteria`.
+        band : bool
+            Shade one standard deviation over draws of the training data, where it is known.
+        source : float, optional
+            A level to draw, such as ``problem.source_accuracy()``: that of the source without training.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default in a new figure, which notebooks show.
+        """
+        from rmt_alpha.plotting.curve import plot_curve
+
+        return plot_curve(self, alpha, quantity=quantity, band=band, source=source, ax=ax)
+
     # --- finite-size error bars: standard deviation over draws of the data ---------------------------
 
     def accuracy_std(self, alpha: ArrayLike, *, class_counts: str = "fixed") -> Real:
@@ -476,7 +507,8 @@ class Curve(Shown, ABC):
 @lru_cache
 def public_methods(kind: type) -> frozenset[str]:
     """Their names."""
-    return frozenset(name for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_")
+    names = {name for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"}
+    return frozenset(names - {"plot"})  # a picture of answers is none
 
 
 QUESTIONS = public_methods(Curve)

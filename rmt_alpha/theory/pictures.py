@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from rmt_alpha._core.pictures.html import Card
 from rmt_alpha._core.pictures.svg import plot, window
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.sources import TrainedSource
@@ -17,6 +18,9 @@ from rmt_alpha.problems.transfer import TransferProblem
 LARGEST = {0: (50_000, 5_000), 1: (400, 200), 2: (400, 30)}
 """Dimensions up to which a curve takes a moment, for the squared and for other losses, without full
 covariances, with one that is shared, and with several."""
+
+FAR = 50.0
+"""Alphas beyond are not shown unless asked for."""
 
 
 def curve_card(
@@ -47,6 +51,15 @@ def curve_card(
     at = np.union1d(window([*known, 1.0 if best else 2.0], alphas), known)
     line = {"": (at, np.asarray(values(at), float))}
     return Card(rows, plot(f"{quantity} against alpha", ("alpha", quantity), lines=line, marks=marks))
+
+
+def alphas_around(marks: Iterable[float], count: int = 61) -> FloatArray:
+    """Alphas that show those of ``marks`` that are of ordinary size, from one round number to another."""
+    wanted = [float(x) for x in marks if abs(x) < FAR]
+    low, high = min(wanted), max(wanted)
+    margin = 0.35 * (high - low)
+    grid = 10.0 ** np.floor(np.log10(high - low)) / 2
+    return np.linspace(np.floor((low - margin) / grid) * grid, np.ceil((high + margin) / grid) * grid, count)
 
 
 def problem_card(problem: TransferProblem | FineTuning | RidgeRegressionTransfer) -> Card:

@@ -54,6 +54,8 @@ def compare(
     .. math:: z = \frac{q_\infty - q_{\text{theory}}}{\text{stderr}}, \qquad
         q_\infty = 2\, \bar q_{2n} - \bar q_n
 
+    What is compared, and why so: :doc:`/validation/validation`.
+
     Parameters
     ----------
     problem : TransferProblem, FineTuning, RidgeRegressionTransfer or LowRankTransfer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy import special
@@ -13,6 +13,9 @@ from rmt_alpha._core.pictures.svg import plot
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.simulation.setting import Problem
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Size: TypeAlias = tuple[float, float, float | tuple[float | None, ...] | None]
 """p, n, and the samples of the source or sources; None for known weights."""
@@ -122,6 +125,20 @@ class Comparison(Value, Shown):
         if self.bias_matters:
             return f"theory and simulation agree once the bias of order 1/n is taken out: {where}, {bound}"
         return f"theory and simulation agree: {where}, {bound}"
+
+    def plot(self, quantity: str | None = None, *, ax: Axes | None = None) -> Axes:
+        """Draw one quantity against alpha: theory as a line, simulation as points with standard errors.
+
+        Parameters
+        ----------
+        quantity : str, optional
+            As in the table; by default accuracy, or the first where there is none.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default in a new figure, which notebooks show.
+        """
+        from rmt_alpha.plotting.curve import plot_comparison
+
+        return plot_comparison(self, quantity, ax=ax)
 
     def _card(self) -> Card:
         rows = {"problem": repr(self.problem), "alphas": self.alpha, "draws at each size": self.replicates}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
@@ -14,8 +15,9 @@ import numpy as np
 import pytest
 
 import rmt_alpha as ra
+from rmt_alpha._core.machine.progress import progress_bar
 from rmt_alpha.cli import VERBS, main
-from rmt_alpha.cli.common import shown_while_working
+from rmt_alpha.cli.common import jobs_of, shown_while_working
 from rmt_alpha.cli.problem import task_of
 
 PROBLEM = ["--beta", "0.8", "--p", "400", "--n", "40", "--N", "2000", "--gamma", "0.1"]
@@ -212,3 +214,17 @@ def test_what_there_is_to_do_is_named():
     assert task_of(ra.FineTuning(full, source, 5, 0.1)) == "effective ridges of 2 covariances of 2 x 2"
     plain = ra.FineTuning(ra.GaussianMixture(means), source, 5, 0.1, loss="logistic")
     assert task_of(plain) == "the logistic loss"
+
+
+def test_all_processors_and_a_bar_where_a_person_watches(monkeypatch):
+    for terminal in (True, False):
+        shown = io.StringIO()
+        monkeypatch.setattr(shown, "isatty", lambda terminal=terminal: terminal)
+        monkeypatch.setattr("sys.stderr", shown)
+        for given, jobs in ((None, -1 if terminal else 1), (2, 2)):
+            assert jobs_of(argparse.Namespace(jobs=given)) == jobs
+        assert jobs_of(argparse.Namespace(jobs=None), short=True) == 1
+        for wanted in (True, False):
+            with progress_bar(wanted, 4, "draw", file=shown) as bar:
+                bar.update(4)
+            assert ("4/4" in shown.getvalue()) is terminal or not wanted

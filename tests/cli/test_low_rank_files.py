@@ -64,7 +64,7 @@ def test_curve_and_compare(file, capsys, tmp_path):
         (["curve"], "needs --rank, from 0 to 40: the file has spikes"),
         (["compare"], "needs --rank, from 0 to 40"),
         (["curve", "--rank", "41"], "rank must be from 0 to min(d, p) = 40, got 41"),
-        (["optimal", "--dps", "30"], "are not for a correction of low rank"),
+        (["optimal", "--dps", "30"], "is not for a correction of low rank"),
     ],
 )
 def test_refusals(words, message, file, capsys):

@@ -30,7 +30,7 @@ FORMATS = (
     sparse.csc_array,
     sparse.coo_array,
 )
-RULES = (*AVERAGED, Rule(0.0), Rule(), Rule(0.0, standard=True), Rule(standard=True))
+RULES = (*AVERAGED, Rule(0.0), Rule(0.0, standard=True))
 
 
 def draw(n, p, density=0.1, seed=0, classes=2):

@@ -98,7 +98,7 @@ def test_fits_and_left_out_scores_are_those_of_refitting(
     assert worst(found, left_out_of_rule(world.X, targets, world.mass, world.removed, *held)) < EXACT
 
 
-@pytest.mark.parametrize("rule", [*AVERAGED, Rule(0.0), Rule()], ids=str)
+@pytest.mark.parametrize("rule", [*AVERAGED, Rule(0.0)], ids=str)
 def test_an_infinite_ridge_trains_the_average_alone(rule):
     world, point = World(1, (9, 5), weighted=2), np.array([1.0, 0.7, -0.4])
     fit, held = world.path(rule).at(math.inf), world.held(rule, math.inf)
@@ -167,7 +167,7 @@ def test_products_of_residuals_are_least_objectives(seed, shape, weighted, rule,
         assert z @ fit.grams_without[i] @ z == pytest.approx(least.sum() / n, rel=EXACT, abs=EXACT * size)
 
 
-@pytest.mark.parametrize("rule", [*AVERAGED, Rule()], ids=str)
+@pytest.mark.parametrize("rule", AVERAGED, ids=str)
 @pytest.mark.parametrize("shape", [(9, 14), (14, 14), (24, 5)])
 def test_evidence_is_the_dense_marginal_likelihood(rule, shape):
     world, gamma, point = World(4, shape), 0.4, np.array([1.0, 0.7, -0.4])
@@ -250,6 +250,7 @@ def test_the_rules_of_each_option(standard):
     units = "standard" if standard else "raw"
     world = World(6, (9, 5))
     averaged = [r for r in AVERAGED if r.standard is standard or not r.trained]
+    centring = [r for r in averaged if r.pseudo is not None]
     own = Samples.of(world.X - world.X.mean(axis=0))
     assert rules_of(True, units, world.samples) == rules_of(True, units, own) == [Rule(0.0, standard)]
     assert rules_of("shrunk", units, world.samples) == [Rule(PSEUDO, standard)]
@@ -260,7 +261,8 @@ def test_the_rules_of_each_option(standard):
     # Rows that sum to zero have no origin: the same fit, but leaving one out centres again.
     centred = rules_of(False, units, own)
     assert centred == [Rule(math.inf, standard)]
-    assert rules_of("auto", units, own) == averaged
+    assert rules_of("auto", units, own) == rules_of("auto", units, world.samples, origin=False) == centring
+    assert len(centring) == len(averaged) - 1
     labels, scores = world.labels, world.scores
     one, two = (
         RidgePath.of(own, r, labels, scores).at(0.3) for r in (centred[0], replace(centred[0], pseudo=None))

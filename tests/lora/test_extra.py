@@ -33,7 +33,7 @@ def imported_without(name: str) -> str:
 def test_without_it_the_import_says_what_to_install():
     said = imported_without("torch")
     assert "rmt_alpha.lora needs torch" in said
-    assert "pip install 'rmt-alpha[peft]'" in said
+    assert "pip install '.[peft]'" in said
 
 
 def test_the_package_itself_imports_none_of_it():

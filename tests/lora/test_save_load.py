@@ -159,6 +159,6 @@ def test_a_checkpoint_says_what_loads_it(tmp_path):
     for name in ("README.md", "HOW_TO_LOAD.md"):
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert text.count("import rmt_alpha.lora") == 1
-        assert "pip install 'rmt-alpha[peft]'" in text
+        assert "pip install '.[peft]'" in text
         assert "KeyError: 'ALPHA_LORA'" in text
     assert torch.equal(output(PeftModel.from_pretrained(ROBERTA.build(), tmp_path)), output(model))

@@ -225,7 +225,7 @@ def _encode(
         from transformers.utils import logging
     except ImportError as error:
         raise ImportError(
-            f"embeddings need the extra [text]: pip install 'rmt-alpha[text]' ({error})"
+            f"embeddings need the extra [text]: pip install '.[text]' in a clone ({error})"
         ) from None
     local = isinstance(model, Path)
     logging.disable_progress_bar()

@@ -2,5 +2,6 @@
 
 Open `experiment` first: it trains what the record lacks.  `loading` reads the rows of `tasks`, `training`
 turns a pretrained encoder into a trained classifier, `results` records the runs and says what they show.
-Training needs ``pip install 'rmt-alpha[peft]'``; reading a record and drawing it do not.
+`transfer` starts from a source task instead, and asks what alpha is worth.
+Training needs ``pip install '.[peft]'`` in a clone; reading a record and drawing it do not.
 """

@@ -19,7 +19,8 @@ from torch import nn
 from rmt_alpha.errors import RecordError
 from rmt_alpha.experiments.networks.results.runs import TUNING_SEED, RunKey, RunRecord
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.training.methods import method
+from rmt_alpha.experiments.networks.training.methods import Method, method
+from rmt_alpha.experiments.networks.training.tokens import Score
 from rmt_alpha.experiments.networks.training.trainer import Job, Outcome, TaskTrainer
 
 Announce = Callable[[str], None]
@@ -33,8 +34,12 @@ def plan(
     methods: Sequence[str],
     seeds: Sequence[int],
     tuning_sizes: Sequence[int],
+    find: Callable[[str], Method] = method,
+    tuned_on: str = "",
 ) -> list[Job]:
     """The runs, in order: tuning first, then by size, seed and method.
+
+    ``find`` knows the methods by name; with ``tuned_on``, another task has chosen their rates.
 
     Examples
     --------
@@ -42,14 +47,14 @@ def plan(
     >>> [(job.size, job.seed, job.rate) for job in jobs][-3:]
     [(1600, 0, 0.01), (100, 1, None), (100, 2, None)]
     """
-    chosen = [method(name) for name in dict.fromkeys(methods)]
+    chosen = [find(name) for name in dict.fromkeys(methods)]
     jobs = [
         Job(task, size, one, TUNING_SEED, rate)
-        for size, one in itertools.product(dict.fromkeys(tuning_sizes), chosen)
+        for size, one in itertools.product(dict.fromkeys(() if tuned_on else tuning_sizes), chosen)
         for rate in one.rates
     ]
     tested = itertools.product(dict.fromkeys(sizes), dict.fromkeys(seeds), chosen)
-    return jobs + [Job(task, size, one, seed, None) for size, seed, one in tested]
+    return jobs + [Job(task, size, one, seed, None, tuned_on) for size, seed, one in tested]
 
 
 def chosen_rate(record: RunRecord, settings: str, job: Job) -> float:
@@ -57,11 +62,11 @@ def chosen_rate(record: RunRecord, settings: str, job: Job) -> float:
 
     RecordError if the tuning runs, under the settings of this id, are not in the record.
     """
-    rate = record.tuned_rate(settings, job.task, job.method.name)
+    rate = record.tuned_rate(settings, job.tuned_on or job.task, job.method.name)
     if rate is None:
         raise RecordError(
-            f"{record.path}: no learning rate of {job.method.name} on {job.task} has been tried yet; run the "
-            "comparison first"
+            f"{record.path}: no learning rate of {job.method.name} on {job.tuned_on or job.task} has been "
+            "tried yet; run the comparison first"
         )
     return rate
 
@@ -73,13 +78,14 @@ def run_experiment(
     methods: Sequence[str],
     seeds: Sequence[int],
     *,
+    find: Callable[[str], Method] = method,
     announce: Announce = lambda _: None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[RunKey]:
     """Do every run that the record lacks, record each at once, and return the keys of all tested runs.
 
-    ``announce`` is called with lines for the reader: the number of runs, each result with the time left;
-    ``progress`` with a title, the step and the number of steps.
+    ``find`` knows the methods by name.  ``announce`` is called with lines for the reader: the number of runs,
+    each result with the time left; ``progress`` with a title, the step and the number of steps.
 
     Raises
     ------
@@ -88,10 +94,11 @@ def run_experiment(
         runs.
     """
     _check(sizes, seeds, trainer.largest)
-    settings, task = trainer.settings, trainer.data.task.name
+    settings, task = trainer.settings, trainer.task
     record.add_settings(settings, {name: version(name) for name in ("torch", "transformers", "peft")})
     record.add_task(task, trainer.facts())
-    jobs = plan(task, sizes, methods, seeds, [min(size, trainer.largest) for size in settings.tuning_sizes])
+    tuning = [min(size, trainer.largest) for size in settings.tuning_sizes]
+    jobs = plan(task, sizes, methods, seeds, tuning, find, trainer.tuned_on)
     todo = [job for job in jobs if not _is_done(record, settings.id, job)]
     announce(f"{task}: {len(jobs)} runs, {len(jobs) - len(todo)} of them recorded already")
     clock = _Clock(todo, settings)
@@ -124,7 +131,8 @@ def _key(record: RunRecord, settings: str, job: Job) -> RunKey:
 
 
 def _is_done(record: RunRecord, settings: str, job: Job) -> bool:
-    tuned = job.tunes or record.tuned_rate(settings, job.task, job.method.name) is not None
+    rate = record.tuned_rate(settings, job.tuned_on or job.task, job.method.name)
+    tuned = job.tunes or rate is not None
     return tuned and _key(record, settings, job) in record.runs
 
 
@@ -156,12 +164,20 @@ def _values(outcome: Outcome, job: Job) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 1),
     }
     if outcome.dev is not None:
-        values["dev"] = round(outcome.dev.accuracy, 5)
+        values |= tested(outcome.dev)
         if outcome.dev.f1 is not None:
             values["dev_f1"] = round(outcome.dev.f1, 5)
         values["curve"] = [[step, round(score.accuracy, 4)] for step, score in outcome.curve]
         if job.method.alpha:
             values["alpha"] = alpha_quantiles(outcome.model)
+    return values
+
+
+def tested(score: Score) -> dict[str, Any]:
+    """What is recorded of a test: accuracy and log-loss, of all rows and of ten parts of them."""
+    values: dict[str, Any] = {"dev": round(score.accuracy, 5), "dev_loss": round(score.loss, 5)}
+    if score.folds:
+        values["dev_folds"] = [[round(x, 5) for x in part] for part in zip(*score.folds, strict=True)]
     return values
 
 

@@ -195,7 +195,7 @@ def _datasets() -> Any:
         import datasets
     except ImportError as error:
         raise ImportError(
-            "GLUE from the hub needs the package datasets: pip install 'rmt-alpha[peft]', or name a folder "
-            "of tsv files with --data"
+            "GLUE from the hub needs the package datasets: pip install '.[peft]' in a clone, or name a "
+            "folder of tsv files with --data"
         ) from error
     return datasets

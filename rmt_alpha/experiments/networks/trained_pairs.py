@@ -6,7 +6,7 @@ on the digits 0 to 4 and fine-tunes it on 5 to 9.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -20,6 +20,8 @@ from rmt_alpha.experiments.networks.training.trainer import Job, TaskTrainer
 
 RATE = 1.5e-4
 """Learning rate of full fine-tuning on GLUE: the third of the four that the comparison tries."""
+LORA_RATE = 3e-3
+"""That of LoRA, which the comparison chose on every task."""
 EPOCHS, BATCH, DIGITS_RATE = 3, 64, 1e-3
 
 
@@ -32,9 +34,16 @@ class TrainedPair(NamedTuple):
 
 
 def glue_pair(
-    model: str, task: str, size: int, *, rate: float = RATE, seed: int = 1, data: FilePath | None = None
+    model: str,
+    task: str,
+    size: int,
+    *,
+    rate: float | None = None,
+    rank: int | None = None,
+    seed: int = 1,
+    data: FilePath | None = None,
 ) -> TrainedPair:
-    """An encoder fine-tuned on ``size`` rows of a GLUE task, all weights, without its head.
+    """An encoder fine-tuned on ``size`` rows of a GLUE task, without its head.
 
     Parameters
     ----------
@@ -43,20 +52,25 @@ def glue_pair(
     task : str
         Of GLUE.
     size : int
-        Training rows.
-    rate : float
-        Learning rate.
+        Training rows; at most those there are beside the validation rows.
+    rate : float, optional
+        Learning rate; by default `RATE`, twenty times that for an adapter.
+    rank : int, optional
+        None trains all weights, a number LoRA of this rank on query and value, merged afterwards.
     seed : int
         Of the rows, their order and the head.
     data : path, optional
         As for `rmt_alpha.experiments.networks.loading.load_glue`.
     """
-    trainer = TaskTrainer(model, load_glue(task, data), Settings(model=model))
-    job = Job(task, size, method("full"), seed, rate)
+    name = "full" if rank is None else "lora"
+    rate = rate or (RATE if rank is None else LORA_RATE)
+    trainer = TaskTrainer(model, load_glue(task, data), Settings(model=model, rank=rank or 8))
+    job = Job(task, min(size, trainer.largest), method(name), seed, rate)
     before = load_model(model, len(trainer.data.task.labels), seed, trainer.settings, trainer.device)
     outcome = trainer.run(job, rate, test=False)
+    after: Any = outcome.model if rank is None else outcome.model.merge_and_unload()
     head = head_modules(before)
-    states = [_without(head, each.state_dict()) for each in (before, outcome.model)]
+    states = [_without(head, each.state_dict()) for each in (before, after)]
     return TrainedPair(states[0], states[1], outcome.validation.accuracy)
 
 

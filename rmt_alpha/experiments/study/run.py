@@ -10,9 +10,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from rmt_alpha._core.machine.code import place_here, signature
+from rmt_alpha._core.machine.progress import progress_bar
 from rmt_alpha._core.machine.threads import one_blas_thread
 from rmt_alpha._core.records.record import Record
 from rmt_alpha._core.types import FilePath
@@ -77,13 +77,8 @@ def run_study(
         missing = [block for block in blocks if block not in done]
         work = partial(compute, data=None if data is None else os.fspath(data))
         with closing(pool.run(missing, work)) as answers:
-            for _, (code, place, (block, accuracy)) in tqdm(
-                answers,
-                total=len(missing),
-                unit="block",
-                disable=None if progress else True,
-                dynamic_ncols=True,
-            ):
+            bar = progress_bar(progress, len(missing), "block", steps=answers, dynamic_ncols=True)
+            for _, (code, place, (block, accuracy)) in bar:
                 store.write([(block.parameters, accuracy)], signature(code), (place_here(), place))
         return recorded(store, blocks)
 

@@ -59,7 +59,8 @@ class ConvexSolution:
         return self.loss.product(self.minimum.outputs)
 
     def _at_sites(self, values: FloatArray) -> FloatArray:
-        """Numbers (n,) of samples, to multiply blocks (..., b) of their sites."""
+        """Numbers (n,) of samples, to multiply blocks (..., b) of their sites; one if they are all alike."""
+        values = values[:1] if (values == values[0]).all() else values
         return values.reshape(-1, *(1,) * (self.curvature.own.ndim - 2))
 
     @cached_property
@@ -196,8 +197,9 @@ class ConvexSolution:
         left = self._first + _apply(self._second, self._moved)
         for k, bend in enumerate(self._bent):
             slope = self._slopes_along(k) + _apply(self._bends(bend, 0.0), self._moved)
-            bent = self._solved(_apply(self.curvature.leverage_change(bend), left))
-            result[k] = self.tangents[k] + self._output(self._step(slope) - bent)
+            change = _apply(self.curvature.leverage, slope)
+            change += _apply(self.curvature.leverage_change(bend), left)
+            result[k] = self.tangents[k] - self._output(self._solved(change))
         return result
 
     @cached_property
@@ -253,5 +255,7 @@ def _inverse(blocks: FloatArray) -> FloatArray:
     if blocks.shape[-1] == 1:
         return np.asarray(1.0 / blocks)
     a, b, c, d = (blocks[..., i, j] for i in range(2) for j in range(2))
-    adjugate = np.stack([np.stack([d, -b], axis=-1), np.stack([-c, a], axis=-1)], axis=-2)
-    return np.asarray(adjugate / (a * d - b * c)[..., None, None])
+    scale, result = 1.0 / (a * d - b * c), np.empty(blocks.shape)
+    for (i, j), value in {(0, 0): d, (0, 1): -b, (1, 0): -c, (1, 1): a}.items():
+        np.multiply(value, scale, out=result[..., i, j])
+    return result

@@ -158,9 +158,9 @@ class _Line:
             line = replace(line, kappas=10 ** (logs[top] + spread))
         return line
 
-    def mean(self, index: int, weights: FloatArray) -> FloatArray:
-        """(1, alpha) at the mean kappa and one of the ridges."""
-        alpha = self.alpha_unit * float(self.mean_kappa(weights)) / self.ridges[index]
+    def point(self, index: int, kappa: FloatArray) -> FloatArray:
+        """(1, alpha) at one of the ridges."""
+        alpha = self.alpha_unit * float(kappa) / self.ridges[index]
         return np.concatenate([[1.0], alpha * self.direction])
 
     def mean_kappa(self, weights: FloatArray) -> FloatArray:
@@ -184,12 +184,12 @@ class Consensus(SmoothCriterion):
         line, finite = line.focused(), [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)] or [0]
         choices = Evidence().decide(path, gammas)[0]  # an infinite ridge has no prior weight
         choices = [replace(choice, score=-math.inf) for choice in choices]
+        scores, kappas = logsumexp(line.table, axis=1), line.mean_kappa(line.table)
         for row, i in enumerate(finite):
-            score = float(logsumexp(line.table[row]))
-            choices[i] = Choice(gammas[i], line.mean(row, line.table[row]), score)
-        row = _nearest(line.gammas, logsumexp(line.table, axis=1))
+            choices[i] = Choice(gammas[i], line.point(row, kappas[row]), float(scores[row]))
+        row = _nearest(line.gammas, scores)
         # At the ridge that is taken, kappa is the mean over all of them.
-        point = line.mean(row, logsumexp(line.table, axis=0))
+        point = line.point(row, line.mean_kappa(logsumexp(line.table, axis=0)))
         choices[finite[row]] = Choice(gammas[finite[row]], point, choices[finite[row]].score)
         return choices, finite[row]
 

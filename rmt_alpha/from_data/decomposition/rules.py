@@ -57,25 +57,30 @@ AVERAGED = (
     *(
         Rule(pseudo=k0, standard=standard)
         for standard in (False, True)
-        for k0 in (1.0, 10.0, 100.0, math.inf)
+        for k0 in (None, 1.0, 10.0, 100.0, math.inf)
     ),
 )
 """The rules of "auto"."""
 
 
-def rules_of(fit_intercept: object, units: str, samples: Samples) -> list[Rule]:
+def rules_of(fit_intercept: object, units: str, samples: Samples, *, origin: bool = True) -> list[Rule]:
     """The rules to be averaged, one as a rule.
 
     Samples that were centred by their own mean have lost their origin, so that leaving one out must centre
     the others again: no intercept becomes an average correction that is kept at 0, which is the same fit.
+    The targets of a regression have no ``origin``, and the average no rule that keeps to it.
     """
     value = check_fit_intercept(fit_intercept)
     several = [False, True] if units == "auto" else [units == "standard"]
     if value == "auto":
-        return [rule for rule in AVERAGED if rule.standard in several or not rule.trained]
+        kept = origin and not samples.centred_on_itself
+        return [
+            rule for rule in AVERAGED
+            if not rule.trained or (rule.standard in several and (kept or rule.pseudo is not None))
+        ]  # fmt: skip
     if value is False:
-        origin = None if not samples.centred_on_itself else math.inf
-        return [Rule(pseudo=origin, standard=standard) for standard in several]
+        centre = None if not samples.centred_on_itself else math.inf
+        return [Rule(pseudo=centre, standard=standard) for standard in several]
     return [Rule(pseudo=0.0 if value is True else PSEUDO, standard=standard) for standard in several]
 
 

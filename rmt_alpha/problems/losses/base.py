@@ -43,6 +43,8 @@ class Loss:
 
     Subclass it with `value`, `slope` and `curvature`; ten lines are enough (see the example).
 
+    What a loss does, and one of your own: :doc:`/theory/losses`.
+
     Attributes
     ----------
     name : str

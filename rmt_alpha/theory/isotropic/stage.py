@@ -22,6 +22,7 @@ import numpy as np
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import ARRAY, Arithmetic
 from rmt_alpha._core.checks import check_dps
+from rmt_alpha._core.types import Real
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.isotropic.fluctuations import Fluctuations, RidgeChain, source_spread
@@ -123,9 +124,15 @@ def two_stage_curve(
     target_scale: Any,
 ) -> AlphaCurve:
     """The whole model: source stage (unless N is None), geometry, target stage."""
+    at = _geometry(ops, p, N, gamma_source, beta, mu, mu_orth, target_scale)
+    return ridge_stage(isotropic_ridge(p, n, gamma, ops), at, ops, dps, fluctuations)
+
+
+def _geometry(
+    ops: Arithmetic, p: Any, N: Any, gamma_source: Any, beta: Any, mu: Any, mu_orth: Any, target_scale: Any
+) -> Geometry:
     source = source_vector(mu, None if N is None else isotropic_ridge(p, N, gamma_source, ops), ops)
-    geometry = two_stage_geometry(beta, mu, mu_orth, target_scale, source, ops)
-    return ridge_stage(isotropic_ridge(p, n, gamma, ops), geometry, ops, dps, fluctuations)
+    return two_stage_geometry(beta, mu, mu_orth, target_scale, source, ops)
 
 
 def two_stage_fluctuations(values: Mapping[str, Any]) -> Fluctuations:
@@ -148,13 +155,30 @@ def two_stage_fluctuations(values: Mapping[str, Any]) -> Fluctuations:
 def transfer_curve(problem: TransferProblem, dps: int | None) -> AlphaCurve:
     """See `TransferProblem.curve`."""
     dps = check_dps(dps)
-    values = vars(problem)
     with arithmetic.working_precision(dps):
-        if dps is not None:
-            values = {k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()}
-        elif any(map(arithmetic.is_precise, values.values())):
-            values = {k: None if v is None else np.asarray(v, float)[()] for k, v in values.items()}
-        ops = arithmetic.arithmetic_of(values.values(), dps)
+        values, ops = _numbers(problem, dps)
         # Error bars are asked for rarely: their ingredients are computed then.
         fluctuations = partial(two_stage_fluctuations, values) if dps is None else None
         return two_stage_curve(ops, dps, fluctuations, **values)
+
+
+def source_accuracy(problem: TransferProblem, dps: int | None) -> Real:
+    """See `TransferProblem.source_accuracy`."""
+    dps = check_dps(dps)
+    with arithmetic.working_precision(dps):
+        values, ops = _numbers(problem, dps)
+        names = ("p", "N", "gamma_source", "beta", "mu", "mu_orth", "target_scale")
+        at = _geometry(ops, **{name: values[name] for name in names})
+        length = ops.sqrt(at.along * at.along + at.across2)
+        accuracy: Real = arithmetic.rounded(ops.ndtr(at.norm * (at.along / ops.nonzero(length))), dps)
+    return accuracy
+
+
+def _numbers(problem: TransferProblem, dps: int | None) -> tuple[dict[str, Any], Arithmetic]:
+    """The fields in the precision that was asked for, and the arithmetic of it."""
+    values = vars(problem)
+    if dps is not None:
+        values = {k: None if v is None else arithmetic.exact_numbers(k, v) for k, v in values.items()}
+    elif any(map(arithmetic.is_precise, values.values())):
+        values = {k: None if v is None else np.asarray(v, float)[()] for k, v in values.items()}
+    return values, arithmetic.arithmetic_of(values.values(), dps)

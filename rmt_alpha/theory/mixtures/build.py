@@ -13,7 +13,7 @@ import numpy as np
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.arithmetic import MP_ARRAY
 from rmt_alpha._core.checks import check_dps
-from rmt_alpha._core.types import Array
+from rmt_alpha._core.types import Array, FloatArray
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.labels import label_law
 from rmt_alpha.problems.losses import as_loss
@@ -59,14 +59,39 @@ def fine_tuning_curve(problem: FineTuning, dps: int | None) -> AnyCurve:
 
 def fine_tuning_path(problem: FineTuning, gammas: Iterable[float]) -> Iterator[AnyCurve]:
     """See `FineTuning.path`."""
+    return curves_of(replace(problem, gamma=gamma) for gamma in gammas)
+
+
+def curves_of(problems: Iterable[FineTuning]) -> Iterator[AnyCurve]:
+    """The curves of problems with one target, each fixed point from the one before."""
     previous = None
-    for gamma in gammas:
-        one = replace(problem, gamma=gamma)
-        if not one.squared and gamma == 0:
+    for one in problems:
+        if not one.squared and one.gamma == 0:
             yield ridgeless_curve(one)
             continue
-        previous = fit_ridge(problem.target.model, one.n, one.gamma, previous)
+        previous = fit_ridge(one.target.model, one.n, one.gamma, previous)
         yield _curve(one, previous)
+
+
+UNTRAINED = 1e16
+"""Ridge, in units of the traces and squared means of the target, that leaves nothing to be trained."""
+
+
+def source_accuracy(problem: FineTuning) -> float | FloatArray:
+    """See `FineTuning.source_accuracy`.
+
+    At alpha -> infinity the weights are kappa (sum_b pi_b C_b / x_b + kappa I)^-1 w~, which is w~ for a ridge
+    to which every covariance is rounding.
+    """
+    target = problem.target
+    size = float(target.model.moments[0].max() + (target.means * target.means).sum(axis=1).max()) or 1.0
+    clean = 0 * problem.label_noise
+    plain = replace(problem, n=1.0, gamma=UNTRAINED * size, intercept=False, label_noise=clean)
+    curve = replace(plain, loss="squared").curve()
+    if problem.components is None:
+        return float(curve.accuracy(np.inf))
+    alone = (curve.along(row) for row in np.eye(problem.components))
+    return np.array([one.accuracy(np.inf) for one in alone])
 
 
 def _curve(problem: FineTuning, ridge: MixtureRidge | None) -> AnyCurve:

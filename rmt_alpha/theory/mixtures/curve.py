@@ -208,7 +208,7 @@ class MixtureCurve(Curve):
         r"""The best alpha with its value, and the direction in which to go if no finite alpha is best.
 
         ``"accuracy"`` maximises the accuracy: in closed form, :math:`H^{-1} a`, where all classes share one
-        margin (balanced and symmetric, see docs/theory/mixtures.md), numerically otherwise.  ``"risk"``
+        margin (balanced and symmetric, see :doc:`/theory/mixtures`), numerically otherwise.  ``"risk"``
         minimises :math:`E |y - s|^2`, always in closed form.
         """
         self._check_criterion(criterion)

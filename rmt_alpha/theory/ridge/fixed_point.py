@@ -7,11 +7,12 @@ The equations of this package have the form
 where T_a(kappa) is increasing and concave in kappa, and 1 / T_a is concave in (1/kappa_1, ..., 1/kappa_G).
 (Both hold for T_a = tr C_a (sum_b C_b / kappa_b + I)^-1 and any positive semi-definite C;
 docs/theory/mixtures.md has the proof.)  There is exactly one solution.  One evaluation of T and its
-derivative at *any* point bounds it twice:
+derivative bounds it twice:
 
-* T lies below its tangent in kappa.  The fixed point of the tangent is Newton's iterate, an **upper** bound.
+* T lies below its tangent in kappa.  The fixed point of the tangent is Newton's iterate, an **upper** bound
+  wherever it is positive: kappa_a > sum_b kappa_b dT_a / dkappa_b, as at the solution and near it.
 * 1/T lies below its tangent in 1/kappa, so T lies above the harmonic function
-  T_a / (slack_a + sum_b share_ab kappa_b / x_b).  Its fixed point is a **lower** bound.
+  T_a / (slack_a + sum_b share_ab kappa_b / x_b).  Its fixed point is a **lower** bound, at *any* point.
 
 Both touch T to first order, so both bounds converge quadratically.  The lower one is followed: it is exact
 for isotropic problems and takes a handful of evaluations where Newton's method, halving its distance to a

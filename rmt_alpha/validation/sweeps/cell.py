@@ -13,7 +13,8 @@ import numpy as np
 
 from rmt_alpha._core.machine.threads import one_blas_thread
 from rmt_alpha._core.records.record_text import canonical, key_of
-from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha._core.types import FloatArray
+from rmt_alpha.problems.described import Described
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.simulation import Simulation, simulate
 from rmt_alpha.validation.sweeps.axes import label
@@ -101,9 +102,18 @@ class Cell:
         """The cell's own seed: it does not matter when, where or beside what the cell is computed."""
         return np.random.SeedSequence(int(hashlib.sha256(self.parameters.encode()).hexdigest(), 16))
 
-    def build(self) -> TransferProblem | FineTuning:
+    def build(self) -> TransferProblem | Described:
         """The problem."""
         return TransferProblem(**dict(self.problem))
+
+    def simulated(self, alphas: FloatArray) -> Simulation:
+        """Its simulation."""
+        return simulate(self.build(), alphas, **self.drawing)
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """Arguments of `simulate`."""
+        return {"replicates": self.replicates, "method": self.method, "rng": self.random_seed, "n_jobs": 1}
 
     @staticmethod
     def theories(cells: Sequence[Any]) -> list[CellTheory | Exception]:
@@ -169,11 +179,7 @@ def _numbers(cell: Cell, theory: CellTheory) -> tuple[tuple[Number, ...], tuple[
             f"the optimal alpha is {theory.values[0]:g} here and cannot be simulated: leave 'optimal' out "
             "or take replicates=0 (without ridge and with p < n all alphas give the same accuracy: gamma > 0)"
         )
-    problem = cell.build()
-    absent = cell.absent(problem)
-    drawn = simulate(
-        problem, alphas, replicates=cell.replicates, method=cell.method, rng=cell.random_seed, n_jobs=1
-    )
+    absent, drawn = cell.absent(cell.build()), cell.simulated(alphas)
     columns = [_average(drawn, name, absent) for name in SIMULATED]
     simulated = (map(_stored, row) for row in zip(*columns, strict=True))
     parts = zip(labels, rows, simulated, strict=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from rmt_alpha.problems.described_regressions import is_one
 from rmt_alpha.validation.sweeps.axes import OPTIMAL, AxisValue, label
 from rmt_alpha.validation.sweeps.cell import Cell, compute
 from rmt_alpha.validation.sweeps.grid import Grid
@@ -128,7 +129,12 @@ def predicted_seconds(cell: Cell) -> float:
 
 def _problem_seconds(cell: ProblemCell) -> float:
     """Order of magnitude: a fixed point for each alpha where the loss is not squared, and its minimiser."""
-    target, fields = cell.content["target"], dict(cell.content)
+    fields = dict(cell.content)
+    if is_one(fields):
+        p = float(fields["p"]) if "p" in fields else float(np.shape(fields["coef_target"])[-1])
+        alphas = len(cell.alpha) if "p" in fields else 1  # each has singular values of its own
+        return 1e-2 * alphas + cell.replicates * alphas * (1e-4 + _dense_draw(p, float(fields["n"]), 0.0))
+    target = fields["target"]
     p, squared = np.shape(target.get("means", target.get("mean")))[-1], fields["loss"] == "squared"
     theory = 1e-2 if squared else 0.2 + 0.02 * len(cell.alpha)
     n = float(fields["n"])

@@ -1,4 +1,4 @@
-"""One cell of a sweep over the fields of a `FineTuning`: its content, written canonically, and its theory."""
+"""One cell of a sweep of any other problem: its content, written canonically, and its theory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import numpy as np
 
 from rmt_alpha._core.records.record_text import DIGITS, canonical
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.problems.described import build
+from rmt_alpha.problems.described import Described, build
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.low_rank import LowRankTransfer
+from rmt_alpha.simulation import Simulation, simulate
+from rmt_alpha.theory.curve import Curve, check_direction
 from rmt_alpha.validation.sweeps.axes import OPTIMAL
 from rmt_alpha.validation.sweeps.cell import ALPHA_STAR, Cell, parameter_frame
 from rmt_alpha.validation.sweeps.theory import QUANTITIES, CellTheory, not_a_number
@@ -22,14 +25,68 @@ WRITTEN = 64
 """Entries of an array that a record writes out; of a larger one it has the hash."""
 JOIN = "+"
 """Between the names of fields that have the same value: "target.exponent+source.exponent"."""
+OF_CLASSES = frozenset({"mean", "variance", "accuracy", "neutral_alpha"})
+"""What a regression does not have."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A problem, and the scalar alpha of its curve."""
+
+    problem: Described
+    rank: int | None
+    """Of the correction of a `LowRankTransfer`."""
+    direction: str | tuple[float, ...] | None
+    """Proportions of the alphas of several sources, or "optimal"; by default all are the same."""
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Asked:
+        """ValueError or TypeError if the content is no problem, or something about its alpha is missing."""
+        problem = build({name: value for name, value in content.items() if name not in ("rank", "direction")})
+        rank, direction = content.get("rank"), content.get("direction")
+        if isinstance(problem, LowRankTransfer) == (rank is None):
+            raise ValueError(
+                f"rank is needed, from 0 to {problem.largest_rank}, for a correction of low rank"
+                if isinstance(problem, LowRankTransfer)
+                else "rank is for a LowRankTransfer, which has spikes: leave it out"
+            )
+        if rank is not None and isinstance(problem, LowRankTransfer):
+            rank = int(problem.check_rank(int(rank) if float(rank).is_integer() else rank))
+        several = problem.components if isinstance(problem, FineTuning) else None
+        if direction is not None and several is None:
+            raise ValueError("direction is for several sources, whose alphas have proportions: leave it out")
+        if several is not None and direction != OPTIMAL:
+            direction = tuple(check_direction([1.0] * several if direction is None else direction, several))
+        return cls(problem, rank, direction)
+
+    @cached_property
+    def proportions(self) -> FloatArray | None:
+        """By which alpha is multiplied; None where it is a number."""
+        if self.direction != OPTIMAL:
+            return None if self.direction is None else np.array(self.direction)
+        best = self._whole.optimum()
+        return np.asarray(best.alpha if best.finite else best.direction, dtype=np.float64)
+
+    @cached_property
+    def _whole(self) -> Curve:
+        problem = self.problem
+        if isinstance(problem, LowRankTransfer):
+            assert self.rank is not None  # checked
+            return problem.curve(self.rank)
+        return problem.curve()
+
+    @cached_property
+    def curve(self) -> Curve:
+        """The curve of one alpha."""
+        return self._whole if self.proportions is None else self._whole.along(self.proportions)
 
 
 @dataclass(frozen=True, eq=False)
 class ProblemCell(Cell):
-    """A `FineTuning` of a grid and what is asked about it; ``problem`` has the axes and the fixed scalars."""
+    """A problem of a grid and what is asked about it; ``problem`` has the axes and the fixed scalars."""
 
     content: Mapping[str, Any] = field(repr=False)
-    """What `build` makes the problem of."""
+    """What `Asked` is made of."""
     told: Mapping[str, Any] = field(repr=False)
     """The same as a record holds it."""
     together: ClassVar[bool] = False
@@ -47,12 +104,19 @@ class ProblemCell(Cell):
         return before + canonical(self.told)[1:-1] + after
 
     @cached_property
-    def _problem(self) -> FineTuning:
-        return build(self.content)  # once, for the theory and the simulation
+    def asked(self) -> Asked:
+        """The problem and its alpha: made once, for the theory and the simulation."""
+        return Asked.of(self.content)
 
-    def build(self) -> FineTuning:
+    def build(self) -> Described:
         """The problem."""
-        return self._problem
+        return self.asked.problem
+
+    def simulated(self, alphas: FloatArray) -> Simulation:
+        """Its simulation at alphas of the curve."""
+        asked = self.asked
+        at = alphas if asked.proportions is None else alphas[:, None] * asked.proportions
+        return simulate(asked.problem, at, rank=asked.rank, **self.drawing)
 
     @staticmethod
     def theories(cells: Sequence[Any]) -> list[CellTheory | Exception]:
@@ -61,20 +125,22 @@ class ProblemCell(Cell):
 
     @staticmethod
     def absent(problem: Any) -> frozenset[str]:
-        """What the model does not have: moments of one-hot scores, the best alpha of a trained draw."""
+        """What the model does not have: moments of one-hot scores, the best alpha of some trained draws."""
+        if not isinstance(problem, FineTuning):
+            return OF_CLASSES.union(ALPHA_STAR if isinstance(problem, LowRankTransfer) else ())
         names = set() if problem.outputs == 1 else {"mean", "variance"}
-        return frozenset(names if problem.squared else names.union(ALPHA_STAR))
+        single = problem.squared and problem.components is None
+        return frozenset(names if single else names.union(ALPHA_STAR))
 
 
 def _theory(cell: ProblemCell) -> CellTheory | Exception:
     try:
-        problem = cell.build()
-        curve, absent = problem.curve(), cell.absent(problem)
-        best = float(curve.optimal_alpha())
+        curve, absent = cell.asked.curve, cell.absent(cell.build())
+        best = float(np.squeeze(curve.optimal_alpha()))
         alphas = np.array([best if alpha == OPTIMAL else alpha for alpha in cell.alpha], dtype=np.float64)
         columns = [None if name in absent else _column(getattr(curve, name), alphas) for name in QUANTITIES]
-        values = [best, float(curve.neutral_alpha())]
-        return CellTheory(_sound(values), [_sound(row) for row in _rows(alphas, columns)])
+        neutral = None if "neutral_alpha" in absent else float(curve.neutral_alpha())
+        return CellTheory(_sound([best, neutral]), [_sound(row) for row in _rows(alphas, columns)])
     except Exception as failure:
         return failure
 
@@ -110,16 +176,20 @@ def _sound(numbers: Sequence[float | None]) -> list[float | None]:
 
 
 def with_values(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a problem's content with fields, named as "n" or "target.exponent", set to values."""
-    changed = dict(content)
+    """A copy of a problem's content with fields set, named "n", "target.exponent" or "source.2.n"."""
+    changed: Any = content
     for names, value in values.items():
         for name in names.split(JOIN):
-            table, dot, key = name.partition(".")
-            if dot:
-                changed[table] = {**changed.get(table, {}), key: value}
-            else:
-                changed[table] = value
-    return changed
+            changed = _changed(changed, name, value)
+    return dict(changed)
+
+
+def _changed(content: Any, name: str, value: Any) -> Any:
+    first, dot, rest = name.partition(".")
+    if isinstance(content, list | tuple):  # several sources, counted from 1
+        place = int(first) - 1
+        return [_changed(each, rest, value) if i == place else each for i, each in enumerate(content)]
+    return {**content, first: _changed(content.get(first, {}), rest, value) if dot else value}
 
 
 def told(value: Any) -> Any:

@@ -22,6 +22,7 @@ from rmt_alpha.validation.sweeps.grid import Grid, Part
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from matplotlib.axes import Axes
 
 
 ENDS = ("", "_stderr")
@@ -100,6 +101,35 @@ class SweepResult(Shown):
     def ok(self) -> bool:
         """Whether no cell failed."""
         return not self.failures
+
+    def plot(
+        self,
+        x: str | None = None,
+        y: str | None = None,
+        c: str = "optimal_alpha",
+        *,
+        alpha: float | str | None = None,
+        at: Mapping[str, AxisValue] | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw a result over one swept field as a line, or over two as colours.
+
+        Parameters
+        ----------
+        x, y : str, optional
+            Swept fields, by default the first two that ``at`` does not fix: y down, x across.
+        c : str
+            A name in `data`, such as "optimal_alpha" or "accuracy".
+        alpha : float, "optimal" or None
+            Which of the sweep's alphas, if ``c`` depends on alpha; over one field None draws all of them.
+        at : dict, optional
+            The values of all other swept fields, ``{"n": 40}``.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default in a new figure, which notebooks show.
+        """
+        from rmt_alpha.plotting.sweep import plot_sweep
+
+        return plot_sweep(self, x, y, c, alpha=alpha, at=at, ax=ax)
 
     def _card(self) -> Card:
         rows: dict[str, object] = {
@@ -191,7 +221,7 @@ class SweepResult(Shown):
         try:
             import pandas as pd
         except ImportError:
-            raise ImportError("to_pandas() needs pandas: pip install 'rmt-alpha[pandas]'") from None
+            raise ImportError("to_pandas() needs pandas: pip install '.[pandas]' in a clone") from None
         columns = self._columns()
         types = {"alpha_label": "object", "error": "object", "replicates": "int64"}
         texts = [name for name in _names({**self.axes, **self.fixed}) if _has_text(columns[name])]
@@ -212,7 +242,7 @@ class SweepResult(Shown):
         try:
             import xarray as xr
         except ImportError:
-            raise ImportError("to_xarray() needs xarray: pip install 'rmt-alpha[pandas]'") from None
+            raise ImportError("to_xarray() needs xarray: pip install '.[pandas]' in a clone") from None
         named = (*self.axes.items(), ("alpha", self.alpha))
         coordinates = {name: _coordinate(values) for name, values in named}
         dims = tuple(self.axes)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple, overload
 
 import numpy as np
-from tqdm import tqdm
 
+from rmt_alpha._core.machine.progress import progress_bar
 from rmt_alpha._core.types import FilePath, Seed
 from rmt_alpha.errors import RecordError, SweepError, SweepInterrupted
-from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.described import Described
 from rmt_alpha.simulation.arguments import root_seed
 from rmt_alpha.validation.sweeps.axes import AlphaSpec
 from rmt_alpha.validation.sweeps.driver import Driver
@@ -32,7 +32,7 @@ PART = 500
 
 @overload
 def sweep(
-    grid: Mapping[str, object] | FilePath | FineTuning,
+    grid: Mapping[str, object] | FilePath | Described,
     *,
     axes: Mapping[str, object] | None = None,
     alpha: AlphaSpec | None = None,
@@ -51,7 +51,7 @@ def sweep(
 ) -> SweepResult: ...
 @overload
 def sweep(
-    grid: Mapping[str, object] | FilePath | FineTuning,
+    grid: Mapping[str, object] | FilePath | Described,
     *,
     axes: Mapping[str, object] | None = None,
     alpha: AlphaSpec | None = None,
@@ -71,7 +71,7 @@ def sweep(
 
 
 def sweep(
-    grid: Mapping[str, object] | FilePath | FineTuning,
+    grid: Mapping[str, object] | FilePath | Described,
     *,
     axes: Mapping[str, object] | None = None,
     alpha: AlphaSpec | None = None,
@@ -93,22 +93,28 @@ def sweep(
     For every combination of the values of the axes (a *cell*) and every alpha: the theory's mean, variance,
     accuracy and risk, the same simulated, with standard errors, the best alpha and the neutral one.
 
+    Grids, stores and clusters: :doc:`/validation/sweeps`.
+
     Parameters
     ----------
-    grid : dict, path or FineTuning
+    grid : dict, path, FineTuning, RidgeRegressionTransfer or LowRankTransfer
         Axes over the fields of `TransferProblem`, as a dict or a TOML file.  A field is a number, a list, or
         a range ``{"linspace": [start, stop, count]}``, ``{"geomspace": [start, stop, count]}`` or
         ``{"logspace": [start exponent, stop exponent, count]}``, as in NumPy; a list may contain ranges.
         Values of ranges are rounded to 15 digits, those of p, n and N to whole numbers; equal values count
-        once.  ``N = "none"`` is None.  Or a `FineTuning`, or the content of a problem file with ``[target]``
-        and ``[source]``, of which ``axes`` are the fields with several values.  The settings alpha,
-        replicates, method and seed may stand in the grid too; arguments override them.
+        once.  ``N = "none"`` is None.  Or another problem, or the content of its problem file, of which
+        ``axes`` are the fields with several values.  The settings alpha, replicates, method and seed may
+        stand in the grid too; arguments override them.
     axes : dict or None
         Of a `FineTuning`: several values, as a list or a range, of "n", "gamma", "intercept", "label_noise",
         "loss", of "target.mean", "target.covariance", "target.exponent" (eigenvalues j^-exponent) and
         "target.priors" (of two classes the share of the first), and likewise of "source", which also has "n",
-        "gamma", "weights" and so on.  Names joined by "+" have the same value.  None is the table ``[axes]``
-        of the grid.
+        "gamma", "weights" and so on.  Of several sources "source.1.n" is a field of the first, and
+        "direction" the proportions of their alphas, or "optimal", those of the best; by default all are the
+        same.  Of a `RidgeRegressionTransfer` "n", "gamma", "noise", "covariance", "exponent", "coef_target"
+        and "coef_source", of a `LowRankTransfer` all its arguments and "rank", which the grid needs, as an
+        axis or in the content of a file.  Names joined by "+" have the same value.  None is the table
+        ``[axes]`` of the grid.
     alpha : number, "optimal", range, or list of them
         Where to evaluate; "optimal" is the theory's alpha* of each cell.  Needed here or in the grid.
     replicates : int or None
@@ -135,7 +141,7 @@ def sweep(
         The seed of the whole sweep; None what the grid says, else 0.  What is no whole number gives one,
         which is recorded.
     progress : bool
-        Show a progress bar on stderr, if that is a terminal.
+        Show a progress bar with the time left: in notebooks, and on stderr if that is a terminal.
     dry_run : bool
         Compute and record nothing; say what would be done, and about how long it would take.
 
@@ -242,7 +248,7 @@ def run_sweep(
             return replace(plan, seconds=estimated_seconds(found.todo, pool.count))
         if announce is not None:
             announce(plan)
-        with tqdm(total=plan.todo, unit="cell", disable=None if progress else True) as bar:
+        with progress_bar(progress, plan.todo, "cell") as bar:
             driver = Driver(pool, records, result, bar)
             with _stops_explained(driver, plan.todo):
                 driver.run(found.todo)

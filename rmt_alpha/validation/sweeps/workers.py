@@ -142,7 +142,7 @@ def _dask_client(stack: ExitStack, backend: str | None, scheduler: str | None) -
         try:
             from distributed import Client
         except ImportError:
-            raise ImportError("scheduler= needs Dask: pip install 'rmt-alpha[dask]'") from None
+            raise ImportError("scheduler= needs Dask: pip install '.[dask]' in a clone") from None
         stack.enter_context(_quiet_client())
         connect: Any = Client  # typed, but not wholly
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rmt_alpha.experiments.networks.results.report import as_csv, report, summarise
+from rmt_alpha.experiments.networks.results.report import as_csv, summarise
 from rmt_alpha.experiments.networks.results.runs import RunRecord
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -15,16 +15,8 @@ RECORD = DOCS / "results" / "glue_minilm.jsonl"
 PAGE = (DOCS / "experiments" / "glue.md").read_text(encoding="utf-8")
 
 
-def words(text: str) -> list[str]:
-    """The text without its line breaks and bullets."""
-    return re.sub(r"^- ", "", text, flags=re.MULTILINE).split()
-
-
-def test_the_report_on_the_page_is_that_of_the_record():
-    shown = re.search(r"<!-- report: (\S+) -->\n(.*?)<!-- /report -->", PAGE, re.DOTALL)
-    assert shown is not None
-    assert DOCS.parent / shown.group(1) == RECORD
-    assert words(shown.group(2)) == words(report(RunRecord(RECORD)))
+def test_the_page_shows_the_table_of_the_record():
+    assert f":file: ../results/{RECORD.stem}.csv" in PAGE
 
 
 def test_the_table_beside_the_record_is_its_table():

@@ -124,7 +124,7 @@ def test_without_the_extra_training_says_what_to_install(encoder, data_folder, t
     words = arguments(encoder, data_folder, tmp_path / "x", "--task", "sst2", "--method", "lora")
     done = without_the_extra(words)
     assert done.returncode == 2
-    assert "pip install 'rmt-alpha[peft]'" in done.stderr
+    assert "pip install '.[peft]'" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

@@ -14,14 +14,18 @@ from transfer_world import REAL, THREE, TWO, small_families
 import rmt_alpha
 from rmt_alpha.cli import main
 from rmt_alpha.experiments.study.transfers import cells as cells_module
-from rmt_alpha.experiments.study.transfers import families, ours, verdicts
+from rmt_alpha.experiments.study.transfers import families, hindsight, ours, verdicts
 from rmt_alpha.experiments.study.transfers.cell_report import report, tables, verdict
 from rmt_alpha.experiments.study.transfers.cells import run_cells
 from rmt_alpha.experiments.study.transfers.draws import DEVELOPMENT_SEEDS, Draw
 from rmt_alpha.experiments.study.transfers.families import prepared
+from rmt_alpha.experiments.study.transfers.hindsight import BOUNDS
 from rmt_alpha.experiments.study.transfers.ours import DEFAULT, intercept_rules, method_names
 from rmt_alpha.experiments.study.transfers.peers import BASELINES
 from rmt_alpha.experiments.study.transfers.verdicts import Scores
+from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.rules import Rule
+from rmt_alpha.from_data.decomposition.samples import Samples
 
 SEEDS = DEVELOPMENT_SEEDS[:3]
 
@@ -70,6 +74,32 @@ def test_every_method_is_run_and_the_default_is_the_estimator(name, world):
             model = rmt_alpha.AlphaRidgeClassifierCV(**options, coef_source=draw.data.model)
             model.fit(draw.train, draw.labels)
             assert found[method][SEEDS[1]] == pytest.approx(100 * model.score(draw.test, draw.test_labels))
+
+
+@pytest.mark.parametrize("name", [TWO, THREE])
+def test_in_hindsight_nothing_is_better(name, world):
+    scores = run_cells([name], [20], SEEDS, ["source", "alpha_0_tuned"], hindsight=True)
+    found = {method: scores.of((name, 20), method) for method in scores.methods()}
+    assert set(found) == {"source", "alpha_0_tuned", *BOUNDS}
+    assert (found["hindsight"] >= found["source"]).all()  # the source is among the choices
+    assert found["hindsight"].mean() > found["hindsight_halves"].mean()
+    assert set(run_cells([REAL], [20], SEEDS[:1], ["source"], hindsight=True).methods()) == {"source"}
+
+
+@pytest.mark.parametrize("name", [TWO, THREE])
+def test_choices_of_hindsight_are_fits_of_the_estimator(name, world):
+    draw = Draw.at(world[name], prepared(name, None), 20, SEEDS[0])
+    every = hindsight._EveryChoice(coef_source=draw.data.model).fit(draw.train, draw.labels)
+    for k0, intercept in ((0.0, True), (None, False), (10.0, "shrunk")):
+        rule = hindsight.RULES.index(Rule(k0, True))
+        size = len(every.pairs_) // len(hindsight.RULES)
+        design = Design.of(Samples.of(draw.train), hindsight.RULES[rule])
+        (base, low), (growth, high) = every.pairs_[rule * size + 5]
+        model = rmt_alpha.AlphaRidgeClassifier(
+            every._ridges(design)[5], 0.7, draw.data.model, fit_intercept=intercept, units="standard"
+        ).fit(draw.train, draw.labels)
+        assert model.coef_ == pytest.approx(base + 0.7 * growth, abs=1e-10)
+        assert model.intercept_ == pytest.approx(low + 0.7 * high, abs=1e-10)
 
 
 def test_a_record_keeps_what_it_has(tmp_path, asked):

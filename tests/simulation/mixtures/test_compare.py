@@ -130,8 +130,8 @@ def test_alphas_that_do_not_fit(name, alpha, message):
         compared(name, alpha)
 
 
-def test_krylov_is_refused():
+def test_what_is_not_there_is_refused():
     with pytest.raises(ValueError, match="use method='dense'"):
-        compared("balanced", method="krylov")
+        compared("per_class", method="krylov")
     with pytest.raises(ValueError, match="quantities must be among accuracy, mean, variance, risk, class_"):
         compared("balanced", quantities=("speed",))

@@ -223,7 +223,7 @@ def test_memory_that_would_be_needed_is_named():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"method": "krylov"}, ValueError, "method='krylov'.*got a FineTuning; use method='dense'"),
+        ({"method": "krylov"}, ValueError, "method='krylov' needs one covariance.*use method='dense'"),
         ({"method": "exact"}, ValueError, "method must be one of"),
         ({"class_counts": "equal"}, ValueError, "class_counts must be one of 'fixed', 'random', got 'equal'"),
         ({"alpha": math.nan}, ValueError, "alpha must be"),

@@ -11,6 +11,7 @@ from mixture_strategies import ANY, problems
 from tex_formulas import equations
 
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource
 
 PAGE = equations(Path(__file__).parents[3] / "docs" / "theory" / "mixtures.md")
@@ -70,7 +71,9 @@ def scores(problem: FineTuning, alpha: float, mistake: str = "") -> tuple[np.nda
 
 
 def test_every_equation_of_the_page_has_its_check():
-    assert set(PAGE) == {"eq-mix-kappa", "eq-mix-means", "eq-mix-variance"}
+    assert set(PAGE) == {
+        *("eq-mix-objective", "eq-mix-kappa", "eq-mix-means", "eq-mix-variance", "eq-mix-classes"),
+    }
 
 
 @given(binary())
@@ -91,8 +94,6 @@ def test_eq_mix_means_and_variance(problem):
 
 @pytest.mark.parametrize("mistake", ["clean labels", "no shrinking"])
 def test_another_equation_would_not_hold(mistake):
-    from rmt_alpha import GaussianMixture
-
     target = GaussianMixture([[-1.0, 0.0], [0.5, 1.0]], [np.array(1.0), np.array([0.5, 2.0])], [0.4, 0.6])
     problem = FineTuning(target, FixedSource([1.0, 1.0]), n=3, gamma=0.2, label_noise=0.1, intercept=True)
     np.testing.assert_allclose(problem.curve().class_mean(1.0), scores(problem, 1.0)[0], rtol=1e-10)
@@ -100,3 +101,51 @@ def test_another_equation_would_not_hold(mistake):
         np.testing.assert_allclose(
             problem.curve().class_mean(1.0), scores(problem, 1.0, mistake)[0], rtol=1e-3
         )
+
+
+def test_eq_mix_objective_is_what_is_trained():
+    rng = np.random.default_rng(0)
+    mean, source = rng.standard_normal((2, 5)) / 2
+    target = GaussianMixture([-mean, mean], np.linspace(0.5, 2, 5), [0.3, 0.7])
+    problem = FineTuning(target, FixedSource(source), n=50_000, gamma=0.4, intercept=True)
+    label = np.where(np.arange(50_000) < 15_000, -1.0, 1.0)
+    X = label[:, None] * mean + rng.standard_normal((50_000, 5)) * np.sqrt(np.linspace(0.5, 2, 5))
+    prior = 0.7 * source
+    # With w = P + d: the normal equations of the printed objective.
+    A = np.column_stack([X, np.ones(len(X))])
+    penalty = np.diag([0.4] * 5 + [0.0])
+    *d, b = np.linalg.solve(A.T @ A / len(X) + penalty, A.T @ (label - X @ prior) / len(X))
+    found = np.array([-mean, mean]) @ (prior + d) + b
+    expected = problem.curve().class_mean(0.7)
+    assert abs(found - expected).max() < 4 * 2 / np.sqrt(50_000)  # features have variances up to 2
+
+
+def test_eq_mix_classes():
+    rng = np.random.default_rng(0)
+    p, n, gamma, alpha, classes = 40, 30, 0.2, 0.7, 3
+    target = GaussianMixture(
+        rng.standard_normal((classes, p)) / 4, [np.array(1.0), np.linspace(0.3, 2, p), None], [0.2, 0.3, 0.5]
+    )
+    source = rng.standard_normal((classes, p)) / 4
+    problem = FineTuning(target, FixedSource(source, classes), n, gamma, intercept=True, label_noise=0.1)
+    cs = [np.eye(p), np.diag(np.linspace(0.3, 2, p)), np.eye(p)]
+    pi, m, kappa = target.priors, target.means, problem.ridge.kappa[target.group]
+    q = np.linalg.inv(sum(w / k * c for w, k, c in zip(pi, kappa, cs, strict=True)) + np.eye(p)) / gamma
+    c, d = pi * gamma / kappa, pi * (gamma / kappa) ** 2
+    wrong = 0.1 / (classes - 1)  # of a label, evenly over the other classes
+    t = np.full((classes, classes), wrong) + (0.9 - wrong) * np.eye(classes)
+    noise = np.stack([np.diag(row) - np.outer(row, row) for row in t])
+    # Unknowns R_a (rows) and b: R_a + sum_e (m_a Q m_e) c_e R_e + b = t_a - gamma alpha W~ Q m_a.
+    system = np.zeros((classes + 1, classes + 1))
+    system[:classes, :classes] = np.eye(classes) + (m @ q @ m.T) * c
+    system[:classes, classes], system[classes, :classes] = 1.0, c
+    right = np.vstack([t - gamma * alpha * m @ q @ source.T, np.zeros(classes)])
+    *r, b = np.linalg.solve(system, right)
+    weights = ((c[:, None] * np.array(r)).T @ m + gamma * alpha * source) @ q
+    v = np.array([[np.trace(a @ q @ e @ q) for e in cs] for a in cs]) / n
+    direct = np.stack([weights @ each @ weights.T for each in cs])
+    added = np.einsum("ca,aij->cij", v * d, np.stack([np.outer(row, row) for row in r]) + noise)
+    covariance = np.linalg.solve(np.eye(classes) - v * d, (direct + added).reshape(classes, -1))
+    curve = problem.curve()
+    np.testing.assert_allclose(curve.class_mean(alpha), m @ weights.T + b, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(curve.class_covariance(alpha).reshape(classes, -1), covariance, atol=1e-12)

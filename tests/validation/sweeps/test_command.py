@@ -160,5 +160,5 @@ def test_stopped_sweep_is_status_1_with_the_command_that_resumes(command, monkey
     assert status == 1
     assert err == [
         "rmt-alpha sweep: the sweep stopped: a worker died",
-        "  rmt-alpha sweep grid.toml --out results.sqlite --jobs 1",
+        "  rmt-alpha sweep grid.toml --out results.sqlite",
     ]

@@ -71,7 +71,7 @@ def test_own_axes_are_drawn_on(result):
     from matplotlib.figure import Figure
 
     left, right = Figure().subplots(1, 2)
-    assert heatmap(result, x="gamma", y="beta", at={"N": 50}, axes=right) is right
+    assert heatmap(result, x="gamma", y="beta", at={"N": 50}, ax=right) is right
     assert not left.collections
 
 

@@ -211,7 +211,9 @@ def test_bad_grids_are_refused(problem):
     content = describe(problem)
     bad = [
         (content | {"n": [1, 2]}, {}, "n has several values: write them under"),
-        (content | {"source": [content["source"]]}, {}, "source must be a single one"),
+        (content | {"direction": [1.0]}, {}, "direction is for several sources"),
+        (content | {"source": [content["source"]] * 2}, {"source.3.n": [1]}, "source.3.n is no axis"),
+        (content | {"source": [content["source"]] * 2, "direction": [1.0]}, {}, "direction must have shape"),
         (content | {"target": 3}, {}, "target must be a table"),
         ({"beta": 0.5, "p": 10, "n": 5}, {"n": [1]}, "axes are for a FineTuning"),
         (content | {"n": 2.5}, {}, "n must be a whole number"),

@@ -129,7 +129,8 @@ class RunRecord:
     def tuned_rate(self, settings: str, task: str, method: str) -> float | None:
         """The rate of highest mean validation accuracy over the tuning sizes, or None without such runs.
 
-        Between equal accuracies the lower mean validation loss decides.
+        Between equal accuracies the lower mean validation loss decides; it decides alone where the facts of
+        the task say ``"tuned_by": "loss"``.
         """
         scores: dict[float, list[tuple[float, float]]] = {}
         for key, run in self.runs.items():
@@ -138,7 +139,8 @@ class RunRecord:
                 scores.setdefault(key.rate, []).append((run["validation"], run["validation_loss"]))
         if not scores:
             return None
-        return max(scores, key=lambda rate: tuple(np.mean(scores[rate], axis=0) * (1, -1)))
+        accuracy = 0 if self.tasks.get(task, {}).get("tuned_by") == "loss" else 1
+        return max(scores, key=lambda rate: tuple(np.mean(scores[rate], axis=0) * (accuracy, -1)))
 
     def _write(self, identity: dict[str, Any], values: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

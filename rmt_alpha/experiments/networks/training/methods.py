@@ -33,7 +33,7 @@ class Method:
     """What users type."""
     wrap: Wrap
     """``wrap(model, settings, head)`` returns the model to train; ``head`` names the modules of the head."""
-    rates: tuple[float, float, float, float]
+    rates: tuple[float, ...]
     """Learning rates that are tried: the same number for every method."""
     alpha: str | None = None
     """How alpha is trained, if there is one: on rows of its own, or as the reference implementation does."""

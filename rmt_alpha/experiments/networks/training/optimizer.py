@@ -16,7 +16,7 @@ from torch import nn
 from rmt_alpha.experiments.networks.settings import Settings
 from rmt_alpha.experiments.networks.tasks import RowSplit
 from rmt_alpha.experiments.networks.training.methods import Method
-from rmt_alpha.experiments.networks.training.tokens import Tokens, autocast
+from rmt_alpha.experiments.networks.training.tokens import TokenRows, autocast
 
 _CLIP = 1.0
 
@@ -45,7 +45,7 @@ class AlternatingOptimizer:
         self,
         model: nn.Module,
         method: Method,
-        tokens: Tokens,
+        tokens: TokenRows,
         rows: RowSplit,
         settings: Settings,
         rate: float,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,23 @@ from rmt_alpha.experiments.networks.tasks import Rows
 
 _POOL = 8
 """Batches that are sorted by length together: enough to save most of the padding, and random all the same."""
+
+
+class TokenRows(Protocol):
+    """What rows must offer to be trained on and tested on: `Tokens`, or what stands for them."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class numbers."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each row."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, rows: NDArray[np.int64], device: str | torch.device = "cpu") -> dict[str, torch.Tensor]:
+        """These rows as tensors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +74,7 @@ def tokenise(rows: Rows, tokenizer: Any, max_length: int) -> Tokens:
 
 
 def training_batches(
-    tokens: Tokens, rows: NDArray[np.int64], batch_size: int, seed: int
+    tokens: TokenRows, rows: NDArray[np.int64], batch_size: int, seed: int
 ) -> Iterator[NDArray[np.int64]]:
     """Endless batches; every epoch is a fresh random order, a function of the seed.
 
@@ -84,12 +101,16 @@ _BATCH = 64
 
 
 def evaluation_batches(
-    tokens: Tokens, rows: NDArray[np.int64], batch_size: int
+    tokens: TokenRows, rows: NDArray[np.int64], batch_size: int
 ) -> Iterator[NDArray[np.int64]]:
     """All rows once, in order of length."""
     order = rows[np.argsort(tokens.lengths[rows], kind="stable")]
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
+
+
+FOLDS = 10
+"""Parts that the rows of a test are divided into, every tenth row in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +120,15 @@ class Score:
     accuracy: float
     loss: float
     f1: float | None
+    folds: tuple[tuple[float, float], ...] = ()
+    """Accuracy and loss on each of ten parts of the rows, for errors that know of the rows; none of fewer."""
+
+    @classmethod
+    def of(cls, right: NDArray[np.bool_], loss: NDArray[np.float64], f1: float | None = None) -> Score:
+        """From what every row says."""
+        parts = [(right[k::FOLDS], loss[k::FOLDS]) for k in range(FOLDS)] if len(right) >= FOLDS else []
+        folds = tuple((float(np.mean(one)), float(np.mean(two))) for one, two in parts)
+        return cls(float(np.mean(right)), float(np.mean(loss)), f1, folds)
 
 
 def autocast(settings: Settings, device: torch.device) -> torch.autocast:
@@ -107,23 +137,24 @@ def autocast(settings: Settings, device: torch.device) -> torch.autocast:
 
 
 def evaluate(
-    model: nn.Module, tokens: Tokens, rows: NDArray[np.int64], settings: Settings, device: torch.device
+    model: nn.Module, tokens: TokenRows, rows: NDArray[np.int64], settings: Settings, device: torch.device
 ) -> Score:
     """Accuracy and loss on these rows."""
     model.eval()
-    loss, guesses, truths = 0.0, [], []
+    place = {int(row): i for i, row in enumerate(rows)}
+    guess, truth = np.empty((2, len(rows)), dtype=np.int64)
+    loss = np.empty(len(rows))
     for chosen in evaluation_batches(tokens, rows, _BATCH):
         batch = tokens.batch(chosen, device)
         labels = batch.pop("labels")
         with torch.no_grad(), autocast(settings, device):
             logits = model(**batch).logits
         logits = logits.float()
-        loss += float(nn.functional.cross_entropy(logits, labels, reduction="sum"))
-        guesses.append(logits.argmax(-1).cpu().numpy())
-        truths.append(labels.cpu().numpy())
-    guess, truth = np.concatenate(guesses), np.concatenate(truths)
+        at = [place[int(row)] for row in chosen]
+        loss[at] = nn.functional.cross_entropy(logits, labels, reduction="none").double().cpu().numpy()
+        guess[at], truth[at] = logits.argmax(-1).cpu().numpy(), labels.cpu().numpy()
     f1 = None
     if logits.shape[-1] == 2:
         hits, wrong = int(np.sum(guess & truth)), int(np.sum(guess != truth))
         f1 = 2 * hits / (2 * hits + wrong) if hits else 0.0
-    return Score(float(np.mean(guess == truth)), loss / len(rows), f1)
+    return Score.of(guess == truth, loss, f1)

@@ -27,7 +27,13 @@ from rmt_alpha.experiments.networks.training.methods import (
     store_frozen_in_bf16,
 )
 from rmt_alpha.experiments.networks.training.optimizer import AlternatingOptimizer, schedule
-from rmt_alpha.experiments.networks.training.tokens import Score, Tokens, evaluate, tokenise, training_batches
+from rmt_alpha.experiments.networks.training.tokens import (
+    Score,
+    TokenRows,
+    evaluate,
+    tokenise,
+    training_batches,
+)
 
 Say = Callable[[int, int], None]
 
@@ -53,8 +59,8 @@ class Outcome:
 def train(
     model: nn.Module,
     method: Method,
-    tokens: Tokens,
-    dev: Tokens | None,
+    tokens: TokenRows,
+    dev: TokenRows | None,
     rows: RowSplit,
     settings: Settings,
     rate: float,
@@ -120,6 +126,8 @@ class Job:
     method: Method
     seed: int
     rate: float | None
+    tuned_on: str = ""
+    """The task whose tuning runs choose the rate; empty: this one."""
 
     @property
     def tunes(self) -> bool:
@@ -133,6 +141,9 @@ class TaskTrainer:
     ``device`` None is a GPU if there is one.
     """
 
+    tuned_on = ""
+    """The task whose tuning runs choose the rates; empty: this one."""
+
     def __init__(self, model: str, data: GlueData, settings: Settings, device: str | None = None) -> None:
         from transformers import AutoTokenizer
 
@@ -141,8 +152,13 @@ class TaskTrainer:
         tokenizer = AutoTokenizer.from_pretrained(model)
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
-        self.train: Tokens = tokenise(data.train, tokenizer, settings.max_length)
-        self.dev: Tokens = tokenise(data.dev, tokenizer, settings.max_length)
+        self.train: TokenRows = tokenise(data.train, tokenizer, settings.max_length)
+        self.dev: TokenRows = tokenise(data.dev, tokenizer, settings.max_length)
+
+    @property
+    def task(self) -> str:
+        """What the rows are called in the record."""
+        return self.data.task.name
 
     @property
     def largest(self) -> int:

@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.machine.code import place_here, signature
+from rmt_alpha._core.machine.progress import progress_bar
 from rmt_alpha._core.machine.threads import one_blas_thread
 from rmt_alpha._core.records.record import Record
 from rmt_alpha._core.records.record_text import canonical, key_of
@@ -22,6 +21,7 @@ from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.study.tasks import BLOCKS
 from rmt_alpha.experiments.study.transfers.draws import DRAWS, SIZES, STUDY_SEEDS, Draw
 from rmt_alpha.experiments.study.transfers.families import FAMILIES, find_family, prepared
+from rmt_alpha.experiments.study.transfers.hindsight import BOUNDS
 from rmt_alpha.experiments.study.transfers.ours import (
     EVERY_METHOD,
     LOGISTIC,
@@ -61,6 +61,7 @@ def run_cells(
     candidates: Mapping[str, Candidate] | None = None,
     again: bool = False,
     logistic: int = 0,
+    hindsight: bool = False,
     record: Path | None = None,
     data: FilePath | None = None,
     n_jobs: int = 1,
@@ -91,6 +92,8 @@ def run_cells(
         The peers are recalled as before.
     logistic : int
         How many of the seeds the logistic estimator is run on, too.
+    hindsight : bool
+        Also what the best choice by the test rows reaches, in families of classes (`hindsight`).
     record : Path, optional
         SQLite file that keeps what is computed; made if there is none, unless nothing is.
     data : path, optional
@@ -135,12 +138,13 @@ def run_cells(
     wanted = []
     for name, n in cells:
         kind = find_family(name).kind
-        known = method_names(kind, logistic=True)
+        known = {*method_names(kind, logistic=True), *(() if kind == "regression" else BOUNDS)}
         plain = [
             m for m in (method_names(kind) if asked is None else asked) if m in known and m not in chosen
         ]
         for i, seed in enumerate(seeds):
             more = [LOGISTIC] if i < logistic and LOGISTIC in known else []
+            more += BOUNDS if hindsight and kind != "regression" else ()
             wanted += [Entry("transfers", name, n, seed, method) for method in dict.fromkeys([*plain, *more])]
     values: dict[Entry, float] = {}
     with Record(record, BLOCKS, make=compute) as store:
@@ -156,14 +160,12 @@ def run_cells(
             jobs = _jobs([*missing, *extra])
             folder = None if data is None else os.fspath(data)
             work = partial(_compute, candidates=chosen, data=folder)
-            hidden = None if progress else True
             with (
                 open_pool(n_jobs, None, scheduler, wait_for_workers) as pool,
                 closing(pool.run(jobs, work)) as answers,
             ):
-                for _, (code, place, done) in tqdm(
-                    answers, total=len(jobs), unit="job", disable=hidden, dynamic_ncols=True
-                ):
+                bar = progress_bar(progress, len(jobs), "job", steps=answers, dynamic_ncols=True)
+                for _, (code, place, done) in bar:
                     values |= done
                     kept = [(e.parameters, value) for e, value in done.items() if e.method not in chosen]
                     store.write(kept, signature(code), (place_here(), place))

@@ -18,6 +18,7 @@ from rmt_alpha.estimators.ridge import AlphaRidgeCV
 from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 from rmt_alpha.experiments.study.transfers.draws import Draw
 from rmt_alpha.experiments.study.transfers.families import KINDS
+from rmt_alpha.experiments.study.transfers.hindsight import BOUNDS
 from rmt_alpha.experiments.study.transfers.peers import CLASSES_ONLY, PEERS
 from rmt_alpha.from_data.decomposition.rules import InterceptRule
 
@@ -71,13 +72,16 @@ def method_names(kind: str, *, logistic: bool = False) -> tuple[str, ...]:
     return (*ours, *(name for name in PEERS if kind != "regression" or name not in CLASSES_ONLY))
 
 
-EVERY_METHOD = tuple(dict.fromkeys(name for kind in KINDS for name in method_names(kind, logistic=True)))
+EVERY_METHOD = (
+    *dict.fromkeys(name for kind in KINDS for name in method_names(kind, logistic=True)),
+    *BOUNDS,
+)
 """Of any kind, in the order of the tables."""
 
 
 def is_ours(name: str) -> bool:
     """Whether a method is one of this package, whose result changes with its defaults."""
-    return name not in PEERS
+    return name not in PEERS | BOUNDS
 
 
 def score(draw: Draw, name: str, candidates: Mapping[str, Candidate] | None = None) -> float:
@@ -91,8 +95,8 @@ def score(draw: Draw, name: str, candidates: Mapping[str, Candidate] | None = No
 
 
 def _predictions(draw: Draw, name: str, candidates: Mapping[str, Candidate]) -> FloatArray:
-    if name not in candidates and name in PEERS:
-        return PEERS[name](draw)
+    if name not in candidates and name in PEERS | BOUNDS:
+        return (PEERS | BOUNDS)[name](draw)
     candidate = candidates[name] if name in candidates else candidates_of(draw.family.kind)[name]
     if not hasattr(candidate, "fit"):
         return np.asarray(candidate(draw))

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmt_alpha.cli import main
-from rmt_alpha.cli.reading.row_check import CheckedRows, RowError
-from rmt_alpha.cli.reading.text import TextFormat
-from rmt_alpha.cli.sample_file import read_sample
+from rmt_alpha.from_data.reading.row_check import CheckedRows, RowError
+from rmt_alpha.from_data.reading.sample_file import read_sample
+from rmt_alpha.from_data.reading.text import TextFormat
 
 ROWS = [("0.5", "+1"), ("-0.5", "-1"), ("0.7", "+1"), ("-0.6", "-1"), ("0.9", "+1"), ("-0.8", "-1")]
 
@@ -312,8 +312,8 @@ def test_numbers_are_read_to_the_last_bit(tmp_path_factory, numbers):
 
 def test_memory_is_that_of_the_numbers(put, monkeypatch):
     """A large table, for which a small one stands: the array, and chunks that are small beside it."""
-    monkeypatch.setattr("rmt_alpha.cli.reading.text.SMALL_CELLS", 0)
-    monkeypatch.setattr("rmt_alpha.cli.reading.text.CHUNK_CELLS", 1 << 14)
+    monkeypatch.setattr("rmt_alpha.from_data.reading.text.SMALL_CELLS", 0)
+    monkeypatch.setattr("rmt_alpha.from_data.reading.text.CHUNK_CELLS", 1 << 14)
     rows = 20_000
     numbers = np.random.default_rng(0).standard_normal((rows, 50)).round(6)
     names = [f"f{i}" for i in range(50)]
@@ -334,14 +334,14 @@ def test_memory_is_that_of_the_numbers(put, monkeypatch):
 def test_many_columns_are_not_parsed_a_few_rows_at_a_time(put, monkeypatch):
     """Each column costs the time of a thousand fields in every chunk."""
     chunks = []
-    monkeypatch.setattr("rmt_alpha.cli.reading.text.SMALL_CELLS", 0)
-    monkeypatch.setattr("rmt_alpha.cli.reading.text.CHUNK_CELLS", 1000)
+    monkeypatch.setattr("rmt_alpha.from_data.reading.text.SMALL_CELLS", 0)
+    monkeypatch.setattr("rmt_alpha.from_data.reading.text.CHUNK_CELLS", 1000)
 
     def labels(column, *_):
         chunks.append(len(column))
         return ["q"] * len(column)
 
-    monkeypatch.setattr("rmt_alpha.cli.reading.text._labels", labels)
+    monkeypatch.setattr("rmt_alpha.from_data.reading.text._labels", labels)
     names = ",".join(f"f{i}" for i in range(500))
     row = "q," + ",".join(["1"] * 500) + "\n"
     assert read(put(f"y,{names}\n" + 40 * row, names + "\n" + row[2:])).X.shape == (40, 500)
@@ -434,7 +434,7 @@ def test_without_pandas_or_pyarrow_the_remedy_is_said(put, monkeypatch, capsys):
 
     paths = put("y,a\nneg,1\npos,2\n")
     monkeypatch.setitem(sys.modules, "pandas", None)
-    assert "pip install 'rmt-alpha[sklearn]'" in refused(capsys, paths)
+    assert "pip install '.[sklearn]'" in refused(capsys, paths)
 
 
 def test_kinds_of_files(put, tmp_path, capsys):

@@ -62,7 +62,8 @@ def binary_table(file: Path, label: str, needed: bool, absent: Sequence[str]) ->
     pandas = import_pandas()
     read = pandas.read_parquet if file.suffix.lower() == ".parquet" else pandas.read_feather
     try:
-        frame = read(file)
+        with file.open("rb") as raw:
+            frame = read(raw)
     except ImportError:
         raise ImportError(
             f"{file.name} needs pyarrow: pip install pyarrow, or save the table as .csv"
@@ -124,7 +125,7 @@ def import_pandas() -> Any:
         import pandas as pd
     except ImportError:
         raise ImportError(
-            "tables need pandas: pip install 'rmt-alpha[sklearn]'; an .npz file does not"
+            "tables need pandas: pip install '.[sklearn]' in a clone; an .npz file does not"
         ) from None
     return pd
 

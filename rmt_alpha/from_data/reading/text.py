@@ -14,8 +14,8 @@ from rmt_alpha._core.checks import brief
 from rmt_alpha._core.machine.memory import check_memory
 from rmt_alpha._core.toml_file import marked_encoding
 from rmt_alpha._core.types import BoolArray, FloatArray
-from rmt_alpha.cli.reading.row_check import CheckedRows, RowError, shown
-from rmt_alpha.cli.reading.table import (
+from rmt_alpha.from_data.reading.row_check import CheckedRows, RowError, shown
+from rmt_alpha.from_data.reading.table import (
     ABSENT,
     LONGEST,
     NUMBER,

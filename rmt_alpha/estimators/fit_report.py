@@ -1,27 +1,72 @@
-"""What ``rmt-alpha fit`` says about a classifier: its choice, the alternatives, and what theory predicts."""
+"""What is to be said about a fitted classifier: its choice, the alternatives, and what theory predicts."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from rmt_alpha._core.types import FloatArray, Real
-from rmt_alpha.cli.sample_file import SampleFile
+from rmt_alpha.from_data.criteria import DEFAULT
+from rmt_alpha.from_data.decomposition.rules import InterceptRule
+from rmt_alpha.from_data.reading.sample_file import SampleFile
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
     from rmt_alpha.from_data.alpha_path import AlphaPath
     from rmt_alpha.from_data.plug_in.problem_estimate import ProblemEstimate
 
 
+Units = Literal["raw", "standard", "auto"]
+INTERCEPTS: dict[str, InterceptRule] = {"auto": "auto", "shrunk": "shrunk", "free": True, "none": False}
+"""How the change of the intercept is trained, by names for files and commands."""
+
+
+def fit_report(
+    sample: SampleFile,
+    *,
+    gamma: float | None = None,
+    criterion: str = DEFAULT,
+    alpha: float | None = None,
+    intercept: str = "auto",
+    units: Units = "auto",
+) -> FitReport:
+    """The report on a classifier fitted to a sample; None: chosen from the sample.
+
+    Warnings about the choice are given once.
+    """
+
+    def fit(alpha: Real | None, rule: str = intercept, units: Units = units) -> AlphaRidgeClassifierCV:
+        from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
+
+        return AlphaRidgeClassifierCV(
+            None if gamma is None else [gamma],
+            criterion,
+            sample.coef_source,
+            sample.intercept_source,
+            INTERCEPTS[rule],
+            units=units,
+            alpha="auto" if alpha is None else alpha,
+            classes_source=sample.classes_source,
+        ).fit(sample.X, sample.y)
+
+    model = fit(alpha)
+    if intercept != "auto" and units == "raw":
+        return FitReport(model, model, sample, fit)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the first fit has said it
+        # Paths and theory have one rule, in raw units.
+        return FitReport(
+            model, fit(alpha, "shrunk" if intercept == "auto" else intercept, "raw"), sample, fit
+        )
+
+
 class FitReport:
-    """Numbers, lines and picture of a classifier, ``model``.
+    """Numbers and lines of a classifier, ``model``.
 
     ``one`` is the classifier under one rule in raw units, which a path and the theory need; ``at`` fits the
     like of ``model`` at a given alpha.
@@ -39,7 +84,7 @@ class FitReport:
     @cached_property
     def numbers(self) -> dict[str, Any]:
         """Everything, by name."""
-        model, n, unit = self.model, len(self.sample.y), self._path.alpha_unit
+        model, n, unit = self.model, len(self.sample.y), self.path.alpha_unit
         accuracy, chosen = self._accuracy(model), _chosen(model)[1]
         ones = np.ones_like(model.alpha_) if isinstance(model.alpha_, np.ndarray) else 1.0
         return {
@@ -91,12 +136,13 @@ class FitReport:
         )
 
     @cached_property
-    def _path(self) -> AlphaPath:
+    def path(self) -> AlphaPath:
+        """The leave-one-out path under one rule."""
         direction = _chosen(self.one)[0]
         return self._alpha_path(self.one.gamma_, fit_intercept=self.one.fit_intercept, direction=direction)
 
     @cached_property
-    def _estimate(self) -> ProblemEstimate | None:
+    def estimate(self) -> ProblemEstimate | None:
         """What theory says, for one source and two classes with two samples of each."""
         from rmt_alpha.estimators.functions import estimate_problem
 
@@ -115,15 +161,15 @@ class FitReport:
 
     def _under_one_rule(self) -> dict[str, Any]:
         """Alpha, ridge and accuracies of `one`: left out, of Gaussian scores, and by the theory."""
-        one, estimate, n = self.one, self._estimate, len(self.sample.y)
+        one, estimate, n = self.one, self.estimate, len(self.sample.y)
         chosen = _chosen(one)[1]
         numbers: dict[str, Any] = {
             "rule": one.rules_[0]["rule"],
             "alpha": one.alpha_,
             "alpha_stderr": one.alpha_stderr_,
             "gamma": one.gamma_,
-            "loo_accuracy": self._path.loo_accuracy(chosen),
-            "gaussian_accuracy": self._path.gaussian_accuracy(chosen),
+            "loo_accuracy": self.path.loo_accuracy(chosen),
+            "gaussian_accuracy": self.path.gaussian_accuracy(chosen),
         }
         if estimate is not None and math.isfinite(one.gamma_) and math.isfinite(chosen):
             for name, size in (("theory_accuracy", n), ("theory_accuracy_twice", 2 * n)):
@@ -169,16 +215,6 @@ class FitReport:
             ]
         width = max(len(name) for name, _ in (*rows, *under))
         return [*aligned(rows, self.numbers, width), *aligned(under, one, width)]
-
-    def picture(self) -> Figure:
-        """The leave-one-out path under one rule."""
-        from rmt_alpha.plotting.alpha_path import plot_alpha_path
-
-        one = self.one
-        assert not isinstance(one.alpha_, np.ndarray)  # several sources were refused
-        assert not isinstance(one.alpha_stderr_, np.ndarray)
-        marked = one.alpha_, one.alpha_stderr_
-        return plot_alpha_path(self._path, estimate=self._estimate, criterion=one.criterion, chosen=marked)
 
 
 def _chosen(model: AlphaRidgeClassifierCV) -> tuple[FloatArray | None, float]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from rmt_alpha._core.stored_arrays import read_arrays
 from rmt_alpha._core.types import FloatArray, Real
-from rmt_alpha.cli.reading.table import BINARY, TEXT, SampleTable, binary_table, numeric_labels
-from rmt_alpha.cli.reading.text import TextFormat, text_table
+from rmt_alpha.from_data.reading.table import BINARY, TEXT, SampleTable, binary_table, numeric_labels
+from rmt_alpha.from_data.reading.text import TextFormat, text_table
 
 INTERCEPT = "intercept"
 """The column of a source's intercept, unless the samples have a feature of this name."""

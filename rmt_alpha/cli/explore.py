@@ -1,0 +1,44 @@
+"""``rmt-alpha explore``: the theory as an application in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import webbrowser
+
+from rmt_alpha.cli.common import Parser, say
+
+HELP = "move the parameters and watch the curves, in the browser"
+DESCRIPTION = """\
+An application in the browser: accuracy, risk and the law of the score as the parameters are moved, phase
+diagrams, mixtures and losses, your own samples, sweeps. It is served by this machine to this machine alone,
+on 127.0.0.1; files that are dropped on it stay here. Ctrl-C ends it. The URL holds what is shown: send it to
+a colleague, or keep it. Needs the extra [explore].
+
+example:
+  rmt-alpha explore --port 5006"""
+
+
+def add_options(parser: Parser) -> None:
+    """Add the options of the verb."""
+    port = "port of 127.0.0.1 (default: 5006, or another if it is taken)"
+    parser.value("--port", int, "PORT", port)
+    parser.flag("--no-browser", "open no browser: print the URL, which is printed anyway")
+    parser.value(
+        "--url", str, "QUERY", "what to show at first: the part from ? on of a URL of the application"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    if arguments.port is not None and not 1 <= arguments.port <= 65535:
+        raise ValueError(f"--port must be a number from 1 to 65535, got {arguments.port}")
+    from rmt_alpha.explore.server import Explorer
+
+    query = arguments.url or ""
+    explorer = Explorer(f"?{query.partition('?')[2]}" if "?" in query else query, arguments.port)
+    say("explore", f"{explorer.url} (Ctrl-C ends it)")
+    try:
+        explorer.run(lambda: arguments.no_browser or webbrowser.open(explorer.url))
+    except KeyboardInterrupt:
+        say("explore", "ended")
+    return 0

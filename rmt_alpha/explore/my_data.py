@@ -1,0 +1,318 @@
+"""The tab of the reader's own data: samples and a source from files, which stay on this machine."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import panel as pn
+from bokeh.models import BoxAnnotation, ColumnDataSource, Span
+
+from rmt_alpha.explore import look, snippets
+from rmt_alpha.explore.fields import Field, Values, choice
+from rmt_alpha.explore.form import Snippet
+from rmt_alpha.explore.tab import Tab
+from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT
+from rmt_alpha.from_data.reading.memory_file import MemoryFile
+from rmt_alpha.from_data.reading.sample_file import SampleFile, read_sample
+from rmt_alpha.from_data.reading.text import TextFormat
+from rmt_alpha.plotting import style
+
+POINTS = 401
+WIDEST = 20.0
+"""Best alphas beyond this do not stretch the picture."""
+PRIVATE = (
+    "The file goes from the browser to the program on this machine, into its memory, and nowhere else. "
+    "Nothing is written, nothing is kept when the window is closed."
+)
+HOW = (
+    "Give an .npz file with the arrays X, y and coef_source, or a table (.csv, .tsv, .parquet, .feather) "
+    "with a column of labels, and the source's weights in another with the same columns. Files may be "
+    "dropped on the fields."
+)
+
+
+class MyData(Tab):
+    """What `rmt-alpha fit` says about files, with pictures."""
+
+    name = "data"
+    title = "My data"
+    fields = (
+        Field("d_samples", "samples (files)", False, "files", group="Files", kept=False),
+        Field("d_source", "source, if not in them (files)", False, "files", group="Files", kept=False),
+        Field("d_label", "column of labels", "y", "text", group="How they are written", help="--label"),
+        Field(
+            "d_delimiter",
+            "delimiter",
+            "",
+            "text",
+            group="How they are written",
+            help="--delimiter; empty: found out",
+        ),
+        Field(
+            "d_decimal",
+            "decimals",
+            "",
+            "text",
+            group="How they are written",
+            help="--decimal . or ,; empty: found out",
+        ),
+        Field(
+            "d_encoding",
+            "encoding",
+            "",
+            "text",
+            group="How they are written",
+            help="--encoding; empty: found out",
+        ),
+        Field(
+            "d_na",
+            "missing values",
+            "",
+            "text",
+            group="How they are written",
+            help="--na: what stands for a missing value, such as NA; its rows are left out",
+        ),
+        choice(
+            "d_criterion",
+            "alpha chosen by",
+            {name: name.replace("_", " ") for name in CRITERIA},
+            group="Fit",
+            default=DEFAULT,
+        ),
+        choice(
+            "d_intercept",
+            "intercept",
+            {"auto": "auto", "shrunk": "shrunk", "free": "free", "none": "none"},
+            group="Fit",
+            help="How its change is trained",
+        ),
+        choice("d_ridge", "ridge", {"auto": "chosen from the samples", "fixed": "as below"}, group="Fit"),
+        Field(
+            "d_gamma", "ridge γ", 1.0, low=1e-4, high=1e3, log=True, group="Fit", when=("d_ridge", ("fixed",))
+        ),
+    )
+
+    def build(self) -> pn.viewable.Viewable:
+        """The path, the numbers, and what is said about the file."""
+        self.sample: SampleFile | None = None
+        self.files: dict[str, list[MemoryFile]] = {"d_samples": [], "d_source": []}
+        self.pieces: dict[str, list[tuple[str, bytearray]]] = {}
+        names = ("alpha", "exact", "gaussian", "theory", "risk")
+        self.path_data = ColumnDataSource({name: [] for name in names})
+        self.path = look.plain_figure("leave-one-out accuracy", ("α", "accuracy"), height=360)
+        self.risk = look.plain_figure("leave-one-out risk", ("α", "leave-one-out squared error"), height=250)
+        exact = look.line(self.path, self.path_data, "alpha", "exact", ink="ink", line_width=1.2)
+        look.line(self.path, self.path_data, "alpha", "gaussian")
+        look.line(self.path, self.path_data, "alpha", "theory", line_color=style.ORANGE, line_dash=[6, 3])
+        drawn = look.line(self.risk, self.path_data, "alpha", "risk")
+        rows = [("α", "@alpha{0.000}"), ("exact", "@exact{0.0000}"), ("theory", "@theory{0.0000}")]
+        look.hover(self.path, exact, rows, mode="vline")
+        look.hover(self.risk, drawn, [("α", "@alpha{0.000}"), ("error", "@risk{0.0000}")], mode="vline")
+        self.marks = look.marks(self.path), look.marks(self.risk)
+        self.chosen = [
+            Span(dimension="height", line_color=style.PURPLE, line_width=2, visible=False) for _ in range(2)
+        ]
+        self.error = [
+            BoxAnnotation(fill_color=style.PURPLE, fill_alpha=0.16, visible=False) for _ in range(2)
+        ]
+        for fig, line, box in zip((self.path, self.risk), self.chosen, self.error, strict=True):
+            fig.add_layout(line)
+            fig.add_layout(box)
+        self.figures += [self.path, self.risk]
+        self.numbers, self.key = look.html(), look.html()
+        self.key.object = look.key(
+            [
+                ("steps", "leave-one-out, exact"),
+                ("line", "of Gaussian scores"),
+                ("dashed", "random matrix theory"),
+                ("chosen", "chosen α, ± one standard error"),
+            ]
+        )
+        self.code = Snippet(of="fit", sizing_mode="stretch_width")
+        self.pictures = look.column(
+            self.path, self.key, self.code, look.side_by_side(self.risk, self.numbers), visible=False
+        )
+        return look.column(look.html(f'<p class="note">{PRIVATE}</p>'), self.pictures)
+
+    def asked(self, changes: dict[str, Any], values: Values) -> Values:
+        """Pieces of files become files; with the last one they are read."""
+        for role in self.files:
+            if role in changes and self._piece(role, changes[role]):
+                self.update(values)
+        return {}
+
+    def _piece(self, role: str, piece: dict[str, Any]) -> bool:
+        """Take one piece; whether all of the files are there."""
+        if piece["first"]:
+            self.pieces[role] = []
+        parts = self.pieces.setdefault(role, [])
+        if piece["start"] == 0:
+            parts.append((str(piece["name"]), bytearray()))
+        parts[-1][1].extend(base64.b64decode(piece["data"]))
+        if piece["more"]:
+            return False
+        self.files[role] = [MemoryFile(name, bytes(content)) for name, content in self.pieces.pop(role)]
+        if role == "d_samples" and self.files[role][0].suffix.lower() == ".npz":
+            self.files["d_source"] = []  # it holds the source itself
+        return True
+
+    # --- what is shown -------------------------------------------------------------------------------
+
+    def show(self, values: Values) -> None:
+        """Read, fit, draw."""
+        samples = self.files["d_samples"]
+        if not samples:
+            self.pictures.visible = False
+            self.say(HOW)
+            return
+        if len(samples) > 1:
+            raise ValueError(f"one file of samples is needed, got {', '.join(file.name for file in samples)}")
+        table = samples[0].suffix.lower() != ".npz"
+        if table and not self.files["d_source"]:
+            self.pictures.visible = False
+            self.say(
+                f"{samples[0].name} is here. Now give the weights of the source: a table with the same "
+                "columns."
+            )
+            return
+        self.sample = self._sample(values)
+        self._fit(values, self.sample)
+        self.pictures.visible = True
+
+    def _sample(self, values: Values) -> SampleFile:
+        names = ("d_delimiter", "d_decimal", "d_encoding")
+        given = [str(values[name]) or None for name in names]
+        absent = tuple(part.strip() for part in str(values["d_na"]).split(",")) if values["d_na"] else ()
+        form = TextFormat(given[0], given[1], given[2], absent)
+        samples, sources = (
+            [file.as_path() for file in self.files[role]] for role in ("d_samples", "d_source")
+        )
+        return read_sample(samples[0], sources, str(values["d_label"]), form)
+
+    def _fit(self, values: Values, sample: SampleFile) -> None:
+        from rmt_alpha.estimators.fit_report import fit_report
+
+        if np.ndim(sample.coef_source) == 3:
+            raise ValueError(
+                "this page draws the path of one alpha, but there are several sources: use rmt-alpha fit"
+            )
+        gamma = None if values["d_ridge"] == "auto" else float(values["d_gamma"])
+        report = fit_report(
+            sample, gamma=gamma, criterion=str(values["d_criterion"]), intercept=str(values["d_intercept"])
+        )
+        one, path, estimate = report.one, report.path, report.estimate
+        best, stderr = float(np.asarray(one.alpha_)), float(np.asarray(one.alpha_stderr_))
+        near = abs(best) + 2 * stderr < WIDEST
+        ends = [0.0, 1.0, *([best - 2 * stderr, best + 2 * stderr] if near else [])]
+        margin = 0.4 * (max(ends) - min(ends))
+        at = np.linspace(min(ends) - margin, max(ends) + margin, POINTS)
+        exact, gaussian, risk = (
+            np.asarray(f(at)) for f in (path.loo_accuracy, path.gaussian_accuracy, path.loo_risk)
+        )
+        known = estimate is not None and np.isfinite(path.gamma)
+        theory = (
+            np.asarray(estimate.curve(path.gamma).accuracy(at))
+            if known and estimate
+            else np.full(POINTS, np.nan)
+        )
+        self.path_data.data = {
+            "alpha": at,
+            "exact": exact,
+            "gaussian": gaussian,
+            "theory": theory,
+            "risk": risk,
+        }
+        for marks, curve in zip(self.marks, (path.gaussian_accuracy, path.loo_risk), strict=True):
+            look.put_marks(marks, {"zero": (0.0, float(curve(0.0))), "one": (1.0, float(curve(1.0)))})
+        for line, box in zip(self.chosen, self.error, strict=True):
+            line.update(location=best, visible=bool(near))
+            box.update(left=best - stderr, right=best + stderr, visible=bool(near and np.isfinite(stderr)))
+        span = float(at[0]), float(at[-1])
+        look.window(self.path, span, [exact, gaussian, theory])
+        look.window(self.risk, span, [risk])
+        self._put_words(report.numbers, one.rules_[0]["rule"], self._worth(report))
+        self._put_code(values)
+
+    def _worth(self, report: Any) -> float | None:
+        """What the source is worth in samples, by the estimated problem."""
+        one, estimate = report.one, report.estimate
+        if estimate is None or not 0 < one.gamma_ < np.inf or not np.isfinite(one.alpha_):
+            return None
+        worth: float = estimate.fine_tuning(one.gamma_).equivalent_samples(float(one.alpha_))
+        return worth
+
+    def _put_words(self, numbers: dict[str, Any], rule: str, worth: float | None) -> None:
+        one = numbers["one_rule"]
+        rows: list[tuple[str, list[object]]] = [
+            (
+                "samples, features, classes",
+                [f"{numbers['samples']}, {numbers['features']}, {numbers['classes']}"],
+            ),
+            ("alpha", [f"{look.shown(float(numbers['alpha']))} ± {numbers['alpha_stderr']:.2g}"]),
+            ("ridge γ, per sample", [numbers["gamma"]]),
+            (
+                "accuracy, leave-one-out",
+                [f"{numbers['loo_accuracy']:.4f} ± {numbers['loo_accuracy_stderr']:.4f}"],
+            ),
+            ("ignoring the source (α = 0)", [numbers["loo_accuracy_alpha_0"]]),
+            ("standard fine-tuning (α = 1)", [numbers["loo_accuracy_alpha_1"]]),
+            ("the source as it is", [numbers["loo_accuracy_source_only"]]),
+        ]
+        drawn: list[tuple[str, list[object]]] = [
+            ("alpha", [f"{look.shown(float(one['alpha']))} ± {one['alpha_stderr']:.2g}"]),
+            ("ridge γ", [one["gamma"]]),
+            ("accuracy, leave-one-out", [one["loo_accuracy"]]),
+        ]
+        if "theory_accuracy" in one:
+            drawn += [
+                (
+                    "by random matrix theory",
+                    [f"{one['theory_accuracy']:.4f} ± {one['theory_accuracy_stderr']:.4f}"],
+                ),
+                (
+                    f"with {2 * numbers['samples']} samples",
+                    [f"{one['theory_accuracy_twice']:.4f} ± {one['theory_accuracy_twice_stderr']:.4f}"],
+                ),
+            ]
+        drawn += [("the source is worth, in samples", [worth])] if worth is not None else []
+        self.numbers.object = look.table("The fit", ("", ""), rows) + look.table(
+            f"The picture: {rule}", ("", ""), drawn
+        )
+        verdict = ""
+        if "gaussian_classes" in one:
+            describe = "describe" if one["gaussian_classes"] else "do not describe"
+            verdict = f" Gaussian classes {describe} these samples."
+        names = ("loo_accuracy", "loo_accuracy_alpha_0", "loo_accuracy_alpha_1", "loo_accuracy_source_only")
+        own, zero, plain, source = (f"{numbers[name]:.3f}" for name in names)
+        self.say(
+            f"<b>α = {look.shown(float(numbers['alpha']))} ± {numbers['alpha_stderr']:.2g}</b>: leave-one-"
+            f"out accuracy {own} ± {numbers['loo_accuracy_stderr']:.3f}, against {zero} without the source, "
+            f"{plain} at α = 1 and {source} of the source as it is.{verdict}"
+        )
+
+    def _put_code(self, values: Values) -> None:
+        samples = self.files["d_samples"][0].name
+        words = ["rmt-alpha", "fit", samples]
+        for file in self.files["d_source"]:
+            words += ["--source", file.name]
+        for field in self.fields:
+            if field.help.startswith("--") and values[field.name] != field.default:
+                option = field.help.split(":")[0].split(";")[0].split()[0]
+                words += [f"{option}={values[field.name]}"]
+        words += ["--criterion", str(values["d_criterion"]), "--intercept", str(values["d_intercept"])]
+        words += [] if values["d_ridge"] == "auto" else [f"--gamma={snippets.number(values['d_gamma'])}"]
+        sources = ", ".join(f"Path({file.name!r})" for file in self.files["d_source"])
+        gamma = "" if values["d_ridge"] == "auto" else f", gamma={snippets.number(values['d_gamma'])}"
+        self.code.texts = {
+            "Python": "from pathlib import Path\n\nfrom rmt_alpha.estimators.fit_report import fit_report\n"
+            "from rmt_alpha.from_data.reading.sample_file import read_sample\n"
+            "from rmt_alpha.plotting.alpha_path import plot_alpha_path\n\n"
+            f"sample = read_sample(Path({samples!r}), [{sources}], {str(values['d_label'])!r})\n"
+            f"report = fit_report(sample, criterion={str(values['d_criterion'])!r}, "
+            f"intercept={str(values['d_intercept'])!r}{gamma})\n"
+            "print('\\n'.join(report.lines()))\n"
+            "plot_alpha_path(report.path, estimate=report.estimate).savefig('path.png')\n",
+            "command": snippets.shell(*words, "--plot", "path.png"),
+        }
