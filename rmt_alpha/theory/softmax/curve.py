@@ -15,7 +15,7 @@ from rmt_alpha._core.checks import Range, as_real, check_range
 from rmt_alpha._core.types import Array, FloatArray, Real
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import Optimum
-from rmt_alpha.theory.error_bars.softmax import SoftmaxSpread
+from rmt_alpha.theory.error_bars.softmax_spread import SoftmaxSpread
 from rmt_alpha.theory.fixed_point_curve import FixedPointCurve
 from rmt_alpha.theory.mixtures.contrasts import Contrasts
 from rmt_alpha.theory.softmax import calibration
