@@ -25,6 +25,7 @@ from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.problems.regression import RidgeRegressionTransfer
 from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import CRITERIA, Curve
+from rmt_alpha.theory.fixed_point_curve import FixedPointCurve
 
 HELP = "the best alpha, and what it is worth"
 DESCRIPTION = """\
@@ -111,9 +112,8 @@ def _of_any(curve: Curve, criterion: str) -> dict[str, Any]:
         "risk": {name: curve.risk(alpha) for name, alpha in finite.items()},
         "class_accuracy": {name: list(curve.class_accuracy(alpha)) for name, alpha in known.items()},
     }
-    if "test_loss" in curve.answers:
-        test_loss: Any = vars(type(curve))["test_loss"]
-        values["loss"] = {name: test_loss(curve, alpha) for name, alpha in finite.items()}
+    if isinstance(curve, FixedPointCurve):
+        values["loss"] = {name: curve.test_loss(alpha) for name, alpha in finite.items()}
     values["accuracy"].setdefault("optimal", best.value)
     if best.direction is not None:
         values["direction"] = list(best.direction)

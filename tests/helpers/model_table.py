@@ -20,7 +20,7 @@ import numpy as np
 import rmt_alpha as ra
 from rmt_alpha.cli import main
 from rmt_alpha.errors import ConvergenceError, NotAvailable
-from rmt_alpha.theory.curve import QUESTIONS, Curve
+from rmt_alpha.theory.curve import QUESTIONS, Curve, public_methods
 
 PAGE = Path(__file__).parents[2] / "docs" / "theory" / "models.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
@@ -77,7 +77,6 @@ REASONS: dict[str, Mapping[str, str]] = {
     "training_accuracy": {
         **dict.fromkeys(MODELS[:2], "not derived; `simulate` trains"),
         "regression": NO_CLASSES,
-        "softmax": "not derived; `simulate` trains",
         "low rank": NO_CLASSES,
     },
     "calibration_error": NO_PROBABILITIES,
@@ -287,7 +286,7 @@ def ability_cell(model: str, ability: str, notes: Notes) -> str:
 def questions() -> list[str]:
     """What curves can be asked: what all have in the order of their definition, then the rest."""
     shared = [name for name in vars(Curve) if name in QUESTIONS]
-    own = {name for model in MODELS for name in type(curve_of(model, "")).__dict__ if name[0] != "_"}
+    own = {name for model in MODELS for name in public_methods(type(curve_of(model, "")))}
     return shared + [name for name in REASONS if name in own]
 
 

@@ -77,13 +77,7 @@ class Reduction:
 
     def along(self, direction: Array) -> Reduction:
         """The same with one source, the sum of ``direction`` times the sources."""
-        mean = np.tensordot(direction, self.prior.mean, axes=1)[None]
-        noise = tuple(
-            (operator, scale * weight**2)
-            for weight, pairs in zip(direction, self.prior.noise, strict=True)
-            for operator, scale in pairs
-        )
-        return replace(self, prior=Prior(mean, (noise,)))
+        return replace(self, prior=self.prior.along(direction))
 
     def without_sources(self) -> Reduction:
         """The same with sources of no weight."""

@@ -51,7 +51,7 @@ class Move(NamedTuple):
     """dTheta, summed over the classes of each covariance with their fractions, (F, G, d, d)."""
 
 
-class Answer(NamedTuple):
+class FitChange(NamedTuple):
     """What a move leads to, through the forces and the resolvent."""
 
     resolvent: Array
@@ -64,7 +64,7 @@ class Answer(NamedTuple):
     """E (df/dh) f^T, summed over the classes of each covariance with their fractions, (F, G, d, d)."""
 
 
-class Samples(NamedTuple):
+class CellSamples(NamedTuple):
     """The training samples of one class with one label."""
 
     row: int
@@ -116,7 +116,7 @@ class SoftmaxFit:
         return [ProximalStep.of(self.equations.basis, each) for each in self.resolvent.step]
 
     @cached_property
-    def samples(self) -> list[Samples]:
+    def samples(self) -> list[CellSamples]:
         """Of every class and label."""
         equations, found = self.equations, []
         for a, label, chance in equations.labels():
@@ -125,7 +125,7 @@ class SoftmaxFit:
             start = np.zeros((equations.classes, len(weights)))
             force, stated = proximal_force(self.steps[g], label, scores, start)
             away = scores - self.state.mean[a][:, None]
-            found.append(Samples(a, g, chance, away, equations.basis.T @ force, stated, weights))
+            found.append(CellSamples(a, g, chance, away, equations.basis.T @ force, stated, weights))
         return found
 
     @cached_property
@@ -186,7 +186,7 @@ class SoftmaxFit:
 
     # --- its answer to sources --------------------------------------------------------------------------
 
-    def answered(self, sources: Functionals, move: Move) -> tuple[Move, Answer]:
+    def answered(self, sources: Functionals, move: Move) -> tuple[Move, FitChange]:
         """The derivative of the fixed-point equations: where a move leads."""
         reduction, inverse, n = self.equations.reduction, self.resolvent.inverse, self.equations.reduction.n
         turned = np.einsum("gj,fgab->fjab", self.values, move.stiffness, optimize=True) + sources.operator
@@ -203,7 +203,7 @@ class SoftmaxFit:
         omega = pull + np.swapaxes(pull, -1, -2)
         echo = inverse @ np.einsum("gj,fgab->fjab", self.values, omega, optimize=True) @ inverse
         covariance = half + np.swapaxes(half, -1, -2) + self._sum(echo) / n
-        return Move(mean, balance, covariance, theta), Answer(bent, step, weights, pull)
+        return Move(mean, balance, covariance, theta), FitChange(bent, step, weights, pull)
 
     def pushed(self, bent: Array, weights: Array) -> Array:
         """dA/dh + dV/dh S, (F, G, d, d)."""
@@ -225,7 +225,9 @@ class SoftmaxFit:
 
     def _pooled(self, matrices: Array) -> Array:
         table = (self.equations.reduction.group == np.arange(len(self.state.covariance))[:, None]) * 1.0
-        return np.einsum("gk,k,fkab->fgab", table, self.equations.reduction.priors, matrices, optimize=True)
+        return np.asarray(
+            np.einsum("gk,k,fkab->fgab", table, self.equations.reduction.priors, matrices, optimize=True)
+        )
 
     def _sum(self, entries: Array) -> Array:
         """sum_j C_gj A_j for (F, J, d, d)."""
@@ -236,7 +238,7 @@ class SoftmaxFit:
         model = self.equations.reduction.model
         return np.broadcast_to(model.values, (len(model.values), model.p))
 
-    def moved(self, sources: Functionals) -> tuple[Move, Answer]:
+    def moved(self, sources: Functionals) -> tuple[Move, FitChange]:
         """By implicit differentiation: the map of moves is affine, its matrix found column by column."""
         size, count = len(self._flat(self._nowhere(1))[0]), len(sources.offset)
         none = Functionals(*(0 * each[:1] for each in sources))
@@ -277,7 +279,7 @@ class SoftmaxFit:
 
     # --- the covariance ---------------------------------------------------------------------------------
 
-    def covariance(self, sources: Functionals, counts: str) -> tuple[Array, Answer]:
+    def covariance(self, sources: Functionals, counts: str) -> tuple[Array, FitChange]:
         """n Cov of functionals, (F, F), (eq-bars-covariance), and how the fit answers to them."""
         move, answer = self.moved(sources)
         count, (forces, noise) = len(sources.offset), self.kicks
@@ -300,7 +302,7 @@ class SoftmaxFit:
         flow = np.linalg.solve(np.eye(len(coupling)) - stiffness @ coupling, right.T)
         return np.asarray(own + x @ mirrored[1].T + left @ flow), answer
 
-    def _envelopes(self, move: Move, answer: Answer, counts: str) -> Array:
+    def _envelopes(self, move: Move, answer: FitChange, counts: str) -> Array:
         """Cov[D_k, D_l] within the cells, and of the averages by random cells."""
         turn, shares = move.covariance @ np.linalg.inv(self.state.covariance) / 2, self.cells.share
         total, averages = np.zeros((len(turn), len(turn))), []

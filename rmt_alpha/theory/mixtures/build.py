@@ -24,8 +24,8 @@ from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.weights import weight_law as loss_weights
 from rmt_alpha.theory.error_bars.convex_loss import LossSpread
 from rmt_alpha.theory.error_bars.mixture import MixtureSpread, mixture_spread
-from rmt_alpha.theory.error_bars.softmax import SoftmaxSpread, SoftmaxStage
 from rmt_alpha.theory.error_bars.softmax_fit import SoftmaxFit
+from rmt_alpha.theory.error_bars.softmax_spread import SoftmaxSpread, SoftmaxStage
 from rmt_alpha.theory.error_bars.stages import ConvexStage, RidgeStage, SourceStage
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 from rmt_alpha.theory.mixtures.ridgeless import ridgeless_curve

@@ -38,6 +38,15 @@ class Prior(NamedTuple):
     noise: tuple[tuple[tuple[Operator, Array], ...], ...]
     """For each source, pairs (A, S): the covariance of outputs i, j is the sum of S_ij A."""
 
+    def along(self, direction: Array) -> Prior:
+        """One source, the sum of ``direction`` times the sources."""
+        noise = tuple(
+            (operator, scale * weight**2)
+            for weight, pairs in zip(direction, self.noise, strict=True)
+            for operator, scale in pairs
+        )
+        return Prior(np.tensordot(direction, self.mean, axes=1)[None], (noise,))
+
 
 class Task(NamedTuple):
     """The classes that are to be told apart, in the basis of their covariances."""

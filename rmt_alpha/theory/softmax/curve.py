@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.alphas import EXTREME, FINITE, alpha_values
-from rmt_alpha._core.checks import as_real, check_choice, check_range
+from rmt_alpha._core.checks import Range, as_real, check_range
 from rmt_alpha._core.types import Array, FloatArray, Real
 from rmt_alpha.theory import curve as base
-from rmt_alpha.theory.curve import Curve, Optimum
-from rmt_alpha.theory.error_bars.softmax import SoftmaxSpread
+from rmt_alpha.theory.curve import Optimum
+from rmt_alpha.theory.error_bars.softmax_spread import SoftmaxSpread
+from rmt_alpha.theory.fixed_point_curve import FixedPointCurve
 from rmt_alpha.theory.mixtures.contrasts import Contrasts
 from rmt_alpha.theory.softmax import calibration
 from rmt_alpha.theory.softmax.equations import ContrastState, SoftmaxEquations
-from rmt_alpha.theory.softmax.forces import contrast_basis
-from rmt_alpha.theory.softmax.nodes import average_level, nodes
+from rmt_alpha.theory.softmax.forces import contrast_basis, label_loss
+from rmt_alpha.theory.softmax.nodes import average_level, nodes, scattered
 from rmt_alpha.theory.softmax.optimum import RTOL, best_alpha
 from rmt_alpha.theory.softmax.reduction import ContrastReduction
 from rmt_alpha.theory.softmax.solver import SoftmaxSolution, solve
@@ -30,7 +31,7 @@ KINKED = 4.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SoftmaxCurve(Curve):
+class SoftmaxCurve(FixedPointCurve):
     r"""The law of the scores of a classifier of K classes fine-tuned with softmax, as a function of alpha.
 
     .. math:: s \mid c \sim \mathcal N(u_c, \Sigma_c), \qquad
@@ -43,10 +44,10 @@ class SoftmaxCurve(Curve):
 
     Notes
     -----
-    Averages over K - 1 dimensions are taken on grids up to K = 4, where their error is far below what
-    anybody needs, and over Sobol points beyond, where it shows in the fifth digit of an accuracy or so:
-    `accuracy_uncertainty` and ``solution(alpha).quadrature_error`` say how large it is.  One alpha takes
-    tenths of a second for K = 3, and seconds for K = 10.
+    Averages over K - 1 dimensions are taken on grids up to K = 7, whose errors grow from 1e-9 to 1e-4, and
+    over Sobol points beyond, where they show in the fourth digit of an accuracy or so:
+    `accuracy_uncertainty` and ``solution(alpha).quadrature_error`` say how large they are.  One alpha takes
+    a tenth of a second for K = 3, and seconds for K = 10.
 
     For K = 2 this is the logistic loss of the difference of two scores: the same curve as with one output,
     half the ridge and the difference of the two rows as source, ``FixedSource(w[1] - w[0])``.
@@ -160,19 +161,28 @@ class SoftmaxCurve(Curve):
 
     def risk(self, alpha: ArrayLike) -> Real:
         """Squared error of the scores, less their average, against one-hot labels; see `test_loss`."""
-        return self._table(alpha, lambda s: self._of_state("risk", s.state))
-
-    def test_loss(self, alpha: ArrayLike) -> Real:
-        """Expected cross-entropy on a fresh sample with its true label, E[-log softmax(s)_c]."""
-        return self._table(alpha, lambda s: self._of_state("loss", s.state))
+        return self._by_state(alpha, lambda state: self._of_state("risk", state))
 
     def training_loss(self, alpha: ArrayLike) -> Real:
         """Average cross-entropy on the training sample, with the labels it has."""
 
-        def answer(solution: SoftmaxSolution) -> Array:
-            return np.asarray(equations_at(self, solution.state).training_loss(solution.state))
+        def answer(state: ContrastState) -> float:
+            parts = equations_at(self, state).trained(state)
+            return float(sum(share * (label_loss(self.basis, label, y) @ w) for share, label, y, w in parts))
 
-        return self._table(alpha, answer)
+        return self._by_state(alpha, answer)
+
+    def training_accuracy(self, alpha: ArrayLike) -> Real:
+        """Share of the training sample that is classified as it is labelled, to three digits or so."""
+
+        def answer(state: ContrastState) -> float:
+            rules = (scattered(len(state.offset)),) * len(state.covariance)
+            parts = replace(equations_at(self, state), nodes=rules).trained(state)
+            return float(
+                sum(share * (((self.basis @ y).argmax(axis=0) == label) @ w) for share, label, y, w in parts)
+            )
+
+        return self._by_state(alpha, answer)
 
     # --- calibration ------------------------------------------------------------------------------------
 
@@ -220,66 +230,37 @@ class SoftmaxCurve(Curve):
         ``"accuracy"`` is maximised; ``"risk"`` and the expected ``"loss"``, cross-entropy, are minimised, on
         fresh samples.
         """
-        self._check("optimum")
-        self._check_criterion(criterion)
-        check_range("rtol", rtol := as_real("rtol", rtol), RTOL)
-        if (criterion, rtol) not in self._optima:
-            sign = 1.0 if criterion == "accuracy" else -1.0
+        return self._optimum(criterion, rtol)
 
-            def score(alpha: float) -> tuple[float, float]:
-                solution = self._at(np.array([alpha]))
-                here, other = (self._of_state(criterion, s) for s in (solution.state, solution.other))
-                return sign * here, abs(here - other)
+    def _searched(self, criterion: str, rtol: float) -> Optimum:
+        sign = 1.0 if criterion == "accuracy" else -1.0
 
-            scale = self._alpha_scale()
-            self._optima[criterion, rtol] = best_alpha(score, scale, rtol)
-        return self._optima[criterion, rtol]
+        def score(alpha: float) -> tuple[float, float]:
+            solution = self._at(np.array([alpha]))
+            here, other = (self._of_state(criterion, s) for s in (solution.state, solution.other))
+            return sign * here, abs(here - other)
+
+        return best_alpha(score, self._alpha_scale(), rtol)
 
     def optimal_alpha(self, criterion: str = "accuracy", *, rtol: float = 1e-3) -> Real:
         """The best alpha; inf or -inf if accuracy only approaches its supremum as alpha grows."""
         self._check("optimal_alpha")
         return self.optimum(criterion, rtol=rtol).alpha
 
-    def along(self, direction: ArrayLike) -> SoftmaxCurve:
-        """The curve of a scalar s, alpha = s * direction: several sources in fixed proportions."""
-        vector = base.check_direction(direction, self.sources)
-        return replace(
-            self,
-            reduction=self.reduction.along(vector),
-            single=True,
-            fluctuations=partial(_fluctuations_along, self.fluctuations, vector),
-        )
-
     # --- finite-size error bars -------------------------------------------------------------------------
 
-    def _error_bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
-        self._check(f"{quantity}_std")
-        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
-        spread = self._spread
-
+    def _bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
         def answer(solution: SoftmaxSolution) -> Array:
             equations = replace(equations_at(self, solution.state), alpha=solution.alpha)
-            return spread.std(quantity, equations, solution.state, class_counts)
+            return np.asarray(self._spread.std(quantity, equations, solution.state, class_counts))
 
         return self._table(alpha, answer)
 
-    @cached_property
-    def _spread(self) -> SoftmaxSpread:
-        return self.fluctuations()
-
     # --- internals --------------------------------------------------------------------------------------
 
-    costly: ClassVar[bool] = True
     infinite_alpha: ClassVar[bool] = False
-    criteria: ClassVar[tuple[str, ...]] = ("accuracy", "risk", "loss")
-    _steps: ClassVar[int] = 24  # each takes the solution of a fixed point
     _farthest: ClassVar[float] = 100.0
-    dps = None
-
-    @property
-    def sources(self) -> int:
-        """Number of sources, k."""
-        return self.reduction.sources
+    _rtol: ClassVar[Range] = RTOL
 
     @property
     def priors(self) -> FloatArray:
@@ -301,17 +282,6 @@ class SoftmaxCurve(Curve):
             "it takes the covariance of two fits at different alphas, which is known for one score: simulate "
             "draws at several alphas"
         )
-        if self.unknown_bars:
-            found |= dict.fromkeys(base.ERROR_BARS, self.unknown_bars)
-        if not self.single:
-            found |= dict.fromkeys(
-                (
-                    *("optimum", "optimal_alpha", "gain", "accuracy_derivative", "neutral_alpha"),
-                    *("transfer_interval", "tolerance_interval", "landmarks"),
-                ),
-                f"it is searched for one scalar alpha, here it has {self.sources} components: use "
-                "along(direction) to fix their proportions",
-            )
         return found
 
     def _covariance(self, state: ContrastState) -> Array:
@@ -370,19 +340,14 @@ class SoftmaxCurve(Curve):
 
     def _table(self, alpha: ArrayLike, answer: Callable[[SoftmaxSolution], Any]) -> Real:
         """``answer`` at every alpha."""
-        values = self._alphas(alpha)
-        flat = values.reshape(-1, self.sources)
-        if not len(flat):
-            return np.empty(values.shape[:-1])
-        table = np.stack([np.asarray(answer(self._at(each)), float) for each in flat])
-        return self._result(table.reshape((*values.shape[:-1], *table.shape[1:])))
+        return self._stacked(self._alphas(alpha), lambda row: answer(self._at(row)))
+
+    def _by_state(self, alpha: ArrayLike, answer: Callable[[ContrastState], Any]) -> Real:
+        return self._table(alpha, lambda solution: answer(solution.state))
 
     @property
     def _drawn(self) -> int:  # type: ignore[override]
         return 5 if len(self.priors) <= 3 and self.reduction.model.p <= 5_000 else 0
-
-    def _known_optimum(self) -> Optimum | None:
-        return next((best for (name, _), best in self._optima.items() if name == "accuracy"), None)
 
     def _summary(self) -> str:
         text = f"{len(self.priors)} classes"
@@ -400,7 +365,3 @@ def equations_at(curve: SoftmaxCurve, state: ContrastState, finer: float = 1.0) 
     rules = tuple(nodes(average_level(spreads.shape[1]), finer * each) for each in spreads)
     none = np.zeros(curve.sources)
     return SoftmaxEquations(curve.reduction, curve.basis, curve.chances, curve.intercept, none, axes, rules)
-
-
-def _fluctuations_along(fluctuations: Callable[[], SoftmaxSpread], direction: Array) -> SoftmaxSpread:
-    return fluctuations().along(direction)

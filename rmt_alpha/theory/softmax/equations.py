@@ -12,6 +12,7 @@ logarithms of Sigma and Theta.  In the step for u and b the force is linear, eta
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.softmax.forces import CLOSE, Forces, ProximalStep, forces, label_loss, proximal_force
+from rmt_alpha.theory.softmax.forces import CLOSE, Forces, ProximalStep, forces, proximal_force
 from rmt_alpha.theory.softmax.nodes import Nodes
 from rmt_alpha.theory.softmax.reduction import ContrastReduction, Resolvent
 
@@ -173,18 +174,15 @@ class SoftmaxEquations:
             (a, label, float(self.chances[a, label])) for a, label in np.argwhere(self.chances > 0).tolist()
         ]
 
-    def training_loss(self, state: ContrastState) -> float:
-        """Average cross-entropy of the training sample, E l(t, y) at the proximal points y."""
-        step, total = self.reduction.resolvent(state.stiffness).step, 0.0
+    def trained(self, state: ContrastState) -> Iterator[tuple[float, int, Array, Array]]:
+        """Share, label, scores after training at the nodes, (d, N), and weights of every class and label."""
+        step = self.reduction.resolvent(state.stiffness).step
         for a, label, chance in self.labels():
             one = step[self.reduction.group[a]]
             scores, weights = self.scores(state, a)
-            force, _ = proximal_force(
-                ProximalStep.of(self.basis, one), label, scores, np.zeros((self.classes, len(weights)))
-            )
-            losses = label_loss(self.basis, label, scores + one @ self.basis.T @ force)
-            total += self.reduction.priors[a] * chance * float(losses @ weights)
-        return total
+            start = np.zeros((self.classes, len(weights)))
+            force, _ = proximal_force(ProximalStep.of(self.basis, one), label, scores, start)
+            yield self.reduction.priors[a] * chance, label, scores + one @ self.basis.T @ force, weights
 
     def roots(self, state: ContrastState) -> Array:
         """Square roots of the covariances, smooth functions of them that hardly turn the axes."""

@@ -71,6 +71,11 @@ def levels(d: int) -> int:
     return len(GRIDS[d - 1].precisions) + 1 if d <= len(GRIDS) else len(LEVELS)
 
 
+def scattered(d: int) -> Nodes:
+    """For functions that jump, which grids average badly."""
+    return _sobol(d, LEVELS[-2], len(LEVELS))
+
+
 def average_level(d: int) -> int:
     """The level that is fine enough for averages in a state that is known."""
     return min(levels(d) - 2, 2)

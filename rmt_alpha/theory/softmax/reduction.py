@@ -47,13 +47,7 @@ class ContrastReduction:
 
     def along(self, direction: Array) -> ContrastReduction:
         """The same with one source, the sum of ``direction`` times the sources."""
-        mean = np.tensordot(direction, self.prior.mean, axes=1)[None]
-        noise = tuple(
-            (operator, scale * weight**2)
-            for weight, pairs in zip(direction, self.prior.noise, strict=True)
-            for operator, scale in pairs
-        )
-        return replace(self, prior=Prior(mean, (noise,)))
+        return replace(self, prior=self.prior.along(direction))
 
     @property
     def contrasts(self) -> int:

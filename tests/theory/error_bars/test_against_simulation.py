@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from random_problems import KINDS, random_problem, spread_scores
 from scipy import special
+from softmax_problems import per_class, shared
 
 import rmt_alpha as ra
 
@@ -84,6 +85,30 @@ def test_spread_with_a_source_of_a_convex_loss(kind, target_loss, source_loss):
     assert found < allowed
 
 
+def softmax_heads() -> ra.FineTuning:
+    """Three classes; a good part of the spread is that of the heads, trained with softmax on few samples."""
+    problem = shared(20, 40)
+    assert isinstance(problem.source, ra.LossSource)
+    return dataclasses.replace(problem, source=dataclasses.replace(problem.source, n=30), gamma=0.3)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        softmax_heads,
+        pytest.param(lambda: per_class(30, 60), id="per class", marks=pytest.mark.slow),
+        pytest.param(lambda: per_class(30, 60, 5, gamma=0.2), id="five classes", marks=pytest.mark.slow),
+        pytest.param(
+            lambda: dataclasses.replace(softmax_heads(), loss="squared"), id="squared", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_spread_of_softmax(make):
+    problem = make()
+    found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=150, seed=3))
+    assert found < allowed
+
+
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_spread_of_a_regression(outputs):
     rng = np.random.default_rng(outputs)
@@ -154,9 +179,19 @@ FORGOTTEN = {
         lambda stage, overlaps, *_: np.zeros((len(overlaps.offset),) * 2),
         ridge_source,
     ),
+    "training of softmax heads": (
+        "softmax_spread.SoftmaxStage.of_contrasts",
+        lambda stage, sources, counts: np.zeros((len(sources.offset),) * 2),
+        softmax_heads,
+    ),
     "answer of the overlaps": ("squared.joint_covariance", no_answer, lambda: small("shared", 1)),
 }
-DRAWS = {"products of sources": 2500, "training of a source": 200, "training of a ridge source": 800}
+DRAWS = {
+    "products of sources": 2500,
+    "training of a source": 200,
+    "training of a ridge source": 800,
+    "training of softmax heads": 150,
+}
 
 
 @pytest.mark.parametrize("what", FORGOTTEN)
