@@ -18,8 +18,8 @@ RANKS = (8, 128)
 """Of LoRA."""
 KINDS = ("matrices", "embeddings", "norms", "biases")
 """What the weights of a network are grouped into."""
-NUMBERS = 4
-"""Significant digits in the file."""
+NUMBERS = 8
+"""Significant digits in the file: beta is near 1."""
 
 
 class Tuning(NamedTuple):
