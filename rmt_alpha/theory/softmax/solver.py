@@ -71,7 +71,7 @@ class SoftmaxSolution:
     residual: float
     """Largest relative change by one more step."""
     quadrature_error: float
-    """Largest relative change by one step with other nodes, at least as many; inf where that was not tried."""
+    """Largest relative change by one step with other nodes, at least as many; inf if not tried."""
     n_iter: int
     """Applications of the map, with all nodes."""
     n_nodes: int
