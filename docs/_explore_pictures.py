@@ -1,5 +1,7 @@
 """Pictures of the application in the browser: ``python docs/_explore_pictures.py FOLDER``; conf.py calls it.
 
+Called by hand it also makes anew the one that is kept for README.md, docs/_static/explore.png.
+
 They need chromium and Playwright.  Where there is none, figures of the same subjects stand in, so that the
 pages can be built anywhere.
 """
@@ -91,6 +93,15 @@ def draw(folder: Path, figures: Path) -> None:
         shutil.copyfile(figures / f"{figure}.png", folder / f"{name}.png")
 
 
+def keep(picture: Path) -> None:
+    """For README.md, with a third of the bytes: few colours are enough for lines and letters."""
+    from PIL import Image
+
+    few = Image.open(picture).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    few.save(Path(__file__).parent / "_static" / "explore.png", optimize=True)
+
+
 if __name__ == "__main__":
     place = Path(sys.argv[1])
     draw(place, place.parent / "figures")
+    keep(place / "theory.png")

@@ -20,9 +20,7 @@ def test_the_page_shows_output():
     assert len(SHOWN) >= 2
 
 
-@pytest.mark.parametrize(
-    ("command", "output"), SHOWN, ids=[" ".join(command.split()[:3]) for command, _ in SHOWN]
-)
+@pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command for command, _ in SHOWN])
 def test_shown_output_is_printed(command, output, capsys):
     assert main(shlex.split(command)) == 0
     printed = capsys.readouterr().out

@@ -294,7 +294,8 @@ def test_the_summary_counts():
     ]
 
 
-def test_the_picture_of_the_readme_is_there_and_small():
-    picture = Path(__file__).parents[2] / "docs" / "_static" / "accuracy.png"
+@pytest.mark.parametrize("name", ["accuracy", "explore"])
+def test_the_pictures_of_the_readme_are_there_and_small(name):
+    picture = Path(__file__).parents[2] / "docs" / "_static" / f"{name}.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size < 100_000

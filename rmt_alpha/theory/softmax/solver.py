@@ -71,7 +71,7 @@ class SoftmaxSolution:
     residual: float
     """Largest relative change by one more step."""
     quadrature_error: float
-    """Largest relative change by one step with other nodes, at least as many."""
+    """Largest relative change by one step with other nodes, at least as many; inf if not tried."""
     n_iter: int
     """Applications of the map, with all nodes."""
     n_nodes: int
@@ -89,7 +89,9 @@ def solve(equations: MapOf, groups: int, d: int) -> SoftmaxSolution:
         here = equations(level, state.axes)
         found = iterate(here, state, SHARE * tolerance, LIMIT, secants)
         state, secants = found.state, found.secants
-        error, other = _checked(equations(level + 1, state.axes), state, secants)
+        error, other = np.inf, state
+        if found.done:
+            error, other = _checked(equations(level + 1, state.axes), state, secants)
         total += found.n_iter + 1
         status = "converged" if error <= tolerance else "nodes"
         status = status if found.done else "max_iter"
@@ -113,6 +115,7 @@ def _rough(equations: MapOf, spreads: Array, axes: Array) -> tuple[ContrastState
         state, secants, total = found.state, found.secants, total + found.n_iter
         if found.done:
             break
+        secants = Secants()  # of a map that too few nodes may have led astray
         spreads, axes = np.maximum(state.axes[0], 1.0), state.axes[1]
         here = equations(0, (spreads, axes))
     # If that failed, finer nodes may do: a few may miss what holds the scores together.

@@ -12,6 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from softmax_problems import per_class, shared
 
 import rmt_alpha as ra
+from rmt_alpha.errors import ConvergenceError
+from rmt_alpha.experiments.figures.softmax import problem as figure_problem
 from rmt_alpha.problems.losses import Squared
 from rmt_alpha.theory.softmax import forces, solver
 from rmt_alpha.theory.softmax.curve import equations_at
@@ -388,6 +390,21 @@ def test_hard_problems_are_solved_or_refused():
         solution = curve.solution(alpha)
         assert solution.residual < 1e-8, (gamma, n, alpha)
         assert 0 < curve.accuracy(alpha) < 1
+
+
+def test_few_nodes_lead_nobody_astray():
+    """Mixing steps of a map with too few nodes into one with more once sent the scores to 1e6."""
+    curve = curve_of(figure_problem("logistic", np.sqrt(3.0), 0.01))
+    assert curve.solution(3.31706466).residual < 1e-8
+
+
+def test_what_does_not_converge_is_refused(monkeypatch):
+    monkeypatch.setattr(solver, "LIMIT", 2)
+    curve = curve_of(per_class(20, 30))
+    with pytest.raises(ConvergenceError, match="no convergence in") as refusal:
+        curve.solution(0.5)
+    assert refusal.value.best.status == "max_iter"
+    assert refusal.value.best.quadrature_error == np.inf
 
 
 # --- what the scores say ---------------------------------------------------------------------------------
