@@ -96,6 +96,7 @@ def _doorway_nodes(tree: ast.Module, room: str) -> set[ast.AST]:
         line for each in doorways for line in each.body if isinstance(line, ast.ImportFrom)
     }
     inside = {id(node) for each in doorways for node in ast.walk(each)}
+    within = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) in inside}
     elsewhere = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in inside}
     for block in ast.walk(tree):
         if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test):
@@ -103,7 +104,7 @@ def _doorway_nodes(tree: ast.Module, room: str) -> set[ast.AST]:
                 line
                 for line in block.body
                 if isinstance(line, ast.ImportFrom)
-                and not any((alias.asname or alias.name) in elsewhere for alias in line.names)
+                and {alias.asname or alias.name for alias in line.names} <= within - elsewhere
             }
     return found
 

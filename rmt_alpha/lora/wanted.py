@@ -41,7 +41,7 @@ class AlphaWanted:
     @property
     def wanted(self) -> float:
         """That of beta - 1 beyond its noise; 0 where noise explains it."""
-        return float(np.sqrt(max(np.mean((self.beta - 1) ** 2 - self.stderr**2), 0.0)))
+        return float(np.sqrt(max(float(np.mean((self.beta - 1) ** 2 - self.stderr**2)), 0.0)))
 
     @property
     def noise(self) -> float:

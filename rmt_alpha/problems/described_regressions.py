@@ -34,7 +34,7 @@ def build(values: Mapping[str, Any]) -> RidgeRegressionTransfer | LowRankTransfe
         check_keys(values, LOW_RANK_KEYS, A_LOW_RANK)
         require(values, LOW_RANK_KEYS[:7], f"{A_LOW_RANK},")
         check_single({name: value for name, value in values.items() if name != "spikes"})
-        return LowRankTransfer(**values | {name: _whole(values[name]) for name in ("p", "d")})
+        return LowRankTransfer(**dict(values) | {name: _whole(values[name]) for name in ("p", "d")})
     check_keys(values, REGRESSION_KEYS, A_REGRESSION)
     require(values, REGRESSION_KEYS[:5], f"{A_REGRESSION},")
     check_single({name: values[name] for name in ("n", "gamma")})
@@ -57,7 +57,7 @@ def _covariance(values: Mapping[str, Any]) -> Any:
     scale = values.get("covariance")
     if "exponent" not in values:
         return scale
-    if np.ndim(scale):
+    if scale is not None and np.ndim(scale):
         raise ValueError(
             "exponent sets the eigenvalues of the covariance: beside it covariance may only be a number, "
             "their average"

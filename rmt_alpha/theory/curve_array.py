@@ -56,9 +56,13 @@ class CurveArray(Curve):
         return self.members.shape
 
     @property
+    def _curves(self) -> list[Curve]:
+        curves: list[Curve] = self.members.ravel().tolist()
+        return curves
+
+    @property
     def _first(self) -> Curve:
-        first: Curve = self.members.flat[0]
-        return first
+        return self._curves[0]
 
     @property
     def sources(self) -> int:
@@ -190,7 +194,7 @@ class CurveArray(Curve):
         return self.criteria[0] if default else criterion
 
     def _each(self, ask: Callable[[Curve], Any]) -> list[Any]:
-        return [ask(curve) for curve in self.members.flat]
+        return [ask(curve) for curve in self._curves]
 
     def _stacked(self, values: Iterable[Any]) -> FloatArray:
         table = np.stack([np.asarray(value, float) for value in values])
@@ -215,7 +219,7 @@ class CurveArray(Curve):
         values = np.broadcast_to(values, shape + tail)
         owner = np.broadcast_to(np.arange(self.members.size).reshape(self.shape), shape)
         found: FloatArray | None = None
-        for i, curve in enumerate(self.members.flat):
+        for i, curve in enumerate(self._curves):
             part = np.asarray(getattr(curve, name)(values[owner == i], **options), float)
             found = np.empty(shape + part.shape[1:]) if found is None else found
             found[owner == i] = part
@@ -223,7 +227,7 @@ class CurveArray(Curve):
         return found
 
     def _refusals(self) -> Mapping[str, str]:
-        found = {name: reason for curve in self.members.flat for name, reason in curve._refusals().items()}
+        found = {name: reason for curve in self._curves for name, reason in curve._refusals().items()}
         found["landmarks"] = "they exist for one curve: ask one of the members, or use optimal_alpha"
         return found
 

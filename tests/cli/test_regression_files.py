@@ -34,7 +34,7 @@ def file(tmp_path):
 def test_a_file_with_coefficients_is_one(file):
     assert load_problem(file) == PROBLEM
     file.write_text(TEXT.replace("exponent = 1", "covariance = [1, 2, 3]"))
-    assert load_problem(file).covariance.tolist() == [1, 2, 3]
+    assert vars(load_problem(file))["covariance"].tolist() == [1, 2, 3]
 
 
 def test_optimal(file, capsys):

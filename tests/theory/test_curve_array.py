@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,9 @@ MEAN, SPECTRUM = np.ones(6) / 2, np.linspace(0.5, 1.5, 6)
 TWO, THREE = ra.GaussianMixture.symmetric(MEAN, SPECTRUM), ra.GaussianMixture(2.0 * np.eye(3, 6), SPECTRUM)
 SQUARED = ra.FineTuning(TWO, ra.FixedSource(MEAN), n=8, gamma=0.5)
 LOW_RANK = ra.LowRankTransfer(0.5, [2.0], 3.0, 1.0, n=20, p=8, d=6, gamma=0.1)
-PROBLEMS = {
+PROBLEMS: dict[str, Any] = {
     "squared": SQUARED,
-    "two sources": replace(SQUARED, source=[ra.FixedSource(MEAN), ra.FixedSource(MEAN[::-1] * SPECTRUM)]),
+    "two sources": replace(SQUARED, source=(ra.FixedSource(MEAN), ra.FixedSource(MEAN[::-1] * SPECTRUM))),
     "logistic": replace(SQUARED, loss="logistic"),
     "softmax": ra.FineTuning(THREE, ra.FixedSource(np.eye(3, 6), outputs=3), n=8, gamma=0.5, loss="logistic"),
     "regression": ra.RidgeRegressionTransfer(SPECTRUM, MEAN, MEAN * SPECTRUM, 0.5, n=8, gamma=0.5),
@@ -97,8 +98,8 @@ def test_infinite_optima_have_a_direction():
     table = SQUARED.curves(n=[20.0, 3.0], gamma=0.0)
     best = table.optimum()
     single_best = replace(SQUARED, n=20.0, gamma=0.0).curve().optimum()
-    assert best.finite.tolist() == [bool(single_best.finite), True]
-    same(best.alpha[0], single_best.alpha)
+    assert np.asarray(best.finite).tolist() == [bool(single_best.finite), True]
+    same(np.asarray(best.alpha)[0], single_best.alpha)
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

@@ -225,9 +225,10 @@ class SoftmaxFit:
 
     def _pooled(self, matrices: Array) -> Array:
         table = (self.equations.reduction.group == np.arange(len(self.state.covariance))[:, None]) * 1.0
-        return np.asarray(
-            np.einsum("gk,k,fkab->fgab", table, self.equations.reduction.priors, matrices, optimize=True)
+        pooled: Array = np.einsum(
+            "gk,k,fkab->fgab", table, self.equations.reduction.priors, matrices, optimize=True
         )
+        return pooled
 
     def _sum(self, entries: Array) -> Array:
         """sum_j C_gj A_j for (F, J, d, d)."""

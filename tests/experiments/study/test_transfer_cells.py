@@ -90,7 +90,8 @@ def test_in_hindsight_nothing_is_better(name, world):
 def test_choices_of_hindsight_are_fits_of_the_estimator(name, world):
     draw = Draw.at(world[name], prepared(name, None), 20, SEEDS[0])
     every = hindsight._EveryChoice(coef_source=draw.data.model).fit(draw.train, draw.labels)
-    for k0, intercept in ((0.0, True), (None, False), (10.0, "shrunk")):
+    rules: list[tuple[float | None, Any]] = [(0.0, True), (None, False), (10.0, "shrunk")]
+    for k0, intercept in rules:
         rule = hindsight.RULES.index(Rule(k0, True))
         size = len(every.pairs_) // len(hindsight.RULES)
         design = Design.of(Samples.of(draw.train), hindsight.RULES[rule])

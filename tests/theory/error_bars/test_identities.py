@@ -281,8 +281,8 @@ def test_softmax_of_two_classes_is_the_logistic_loss_with_half_the_ridge(trained
     found = ra.FineTuning(target, two, 60, 0.2, **options).curve()
     known = ra.FineTuning(target, one, 60, 0.1, **options).curve()
     for name in ("accuracy_std", "class_accuracy_std"):
-        pair = (getattr(curve, name)([0.0, 1.3], class_counts=counts) for curve in (found, known))
-        np.testing.assert_allclose(*pair, rtol=1e-6)
+        first, second = (getattr(curve, name)([0.0, 1.3], class_counts=counts) for curve in (found, known))
+        np.testing.assert_allclose(first, second, rtol=1e-6)
 
 
 def test_softmax_heads_under_the_squared_loss():

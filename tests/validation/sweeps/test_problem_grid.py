@@ -157,7 +157,8 @@ def test_an_infinite_optimum_has_an_accuracy_and_cannot_be_simulated():
     grid = {"n": 20, "gamma": 0.1, "loss": "logistic", "target": {"mean": mean}, "source": {"weights": mean}}
     options: dict[str, Any] = {"alpha": [1, "optimal"], "store": None}
     result = sweep(grid, replicates=0, **options)
-    accuracy = build(DEFAULTS | with_arrays(grid, Path())).curve().accuracy(np.array([1.0, np.inf]))
+    problem: Any = build(DEFAULTS | with_arrays(grid, Path()))
+    accuracy = problem.curve().accuracy(np.array([1.0, np.inf]))
     assert result["optimal_alpha"] == np.inf
     assert result["accuracy"] == pytest.approx(accuracy, rel=1e-9)
     assert np.isnan(result["risk"]).tolist() == [False, True]

@@ -12,14 +12,14 @@ import numpy as np
 from rmt_alpha._core.tables import csv_text
 from rmt_alpha._core.types import FilePath
 
-RATES = (5e-5, 1.5e-4, 5e-4, 1.5e-3)
-"""Of full fine-tuning: three of the four that the comparison tries, and one that is too high."""
-RANKS = (8, 128)
+RATES = (1.5e-4, 1.5e-3, 5e-4, 5e-5)
+"""Of full fine-tuning, the usual one first: three that the comparison tries, and one that is too high."""
+RANKS = (128, 8)
 """Of LoRA."""
 KINDS = ("matrices", "embeddings", "norms", "biases")
 """What the weights of a network are grouped into."""
-NUMBERS = 4
-"""Significant digits in the file."""
+NUMBERS = 8
+"""Significant digits in the file: beta is near 1."""
 
 
 class Tuning(NamedTuple):
@@ -34,17 +34,15 @@ class Tuning(NamedTuple):
 
 
 def cells(tasks: Sequence[str]) -> Iterator[Tuning]:
-    """The cells of the table: each task in full at four rates and by LoRA at two ranks; the digits."""
+    """The cells of the table, the most telling first: the digits, then all tasks in one way after another."""
     from rmt_alpha.experiments.networks.trained_pairs import DIGITS_RATE, LORA_RATE
 
-    for task in tasks:
-        if task == "digits":
-            yield Tuning("digits", "full", DIGITS_RATE)
-            continue
-        for rate in RATES:
-            yield Tuning(task, "full", rate)
-        for rank in RANKS:
-            yield Tuning(task, f"lora {rank}", LORA_RATE)
+    if "digits" in tasks:
+        yield Tuning("digits", "full", DIGITS_RATE)
+    usual, *other = RATES
+    ways = [("full", usual), *((f"lora {rank}", LORA_RATE) for rank in RANKS), *(("full", r) for r in other)]
+    for method, rate in ways:
+        yield from (Tuning(task, method, rate) for task in tasks if task != "digits")
 
 
 def measure(cell: Tuning, model: str, size: int, seed: int, data: FilePath | None) -> list[dict[str, Any]]:
