@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-WIDTH, HEIGHT = 1180, 760
+WIDTH, HEIGHT = 1180, 778
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
