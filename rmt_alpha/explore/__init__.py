@@ -12,4 +12,4 @@ from __future__ import annotations
 import importlib.util
 
 if any(importlib.util.find_spec(name) is None for name in ("panel", "bokeh")):
-    raise ImportError("the application in the browser needs Panel: pip install 'rmt-alpha[explore]'")
+    raise ImportError("the application in the browser needs Panel: pip install '.[explore]' in a clone")
