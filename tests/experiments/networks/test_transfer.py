@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ from rmt_alpha.experiments.networks.transfer.top_network import (
     set_head,
 )
 
-SMALL = {"steps": "4", "batch_size": 4, "rank": 2, "alpha_every": 2, "tuning_sizes": (8,)}
+SMALL: dict[str, Any] = {"steps": "4", "batch_size": 4, "rank": 2, "alpha_every": 2, "tuning_sizes": (8,)}
 
 
 def texts(n: int) -> TaskRows:
@@ -93,13 +94,13 @@ def test_halves_of_the_images_do_not_overlap():
 
 
 def test_small_digits_lie_where_those_of_mnist_do():
-    rows = tasks_pairs._small_digits(None)
-    assert rows.inputs.shape == (1797, 28, 28)
-    assert rows.inputs[:, :4].max() == rows.inputs[:, :, -4:].max() == 0
-    assert 0 <= rows.inputs.min() < rows.inputs.max() <= 1
+    images = np.asarray(tasks_pairs._small_digits(None).inputs)
+    assert images.shape == (1797, 28, 28)
+    assert images[:, :4].max() == images[:, :, -4:].max() == 0
+    assert 0 <= images.min() < images.max() <= 1
     # An enlargement by 5/2 keeps the mean of the 8 x 8 pixels.
     small = __import__("sklearn.datasets").datasets.load_digits().images / 16
-    np.testing.assert_allclose(rows.inputs[:, 4:-4, 4:-4].mean((1, 2)), small.mean((1, 2)), atol=0.02)
+    np.testing.assert_allclose(images[:, 4:-4, 4:-4].mean((1, 2)), small.mean((1, 2)), atol=0.02)
 
 
 def test_every_pair_has_a_source_and_a_pair_that_tunes_it():

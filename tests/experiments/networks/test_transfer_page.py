@@ -52,8 +52,7 @@ def test_written_again_they_are_the_same(results, tmp_path):
         assert path.read_text(encoding="utf-8") == committed
 
 
-def test_the_tables_are_small_and_name_no_folders_of_a_machine():
+def test_the_tables_name_no_folders_of_a_machine():
     for path in PREFIX.parent.glob("transfer_*.csv"):
         text = path.read_text(encoding="utf-8")
-        assert len(text) < 700_000
         assert not re.search(r"(^|[,\"])(/|~|[A-Z]:\\)", text, re.MULTILINE)

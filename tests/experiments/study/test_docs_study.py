@@ -123,4 +123,5 @@ def test_bars_of_the_transfers_follow_from_their_cells():
 
 def test_results_are_small():
     for path in [*(DOCS / "results").glob("*.csv"), *(DOCS / "results").glob("*.txt")]:
-        assert path.stat().st_size < 100_000, path
+        # One line a run with its ten parts is what the intervals of a page are computed from: no summary.
+        assert path.stat().st_size < (450_000 if path.stem.endswith("_runs") else 100_000), path
