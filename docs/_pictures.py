@@ -79,9 +79,10 @@ def write_figure_pages() -> None:
     """A script of the gallery for each figure, beside the picture that `draw_figures` made with it."""
     folder = HERE / "gallery" / "figures"
     wanted = {f"figure_{name}.py": _page(name) for name in drawn_names()}
-    for stale in folder.glob("figure_*.py"):
-        if stale.name not in wanted:
-            stale.unlink()
+    for place in (folder, HERE / "generated" / "gallery" / "figures"):  # scripts, and what was made of them
+        for stale in place.glob("figure_*.*"):
+            if f"{stale.name.partition('.')[0]}.py" not in wanted:
+                stale.unlink()
     for file, text in wanted.items():
         path = folder / file
         if not path.exists() or path.read_text(encoding="utf-8") != text:
