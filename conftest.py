@@ -18,5 +18,6 @@ if any(importlib.util.find_spec(name) is None for name in ("torch", "transformer
         "rmt_alpha/experiments/networks/experiment.py",
         "rmt_alpha/experiments/networks/extras.py",
         "rmt_alpha/experiments/networks/trained_pairs.py",
+        "rmt_alpha/experiments/networks/transfer/*",
         "rmt_alpha/experiments/networks/training/*",
     ]

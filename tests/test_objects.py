@@ -139,6 +139,7 @@ OBJECTS = (
     | {f"{name}: curve": lambda make=make: make().curve() for name, make in CURVES.items()}
     | {"curve of 5 classes": lambda: classes(5).curve(), "curve in mpmath": lambda: transfer().curve(dps=30)}
     | {"curve of low rank": lambda: low_rank().curve(2)}
+    | {"array of curves": lambda: tuning().curves(n=[20, 40])}
     | {"mixture in mpmath": lambda: tuning().curve(dps=30)}
 )
 
@@ -157,7 +158,7 @@ def test_shown_in_one_short_line_and_in_a_card(name):
     assert card.find("strong").text == type(value).__name__
     assert len(list(card.iter("th"))) >= 1
     pictures = list(card.iter("{http://www.w3.org/2000/svg}svg"))
-    bare = name in BARE or name == "curve of 5 classes"
+    bare = name in BARE or name in ("curve of 5 classes", "array of curves")
     assert len(pictures) == (0 if bare else 1), ET.tostring(card, encoding="unicode")
     for picture in pictures:
         assert picture.get("role") == "img"

@@ -261,5 +261,5 @@ def test_without_scikit_learn(monkeypatch):
     import rmt_alpha.estimators
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'rmt-alpha\[sklearn\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[sklearn\]' in a clone"):
         importlib.reload(rmt_alpha.estimators)

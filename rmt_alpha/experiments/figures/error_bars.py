@@ -81,7 +81,7 @@ def compute(quick: bool = False) -> Numbers:
 def draw(result: Numbers) -> Figure:
     """A panel for each model."""
     figure, axes = style.panels(3, 2, size=(2.6, 2.3))
-    axes[-1, -1].set_axis_off()  # of six places five are taken
+    figure.delaxes(axes[-1, -1])  # of six places five are taken
     for model, axis in enumerate(axes.flat[: len(MODELS)]):
         line, found = result.main, result.simulated
         axis.plot(line.alpha.ravel(), line.std_theory[model], color=style.BLUE, label="theory")

@@ -129,8 +129,8 @@ def larger_step(self, state, step):
     return averages(self, state, 1.3 * step)
 
 
-def bare_curvature(step, chance, weights):
-    return np.diag(chance @ weights) - (chance * weights) @ chance.T
+def bare_curvature(basis, chance, root, weights):
+    return basis.T @ (np.diag(chance @ weights) - (chance * weights) @ chance.T) @ basis
 
 
 def pooled_noise(self, power):
@@ -152,7 +152,7 @@ WRONG = {
     "E f f^T taken for (E f)(E f)^T": (SoftmaxEquations, "averages", squared_average),
     "scores of the training sample taken for fresh ones": (SoftmaxEquations, "averages", without_prox),
     "V too large by 30 %": (SoftmaxEquations, "averages", larger_step),
-    "H instead of (I + H V)^-1 H": (forces, "_simple_stiffness", bare_curvature),
+    "H instead of (I + H V)^-1 H": (forces, "_stiffness", bare_curvature),
     "noise of each class with the average covariance": (Resolvent, "sandwich", pooled_noise),
     "one covariance of the scores of all classes": (Resolvent, "covariance", pooled_scores),
     "contrasts of one variance, uncorrelated": (Resolvent, "covariance", one_variance),

@@ -94,7 +94,7 @@ def test_single_cell_has_no_axes():
 @pytest.mark.parametrize(("package", "method"), [("pandas", "to_pandas"), ("xarray", "to_xarray")])
 def test_missing_package_names_the_extra(result, monkeypatch, package, method):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=rf"needs {package}: pip install 'rmt-alpha\[pandas\]'"):
+    with pytest.raises(ImportError, match=rf"needs {package}: pip install '\.\[pandas\]' in a clone"):
         getattr(result, method)()
 
 
