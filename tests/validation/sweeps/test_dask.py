@@ -69,5 +69,8 @@ def test_dask_without_a_client_is_refused(small_grid):
 
 def test_missing_dask_names_the_extra(small_grid, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ImportError, match=r"'\.\[dask\]' in a clone"), open_pool(1, None, "tcp://127.0.0.1:1"):
+    with (
+        pytest.raises(ImportError, match=r"'\.\[dask\]' in a clone"),
+        open_pool(1, None, "tcp://127.0.0.1:1"),
+    ):
         pass
