@@ -12,12 +12,13 @@ import numpy as np
 
 from rmt_alpha.cli.common import Parser, json_text, shown_while_working
 from rmt_alpha.cli.outputs import check_output, check_picture
-from rmt_alpha.estimators.fit_report import INTERCEPTS, aligned, choice, fit_report
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, DEFAULT_REGRESSION
+from rmt_alpha.from_data.decomposition.rules import INTERCEPTS
 from rmt_alpha.from_data.reading.sample_file import SampleFile, read_sample
 from rmt_alpha.from_data.reading.text import TextFormat
 
 if TYPE_CHECKING:
+    from rmt_alpha.estimators.fit_report import aligned, choice
     from rmt_alpha.estimators.ridge import AlphaRidgeCV
 
 HELP = "choose alpha and the ridge from target samples, and fine-tune"
@@ -79,6 +80,8 @@ def add_options(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was chosen, write the model, draw the path."""
+    from rmt_alpha.estimators.fit_report import fit_report
+
     check_output(arguments.out)
     check_picture(arguments.plot)
     form = TextFormat(arguments.delimiter, arguments.decimal, arguments.encoding, tuple(arguments.na))

@@ -12,7 +12,7 @@ import numpy as np
 
 from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.from_data.criteria import DEFAULT
-from rmt_alpha.from_data.decomposition.rules import InterceptRule
+from rmt_alpha.from_data.decomposition.rules import INTERCEPTS
 from rmt_alpha.from_data.reading.sample_file import SampleFile
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 
 Units = Literal["raw", "standard", "auto"]
-INTERCEPTS: dict[str, InterceptRule] = {"auto": "auto", "shrunk": "shrunk", "free": True, "none": False}
-"""How the change of the intercept is trained, by names for files and commands."""
 
 
 def fit_report(

@@ -228,3 +228,17 @@ def test_all_processors_and_a_bar_where_a_person_watches(monkeypatch):
             with progress_bar(wanted, 4, "draw", file=shown) as bar:
                 bar.update(4)
             assert ("4/4" in shown.getvalue()) is terminal or not wanted
+
+
+def test_no_verb_needs_an_extra_to_be_offered():
+    """Only running one does: `rmt-alpha reproduce` is promised to whoever has the core."""
+    extras = ("bokeh", "dask", "distributed", "pandas", "panel", "peft", "sklearn", "torch", "xarray")
+    script = (
+        "import sys, importlib.util as u; find = u.find_spec\n"
+        f"extras = {extras!r}\n"
+        "sys.modules.update(dict.fromkeys(extras))\n"
+        "u.find_spec = lambda name, *more: None if name.split('.')[0] in extras else find(name, *more)\n"
+        "from rmt_alpha.cli import build_parser\n"
+        "build_parser()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

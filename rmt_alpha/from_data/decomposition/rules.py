@@ -12,6 +12,8 @@ from rmt_alpha.from_data.decomposition.samples import Samples
 
 InterceptRule: TypeAlias = bool | Literal["shrunk", "auto"]
 """How an intercept is trained: without penalty, not at all, shrunk, or by an average over rules."""
+INTERCEPTS: dict[str, InterceptRule] = {"auto": "auto", "shrunk": "shrunk", "free": True, "none": False}
+"""How the change of the intercept is trained, by names for files and commands."""
 Units: TypeAlias = Literal["raw", "standard", "auto"]
 """In which units weights are penalised: in those of the features, in standard deviations, or in both."""
 
