@@ -234,10 +234,12 @@ def test_no_verb_needs_an_extra_to_be_offered():
     """Only running one does: `rmt-alpha reproduce` is promised to whoever has the core."""
     extras = ("bokeh", "dask", "distributed", "pandas", "panel", "peft", "sklearn", "torch", "xarray")
     script = (
-        "import sys, importlib.util as u; find = u.find_spec\n"
-        f"extras = {extras!r}\n"
-        "sys.modules.update(dict.fromkeys(extras))\n"
-        "u.find_spec = lambda name, *more: None if name.split('.')[0] in extras else find(name, *more)\n"
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] in {extras!r}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
         "from rmt_alpha.cli import build_parser\n"
         "build_parser()\n"
     )
