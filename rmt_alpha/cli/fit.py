@@ -18,7 +18,6 @@ from rmt_alpha.from_data.reading.sample_file import SampleFile, read_sample
 from rmt_alpha.from_data.reading.text import TextFormat
 
 if TYPE_CHECKING:
-    from rmt_alpha.estimators.fit_report import aligned, choice
     from rmt_alpha.estimators.ridge import AlphaRidgeCV
 
 HELP = "choose alpha and the ridge from target samples, and fine-tune"
@@ -127,6 +126,7 @@ def _run_regression(arguments: argparse.Namespace, sample: SampleFile) -> int:
     """The same for numbers: how well each choice of alpha predicts what was left out."""
     from sklearn.metrics import r2_score
 
+    from rmt_alpha.estimators.fit_report import aligned, choice
     from rmt_alpha.estimators.ridge import AlphaRidgeCV
 
     if arguments.plot is not None:
