@@ -168,3 +168,10 @@ def screens(browser: Any, url: str) -> Iterator[Any]:
 def screen(screens: Any) -> Screen:
     """One window of the test file."""
     return screens()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What drives a browser waits for it, longer than it should on a busy machine: run with `-m slow`."""
+    for item in items:
+        if "explore" in item.path.parts and any(w in item.path.name for w in ("browser", "windows")):
+            item.add_marker(pytest.mark.slow)
