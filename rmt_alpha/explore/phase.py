@@ -159,26 +159,9 @@ class PhaseTab(Tab):
             nonselection_fill_alpha=0,
             nonselection_line_alpha=0,
         )
-        self.map.scatter(
-            "x",
-            "y",
-            source=self.here,
-            marker="circle",
-            size=13,
-            fill_alpha=0,
-            line_color="black",
-            line_width=4,
-        )
-        self.map.scatter(
-            "x",
-            "y",
-            source=self.here,
-            marker="circle",
-            size=13,
-            fill_alpha=0,
-            line_color="white",
-            line_width=1.6,
-        )
+        for color, width in (("black", 4), ("white", 1.6)):  # seen on any ground
+            ring = {"fill_alpha": 0, "line_color": color, "line_width": width}
+            self.map.scatter("x", "y", source=self.here, marker="circle", size=13, **ring)
         self.bar = ColorBar(color_mapper=self.linear, width=14, title="", bar_line_color=None)
         self.map.add_layout(self.bar, "right")
         look.hover(self.map, cells, [("", "@x"), ("", "@y"), ("", "@shown")])
