@@ -7,6 +7,7 @@ adapted at rank 8. Times are processor times, ratios medians over pairs of neigh
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import statistics
 import sys
@@ -19,7 +20,7 @@ SHAPES = ((128, 4), (256, 4), (384, 6), (512, 12), (768, 14))
 """Width and layers."""
 EVERYWHERE = TARGETS["every linear layer"]
 HEADER = (
-    "parameters | trained by LoRA | and alpha | LoRA step, s | alpha-LoRA, adapter step | alpha at every step "
+    "parameters | trained by LoRA | and alpha | LoRA step, s | alpha-LoRA step | alpha at every step "
     "| LoRA step, peak MB | alpha at every step, peak MB"
 )
 
@@ -28,6 +29,7 @@ def peak(run: Run) -> float:
     """Megabytes that a step needs above what is there before it, at its peak."""
     run.step()  # AdamW's moments are there from the second step on
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what the last step has freed goes back, or this one needs nothing new
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is counted from here
     before = _status("VmRSS")
     run.step()
@@ -68,7 +70,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     print(HEADER, flush=True)
-    for shape, pairs in zip(SHAPES, (40, 30, 20, 8, 6), strict=True):
+    for shape, pairs in zip(SHAPES, (30, 20, 12, 5, 3), strict=True):
         print(" | ".join(line(shape, pairs)), flush=True)
 
 

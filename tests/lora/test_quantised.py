@@ -138,7 +138,8 @@ def test_what_is_merged_is_scaled_too(folder, bits):
             merged = dequantize_module_weight(layer.get_base_layer())
             model.unmerge_adapter()
         steps[scale] = float((merged - before).norm() / before.norm())
-    assert steps[0.0] < 0.02 < 0.1 < steps[1.0]
+    assert steps[0.0] < 0.02
+    assert steps[1.0] > 0.1
 
 
 @pytest.mark.parametrize("bits", BITS)

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.tables import csv_text
-from rmt_alpha.experiments.networks.results.transfer_effects import NAMES, Effect, cells_of, effects
+from rmt_alpha.experiments.networks.results.transfer_effects import (
+    ABLATIONS,
+    NAMES,
+    Effect,
+    cells_of,
+    effects,
+)
 from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 
 BY_RANK = (("alpha-lora", "lora"), ("alpha-lora", "lora-fewer-rows"))
@@ -191,11 +197,17 @@ def ranks_table(results: TransferResults) -> str:
     return _markdown(header, [row for row in rows if several[row[0]] > len(BY_RANK)])
 
 
+def ablations_table(results: TransferResults) -> str:
+    """alpha-LoRA against itself with fewer, shared or other steps of alpha; p values are Holm's, of these."""
+    return effects_table(effects(_main(results), by_pair=True, contests=ABLATIONS))
+
+
 TABLES: dict[str, Callable[[TransferResults], str]] = {
     "effects": lambda results: effects_table(effects(_main(results))),
     "pairs": pairs_table,
     "theory": theory_table,
     "ranks": ranks_table,
+    "ablations": ablations_table,
     "means": accuracy_table,
 }
 """What the page shows, by name."""
