@@ -2,7 +2,7 @@
 
 Run ``OMP_NUM_THREADS=1 python benchmarks/bench_lora_sizes.py`` (extra ``peft``; Linux for the memory): a
 table, one line for each of five random encoders of 1 to 100 million parameters, with every linear layer
-adapted at rank 8. Times are processor times, ratios medians over pairs of neighbouring steps of one run.
+adapted at rank 8; a number after it takes the smallest so many alone. Times are processor times, ratios medians over pairs of neighbouring steps of one run.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     print(HEADER, flush=True)
-    for shape, pairs in zip(SHAPES, (30, 20, 12, 5, 3), strict=True):
+    lines = list(zip(SHAPES, (30, 20, 12, 5, 3), strict=True))
+    for shape, pairs in lines[: int(sys.argv[1]) if len(sys.argv) > 1 else None]:
         print(" | ".join(line(shape, pairs)), flush=True)
 
 

@@ -20,6 +20,8 @@ from rmt_alpha.experiments.networks.results.transfer_effects import (
 from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 
 BY_RANK = (("alpha-lora", "lora"), ("alpha-lora", "lora-fewer-rows"))
+HEAD = 2
+"""Lines of a table before its first."""
 SIZES_BY_RANK = (400,)
 """What is compared at every rank."""
 
@@ -147,11 +149,12 @@ def theory_table(results: TransferResults) -> str:
     sizes = sorted({row["size"] for row in rows})
     lines = []
     for pair, facts in results.pairs.items():
-        mine = [row for row in rows if row["pair"] == pair]
+        if not (mine := [row for row in rows if row["pair"] == pair]):
+            continue
         parts = [[row for row in mine if row["method"] == name] for name in methods]
         parts += [[row for row in mine if row["size"] == size] for size in sizes]
         gaps = [[100 * (row["theory"] - row["accuracy"]) for row in part] for part in parts]
-        accuracy = float(np.mean([row["accuracy"] for row in mine])) if mine else 0.5
+        accuracy = float(np.mean([row["accuracy"] for row in mine]))
         own = [100 * row["stderr"] for row in results.theory if row["pair"] == pair]
         errors = [
             np.mean(own) if own else math.nan,
@@ -214,7 +217,8 @@ TABLES: dict[str, Callable[[TransferResults], str]] = {
 
 
 def transfer_report(results: TransferResults) -> str:
-    """All tables, one after the other."""
+    """All tables that have a line, one after the other."""
     seeds = {run.seed for run in results.runs}
     last = f"{len(results.runs)} tested runs, {len(results.pairs)} pairs, {len(seeds)} seeds"
-    return "\n\n".join([*(make(results) for make in TABLES.values()), last])
+    tables = [table for make in TABLES.values() if len((table := make(results)).splitlines()) > HEAD]
+    return "\n\n".join([*tables, last])
