@@ -2,7 +2,8 @@
 
 Run ``OMP_NUM_THREADS=1 python benchmarks/bench_lora_sizes.py`` (extra ``peft``; Linux for the memory): a
 table, one line for each of five random encoders of 1 to 100 million parameters, with every linear layer
-adapted at rank 8; a number after it takes the smallest so many alone. Times are processor times, ratios medians over pairs of neighbouring steps of one run.
+adapted at rank 8; a number after it takes the smallest so many alone. Times are processor times, ratios
+medians over pairs of neighbouring steps of one run.
 """
 
 from __future__ import annotations

@@ -309,7 +309,18 @@ def test_tables_are_read_as_written_and_report_the_same(comparison, tmp_path):
     assert {row["layer"] for row in read.alignment} >= {"head.weight", "layers.0.attention.self.query.weight"}
     text = transfer_report(read)
     assert "| alpha-LoRA | LoRA | poor | 1, 2 |" in text
+    assert "| alpha-LoRA | LoRA | parity-large | 1, 2 |" in text  # of the ablations
+    assert "| pair | rank |" not in text  # there is one rank
     assert [path.stat().st_size > 10_000 for path in draw_transfers(read, tmp_path / "figures")] == [True] * 2
+
+
+def test_a_pair_that_was_tuned_on_alone_is_in_no_table(comparison, monkeypatch):
+    monkeypatch.setitem(tasks_pairs.TUNED_ON, "mnist-parity", "parity-digits")
+    comparison.run(["parity-large"], [24], ["lora"], [1, 2])
+    assert set(comparison.record.tasks) == {"parity-digits", "parity-large"}
+    results = TransferResults.of(comparison.record)
+    assert list(results.pairs) == ["parity-large"]
+    assert "nan" not in transfer_report(results)
 
 
 def test_text_by_the_command_line(encoder, tmp_path, capsys, monkeypatch):
