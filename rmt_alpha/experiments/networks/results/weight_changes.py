@@ -150,7 +150,7 @@ def summary(rows: Sequence[dict[str, str]]) -> str:
             _percent(values["rescaled"]),
             *(_percent(values[name]) if matrix else "" for name in ("rescaled_rows", "rescaled_columns")),
             _percent(values["gain"]) if matrix else "",
-            f"{1000 * values['worth'][0]:+.2g}",
+            f"{1000 * float(group[0]['worth']):+.2g}" if group[0]["worth"] else "",
         ]
         lines.append("| " + " | ".join(cell) + " |")
     return "\n".join(lines)
