@@ -20,7 +20,7 @@ from typing import Any
 ROWS, TOKENS, EVERY = 8, 64, 10
 TARGETS = {"query, value": ["query", "value"], "every linear layer": ["query", "key", "value", "dense"]}
 PAIRS = 24
-KINDS: dict[str, dict[str, bool]] = {
+KINDS: dict[str, dict[str, Any]] = {
     "alpha trained at every step": {"together": True},
     "bias rescaled too": {"scale_bias": True},
     "alpha-LoRA": {},

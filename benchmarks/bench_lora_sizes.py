@@ -1,6 +1,6 @@
 """Cost of alpha-LoRA against the size of the model: step time, peak memory and trained parameters.
 
-Run ``OMP_NUM_THREADS=1 python benchmarks/bench_lora_sizes.py`` (extra ``peft``; Linux for the memory): a
+Run ``OMP_NUM_THREADS=1 python -m benchmarks.bench_lora_sizes`` (extra ``peft``; Linux for the memory): a
 table, one line for each of five random encoders of 1 to 100 million parameters, with every linear layer
 adapted at rank 8; a number after it takes the smallest so many alone. Times are processor times, ratios
 medians over pairs of neighbouring steps of one run.
@@ -15,7 +15,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from bench_lora import TARGETS, Run, ratio, seconds
+from benchmarks.bench_lora import TARGETS, Run, ratio, seconds
 
 SHAPES = ((128, 4), (256, 4), (384, 6), (512, 12), (768, 14))
 """Width and layers."""
