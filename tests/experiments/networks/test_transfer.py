@@ -172,7 +172,12 @@ def test_alpha_moves_every_t_steps(name, steps, trainer, monkeypatch):
     from rmt_alpha.lora import AlphaSchedule
 
     due, moves = AlphaSchedule.due, []
-    monkeypatch.setattr(AlphaSchedule, "due", lambda self, step: moves.append(due(self, step)) or moves[-1])
+
+    def counted(self, step):
+        moves.append(due(self, step))
+        return moves[-1]
+
+    monkeypatch.setattr(AlphaSchedule, "due", counted)
     trainer.run(job(name), 1e-2, test=False)
     assert sum(moves) == steps  # of four
 
