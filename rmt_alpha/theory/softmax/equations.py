@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.softmax.forces import CLOSE, Forces, ProximalStep, forces, proximal_force
+from rmt_alpha.theory.softmax.forces import CLOSE, Forces, ProximalStep, ScoreLaw, forces, proximal_force
 from rmt_alpha.theory.softmax.nodes import Nodes
 from rmt_alpha.theory.softmax.reduction import ContrastReduction, Resolvent
 
@@ -138,6 +138,7 @@ class SoftmaxEquations:
     def averages(self, state: ContrastState, step: Array) -> Averages:
         """Averages of the forces; the forces themselves are kept as starts."""
         steps = [ProximalStep.of(self.basis, each) for each in step]
+        roots = self.roots(state)
         classes, d = state.mean.shape
         sums = [np.zeros((classes, d)), np.zeros((classes, d, d)), np.zeros((classes, d, d))]
         for a, label, chance in self.labels():
@@ -145,28 +146,39 @@ class SoftmaxEquations:
             # Of rules with a lighter one, what is small is averaged over that.
             rare = rule.light is not None and chance <= RARE
             whole = rule.light is None or rare or one.rest > CLOSE
-            found = self._forces(state, one, a, label, light=rare, gap=whole)
-            more = found if whole else self._forces(state, one, a, label, light=True, gap=True)
+            found = self._forces(state, roots, one, a, label, light=rare, gap=whole)
+            more = found if whole else self._forces(state, roots, one, a, label, light=True, gap=True)
             for total, part in zip(sums, (found.pull, found.power, found.stiffness + more.gap), strict=True):
                 total[a] += chance * part
         return Averages(*sums)
 
     def _forces(
-        self, state: ContrastState, step: ProximalStep, a: int, label: int, *, light: bool, gap: bool
+        self,
+        state: ContrastState,
+        roots: Array,
+        step: ProximalStep,
+        a: int,
+        label: int,
+        *,
+        light: bool,
+        gap: bool,
     ) -> Forces:
         """On samples of class a with a label, over the nodes or the light ones; kept as starts."""
-        scores, weights = self.scores(state, a, light=light)
-        start = self.starts.get((a, label, light))
-        start = np.zeros((self.classes, len(weights))) if start is None else start
-        found = forces(step, label, scores, weights, start, gap=gap)
+        g = self.reduction.group[a]
+        rule = self._rule(g, light=light)
+        law = ScoreLaw(state.mean[a], roots[g])
+        found = forces(step, label, law, rule, self.starts.get((a, label, light)), gap=gap)
         self.starts[a, label, light] = found.nodes
         return found
 
     def scores(self, state: ContrastState, a: int, *, light: bool = False) -> tuple[Array, Array]:
         """Scores of class a at the nodes, (d, N), and the weights, (N,)."""
         g = self.reduction.group[a]
-        rule = self.nodes[g].light or self.nodes[g] if light else self.nodes[g]
-        return state.mean[a][:, None] + self.roots(state)[g] @ rule.points, rule.weights
+        rule = self._rule(g, light=light)
+        return ScoreLaw(state.mean[a], self.roots(state)[g]).at(rule.points), rule.weights
+
+    def _rule(self, g: int, *, light: bool) -> Nodes:
+        return self.nodes[g].light or self.nodes[g] if light else self.nodes[g]
 
     def labels(self) -> list[tuple[int, int, float]]:
         """Class, label, and the probability of the label in the class, of all that occur."""

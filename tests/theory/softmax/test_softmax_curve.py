@@ -18,7 +18,7 @@ from rmt_alpha.problems.losses import Squared
 from rmt_alpha.theory.softmax import forces, solver
 from rmt_alpha.theory.softmax.curve import equations_at
 from rmt_alpha.theory.softmax.forces import contrast_basis
-from rmt_alpha.theory.softmax.nodes import GRIDS, levels, nodes
+from rmt_alpha.theory.softmax.nodes import GRIDS, Nodes, levels, nodes
 
 GRID = 1e-7
 """Of answers for K <= 3: ten times the tolerance of the solver."""
@@ -312,13 +312,13 @@ def test_proximal_points_are_minima(size):
 
 def test_the_stiffness_is_the_derivative_of_the_force():
     rng = np.random.default_rng(2)
-    basis, h, at = contrast_basis(4), 1e-5, rng.standard_normal(3)
+    basis, h, at, one = contrast_basis(4), 3e-4, rng.standard_normal(3), Nodes(np.zeros((3, 1)), np.ones(1))
     for size in (0.1, 3.0):  # one that D approximates, and one that it does not
         metric = 2 * np.eye(3) + size * np.cov(rng.standard_normal((3, 9)))
         step = forces.ProximalStep.of(basis, metric)
 
         def force(r, step=step):
-            return forces.forces(step, 0, r[:, None], np.ones(1), np.zeros((4, 1)))
+            return forces.forces(step, 0, forces.ScoreLaw(r, np.eye(3)), one, None)
 
         slopes = [(force(at + h * e).pull - force(at - h * e).pull) / (2 * h) for e in np.eye(3)]
         found = force(at)
