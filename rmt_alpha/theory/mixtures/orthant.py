@@ -144,7 +144,7 @@ def bivariate(h: Array, k: Array, rho: Array) -> Array:
 
 
 def bivariate_cases(h: Array, k: Array, rho: Array) -> Array:
-    """`bivariate` for h and k of shape (cases, points) and rho of shape (cases,); weak correlations quickly."""
+    """`bivariate` for h and k (cases, points) and rho (cases,), quickly where correlations are weak."""
     size, lowest = abs(rho), -1.0
     found = np.empty(h.shape)
     for nodes, largest in WEAK.items():

@@ -136,7 +136,7 @@ def forces(
 
 
 def proximal_force(step: ProximalStep, label: int, scores: Array, start: Array) -> tuple[Array, Array]:
-    """f = E E^T (t - softmax(E y)) and softmax(E y) at the proximal points y of scores (d, N): (K, N) each."""
+    """f = E E^T (t - softmax(E y)) and softmax(E y) at the proximal points y of scores (d, N), both (K, N)."""
     basis = step.basis
     if step.rest <= CLOSE:
         found = _by_shortcuts(step, label, basis @ scores, start)
