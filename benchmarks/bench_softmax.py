@@ -87,7 +87,8 @@ def convergence(classes: int) -> None:
     equations = replace(equations_at(curve, state), alpha=np.ones(1))
     for level in (10, 12, 14, 16):
         rule = _sobol(classes - 1, level, SEED)
-        moved = replace(equations, nodes=(rule,) * len(equations.nodes)).step(state).packed()
+        rules = (rule,) * len(equations.nodes)
+        moved = replace(equations, nodes=rules, starts={}).step(state).packed()
         print(f"  2^{level} mirrored: {np.max(abs((moved - known) / unit)):.1e}")
 
 
