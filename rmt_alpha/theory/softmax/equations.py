@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.softmax.forces import CLOSE, Forces, ProximalStep, ScoreLaw, forces, proximal_force
+from rmt_alpha.theory.softmax.forces import CLOSE, Forces, LeftOutScores, ProximalStep, forces, proximal_force
 from rmt_alpha.theory.softmax.nodes import Nodes
 from rmt_alpha.theory.softmax.reduction import ContrastReduction, Resolvent
 
@@ -168,7 +168,7 @@ class SoftmaxEquations:
     ) -> Forces:
         """On samples of class a with a label, over the nodes or lighter ones; kept as starts."""
         g = self.reduction.group[a]
-        law, start = ScoreLaw(state.mean[a], roots[g]), self.starts.get((a, label, depth))
+        law, start = LeftOutScores(state.mean[a], roots[g]), self.starts.get((a, label, depth))
         found = forces(step, label, law, self._rule(g, depth), start, gap=gap)
         self.starts[a, label, depth] = found.nodes
         return found
@@ -177,7 +177,7 @@ class SoftmaxEquations:
         """Scores of class a at the nodes, (d, N), and the weights, (N,)."""
         g = self.reduction.group[a]
         rule = self._rule(g, int(light))
-        return ScoreLaw(state.mean[a], self.roots(state)[g]).at(rule.points), rule.weights
+        return LeftOutScores(state.mean[a], self.roots(state)[g]).at(rule.points), rule.weights
 
     def _rule(self, g: int, depth: int) -> Nodes:
         """The nodes, or the light rule of that rule and so on, as far as there are any."""

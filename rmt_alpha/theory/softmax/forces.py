@@ -76,7 +76,7 @@ class ProximalStep:
         return cls(basis, root, full, diagonal[:, None], 0.0 if not left else rest)
 
 
-class ScoreLaw(NamedTuple):
+class LeftOutScores(NamedTuple):
     """The contrasts of a class: N(mean, root root^T)."""
 
     mean: Array
@@ -110,7 +110,13 @@ def contrast_basis(classes: int) -> Array:
 
 
 def forces(
-    step: ProximalStep, label: int, scores: ScoreLaw, rule: Nodes, start: Array | None, *, gap: bool = True
+    step: ProximalStep,
+    label: int,
+    scores: LeftOutScores,
+    rule: Nodes,
+    start: Array | None,
+    *,
+    gap: bool = True,
 ) -> Forces:
     """Averages over the nodes of a rule; ``start`` is an f (K, N) for scores nearby, if one is known."""
     basis = step.basis
@@ -136,7 +142,7 @@ def forces(
 
 
 def proximal_force(step: ProximalStep, label: int, scores: Array, start: Array) -> tuple[Array, Array]:
-    """f = E E^T (t - softmax(E y)) and softmax(E y) at the proximal points y of scores (d, N), both (K, N)."""
+    """f = E E^T (t - softmax(E y)) and softmax(E y), (K, N), at the proximal points y of scores (d, N)."""
     basis = step.basis
     if step.rest <= CLOSE:
         found = _by_shortcuts(step, label, basis @ scores, start)

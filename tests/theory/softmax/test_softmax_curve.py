@@ -318,7 +318,7 @@ def test_the_stiffness_is_the_derivative_of_the_force():
         step = forces.ProximalStep.of(basis, metric)
 
         def force(r, step=step):
-            return forces.forces(step, 0, forces.ScoreLaw(r, np.eye(3)), one, None)
+            return forces.forces(step, 0, forces.LeftOutScores(r, np.eye(3)), one, None)
 
         slopes = [(force(at + h * e).pull - force(at - h * e).pull) / (2 * h) for e in np.eye(3)]
         found = force(at)
