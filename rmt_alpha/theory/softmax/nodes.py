@@ -36,16 +36,16 @@ GRIDS = (
     Grids((1e-3, 2e-10), (3.7, 6.7), 4_000),
     Grids((1e-3, 2e-10), (3.7, 6.7), 10_000),
     Grids((1e-2, 1e-8), (3.0, 6.5), 50_000),
-    Grids((1e-2, 1e-6), (3.2, 6.5), 80_000),
-    Grids((1e-2, 1e-5), (3.4, 6.4), 100_000),
-    Grids((2e-2, 5e-5), (3.6, 6.2), 150_000),
+    Grids((1e-2, 3e-7), (3.2, 6.6), 80_000),
+    Grids((1e-2, 2e-6), (3.4, 6.6), 100_000),
+    Grids((2e-2, 1e-5), (3.6, 6.4), 150_000),
 )
 """For d = 1, 2, ..."""
 FINER = 1.15
 """Ratio of the steps, and of the reaches, of the grid that checks and the one that is checked."""
 MOVED = 3
 """Dimension from which a second grid is moved by half a step."""
-LIGHT, LESS = 4, (10.0, 0.4)
+LIGHT, LESS = 4, (4.0, 0.25)
 """Dimension from which grids have a light rule, which has one in its turn; the factor of the error at which
 each aims, and how much less far it reaches."""
 LEVELS = (8, 11, 13, 15, 16)

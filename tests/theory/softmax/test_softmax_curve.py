@@ -341,7 +341,7 @@ def test_steps_with_a_diagonal_metric_end_where_newton_steps_end():
     assert forces.ProximalStep.of(contrast_basis(3), np.array([[1.5, 0.2], [0.2, 1.2]])).rest < 1e-15
 
 
-@pytest.mark.parametrize("classes", [2, 3, 4, *(pytest.param(k, marks=pytest.mark.slow) for k in (6, 8))])
+@pytest.mark.parametrize("classes", [2, 3, 4, *(pytest.param(k, marks=pytest.mark.slow) for k in range(5, 11))])
 def test_the_error_of_the_quadrature_is_told(classes):
     """Against the finest nodes there are: within the error that the solution states, times ten."""
     problem = per_class(30, 60, classes, gamma=0.2)
@@ -349,7 +349,7 @@ def test_the_error_of_the_quadrature_is_told(classes):
     solution = curve.solution(1.0)
     assert solution.status == "converged"
     assert solution.residual <= solution.quadrature_error + 1e-8
-    tolerance = solver.TOLERANCES[classes - 2]
+    tolerance = solver.TOLERANCES[min(classes - 2, len(solver.TOLERANCES) - 1)]
     assert solution.quadrature_error <= tolerance
     state = solution.state
     # Other nodes than any that were used.
