@@ -45,7 +45,7 @@ FINER = 1.15
 """Ratio of the steps, and of the reaches, of the grid that checks and the one that is checked."""
 MOVED = 3
 """Dimension from which a second grid is moved by half a step."""
-LIGHT, LESS = 4, (4.0, 0.25)
+LIGHT, LESS = 4, ((1.0, 0.0), (4.0, 0.25), (100.0, 0.8))
 """Dimension from which grids have a light rule, which has one in its turn; the factor of the error at which
 each aims, and how much less far it reaches."""
 LEVELS = (8, 11, 13, 15, 16)
@@ -95,12 +95,10 @@ def nodes(level: int, spreads: Array) -> Nodes:
     precision, reach = grid.precisions[min(level, last)], grid.reaches[min(level, last)]
     # The last level checks the one before it, with a little finer nodes.
     finer = FINER if level > last else 1.0
-    factor, less = LESS
     found = None
-    for i in (0,) if level == 0 or d < LIGHT else (2, 1, 0):
-        found = _trapezoids(spreads, factor**i * precision, reach - i * less, finer, grid.most)._replace(
-            light=found
-        )
+    for factor, less in LESS[:1] if level == 0 or d < LIGHT else LESS[::-1]:
+        rule = _trapezoids(spreads, factor * precision, reach - less, finer, grid.most)
+        found = rule._replace(light=found)
     assert found is not None
     return found
 
