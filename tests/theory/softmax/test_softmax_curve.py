@@ -22,6 +22,8 @@ from rmt_alpha.theory.softmax.nodes import GRIDS, Nodes, levels, nodes
 
 GRID = 1e-7
 """Of answers for K <= 3: ten times the tolerance of the solver."""
+MANY = range(5, 11)
+"""Classes whose averages take seconds."""
 
 
 def curve_of(problem: ra.FineTuning) -> ra.SoftmaxCurve:
@@ -341,7 +343,7 @@ def test_steps_with_a_diagonal_metric_end_where_newton_steps_end():
     assert forces.ProximalStep.of(contrast_basis(3), np.array([[1.5, 0.2], [0.2, 1.2]])).rest < 1e-15
 
 
-@pytest.mark.parametrize("classes", [2, 3, 4, *(pytest.param(k, marks=pytest.mark.slow) for k in range(5, 11))])
+@pytest.mark.parametrize("classes", [2, 3, 4, *(pytest.param(k, marks=pytest.mark.slow) for k in MANY)])
 def test_the_error_of_the_quadrature_is_told(classes):
     """Against the finest nodes there are: within the error that the solution states, times ten."""
     problem = per_class(30, 60, classes, gamma=0.2)
