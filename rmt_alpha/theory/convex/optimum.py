@@ -16,7 +16,8 @@ from rmt_alpha._core.checks import Range
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.solver import TOLERANCE
-from rmt_alpha.theory.curve import FLAT, Optimum
+from rmt_alpha.theory.curve import Optimum
+from rmt_alpha.theory.searches import FLAT
 
 POSITIVE = np.sort(np.append(np.geomspace(0.03, 300.0, 9), np.geomspace(0.03, 300.0, 17)[3:10:2]))
 SCAN = np.concatenate([-POSITIVE[::-1], [0.0], POSITIVE])
