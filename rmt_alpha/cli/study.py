@@ -65,7 +65,7 @@ def add_options(parser: Parser) -> None:
     parser.flag("--quick", "one seed, two splits, n = 20 and 100; of transfers three families")
     parser.flag("--development", "of transfers: the draws that a default may be chosen with")
     parser.flag("--again", "of transfers: compute this package's estimators again, not their peers")
-    parser.flag("--hindsight", "of transfers: also the best choice by the test rows, which bounds any other")
+    parser.flag("--hindsight", "of transfers: also what rows that nobody has would choose, a bound")
     parser.flag("--report", "compute nothing: tables, picture and bars from the record")
     parser.flag("--check", "exit with status 1 if a bar is missed")
 
