@@ -7,7 +7,6 @@ import webbrowser
 
 from rmt_alpha.cli.common import Parser, say
 
-HELP = "move the parameters and watch the curves, in the browser"
 DESCRIPTION = """\
 An application in the browser: accuracy, risk and the law of the score as the parameters are moved, phase
 diagrams, mixtures and losses, your own samples, sweeps. It is served by this machine to this machine alone,
