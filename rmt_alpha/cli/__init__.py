@@ -40,8 +40,8 @@ VERBS = {
     "completion": "a script that lets your shell complete this command: bash, zsh, fish",
     "doctor": "versions, extras, data folders, threads: what is missing, and how to get it",
 }
-"""Modules of this package and what they are for, in the order of the help: DESCRIPTION, `add_options` and `run`
-in each.  They are imported when they are asked for, and the help asks for none."""
+"""Modules of this package and what they are for, in the order of the help: DESCRIPTION, `add_options` and
+`run` in each.  They are imported when they are asked for, and the help asks for none."""
 
 DESCRIPTION = """\
 How much should fine-tuning trust the model it starts from?

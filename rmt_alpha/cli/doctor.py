@@ -98,36 +98,26 @@ def _data(folder: Path | None) -> dict[str, Any]:
     from rmt_alpha.experiments.data import datasets, digits, sentences, tabular, texts
 
     place = datasets.data_folder(folder)
-    files: dict[str, Path] = {}
+    collections: dict[str, dict[str, bool]] = {}
     for module in (datasets, digits, sentences, tabular, texts):
         for value in vars(module).values():
-            several = (
-                value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else [value]
-            )
-            for each in several:
+            several = value.values() if isinstance(value, dict) else value
+            for each in several if isinstance(value, dict | tuple) else [value]:
                 if isinstance(each, datasets.RemoteFile):
-                    files[each.path] = place / each.path
-    collections: dict[str, list[bool]] = {}
-    for path, file in sorted(files.items()):
-        collections.setdefault(path.partition("/")[0], []).append(file.is_file())
-    why = (
-        "--data"
-        if folder
-        else datasets.DATA_VARIABLE
-        if datasets.DATA_VARIABLE in os.environ
-        else "the cache"
-    )
+                    name = each.path.partition("/")[0]
+                    collections.setdefault(name, {})[each.path] = (place / each.path).is_file()
+    named = datasets.DATA_VARIABLE if datasets.DATA_VARIABLE in os.environ else "the cache"
     return {
         "folder": str(place),
-        "because": why,
-        "files": {name: f"{sum(there)} of {len(there)}" for name, there in collections.items()},
+        "because": "--data" if folder else named,
+        "files": {name: f"{sum(there.values())} of {len(there)}" for name, there in collections.items()},
     }
 
 
 def _machine() -> dict[str, Any]:
+    import numpy as np  # noqa: F401  # whose library is asked
     from threadpoolctl import threadpool_info
 
-    import numpy as np  # noqa: F401  # whose library is asked
     from rmt_alpha._core.machine.memory import gib, left
 
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
@@ -146,37 +136,32 @@ def _machine() -> dict[str, Any]:
 
 def _lines(found: dict[str, Any]) -> list[str]:
     data, machine = found["data"], found["machine"]
-    core = {name: version or "MISSING" for name, version in found["core"].items()}
+    core = ", ".join(f"{name} {version or 'MISSING'}" for name, version in found["core"].items())
+    absent = [name for name, version in found["core"].items() if version is None]
     lines = [
         f"rmt-alpha {found['rmt_alpha']} in {found['place']}",
         f"Python {found['python']} on {found['system']}",
         "",
-        f"always needed   {', '.join(f'{name} {version}' for name, version in core.items())}",
+        f"always needed   {core}",
         *(f"                TOO OLD: {line}" for line in found["too_old"]),
-        *(
-            f"                pip install {name}"
-            for name, version in found["core"].items()
-            if version is None
-        ),
+        *(f"                pip install {name}" for name in absent),
         "",
         "extras",
     ]
     for name, versions in found["extras"].items():
-        missing = [one for one, version in versions.items() if version is None]
+        missing = ", ".join(one for one, version in versions.items() if version is None)
         have = ", ".join(f"{one} {version}" for one, version in versions.items() if version)
-        state = f"missing: {', '.join(missing)}; pip install '.[{name}]' in a clone" if missing else have
+        state = f"missing: {missing}; pip install '.[{name}]' in a clone" if missing else have
         lines.append(f"  {name:12}  {EXTRAS[name][0]:38}  {state}")
-    lines += [
-        "",
-        f"data folder     {data['folder']} (from {data['because']}); what is missing is downloaded when it is needed",
-    ]
+    lines += ["", f"data folder     {data['folder']} (from {data['because']})"]
     lines += [f"  {name:28}  {there} files" for name, there in data["files"].items()]
-    threads = ", ".join(f"{name}={value}" for name, value in machine["threads"].items()) or "no limit is set"
-    lines += [
+    threads = ", ".join(f"{name}={value}" for name, value in machine["threads"].items())
+    return [
+        *lines,
+        "  what is missing is downloaded when it is needed",
         "",
-        f"processors      {machine['processors']}; threads: {threads}",
+        f"processors      {machine['processors']}; threads: {threads or 'no limit is set'}",
         *(f"BLAS            {each}" for each in machine["blas"]),
         f"memory left     {machine['memory_left']}",
-        f"browser         {machine['browser'] or 'no chromium: tests in a browser are skipped; explore opens your own'}",
+        f"browser         {machine['browser'] or 'no chromium, which tests would drive'}",
     ]
-    return lines

@@ -15,7 +15,7 @@ Comparisons of fine-tuning methods on real networks, recorded run by run.
 COMPARISONS = {
     "transfer": (
         transfer,
-        "task transfer: alpha on the head and inside, from a source network to other tasks",
+        "task transfer: alpha on the head and inside, from a source network",
     ),
     "glue": (glue, "fine-tuning methods on real networks and GLUE tasks, resumable"),
 }

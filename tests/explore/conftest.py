@@ -185,7 +185,5 @@ def screen(screens: Any) -> Screen:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs a browser is a check of its own: `poe browser-check`."""
     for item in items:
-        if "explore" in item.path.parts and {"screens", "screen", "url"} & set(
-            getattr(item, "fixturenames", ())
-        ):
+        if "explore" in item.path.parts and {"screens", "url"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)

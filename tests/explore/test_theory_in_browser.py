@@ -73,7 +73,8 @@ def test_every_control_changes_what_it_should(fresh):
         given[name] = value
         fresh.number(label, value)
         fresh.until(lambda: agrees(fresh, **given), f"{name} = {value} does not arrive")
-        fresh.until(lambda: f"{name}={value}" in fresh.page.url, f"{name} = {value} is not in the URL")
+        said = f"{name}={value}"
+        fresh.until(lambda said=said: said in fresh.page.url, f"{said} is not in the URL")
     fresh.choose("source", "infinite")
     fresh.until(lambda: agrees(fresh, **given | {"N": np.inf}))
     fresh.choose("source", "known")

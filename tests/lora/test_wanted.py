@@ -153,10 +153,7 @@ def test_survey_resumes_and_is_summed_up(pairs, tmp_path, capsys):
     assert len(pairs) == 6
     table = capsys.readouterr().out.splitlines()
     assert len(table) == 2 + 6 * len(weight_changes.KINDS)
-    assert (
-        sum("| rte | lora 128 | 0.003 | 75.0 | 1 matrices | 10 | 1.0e-01 | 100;" in line for line in table)
-        == 1
-    )
+    assert sum("| rte | lora 128 | 0.003 | 75.0 | 1 matrices | 10 | 1.0e-01 | 100;" in line for line in table) == 1
     assert main(words) == 0
     assert len(pairs) == 19
     with path.open(encoding="utf-8") as stream:
