@@ -23,8 +23,8 @@ class Explore:
     """Timed by asv."""
 
     def setup(self) -> None:
-        from rmt_alpha.explore import mixture_problem
-        from rmt_alpha.explore.mixture_steps import curve_steps, map_steps
+        from rmt_alpha.explore.tabs import mixture_problem
+        from rmt_alpha.explore.tabs.mixture_steps import curve_steps, map_steps
         from rmt_alpha.explore.window import Window
 
         self.steps, self.maps, self.problem_of = curve_steps, map_steps, mixture_problem.problem_of

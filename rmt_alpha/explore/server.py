@@ -143,13 +143,13 @@ def search_of(problem: TransferProblem | FineTuning) -> str:
     state = WindowState(known_fields())
     values: Values
     if isinstance(problem, TransferProblem):
-        from rmt_alpha.explore.transfer import values_of
+        from rmt_alpha.explore.tabs.transfer import values_of
 
         if problem.shape:
             raise ValueError(f"explore needs a scalar problem, this is an array of shape {problem.shape}")
         values = values_of(problem)
     else:
-        from rmt_alpha.explore.mixture_problem import values_of as training_of
+        from rmt_alpha.explore.tabs.mixture_problem import values_of as training_of
 
         values = {"tab": "mixtures", **training_of(problem)}
     state.values.update(values)

@@ -25,7 +25,7 @@ TABS = {
 def tab_class(name: str) -> type[Tab]:
     """The class of a tab."""
     _, module, kind = TABS[name]
-    found: type[Tab] = getattr(importlib.import_module(f"rmt_alpha.explore.{module}"), kind)
+    found: type[Tab] = getattr(importlib.import_module(f"rmt_alpha.explore.tabs.{module}"), kind)
     return found
 
 

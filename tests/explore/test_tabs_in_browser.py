@@ -9,10 +9,10 @@ import pytest
 
 import rmt_alpha as ra
 from rmt_alpha.cli import main
-from rmt_alpha.explore import mixture_problem
 from rmt_alpha.explore.fields import WindowState
 from rmt_alpha.explore.look import shown
-from rmt_alpha.explore.phase import ANSWERS, Axis
+from rmt_alpha.explore.tabs import mixture_problem
+from rmt_alpha.explore.tabs.phase import ANSWERS, Axis
 from rmt_alpha.explore.window import known_fields
 
 MAP, CURVE = "phase diagram", "accuracy of the mixture against alpha"
@@ -210,7 +210,7 @@ def test_tables_with_a_source(screen, files, name):
     screen.open("?tab=data&d_label=mood")
     drop(screen, "samples (files)", files / name)
     screen.until(lambda: "Now give the weights" in screen.lead())
-    drop(screen, "source, if not in them (files)", files / "source.csv")
+    drop(screen, "source or sources, if not in them (files)", files / "source.csv")
     screen.until_row("samples, features, classes", "40, 20, 2")
     screen.choose("ridge", "fixed")
     screen.number("ridge γ", 2.0)
@@ -225,7 +225,7 @@ def test_a_bad_file_is_answered_as_by_the_command(screen, files, capsys):
     said = capsys.readouterr().err.strip().removeprefix("rmt-alpha fit: ")
     screen.open("?tab=data&d_label=mood")
     drop(screen, "samples (files)", files / "bad.csv")
-    drop(screen, "source, if not in them (files)", files / "source.csv")
+    drop(screen, "source or sources, if not in them (files)", files / "source.csv")
     screen.until(lambda: screen.alert() == said)
     drop(screen, "samples (files)", files / "target.csv")  # and the next one is welcome
     screen.until(lambda: screen.alert() == "" and "leave-one-out accuracy" in screen.lead())
