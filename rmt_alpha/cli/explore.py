@@ -35,7 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     query = arguments.url or ""
     explorer = Explorer(f"?{query.partition('?')[2]}" if "?" in query else query, arguments.port)
-    say("explore", f"{explorer.url} (Ctrl-C ends it)")
-    explorer.run(lambda: arguments.no_browser or webbrowser.open(explorer.url))  # Ctrl-C lets it return
+
+    def ready() -> None:
+        say("explore", f"{explorer.url} (Ctrl-C ends it)")
+        if not arguments.no_browser:
+            webbrowser.open(explorer.url)
+
+    explorer.run(ready)  # Ctrl-C lets it return
     say("explore", "ended")
     return 0
