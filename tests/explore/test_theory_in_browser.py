@@ -58,6 +58,8 @@ def test_numbers_on_the_screen_are_the_package_s(fresh):
     ]
     assert fresh.row("α = 1")[1] == shown(curve.accuracy(1.0))
     assert fresh.row("α = ∞")[1] == shown(curve.accuracy(np.inf))
+    assert fresh.row("the source as it is")[1] == shown(problem.source_accuracy())
+    assert f"The source as it is scores {shown(problem.source_accuracy())}: training" in fresh.lead()
     assert fresh.row("neutral")[0] == shown(curve.neutral_alpha())
     assert fresh.row("the source helps") == [shown(curve.transfer_interval())]
     assert fresh.row("within 0.01") == [shown(curve.tolerance_interval(0.01))]

@@ -61,7 +61,7 @@ def curve_steps(problem: FineTuning, span: tuple[float, float] | None) -> Iterat
     at = np.linspace(low, high, COSTLY if curve.costly else FINE)
     for step in (4, 1) if curve.costly else (1,):
         yield (found := found | _along(curve, at[::step]) | {"marks": marks})
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"the source as it is, untrained": problem.source_accuracy()}
     if "accuracy_std" in curve.answers:
         where = at[:: (len(at) - 1) // (BARS - 1)] if curve.costly else at[::4]
         std = np.asarray(curve.accuracy_std(where))

@@ -128,14 +128,6 @@ class MyDataTab(Tab):
             fig.add_layout(box)
         self.figures += [self.path, self.risk]
         self.numbers, self.key = look.html(), look.html()
-        self.key.object = look.key(
-            [
-                ("steps", "leave-one-out, exact"),
-                ("line", "of Gaussian scores"),
-                ("dashed", "random matrix theory"),
-                ("chosen", "chosen α, ± one standard error"),
-            ]
-        )
         self.code = Snippet(of="fit", sizing_mode="stretch_width")
         self.pictures = look.column(
             self.path, self.key, self.code, look.side_by_side(self.risk, self.numbers), visible=False
@@ -243,3 +235,7 @@ class MyDataTab(Tab):
         look.window(self.risk, span, [risk])
         for fig in (self.path, self.risk):
             fig.xaxis.axis_label = "share of the chosen alphas" if several else "α"
+        entries = [("steps", "leave-one-out, exact"), ("line", "of Gaussian scores")]
+        entries += [("dashed", "random matrix theory")] if np.isfinite(theory).any() else []
+        said = "chosen alphas" if several else "chosen α, ± one standard error"
+        self.key.object = look.key([*entries, ("chosen", said)])

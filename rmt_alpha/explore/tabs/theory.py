@@ -72,6 +72,8 @@ class TheoryTab(Tab):
         )
         half = Span(location=0.5, dimension="width", line_color=style.GREY, line_width=1)
         self.accuracy.add_layout(half)
+        self.own = Span(dimension="width", line_color=style.GREY, line_width=1.6, line_dash=[6, 4])
+        self.accuracy.add_layout(self.own)
         self.law_data = ColumnDataSource({"x": [], "minus": [], "plus": []})
         self.law = look.plain_figure("law of the score", ("score", "density"), height=250)
         self.law.varea("x", 0, "minus", source=self.law_data, fill_color=style.VERMILLION, fill_alpha=0.18)
@@ -93,6 +95,7 @@ class TheoryTab(Tab):
             [
                 ("line", "theory"),
                 ("band", "one run: ± one standard deviation"),
+                ("own", "the source as it is"),
                 ("helps", "the source helps"),
                 ("bar", "within the tolerance of the best"),
                 ("points", "simulation, ± 2 standard errors"),
@@ -159,7 +162,8 @@ class TheoryTab(Tab):
         look.put_marks(self.risk_marks, {kind: (a, float(curve.risk(a))) for kind, a in seen.items()})
         self._show_intervals(curve, values, at)
         span = float(at[0]), float(at[-1])
-        look.window(self.accuracy, span, [accuracy - std, accuracy + std])
+        self.own.location = float(problem.source_accuracy())
+        look.window(self.accuracy, span, [accuracy - std, accuracy + std, [self.own.location]])
         look.window(self.risk, span, [risk])
         for points in (self.accuracy_points, self.risk_points):
             points.data = {"x": [], "y": [], "low": [], "high": []}

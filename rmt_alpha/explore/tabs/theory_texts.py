@@ -33,7 +33,9 @@ def numbers(
         name = look.swatch(kind) + look.SHAPES[kind].label
         exists = finite or kind == "best"
         rows.append((name, [alpha, curve.accuracy(alpha) if exists else None, std, risk]))
-    rows.append(("α = ∞, the source as it is", [np.inf, curve.accuracy(np.inf), None, None]))
+    own = problem.source_accuracy()
+    rows.append(("α = ∞", [np.inf, curve.accuracy(np.inf), None, None]))
+    rows.append(("the source as it is, untrained", ["", own, None, None]))
     head = ("", "α", "accuracy", "± of one run", "risk")
     helps, within = curve.transfer_interval(), curve.tolerance_interval(tolerance)
     worth = problem.equivalent_samples()
@@ -48,7 +50,6 @@ def numbers(
         f"{look.table('Special alphas', head, rows)}{look.table('What it means', ('', ''), facts)}</div>"
     )
     best, gain = marks["best"], float(curve.gain(1.0))
-    own = float(curve.accuracy(np.inf))
     reached = float(curve.accuracy(best))
     pays = ": training with these samples and this ridge does not pay." if own > reached else "."
     return tables, (
