@@ -52,9 +52,10 @@ dimension."""
 
 EPILOG = """\
 a first session:
-  rmt-alpha optimal --beta 0.8 --p 400 --n 40 --N 2000     how much to trust the source: alpha* and its gain
-  rmt-alpha curve --beta 0.8 --p 400 --n 40 --plot a.png   accuracy against alpha, as CSV and picture
-  rmt-alpha compare --beta 0.8 --p 400 --n 40 --N 2000     the same theory held against simulation
+  rmt-alpha optimal --beta 0.6 --p 200 --n 100 --N 1000    alpha* and its gain, beside the source as it is
+  rmt-alpha curve --beta 0.6 --p 200 --n 100 --plot a.png  accuracy against alpha, as CSV and picture
+  rmt-alpha compare --beta 0.6 --p 200 --n 100 --N 1000    the same theory held against simulation
+  rmt-alpha explore                                        all of it in the browser: move and watch
   rmt-alpha sweep grid.toml --out results.sqlite           a grid of problems, in parallel, resumable
   rmt-alpha fit target.npz --plot path.png                 alpha and the ridge from your own samples
   rmt-alpha study amazon --quick                           how well alpha is chosen, on real data

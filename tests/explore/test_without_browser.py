@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shlex
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -355,6 +357,18 @@ def test_a_problem_is_explored_with_one_call():
     assert tab.problem_of(window.state.values).gamma == 1.5
     with pytest.raises(ValueError, match="scalar problem"):
         search_of(ra.TransferProblem([0.1, 0.2], 10, 5))
+
+
+def test_urls_in_the_pages_say_what_can_be_set():
+    """Notebooks and pages name the setting that the reader is to open."""
+    root = Path(__file__).parents[2]
+    pages = [root / "README.md", *(root / "docs").glob("**/*.md"), *(root / "notebooks").glob("*.ipynb")]
+    found = [
+        url for page in pages for url in re.findall(r"--url '(\?[^']*)'", page.read_text(encoding="utf-8"))
+    ]
+    assert len(found) >= 10
+    for url in found:
+        assert WindowState(known_fields()).read(url) == [], url
 
 
 def test_it_can_be_served_beside_a_program():
