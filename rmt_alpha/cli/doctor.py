@@ -47,7 +47,7 @@ def add_options(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look at everything, and tell."""
-    found = {
+    found: dict[str, Any] = {
         "rmt_alpha": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         "machine": _machine(),
     }
     print(json_text(found) if arguments.json else "\n".join(_lines(found)))
-    return 1 if found["too_old"] or None in found["core"].values() else 0  # type: ignore[union-attr]
+    return 1 if found["too_old"] or None in found["core"].values() else 0
 
 
 def _version(distribution: str) -> str | None:

@@ -288,6 +288,7 @@ def test_a_table_is_read_as_the_controls_say(own_files):
         "d_na": "fehlt",
     }
     window = Window("?tab=data")
+    tab: Any = window.tab
     give(window, "d_samples", own_files / "odd.csv")
     give(window, "d_source", own_files / "odd_source.csv")
     for wrong in (
@@ -299,7 +300,7 @@ def test_a_table_is_read_as_the_controls_say(own_files):
     ):
         window.change(right)
         assert not window.tab.alert.visible, window.tab.alert.object
-        assert "39, 12, 2" in window.tab.numbers.object
+        assert "39, 12, 2" in tab.numbers.object
         window.change(wrong)
         assert window.tab.alert.visible, wrong
 
