@@ -26,6 +26,7 @@ from rmt_alpha.theory.convex.reduction import Reduced, Reduction
 FAR = 1e3
 """Scores farther away than this times their size are not where a linear step leads."""
 ROUNDING = 16 * float(np.finfo(float).eps)
+"""Error of a sum of forces, whose largest is of order 1."""
 LARGEST_LOG = 300.0
 LEAST_KAPPA = 1e-13
 """An infinite sample has kappa = 0; so small a number changes nothing else."""

@@ -16,7 +16,8 @@ import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
-from rmt_alpha.theory.convex.equations import LARGEST_LOG, Equations, State
+from rmt_alpha.theory.convex.equations import LARGEST_LOG, ROUNDING, Equations, State
+from rmt_alpha.theory.convex.reduction import HIDDEN
 
 TOLERANCE = 1e-10
 """Largest residual of a solution."""
@@ -260,20 +261,29 @@ class Iteration:
         if self.merit < self.best[0]:
             self.best, self.stale = (self.merit, self.x), 0
         self.stale += 1
-        if self.stale > PATIENCE and self.best[0] <= self._rounding():
+        if self.stale > PATIENCE and self._rounded(self.best[1]):
             return self._solution(*self.best, n_iter, "rounding")
         if self.merit <= self.tolerance:
             return self._solution(self.merit, self.x, n_iter, "converged")
         return None
 
-    def _rounding(self) -> float:
-        """A residual that may be rounding, of the forces where next to no sample holds the intercept."""
-        equations, floor = self.equations, 1e3 * self.tolerance
-        if not equations.intercept:
-            return floor
-        task, theta = equations.reduction.task, State.unpacked(self.best[1], self.classes).theta
-        stiffness = float(task.priors @ theta[task.group]) * float(units(self.best[1], self.classes)[0])
-        return max(floor, min(4 * float(np.finfo(float).eps) / max(stiffness, 1e-300), ROUGH))
+    def _rounded(self, x: Array) -> bool:
+        """Whether the residual may be rounding, of the forces where next to no sample holds the intercept.
+
+        There the scores and the intercept move together by the error of the sum of forces over its stiffness,
+        and so does the logarithm of a stiffness that the ridge hides.  All else has to stand still.
+        """
+        change, floor = self.residual(x), 1e3 * self.tolerance
+        if self._size(change, x) <= floor:
+            return True
+        if not self.equations.intercept:
+            return False
+        reduction, theta = self.equations.reduction, State.unpacked(x, self.classes).theta
+        shift = float(change[self.classes])
+        change[: self.classes + 1] -= shift
+        change[-len(theta) :] *= np.minimum(1.0, HIDDEN * theta / reduction.least_theta)
+        stiffness = max(float(reduction.task.priors @ theta[reduction.task.group]), 1e-300)
+        return self._size(change, x) <= floor and abs(shift) <= ROUNDING / stiffness
 
     def plain_step(self, length: float = 1.0) -> None:
         """One application of the map, or part of its way."""
