@@ -2,8 +2,8 @@
 What objects show of themselves
 ===============================
 
-The last expression of a cell is a table of the numbers that matter beside a small picture, in the colours of the
-page. In a terminal the same objects are one line.
+The last expression of a cell is a table of the numbers that matter beside a small picture, in the colours of
+the page. In a terminal the same objects are one line.
 """
 
 import matplotlib.pyplot as plt
