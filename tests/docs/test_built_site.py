@@ -18,9 +18,7 @@ PAGE = "<!doctype html><html><head><title>page</title></head><body>{}</body></ht
 @pytest.fixture(scope="module")
 def built():
     assert (ROOT / "index.html").is_file(), "build the documentation first: poe docs"
-    assert has_all_terms(ROOT), (
-        "build it from clean, else search has lost its terms: rm -r docs/_build; poe docs"
-    )
+    assert has_all_terms(ROOT), "build from clean, search has lost its terms: rm -r docs/_build; poe docs"
     return ROOT
 
 
