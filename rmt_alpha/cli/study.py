@@ -14,7 +14,6 @@ from rmt_alpha.validation.sweeps.workers import PATIENCE
 if TYPE_CHECKING:
     from rmt_alpha.experiments.study.summary import Bar
 
-HELP = "compare ways to choose alpha on real data"
 DESCRIPTION = """\
 Compare every way of choosing alpha and the ridge with fixed choices and with scikit-learn's baselines on real
 transfer tasks. Needs the extra [sklearn]; embeddings need [text].

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from rmt_alpha._core.types import Array
 
@@ -201,10 +201,10 @@ def _integrals(h: Array, correlation: Array) -> tuple[Array, Array]:
 @lru_cache(maxsize=32)
 def _sobol(outer: int, points: int, repeats: int = 1) -> Array:
     """Scrambled sequences, one after the other, shape (repeats * points, outer)."""
+    from scipy.stats import qmc  # half a second to import, for four classes and more
+
     rng = np.random.default_rng(SEED)
-    return np.concatenate(
-        [stats.qmc.Sobol(outer, scramble=True, rng=rng).random(points) for _ in range(repeats)]
-    )
+    return np.concatenate([qmc.Sobol(outer, scramble=True, rng=rng).random(points) for _ in range(repeats)])
 
 
 def _quadrature(h: Array, correlation: Array, nodes: int) -> Array:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from rmt_alpha._core.types import Array
 
@@ -138,8 +138,10 @@ def _inside(steps: tuple[float, ...], reach: float, shift: float) -> Array:
 
 @lru_cache(maxsize=16)
 def _sobol(d: int, level: int, seed: int) -> Nodes:
+    from scipy.stats import qmc  # half a second to import, for four classes and more
+
     rng = np.random.default_rng((SEED, seed))
-    points = special.ndtri(stats.qmc.Sobol(d, scramble=True, rng=rng).random_base2(level)).T
+    points = special.ndtri(qmc.Sobol(d, scramble=True, rng=rng).random_base2(level)).T
     points = np.concatenate([points, -points], axis=1)
     root = np.linalg.cholesky(points @ points.T / points.shape[1])
     return Nodes(np.linalg.solve(root, points), np.full(points.shape[1], 1 / points.shape[1]))
