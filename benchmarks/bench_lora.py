@@ -19,15 +19,26 @@ from typing import Any
 
 ROWS, TOKENS, EVERY = 8, 64, 10
 TARGETS = {"query, value": ["query", "value"], "every linear layer": ["query", "key", "value", "dense"]}
-PAIRS = 40
+PAIRS = 24
+KINDS: dict[str, dict[str, Any]] = {
+    "alpha trained at every step": {"together": True},
+    "bias rescaled too": {"scale_bias": True},
+    "alpha-LoRA": {},
+}
+"""The last one's step is what alpha's own step is added to."""
 
 
-def encoder() -> Any:
+def encoder(width: int = 384, layers: int = 6) -> Any:
     import torch
     from transformers import BertConfig, BertForSequenceClassification
 
     torch.manual_seed(0)
-    shape = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
+    shape = {
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": width // 32,
+        "intermediate_size": 4 * width,
+    }
     return BertForSequenceClassification(BertConfig(vocab_size=2000, **shape)).train()
 
 
@@ -40,10 +51,16 @@ def batch() -> dict[str, Any]:
 
 
 class Run:
-    """One adapter in training."""
+    """One adapter in training; ``together``: alpha moves at every step, with A and B, as in a plain loop."""
 
     def __init__(
-        self, targets: list[str], alpha: bool, bfloat16: bool = False, scale_bias: bool = False
+        self,
+        targets: list[str],
+        alpha: bool,
+        bfloat16: bool = False,
+        scale_bias: bool = False,
+        together: bool = False,
+        shape: tuple[int, int] = (384, 6),
     ) -> None:
         import torch
         from peft import LoraConfig, get_peft_model
@@ -52,10 +69,11 @@ class Run:
 
         options: dict[str, Any] = {"r": 8, "target_modules": targets, "task_type": "SEQ_CLS"}
         config = AlphaLoraConfig(scale_bias=scale_bias, **options) if alpha else LoraConfig(**options)
-        self.model = get_peft_model(encoder(), config)
+        self.model = get_peft_model(encoder(*shape), config)
         self.batch = batch()
         self.bfloat16 = bfloat16
-        self.plan = AlphaSchedule(self.model, ROWS, every=EVERY, batch_size=ROWS) if alpha else None
+        alternating = alpha and not together
+        self.plan = AlphaSchedule(self.model, ROWS, every=EVERY, batch_size=ROWS) if alternating else None
         groups = self.plan.parameter_groups(lr=1e-4, alpha_lr=1e-3) if self.plan else self.model.parameters()
         self.optimizer = torch.optim.AdamW(groups, lr=1e-4)
 
@@ -123,6 +141,12 @@ class Lora:
 
     track_adapter_step.unit = "ratio"  # type: ignore[attr-defined]
 
+    def track_step_with_alpha(self, targets: str) -> float:
+        """At most 1.05."""
+        return ratio(Run(TARGETS[targets], True, together=True).step, self.theirs.step)
+
+    track_step_with_alpha.unit = "ratio"  # type: ignore[attr-defined]
+
     def track_merged_forward(self, targets: str) -> float:
         """1 but for noise: there is nothing left of the adapter."""
         return merged_ratio(copy.deepcopy(self.ours.model).merge_and_unload(), encoder())
@@ -152,7 +176,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for name, targets in TARGETS.items():
         theirs = Run(targets, False)
-        for label, options in (("alpha-LoRA", {}), ("alpha-LoRA, bias rescaled too", {"scale_bias": True})):
+        for label, options in KINDS.items():
             ours = Run(targets, True, **options)
             step = ratio(ours.step, theirs.step)
             print(f"{name}: {label}: adapter step {step:.3f} of LoRA's")

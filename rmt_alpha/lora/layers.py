@@ -15,7 +15,7 @@ import torch
 from peft import LoraConfig
 from peft.import_utils import is_bnb_4bit_available, is_bnb_available
 from peft.tuners.lora.layer import Linear, LoraLayer, LoraVariant
-from peft.utils.integrations import dequantize_module_weight
+from peft.utils.integrations import dequantize_bnb_weight, get_bnb_param_type
 from torch import nn
 
 from rmt_alpha.lora.config import AlphaLoraConfig
@@ -64,7 +64,7 @@ class AlphaLayer(LoraLayer):
         """The base weight without any adapter, dequantised."""
         base = self.get_base_layer()
         if self.unmerged is None:
-            return dequantize_module_weight(base).detach()
+            return dequantised(base).detach()
         if self.unmerged.weight is not None:
             return self.unmerged.weight
         raise ValueError("the adapter is merged into a quantised weight: call unmerge_adapter() first")
@@ -109,6 +109,19 @@ class AlphaLayer(LoraLayer):
         for name, trained in self.train_alpha.items():
             if not trained:
                 self.lora_rescale[name].requires_grad_(False)
+
+
+def dequantised(base: nn.Module) -> torch.Tensor:
+    """The weight as a matrix of floating-point numbers; the layer is left as it is.
+
+    PEFT's `dequantize_module_weight` puts another parameter in the place of one on a CPU, without the scales
+    of its rows, and the next forward pass of an 8-bit layer ends in a traceback.
+    """
+    unpack(base)
+    if not get_bnb_param_type(base.weight):
+        return base.weight
+    weight: torch.Tensor = dequantize_bnb_weight(base.weight, state=getattr(base, "state", None))
+    return weight
 
 
 def unpack(base: nn.Module) -> None:

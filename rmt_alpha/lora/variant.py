@@ -11,6 +11,7 @@ adapter changes, 1 + c (alpha - 1) and c (s/r) B A: 0 is the model without adapt
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -56,15 +57,19 @@ class AlphaVariant(LoraVariant):
         bias = None if module.scale_bias[active_adapter] else bias_before(module, active_adapter)
         shift = None if bias is None else (1.0 - alpha) * bias
         inner = lora_A(module.lora_dropout[active_adapter](x))
-        if inner.dtype == result.dtype and result.dtype in (torch.bfloat16, torch.float16):
-            # s goes to the few numbers between A and B, unless B has a bias of its own.
-            update = lora_B(inner) * scaling if module.lora_bias[active_adapter] else lora_B(inner * scaling)
+        low_precision = inner.dtype == result.dtype and result.dtype in (torch.bfloat16, torch.float16)
+        # s goes to the few numbers between A and B where that changes no bit (or few matter), unless B has a
+        # bias of its own: one pass over the output less, and one over its gradient.
+        if (low_precision or _is_power_of_two(scaling)) and not module.lora_bias[active_adapter]:
+            update = lora_B(inner * scaling)
+        else:
+            update = lora_B(inner) * scaling
+        if low_precision:
             low: torch.Tensor = LowPrecisionSum.apply(result, update, alpha, shift)
             return low
-        update = lora_B(inner)
         # Not torch.add(shift, update, alpha=scaling): torch.compile fuses that with lora_B and drops `alpha`.
-        scaled = update * scaling if shift is None else update * scaling + shift
-        return torch.addcmul(scaled, result, alpha)
+        total = torch.addcmul(update, result, alpha)
+        return total if shift is None else total.add_(shift)
 
     @staticmethod
     def merge_safe(module: LoraLayer, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
@@ -122,6 +127,10 @@ class LowPrecisionSum(torch.autograd.Function):
         if ctx.needs_input_grad[3]:
             of_shift = gradient.float().sum_to_size(gradient.shape[-1:])
         return of_result, gradient, of_alpha, of_shift
+
+
+def _is_power_of_two(scaling: float) -> bool:
+    return abs(math.frexp(scaling)[0]) == 0.5
 
 
 def scaled_alpha(module: LoraLayer, adapter: str) -> torch.Tensor:

@@ -18,10 +18,8 @@ ULPS = 200 * torch.finfo(torch.float64).eps  # of sums of at most 50 terms of or
 
 
 def adapted(kind, base, **options):
-    config = AlphaLoraConfig(
-        r=3, lora_alpha=5, target_modules=list(kind.targets), task_type=kind.task, **options
-    )
-    return get_peft_model(copy.deepcopy(base), config).eval()
+    known = {"r": 3, "lora_alpha": 5, "target_modules": list(kind.targets), "task_type": kind.task}
+    return get_peft_model(copy.deepcopy(base), AlphaLoraConfig(**(known | options))).eval()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -62,10 +60,11 @@ def test_a_fresh_adapter_changes_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_alpha_of_one_is_lora_to_the_last_bit(kind):
+@pytest.mark.parametrize("s", [5, 6])  # s/r is multiplied in elsewhere if it is a power of two
+def test_alpha_of_one_is_lora_to_the_last_bit(kind, s):
     base = kind.build()
-    ours = adapted(kind, base, train_alpha=False)
-    options = {"r": 3, "lora_alpha": 5, "target_modules": list(kind.targets), "task_type": kind.task}
+    ours = adapted(kind, base, train_alpha=False, lora_alpha=s)
+    options = {"r": 3, "lora_alpha": s, "target_modules": list(kind.targets), "task_type": kind.task}
     lora = get_peft_model(copy.deepcopy(base), LoraConfig(**options)).eval()
     weights = {name: value for name, value in ours.state_dict().items() if "rescale" not in name}
     randomise(lora)

@@ -7,10 +7,12 @@ import logging
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.helpers import rescale_adapter_scale
+from peft.utils.integrations import dequantize_module_weight
 from tiny_transformers import WIDE, output, randomise
 from transformers import BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
 
-from rmt_alpha.lora import AlphaLoraConfig, alphas, count_parameters
+from rmt_alpha.lora import AlphaLoraConfig, alpha_alignment, alphas, count_parameters
 from rmt_alpha.lora.layers import AlphaLayer
 
 pytest.importorskip(
@@ -84,6 +86,60 @@ def test_layer_computes_the_formula(folder, bits, scale_bias):
         x @ layer.lora_A["default"].weight.T @ layer.lora_B["default"].weight.T * layer.scaling["default"]
     )
     torch.testing.assert_close(layer(x), alpha * source + update, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize("scale_bias", [False, True])
+def test_the_scale_of_an_adapter_multiplies_all_that_it_changes(folder, bits, scale_bias):
+    model = trained(folder, bits, scale_bias=scale_bias)
+    plain, full = output(base(folder, bits)), output(model)
+    with rescale_adapter_scale(model, 0.0):
+        assert torch.equal(output(model), plain)
+    layer = next(m for m in model.modules() if isinstance(m, AlphaLayer))
+    x = torch.randn(5, 64)
+    source, alpha = layer.get_base_layer()(x), layer.lora_rescale["default"].alpha()
+    low_rank = layer.lora_B["default"].weight @ layer.lora_A["default"].weight * layer.scaling["default"]
+    with rescale_adapter_scale(model, 0.3):
+        scaled = (1 + 0.3 * (alpha - 1)) * source + 0.3 * (x @ low_rank.T)
+        torch.testing.assert_close(layer(x), scaled, atol=1e-5, rtol=1e-5)
+        part = output(model)
+        changes = layer.get_delta_weight("default")
+    assert (part - full).abs().max() > 1e-3
+    torch.testing.assert_close(changes, 0.3 * layer.get_delta_weight("default"), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize("trained_before", [False, True])
+def test_looking_at_a_weight_leaves_it_as_it_is(folder, bits, trained_before):
+    model, other = (trained(folder, bits) for _ in range(2))
+    for name, parameter in other.state_dict().items():
+        if "lora_" in name:
+            model.get_parameter(name).data.copy_(parameter)
+    expected = output(other)
+    if trained_before:
+        assert torch.equal(output(model), expected)
+    assert "alpha moved by" in str(alpha_alignment(model))
+    for layer in model.modules():
+        if isinstance(layer, AlphaLayer):
+            layer.get_delta_weight("default")
+    assert torch.equal(output(model), expected)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_what_is_merged_is_scaled_too(folder, bits):
+    # A merged adapter of scale 0 is the base but for requantising it, which moves 8-bit codes by one at most.
+    model = trained(folder, bits)
+    layer = next(m for m in model.modules() if isinstance(m, AlphaLayer))
+    before = layer.unmerged_weight()
+    steps = {}
+    for scale in (0.0, 1.0):
+        with rescale_adapter_scale(model, scale):
+            model.merge_adapter()
+            merged = dequantize_module_weight(layer.get_base_layer())
+            model.unmerge_adapter()
+        steps[scale] = float((merged - before).norm() / before.norm())
+    assert steps[0.0] < 0.02
+    assert steps[1.0] > 0.1
 
 
 @pytest.mark.parametrize("bits", BITS)

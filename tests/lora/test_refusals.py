@@ -120,37 +120,6 @@ def test_tensor_parallel_models():
         get_peft_model(model, AlphaLoraConfig(target_modules=["q_proj"]))
 
 
-@pytest.mark.parametrize("initialisation", ["pissa", "pissa_niter_4", "olora", "lora_ga"])
-def test_alpha_init_beside_an_initialisation_that_changes_the_base(initialisation):
-    with pytest.raises(ValueError, match=r"alpha_init=0.5 cannot be combined.*neither alpha W0 nor W0"):
-        AlphaLoraConfig(target_modules=["query"], alpha_init=0.5, init_lora_weights=initialisation)
-
-
-@pytest.mark.parametrize("initialisation", [True, "gaussian", "orthogonal"])
-def test_the_others_start_at_alpha_times_the_base(initialisation):
-    net = nn.Sequential(nn.Linear(8, 6))
-    weight = net[0].weight.detach().clone()
-    config = AlphaLoraConfig(r=2, target_modules=["0"], alpha_init=0.5, init_lora_weights=initialisation)
-    merged = get_peft_model(net, config).merge_and_unload()[0].weight
-    assert (merged - 0.5 * weight).abs().max() < 20 * torch.finfo(torch.float32).eps
-
-
-@pytest.mark.skipif(
-    peft_version() < (0, 21), reason="PEFT 0.20 loads the initial adapter first, fails, and says only that"
-)
-@pytest.mark.parametrize("initialisation", ["pissa", "olora"])
-def test_conversion_of_initialisations_that_change_the_base(initialisation, tmp_path):
-    net = nn.Sequential(nn.Linear(8, 6))
-    config = AlphaLoraConfig(r=2, target_modules=["0"], init_lora_weights=initialisation)
-    model = get_peft_model(net, config)
-    model.save_pretrained(tmp_path / "init")
-    with pytest.raises(ValueError, match="plain LoRA, which cannot hold alpha"):
-        model.save_pretrained(
-            tmp_path / "out", path_initial_model_for_weight_conversion=str(tmp_path / "init")
-        )
-    assert list(model.peft_config) == ["default"]
-
-
 @pytest.mark.parametrize(
     "refused",
     [

@@ -6,6 +6,7 @@ on the digits 0 to 4 and fine-tunes it on 5 to 9.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +16,9 @@ from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.digits import load_digits
 from rmt_alpha.experiments.networks.loading import load_glue
 from rmt_alpha.experiments.networks.settings import Settings
+from rmt_alpha.experiments.networks.tasks import validation_split
 from rmt_alpha.experiments.networks.training.methods import head_modules, load_model, method
+from rmt_alpha.experiments.networks.training.tokens import evaluate
 from rmt_alpha.experiments.networks.training.trainer import Job, TaskTrainer
 
 RATE = 1.5e-4
@@ -31,6 +34,8 @@ class TrainedPair(NamedTuple):
     base: dict[str, torch.Tensor]
     tuned: dict[str, torch.Tensor]
     accuracy: float
+    loss: Callable[[dict[str, torch.Tensor]], float]
+    """The log-loss that it has there with these weights in the place of its own."""
 
 
 def glue_pair(
@@ -70,8 +75,17 @@ def glue_pair(
     outcome = trainer.run(job, rate, test=False)
     after: Any = outcome.model if rank is None else outcome.model.merge_and_unload()
     head = head_modules(before)
-    states = [_without(head, each.state_dict()) for each in (before, after)]
-    return TrainedPair(states[0], states[1], outcome.validation.accuracy)
+    states = [
+        {key: value.clone() for key, value in _without(head, each.state_dict()).items()}
+        for each in (before, after)
+    ]
+    _, validation = validation_split(len(trainer.train), trainer.settings.validation_rows)
+
+    def loss(weights: dict[str, torch.Tensor]) -> float:
+        after.load_state_dict(states[1] | weights, strict=False)
+        return evaluate(after, trainer.train, validation, trainer.settings, trainer.device).loss
+
+    return TrainedPair(states[0], states[1], outcome.validation.accuracy, loss)
 
 
 def digits_pair(*, size: int = 500, seed: int = 0, data: FilePath | None = None) -> TrainedPair:
@@ -95,9 +109,16 @@ def digits_pair(*, size: int = 500, seed: int = 0, data: FilePath | None = None)
     base = {name: value.clone() for name, value in net.state_dict().items()}
     images, labels = images[~low], labels[~low] - 5
     _train(net, images[:size], labels[:size], epochs=max(EPOCHS, 10_000 // size))
+    tuned = {name: value.clone() for name, value in net.state_dict().items()}
     with torch.no_grad():
         right = (net.eval()(images[size:]).argmax(dim=1) == labels[size:]).double().mean()
-    return TrainedPair(base, net.state_dict(), float(right))
+
+    def loss(weights: dict[str, torch.Tensor]) -> float:
+        net.load_state_dict(tuned | weights)
+        with torch.no_grad():
+            return float(nn.functional.cross_entropy(net(images[size:]).double(), labels[size:]))
+
+    return TrainedPair(base, tuned, float(right), loss)
 
 
 def _network() -> nn.Sequential:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rmt_alpha.experiments.networks.results import weight_changes
 from rmt_alpha.experiments.networks.results.report import as_csv, summarise
 from rmt_alpha.experiments.networks.results.runs import RunRecord
 
@@ -17,6 +18,12 @@ PAGE = (DOCS / "experiments" / "glue.md").read_text(encoding="utf-8")
 
 def test_the_page_shows_the_table_of_the_record():
     assert f":file: ../results/{RECORD.stem}.csv" in PAGE
+
+
+def test_it_opens_with_what_fine_tuning_wants():
+    table = weight_changes.summary(weight_changes.read(DOCS / "results" / "glue_weight_changes.csv"))
+    assert f"\n{table}\n" in PAGE
+    assert PAGE.index(table) < PAGE.index("## What was found")
 
 
 def test_the_table_beside_the_record_is_its_table():

@@ -152,15 +152,42 @@ def test_what_a_method_trains(name, trainer):
     base = trainer.source.network.state_dict()
     trained = {n for n, p in outcome.model.named_parameters() if p.requires_grad}
     assert any("head" in n for n in trained)
-    marks = {"lora": ("lora_A", "lora_B"), "alpha-lora": ("lora_rescale",), "ia3+lora": ("ia3_l", "lora_A")}
-    for mark in marks.get(name, ()):
-        linear = sum(mark in n for n in trained)
-        assert linear == {"ia3_l": 6}.get(mark, 12)
+    count = {mark: sum(mark in n for n in trained) for mark in ("lora_A", "lora_B", "lora_rescale", "ia3_l")}
+    low_rank = 0 if name == "full" else 12  # six linear layers in each of two
+    assert count["lora_A"] == count["lora_B"] == low_rank
+    alphas = {"alpha-lora-shared": 10, "alpha-lora-attention": 8, "alpha-lora-inner": 4}
+    assert count["lora_rescale"] == alphas.get(name, 12 * name.startswith("alpha-lora"))
+    assert count["ia3_l"] == {"ia3+lora": 6, "rows+lora": 12, "columns+lora": 12}.get(name, 0)
     if name == "full":
         assert len(trained) == len(base)
     else:
         assert all("lora_" in n or "ia3_" in n or "head" in n for n in trained)
     assert len(outcome.dev.folds) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"), [("alpha-lora", 2), ("alpha-lora-every-1", 4), ("alpha-lora-every-20", 0)]
+)
+def test_alpha_moves_every_t_steps(name, steps, trainer, monkeypatch):
+    from rmt_alpha.lora import AlphaSchedule
+
+    due, moves = AlphaSchedule.due, []
+
+    def counted(self, step):
+        moves.append(due(self, step))
+        return moves[-1]
+
+    monkeypatch.setattr(AlphaSchedule, "due", counted)
+    trainer.run(job(name), 1e-2, test=False)
+    assert sum(moves) == steps  # of four
+
+
+def test_alpha_stays_one_where_it_is_not_trained(trainer):
+    from rmt_alpha.lora import alphas
+
+    found = alphas(trainer.run(job("alpha-lora-inner"), 1e-2, test=False).model)
+    moved = {layer for layer, alpha in found.items() if (alpha != 1).any()}
+    assert moved == {layer for layer in found if "attention" not in layer}
 
 
 def test_heads_that_methods_start_from(trainer, monkeypatch):
@@ -287,7 +314,18 @@ def test_tables_are_read_as_written_and_report_the_same(comparison, tmp_path):
     assert {row["layer"] for row in read.alignment} >= {"head.weight", "layers.0.attention.self.query.weight"}
     text = transfer_report(read)
     assert "| alpha-LoRA | LoRA | poor | 1, 2 |" in text
+    assert "| alpha-LoRA | LoRA | parity-large | 1, 2 |" in text  # of the ablations
+    assert "| pair | rank |" not in text  # there is one rank
     assert [path.stat().st_size > 10_000 for path in draw_transfers(read, tmp_path / "figures")] == [True] * 2
+
+
+def test_a_pair_that_was_tuned_on_alone_is_in_no_table(comparison, monkeypatch):
+    monkeypatch.setitem(tasks_pairs.TUNED_ON, "mnist-parity", "parity-digits")
+    comparison.run(["parity-large"], [24], ["lora"], [1, 2])
+    assert set(comparison.record.tasks) == {"parity-digits", "parity-large"}
+    results = TransferResults.of(comparison.record)
+    assert list(results.pairs) == ["parity-large"]
+    assert "nan" not in transfer_report(results)
 
 
 def test_text_by_the_command_line(encoder, tmp_path, capsys, monkeypatch):

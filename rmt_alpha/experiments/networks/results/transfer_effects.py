@@ -26,7 +26,12 @@ NAMES = {
     "head-units-chosen": "log-odds head, alpha chosen",
     "lora": "LoRA",
     "alpha-lora": "alpha-LoRA",
-    "alpha-lora-layer": "alpha-LoRA, alpha per layer",
+    "alpha-lora-layer": "alpha-LoRA, one alpha a matrix",
+    "alpha-lora-shared": "alpha-LoRA, query and value share alpha",
+    "alpha-lora-attention": "alpha-LoRA, alpha in attention only",
+    "alpha-lora-inner": "alpha-LoRA, alpha behind attention only",
+    "alpha-lora-every-1": "alpha-LoRA, T = 1",
+    "alpha-lora-every-20": "alpha-LoRA, T = 20",
     "lora-fewer-rows": "LoRA, without alpha's rows",
     "lora-scaled-head": "LoRA, scaled source head",
     "lora-new-head": "LoRA, new head",
@@ -48,12 +53,22 @@ CONTESTS = (
     ("ia3+lora", "lora"),
     ("rows+lora", "lora"),
     ("columns+lora", "lora"),
-    ("alpha-lora-layer", "alpha-lora"),
     ("lora-new-head", "lora"),
     ("lora-probe", "lora"),
     ("full", "lora"),
 )
 """Who is compared with whom."""
+ABLATIONS = (
+    ("alpha-lora", "lora"),
+    ("alpha-lora", "lora-fewer-rows"),
+    ("alpha-lora-layer", "alpha-lora"),
+    ("alpha-lora-shared", "alpha-lora"),
+    ("alpha-lora-attention", "alpha-lora"),
+    ("alpha-lora-inner", "alpha-lora"),
+    ("alpha-lora-every-1", "alpha-lora"),
+    ("alpha-lora-every-20", "alpha-lora"),
+)
+"""What alpha-LoRA is made of, against itself; a table of its own, corrected by itself."""
 RELATIONS = ("related", "other domain", "poor", "negated")
 
 

@@ -10,10 +10,18 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.tables import csv_text
-from rmt_alpha.experiments.networks.results.transfer_effects import NAMES, Effect, cells_of, effects
+from rmt_alpha.experiments.networks.results.transfer_effects import (
+    ABLATIONS,
+    NAMES,
+    Effect,
+    cells_of,
+    effects,
+)
 from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 
 BY_RANK = (("alpha-lora", "lora"), ("alpha-lora", "lora-fewer-rows"))
+HEAD = 2
+"""Lines of a table before its first."""
 SIZES_BY_RANK = (400,)
 """What is compared at every rank."""
 
@@ -141,11 +149,12 @@ def theory_table(results: TransferResults) -> str:
     sizes = sorted({row["size"] for row in rows})
     lines = []
     for pair, facts in results.pairs.items():
-        mine = [row for row in rows if row["pair"] == pair]
+        if not (mine := [row for row in rows if row["pair"] == pair]):
+            continue
         parts = [[row for row in mine if row["method"] == name] for name in methods]
         parts += [[row for row in mine if row["size"] == size] for size in sizes]
         gaps = [[100 * (row["theory"] - row["accuracy"]) for row in part] for part in parts]
-        accuracy = float(np.mean([row["accuracy"] for row in mine])) if mine else 0.5
+        accuracy = float(np.mean([row["accuracy"] for row in mine]))
         own = [100 * row["stderr"] for row in results.theory if row["pair"] == pair]
         errors = [
             np.mean(own) if own else math.nan,
@@ -191,18 +200,25 @@ def ranks_table(results: TransferResults) -> str:
     return _markdown(header, [row for row in rows if several[row[0]] > len(BY_RANK)])
 
 
+def ablations_table(results: TransferResults) -> str:
+    """alpha-LoRA against itself with fewer, shared or other steps of alpha; p values are Holm's, of these."""
+    return effects_table(effects(_main(results), by_pair=True, contests=ABLATIONS))
+
+
 TABLES: dict[str, Callable[[TransferResults], str]] = {
     "effects": lambda results: effects_table(effects(_main(results))),
     "pairs": pairs_table,
     "theory": theory_table,
     "ranks": ranks_table,
+    "ablations": ablations_table,
     "means": accuracy_table,
 }
 """What the page shows, by name."""
 
 
 def transfer_report(results: TransferResults) -> str:
-    """All tables, one after the other."""
+    """All tables that have a line, one after the other."""
     seeds = {run.seed for run in results.runs}
     last = f"{len(results.runs)} tested runs, {len(results.pairs)} pairs, {len(seeds)} seeds"
-    return "\n\n".join([*(make(results) for make in TABLES.values()), last])
+    tables = [table for make in TABLES.values() if len((table := make(results)).splitlines()) > HEAD]
+    return "\n\n".join([*tables, last])

@@ -98,6 +98,7 @@ class TransferResults:
         facts = {
             name: {key: (facts | known.get(name, {})).get(key) for key in PAIRS[1:]}
             for name, facts in pairs.items()
+            if name in main  # of others there is tuning alone
         }
         return cls(facts, sorted(runs, key=_place), theory, aligned)
 

@@ -18,6 +18,7 @@ RANKS = (128, 8)
 """Of LoRA."""
 KINDS = ("matrices", "embeddings", "norms", "biases")
 """What the weights of a network are grouped into."""
+ROUNDING = 1e-9
 NUMBERS = 8
 """Significant digits in the file: beta is near 1."""
 
@@ -46,7 +47,11 @@ def cells(tasks: Sequence[str]) -> Iterator[Tuning]:
 
 
 def measure(cell: Tuning, model: str, size: int, seed: int, data: FilePath | None) -> list[dict[str, Any]]:
-    """Train one pair and compare: one dictionary for each matrix and vector."""
+    """Train one pair and compare: one dictionary for each matrix and vector.
+
+    ``worth`` is what the rescaling of all weights of its kind is worth together: by how much the log-loss
+    would rise if each were divided by its beta.
+    """
     from rmt_alpha.experiments.networks.trained_pairs import digits_pair, glue_pair
     from rmt_alpha.lora import alignment
 
@@ -55,11 +60,18 @@ def measure(cell: Tuning, model: str, size: int, seed: int, data: FilePath | Non
     else:
         rank = int(cell.method.split()[1]) if cell.method != "full" else None
         pair = glue_pair(model, cell.task, size, rate=cell.rate, rank=rank, seed=seed, data=data)
-    found = alignment(pair.base, pair.tuned, vectors=True)
+    rows = alignment(pair.base, pair.tuned, vectors=True).rows()
+    kinds = [kind_of(row["layer"], row["rows"]) for row in rows]
     about = {"task": cell.task, "method": cell.method, "rate": cell.rate, "seed": seed}
+    as_it_is = pair.loss({})
+    worth = {}
+    for kind in set(kinds):
+        mine = [row for row, other in zip(rows, kinds, strict=True) if other == kind]
+        undone = {row["layer"]: pair.tuned[row["layer"]] / row["beta"] for row in mine}
+        worth[kind] = pair.loss(undone) - as_it_is
     return [
-        {**about, "accuracy": pair.accuracy, "kind": kind_of(row["layer"], row["rows"]), **row}
-        for row in found.rows()
+        {**about, "accuracy": pair.accuracy, "kind": kind, "worth": worth[kind], **row}
+        for kind, row in zip(kinds, rows, strict=True)
     ]
 
 
@@ -112,7 +124,7 @@ def summary(rows: Sequence[dict[str, str]]) -> str:
     """A Markdown table: one line for each cell and kind of weights, the extremes over its weights."""
     heads = (
         "task | method | rate | accuracy | weights | change, % | beta - 1 | z beyond 2, %; largest | "
-        "rows over noise | rescaled, % | by rows, % | by columns, % | gain at rank 8, %"
+        "rows over noise | rescaled, % | by rows, % | by columns, % | gain at rank 8, % | worth, 1e-3"
     )
     lines = [f"| {heads} |", "| " + " | ".join(["---"] * len(heads.split("|"))) + " |"]
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
@@ -135,12 +147,10 @@ def summary(rows: Sequence[dict[str, str]]) -> str:
             _span(away, ".1e"),
             f"{100 * np.mean(z > 2):.0f}; {z.max():.1f}",
             _span(rows_over, ".1f") if matrix else "",
-            f"{100 * values['rescaled'].max():.2g}",
-            *(
-                f"{100 * values[name].max():.2g}" if matrix else ""
-                for name in ("rescaled_rows", "rescaled_columns")
-            ),
-            f"{100 * values['gain'].max():.2g}" if matrix else "",
+            _percent(values["rescaled"]),
+            *(_percent(values[name]) if matrix else "" for name in ("rescaled_rows", "rescaled_columns")),
+            _percent(values["gain"]) if matrix else "",
+            f"{1000 * float(group[0]['worth']):+.2g}" if group[0]["worth"] else "",
         ]
         lines.append("| " + " | ".join(cell) + " |")
     return "\n".join(lines)
@@ -152,6 +162,12 @@ def _is_number(rows: Sequence[dict[str, str]], name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _percent(values: Any) -> str:
+    """The largest share, in percent; what is left of a difference by rounding is 0."""
+    largest = float(values.max())
+    return f"{100 * largest:.2g}" if largest > ROUNDING else "0"
 
 
 def _span(values: Any, form: str) -> str:

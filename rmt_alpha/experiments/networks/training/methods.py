@@ -40,6 +40,8 @@ class Method:
     holdout: bool = False
     """Whether the adapter goes without alpha's rows.  A method without alpha that does is the control of
     alpha-LoRA: what the missing rows do by themselves."""
+    alpha_every: int | None = None
+    """T, if it is not that of the settings."""
 
 
 def head_modules(model: Any) -> list[str]:

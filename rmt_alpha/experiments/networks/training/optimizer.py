@@ -63,10 +63,10 @@ class AlternatingOptimizer:
 
             size = settings.batch_size
             epoch = -(-len(rows.train) // size) if method.alpha == "paper" else None
+            every = method.alpha_every or settings.alpha_every
             self.alpha = AlphaSchedule(
-                model, len(self.held), every=settings.alpha_every, batch_size=size, seed=seed,
-                paper_steps_per_epoch=epoch,
-            )  # fmt: skip
+                model, len(self.held), every=every, batch_size=size, seed=seed, paper_steps_per_epoch=epoch
+            )
             self.rates.append(settings.alpha_ratio * rate)
             groups = self.alpha.parameter_groups(*self.rates)
             self.adapter = groups[0]["params"]

@@ -6,6 +6,7 @@ start.  Learning rates are tuned by three trials of each.
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.types import FloatArray, IntArray
 from rmt_alpha.estimators.logistic import AlphaLogisticRegression, AlphaLogisticRegressionCV
 from rmt_alpha.experiments.networks.settings import Settings
-from rmt_alpha.experiments.networks.training.methods import Method, _full, _peft
+from rmt_alpha.experiments.networks.training.methods import Method, Wrap, _full, _peft
 from rmt_alpha.experiments.networks.transfer.top_network import TopNetwork, log_odds_head, set_head
 
 LINEAR = ["query", "key", "value", "dense"]
@@ -27,6 +28,8 @@ LINEAR = ["query", "key", "value", "dense"]
 SOME = r".*\.(key|value)|layers\.\d+\.output\.dense"
 """What IA3 scales by default, as a pattern of names, and below all linear layers."""
 ALL = r".*\.(query|key|value|dense)"
+ATTENTION, INNER = r"attention\.", r"(intermediate|layers\.\d+\.output)\."
+"""The two halves of a layer: attention, and the two matrices after it."""
 Start = Literal["source", "new", "probe", "scaled"]
 
 
@@ -72,13 +75,28 @@ def _ia3_lora(
     return both
 
 
-_one_alpha = partial(_alpha_lora, alpha_per="layer")
+def _alpha_in(model: nn.Module, settings: Settings, head: list[str], *, where: str) -> nn.Module:
+    """alpha-LoRA whose alphas are trained where a module's name matches, and 1 elsewhere."""
+    from rmt_alpha.lora.alphas import alpha_layers
+
+    adapted = _alpha_lora(model, settings, head)
+    for name, layer in alpha_layers(adapted):
+        if not re.search(where, name):
+            layer.train_alpha = dict.fromkeys(layer.train_alpha, False)
+            layer.lora_rescale.requires_grad_(False)
+    return adapted
+
+
+def _with_alpha(name: str, wrap: Wrap = _alpha_lora, **options: Any) -> TransferMethod:
+    return TransferMethod(name, wrap, _RATES, alpha="held-out", holdout=True, **options)
+
+
 _RATES = (3e-4, 1e-3, 3e-3)
 ADAPTERS = {
     method.name: method
     for method in (
         TransferMethod("lora", _lora, _RATES),
-        TransferMethod("alpha-lora", _alpha_lora, _RATES, alpha="held-out", holdout=True),
+        _with_alpha("alpha-lora"),
         TransferMethod("lora-fewer-rows", _lora, _RATES, holdout=True),
         TransferMethod("lora-scaled-head", _lora, _RATES, head="scaled"),
         TransferMethod("lora-new-head", _lora, _RATES, head="new"),
@@ -87,13 +105,12 @@ ADAPTERS = {
         TransferMethod("rows+lora", partial(_ia3_lora, scaled=ALL), _RATES),
         TransferMethod("columns+lora", partial(_ia3_lora, scaled=ALL, columns=True), _RATES),
         TransferMethod("full", _full, (3e-5, 1e-4, 3e-4)),
-        TransferMethod(
-            "alpha-lora-layer",
-            _one_alpha,
-            _RATES,
-            alpha="held-out",
-            holdout=True,
-        ),
+        _with_alpha("alpha-lora-layer", partial(_alpha_lora, alpha_per="layer")),
+        _with_alpha("alpha-lora-shared", partial(_alpha_lora, share_alpha=[["query", "value"]])),
+        _with_alpha("alpha-lora-attention", partial(_alpha_in, where=ATTENTION)),
+        _with_alpha("alpha-lora-inner", partial(_alpha_in, where=INNER)),
+        _with_alpha("alpha-lora-every-1", alpha_every=1),
+        _with_alpha("alpha-lora-every-20", alpha_every=20),
     )
 }
 """The methods by name."""
