@@ -1,17 +1,21 @@
 """Time that the application in the browser takes to answer: what a reader waits for, less the browser.
 
 Run ``python benchmarks/bench_explore.py`` for milliseconds of processor time (the limits are 100 for the
-isotropic problem, 300 for a mixture, to its first picture), or ``poe bench`` for asv.  Seconds, not ratios:
-the limits are those of a reader's patience.
+isotropic problem, 300 for a mixture, to its first picture) and, where there is a chromium, for what the clock
+says from the command to the curve on the screen (limit 3 s) and from a key to the moved curve; or ``poe
+bench`` for asv.  Seconds, not ratios: the limits are those of a reader's patience.
 """
 
 from __future__ import annotations
 
+import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -23,8 +27,8 @@ class Explore:
     """Timed by asv."""
 
     def setup(self) -> None:
-        from rmt_alpha.explore import mixture_problem
-        from rmt_alpha.explore.mixture_steps import curve_steps, map_steps
+        from rmt_alpha.explore.tabs import mixture_problem
+        from rmt_alpha.explore.tabs.mixture_steps import curve_steps, map_steps
         from rmt_alpha.explore.window import Window
 
         self.steps, self.maps, self.problem_of = curve_steps, map_steps, mixture_problem.problem_of
@@ -76,6 +80,44 @@ def until_first_picture() -> float:
     return float(shown)
 
 
+def until_seen(program: str) -> tuple[float, float]:
+    """Seconds from the command until the curve is on the screen, and from a key until it has moved."""
+    from playwright.sync_api import sync_playwright
+
+    from rmt_alpha.explore.server import free_port
+
+    drawn = """(old) => {
+      for (const doc of window.Bokeh?.documents ?? []) {
+        const figure = doc.get_model_by_name("accuracy against alpha")
+        const data = figure?.renderers.find((each) => each.name === "theory").data_source.data
+        const y = data && (data instanceof Map ? data.get("accuracy") : data.accuracy)
+        if (y?.length && y[99] !== old) return y[99]
+      }
+      return false
+    }"""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page()
+        command = [sys.executable, "-m", "rmt_alpha", "explore", "--no-browser", "--port", str(free_port(0))]
+        start = time.perf_counter()
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            page.goto(server.stderr.readline().split()[2])
+            page.locator("canvas").locator("visible=true").first.wait_for()
+            before = page.wait_for_function(drawn, arg=None).json_value()
+            first = time.perf_counter() - start
+            waits = []
+            page.get_by_role("slider", name="alignment β", exact=True).focus()
+            for _ in range(CHANGES):
+                start = time.perf_counter()
+                page.keyboard.press("ArrowLeft")
+                before = page.wait_for_function(drawn, arg=before, polling=5).json_value()
+                waits.append(time.perf_counter() - start)
+            server.send_signal(signal.SIGINT)
+        browser.close()
+    return first, statistics.median(waits)
+
+
 def main() -> None:
     bench = Explore()
     bench.setup()
@@ -90,7 +132,8 @@ def main() -> None:
     }
     for loss in ("logistic", "hinge", "squared_hinge", "huber"):
         cases[f"mixture, {loss}"] = lambda beta, loss=loss: bench.first_picture(loss, beta)  # type: ignore[misc]
-    cases["softmax, K = 3"] = lambda beta: bench.first_picture("logistic", beta, m_K=3.0)
+    for K in (3, 4):
+        cases[f"softmax, K = {K}"] = lambda beta, K=K: bench.first_picture("logistic", beta, m_K=float(K))  # type: ignore[misc]
     cases["two sources, logistic"] = lambda beta: bench.first_picture("logistic", beta, m_sources="two")
     for name, answer in cases.items():
         answer(0.11)  # imports, caches
@@ -98,6 +141,11 @@ def main() -> None:
         print(f"{name:28} {median:6.0f} ms, longest {longest:6.0f} ms")
     starts = [until_first_picture() for _ in range(3)]
     print(f"from start to first picture  {min(starts):6.2f} s of one core, without the browser's own time")
+    if (program := shutil.which("chromium")) is not None and find_spec("playwright") is not None:
+        seen = [until_seen(program) for _ in range(3)]
+        first, moved = (min(each) for each in zip(*seen, strict=True))
+        print(f"from the command to the curve on the screen {first:6.2f} s by the clock")
+        print(f"from a key to the moved curve {1000 * moved:6.0f} ms by the clock")
 
 
 if __name__ == "__main__":

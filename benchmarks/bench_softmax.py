@@ -8,18 +8,25 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 import rmt_alpha as ra
+from rmt_alpha.theory.softmax.curve import equations_at
+from rmt_alpha.theory.softmax.nodes import _sobol
+from rmt_alpha.theory.softmax.solver import units
 
 P, SAMPLES, GAMMA = 2000, 3000, 0.1
+CLASSES, SEED = range(3, 11), 99
+NOISE = 0.1
+"""With it every class has all labels, K (K - 1) averages more, over fewer nodes."""
 WANTED = {3: 0.5, 10: 10.0}
 """Seconds of one alpha."""
 
 
-def problem(classes: int, loss: str = "logistic") -> ra.FineTuning:
+def problem(classes: int, loss: str = "logistic", label_noise: float = 0.0) -> ra.FineTuning:
     rng = np.random.default_rng(0)
     means = 2 * rng.standard_normal((classes, P)) / np.sqrt(P)
     spectra = [np.linspace(0.3, 2.0, P), np.geomspace(0.2, 2.0, P), np.linspace(1.5, 0.5, P)]
@@ -31,6 +38,7 @@ def problem(classes: int, loss: str = "logistic") -> ra.FineTuning:
         SAMPLES,
         GAMMA,
         intercept=True,
+        label_noise=label_noise,
         loss=loss,
     )
 
@@ -57,21 +65,43 @@ def seconds(call: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def report(classes: int, wanted: float) -> None:
-    bench, squared = Softmax(), problem(classes, "squared")
-    bench.setup(classes)
-    one = statistics.median(seconds(lambda: bench.time_one_alpha(classes)) for _ in range(3))
+def report(classes: int) -> str:
+    """One row of the table."""
+    squared, curve = problem(classes, "squared"), cast("ra.SoftmaxCurve", problem(classes).curve())
+    one = seconds(lambda: curve.accuracy(1.0))
+    noisy = seconds(lambda: problem(classes, label_noise=NOISE).curve().accuracy(1.0))
     closed = statistics.median(seconds(lambda: squared.curve().accuracy(1.0)) for _ in range(3))
-    solution = cast("ra.SoftmaxCurve", bench.problem.curve()).solution(1.0)
-    error, status = solution.quadrature_error, solution.status
-    print(f"K = {classes}, p = {P}, diagonal class covariances (three different ones):")
-    print(f"  one alpha         {one:6.2f} s (wanted: under {wanted:g}), {one / closed:.1f} closed forms")
-    print(f"  quadrature error  {error:.1e} ({status}), {solution.n_iter} steps")
+    solution = curve.solution(1.0)
+    wanted = f"{WANTED[classes]:g}" if classes in WANTED else "-"
+    return (
+        f"{classes:3} {one:8.2f} {wanted:>8} {one / closed:13.0f} {noisy:12.2f} {solution.n_iter:6} "
+        f"{solution.quadrature_error:12.1e} {curve.accuracy_uncertainty(1.0):10.1e}  {solution.status}"
+    )
+
+
+def convergence(classes: int) -> None:
+    """What a step of the map at the solution changes with other Sobol points, by their number."""
+    curve = cast("ra.SoftmaxCurve", problem(classes).curve())
+    state = curve.solution(1.0).state
+    known, unit = state.packed(), units(state)
+    equations = replace(equations_at(curve, state), alpha=np.ones(1))
+    for level in (10, 12, 14, 16):
+        rule = _sobol(classes - 1, level, SEED)
+        rules = (rule,) * len(equations.nodes)
+        moved = replace(equations, nodes=rules, starts={}).step(state).packed()
+        print(f"  2^{level} mirrored: {np.max(abs((moved - known) / unit)):.1e}")
 
 
 def main() -> None:
-    for classes, wanted in WANTED.items():
-        report(classes, wanted)
+    seconds(lambda: problem(3).curve().accuracy(1.0))
+    print(
+        f"p = {P}, n = {SAMPLES}, three diagonal covariances, an intercept; seconds of one core for an alpha"
+    )
+    print("  K  seconds   wanted  closed forms  label noise  steps  quadrature   accuracy")
+    for classes in CLASSES:
+        print(report(classes))
+    print(f"Sobol points for K = {CLASSES[-1]}: what other points change, relative")
+    convergence(CLASSES[-1])
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import sys
 def main() -> int:
     """Run the command line; Ctrl-C while it is still being imported is one line, too."""
     before = signal.signal(signal.SIGINT, _end)
-    from rmt_alpha.cli import build_parser
+    from rmt_alpha.cli import asked_verb, build_parser
     from rmt_alpha.cli import main as run
 
-    build_parser()  # which imports the verbs
+    build_parser(asked_verb(sys.argv[1:]))  # which imports the verb
     signal.signal(signal.SIGINT, before)
     return run()
 

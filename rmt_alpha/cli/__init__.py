@@ -25,20 +25,23 @@ from rmt_alpha.cli.failures import (
     warnings_as_lines,
 )
 
-VERBS = (
-    "optimal",
-    "curve",
-    "compare",
-    "explore",
-    "sweep",
-    "fit",
-    "study",
-    "networks",
-    "glue",
-    "align",
-    "reproduce",
-)
-"""Modules of this package, in the order of the help: HELP, DESCRIPTION, `add_options` and `run` in each."""
+VERBS = {
+    "optimal": "the best alpha, and what it is worth",
+    "curve": "accuracy and risk as functions of alpha (CSV, JSON, picture)",
+    "compare": "theory against simulation, with z-scores and a verdict",
+    "explore": "move the parameters and watch the curves, in the browser",
+    "sweep": "theory and simulation over a grid of problems, in parallel, resumable",
+    "fit": "choose alpha and the ridge from target samples, and fine-tune",
+    "study": "compare ways to choose alpha on real data",
+    "networks": "comparisons on real networks: task transfer, and GLUE (the same as glue)",
+    "glue": "fine-tuning methods on real networks and GLUE tasks, resumable",
+    "align": "what fine-tuning has done to a network's weights: rescaling, rank, noise",
+    "reproduce": "make the paper's figures and tables",
+    "completion": "a script that lets your shell complete this command: bash, zsh, fish",
+    "doctor": "versions, extras, data folders, threads: what is missing, and how to get it",
+}
+"""Modules of this package and what they are for, in the order of the help: DESCRIPTION, `add_options` and
+`run` in each.  They are imported when they are asked for, and the help asks for none."""
 
 DESCRIPTION = """\
 How much should fine-tuning trust the model it starts from?
@@ -49,9 +52,10 @@ dimension."""
 
 EPILOG = """\
 a first session:
-  rmt-alpha optimal --beta 0.8 --p 400 --n 40 --N 2000     how much to trust the source: alpha* and its gain
-  rmt-alpha curve --beta 0.8 --p 400 --n 40 --plot a.png   accuracy against alpha, as CSV and picture
-  rmt-alpha compare --beta 0.8 --p 400 --n 40 --N 2000     the same theory held against simulation
+  rmt-alpha optimal --beta 0.6 --p 200 --n 100 --N 1000    alpha* and its gain, beside the source as it is
+  rmt-alpha curve --beta 0.6 --p 200 --n 100 --plot a.png  accuracy against alpha, as CSV and picture
+  rmt-alpha compare --beta 0.6 --p 200 --n 100 --N 1000    the same theory held against simulation
+  rmt-alpha explore                                        all of it in the browser: move and watch
   rmt-alpha sweep grid.toml --out results.sqlite           a grid of problems, in parallel, resumable
   rmt-alpha fit target.npz --plot path.png                 alpha and the ridge from your own samples
   rmt-alpha study amazon --quick                           how well alpha is chosen, on real data
@@ -76,21 +80,27 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=28, width=112)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The whole command line, or all verbs with the options of one of them; none, if it is called ``""``."""
     parser = Parser("rmt-alpha", description=DESCRIPTION, epilog=EPILOG, formatter_class=HelpFormatter)
     parser.add_argument("--version", action="version", version=f"rmt-alpha {__version__}")
     subparsers = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True)
-    for verb in VERBS:
-        module = importlib.import_module(f"rmt_alpha.cli.{verb}")
+    for verb, help_text in VERBS.items():
         own = subparsers.add_parser(
-            verb, help=module.HELP, description=module.DESCRIPTION,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        module.add_options(own)
-        own.flag("--debug", "show the traceback of an error")
-        own.set_defaults(run=module.run)
+            verb, help=help_text, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if only in {None, verb}:
+            module = importlib.import_module(f"rmt_alpha.cli.{verb}")
+            own.description = module.DESCRIPTION
+            module.add_options(own)
+            own.flag("--debug", "show the traceback of an error")
+            own.set_defaults(run=module.run)
     return parser
+
+
+def asked_verb(argv: Sequence[str]) -> str:
+    """The verb of a command line, which comes first; nothing if there is none."""
+    return argv[0] if argv and argv[0] in VERBS else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -108,7 +118,8 @@ def _run(argv: Sequence[str] | None) -> int:
     arguments = argparse.Namespace(verb="", debug=False)
     try:
         with drawn_by_agg(), warnings_as_lines("rmt-alpha"):
-            build_parser().parse_args(argv, arguments)
+            argv = sys.argv[1:] if argv is None else argv
+            build_parser(asked_verb(argv)).parse_args(argv, arguments)
             status: int = arguments.run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough

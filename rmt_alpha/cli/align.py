@@ -13,7 +13,6 @@ from rmt_alpha.cli.outputs import check_output, check_picture
 if TYPE_CHECKING:
     from rmt_alpha.lora.weight_change import Alignment
 
-HELP = "what fine-tuning has done to a network's weights: rescaling, rank, noise"
 DESCRIPTION = """\
 Compare the weights of a network before and after fine-tuning, matrix by matrix: beta = <W_ft, W_0>/|W_0|^2
 with its noise level, how much of the change is rescaling, of the matrix and of its rows, how many singular

@@ -1,4 +1,7 @@
-"""What the verbs share: a parser with short ways to add options, messages, JSON, options as typed."""
+"""What the verbs share: a parser with short ways to add options, messages, JSON, options as typed.
+
+The help needs none of the package: what takes long to import is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-import mpmath
-import numpy as np
-
 from rmt_alpha._core.machine.progress import progress_bar, watched
-from rmt_alpha.validation.sweeps.cluster import check_address, check_patience
-from rmt_alpha.validation.sweeps.workers import PATIENCE
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,6 +38,9 @@ class Parser(argparse.ArgumentParser):
 
     def cluster(self) -> None:
         """``--scheduler`` and ``--wait-for-workers``."""
+        from rmt_alpha.validation.sweeps.cluster import check_address, check_patience
+        from rmt_alpha.validation.sweeps.workers import PATIENCE
+
         self.value(
             "--scheduler", _checked(check_address), "tcp://HOST:PORT", "run on this Dask cluster instead"
         )
@@ -151,6 +152,8 @@ def as_typed(arguments: argparse.Namespace, *names: str) -> list[str]:
 
 def check_numbers(values: Mapping[str, Any]) -> None:
     """ArithmeticError if a result is not a number."""
+    import numpy as np
+
     for name, value in values.items():
         if isinstance(value, Mapping):
             check_numbers({f"{name} at alpha = {where}": one for where, one in value.items()})
@@ -167,6 +170,9 @@ def json_text(values: Any, dps: int | None = None, indent: int = 1) -> str:
 
 
 def _plain(value: Any, dps: int | None) -> Any:
+    import mpmath
+    import numpy as np
+
     if isinstance(value, dict):
         return {key: _plain(entry, dps) for key, entry in value.items()}
     if isinstance(value, list | tuple | np.ndarray):

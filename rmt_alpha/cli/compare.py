@@ -19,7 +19,6 @@ from rmt_alpha.cli.problem import (
 )
 from rmt_alpha.problems.transfer import TransferProblem
 
-HELP = "theory against simulation, with z-scores and a verdict"
 DESCRIPTION = """\
 Train classifiers on random data and hold the theory against them: theory, simulation, standard error and
 z-score for every alpha, and a verdict that takes out the bias of order 1/n (by also simulating at twice the

@@ -28,7 +28,6 @@ from rmt_alpha.theory.curve import Curve
 from rmt_alpha.theory.pictures import alphas_around
 
 COLUMNS = ("mean", "variance", "accuracy", "risk", "excess_risk", "test_loss", "training_loss")
-HELP = "accuracy and risk as functions of alpha (CSV, JSON, picture)"
 DESCRIPTION = """\
 Mean and variance of the score, accuracy and risk for many alphas: CSV (or JSON) on standard output, or in a
 file.

@@ -7,7 +7,6 @@ import webbrowser
 
 from rmt_alpha.cli.common import Parser, say
 
-HELP = "move the parameters and watch the curves, in the browser"
 DESCRIPTION = """\
 An application in the browser: accuracy, risk and the law of the score as the parameters are moved, phase
 diagrams, mixtures and losses, your own samples, sweeps. It is served by this machine to this machine alone,
@@ -36,7 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     query = arguments.url or ""
     explorer = Explorer(f"?{query.partition('?')[2]}" if "?" in query else query, arguments.port)
-    say("explore", f"{explorer.url} (Ctrl-C ends it)")
-    explorer.run(lambda: arguments.no_browser or webbrowser.open(explorer.url))  # Ctrl-C lets it return
+
+    def ready() -> None:
+        say("explore", f"{explorer.url} (Ctrl-C ends it)")
+        if not arguments.no_browser:
+            webbrowser.open(explorer.url)
+
+    explorer.run(ready)  # Ctrl-C lets it return
     say("explore", "ended")
     return 0

@@ -20,7 +20,6 @@ from rmt_alpha.from_data.reading.text import TextFormat
 if TYPE_CHECKING:
     from rmt_alpha.estimators.ridge import AlphaRidgeCV
 
-HELP = "choose alpha and the ridge from target samples, and fine-tune"
 DESCRIPTION = """\
 Fine-tune a ridge classifier from a source model on few target samples: alpha and the ridge are chosen from
 the samples themselves. Needs the extra [sklearn].

@@ -10,7 +10,6 @@ from pathlib import Path
 from rmt_alpha.cli.common import Parser, ProgressBar, as_typed, say, short_name
 from rmt_alpha.cli.outputs import check_output
 
-HELP = "fine-tuning methods on real networks and GLUE tasks, resumable"
 DESCRIPTION = """\
 Fine-tune a pretrained encoder on GLUE with LoRA, alpha-LoRA and their relatives: the same
 training rows, steps and number of tuning trials for every method. The learning rate (four trials) and the

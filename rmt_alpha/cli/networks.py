@@ -7,21 +7,26 @@ import argparse
 from rmt_alpha.cli import glue, transfer
 from rmt_alpha.cli.common import Parser
 
-HELP = "comparisons on real networks: task transfer, and GLUE (the same as glue)"
 DESCRIPTION = """\
 Comparisons of fine-tuning methods on real networks, recorded run by run.
 
   rmt-alpha networks transfer --help    from a source task to another task, alpha on the head and inside
   rmt-alpha networks glue --help        from a pretrained encoder, the same as rmt-alpha glue"""
-COMPARISONS = {"transfer": transfer, "glue": glue}
+COMPARISONS = {
+    "transfer": (
+        transfer,
+        "task transfer: alpha on the head and inside, from a source network",
+    ),
+    "glue": (glue, "fine-tuning methods on real networks and GLUE tasks, resumable"),
+}
 
 
 def add_options(parser: Parser) -> None:
     """Add the comparisons."""
     subparsers = parser.add_subparsers(title="comparisons", dest="comparison", metavar="NAME", required=True)
-    for name, module in COMPARISONS.items():
+    for name, (module, help_text) in COMPARISONS.items():
         own = subparsers.add_parser(
-            name, help=module.HELP, description=module.DESCRIPTION,
+            name, help=help_text, description=module.DESCRIPTION,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
         module.add_options(own)
@@ -29,5 +34,6 @@ def add_options(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the one that was asked for."""
-    status: int = COMPARISONS[arguments.comparison].run(arguments)
+    module, _ = COMPARISONS[arguments.comparison]
+    status: int = module.run(arguments)
     return status

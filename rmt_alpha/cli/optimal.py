@@ -27,7 +27,6 @@ from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.curve import CRITERIA, Curve
 from rmt_alpha.theory.fixed_point_curve import FixedPointCurve
 
-HELP = "the best alpha, and what it is worth"
 DESCRIPTION = """\
 The factor alpha* by which to multiply the frozen source weights, what accuracy it gives, and how precise it
 need be.

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from rmt_alpha.cli.common import Parser, as_typed, say
 
-HELP = "make the paper's figures and tables"
 DESCRIPTION = """\
 Write the figures and tables of the linear part of alpha-LoRA (arXiv 2510.21345), as PNG and PDF, and their
 numbers as CSV, with the error of the reference implementation corrected and shown.

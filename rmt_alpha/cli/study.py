@@ -14,7 +14,6 @@ from rmt_alpha.validation.sweeps.workers import PATIENCE
 if TYPE_CHECKING:
     from rmt_alpha.experiments.study.summary import Bar
 
-HELP = "compare ways to choose alpha on real data"
 DESCRIPTION = """\
 Compare every way of choosing alpha and the ridge with fixed choices and with scikit-learn's baselines on real
 transfer tasks. Needs the extra [sklearn]; embeddings need [text].
@@ -65,7 +64,7 @@ def add_options(parser: Parser) -> None:
     parser.flag("--quick", "one seed, two splits, n = 20 and 100; of transfers three families")
     parser.flag("--development", "of transfers: the draws that a default may be chosen with")
     parser.flag("--again", "of transfers: compute this package's estimators again, not their peers")
-    parser.flag("--hindsight", "of transfers: also the best choice by the test rows, which bounds any other")
+    parser.flag("--hindsight", "of transfers: also what rows that nobody has would choose, a bound")
     parser.flag("--report", "compute nothing: tables, picture and bars from the record")
     parser.flag("--check", "exit with status 1 if a bar is missed")
 

@@ -20,7 +20,6 @@ from rmt_alpha.validation.sweeps.result import SweepResult, blank
 from rmt_alpha.validation.sweeps.run import run_sweep
 from rmt_alpha.validation.sweeps.workers import PATIENCE
 
-HELP = "theory and simulation over a grid of problems, in parallel, resumable"
 DESCRIPTION = """\
 Theory and simulation at every point of a grid of problems. What is finished is recorded at once in an SQLite
 file; the same command, after whatever stopped it, computes only what is missing. The numbers do not depend on

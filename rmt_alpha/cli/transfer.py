@@ -10,7 +10,6 @@ from typing import Any
 
 from rmt_alpha.cli.common import Parser, ProgressBar, as_typed, say, short_name
 
-HELP = "task transfer: alpha on the head and inside, from a source network to other tasks"
 DESCRIPTION = """\
 Train a network on a source task, keep it, and fine-tune it on few rows of other tasks: its head alone, with
 alpha = 0, 1 or chosen, the ridge tuned for each; and inside, by LoRA from the source's head, from a new head

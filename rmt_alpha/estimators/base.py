@@ -32,7 +32,14 @@ from rmt_alpha.from_data.columns import Columns
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, Criterion, find_criterion
 from rmt_alpha.from_data.criteria.consensus import rule_evidence
 from rmt_alpha.from_data.decomposition.design import Design
-from rmt_alpha.from_data.decomposition.rules import InterceptRule, Rule, Units, rules_of
+from rmt_alpha.from_data.decomposition.rules import (
+    AVERAGED,
+    AVERAGED_REGRESSION,
+    InterceptRule,
+    Rule,
+    Units,
+    rules_of,
+)
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import POWER, Blend, blended, class_likelihoods, probable, select
@@ -91,7 +98,8 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     def _rules(self, samples: Samples) -> list[Rule]:
         """The rules for intercept and units, to be averaged."""
-        return rules_of(self.fit_intercept, self._units(), samples, origin=is_classifier(self))
+        averaged = AVERAGED if is_classifier(self) else AVERAGED_REGRESSION
+        return rules_of(self.fit_intercept, self._units(), samples, averaged)
 
     def _units(self) -> str:
         """In which units weights are penalised."""
@@ -144,24 +152,27 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         rules = self._rules(samples)
         if not source.weights.any():
             rules = [rule for rule in rules if rule.trained]
+        if alpha is not None or source.count != 1:  # alpha = 1 is a rule of its own where alpha is one number
+            rules = [rule for rule in rules if rule.alpha is None]
         paths = self._paths(samples, rules, labels[there], source)
         grids = [
             self._ridges(path.design) if rule.trained else [math.inf]
             for rule, path in zip(rules, paths, strict=True)
         ]
         judged = [self._judged(path) for path in paths]
+        held = [alpha if rule.alpha is None else np.array([rule.alpha]) for rule in rules]
         selections = []
-        for rule, path, own, gammas in zip(rules, paths, judged, grids, strict=True):
+        for rule, path, own, gammas, given in zip(rules, paths, judged, grids, held, strict=True):
             chooser = self._judge(criterion, rule).prepared(own, kept, source.weights)
-            choice = select(chooser, own, gammas, alpha)
+            choice = select(chooser, own, gammas, given)
             selections.append(replace(choice, fit=path.at(choice.best.gamma)))
         weights = np.ones(1)
         if len(rules) > 1 and is_classifier(self):
             found = class_likelihoods(selections, labels[there], samples.mass, multilabel=self._multilabel)
             weights = probable(rules, found)
         elif len(rules) > 1:
-            point = None if alpha is None else as_point(alpha)
-            evidences = [rule_evidence(*one, point) for one in zip(judged, grids, strict=True)]
+            points = [None if given is None else as_point(given) for given in held]
+            evidences = [rule_evidence(*one) for one in zip(judged, grids, points, strict=True)]
             weights = probable(rules, [POWER * one for one in evidences])
         used = np.flatnonzero(weights)
         selections, rules, shares = [selections[i] for i in used], [rules[i] for i in used], weights[used]

@@ -133,10 +133,15 @@ class FitReport:
             **kinds,
         )
 
+    @property
+    def chosen(self) -> tuple[FloatArray | None, float]:
+        """Of several sources the direction of `path`, else None, and the place on it that was chosen."""
+        return _chosen(self.one)
+
     @cached_property
     def path(self) -> AlphaPath:
-        """The leave-one-out path under one rule."""
-        direction = _chosen(self.one)[0]
+        """The leave-one-out path under one rule; of several sources along the alphas that were chosen."""
+        direction = self.chosen[0]
         return self._alpha_path(self.one.gamma_, fit_intercept=self.one.fit_intercept, direction=direction)
 
     @cached_property

@@ -101,9 +101,9 @@ class AlphaRidge(AlphaRegressor, OneRidge):
         scales them too.
     fit_intercept : bool, "shrunk" or "auto", default=True
         How the intercept is trained: as in `AlphaRidgeClassifierCV`.  Regressions are averaged by the rules'
-        evidence alone, since targets have a size, and "auto" has no rule without intercept, since they have
-        no origin.
-    criterion : {"evidence", "loo_mse"}, default="evidence"
+        evidence alone, since targets have a size: "auto" has rules with alpha = 1 beside those that choose it
+        (of one source), and none without intercept.
+    criterion : {"consensus", "evidence", "loo_mse"}, default="consensus"
         How alpha is chosen, as in `AlphaRidgeCV`.
     units : {"raw", "standard", "auto"}, default="raw"
         In which units weights are penalised: as in `AlphaRidgeClassifierCV`.
@@ -186,9 +186,11 @@ class AlphaRidgeCV(AlphaRegressor, RidgeGrid):
         Ridges **per sample** to choose from (scikit-learn's penalty is ``n * gamma``), positive; ``inf``
         keeps to alpha times the source and trains nothing but the intercept.  By default 33 whose degrees of
         freedom have odds from 1e-4 to 1e4, and ``inf``.
-    criterion : {"evidence", "loo_mse"}, default="evidence"
+    criterion : {"consensus", "evidence", "loo_mse"}, default="consensus"
         How to choose alpha and the ridge.
 
+        - ``"consensus"``: the mean of log gamma by evidence and a weak prior of the ridge, and alpha by
+          generalised least squares.  Few samples to many.
         - ``"evidence"``: largest marginal likelihood; alpha by generalised least squares.  Few samples.
         - ``"loo_mse"``: least leave-one-out squared error, summed over outputs.  Hundreds of samples.
     coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
@@ -196,7 +198,7 @@ class AlphaRidgeCV(AlphaRegressor, RidgeGrid):
     intercept_source : float or array_like, default=0.0
         Intercepts of a source given as an array, which alpha scales, too.
     fit_intercept : bool, "shrunk" or "auto", default="auto"
-        How the intercept is trained: as in `AlphaRidgeClassifierCV`.
+        How the intercept is trained: as in `AlphaRidge`.
     alpha : "auto", float or array_like of shape (k,), default="auto"
         How much of the source to keep, the same for all outputs; a number holds it there and chooses the
         ridge alone.

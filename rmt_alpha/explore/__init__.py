@@ -1,10 +1,9 @@
 """`rmt-alpha explore`: the theory as an application in the browser, served on this machine and to it alone.
 
-Open `window` first, what one browser window shows; `theory`, `phase`, `mixtures`, `my_data` and `sweeps` are
-its tabs, each what a `tab` is.  `fields` says what can be set and writes it into the URL, `form` are the
-controls, in `browser` what runs there; `look` are figures in the colours of all others, `work` what takes
-longer, `snippets` the same as code; `server` serves it.  All numbers are the package's.
-It needs the extra ``explore``.
+Open `window` first, what one browser window shows; in `tabs` is what can be opened in it, each of which is a
+`tab`.  `fields` says what can be set and writes it into the URL, `form` are the controls, in `browser` what
+runs there; `look` are figures in the colours of all others, `work` what takes longer, `snippets` the same as
+code; `server` serves it.  All numbers are the package's.  It needs the extra ``explore``.
 """
 
 from __future__ import annotations

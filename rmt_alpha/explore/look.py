@@ -224,6 +224,7 @@ _SAMPLES = {
     "points": '<path d="M11,0v12M8,0h6M8,12h6" stroke="currentColor"/>'
     '<circle cx="11" cy="6" r="3" fill="currentColor"/>',
     "minus": f'<path d="M0,6h22" stroke="{style.VERMILLION}" stroke-width="2.4" stroke-dasharray="6,3"/>',
+    "own": f'<path d="M0,6h22" stroke="{style.GREY}" stroke-width="1.6" stroke-dasharray="6,4"/>',
     "chosen": f'<path d="M11,0v12" stroke="{style.PURPLE}" stroke-width="2.4"/>',
 }
 

@@ -63,8 +63,9 @@ class Explorer:
             location=False,
             websocket_max_message_size=LARGEST_MESSAGE,
         )
-        for name in ("bokeh", "tornado.access"):  # that a window was closed is no news
+        for name in ("bokeh", "panel", "tornado.access"):  # that a window was closed is no news
             logging.getLogger(name).setLevel(logging.ERROR)
+        self._server.io_loop.asyncio_loop.set_exception_handler(_unless_closed)
         self._server.start()
         self._server.io_loop.add_callback(self._ready.set)
         self._server.io_loop.add_callback(ready)
@@ -112,6 +113,15 @@ class Explorer:
         return f"Explorer({self.url})"
 
 
+def _unless_closed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell what went wrong in the loop, but not that an answer found its window closed or loaded anew."""
+    from tornado.iostream import StreamClosedError
+    from tornado.websocket import WebSocketClosedError
+
+    if not isinstance(context.get("exception"), StreamClosedError | WebSocketClosedError):
+        loop.default_exception_handler(context)
+
+
 def explore(problem: TransferProblem | FineTuning, port: int | None, browser: bool) -> Explorer:
     """See `TransferProblem.explore`."""
     import webbrowser
@@ -133,13 +143,13 @@ def search_of(problem: TransferProblem | FineTuning) -> str:
     state = WindowState(known_fields())
     values: Values
     if isinstance(problem, TransferProblem):
-        from rmt_alpha.explore.transfer import values_of
+        from rmt_alpha.explore.tabs.transfer import values_of
 
         if problem.shape:
             raise ValueError(f"explore needs a scalar problem, this is an array of shape {problem.shape}")
         values = values_of(problem)
     else:
-        from rmt_alpha.explore.mixture_problem import values_of as training_of
+        from rmt_alpha.explore.tabs.mixture_problem import values_of as training_of
 
         values = {"tab": "mixtures", **training_of(problem)}
     state.values.update(values)

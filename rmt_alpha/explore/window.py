@@ -25,7 +25,7 @@ TABS = {
 def tab_class(name: str) -> type[Tab]:
     """The class of a tab."""
     _, module, kind = TABS[name]
-    found: type[Tab] = getattr(importlib.import_module(f"rmt_alpha.explore.{module}"), kind)
+    found: type[Tab] = getattr(importlib.import_module(f"rmt_alpha.explore.tabs.{module}"), kind)
     return found
 
 
@@ -54,6 +54,7 @@ class Window:
         self.tabs: dict[str, Tab] = {}
         self.forms: dict[str, Form] = {}
         self.dark = False
+        self._document = pn.state.curdoc
         wrong = self.state.read(search)
         self.controls, self.pictures = column(), column()
         self.page = Page(self._page_asked, tabs=[[name, title] for name, (title, *_) in TABS.items()])
@@ -94,6 +95,10 @@ class Window:
         self._refresh()
 
     def _refresh(self) -> None:
+        with pn.io.hold(self._document):  # one message: the sentence never runs ahead of the picture
+            self._show()
+
+    def _show(self) -> None:
         tab, values = self.tab, self.state.values
         for name, form in self.forms.items():
             form.visible = self.tabs[name].view.visible = self.tabs[name] is tab

@@ -55,6 +55,7 @@ class Work:
         if number == self._number and place > self._shown:
             self._shown = place
             try:
-                action()
+                with pn.io.hold(self._document):  # in one message
+                    action()
             except Exception as error:
                 self._failed(error)

@@ -6,14 +6,16 @@ simulation is points with error bars, and every special alpha has a shape of its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:  # at run time where it draws: the colours are for those who draw without Matplotlib, too
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 P = ParamSpec("P")
 Drawing = TypeVar("Drawing")
@@ -94,12 +96,40 @@ def panels(
     """A figure with a grid of axes: ``(figure, axes)`` with axes an array of shape (rows, columns).
 
     ``size`` is that of one panel in inches; ``options``, such as ``sharey=True``, are those of
-    `matplotlib.figure.Figure.subplots`.
+    `matplotlib.figure.Figure.subplots`.  Inside of `drawn_in` the figure is the one that was given.
     """
     from matplotlib.figure import Figure
 
+    if (home := _home.get()) is not None:
+        return home, home.subplots(rows, columns, squeeze=False, **options)
     figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+_home: ContextVar[Any] = ContextVar("home", default=None)
+
+
+@contextmanager
+def drawn_in(figure: Figure | SubFigure) -> Iterator[None]:
+    """Draw what has several panels into a figure of yours, or a part of one, in place of a new one.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from rmt_alpha.experiments.figures.registry import load
+    >>> from rmt_alpha.plotting import style
+    >>> mine = Figure(layout="constrained")
+    >>> left, right = mine.subfigures(1, 2)
+    >>> theirs = load("alpha_overlap")
+    >>> with style.drawn_in(right):
+    ...     theirs.draw(theirs.compute(quick=True)) is right
+    True
+    """
+    before = _home.set(figure)
+    try:
+        yield
+    finally:
+        _home.reset(before)
 
 
 def new_axes(size: tuple[float, float]) -> Axes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,21 +10,29 @@ import numpy as np
 from rmt_alpha.plotting import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from rmt_alpha.lora.weight_change import Alignment
 
 
 @style.styled
-def draw_alignment(found: Alignment) -> Figure:
+def draw_alignment(found: Alignment, *, ax: Sequence[Axes] | None = None) -> Figure:
     """Left, beta - 1 of every layer against its noise level; right, singular values over the noise's edge.
 
     Parameters
     ----------
     found : Alignment
         From `rmt_alpha.lora.alignment`.
+    ax : sequence of two matplotlib Axes, optional
+        Where to draw, each with a legend of its own; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Its figure.
     """
-    figure, ((left, right),) = style.panels(2, size=(4.6, 3.4))
+    figure, ((left, right),) = style.panels(2, size=(4.6, 3.4)) if ax is None else (None, (ax,))
     rows = found.rows()
     at = np.arange(len(rows))
     level = np.array([row["row_noise"] for row in rows])
@@ -43,5 +52,9 @@ def draw_alignment(found: Alignment) -> Figure:
     right.axhline(1.0, color=style.BLACK, linewidth=0.9, linestyle="--", label="edge of the noise")
     right.set(xlabel="singular value of $W_{ft} - \\beta W_0$, by size", ylabel="over the edge of the noise")
     right.set(xscale="log", yscale="log")
+    if figure is None:
+        for axes in (left, right):
+            axes.legend()
+        return style.figure_of(left)
     style.legend(figure, (left, right), columns=3)
     return figure

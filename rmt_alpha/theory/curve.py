@@ -10,12 +10,12 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import special
 
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import FINITE
@@ -24,6 +24,7 @@ from rmt_alpha._core.pictures.html import Card, Shown
 from rmt_alpha._core.types import BoolArray, FloatArray, Real
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory.pictures import curve_card
+from rmt_alpha.theory.searches import LevelSearch, slope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
 CRITERIA = ("accuracy", "risk", "loss")
 """What an alpha can be best for: most right answers, least squared error, least expected training loss."""
 TOLERANCE = Range("a number in (0, 1]", 0.0, 1.0, open_low=True)
-STEP = 1e-3
-"""Step of the differences, in radians: errors of order h^4 / 30, and of 1.5 roundings / h, or 1e-12."""
-FLAT = 1e-13
-"""Differences of accuracies that are rounding."""
-TIE = 2e-15
-"""Those whose sign is rounding."""
 ERROR_BARS = (
     *("accuracy_std", "mean_std", "variance_std", "risk_std", "class_accuracy_std"),
     "optimal_alpha_std",
@@ -239,15 +234,7 @@ class Curve(Shown, ABC):
         scale = self._alpha_scale()
         if not np.isfinite(scale):
             return self._result(np.zeros(values.shape))
-        angle = np.arctan(values / scale)
-        room = 0.5 * np.pi - abs(angle)
-        step = np.where(room > 0, np.minimum(STEP, room / 4), STEP)
-        at = np.where(room > 0, angle, 0.0)
-        below2, below1, above1, above2 = (
-            np.asarray(self.accuracy(scale * np.tan(at + k * step)), float) for k in (-2, -1, 1, 2)
-        )
-        slope = (8 * (above1 - below1) - (above2 - below2)) / (12 * step)
-        return self._result(np.where(room > 0, slope * np.cos(angle) ** 2 / scale, 0.0))
+        return self._result(slope(self.accuracy, values, scale))
 
     # --- the best alpha, and how much it matters -----------------------------------------------------
 
@@ -435,40 +422,15 @@ class Curve(Shown, ABC):
         return float("nan")
 
     def _level_interval(self, level: Any, best: Optimum, over: float | None = None) -> tuple[Any, Any]:
-        """The interval around alpha* with accuracy >= level, by angle: alpha = scale tan(angle).
+        """The interval around alpha* with accuracy >= level.
 
         ``over`` is an alpha whose accuracy is the level: near-ties with it are settled in higher precision.
         """
-        scale = self._alpha_scale()
-        last = float(np.arctan(self._farthest))
-        center = float(np.clip(np.arctan(float(best.alpha) / scale), -last, last))
-
-        def settled(alpha: float, value: float) -> float:
-            if over is None or abs(value) > TIE:
-                return value
-            lead = self._lead(alpha, over)
-            return value if np.isnan(lead) else lead
-
-        def excess(angle: float) -> float:
-            alpha = float(scale * np.tan(angle))
-            return settled(alpha, float(np.asarray(self.accuracy(alpha)) - level))
-
-        def end(side: float) -> Any:
-            angles = np.linspace(center, side * np.pi / 2, self._steps)
-            angles[-1] = side * last
-            alphas = scale * np.tan(angles[1:-1])
-            values = np.asarray(np.asarray(self.accuracy(alphas)) - level, float)
-            near = (abs(values) <= TIE) | (values < 0)
-            below = (i for i in np.flatnonzero(near) if settled(float(alphas[i]), float(values[i])) < 0)
-            first = int(next(below, len(angles) - 2)) + 1
-            if first == len(angles) - 1 and not (center != angles[-1] and excess(angles[-1]) < -FLAT):
-                return side * np.inf
-            inner, outer = angles[first - 1], angles[first]
-            # At the best alpha itself rounding may leave nothing of a level that is hardly below it.
-            angle = optimize.brentq(excess, inner, outer, xtol=1e-15) if excess(inner) > 0 else inner
-            return self._polished(level, scale * np.tan(angle))
-
-        return end(-1.0), end(1.0)
+        lead = None if over is None else partial(self._lead, over=over)
+        scale, best_alpha = self._alpha_scale(), float(best.alpha)
+        search = LevelSearch(self.accuracy, level, best_alpha, scale, self._farthest, self._steps, lead)
+        low, high = (end if np.isinf(end) else self._polished(level, end) for end in search.ends())
+        return low, high
 
     def _polished(self, level: Any, alpha: float) -> Any:
         """The alpha near ``alpha`` where accuracy passes ``level``, to the precision of the curve."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from built_site import Page, chromium, dead_links, names_of, problems_in_browser, search
+from built_site import Page, chromium, dead_links, has_all_terms, names_of, problems_in_browser, search
 
 ROOT = Path(__file__).resolve().parents[2] / "docs" / "_build" / "html"
 IN_BROWSER = pytest.mark.skipif(chromium() is None, reason="there is no chromium")
@@ -17,6 +18,7 @@ PAGE = "<!doctype html><html><head><title>page</title></head><body>{}</body></ht
 @pytest.fixture(scope="module")
 def built():
     assert (ROOT / "index.html").is_file(), "build the documentation first: poe docs"
+    assert has_all_terms(ROOT), "build from clean, search has lost its terms: rm -r docs/_build; poe docs"
     return ROOT
 
 
@@ -58,6 +60,13 @@ def test_every_page_is_two_clicks_from_the_first(built):
 
 
 # --- The judge itself: each fault is seen ------------------------------------------------------------------
+
+
+def test_an_index_without_its_terms_is_seen(tmp_path):
+    index = {"docnames": ["theory/glossary"], "indexentries": {"kappa": [[0, "term-kappa", False]]}}
+    for each, expected in ((index, True), (index | {"indexentries": {}}, False)):
+        (tmp_path / "searchindex.js").write_text(f"Search.setIndex({json.dumps(each)})")
+        assert has_all_terms(tmp_path) is expected
 
 
 def test_dead_links_are_seen(tmp_path):

@@ -210,7 +210,7 @@ def test_theory_needs_two_classes_and_two_samples_of_each():
 
 
 def test_criteria_that_need_classes():
-    with pytest.raises(ValueError, match="criterion must be one of 'evidence', 'loo_mse'"):
+    with pytest.raises(ValueError, match="criterion must be one of 'consensus', 'evidence', 'loo_mse'"):
         AlphaRidge(coef_source=W, criterion="loo_accuracy").fit(X, Y)
 
 

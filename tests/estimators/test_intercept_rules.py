@@ -255,9 +255,9 @@ def half_right(seed, n=40, p=200, balanced=True):
     return samples(own), source, samples(np.repeat([1, -1], 500))
 
 
-def origin_kept(value, units, samples, **options):
+def origin_kept(value, units, samples, averaged):
     """The rules if samples that were centred by themselves were taken to have an origin."""
-    return [Rule()] if value is False else rules_of(value, units, samples, **options)
+    return [Rule()] if value is False else rules_of(value, units, samples, averaged)
 
 
 def test_the_trap(monkeypatch):
@@ -280,7 +280,7 @@ def test_the_choice_is_that_of_features_that_are_centred_again(criterion, balanc
     (X, y), source, (X_test, _) = half_right(2, balanced=balanced)
     X, mean = X - X.mean(axis=0), 3 + X.mean(axis=0)
     own = AlphaRidgeClassifierCV(GAMMAS, criterion, source, 0.0, False).fit(X, y)
-    monkeypatch.setattr(base, "rules_of", lambda *_, **__: [Rule(np.inf)])
+    monkeypatch.setattr(base, "rules_of", lambda *_: [Rule(np.inf)])
     moved = AlphaRidgeClassifierCV(GAMMAS, criterion, source, -mean @ source, False).fit(X + mean, y)
     assert own.gamma_ == moved.gamma_
     assert own.alpha_ == pytest.approx(moved.alpha_, rel=1e-9)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PATIENCE = 60_000.0
+PATIENCE = 150_000.0
 """Milliseconds: a busy machine takes long, and nothing here is about time."""
 PLOTTED = """([figure, name]) => {
   for (const doc of window.Bokeh.documents) {
@@ -63,8 +63,12 @@ class Screen:
     def open(self, query: str = "") -> Screen:
         """Load the page, and wait for its first answer."""
         self.page.goto(self.url + query)
-        self.page.locator("[role=status], [role=alert]").first.wait_for(state="attached")
+        self.page.locator("[role=status], [role=alert]").locator("visible=true").first.wait_for()
         return self
+
+    def laid_out(self) -> None:
+        """Wait until the browser has put everything into its place, and has painted it."""
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def tab(self, title: str) -> None:
         self.page.get_by_role("button", name=title, exact=True).click()
@@ -95,6 +99,14 @@ class Screen:
     def says(self, text: str) -> bool:
         return bool(self.page.get_by_text(text).locator("visible=true").count())
 
+    def until_alert(self, text: str) -> None:
+        """Wait until this is said to be wrong, maybe among other things."""
+        self.until(lambda: text in self.alert(), f"{text!r} is not said, but {self.alert()!r}")
+
+    def until_row(self, name: str, *numbers: str) -> None:
+        """Wait until a row of a table has these numbers."""
+        self.until(lambda: self.row(name) == [*numbers], f"{name} is not {numbers}; {self.alert()}")
+
     def row(self, name: str) -> list[str]:
         """The numbers in the row of a table."""
         line = self.page.locator("tr", has=self.page.locator("th[scope=row]", has_text=name)).locator(
@@ -121,7 +133,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert found, line
     yield found.group()
     server.send_signal(signal.SIGINT)
-    _, said = server.communicate(timeout=60)
+    _, said = server.communicate(timeout=PATIENCE / 1000)
     assert server.returncode == 0
     # An origin that was refused is told; nothing else is.
     *others, last = said.splitlines()
@@ -171,7 +183,7 @@ def screen(screens: Any) -> Screen:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives a browser waits for it, longer than it should on a busy machine: run with `-m slow`."""
+    """What needs a browser is a check of its own: `poe browser-check`."""
     for item in items:
-        if "explore" in item.path.parts and any(w in item.path.name for w in ("browser", "windows")):
-            item.add_marker(pytest.mark.slow)
+        if "explore" in item.path.parts and {"screens", "url"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.browser)

@@ -9,10 +9,10 @@ import pytest
 
 import rmt_alpha as ra
 from rmt_alpha.cli import main
-from rmt_alpha.explore import mixture_problem
 from rmt_alpha.explore.fields import WindowState
 from rmt_alpha.explore.look import shown
-from rmt_alpha.explore.phase import ANSWERS, Axis
+from rmt_alpha.explore.tabs import mixture_problem
+from rmt_alpha.explore.tabs.phase import ANSWERS, Axis
 from rmt_alpha.explore.window import known_fields
 
 MAP, CURVE = "phase diagram", "accuracy of the mixture against alpha"
@@ -49,15 +49,23 @@ def test_axes_of_a_phase_diagram(screen):
     expected = np.asarray(replace(problem, beta=0.4).curve().gain(1.0)).ravel()
     screen.until(lambda: np.array_equal(on_the_map(screen), expected))
     screen.choose("up", "gamma")
-    screen.until(lambda: "two parameters" in screen.alert())
+    screen.until_alert("two parameters")
 
 
 def test_a_click_on_a_phase_diagram_opens_its_curve(screen):
     screen.open("?tab=phase")
+    screen.until(lambda: len(on_the_map(screen)) > 0)
+    screen.laid_out()
     canvas = screen.page.locator("canvas").locator("visible=true").first
-    box = canvas.bounding_box()
-    screen.page.mouse.click(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
-    screen.page.locator("button[aria-current=page]", has_text="Theory").wait_for()
+
+    def clicked():
+        if screen.page.locator("button[aria-current=page]", has_text="Theory").count():
+            return True
+        box = canvas.bounding_box()  # a click comes to nothing until the picture listens
+        screen.page.mouse.click(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
+        return False
+
+    screen.until(clicked)
     state = WindowState(known_fields())
     assert state.read(screen.page.url.partition("?")[2]) == []
     beta, n = state.values["beta"], state.values["n"]
@@ -128,8 +136,8 @@ def test_another_loss_is_drawn_at_once_and_then_finer(screen):
     data = screen.plotted(CURVE)
     # Solved in another order, to the solver's tolerance.
     assert np.allclose(data["accuracy"], curve.accuracy(np.array(data["alpha"])), atol=1e-6)
-    assert screen.row("α*, the best")[1] == shown(float(curve.optimum().value))
-    assert screen.row("worth in target samples") == [shown(problem.equivalent_samples())]
+    screen.until(lambda: screen.row("α*, the best")[1:2] == [shown(float(curve.optimum().value))])
+    screen.until_row("worth in target samples", shown(problem.equivalent_samples()))
 
 
 def test_two_sources_are_a_map_of_two_alphas(screen):
@@ -142,13 +150,13 @@ def test_two_sources_are_a_map_of_two_alphas(screen):
     curve = mixture_of(screen).curve()
     best = curve.optimum()
     expected = [*(shown(float(x)) for x in best.alpha), shown(float(best.value))]
-    screen.until(lambda: screen.row("both, the best") == expected)
+    screen.until_row("both, the best", *expected)
     assert screen.row("no source")[2] == shown(curve.accuracy([0.0, 0.0]))
 
 
 def test_what_a_loss_cannot_do_is_answered(screen):
     screen.open("?tab=mixtures&m_K=3&m_loss=hinge")
-    assert "loss='hinge' is a loss of labels -1 and +1" in screen.alert()
+    screen.until_alert("loss='hinge' is a loss of labels -1 and +1")
     screen.choose("loss", "squared")
     screen.until(lambda: screen.alert() == "")
 
@@ -185,11 +193,11 @@ def test_an_npz_file_is_fitted_as_by_the_command(screen, files, capsys):
     lines = capsys.readouterr().out.splitlines()
     before = sorted(files.iterdir())
     screen.open("?tab=data")
-    assert screen.says("nowhere else")
+    screen.until(lambda: screen.says("nowhere else"))
     drop(screen, "samples (files)", files / "target.npz")
     screen.until(lambda: "leave-one-out accuracy" in screen.lead())
     told = next(line.split("  ")[-1].strip() for line in lines if line.startswith("accuracy, leave-one-out"))
-    assert screen.row("accuracy, leave-one-out") == [told.replace("+-", "±")]
+    screen.until_row("accuracy, leave-one-out", told.replace("+-", "±"))
     alpha = next(line.split()[1] for line in lines if line.startswith("alpha"))
     assert screen.row("alpha")[0].split(" ± ")[0] == alpha.replace("-", "−")
     path = screen.plotted("leave-one-out accuracy")
@@ -202,12 +210,11 @@ def test_tables_with_a_source(screen, files, name):
     screen.open("?tab=data&d_label=mood")
     drop(screen, "samples (files)", files / name)
     screen.until(lambda: "Now give the weights" in screen.lead())
-    drop(screen, "source, if not in them (files)", files / "source.csv")
-    screen.until(lambda: "leave-one-out accuracy" in screen.lead())
-    assert screen.row("samples, features, classes") == ["40, 20, 2"]
+    drop(screen, "source or sources, if not in them (files)", files / "source.csv")
+    screen.until_row("samples, features, classes", "40, 20, 2")
     screen.choose("ridge", "fixed")
     screen.number("ridge γ", 2.0)
-    screen.until(lambda: screen.row("ridge γ, per sample") == ["2"])
+    screen.until_row("ridge γ, per sample", "2")
     screen.choose("alpha chosen by", "loo_accuracy")
     screen.until(lambda: "--criterion loo_accuracy" in str(screen.page.locator("pre").nth(1).text_content()))
 
@@ -218,7 +225,7 @@ def test_a_bad_file_is_answered_as_by_the_command(screen, files, capsys):
     said = capsys.readouterr().err.strip().removeprefix("rmt-alpha fit: ")
     screen.open("?tab=data&d_label=mood")
     drop(screen, "samples (files)", files / "bad.csv")
-    drop(screen, "source, if not in them (files)", files / "source.csv")
+    drop(screen, "source or sources, if not in them (files)", files / "source.csv")
     screen.until(lambda: screen.alert() == said)
     drop(screen, "samples (files)", files / "target.csv")  # and the next one is welcome
     screen.until(lambda: screen.alert() == "" and "leave-one-out accuracy" in screen.lead())
@@ -247,17 +254,17 @@ def test_a_store_is_shown_while_it_is_filled(screen, tmp_path):
     screen.choose("up", "-")
     screen.choose("other fields", "n = 20")
     screen.until(lambda: screen.plotted("sweep as a curve")["x"] == [0.2, 0.5, 0.8, 0.9])
-    points = screen.plotted("sweep as a curve", "simulation")
-    assert points["y"][:3] == list(first["simulated_accuracy"][:, 1, 1])
+    simulated = list(first["simulated_accuracy"][:, 1, 1])
+    screen.until(lambda: screen.plotted("sweep as a curve", "simulation")["y"][:3] == simulated)
 
 
 def test_what_is_no_store_is_answered(screen, tmp_path):
     screen.open(f"?tab=sweeps&s_store={tmp_path / 'none.sqlite'}")
-    assert "there is no store" in screen.alert()
+    screen.until_alert("there is no store")
     other = tmp_path / "other.txt"
     other.write_text("no store")
     box = screen.page.get_by_label("store, a path on this machine")
     box.fill(str(other))
     box.press("Enter")
-    screen.until(lambda: "is no store of a sweep" in screen.alert())
+    screen.until_alert("is no store of a sweep")
     assert other.read_text() == "no store"

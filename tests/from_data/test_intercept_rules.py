@@ -19,7 +19,7 @@ from small_samples import fit_of_rule, left_out_of_rule
 
 from rmt_alpha.from_data.criteria.evidence import Evidence
 from rmt_alpha.from_data.decomposition.design import Design
-from rmt_alpha.from_data.decomposition.rules import AVERAGED, PSEUDO, Rule, rules_of
+from rmt_alpha.from_data.decomposition.rules import AVERAGED, AVERAGED_REGRESSION, PSEUDO, Rule, rules_of
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
 
@@ -261,8 +261,11 @@ def test_the_rules_of_each_option(standard):
     # Rows that sum to zero have no origin: the same fit, but leaving one out centres again.
     centred = rules_of(False, units, own)
     assert centred == [Rule(math.inf, standard)]
-    assert rules_of("auto", units, own) == rules_of("auto", units, world.samples, origin=False) == centring
+    assert rules_of("auto", units, own) == centring
     assert len(centring) == len(averaged) - 1
+    numbers = [r for r in AVERAGED_REGRESSION if r.standard is standard or not r.trained]
+    assert rules_of("auto", units, world.samples, AVERAGED_REGRESSION) == numbers
+    assert len(set(map(str, AVERAGED_REGRESSION))) == len(AVERAGED_REGRESSION)
     labels, scores = world.labels, world.scores
     one, two = (
         RidgePath.of(own, r, labels, scores).at(0.3) for r in (centred[0], replace(centred[0], pseudo=None))

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy import special
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
@@ -26,6 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 from loss_problems import NAMES, anywhere, loss_curve  # noqa: E402
 
 import rmt_alpha as ra  # noqa: E402
+from rmt_alpha.theory.convex.imbalance import LOOSE  # noqa: E402
 from rmt_alpha.theory.convex.solver import ROUGH  # noqa: E402
 
 SAVED_EVERY = 30.0
@@ -73,8 +75,15 @@ def saturated(seed: int) -> None:
     curve = loss_curve(problem)
     curve.accuracy(alpha + 1)
     assert curve.accuracy(alpha) == loss_curve(problem).accuracy(alpha), "history"
-    residuals = [draw.solution.residual for draw in curve._points.draws(np.array([alpha]))]
-    assert max(residuals) <= ROUGH, max(residuals)
+    for _, _, solution in curve._points.draws(np.array([alpha])):
+        if solution.residual > ROUGH:
+            # Rounding moves the intercept: less than what the limit of large n leaves out.
+            state, signs = solution.state, np.array([-1.0, 1.0])
+            assert solution.status == "rounding", solution
+            shift = solution.residual * float(abs(state.mean).max() + state.std.max())
+            std = state.std[target.group]
+            found = [special.ndtr(signs * (state.mean + move) / std) for move in (0.0, shift)]
+            assert problem.n * abs(target.priors @ (found[1] - found[0])) < LOOSE, solution
 
 
 def best_alpha(seed: int) -> None:

@@ -8,7 +8,13 @@ from solvers import LINES, Record, main, search
 MENDED = [
     ("saturated", 200_039),  # rounding alone decides the intercept
     ("saturated", 6_042),  # the same, and a stiffness that is all but none follows
+    ("saturated", 9_727),  # progress of no account is none
     ("saturated", 200_059),  # a tie of the labels
+    ("best_alpha", 360),  # two maxima between neighbours of the scan
+    ("best_alpha", 781),  # a narrow one
+    ("no_ridge", 766),  # steps on which no sample is stiff
+    ("no_ridge", 1_114),  # w = 0 reached from a far start, by a very smooth loss
+    ("no_ridge", 5_777),  # far classes: the spread of the scores falls at first, the largest margin does not
 ]
 
 

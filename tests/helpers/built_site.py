@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -152,6 +153,18 @@ def problems_in_browser(root: Path, names: list[str] | None = None) -> list[str]
     """What is wrong with the pages ``names``, by default all, in a browser that reaches no other machine."""
     with served(root) as address:
         return asyncio.run(_visit(names or names_of(root), address))
+
+
+def has_all_terms(root: Path) -> bool:
+    """Whether the index of search knows the glossary's terms.
+
+    A build that reads only what changed loses those of all other pages: Sphinx keeps them in memory, and does
+    not read them from the index of the build before.
+    """
+    text = (root / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+    glossary = index["docnames"].index("theory/glossary")
+    return any(entry[0] == glossary for entries in index["indexentries"].values() for entry in entries)
 
 
 async def _search(query: str, address: str) -> list[str]:

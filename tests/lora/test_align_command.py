@@ -41,6 +41,21 @@ def test_files_are_compared(files, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["layers"][0]["rescaled"] > 0.9
 
 
+def test_its_picture_is_drawn_on_axes_of_yours():
+    from matplotlib.figure import Figure
+
+    from rmt_alpha.lora import alignment
+    from rmt_alpha.plotting.weight_change import draw_alignment
+
+    base = {"a.weight": torch.eye(20)}
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    found = alignment(base, {"a.weight": 1.1 * torch.eye(20) + 0.01 * torch.randn(20, 20)})
+    assert draw_alignment(found, ax=(left, right)) is figure
+    assert left.get_legend() is not None
+    assert len(right.lines) == 2
+
+
 def test_digits_are_trained_and_compared(capsys, monkeypatch):
     # The digits of scikit-learn, enlarged: no download.
     datasets = pytest.importorskip("sklearn.datasets")

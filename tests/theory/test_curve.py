@@ -20,6 +20,7 @@ from strategies import moderate_problems, problems
 import rmt_alpha as ra
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory import curve as curve_module
+from rmt_alpha.theory import searches
 from rmt_alpha.theory.curve import QUESTIONS, Curve, Optimum
 
 MEAN = np.ones(12) / np.sqrt(12)
@@ -286,9 +287,9 @@ def test_differences_agree_with_the_derivative(problem, alpha):
     closed, found = curve.accuracy_derivative(alpha), Curve.accuracy_derivative(curve, alpha)
     scale = curve._alpha_scale()
     # Near the end of the angles the step is a quarter of what is left.
-    step = min(curve_module.STEP, (np.pi / 2 - abs(np.arctan(alpha / scale))) / 4)
+    step = min(searches.STEP, (np.pi / 2 - abs(np.arctan(alpha / scale))) / 4)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(curve_module, "STEP", step / 2)
+        patch.setattr(searches, "STEP", step / 2)
         finer = Curve.accuracy_derivative(curve, alpha)
     # The error is of fourth order in the step: a 16th at half of it.  Beside it roundings of the accuracy, a
     # few in each, 1.5 over the step, per radian of the angle: once in the difference, thrice in the error.

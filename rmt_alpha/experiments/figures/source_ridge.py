@@ -96,7 +96,7 @@ def compute(quick: bool = False) -> Numbers:
     ``values`` of shape (n_cases, 4, n_gammas) are those of `TransferCase.values`; ``best_ridge`` of shape
     (n_cases, 4) is the source ridge that is best for each (inf: the more the better), ``at_best`` all four
     values there, in the last axis. Simulated are the accuracies at alpha = 1 and at the theory's alpha*.
-    Quick: a tenth of the draws, 400 for each point with uncorrelated features, 60 with correlated ones.
+    Quick: a twentieth of the draws, 200 for each point with uncorrelated features, 30 with correlated ones.
     """
     gammas, points = np.logspace(np.log10(LOW), np.log10(HIGH), 57), np.array(POINTS)
     values = np.array([[case.values(g) for g in gammas] for case in CASES]).transpose(0, 2, 1)
@@ -107,7 +107,7 @@ def compute(quick: bool = False) -> Numbers:
     at_best = np.array(
         [[case.values(min(g, HIGH)) for g in row] for case, row in zip(CASES, best, strict=True)]
     )
-    draws = tuple((60 if case.correlated else 400) * (1 if quick else 10) for case in CASES)
+    draws = tuple((30 if case.correlated else 200) * (1 if quick else 20) for case in CASES)
     runs = np.empty((3, len(CASES), 2, points.size))
     for i, case in enumerate(CASES):
         for j, gamma_source in enumerate(POINTS):

@@ -198,8 +198,8 @@ _RING: dict[str, Any] = {"facecolors": "none", "edgecolors": style.BLACK, "s": 7
 @style.styled
 def draw(result: Table1) -> Figure:
     """The table as a dot plot: alpha* on the left, test accuracy on the right, published values as rings."""
-    figure = Figure(figsize=(9.5, 1.2 + 0.38 * len(result.pairs)), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.7])
+    size = (4.75, 1.2 + 0.38 * len(result.pairs))
+    figure, ((left, right),) = style.panels(2, size=size, sharey=True, width_ratios=[1, 1.7])
     rows = np.arange(len(result.pairs))
     printed = [PUBLISHED[pair] for pair in result.pairs]
     left.axvline(1, color=style.ORANGE, linewidth=1.2)

@@ -80,6 +80,7 @@ function buttonField(field, id, send) {
 function filesField(field, id, send) {
   const PIECE = 3 << 20
   const input = make("input", { type: "file", id, multiple: true })
+  const given = make("span", { className: "given" })
   input.addEventListener("change", async () => {
     for (const [index, file] of [...input.files].entries()) {
       for (let start = 0; start === 0 || start < file.size; start += PIECE) {
@@ -90,9 +91,10 @@ function filesField(field, id, send) {
         send({ name: file.name, first: index === 0 && start === 0, start, data: btoa(text), more })
       }
     }
+    given.textContent = [...input.files].map((file) => file.name).join(", ")
     input.value = "" // so that the same file can be given again after it was mended
   })
-  return { parts: [input], show: () => {} }
+  return { parts: [input, given], show: () => {} }
 }
 
 const KINDS = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, RidgeCriterion
-from rmt_alpha.from_data.criteria.consensus import Consensus
+from rmt_alpha.from_data.criteria.consensus import Consensus, RegressionConsensus
 from rmt_alpha.from_data.criteria.convex_loss import (
     ConvexConsensus,
     ConvexLooAccuracy,
@@ -38,13 +38,15 @@ __all__ = [
 CRITERIA: dict[str, type[RidgeCriterion]] = {
     kind.name: kind for kind in (Consensus, Evidence, LooMse, ScaledLogLoss, LooAccuracy, LooSnr, Theory)
 }
-REGRESSION_CRITERIA: dict[str, type[RidgeCriterion]] = {kind.name: kind for kind in (Evidence, LooMse)}
+REGRESSION_CRITERIA: dict[str, type[RidgeCriterion]] = {
+    kind.name: kind for kind in (RegressionConsensus, Evidence, LooMse)
+}
 CONVEX_CRITERIA: dict[str, type[ConvexCriterion]] = {
     kind.name: kind for kind in (ConvexConsensus, LaplaceEvidence, LooLogLoss, ConvexLooAccuracy)
 }
 DEFAULT = Consensus.name
 """Of classification, by squared loss or cross-entropy."""
-DEFAULT_REGRESSION = Evidence.name
+DEFAULT_REGRESSION = RegressionConsensus.name
 
 
 def find_criterion(

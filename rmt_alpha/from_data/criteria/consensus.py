@@ -241,6 +241,39 @@ class Consensus(SmoothCriterion):
         return np.concatenate([np.ones((len(alpha), 1)), alpha[:, None] * line.direction], axis=1)
 
 
+class RegressionConsensus(Evidence):
+    """The same of a regression, whose targets have a size: evidence and prior, and the mean of log gamma.
+
+    The largest evidence alone is a matter of luck where there are hardly more samples than features: a fit
+    without ridge may then have next to no residuals.  alpha is that of the evidence at the ridge taken.
+    """
+
+    name = Consensus.name
+
+    def decide(
+        self, path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None
+    ) -> tuple[list[Choice], int]:
+        """The choice at every ridge, and the ridge of the grid nearest to the mean."""
+        choices, index = super().decide(path, gammas, point)
+        finite = [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)]
+        if not finite:
+            return choices, index
+        ridges = np.array([gammas[i] for i in finite])
+        weights = _ridge_prior(unit_ridge(path.design, ridges)) + [choices[i].score for i in finite]
+        # An infinite ridge has no prior weight.
+        choices = [replace(choice, score=-math.inf) for choice in choices]
+        for i, weight in zip(finite, weights.tolist(), strict=True):
+            choices[i] = replace(choices[i], score=weight)
+        return choices, finite[_nearest(ridges, weights)]
+
+    def score(self, fit: RidgeFit, point: FloatArray) -> float:
+        """Logarithm of prior times evidence."""
+        if not math.isfinite(fit.gamma):
+            return super().score(fit, point)
+        prior = _ridge_prior(unit_ridge(fit.path.design, np.array([fit.gamma])))
+        return super().score(fit, point) + float(prior[0])
+
+
 def rule_evidence(path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None) -> float:
     """Logarithm of the evidence of a rule; the ridge and alpha (unless ``point`` holds it) integrated out."""
     if point is None and path.sources:

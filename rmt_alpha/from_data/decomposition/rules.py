@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -38,20 +39,28 @@ class Rule:
     standard: bool = False
     """Whether the weights are penalised in standard deviations of the features."""
     trained: bool = True
-    """False: nothing is, the classifier is the source."""
+    """False: no weights are, they are alpha times those of the source."""
+    alpha: float | None = None
+    """Where alpha is held; None: it is chosen."""
 
     def __str__(self) -> str:
         """In words."""
+        parts = [self._intercept] if self.trained or self.pseudo != math.inf else []
         if not self.trained:
-            return "the source alone"
-        units = "standard units" if self.standard else "raw units"
-        if self.pseudo is None:
-            kind = "no intercept"
-        elif self.pseudo == 0:
-            kind = "free intercept"
+            parts.insert(0, "the source alone")
         else:
-            kind = f"average correction shrunk by {self.pseudo:g} sample{'s' * (self.pseudo != 1)}"
-        return f"{kind}, {units}"
+            parts.append("standard units" if self.standard else "raw units")
+        if self.alpha is not None:
+            parts.append(f"alpha = {self.alpha:g}")
+        return ", ".join(parts)
+
+    @property
+    def _intercept(self) -> str:
+        if self.pseudo is None:
+            return "no intercept"
+        if self.pseudo == 0:
+            return "free intercept"
+        return f"average correction shrunk by {self.pseudo:g} sample{'s' * (self.pseudo != 1)}"
 
 
 AVERAGED = (
@@ -62,22 +71,31 @@ AVERAGED = (
         for k0 in (None, 1.0, 10.0, 100.0, math.inf)
     ),
 )
-"""The rules of "auto"."""
+"""The rules of "auto", for classes."""
+AVERAGED_REGRESSION = tuple(
+    Rule(pseudo=k0, standard=standard, trained=trained, alpha=alpha)
+    for trained, standard in ((False, False), (True, False), (True, True))
+    for k0 in (1.0, 10.0, 100.0, math.inf)
+    for alpha in (None, 1.0)
+)
+"""Of a regression: targets have no origin, so that no rule keeps to it, and the source's level may be wrong
+where the rest is right; but they have a size, and a source that predicts them has alpha = 1."""
 
 
-def rules_of(fit_intercept: object, units: str, samples: Samples, *, origin: bool = True) -> list[Rule]:
-    """The rules to be averaged, one as a rule.
+def rules_of(
+    fit_intercept: object, units: str, samples: Samples, averaged: Sequence[Rule] = AVERAGED
+) -> list[Rule]:
+    """The rules to be averaged, one as a rule; for "auto" those of ``averaged`` with these units.
 
     Samples that were centred by their own mean have lost their origin, so that leaving one out must centre
     the others again: no intercept becomes an average correction that is kept at 0, which is the same fit.
-    The targets of a regression have no ``origin``, and the average no rule that keeps to it.
     """
     value = check_fit_intercept(fit_intercept)
     several = [False, True] if units == "auto" else [units == "standard"]
     if value == "auto":
-        kept = origin and not samples.centred_on_itself
+        kept = not samples.centred_on_itself
         return [
-            rule for rule in AVERAGED
+            rule for rule in averaged
             if not rule.trained or (rule.standard in several and (kept or rule.pseudo is not None))
         ]  # fmt: skip
     if value is False:

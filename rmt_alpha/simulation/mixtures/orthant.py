@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import special
-from scipy.stats import qmc
 
 from rmt_alpha._core.types import FloatArray
 
@@ -175,6 +174,8 @@ def _grid(dimension: int, count: int) -> tuple[FloatArray, FloatArray]:
 @lru_cache(maxsize=16)
 def _sobol(dimension: int, exponent: int) -> tuple[FloatArray, FloatArray]:
     seeds = np.random.SeedSequence(SEED).spawn(SCRAMBLES)
+    from scipy.stats import qmc  # half a second to import, for four classes and more
+
     points = [qmc.Sobol(dimension, rng=np.random.default_rng(seed)).random_base2(exponent) for seed in seeds]
     return np.asarray(points), np.full(2**exponent, 0.5**exponent)
 

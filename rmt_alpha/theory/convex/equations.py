@@ -28,6 +28,8 @@ FAR = 1e3
 ROUNDING = 16 * float(np.finfo(float).eps)
 """Error of a sum of forces, whose largest is of order 1."""
 LARGEST_LOG = 300.0
+LEAST_STD, LEAST_THETA = 1e-150, 1e-130
+"""Smallest sizes of a step, so that they have logarithms; without a ridge it may meet no stiffness at all."""
 LEAST_KAPPA = 1e-13
 """An infinite sample has kappa = 0; so small a number changes nothing else."""
 
@@ -135,7 +137,7 @@ class Equations:
         pushed = (reduced.gram @ (self.reduction.task.priors * force)[..., None])[..., 0]
         mean = pushed + reduced.reach @ self.alpha + np.asarray(offset)[..., None]
         std = np.sqrt(self.variance(reduced, force, omega))
-        return State(mean, offset, np.maximum(std, 1e-150), self._pooled(theta))
+        return State(mean, offset, np.maximum(std, LEAST_STD), np.maximum(self._pooled(theta), LEAST_THETA))
 
     def variance(self, reduced: Reduced, force: Array, omega: Array) -> Array:
         """sigma_g^2, shape (..., G)."""

@@ -21,7 +21,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
@@ -186,6 +186,8 @@ def _solved(equations: Equations, start: Solution, other: Solution) -> Solution:
 
 def _surpluses(equations: Equations) -> tuple[Array, Array]:
     """Values of (labels +1) - n/2 and their probabilities, for classes of fixed size."""
+    from scipy import stats  # half a second to import
+
     n, priors, noise = equations.reduction.n, equations.reduction.task.priors, equations.noise
     mean, deviation = n * (_share(equations) - 0.5), _deviation(equations)
     if n > MOST:

@@ -16,10 +16,14 @@ from rmt_alpha._core.checks import Range
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.solver import TOLERANCE
-from rmt_alpha.theory.curve import FLAT, Optimum
+from rmt_alpha.theory.curve import Optimum
+from rmt_alpha.theory.searches import FLAT
 
-SCAN = np.concatenate([-np.geomspace(300.0, 0.03, 9), [0.0], np.geomspace(0.03, 300.0, 9)])
-"""Alphas that are tried first, in natural units."""
+POSITIVE = np.sort(np.append(np.geomspace(0.03, 300.0, 9), np.geomspace(0.03, 300.0, 17)[3:10:2]))
+SCAN = np.concatenate([-POSITIVE[::-1], [0.0], POSITIVE])
+"""Alphas that are tried first, in natural units; closest near 1, where there may be two maxima."""
+FINER = 4
+"""Finer scans, where what is found is not the best."""
 EXTENSIONS = 4
 """How often the scan is extended, by a factor of 30, while its best alpha is at an end."""
 UNSOLVED = (ConvergenceError, ArithmeticError)
@@ -72,8 +76,7 @@ def best_alpha(
         sign, last = float(np.sign(grid[best])), float(grid[best])
         ends = (last, np.inf) if sign > 0 else (-np.inf, last)
         return Optimum(sign * np.inf, float(abs(values[best])), np.array([sign]), ends, False)
-    low, high = float(grid[best - 1]), float(grid[best + 1])
-    alpha, bracket = _refine(score, slope, low, high, rtol)
+    alpha, bracket = _refine(score, slope, grid[best - 1 : best + 2], rtol)
     return Optimum(alpha, float(abs(score(alpha))), None, bracket, True)
 
 
@@ -104,13 +107,22 @@ def _near_zero(
 
 
 def _refine(
-    score: Callable[[float], Any], slope: Callable[[float], float], low: float, high: float, rtol: float
+    score: Callable[[Any], Any], slope: Callable[[float], float], near: Array, rtol: float
 ) -> tuple[float, tuple[float, float]]:
-    """A zero of the derivative between low and high, where the scan has a maximum between them."""
-    size = rtol * max(abs(low), abs(high)) / 4
-    if slope(low) > 0 > slope(high):
-        root = float(optimize.brentq(slope, low, high, xtol=size, rtol=1e-14))
-        return root, (root - size, root + size)
+    """A zero of the derivative next to the middle of three alphas, which the scan has as the best of them."""
+    for _ in range(FINER):
+        low, middle, high = map(float, near)
+        size = rtol * max(abs(low), abs(high)) / 4
+        # There may be several maxima: this is on the side where the derivative at the middle points to.
+        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
+        if slope(low) > 0 > slope(high):
+            root = float(optimize.brentq(slope, low, high, xtol=size, rtol=1e-14))
+            if score(root) >= score(middle) - FLAT:
+                return root, (root - size, root + size)
+        grid = np.linspace(near[0], near[2], 9)
+        best = int(np.argmax(score(grid[1:-1]))) + 1
+        near = grid[best - 1 : best + 2]
+    low, high = float(near[0]), float(near[2])
     found = optimize.minimize_scalar(
         lambda a: -float(score(a)), bounds=(low, high), method="bounded", options={"xatol": size}
     )

@@ -70,8 +70,8 @@ class Threshold(NamedTuple):
 def largest_separable(equations: Equations, start: State) -> Threshold:
     """n*, for the data of ``equations``; inf if every number of samples can be separated.
 
-    1 / sigma, the margin in units of the scores, falls to 0 there.  It is followed as a function of log n,
-    each time a tenth of what is left, and extrapolated through the last points.  ``start`` is any state.
+    The largest margin, 1 / ||w||, falls to 0 there.  It is followed as a function of log n, each time a tenth
+    of what is left, and extrapolated through the last points.  ``start`` is any state.
     """
     reduction = equations.reduction
     rank = reduction.model.rank
@@ -86,7 +86,7 @@ def largest_separable(equations: Equations, start: State) -> Threshold:
         try:
             at_n = _wall(equations, math.exp(log_n))
             found = iterate(at_n, at, TOLERANCE, limit=FEW) if logs else solve(at_n, at)
-            margin = 1 / float(found.state.std.max())
+            margin = _margin(at_n, found.state)
             # Beyond n* no state has a finite stiffness.
             lost = float(found.state.theta.max()) > STIFFEST or (logs and margin >= margins[-1])
         except ConvergenceError:
@@ -112,12 +112,21 @@ def largest_separable(equations: Equations, start: State) -> Threshold:
         ahead = min(0.9 * left, 2.0)
         log_n += ahead
         at = _grown(at, 1 / (1 - ahead / left))
-    limit = math.exp(_zero(logs[-4:], margins[-4:])) if logs[-1] <= LARGEST_LOG_N else np.inf
-    return Threshold(limit, trail)
+    at_zero = _zero(logs[-4:], margins[-4:])
+    return Threshold(math.exp(at_zero) if max(at_zero, logs[-1]) <= LARGEST_LOG_N else np.inf, trail)
 
 
 def _wall(equations: Equations, n: float) -> Equations:
     return replace(equations, loss=HardMargin(), reduction=replace(equations.reduction, n=n, gamma=1.0))
+
+
+def _margin(equations: Equations, state: State) -> float:
+    """1 / ||w||: samples on the wall have margin 1, so that gamma ||w||^2 is the average force."""
+    reduction, (chance, sign, rows) = equations.reduction, equations.labels()
+    group = reduction.task.group[rows]
+    mean, std, kappa = sign * state.mean[rows], state.std[group], reduction.at(state.theta).kappa[group]
+    pull = equations.loss.moments(mean, std, kappa)[0]
+    return math.sqrt(reduction.gamma / max(float(reduction.task.priors[rows] * chance @ pull), 1e-300))
 
 
 def _zero(logs: list[float], margins: list[float]) -> float:

@@ -48,8 +48,8 @@ FARTHEST = 3.0
 SMALL, NO_RIDGE, LEAST_FACTOR = 1e-3, 1e-5, 1.02
 """Ridges, in units of the average variance, that are small, and that are tried in place of none; smallest
 factor between two ridges in turn."""
-SMOOTHING = 3.0
-"""Envelope to begin with where the loss itself is too hard."""
+SMOOTHING, SMOOTHEST = 3.0, 1e6
+"""Envelope to begin with where the loss itself is too hard, and the largest that is tried."""
 SMOOTHING_FACTOR, LEAST_PROGRESS = 0.3, 0.95
 """By how much smoothing is reduced at a time, and the factor at which this is given up."""
 ALMOST_NONE = 0.05
@@ -183,6 +183,9 @@ def along_smoothing(equations: Equations, start: State, tolerance: float) -> Sol
         try:
             found = iterate(replace(equations, smoothing=smoothing), state, tolerance)
         except ConvergenceError:
+            if not known and smoothing < SMOOTHEST:
+                smoothing *= 10  # scores may be of any size, and the start far from them
+                continue
             if not known or factor > LEAST_PROGRESS:
                 raise
             smoothing, factor = smoothing / factor, factor**0.5
@@ -226,8 +229,8 @@ class Iteration:
         The residual.
     best : (float, ndarray)
         The least residual so far, and where.
-    stale : int
-        Steps since then.
+    mark, stale : float, int
+        The last residual that was clearly less than all before, and the steps since then.
     plain, streak : int
         Plain steps to do before Newton's, and how many there will be the next time.
     slow : int
@@ -244,7 +247,7 @@ class Iteration:
         self.x = start.packed()
         self.jacobian: Array | None = None
         self.change = self.residual(self.x)
-        self.best, self.stale, self.slow = (np.inf, self.x), 0, 0
+        self.best, self.mark, self.stale, self.slow = (np.inf, self.x), np.inf, 0, 0
         self.plain, self.streak = PLAIN, PLAIN
         self.merit = np.inf
 
@@ -259,8 +262,10 @@ class Iteration:
         """Measure the residual; the solution if it is small enough, or as small as rounding lets it be."""
         self.merit = self._size(self.change, self.x)
         if self.merit < self.best[0]:
-            self.best, self.stale = (self.merit, self.x), 0
+            self.best = self.merit, self.x
         self.stale += 1
+        if self.merit < SLOW * self.mark:
+            self.mark, self.stale = self.merit, 0
         if self.stale > PATIENCE and self._rounded(self.best[1]):
             return self._solution(*self.best, n_iter, "rounding")
         if self.merit <= self.tolerance:
@@ -281,7 +286,7 @@ class Iteration:
         reduction, theta = self.equations.reduction, State.unpacked(x, self.classes).theta
         shift = float(change[self.classes])
         change[: self.classes + 1] -= shift
-        change[-len(theta) :] *= np.minimum(1.0, HIDDEN * theta / reduction.least_theta)
+        change[-len(theta) :] *= np.minimum(1.0, theta / max(reduction.least_theta / HIDDEN, 1e-300))
         stiffness = max(float(reduction.task.priors @ theta[reduction.task.group]), 1e-300)
         return self._size(change, x) <= floor and abs(shift) <= ROUNDING / stiffness
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from rmt_alpha._core.types import Array
 
@@ -29,6 +29,10 @@ SINGULAR = 1e-14
 """Share of a determinant in the product of its diagonal below which a pair of coordinates is one."""
 FAR = 9.0
 """Standard normal numbers beyond +-9 have probability 1e-19."""
+UNLIKELY = 40.0
+"""Beyond it nothing is left of a normal number in float64."""
+WEAK = {6: 0.3, 12: 0.75}
+"""Gauss-Legendre nodes that give the probability of a pair to rounding, up to a correlation (Genz 2004)."""
 REPEATS, LEVEL, SEED = 8, 9, 20
 """Independent scramblings, logarithm of the points of each, and their seed: a fixed one, so that accuracy is
 a smooth function of alpha."""
@@ -139,6 +143,36 @@ def bivariate(h: Array, k: Array, rho: Array) -> Array:
     return np.asarray(np.clip(np.where(certain, limit, value), 0.0, 1.0))
 
 
+def bivariate_cases(h: Array, k: Array, rho: Array) -> Array:
+    """`bivariate` for h and k (cases, points) and rho (cases,), quickly where correlations are weak."""
+    size, lowest = abs(rho), -1.0
+    found = np.empty(h.shape)
+    for nodes, largest in WEAK.items():
+        weak = (size > lowest) & (size <= largest)
+        found[weak] = _by_arc(h[weak], k[weak], rho[weak, None], nodes)
+        lowest = largest
+    strong = size > lowest
+    found[strong] = bivariate(h[strong], k[strong], rho[strong, None])
+    return found
+
+
+def _by_arc(h: Array, k: Array, rho: Array, nodes: int) -> Array:
+    """The same as an integral of the density over the correlation, the sine of an angle (Drezner 1978)."""
+    product = special.ndtr(h) * special.ndtr(k)
+    if not product.size:
+        return np.asarray(product)
+    h, k = np.clip(h, -UNLIKELY, UNLIKELY), np.clip(k, -UNLIKELY, UNLIKELY)
+    both, squares, angle = h * k, (h * h + k * k) / 2, np.arcsin(rho)
+    total = np.zeros(h.shape)
+    for x, weight in zip(*np.polynomial.legendre.leggauss(nodes), strict=True):
+        sine = np.sin(angle * (1 + x) / 2)
+        part = both * sine
+        part -= squares
+        part /= (1 - sine) * (1 + sine)
+        total += weight * np.exp(part, out=part)
+    return np.asarray(np.clip(product + angle / (4 * np.pi) * total, 0.0, 1.0))
+
+
 def _sorted(h: Array, correlation: Array) -> tuple[Array, Array]:
     """The coordinates with the least likely condition first: the integrand then varies least."""
     order = np.argsort(h, axis=1)
@@ -167,10 +201,10 @@ def _integrals(h: Array, correlation: Array) -> tuple[Array, Array]:
 @lru_cache(maxsize=32)
 def _sobol(outer: int, points: int, repeats: int = 1) -> Array:
     """Scrambled sequences, one after the other, shape (repeats * points, outer)."""
+    from scipy.stats import qmc  # half a second to import, for four classes and more
+
     rng = np.random.default_rng(SEED)
-    return np.concatenate(
-        [stats.qmc.Sobol(outer, scramble=True, rng=rng).random(points) for _ in range(repeats)]
-    )
+    return np.concatenate([qmc.Sobol(outer, scramble=True, rng=rng).random(points) for _ in range(repeats)])
 
 
 def _quadrature(h: Array, correlation: Array, nodes: int) -> Array:
@@ -231,7 +265,7 @@ def _conditional(h: Array, correlation: Array, points: Array, rule: Rule) -> Arr
         limits = h[:, d - 2 :, None] - tail @ drawn
         limits = np.where(scale[:, :, None] > 1e-7, limits / scale[:, :, None], np.copysign(np.inf, limits))
         rho = np.where(scale.min(axis=1) > 1e-7, rest[:, 0, 1] / scale.prod(axis=1), 0.0)
-    return np.asarray(weight * bivariate(limits[:, 0], limits[:, 1], rho[:, None]))
+    return np.asarray(weight * bivariate_cases(limits[:, 0], limits[:, 1], rho))
 
 
 def _cholesky(correlation: Array) -> Array:

@@ -279,8 +279,8 @@ class SoftmaxCurve(FixedPointCurve):
             "the largest of several: simulate(alpha) of the problem draws it"
         )
         found["optimal_alpha_std"] = (
-            "it takes the covariance of two fits at different alphas, which is known for one score: simulate "
-            "draws at several alphas"
+            "it takes averages over the scores of two fits at different alphas, in twice as many dimensions; "
+            "they are known for one score: simulate draws at several alphas"
         )
         return found
 

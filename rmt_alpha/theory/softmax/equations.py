@@ -20,13 +20,15 @@ from typing import NamedTuple
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.softmax.forces import CLOSE, Forces, ProximalStep, forces, proximal_force
+from rmt_alpha.theory.softmax.forces import CLOSE, Forces, LeftOutScores, ProximalStep, forces, proximal_force
 from rmt_alpha.theory.softmax.nodes import Nodes
 from rmt_alpha.theory.softmax.reduction import ContrastReduction, Resolvent
 
 LARGEST_LOG = 300.0
 RARE = 0.25
 """Probability of a label in its class up to which the light rule does."""
+SLIGHT = 0.05
+"""`ProximalStep.rest` up to which the light rule of the light rule does for Theta - Theta_D."""
 LEAST = 1e-14
 """Of an eigenvalue of Theta, relative to gamma over the average variance: less is hidden by the ridge."""
 
@@ -100,8 +102,8 @@ class SoftmaxEquations:
     """Orthonormal, about the principal ones of the scores of each covariance, shape (G, d, d)."""
     nodes: tuple[Nodes, ...]
     """Along these axes, for each covariance."""
-    starts: dict[tuple[int, int, bool], Array] = field(default_factory=dict)
-    """The force at every node, or light one, by class and label: where the next proximal points start."""
+    starts: dict[tuple[int, int, int], Array] = field(default_factory=dict)
+    """The force at every node by class, label and how light: where the next proximal points start."""
 
     @property
     def classes(self) -> int:
@@ -138,35 +140,51 @@ class SoftmaxEquations:
     def averages(self, state: ContrastState, step: Array) -> Averages:
         """Averages of the forces; the forces themselves are kept as starts."""
         steps = [ProximalStep.of(self.basis, each) for each in step]
+        roots = self.roots(state)
         classes, d = state.mean.shape
         sums = [np.zeros((classes, d)), np.zeros((classes, d, d)), np.zeros((classes, d, d))]
         for a, label, chance in self.labels():
             one, rule = steps[self.reduction.group[a]], self.nodes[self.reduction.group[a]]
             # Of rules with a lighter one, what is small is averaged over that.
-            rare = rule.light is not None and chance <= RARE
-            whole = rule.light is None or rare or one.rest > CLOSE
-            found = self._forces(state, one, a, label, light=rare, gap=whole)
-            more = found if whole else self._forces(state, one, a, label, light=True, gap=True)
+            depth = 1 if chance <= RARE else 0
+            deep = 2 if one.rest <= SLIGHT else 1
+            whole = rule.light is None or depth == deep or one.rest > CLOSE
+            found = self._forces(state, roots, one, a, label, depth, gap=whole)
+            more = found if whole else self._forces(state, roots, one, a, label, deep, gap=True)
             for total, part in zip(sums, (found.pull, found.power, found.stiffness + more.gap), strict=True):
                 total[a] += chance * part
         return Averages(*sums)
 
     def _forces(
-        self, state: ContrastState, step: ProximalStep, a: int, label: int, *, light: bool, gap: bool
+        self,
+        state: ContrastState,
+        roots: Array,
+        step: ProximalStep,
+        a: int,
+        label: int,
+        depth: int,
+        *,
+        gap: bool,
     ) -> Forces:
-        """On samples of class a with a label, over the nodes or the light ones; kept as starts."""
-        scores, weights = self.scores(state, a, light=light)
-        start = self.starts.get((a, label, light))
-        start = np.zeros((self.classes, len(weights))) if start is None else start
-        found = forces(step, label, scores, weights, start, gap=gap)
-        self.starts[a, label, light] = found.nodes
+        """On samples of class a with a label, over the nodes or lighter ones; kept as starts."""
+        g = self.reduction.group[a]
+        law, start = LeftOutScores(state.mean[a], roots[g]), self.starts.get((a, label, depth))
+        found = forces(step, label, law, self._rule(g, depth), start, gap=gap)
+        self.starts[a, label, depth] = found.nodes
         return found
 
     def scores(self, state: ContrastState, a: int, *, light: bool = False) -> tuple[Array, Array]:
         """Scores of class a at the nodes, (d, N), and the weights, (N,)."""
         g = self.reduction.group[a]
-        rule = self.nodes[g].light or self.nodes[g] if light else self.nodes[g]
-        return state.mean[a][:, None] + self.roots(state)[g] @ rule.points, rule.weights
+        rule = self._rule(g, int(light))
+        return LeftOutScores(state.mean[a], self.roots(state)[g]).at(rule.points), rule.weights
+
+    def _rule(self, g: int, depth: int) -> Nodes:
+        """The nodes, or the light rule of that rule and so on, as far as there are any."""
+        rule = self.nodes[g]
+        for _ in range(depth):
+            rule = rule.light or rule
+        return rule
 
     def labels(self) -> list[tuple[int, int, float]]:
         """Class, label, and the probability of the label in the class, of all that occur."""

@@ -26,6 +26,7 @@ import numpy as np
 from scipy import linalg
 
 from rmt_alpha._core.types import Array
+from rmt_alpha.theory.softmax.nodes import Nodes
 
 CACHED = 1 << 16
 """Entries of the matrices that are worked on at a time."""
@@ -34,7 +35,9 @@ STEPS, SHORTCUTS = 300, 60
 NEAR = 0.5
 """Change of a difference of scores up to which a full Newton step is sure to converge quadratically."""
 ENOUGH = 1e-5
-"""Last change of a difference of scores: what is left is about its square."""
+"""Last change of a difference of scores, in units of the largest: what is left is about its square."""
+SINGLE = 1e-3
+"""The same in single precision, whose rounding is this squared."""
 DESCENT = 0.1
 """Share of the predicted fall that a full step from afar must bring."""
 CLOSE = 0.2
@@ -73,6 +76,19 @@ class ProximalStep:
         return cls(basis, root, full, diagonal[:, None], 0.0 if not left else rest)
 
 
+class LeftOutScores(NamedTuple):
+    """The contrasts of a class: N(mean, root root^T)."""
+
+    mean: Array
+    """Shape (d,)."""
+    root: Array
+    """Shape (d, d)."""
+
+    def at(self, points: Array) -> Array:
+        """Contrasts at standard normal points, (d, N)."""
+        return np.asarray(self.mean[:, None] + self.root @ points)
+
+
 class Forces(NamedTuple):
     """Averages over samples of one class with one label, and the force at every node."""
 
@@ -94,31 +110,39 @@ def contrast_basis(classes: int) -> Array:
 
 
 def forces(
-    step: ProximalStep, label: int, scores: Array, weights: Array, start: Array, *, gap: bool = True
+    step: ProximalStep,
+    label: int,
+    scores: LeftOutScores,
+    rule: Nodes,
+    start: Array | None,
+    *,
+    gap: bool = True,
 ) -> Forces:
-    """Averages with ``weights`` (N,) over ``scores`` (d, N); ``start`` is an f (K, N)."""
+    """Averages over the nodes of a rule; ``start`` is an f (K, N) for scores nearby, if one is known."""
     basis = step.basis
     classes, d = basis.shape
     pull, power, bend = np.zeros(classes), np.zeros((classes, classes)), np.zeros((classes, classes))
-    more, nodes = np.zeros((d, d)), np.empty_like(start)
+    more, count = np.zeros((d, d)), len(rule.weights)
+    nodes = np.zeros((classes, count)) if start is None else start
     gap = gap and step.rest > 0
     size = max(CACHED // (d**2 if gap or step.rest > CLOSE else 2 * classes), 64)
-    for first in range(0, len(weights), size):
+    for first in range(0, count, size):
         part = slice(first, first + size)
-        force, chance = proximal_force(step, label, scores[:, part], start[:, part])
+        weights = rule.weights[part]
+        force, chance = proximal_force(step, label, scores.at(rule.points[:, part]), nodes[:, part])
         nodes[:, part] = force
-        weighted = force * weights[part]
+        weighted = force * weights
         pull += weighted.sum(axis=1)
         power += weighted @ force.T
-        simple = _simple_stiffness(step, chance, weights[part])
+        simple = _simple_stiffness(step, chance, weights)
         bend += simple
         if gap:
-            more += _stiffness(basis, chance, step.root, weights[part]) - basis.T @ simple @ basis
+            more += _stiffness(basis, chance, step.root, weights) - basis.T @ simple @ basis
     return Forces(basis.T @ pull, basis.T @ power @ basis, basis.T @ bend @ basis, more, nodes)
 
 
 def proximal_force(step: ProximalStep, label: int, scores: Array, start: Array) -> tuple[Array, Array]:
-    """f = E E^T (t - softmax(E y)) and softmax(E y) at the proximal points y, shape (K, N) each."""
+    """f = E E^T (t - softmax(E y)) and softmax(E y), (K, N), at the proximal points y of scores (d, N)."""
     basis = step.basis
     if step.rest <= CLOSE:
         found = _by_shortcuts(step, label, basis @ scores, start)
@@ -132,33 +156,50 @@ def proximal_force(step: ProximalStep, label: int, scores: Array, start: Array) 
 def _by_shortcuts(step: ProximalStep, label: int, fixed: Array, force: Array) -> tuple[Array, Array] | None:
     """The same by Newton's method with D for V; None if that does not converge.
 
+    Single precision goes most of the way, at a fifth of the cost; double precision takes the last steps.
+    """
+    near = _newton(step, label, fixed.astype(np.float32), force.astype(np.float32), SINGLE)
+    found = None if near is None else _newton(step, label, fixed, near.astype(float), ENOUGH)
+    if found is None:
+        return None
+    chance = softmax(fixed + step.full @ found)
+    return -_less(chance, label), chance
+
+
+def _newton(step: ProximalStep, label: int, fixed: Array, force: Array, enough: float) -> Array | None:
+    """The force after steps of Newton's method with D for V, in the precision of the scores (K, N).
+
     The share of a step from afar is that of `proximal_point`; there is no need to try a full one first.
     """
-    full = fixed + step.full @ force
+    kind = force.dtype
+    metric, diagonal, rest = step.full.astype(kind), step.diagonal.astype(kind), step.rest
+    full, force = fixed + metric @ force, force.copy()
+    chance, gap, pliant, tau, change = (np.empty_like(full) for _ in range(5))
     for _ in range(SHORTCUTS):
-        size = abs(full).max()
-        chance = softmax(full)
-        gap = force + _less(chance, label)
-        pliant = chance * step.diagonal
-        inverse = 1 / (1 + pliant)
-        gap *= inverse
-        tau = chance * inverse
-        move = gap + tau * ((pliant * gap).sum(axis=0) / tau.sum(axis=0))
-        change = step.full @ move
-        reach = np.ptp(change, axis=0)
+        _softmax(full, chance)
+        np.add(force, chance, out=gap)
+        gap[label] -= 1
+        np.multiply(chance, diagonal, out=pliant)
+        np.add(pliant, 1, out=tau)
+        gap /= tau
+        np.divide(chance, tau, out=tau)
+        pliant *= gap
+        gap += np.multiply(tau, pliant.sum(axis=0) / tau.sum(axis=0), out=tau)
+        np.matmul(metric, gap, out=change)
+        reach = change.max(axis=0) - change.min(axis=0)
         most = float(reach.max())
         if most > NEAR:
             length = np.log1p(np.maximum(reach, NEAR)) / np.maximum(reach, NEAR)
-            length[reach <= NEAR] = 1.0
-            move *= length
+            length[reach <= NEAR] = 1
+            gap *= length
             change *= length
-        force = force - move
-        full = full - change
-        if most * max(most, 2 * step.rest) <= (ENOUGH * (1 + size)) ** 2:
-            chance = softmax(full)
-            return -_less(chance, label), chance
+        force -= gap
+        full -= change
         if not np.isfinite(most):
             return None
+        left = np.sqrt(most * max(most, 2 * rest)) / enough
+        if left <= 1 or (most <= NEAR and left <= 1 + abs(full).max()):
+            return np.asarray(force)
     return None
 
 
@@ -195,8 +236,15 @@ def stiffness_at(step: ProximalStep, chance: Array) -> Array:
 
 def softmax(full: Array) -> Array:
     """exp z_k / sum_l exp z_l for scores z (K, N); scipy's takes three times as long."""
-    powers = np.exp(full - full.max(axis=0))
-    return np.asarray(powers / powers.sum(axis=0))
+    return _softmax(full, np.empty_like(full))
+
+
+def _softmax(full: Array, out: Array) -> Array:
+    """The same, written into ``out``."""
+    np.subtract(full, full.max(axis=0), out=out)
+    np.exp(out, out=out)
+    out /= out.sum(axis=0)
+    return out
 
 
 def log_sum_exp(full: Array) -> Array:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from rmt_alpha._core.types import Array
 
@@ -36,22 +36,22 @@ GRIDS = (
     Grids((1e-3, 2e-10), (3.7, 6.7), 4_000),
     Grids((1e-3, 2e-10), (3.7, 6.7), 10_000),
     Grids((1e-2, 1e-8), (3.0, 6.5), 50_000),
-    Grids((1e-2, 1e-6), (3.2, 6.5), 80_000),
-    Grids((1e-2, 1e-5), (3.4, 6.4), 100_000),
-    Grids((2e-2, 5e-5), (3.6, 6.2), 150_000),
+    Grids((1e-2, 3e-7), (3.2, 6.6), 80_000),
+    Grids((1e-2, 2e-6), (3.4, 6.6), 100_000),
+    Grids((2e-2, 1e-5), (3.6, 6.4), 150_000),
 )
 """For d = 1, 2, ..."""
 FINER = 1.15
 """Ratio of the steps, and of the reaches, of the grid that checks and the one that is checked."""
 MOVED = 3
 """Dimension from which a second grid is moved by half a step."""
-LIGHT, LESS = 4, (10.0, 0.4)
-"""Dimension from which grids have a light rule, the factor of the error at which this aims, and how much less
-far it reaches."""
+LIGHT, LESS = 4, ((1.0, 0.0), (4.0, 0.25), (100.0, 0.8))
+"""Dimension from which grids have a light rule, which has one in its turn; the factor of the error at which
+each aims, and how much less far it reaches."""
 LEVELS = (8, 11, 13, 15, 16)
 """Binary logarithms of the numbers of Sobol points, before they are mirrored."""
-LIGHTER = 3
-"""By how much that of a light rule is smaller."""
+LIGHTER, FEWEST = 3, 7
+"""By how much that of a light rule is smaller, and the smallest."""
 SEED = 20
 
 
@@ -85,17 +85,22 @@ def nodes(level: int, spreads: Array) -> Nodes:
     """The rule of a level, for functions of scores with these standard deviations along the d axes."""
     d = len(spreads)
     if d > len(GRIDS):
-        light = _sobol(d, LEVELS[level] - LIGHTER, level) if LEVELS[level] > LIGHTER + 6 else None
-        return _sobol(d, LEVELS[level], level)._replace(light=light)
+        found = None
+        for size in range(LEVELS[level] - 2 * LIGHTER, LEVELS[level] + 1, LIGHTER):
+            if size >= FEWEST:
+                found = _sobol(d, size, level)._replace(light=found)
+        assert found is not None
+        return found
     grid, last = GRIDS[d - 1], len(GRIDS[d - 1].precisions) - 1
     precision, reach = grid.precisions[min(level, last)], grid.reaches[min(level, last)]
     # The last level checks the one before it, with a little finer nodes.
     finer = FINER if level > last else 1.0
-    found = _trapezoids(spreads, precision, reach, finer, grid.most)
-    if level == 0 or d < LIGHT:
-        return found
-    factor, less = LESS
-    return found._replace(light=_trapezoids(spreads, factor * precision, reach - less, finer, grid.most))
+    found = None
+    for factor, less in LESS[:1] if level == 0 or d < LIGHT else LESS[::-1]:
+        rule = _trapezoids(spreads, factor * precision, reach - less, finer, grid.most)
+        found = rule._replace(light=found)
+    assert found is not None
+    return found
 
 
 def _trapezoids(spreads: Array, precision: float, reach: float, finer: float, most: int) -> Nodes:
@@ -133,8 +138,10 @@ def _inside(steps: tuple[float, ...], reach: float, shift: float) -> Array:
 
 @lru_cache(maxsize=16)
 def _sobol(d: int, level: int, seed: int) -> Nodes:
+    from scipy.stats import qmc  # half a second to import, for four classes and more
+
     rng = np.random.default_rng((SEED, seed))
-    points = special.ndtri(stats.qmc.Sobol(d, scramble=True, rng=rng).random_base2(level)).T
+    points = special.ndtri(qmc.Sobol(d, scramble=True, rng=rng).random_base2(level)).T
     points = np.concatenate([points, -points], axis=1)
     root = np.linalg.cholesky(points @ points.T / points.shape[1])
     return Nodes(np.linalg.solve(root, points), np.full(points.shape[1], 1 / points.shape[1]))

@@ -8,7 +8,8 @@ import numpy as np
 from scipy import optimize
 
 from rmt_alpha._core.checks import Range
-from rmt_alpha.theory.curve import FLAT, Optimum
+from rmt_alpha.theory.curve import Optimum
+from rmt_alpha.theory.searches import FLAT
 
 SCAN = np.array([-30.0, -6.0, -1.5, -0.4, 0.0, 0.4, 1.5, 6.0, 30.0])
 """Alphas that are tried first, in natural units."""

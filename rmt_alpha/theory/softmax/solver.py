@@ -2,7 +2,8 @@ r"""From the fixed-point map to its solution: Anderson's mixing, first with few 
 
 The residual is what a step changes: of the logarithms of matrices, and of scores in units of their own size.
 A solution belongs to its nodes; what one more step with other, finer nodes changes is the error of the
-quadrature, in the same unit.
+quadrature, in the same unit.  Where nodes are scattered the finer ones are twice as many, and the solution
+that is returned is theirs, whose error is about half of that.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.softmax.equations import ContrastState, SoftmaxEquations
-from rmt_alpha.theory.softmax.nodes import levels
+from rmt_alpha.theory.softmax.nodes import GRIDS, levels
 
 TOLERANCES = (1e-8, 1e-8, 1e-7, 5e-6, 5e-5, 3e-4, 5e-4)
 """Largest quadrature error for d = 1 to 6, what grids can give, and for more, what Sobol points can."""
@@ -67,7 +68,7 @@ class SoftmaxSolution:
     state: ContrastState
     """Scores, spreads and stiffnesses."""
     other: ContrastState
-    """The solution with the nodes that check it, to first order."""
+    """The solution with other nodes: those that check it, to first order; of scattered ones the coarser."""
     residual: float
     """Largest relative change by one more step."""
     quadrature_error: float
@@ -85,24 +86,37 @@ def solve(equations: MapOf, groups: int, d: int) -> SoftmaxSolution:
     """The fixed point of a map that can be had with any nodes, of G covariances and d contrasts."""
     state, total, secants = _rough(equations, np.ones((groups, d)), np.stack([np.eye(d)] * groups))
     tolerance = TOLERANCES[min(d, len(TOLERANCES)) - 1]
+    here = equations(1, state.axes)
     for level in range(1, levels(d) - 1):
-        here = equations(level, state.axes)
         found = iterate(here, state, SHARE * tolerance, LIMIT, secants)
-        state, secants = found.state, found.secants
-        error, other = np.inf, state
-        if found.done:
-            error, other = _checked(equations(level + 1, state.axes), state, secants)
         total += found.n_iter + 1
-        status = "converged" if error <= tolerance else "nodes"
-        status = status if found.done else "max_iter"
-        count = max(len(rule.weights) for rule in here.nodes)
-        solution = SoftmaxSolution(here.alpha, state, other, found.residual, error, total, count, status)
         if not found.done:
+            solution = _solution(here, found, found.state, np.inf, total, "max_iter")
             raise _failure(here, solution, SHARE * tolerance)
-        if error <= tolerance:
+        finer = equations(level + 1, found.state.axes)
+        error, other = _checked(finer, found.state, found.secants)
+        if error <= tolerance or level == levels(d) - 2:
             break
-        state = other
-    return solution
+        state, secants, here = other, found.secants, finer
+    status = "converged" if error <= tolerance else "nodes"
+    if d > len(GRIDS):  # the checking nodes are better ones there: the solution is theirs
+        better = iterate(finer, other, SHARE * tolerance, LIMIT, found.secants)
+        if better.done:
+            total += better.n_iter
+            return _solution(finer, better, found.state, error, total, status)
+    return _solution(here, found, other, error, total, status)
+
+
+def _solution(
+    equations: SoftmaxEquations,
+    found: Iterated,
+    other: ContrastState,
+    error: float,
+    total: int,
+    status: str,
+) -> SoftmaxSolution:
+    count = max(len(rule.weights) for rule in equations.nodes)
+    return SoftmaxSolution(equations.alpha, found.state, other, found.residual, error, total, count, status)
 
 
 def _rough(equations: MapOf, spreads: Array, axes: Array) -> tuple[ContrastState, int, Secants]:

@@ -14,7 +14,7 @@ from transfer_world import REAL, THREE, TWO, small_families
 import rmt_alpha
 from rmt_alpha.cli import main
 from rmt_alpha.experiments.study.transfers import cells as cells_module
-from rmt_alpha.experiments.study.transfers import families, hindsight, ours, verdicts
+from rmt_alpha.experiments.study.transfers import families, gift, hindsight, ours, verdicts
 from rmt_alpha.experiments.study.transfers.cell_report import report, tables, verdict
 from rmt_alpha.experiments.study.transfers.cells import run_cells
 from rmt_alpha.experiments.study.transfers.draws import DEVELOPMENT_SEEDS, Draw
@@ -76,6 +76,40 @@ def test_every_method_is_run_and_the_default_is_the_estimator(name, world):
             assert found[method][SEEDS[1]] == pytest.approx(100 * model.score(draw.test, draw.test_labels))
 
 
+def test_a_gift_chooses_among_the_fits_and_never_scores_its_own_rows(world, monkeypatch):
+    draw = Draw.at(world[TWO], prepared(TWO, None), 10, SEEDS[0])
+    monkeypatch.setattr(gift, "LEFT", 10)
+    every = gift._Coarse(coef_source=draw.data.model).fit(draw.train, draw.labels)
+    # The last ridge is infinite, and what grows with alpha there is the source.
+    last = hindsight.pair_scores(every.pairs_[-1], draw.test)[1][:, 0]
+    assert np.array_equal(last > 0, draw.data.model.decision_function(draw.test) > 0)
+    default = gift._Default(coef_source=draw.data.model).fit(draw.train, draw.labels)
+    shares, rules = default.scores_of_rules(draw.test)
+    assert shares @ rules == pytest.approx(default.decision_function(draw.test), abs=1e-10)
+    # Labels of the gift that are random choose at random, and are not scored.
+    rng, positive = np.random.default_rng(0), draw.test_labels == default.classes_[1]
+    pairs = np.array([hindsight.pair_scores(pair, draw.test) for pair in every.pairs_])[..., 0]
+    rows, told = slice(0, 20), positive.copy()
+    told[rows] = rng.permuted(told[rows])
+    honest, misled = (gift._after(pairs, shares, rules, labels, rows) for labels in (positive, told))
+    assert misled != honest
+    assert honest["average"] > 0.6
+    everywhere = gift._after(np.zeros_like(pairs), shares, np.zeros_like(rules), positive, rows)
+    assert everywhere["average"] == pytest.approx(1 - positive[20:].mean())  # nothing is above 0
+
+
+def test_gifts_of_the_study(world, monkeypatch):
+    monkeypatch.setattr(gift, "LEFT", 10)
+    found = run_cells([TWO], [10], SEEDS, ["source"], hindsight=True).values[TWO, 10]
+    assert {f"gift_{way}{size}" for way in gift.WAYS for size in ("", "_2n", "_4n")} <= set(found)
+    # Of 70 rows 60 test, and with 20 samples four times as many are not left: no score, which is no zero.
+    assert "gift_average_4n" not in run_cells([TWO], [20], SEEDS, ["source"], hindsight=True).values[TWO, 20]
+    few = run_cells([THREE], [20], SEEDS, ["source"], hindsight=True).values[THREE, 20]
+    assert not any(name.startswith("gift_") for name in few)
+    with pytest.raises(ValueError, match="family must have two classes, got three"):
+        ours.score(Draw.at(world[THREE], prepared(THREE, None), 20, 1), "gift_average")
+
+
 @pytest.mark.parametrize("name", [TWO, THREE])
 def test_in_hindsight_nothing_is_better(name, world):
     scores = run_cells([name], [20], SEEDS, ["source", "alpha_0_tuned"], hindsight=True)
@@ -89,7 +123,7 @@ def test_in_hindsight_nothing_is_better(name, world):
 @pytest.mark.parametrize("name", [TWO, THREE])
 def test_choices_of_hindsight_are_fits_of_the_estimator(name, world):
     draw = Draw.at(world[name], prepared(name, None), 20, SEEDS[0])
-    every = hindsight._EveryChoice(coef_source=draw.data.model).fit(draw.train, draw.labels)
+    every = hindsight.EveryChoice(coef_source=draw.data.model).fit(draw.train, draw.labels)
     rules: list[tuple[float | None, Any]] = [(0.0, True), (None, False), (10.0, "shrunk")]
     for k0, intercept in rules:
         rule = hindsight.RULES.index(Rule(k0, True))

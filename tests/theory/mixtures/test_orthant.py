@@ -12,7 +12,14 @@ from mixture_strategies import ANY, problems
 from scipy import integrate, special, stats
 
 from rmt_alpha.simulation.mixtures.orthant import positive_orthant
-from rmt_alpha.theory.mixtures.orthant import ROUNDING, bivariate, orthant_gradient, orthant_probability
+from rmt_alpha.theory.mixtures.orthant import (
+    ROUNDING,
+    WEAK,
+    bivariate,
+    bivariate_cases,
+    orthant_gradient,
+    orthant_probability,
+)
 
 
 def random_laws(dimension: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -53,6 +60,16 @@ def test_bivariate_probabilities_of_any_limits(rho):
         assert bivariate(np.array(h), np.array(k), rho) == pytest.approx(
             expected, abs=1e-9 if 0.999 < abs(rho) < 1 else 1e-14
         )
+
+
+def test_weak_correlations_are_those_of_any_limits():
+    limits = np.array([-np.inf, -40.0, -3.0, -1e-200, 0.0, 0.3, 2.0, 9.0, np.inf])
+    h, k = (np.broadcast_to(each.ravel(), (41, 81)) for each in np.meshgrid(limits, limits))
+    rho = np.linspace(-1, 1, 41)
+    assert max(WEAK.values()) < 1
+    # A handful of terms of size at most 1, rounded.
+    known = bivariate(h, k, rho[:, None])
+    np.testing.assert_allclose(bivariate_cases(h, k, rho), known, rtol=0, atol=8 * np.finfo(float).eps)
 
 
 @pytest.mark.parametrize("dimension", [3, 4, 5, 8])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -20,7 +21,8 @@ from rmt_alpha._core.records.record_text import canonical, key_of
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.study.tasks import BLOCKS
 from rmt_alpha.experiments.study.transfers.draws import DRAWS, SIZES, STUDY_SEEDS, Draw
-from rmt_alpha.experiments.study.transfers.families import FAMILIES, find_family, prepared
+from rmt_alpha.experiments.study.transfers.families import FAMILIES, KINDS, find_family, prepared
+from rmt_alpha.experiments.study.transfers.gift import GIFT_METHODS
 from rmt_alpha.experiments.study.transfers.hindsight import BOUNDS
 from rmt_alpha.experiments.study.transfers.ours import (
     EVERY_METHOD,
@@ -93,7 +95,8 @@ def run_cells(
     logistic : int
         How many of the seeds the logistic estimator is run on, too.
     hindsight : bool
-        Also what the best choice by the test rows reaches, in families of classes (`hindsight`).
+        Also what choices by rows that nobody has reach: by the test rows, in families of classes
+        (`hindsight`), and by further samples, in those of two (`gift`).
     record : Path, optional
         SQLite file that keeps what is computed; made if there is none, unless nothing is.
     data : path, optional
@@ -138,13 +141,14 @@ def run_cells(
     wanted = []
     for name, n in cells:
         kind = find_family(name).kind
-        known = {*method_names(kind, logistic=True), *(() if kind == "regression" else BOUNDS)}
+        bounds = bounds_of(kind)
+        known = {*method_names(kind, logistic=True), *bounds}
         plain = [
             m for m in (method_names(kind) if asked is None else asked) if m in known and m not in chosen
         ]
         for i, seed in enumerate(seeds):
             more = [LOGISTIC] if i < logistic and LOGISTIC in known else []
-            more += BOUNDS if hindsight and kind != "regression" else ()
+            more += bounds if hindsight else ()
             wanted += [Entry("transfers", name, n, seed, method) for method in dict.fromkeys([*plain, *more])]
     values: dict[Entry, float] = {}
     with Record(record, BLOCKS, make=compute) as store:
@@ -170,6 +174,12 @@ def run_cells(
                     kept = [(e.parameters, value) for e, value in done.items() if e.method not in chosen]
                     store.write(kept, signature(code), (place_here(), place))
     return Scores.gather((*entry[1:], value) for entry, value in values.items())
+
+
+def bounds_of(kind: str) -> tuple[str, ...]:
+    """The methods that choose by rows that nobody has, of a kind of family."""
+    of_classes = () if kind == "regression" else tuple(BOUNDS)
+    return (*of_classes, *GIFT_METHODS) if kind == KINDS[0] else of_classes
 
 
 def available_families() -> list[str]:
@@ -202,5 +212,6 @@ def _compute(
             if 2 * n > len(rows.labels):
                 continue
             draw = Draw.at(find_family(name), rows, n, seed)
-            values |= {entry: score(draw, entry.method, candidates) for entry in same}
+            found = {entry: score(draw, entry.method, candidates) for entry in same}
+            values |= {entry: value for entry, value in found.items() if not math.isnan(value)}
     return values

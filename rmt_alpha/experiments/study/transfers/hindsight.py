@@ -35,11 +35,13 @@ RULES = tuple(
     for k0 in (None, 0.0, 1.0, 10.0, 100.0, math.inf)
 )
 """Every rule that there is a name for, and those of the average."""
+Pair = tuple[tuple[FloatArray, FloatArray], ...]
+"""Weights and intercepts without the source, and what they grow by with alpha."""
 ANGLES = np.linspace(-0.5, 0.5, 73) * math.pi
 """Of alpha: two and a half degrees apart."""
 
 
-class _EveryChoice(AlphaRidgeClassifierCV):
+class EveryChoice(AlphaRidgeClassifierCV):
     """Chooses nothing: keeps the fits without a source, and what they grow by with alpha."""
 
     _grid = GAMMAS[::2]
@@ -77,7 +79,7 @@ def _chosen(draw: Draw) -> tuple[FloatArray, FloatArray]:
     """Predictions of the best for all test rows, and for one half of the best for the other."""
     if draw.family.kind not in KINDS[:2]:
         raise ValueError(f"family must have classes, got {draw.family.name}, a {draw.family.kind}")
-    model = _EveryChoice(coef_source=draw.data.model).fit(draw.data.target[draw.train_rows], draw.labels)
+    model = EveryChoice(coef_source=draw.data.model).fit(draw.data.target[draw.train_rows], draw.labels)
     features, truth = draw.data.target[draw.test_rows], np.searchsorted(model.classes_, draw.test_labels)
     half = np.arange(len(truth)) % 2 == 0  # the rows are in random order
     best: list[tuple[float, Any]] = [(-1.0, None)] * 3
@@ -92,16 +94,22 @@ def _chosen(draw: Draw) -> tuple[FloatArray, FloatArray]:
     return model.classes_[everything], model.classes_[np.where(half, second, first)]
 
 
-def _classes(model: _EveryChoice, features: Any) -> Iterator[Any]:
+def _classes(model: EveryChoice, features: Any) -> Iterator[Any]:
     """Class numbers (angles, n_test) at one rule and ridge after another."""
     for pair in model.pairs_:
-        scores = []
-        for weights, intercept in pair:
-            own = np.asarray(features @ weights.T) + intercept
-            shown = own if own.shape[1] == 1 else own - own.mean(axis=1, keepdims=True)
-            scores.append(own / (math.sqrt(np.square(shown).mean()) or 1.0))
+        scores = pair_scores(pair, features)
         mixed = np.multiply.outer(np.cos(ANGLES), scores[0]) + np.multiply.outer(np.sin(ANGLES), scores[1])
         yield (mixed[..., 0] > 0).astype(int) if mixed.shape[2] == 1 else mixed.argmax(axis=2)
+
+
+def pair_scores(pair: Pair, features: Any) -> list[FloatArray]:
+    """Of rows, (n_test, K) each: without the source, and what they grow by with alpha; of size 1."""
+    scores = []
+    for weights, intercept in pair:
+        own = np.asarray(features @ weights.T) + intercept
+        shown = own if own.shape[1] == 1 else own - own.mean(axis=1, keepdims=True)
+        scores.append(own / (math.sqrt(np.square(shown).mean()) or 1.0))
+    return scores
 
 
 def hindsight(draw: Draw) -> FloatArray:

@@ -18,6 +18,7 @@ from rmt_alpha.estimators.ridge import AlphaRidgeCV
 from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 from rmt_alpha.experiments.study.transfers.draws import Draw
 from rmt_alpha.experiments.study.transfers.families import KINDS
+from rmt_alpha.experiments.study.transfers.gift import GIFT_METHODS
 from rmt_alpha.experiments.study.transfers.hindsight import BOUNDS
 from rmt_alpha.experiments.study.transfers.peers import CLASSES_ONLY, PEERS
 from rmt_alpha.from_data.decomposition.rules import InterceptRule
@@ -75,13 +76,14 @@ def method_names(kind: str, *, logistic: bool = False) -> tuple[str, ...]:
 EVERY_METHOD = (
     *dict.fromkeys(name for kind in KINDS for name in method_names(kind, logistic=True)),
     *BOUNDS,
+    *GIFT_METHODS,
 )
 """Of any kind, in the order of the tables."""
 
 
 def is_ours(name: str) -> bool:
     """Whether a method is one of this package, whose result changes with its defaults."""
-    return name not in PEERS | BOUNDS
+    return name not in PEERS | BOUNDS | GIFT_METHODS
 
 
 def score(draw: Draw, name: str, candidates: Mapping[str, Candidate] | None = None) -> float:
@@ -91,6 +93,8 @@ def score(draw: Draw, name: str, candidates: Mapping[str, Candidate] | None = No
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if name in GIFT_METHODS:
+            return GIFT_METHODS[name](draw)
         return draw.scored(_predictions(draw, name, candidates or {}))
 
 

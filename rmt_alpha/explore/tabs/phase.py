@@ -16,7 +16,7 @@ from rmt_alpha.explore import look, snippets
 from rmt_alpha.explore.fields import Values, choice
 from rmt_alpha.explore.form import Snippet
 from rmt_alpha.explore.tab import Tab
-from rmt_alpha.explore.transfer import FIELDS, TRAINED, problem_of
+from rmt_alpha.explore.tabs.transfer import FIELDS, TRAINED, problem_of
 from rmt_alpha.plotting.style import GREY
 from rmt_alpha.problems.transfer import TransferProblem
 

@@ -14,8 +14,8 @@ from rmt_alpha.theory.pictures import alphas_around
 
 FINE, COSTLY = 241, 65
 """Alphas of a curve in closed form, and of one that is solved for every alpha."""
-COARSE, COARSEST = 9, 5
-"""Alphas of the first picture where one takes long; longest by softmax."""
+COARSE = 9
+"""Alphas of the first picture where one takes long; by softmax, which takes longest, 0, 1 and the last."""
 BARS = 9
 """Alphas at which error bars that take an iteration are computed."""
 MAP, MAPS = 81, (5, 9, 17, 33)
@@ -48,7 +48,9 @@ def curve_steps(problem: FineTuning, span: tuple[float, float] | None) -> Iterat
     found: dict[str, Any] = {"marks": ends, "done": False}
     several = problem.target.classes > 2
     if curve.costly or problem.target.classes > 3:
-        rough = np.linspace(*(span or FIRST), COARSEST if curve.costly and several else COARSE)
+        low, high = span or FIRST
+        longest = curve.costly and several
+        rough = np.unique(np.clip([0.0, 1.0, high], low, high)) if longest else np.linspace(low, high, COARSE)
         yield (found := found | _along(curve, rough))
     best = curve.optimum()
     # What has no finite best alpha is best as far as was looked.
@@ -59,7 +61,7 @@ def curve_steps(problem: FineTuning, span: tuple[float, float] | None) -> Iterat
     at = np.linspace(low, high, COSTLY if curve.costly else FINE)
     for step in (4, 1) if curve.costly else (1,):
         yield (found := found | _along(curve, at[::step]) | {"marks": marks})
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"the source as it is, untrained": problem.source_accuracy()}
     if "accuracy_std" in curve.answers:
         where = at[:: (len(at) - 1) // (BARS - 1)] if curve.costly else at[::4]
         std = np.asarray(curve.accuracy_std(where))

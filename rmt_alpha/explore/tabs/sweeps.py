@@ -17,7 +17,7 @@ from rmt_alpha.explore.tab import Tab
 from rmt_alpha.plotting.style import GREY
 
 if TYPE_CHECKING:
-    from rmt_alpha.explore.stored_sweep import StoredPart
+    from rmt_alpha.explore.tabs.stored_sweep import StoredPart
 
 LINES = "-"
 """The axis that is none: curves in place of a map."""
@@ -113,7 +113,7 @@ class SweepsTab(Tab):
                 "or not."
             )
             return
-        from rmt_alpha.explore.stored_sweep import read_store
+        from rmt_alpha.explore.tabs.stored_sweep import read_store
 
         if (stamp := self._stamp()) != self._seen:
             self.parts = read_store(Path(str(values["s_store"])).expanduser())

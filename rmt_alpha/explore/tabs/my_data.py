@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import panel as pn
 from bokeh.models import BoxAnnotation, ColumnDataSource, Span
 
-from rmt_alpha.explore import look, snippets
+from rmt_alpha.explore import look
 from rmt_alpha.explore.fields import Field, Values, choice
 from rmt_alpha.explore.form import Snippet
 from rmt_alpha.explore.tab import Tab
+from rmt_alpha.explore.tabs import sample_texts
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT
 from rmt_alpha.from_data.reading.memory_file import MemoryFile
 from rmt_alpha.from_data.reading.sample_file import SampleFile, read_sample
 from rmt_alpha.from_data.reading.text import TextFormat
 from rmt_alpha.plotting import style
+
+if TYPE_CHECKING:
+    from rmt_alpha.estimators.fit_report import FitReport
 
 POINTS = 1201
 WIDEST = 20.0
@@ -28,8 +32,8 @@ PRIVATE = (
 )
 HOW = (
     "Give an .npz file with the arrays X, y and coef_source, or a table (.csv, .tsv, .parquet, .feather) "
-    "with a column of labels, and the source's weights in another with the same columns. Files may be "
-    "dropped on the fields."
+    "with a column of labels, and the source's weights in another with the same columns; several sources "
+    "are several such files, given together. Files may be dropped on the fields."
 )
 
 
@@ -40,7 +44,9 @@ class MyDataTab(Tab):
     title = "My data"
     fields = (
         Field("d_samples", "samples (files)", False, "files", group="Files", kept=False),
-        Field("d_source", "source, if not in them (files)", False, "files", group="Files", kept=False),
+        Field(
+            "d_source", "source or sources, if not in them (files)", False, "files", group="Files", kept=False
+        ),
         Field("d_label", "column of labels", "y", "text", group="How they are written", help="--label"),
         Field(
             "d_delimiter",
@@ -122,14 +128,6 @@ class MyDataTab(Tab):
             fig.add_layout(box)
         self.figures += [self.path, self.risk]
         self.numbers, self.key = look.html(), look.html()
-        self.key.object = look.key(
-            [
-                ("steps", "leave-one-out, exact"),
-                ("line", "of Gaussian scores"),
-                ("dashed", "random matrix theory"),
-                ("chosen", "chosen α, ± one standard error"),
-            ]
-        )
         self.code = Snippet(of="fit", sizing_mode="stretch_width")
         self.pictures = look.column(
             self.path, self.key, self.code, look.side_by_side(self.risk, self.numbers), visible=False
@@ -194,125 +192,50 @@ class MyDataTab(Tab):
     def _fit(self, values: Values, sample: SampleFile) -> None:
         from rmt_alpha.estimators.fit_report import fit_report
 
-        if np.ndim(sample.coef_source) == 3:
-            raise ValueError(
-                "this page draws the path of one alpha, but there are several sources: use rmt-alpha fit"
-            )
         gamma = None if values["d_ridge"] == "auto" else float(values["d_gamma"])
         report = fit_report(
             sample, gamma=gamma, criterion=str(values["d_criterion"]), intercept=str(values["d_intercept"])
         )
-        one, path, estimate = report.one, report.path, report.estimate
-        best, stderr = float(np.asarray(one.alpha_)), float(np.asarray(one.alpha_stderr_))
-        near = abs(best) + 2 * stderr < WIDEST
-        ends = [0.0, 1.0, *([best - 2 * stderr, best + 2 * stderr] if near else [])]
+        self._draw(report)
+        self.numbers.object, sentence = sample_texts.numbers(report)
+        self.say(sentence)
+        self.code.texts = sample_texts.code(
+            self.files["d_samples"][0].name,
+            [file.name for file in self.files["d_source"]],
+            self.fields,
+            values,
+        )
+
+    def _draw(self, report: FitReport) -> None:
+        """Of several sources along the alphas that were chosen: 0 is none of them, 1 what was chosen."""
+        direction, best = report.chosen
+        path, estimate, several = report.path, report.estimate, direction is not None
+        stderr = np.nan if several else float(np.asarray(report.one.alpha_stderr_))
+        reach = 2 * stderr if np.isfinite(stderr) else 0.0
+        near = abs(best) + reach < WIDEST
+        ends = [0.0, 1.0, *([best - reach, best + reach] if near else [])]
         margin = 0.4 * (max(ends) - min(ends))
         at = np.linspace(min(ends) - margin, max(ends) + margin, POINTS)
         exact, gaussian, risk = (
             np.asarray(f(at)) for f in (path.loo_accuracy, path.gaussian_accuracy, path.loo_risk)
         )
-        known = estimate is not None and np.isfinite(path.gamma)
-        theory = (
-            np.asarray(estimate.curve(path.gamma).accuracy(at))
-            if known and estimate
-            else np.full(POINTS, np.nan)
-        )
-        self.path_data.data = {
-            "alpha": at,
-            "exact": exact,
-            "gaussian": gaussian,
-            "theory": theory,
-            "risk": risk,
-        }
+        theory = np.full(POINTS, np.nan)
+        if estimate is not None and np.isfinite(path.gamma):
+            theory = np.asarray(estimate.curve(path.gamma).accuracy(at))
+        columns = {"alpha": at, "exact": exact, "gaussian": gaussian, "theory": theory, "risk": risk}
+        self.path_data.data = columns
         for marks, curve in zip(self.marks, (path.gaussian_accuracy, path.loo_risk), strict=True):
-            look.put_marks(marks, {"zero": (0.0, float(curve(0.0))), "one": (1.0, float(curve(1.0)))})
+            ones = {} if several else {"one": (1.0, float(curve(1.0)))}
+            look.put_marks(marks, {"zero": (0.0, float(curve(0.0))), **ones})
         for line, box in zip(self.chosen, self.error, strict=True):
             line.update(location=best, visible=bool(near))
             box.update(left=best - stderr, right=best + stderr, visible=bool(near and np.isfinite(stderr)))
         span = float(at[0]), float(at[-1])
         look.window(self.path, span, [exact, gaussian, theory])
         look.window(self.risk, span, [risk])
-        self._put_words(report.numbers, one.rules_[0]["rule"], self._worth(report))
-        self._put_code(values)
-
-    def _worth(self, report: Any) -> float | None:
-        """What the source is worth in samples, by the estimated problem."""
-        one, estimate = report.one, report.estimate
-        if estimate is None or not 0 < one.gamma_ < np.inf or not np.isfinite(one.alpha_):
-            return None
-        worth: float = estimate.fine_tuning(one.gamma_).equivalent_samples(float(one.alpha_))
-        return worth
-
-    def _put_words(self, numbers: dict[str, Any], rule: str, worth: float | None) -> None:
-        one = numbers["one_rule"]
-        rows: list[tuple[str, list[object]]] = [
-            (
-                "samples, features, classes",
-                [f"{numbers['samples']}, {numbers['features']}, {numbers['classes']}"],
-            ),
-            ("alpha", [f"{look.shown(float(numbers['alpha']))} ± {numbers['alpha_stderr']:.2g}"]),
-            ("ridge γ, per sample", [numbers["gamma"]]),
-            (
-                "accuracy, leave-one-out",
-                [f"{numbers['loo_accuracy']:.4f} ± {numbers['loo_accuracy_stderr']:.4f}"],
-            ),
-            ("ignoring the source (α = 0)", [numbers["loo_accuracy_alpha_0"]]),
-            ("standard fine-tuning (α = 1)", [numbers["loo_accuracy_alpha_1"]]),
-            ("the source as it is", [numbers["loo_accuracy_source_only"]]),
-        ]
-        drawn: list[tuple[str, list[object]]] = [
-            ("alpha", [f"{look.shown(float(one['alpha']))} ± {one['alpha_stderr']:.2g}"]),
-            ("ridge γ", [one["gamma"]]),
-            ("accuracy, leave-one-out", [one["loo_accuracy"]]),
-        ]
-        if "theory_accuracy" in one:
-            drawn += [
-                (
-                    "by random matrix theory",
-                    [f"{one['theory_accuracy']:.4f} ± {one['theory_accuracy_stderr']:.4f}"],
-                ),
-                (
-                    f"with {2 * numbers['samples']} samples",
-                    [f"{one['theory_accuracy_twice']:.4f} ± {one['theory_accuracy_twice_stderr']:.4f}"],
-                ),
-            ]
-        drawn += [("the source is worth, in samples", [worth])] if worth is not None else []
-        self.numbers.object = look.table("The fit", ("", ""), rows) + look.table(
-            f"The picture: {rule}", ("", ""), drawn
-        )
-        verdict = ""
-        if "gaussian_classes" in one:
-            describe = "describe" if one["gaussian_classes"] else "do not describe"
-            verdict = f" Gaussian classes {describe} these samples."
-        names = ("loo_accuracy", "loo_accuracy_alpha_0", "loo_accuracy_alpha_1", "loo_accuracy_source_only")
-        own, zero, plain, source = (f"{numbers[name]:.3f}" for name in names)
-        self.say(
-            f"<b>α = {look.shown(float(numbers['alpha']))} ± {numbers['alpha_stderr']:.2g}</b>: leave-one-"
-            f"out accuracy {own} ± {numbers['loo_accuracy_stderr']:.3f}, against {zero} without the source, "
-            f"{plain} at α = 1 and {source} of the source as it is.{verdict}"
-        )
-
-    def _put_code(self, values: Values) -> None:
-        samples = self.files["d_samples"][0].name
-        words = ["rmt-alpha", "fit", samples]
-        for file in self.files["d_source"]:
-            words += ["--source", file.name]
-        for field in self.fields:
-            if field.help.startswith("--") and values[field.name] != field.default:
-                option = field.help.split(":")[0].split(";")[0].split()[0]
-                words += [f"{option}={values[field.name]}"]
-        words += ["--criterion", str(values["d_criterion"]), "--intercept", str(values["d_intercept"])]
-        words += [] if values["d_ridge"] == "auto" else [f"--gamma={snippets.number(values['d_gamma'])}"]
-        sources = ", ".join(f"Path({file.name!r})" for file in self.files["d_source"])
-        gamma = "" if values["d_ridge"] == "auto" else f", gamma={snippets.number(values['d_gamma'])}"
-        self.code.texts = {
-            "Python": "from pathlib import Path\n\nfrom rmt_alpha.estimators.fit_report import fit_report\n"
-            "from rmt_alpha.from_data.reading.sample_file import read_sample\n"
-            "from rmt_alpha.plotting.alpha_path import plot_alpha_path\n\n"
-            f"sample = read_sample(Path({samples!r}), [{sources}], {str(values['d_label'])!r})\n"
-            f"report = fit_report(sample, criterion={str(values['d_criterion'])!r}, "
-            f"intercept={str(values['d_intercept'])!r}{gamma})\n"
-            "print('\\n'.join(report.lines()))\n"
-            "plot_alpha_path(report.path, estimate=report.estimate).savefig('path.png')\n",
-            "command": snippets.shell(*words, "--plot", "path.png"),
-        }
+        for fig in (self.path, self.risk):
+            fig.xaxis.axis_label = "share of the chosen alphas" if several else "α"
+        entries = [("steps", "leave-one-out, exact"), ("line", "of Gaussian scores")]
+        entries += [("dashed", "random matrix theory")] if np.isfinite(theory).any() else []
+        said = "chosen alphas" if several else "chosen α, ± one standard error"
+        self.key.object = look.key([*entries, ("chosen", said)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,21 +9,17 @@ import panel as pn
 from bokeh.models import BoxAnnotation, ColumnDataSource, Span
 
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.explore import look, snippets
+from rmt_alpha.explore import look
 from rmt_alpha.explore.fields import Field, Values, choice
 from rmt_alpha.explore.form import Snippet
 from rmt_alpha.explore.tab import Tab
-from rmt_alpha.explore.transfer import FIELDS, NORMS, PRESETS, problem_of, values_of
+from rmt_alpha.explore.tabs import simulated, theory_texts
+from rmt_alpha.explore.tabs.transfer import FIELDS, NORMS, PRESETS, problem_of, values_of
 from rmt_alpha.plotting import style
-from rmt_alpha.problems.transfer import TransferProblem
 from rmt_alpha.theory.isotropic.curve import AlphaCurve
 from rmt_alpha.theory.pictures import alphas_around
 
 POINTS, LAW_POINTS = 401, 161
-SIMULATED_ALPHAS = 13
-BATCHES = 10
-"""Of a simulation: after each of them the points are drawn again."""
-SEED = 2510
 AUTOMATIC = "auto"
 _WINDOW = ("view", ("fixed",))
 
@@ -77,6 +72,8 @@ class TheoryTab(Tab):
         )
         half = Span(location=0.5, dimension="width", line_color=style.GREY, line_width=1)
         self.accuracy.add_layout(half)
+        self.own = Span(dimension="width", line_color=style.GREY, line_width=1.6, line_dash=[6, 4])
+        self.accuracy.add_layout(self.own)
         self.law_data = ColumnDataSource({"x": [], "minus": [], "plus": []})
         self.law = look.plain_figure("law of the score", ("score", "density"), height=250)
         self.law.varea("x", 0, "minus", source=self.law_data, fill_color=style.VERMILLION, fill_alpha=0.18)
@@ -98,6 +95,7 @@ class TheoryTab(Tab):
             [
                 ("line", "theory"),
                 ("band", "one run: ± one standard deviation"),
+                ("own", "the source as it is"),
                 ("helps", "the source helps"),
                 ("bar", "within the tolerance of the best"),
                 ("points", "simulation, ± 2 standard errors"),
@@ -164,14 +162,19 @@ class TheoryTab(Tab):
         look.put_marks(self.risk_marks, {kind: (a, float(curve.risk(a))) for kind, a in seen.items()})
         self._show_intervals(curve, values, at)
         span = float(at[0]), float(at[-1])
-        look.window(self.accuracy, span, [accuracy - std, accuracy + std])
+        self.own.location = float(problem.source_accuracy())
+        look.window(self.accuracy, span, [accuracy - std, accuracy + std, [self.own.location]])
         look.window(self.risk, span, [risk])
         for points in (self.accuracy_points, self.risk_points):
             points.data = {"x": [], "y": [], "low": [], "high": []}
         self.progress.object = ""
         self._show_law(curve, float(values["alpha"]))
-        self._show_numbers(problem, curve, marks, float(values["tolerance"]))
-        self._show_code(problem, at, values)
+        self.numbers.object, sentence = theory_texts.numbers(
+            problem, curve, marks, float(values["tolerance"])
+        )
+        self.say(sentence)
+        for name, texts in theory_texts.code(problem, at, values).items():
+            self.code[name].texts = texts
 
     def _alphas(self, values: Values, marks: dict[str, float]) -> FloatArray:
         if values["view"] == AUTOMATIC:
@@ -203,119 +206,25 @@ class TheoryTab(Tab):
         minus, plus = _bell(x, -mean, std), _bell(x, mean, std)
         self.law_data.data = {"x": x, "minus": minus, "plus": plus}
         look.window(self.law, (x[0], x[-1]), [[0.0], plus, minus])
-        key = look.key([("line", "class +1"), ("minus", "class −1")])
-        self.law_text.object = (
-            f"<p>{key}<br>Score of class ±1 at α = {look.shown(alpha)}: Gaussian of mean "
-            f"±{look.shown(mean)} and standard deviation {look.shown(std)}; the right side of 0 has "
-            f"{look.shown(float(curve.accuracy(alpha)))}.</p>"
-        )
-
-    def _show_numbers(
-        self, problem: TransferProblem, curve: AlphaCurve, marks: dict[str, float], tolerance: float
-    ) -> None:
-        rows: list[tuple[str, list[object]]] = []
-        for kind, alpha in marks.items():
-            finite = bool(np.isfinite(alpha))
-            std = curve.accuracy_std(alpha) if finite else None
-            risk = curve.risk(alpha) if finite else None
-            name = look.swatch(kind) + look.SHAPES[kind].label
-            exists = finite or kind == "best"
-            rows.append((name, [alpha, curve.accuracy(alpha) if exists else None, std, risk]))
-        rows.append(("α = ∞, the source as it is", [np.inf, curve.accuracy(np.inf), None, None]))
-        head = ("", "α", "accuracy", "± of one run", "risk")
-        helps, within = curve.transfer_interval(), curve.tolerance_interval(tolerance)
-        worth = problem.equivalent_samples()
-        facts: list[tuple[str, list[object]]] = [
-            ("the source helps for α in", [helps if helps[0] != helps[1] else "none"]),
-            (f"within {look.shown(tolerance)} of the best for α in", [within]),
-            ("α* of single draws, standard deviation", [curve.optimal_alpha_std()]),
-            ("worth in target samples", [worth]),
-        ]
-        self.numbers.object = (
-            '<div style="display:flex;flex-wrap:wrap;gap:6px 40px;margin-bottom:10px">'
-            f"{look.table('Special alphas', head, rows)}{look.table('What it means', ('', ''), facts)}</div>"
-        )
-        best, gain = marks["best"], float(curve.gain(1.0))
-        own = float(curve.accuracy(np.inf))
-        reached = float(curve.accuracy(best))
-        pays = ": training with these samples and this ridge does not pay." if own > reached else "."
-        self.say(
-            f"<b>α* = {look.shown(best)}</b>: accuracy {look.shown(reached)}, {100 * gain:.2g} points more "
-            f"than plain fine-tuning (α = 1). The source as it is scores {look.shown(own)}{pays} "
-            f"It is worth {look.shown(worth)} target samples."
-        )
-
-    def _show_code(self, problem: TransferProblem, at: FloatArray, values: Values) -> None:
-        given = snippets.arguments(problem)
-        start = f"{snippets.IMPORTS}\nproblem = ra.TransferProblem({given})\ncurve = problem.curve()\n"
-        along = f"{start}alpha = {snippets.spaced(at)}\n"
-        tolerance, alpha = snippets.number(values["tolerance"]), snippets.number(values["alpha"])
-        grid = f"--alpha={snippets.number(at[0])}:{snippets.number(at[-1])}:{len(at)}"
-        self.code["accuracy"].texts = {
-            "Python": f"{along}accuracy, std = curve.accuracy(alpha), curve.accuracy_std(alpha)\n"
-            "plt.plot(alpha, accuracy)\nplt.fill_between(alpha, accuracy - std, accuracy + std, alpha=0.3)\n"
-            "best, helps = curve.optimal_alpha(), curve.transfer_interval()\n"
-            f"print(best, curve.neutral_alpha(), helps, curve.tolerance_interval({tolerance}))\n"
-            "print(curve.accuracy([0.0, 1.0, best]), problem.equivalent_samples())\nplt.show()\n",
-            "command": snippets.command(
-                problem, "optimal {}", f"curve {{}} {grid} --band --out curve.csv --plot curve.png"
-            ),
-        }
-        self.code["risk"].texts = {
-            "Python": f"{along}print(curve.optimal_alpha('risk'))\n"
-            "plt.plot(alpha, curve.risk(alpha))\nplt.show()\n",
-            "command": snippets.command(problem, "optimal {} --criterion risk", f"curve {{}} {grid}"),
-        }
-        self.code["law"].texts = {
-            "Python": f"{start}mean, std = curve.mean({alpha}), curve.std({alpha})\n"
-            "x = np.linspace(-abs(mean) - 4 * std, abs(mean) + 4 * std, 161)\n"
-            "for sign in (-1, 1):\n"
-            "    plt.plot(x, np.exp(-(((x - sign * mean) / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi)))\n"
-            "print(mean, std)\nplt.show()\n",
-            "command": snippets.command(problem, f"curve {{}} --alpha={alpha}"),
-        }
+        self.law_text.object = theory_texts.law(curve, alpha, mean, std)
 
     # --- simulation ----------------------------------------------------------------------------------
 
     def _simulate(self, values: Values) -> None:
         problem = problem_of(values)
         at = self._alphas(values, problem.curve().landmarks())
-        spread = np.linspace(at[0], at[-1], SIMULATED_ALPHAS + 2)[1:-1]
-        self.progress.object = _progress(0, int(values["draws"]))
-        self.work.start(batches(problem, spread, int(values["draws"])), self._show_simulated)
+        spread = np.linspace(at[0], at[-1], simulated.ALPHAS + 2)[1:-1]
+        self.progress.object = simulated.progress(0, int(values["draws"]))
+        self.work.start(simulated.batches(problem, spread, int(values["draws"])), self._show_simulated)
 
     def _show_simulated(self, found: dict[str, Any]) -> None:
         for points, name in ((self.accuracy_points, "accuracy"), (self.risk_points, "risk")):
             y, error = found[name], found[f"{name}_stderr"]
             points.data = {"x": found["alpha"], "y": y, "low": y - 2 * error, "high": y + 2 * error}
-        self.progress.object = _progress(found["done"], found["draws"])
-
-
-def batches(problem: TransferProblem, alpha: FloatArray, draws: int) -> Iterator[dict[str, Any]]:
-    """Averages over the draws so far, after each of equal batches; they do not depend on who watches."""
-    from rmt_alpha.simulation import simulate
-
-    runs = []
-    for batch in range(BATCHES):
-        runs.append(simulate(problem, alpha, replicates=draws // BATCHES, rng=(SEED, batch)))
-        count = len(runs)
-        found: dict[str, Any] = {"alpha": alpha, "done": count * (draws // BATCHES), "draws": draws}
-        for name in ("accuracy", "risk"):
-            found[name] = np.mean([getattr(run, name) for run in runs], axis=0)
-            # Independent batches of one size: the error of their average.
-            errors = np.array([getattr(run, f"{name}_stderr") for run in runs])
-            found[f"{name}_stderr"] = np.sqrt((errors**2).sum(axis=0)) / count
-        yield found
-
-
-def _progress(done: int, draws: int) -> str:
-    return (
-        f'<p role="status"><progress max="{draws}" value="{done}" aria-label="simulation"></progress> '
-        f"{done} of {draws} draws of the data simulated</p>"
-    )
+        self.progress.object = simulated.progress(found["done"], found["draws"])
 
 
 def _bell(x: FloatArray, mean: float, std: float) -> FloatArray:
-    """The Gaussian density; `scipy.stats` would take a second to import."""
+    """The Gaussian density; `scipy.stats` would take half a second to import."""
     density: FloatArray = np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
     return density

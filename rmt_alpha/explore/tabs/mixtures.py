@@ -12,9 +12,9 @@ from bokeh.palettes import Cividis256
 from rmt_alpha.explore import look, snippets
 from rmt_alpha.explore.fields import Field, Values, choice
 from rmt_alpha.explore.form import Snippet
-from rmt_alpha.explore.mixture_problem import FIELDS, changed, problem_of
-from rmt_alpha.explore.mixture_steps import CHOICES, COSTLY, FIRST, MAPS, curve_steps, map_steps
 from rmt_alpha.explore.tab import Tab
+from rmt_alpha.explore.tabs.mixture_problem import FIELDS, changed, problem_of
+from rmt_alpha.explore.tabs.mixture_steps import CHOICES, COSTLY, FIRST, MAPS, curve_steps, map_steps
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 
@@ -80,13 +80,16 @@ class MixturesTab(Tab):
         self.figures += [self.accuracy, self.risk, self.spectrum, self.map]
         self.numbers, self.key, self.busy = look.html(), look.html(), look.html()
         self.code = {
-            name: Snippet(of=name, sizing_mode="stretch_width") for name in ("accuracy", "risk", "map")
+            name: Snippet(of=name, sizing_mode="stretch_width")
+            for name in ("accuracy", "risk", "spectrum", "map")
         }
         self.one = look.column(
             self.accuracy,
             self.key,
             self.code["accuracy"],
-            look.side_by_side(look.column(self.risk, self.code["risk"]), self.spectrum),
+            look.side_by_side(
+                look.column(self.risk, self.code["risk"]), look.column(self.spectrum, self.code["spectrum"])
+            ),
         )
         self.two = look.column(self.map, self.code["map"], visible=False)
         return look.column(self.one, self.two, self.busy, self.numbers)
@@ -267,6 +270,12 @@ class MixturesTab(Tab):
                     self._problem, "optimal {}", f"curve {{}} {grid} --out curve.csv --plot curve.png"
                 ),
             }
+        self.code["spectrum"].texts = {
+            "Python": f"{_python(self._problem)}variances = np.concatenate(\n"
+            "    [np.ravel(c + 0 * problem.target.means[0]) for c in problem.target.members]\n)\n"
+            "plt.plot(np.sort(variances)[::-1], '.')\nplt.show()\n",
+            "command": snippets.command(self._problem, "optimal {}"),
+        }
 
     def _put_map_code(self, low: float, high: float) -> None:
         self.code["map"].texts = {

@@ -1,0 +1,82 @@
+"""How curves without closed forms are searched: by angle, alpha = scale tan(angle)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import optimize
+
+from rmt_alpha._core.types import Array
+
+STEP = 1e-3
+"""Step of the differences, in radians: errors of order h^4 / 30, and of 1.5 roundings / h, or 1e-12."""
+FLAT = 1e-13
+"""Differences of accuracies that are rounding."""
+TIE = 2e-15
+"""Those whose sign is rounding."""
+
+
+def slope(accuracy: Callable[[Array], Any], values: Array, scale: float) -> Array:
+    """Derivative of the accuracy in alpha at some values; 0 at infinity."""
+    angle = np.arctan(values / scale)
+    room = 0.5 * np.pi - abs(angle)
+    step = np.where(room > 0, np.minimum(STEP, room / 4), STEP)
+    at = np.where(room > 0, angle, 0.0)
+    below2, below1, above1, above2 = (
+        np.asarray(accuracy(scale * np.tan(at + k * step)), float) for k in (-2, -1, 1, 2)
+    )
+    found = (8 * (above1 - below1) - (above2 - below2)) / (12 * step)
+    return np.asarray(np.where(room > 0, found * np.cos(angle) ** 2 / scale, 0.0))
+
+
+@dataclass(frozen=True)
+class LevelSearch:
+    """Where accuracy passes a level on both sides of the best alpha."""
+
+    accuracy: Callable[[Any], Any]
+    level: Any
+    best: float
+    scale: float
+    """A natural size of alpha."""
+    farthest: float
+    """The alpha, in units of ``scale``, that stands for infinity."""
+    steps: int
+    """Angles at which accuracy is compared with the level, on each side."""
+    lead: Callable[[float], float] | None = None
+    """By how much accuracy is above the level where rounding hides it; nan: unknown."""
+
+    def ends(self) -> tuple[float, float]:
+        """Of the interval around the best alpha with accuracy >= level; infinite if never below."""
+        return self._end(-1.0), self._end(1.0)
+
+    def _end(self, side: float) -> float:
+        last = float(np.arctan(self.farthest))
+        center = float(np.clip(np.arctan(self.best / self.scale), -last, last))
+        angles = np.linspace(center, side * np.pi / 2, self.steps)
+        angles[-1] = side * last
+        alphas = self.scale * np.tan(angles[1:-1])
+        values = np.asarray(np.asarray(self.accuracy(alphas)) - self.level, float)
+        near = (abs(values) <= TIE) | (values < 0)
+        below = (i for i in np.flatnonzero(near) if self._settled(float(alphas[i]), float(values[i])) < 0)
+        first = int(next(below, len(angles) - 2)) + 1
+        if first == len(angles) - 1 and not (center != angles[-1] and self._excess(angles[-1]) < -FLAT):
+            return side * np.inf
+        inner, outer = angles[first - 1], angles[first]
+        # At the best alpha itself rounding may leave nothing of a level that is hardly below it.
+        angle = inner
+        if self._excess(inner) > 0:
+            angle = optimize.brentq(self._excess, inner, outer, xtol=1e-15)
+        return float(self.scale * np.tan(angle))
+
+    def _excess(self, angle: float) -> float:
+        alpha = float(self.scale * np.tan(angle))
+        return self._settled(alpha, float(np.asarray(self.accuracy(alpha)) - self.level))
+
+    def _settled(self, alpha: float, value: float) -> float:
+        if self.lead is None or abs(value) > TIE:
+            return value
+        lead = self.lead(alpha)
+        return value if np.isnan(lead) else lead

@@ -1,0 +1,138 @@
+"""The average of `AlphaRidgeCV`: alpha = 1 is a rule of it, and the level of the source may be wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rmt_alpha import AlphaRidge, AlphaRidgeCV
+from rmt_alpha.from_data.decomposition.rules import AVERAGED_REGRESSION
+
+P = 9
+
+
+def draw(seed, n, *, size=1.0, level=0.0, noise=2.0):
+    """Targets of n samples and of 500 more, and a source that predicts them but for its size and level."""
+    rng = np.random.default_rng(seed)
+    truth = rng.standard_normal(P)
+    X = rng.standard_normal((n + 500, P))
+    y = X @ truth + level + noise * rng.standard_normal(n + 500)
+    known = AlphaRidge(np.inf, 1.0, size * (truth + 0.3 * rng.standard_normal(P)), fit_intercept=False)
+    return X[:n], y[:n], known.fit(X[:n], y[:n]), X[n:], y[n:]
+
+
+def share(model, part):
+    return sum(rule["share"] for rule in model.rules_ if part in rule["rule"])
+
+
+def errors(seeds, candidates, **options):
+    """Mean squared errors (seeds, candidates) on samples that did not train."""
+    found = []
+    for seed in seeds:
+        X, y, known, X_test, y_test = draw(seed, **options)
+        models = [kind(coef_source=known).fit(X, y) for kind in candidates]
+        found.append([np.mean((y_test - model.predict(X_test)) ** 2) for model in models])
+    return np.array(found)
+
+
+class Chosen(AlphaRidgeCV):
+    """Without the rules in which alpha is held."""
+
+    def _rules(self, samples):
+        return [rule for rule in AVERAGED_REGRESSION if rule.alpha is None]
+
+
+def ahead(found):
+    """By how many standard errors the first is better than the second, in logarithms of the error."""
+    gain = np.log(found[:, 1]) - np.log(found[:, 0])
+    return gain.mean() / (gain.std(ddof=1) / np.sqrt(len(gain)))
+
+
+def test_a_source_in_the_units_of_the_targets_is_taken_at_its_word_where_samples_are_few():
+    assert ahead(errors(range(30), [AlphaRidgeCV, Chosen], n=8)) > 3
+    # ... and costs next to nothing where alpha is another: the evidence finds out.
+    wrong = errors(range(15), [AlphaRidgeCV, Chosen], n=20, size=8.0)
+    assert np.log(wrong[:, 0] / wrong[:, 1]).mean() < 0.01
+
+
+def test_the_evidence_tells_whether_alpha_is_one():
+    X, y, known, *_ = draw(0, 30, noise=0.5)
+    right = AlphaRidgeCV(coef_source=known).fit(X, y)
+    assert share(right, "alpha = 1") > 0.3
+    X, y, known, *_ = draw(0, 30, size=50.0, noise=0.5)
+    assert share(AlphaRidgeCV(coef_source=known).fit(X, y), "alpha = 1") < 0.01
+
+
+class LevelKept(AlphaRidgeCV):
+    """Without the rules under which the source alone has its level trained."""
+
+    def _rules(self, samples):
+        return [rule for rule in AVERAGED_REGRESSION if rule.trained or rule.pseudo == np.inf]
+
+
+def test_the_source_alone_may_have_the_wrong_level():
+    assert ahead(errors(range(20), [AlphaRidgeCV, LevelKept], n=10, level=4.0)) > 3
+
+
+@pytest.mark.parametrize("options", [{"alpha": 0.5}, {"alpha": 1.0}])
+def test_alpha_that_is_given_is_that_of_every_rule(options):
+    X, y, known, *_ = draw(2, 12)
+    model = AlphaRidgeCV(coef_source=known, **options).fit(X, y)
+    assert model.alpha_ == options["alpha"]
+    assert model.alpha_stderr_ == 0
+    assert not any("alpha = 1" in rule["rule"] for rule in model.rules_)
+
+
+def test_of_several_sources_none_is_held():
+    X, y, known, *_ = draw(3, 12)
+    model = AlphaRidgeCV(coef_source=np.stack([known.coef_, known.coef_[::-1]])).fit(X, y)
+    assert model.alpha_.shape == (2,)
+    assert not any("alpha = 1" in rule["rule"] for rule in model.rules_)
+
+
+def test_left_out_predictions_are_those_of_refitting_every_rule():
+    X, y, known, *_ = draw(4, 11)
+    model = AlphaRidgeCV(coef_source=known).fit(X, y)
+    rules = {str(rule): rule for rule in AVERAGED_REGRESSION}
+    n, found = len(y), np.zeros(len(y))
+    for one in model.rules_:
+        rule = rules[one["rule"]]
+        for i in range(n):
+            kept = np.arange(n) != i
+            units = X.std(axis=0) if rule.standard else np.ones(P)
+            Z, alpha, s = X[kept] / units, float(np.ravel(one["alpha"])[0]), known.coef_
+            r = y[kept] - alpha * X[kept] @ s
+            mean, level = Z.mean(axis=0), r.mean() / (1 + rule.pseudo / (n - 1))
+            move = np.zeros(P)
+            if np.isfinite(one["gamma"]):
+                centred = Z - mean
+                penalty = n * one["gamma"] * np.eye(P)
+                move = np.linalg.solve(centred.T @ centred + penalty, centred.T @ (r - r.mean()))
+            new = X[i] / units
+            found[i] += one["share"] * (alpha * X[i] @ s + (new - mean) @ move + level)
+    assert model.loo_prediction_ == pytest.approx(found, abs=1e-9)
+
+
+def test_the_mean_of_the_ridge_does_not_fall_for_a_fit_without_residuals():
+    """As many samples as weights and a level: no ridge leaves no residuals, which evidence can like."""
+    options = {"fit_intercept": "shrunk", "units": "raw"}
+    bottom = {"consensus": 0, "evidence": 0}
+    for seed in range(80):
+        X, y, known, *_ = draw(seed, P + 1)
+        for criterion in bottom:
+            model = AlphaRidgeCV(criterion=criterion, coef_source=known, **options).fit(X, y)
+            bottom[criterion] += model.best_index_ == 0
+    assert bottom["evidence"] > 0
+    assert bottom["consensus"] < bottom["evidence"]
+
+
+def test_the_score_is_prior_times_evidence():
+    X, y, known, *_ = draw(5, 20)
+    options = {"coef_source": known, "fit_intercept": "shrunk", "units": "raw"}
+    scores = AlphaRidgeCV(**options).fit(X, y).cv_results_
+    evidence = AlphaRidgeCV(criterion="evidence", **options).fit(X, y).cv_results_
+    finite = np.isfinite(scores["param_gamma"])
+    prior = (scores["mean_test_score"] - evidence["mean_test_score"])[finite]
+    # Half-Cauchy in 1/sqrt of the ridge's natural unit: rises with its root, falls with it.
+    assert prior.argmax() not in (0, prior.size - 1)
+    assert np.diff(np.sign(np.diff(prior))).tolist().count(-2) == 1
