@@ -17,7 +17,8 @@ Print a script that lets a shell complete verbs, options and their choices. Wher
   fish   rmt-alpha completion fish > ~/.config/fish/completions/rmt-alpha.fish
 
 or, for this session of bash: eval "$(rmt-alpha completion bash)". It is a plain script: the shell does not
-start Python to complete. Make it anew after an update. Needs shtab."""
+start Python to complete. Make it anew after an update. Needs shtab:
+pip install '.[completion]' in a clone."""
 
 
 def add_options(parser: Parser) -> None:
@@ -28,7 +29,7 @@ def add_options(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the script."""
     if find_spec("shtab") is None:
-        raise ImportError("completion is written by shtab, which is not installed: pip install shtab")
+        raise ImportError("completion is written by shtab: pip install '.[completion]' in a clone")
     import shtab
 
     from rmt_alpha.cli import build_parser

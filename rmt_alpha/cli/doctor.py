@@ -22,11 +22,12 @@ and how to get it. Paste it into a report of a fault. Nothing is downloaded and 
 
 Exit status 1: a package that is always needed is missing or too old."""
 
-CORE = ("numpy", "scipy", "matplotlib", "mpmath", "joblib", "tqdm", "pooch", "threadpoolctl", "shtab")
+CORE = ("numpy", "scipy", "matplotlib", "mpmath", "joblib", "tqdm", "pooch", "threadpoolctl")
 EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sklearn": ("estimators, rmt-alpha fit, study", ("scikit-learn", "pandas")),
     "pandas": ("results as tables", ("pandas", "xarray")),
     "dask": ("sweeps on a cluster", ("dask", "distributed")),
+    "completion": ("rmt-alpha completion", ("shtab",)),
     "explore": ("the application in the browser", ("panel", "bokeh", "pandas", "scikit-learn")),
     "text": ("study embeddings", ("torch", "transformers")),
     "peft": (

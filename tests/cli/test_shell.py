@@ -54,7 +54,7 @@ def test_other_shells_read_their_script(shell, tmp_path, capsys):
 def test_completion_without_shtab_says_how_to_get_it(monkeypatch, capsys):
     monkeypatch.setattr("rmt_alpha.cli.completion.find_spec", lambda name: None)
     assert main(["completion", "bash"]) == 2
-    assert capsys.readouterr().err.endswith("pip install shtab\n")
+    assert capsys.readouterr().err.endswith("pip install '.[completion]' in a clone\n")
 
 
 def test_the_doctor_knows_what_the_project_asks_for():
