@@ -14,13 +14,14 @@ from contextlib import closing
 from pathlib import Path
 
 from record_cases import Command, sound
-from tqdm import tqdm
+from tqdm import auto, std
 
 
 def _start(work: Callable[[], object]) -> int:
     """A process that does the work and nothing else."""
-    # By default tqdm's lock is shared by forked processes, and one that is killed may take it along.
-    tqdm.set_lock(threading.RLock())
+    # By default tqdm's locks are shared by forked processes, and one that is killed may take it along.
+    for bar in (std.tqdm, auto.tqdm):  # each has one of its own
+        bar.set_lock(threading.RLock())
     process = os.fork()
     if process == 0:
         status = 99
