@@ -12,6 +12,7 @@ MENDED = [
     ("saturated", 200_059),  # a tie of the labels
     ("best_alpha", 360),  # two maxima between neighbours of the scan
     ("best_alpha", 781),  # a narrow one
+    ("best_alpha", 2_369),  # two, both narrow
     ("no_ridge", 766),  # steps on which no sample is stiff
     ("no_ridge", 1_114),  # w = 0 reached from a far start, by a very smooth loss
     ("no_ridge", 5_777),  # far classes: the spread of the scores falls at first, the largest margin does not

@@ -23,7 +23,7 @@ POSITIVE = np.sort(np.append(np.geomspace(0.03, 300.0, 9), np.geomspace(0.03, 30
 SCAN = np.concatenate([-POSITIVE[::-1], [0.0], POSITIVE])
 """Alphas that are tried first, in natural units; closest near 1, where there may be two maxima."""
 FINER = 4
-"""Finer scans, where what is found is not the best."""
+"""Finer scans, each next to the best of the one before, until that is next to a zero of the derivative."""
 EXTENSIONS = 4
 """How often the scan is extended, by a factor of 30, while its best alpha is at an end."""
 UNSOLVED = (ConvergenceError, ArithmeticError)
@@ -111,17 +111,17 @@ def _refine(
 ) -> tuple[float, tuple[float, float]]:
     """A zero of the derivative next to the middle of three alphas, which the scan has as the best of them."""
     for _ in range(FINER):
-        low, middle, high = map(float, near)
+        # There may be several maxima: the best of them, on the side that its derivative points to.
+        grid = np.append(np.linspace(near[0], near[2], 9)[1:-1], near)
+        grid.sort()
+        best = int(np.argmax(score(grid[1:-1]))) + 1
+        low, middle, high = map(float, near := grid[best - 1 : best + 2])
         size = rtol * max(abs(low), abs(high)) / 4
-        # There may be several maxima: this is on the side where the derivative at the middle points to.
         low, high = (middle, high) if slope(middle) > 0 else (low, middle)
         if slope(low) > 0 > slope(high):
             root = float(optimize.brentq(slope, low, high, xtol=size, rtol=1e-14))
             if score(root) >= score(middle) - FLAT:
                 return root, (root - size, root + size)
-        grid = np.linspace(near[0], near[2], 9)
-        best = int(np.argmax(score(grid[1:-1]))) + 1
-        near = grid[best - 1 : best + 2]
     low, high = float(near[0]), float(near[2])
     found = optimize.minimize_scalar(
         lambda a: -float(score(a)), bounds=(low, high), method="bounded", options={"xatol": size}

@@ -68,6 +68,25 @@ def test_the_threshold_is_that_of_candes_and_sur():
     check_threshold(range(5))
 
 
+@pytest.mark.parametrize("largest", [17, 100])
+def test_the_threshold_of_far_classes(largest):
+    """The spread of the scores falls at first as n grows: its inverse is not what falls to 0 at n*."""
+    mean, spectrum = 3 * np.ones(20) / np.sqrt(20), np.geomspace(0.1, largest, 20)
+    target = ra.GaussianMixture.symmetric(mean, spectrum)
+    problem = ra.FineTuning(target, ra.FixedSource(mean), 100, 0.1, loss="hinge")
+    length = float(np.sqrt(np.sum(mean**2 / spectrum)))
+
+    def distance(log_slope: float) -> float:  # least_hinge along the mean, where the sum loses its digits
+        width = np.hypot(1.0, slope := np.exp(log_slope))
+        r = slope * length / width
+        return float(
+            width**2 * ((1 + r * r) * special.ndtr(-r) - r * np.exp(-r * r / 2) / np.sqrt(2 * np.pi))
+        )
+
+    found = optimize.minimize_scalar(distance, bounds=(-3, 5), method="bounded", options={"xatol": 1e-9})
+    assert ra.separability_threshold(problem) == pytest.approx(20 / found.fun, rel=1e-4)
+
+
 def test_labels_that_say_nothing_are_separable_up_to_two_samples_a_dimension():
     problem = replace(unequal(10, 0.1), target=ra.GaussianMixture([0 * MEAN, 0 * MEAN], SPECTRUM))
     assert ra.separability_threshold(problem) == pytest.approx(80, rel=1e-6)  # Cover 1965
