@@ -275,20 +275,21 @@ class Iteration:
     def _rounded(self, x: Array) -> bool:
         """Whether the residual may be rounding, of the forces where next to no sample holds the intercept.
 
-        There the scores and the intercept move together by the error of the sum of forces over its stiffness,
-        and so does the logarithm of a stiffness that the ridge hides.  All else has to stand still.
+        There forces balance to rounding, and what is left of them over the stiffness moves the scores and the
+        intercept together, and the logarithm of a stiffness that the ridge hides.  All else has to stand still.
         """
         change, floor = self.residual(x), 1e3 * self.tolerance
         if self._size(change, x) <= floor:
             return True
         if not self.equations.intercept:
             return False
-        reduction, theta = self.equations.reduction, State.unpacked(x, self.classes).theta
-        shift = float(change[self.classes])
-        change[: self.classes + 1] -= shift
+        reduction, state = self.equations.reduction, State.unpacked(x, self.classes)
+        priors, theta = reduction.task.priors, state.theta
+        change[: self.classes + 1] -= change[self.classes]
         change[-len(theta) :] *= np.minimum(1.0, theta / max(reduction.least_theta / HIDDEN, 1e-300))
-        stiffness = max(float(reduction.task.priors @ theta[reduction.task.group]), 1e-300)
-        return self._size(change, x) <= floor and abs(shift) <= ROUNDING / stiffness
+        eta, omega, _ = self.equations.forces(state, reduction.at(theta).kappa)
+        balanced = abs(float(priors @ eta)) <= ROUNDING * float(priors @ np.sqrt(omega))
+        return balanced and self._size(change, x) <= floor
 
     def plain_step(self, length: float = 1.0) -> None:
         """One application of the map, or part of its way."""
