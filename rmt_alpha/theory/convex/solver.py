@@ -275,8 +275,8 @@ class Iteration:
     def _rounded(self, x: Array) -> bool:
         """Whether the residual may be rounding, of the forces where next to no sample holds the intercept.
 
-        There forces balance to rounding, and what is left of them over the stiffness moves the scores and the
-        intercept together, and the logarithm of a stiffness that the ridge hides.  All else has to stand still.
+        There forces balance to rounding, and what is left of them over the stiffness moves scores and
+        intercept together, and the logarithms of stiffnesses that the ridge hides.  All else stands still.
         """
         change, floor = self.residual(x), 1e3 * self.tolerance
         if self._size(change, x) <= floor:
