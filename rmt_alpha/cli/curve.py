@@ -104,9 +104,10 @@ def _columns(
         columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
     if band:
         quantity = curve.criteria[0]
-        known = f"{quantity}_std" in curve.answers or not isinstance(problem, LowRankTransfer)
         columns[f"{quantity}_std"] = (
-            getattr(curve, f"{quantity}_std")(alpha) if known else _simulated_std(problem, alpha, rank)
+            _simulated_std(problem, alpha, rank)
+            if isinstance(problem, LowRankTransfer)
+            else getattr(curve, f"{quantity}_std")(alpha)
         )
     check_numbers(columns)
     return columns

@@ -29,6 +29,8 @@ PARALLEL = 512
 """Roundings by which a row may deviate from the mean and still count as proportional to it."""
 FLAT = 1e-15
 """Differences of accuracies, and slopes, that are rounding."""
+SATURATED = 1 - 1e-6
+"""Accuracies above which differences of it lose digits that the maximum needs."""
 TIE, MANY = 2e-15, 5
 """Differences of accuracies that rounding may hide, and angles within it of the best that are suspicious."""
 FAR = 1e-13
@@ -100,12 +102,23 @@ def searched_direction(contrasts: Contrasts) -> Array:
     for source, unit in enumerate(np.eye(contrasts.sources)):
         z = searched_direction(contrasts.of_source(source))
         starts.append(np.concatenate([z[:1], z[1] * unit]))
-    ends = [_climb(contrasts, start / scales, scales) for start in starts if np.any(start)]
-    best = max(ends, key=lambda z: float(contrasts.accuracy(z)))
-    if contrasts.accuracy(best) - contrasts.accuracy(alone) > FLAT:
-        return best
-    flat = np.max(abs(contrasts.gradient(alone) * scales)) <= FLAT * scales[0]
-    return alone if flat else best  # nothing beats alpha = 0
+    best, highest = _best_end(contrasts.accuracy, contrasts.gradient, starts, scales)
+    if highest > SATURATED:
+        best, _ = _best_end(contrasts.signal, contrasts.signal_gradient, starts, scales)
+    return best
+
+
+def _best_end(
+    value: Callable[[Array], Any], gradient: Callable[[Array], Array], starts: list[Array], scales: Array
+) -> tuple[Array, float]:
+    """The highest of the maxima climbed from the starts, the second of which has no source, and its value."""
+    ends = [_climb(value, gradient, start / scales, scales) for start in starts if np.any(start)]
+    best, alone = max(ends, key=lambda z: float(value(z))), starts[1]
+    highest = float(value(best))
+    if highest - float(value(alone)) > FLAT * max(1.0, abs(highest)):
+        return best, highest
+    flat = np.max(abs(gradient(alone) * scales)) <= FLAT * scales[0]
+    return (alone if flat else best), highest  # nothing beats alpha = 0
 
 
 def _best_angle(contrasts: Contrasts, scales: Array) -> Array:
@@ -114,7 +127,7 @@ def _best_angle(contrasts: Contrasts, scales: Array) -> Array:
 
     def slope(angle: float) -> float:
         turn = np.array([-np.sin(angle), np.cos(angle)]) * scales
-        return float(contrasts.gradient(direction(angle)) @ turn)
+        return float(contrasts.scaled_gradient(direction(angle)) @ turn)
 
     angles = np.linspace(-np.pi / 2, np.pi / 2, ANGLES)
     points = direction(angles)
@@ -158,7 +171,9 @@ def _settled(
     return candidates[int(np.argmax(values))]
 
 
-def _climb(contrasts: Contrasts, start: Array, scales: Array) -> Array:
+def _climb(
+    value: Callable[[Array], Any], gradient: Callable[[Array], Array], start: Array, scales: Array
+) -> Array:
     """Local maximum over the half-sphere in scaled coordinates u, reached from ``start``; z = u scales."""
     boundary = start[0] <= 0
     keep = np.arange(len(start)) > 0 if boundary else np.ones(len(start), bool)
@@ -167,10 +182,10 @@ def _climb(contrasts: Contrasts, start: Array, scales: Array) -> Array:
         return _on_half_sphere(v, keep) * scales
 
     def loss(v: Array) -> float:
-        return -float(contrasts.accuracy(point(v)))
+        return -float(value(point(v)))
 
     def slope(v: Array) -> Array:
-        full = -contrasts.gradient(point(v)) * scales / np.linalg.norm(v)
+        full = -gradient(point(v)) * scales / np.linalg.norm(v)
         full[0] *= -1 if v[0] < 0 and not boundary else 1
         return np.asarray(full[keep])
 
@@ -188,7 +203,7 @@ def _climb(contrasts: Contrasts, start: Array, scales: Array) -> Array:
         return w
 
     polished = optimize.root(lambda x: slope(chart(x))[free], v[free], tol=1e-14)
-    if loss(chart(polished.x)) <= loss(v) + FLAT:
+    if loss(chart(polished.x)) <= loss(v) + FLAT * max(1.0, abs(loss(v))):
         v = chart(polished.x)
     return point(v)
 
