@@ -95,6 +95,10 @@ def best_alpha(seed: int) -> None:
     gap = np.max(curve.accuracy(net)) - best.value
     # Accuracies are known to the residual of a fixed point.
     assert gap <= 1e-7, gap
+    if best.finite and best.value > 1 - 1e-6:
+        least, errors = curve.log_error(best.alpha), np.asarray(curve.log_error(net))
+        # log(error) is all but half of the squared margin, of which the same holds.
+        assert (errors - least >= 1e-7 * least).all(), (least, errors)
 
 
 def threshold(seed: int) -> None:
