@@ -39,8 +39,11 @@ NEAR = 1e-4
 """How far a maximum in high precision may be from the one in float64, which is good to half its digits."""
 ANGLES = 721
 """Directions tried for one source before the best is refined."""
-ROUGH_ANGLES, POINTS, STARTS = 61, 128, 3
-"""The same where accuracy is integrated, points of each integral, and how many maxima are climbed from."""
+ROUGH_ANGLES, POINTS, STARTS = 61, (128, 512, 2048), 3
+"""The same where accuracy is integrated, points of each integral, more where it is flat, and how many maxima
+are climbed from."""
+SCATTERED, MOST = 96, 30
+"""Directions of several sources that are tried besides; steps of a climb."""
 FORWARD, CLEAR = 1.5e-8, 0.02
 """Step of first differences of a rough accuracy, and a gain of it that is beyond its error."""
 SECOND, NEWTON, NEAREST, SETTLED = 1e-3, 8, 0.3, 1e-11
@@ -230,25 +233,38 @@ def _rough_then_fine(contrasts: Contrasts, scales: Array) -> Array:
     for ray in rays:
         fan = np.concatenate([np.cos(angles)[:, None], np.sin(angles)[:, None] * ray], axis=1)
         fan[[0, -1], 0] = 0.0
-        starts.append(fan[int(np.argmax(contrasts.roughly(fan * scales, POINTS)))])
-    starts = sorted(starts, key=lambda u: -float(contrasts.roughly(u * scales, POINTS)))[:STARTS]
-    ends = [_roughly_climbed(contrasts, start, scales) for start in starts if np.any(start)]
-    rough = max(ends, key=lambda u: float(contrasts.roughly(u * scales, POINTS)))
-    best, settled = _refined(contrasts, rough, scales)
+        starts.append(fan[int(np.argmax(contrasts.roughly(fan * scales, POINTS[0])))])
+    if sources > 1:
+        scattered = np.random.default_rng(0).normal(size=(SCATTERED, 1 + sources))
+        scattered[:, 0] = abs(scattered[:, 0])
+        starts.extend(scattered / np.linalg.norm(scattered, axis=1, keepdims=True))
+    order = np.argsort(-contrasts.roughly(np.stack(starts) * scales, POINTS[0]))[:STARTS]
+    ends = [_roughly_climbed(contrasts, starts[i], scales, POINTS[0]) for i in order if np.any(starts[i])]
+
+    def values(points: list[Array]) -> Array:
+        return np.asarray(contrasts.accuracy(np.stack(points) * scales))
+
+    rough = ends[int(np.argmax(values(ends)))]
+    best, settled = _refined(contrasts, rough, scales, POINTS[0])
+    for points in POINTS[1:]:
+        if settled:
+            break
+        # So flat that the rough accuracy has its maximum elsewhere, or none: by one that is less rough.
+        rough = _roughly_climbed(contrasts, rough, scales, points)
+        best, settled = _refined(contrasts, rough, scales, points)
+    if not settled:
+        best = (best, rough)[int(np.argmax(values([best, rough])))]
 
     def lead(over: Array) -> float:
-        values = np.asarray(contrasts.accuracy(np.stack([best, over]) * scales))
-        return float(values[0] - values[1])
+        found = values([best, over])
+        return float(found[0] - found[1])
 
-    # Of equal accuracies the one where the gradient vanishes.
-    if not settled and lead(rough) < -FLAT:
-        best = rough
-    gains = np.asarray(contrasts.roughly(np.stack([best, alone]) * scales, POINTS))
+    gains = np.asarray(contrasts.roughly(np.stack([best, alone]) * scales, POINTS[0]))
     clear = gains[0] - gains[1] > CLEAR
     return np.asarray((best if clear or lead(alone) > FLAT else alone) * scales)
 
 
-def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array) -> Array:
+def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array, points: int) -> Array:
     """Maximum of the rough accuracy over the half-sphere, from ``start``."""
     keep = np.arange(len(start)) > 0 if start[0] <= 0 else np.ones(len(start), bool)
 
@@ -260,16 +276,16 @@ def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array) -> Array
     def loss(v: Array) -> tuple[float, Array]:
         """With its gradient, all differences at once."""
         beside = np.stack([_on_half_sphere(v + step, keep) for step in steps])
-        values = -np.asarray(contrasts.roughly(beside * scales, POINTS))
+        values = -np.asarray(contrasts.roughly(beside * scales, points))
         return float(values[0]), (values[1:] - values[0]) / FORWARD
 
     found = optimize.minimize(
-        loss, start[keep], jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": 60}
+        loss, start[keep], jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": MOST}
     )
     return _on_half_sphere(found.x, keep)
 
 
-def _refined(contrasts: Contrasts, u: Array, scales: Array) -> tuple[Array, bool]:
+def _refined(contrasts: Contrasts, u: Array, scales: Array, points: int) -> tuple[Array, bool]:
     """Newton's method for the true accuracy, its second derivatives from the rough one, and its success.
 
     Where it converges with a negative definite matrix for the second derivatives, these are so themselves:
@@ -284,7 +300,7 @@ def _refined(contrasts: Contrasts, u: Array, scales: Array) -> tuple[Array, bool
 
     corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
     moves = np.einsum("qs,sabi->qabi", corners, np.stack(np.broadcast_arrays(steps[:, None], steps[None])))
-    values = np.asarray(contrasts.roughly((u + moves) * scales, POINTS))
+    values = np.asarray(contrasts.roughly((u + moves) * scales, points))
     bend = np.tensordot(corners.prod(axis=1), values, axes=1) / (4 * SECOND**2)
     values, vectors = np.linalg.eigh(0.5 * (bend + bend.T))
     if not values.max() < 0:
