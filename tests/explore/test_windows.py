@@ -21,6 +21,9 @@ def test_every_tab_opens_and_no_request_leaves_the_machine(screens, url):
     for title in TITLES:
         screen.tab(title)
         screen.until(lambda: screen.lead() != "")
+        # Before a store is open its tab offers no choices: a list without entries is not shown.
+        lists = screen.page.locator("select").locator("visible=true").all()
+        assert all(each.locator("option").count() for each in lists)
     assert screen.faults == []
     foreign = [each for each in screen.requests if not each.startswith((url, "data:", "blob:"))]
     assert foreign == []
@@ -50,6 +53,9 @@ def test_a_window_of_400_pixels_needs_no_scrolling_sideways(screens):
     for title in TITLES:
         screen.tab(title)
         screen.until(lambda: screen.lead() != "")
+        # Before a store is open its tab offers no choices: a list without entries is not shown.
+        lists = screen.page.locator("select").locator("visible=true").all()
+        assert all(each.locator("option").count() for each in lists)
         screen.laid_out()
         screen.until(lambda: screen.page.evaluate("document.documentElement.scrollWidth") <= 400, title)
     slider = screen.page.get_by_role("slider").locator("visible=true")
