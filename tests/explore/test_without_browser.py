@@ -345,7 +345,7 @@ def test_several_sources_are_fitted_as_by_the_command(own_files, capsys):
     assert "alpha of source" not in tab.numbers.object
 
 
-SWEEP_CONTROLS = {"s_c": "risk", "s_x": "n", "s_y": "n", "s_alpha": "optimal", "s_rest": "n = 20"}
+SWEEP_CONTROLS = {"s_c": "risk", "s_x": "n", "s_y": "n", "s_alpha": "0", "s_rest": "n = 20"}
 
 
 @pytest.mark.parametrize("name", SWEEP_CONTROLS)
