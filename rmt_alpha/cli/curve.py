@@ -24,10 +24,13 @@ from rmt_alpha.cli.problem import (
     task_of,
 )
 from rmt_alpha.problems.fine_tuning import FineTuning
+from rmt_alpha.problems.low_rank import LowRankTransfer
 from rmt_alpha.theory.curve import Curve
 from rmt_alpha.theory.pictures import alphas_around
 
 COLUMNS = ("mean", "variance", "accuracy", "risk", "excess_risk", "test_loss", "training_loss")
+REPLICATES = 100
+"""Draws from which a spread that theory does not know is estimated."""
 DESCRIPTION = """\
 Mean and variance of the score, accuracy and risk for many alphas: CSV (or JSON) on standard output, or in a
 file.
@@ -64,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         curve, alpha = _asked(problem, arguments)
     for value in progress_bar(curve.costly, len(alpha), "alpha", steps=alpha):
         curve.risk(value)  # the curve keeps its solutions
-    columns = _columns(problem, curve, alpha, band=arguments.band)
+    columns = _columns(problem, curve, alpha, arguments.rank, band=arguments.band)
     if arguments.format == "csv":
         text = csv_text(list(columns), zip(*columns.values(), strict=True))
     else:
@@ -76,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plot is not None:
         from rmt_alpha.plotting.curve import draw_curve
 
-        draw_curve(curve, columns["alpha"], band=arguments.band).savefig(arguments.plot)
+        spread = columns.get(f"{curve.criteria[0]}_std")
+        draw_curve(curve, columns["alpha"], band=arguments.band, spread=spread).savefig(arguments.plot)
     return 0
 
 
@@ -89,7 +93,9 @@ def _asked(problem: AnyProblem, arguments: argparse.Namespace) -> tuple[Curve, F
     return curve, asked if asked is not None else alphas_around(curve.landmarks().values())
 
 
-def _columns(problem: AnyProblem, curve: Curve, alpha: FloatArray, *, band: bool) -> dict[str, FloatArray]:
+def _columns(
+    problem: AnyProblem, curve: Curve, alpha: FloatArray, rank: int | None, *, band: bool
+) -> dict[str, FloatArray]:
     """The table."""
     names = [name for name in COLUMNS if name in curve.answers]
     columns = {"alpha": alpha} | {name: getattr(curve, name)(alpha) for name in names}
@@ -98,9 +104,27 @@ def _columns(problem: AnyProblem, curve: Curve, alpha: FloatArray, *, band: bool
         columns |= {f"class_accuracy[{c}]": each[:, c] for c in range(each.shape[1])}
     if band:
         quantity = curve.criteria[0]
-        columns[f"{quantity}_std"] = getattr(curve, f"{quantity}_std")(alpha)
+        columns[f"{quantity}_std"] = (
+            _simulated_std(problem, alpha, rank)
+            if isinstance(problem, LowRankTransfer)
+            else getattr(curve, f"{quantity}_std")(alpha)
+        )
     check_numbers(columns)
     return columns
+
+
+def _simulated_std(problem: LowRankTransfer, alpha: FloatArray, rank: int | None) -> FloatArray:
+    """Where theory has no spread, that of simulated draws; told on standard error."""
+    from rmt_alpha.simulation.engine import simulate
+
+    error = 100 / np.sqrt(2 * (REPLICATES - 1))
+    print(
+        f"the spread of a correction of low rank is not derived: risk_std is that of {REPLICATES} simulated "
+        f"draws, known to {error:.0f} %",
+        file=sys.stderr,
+    )
+    run = simulate(problem, alpha, rank=rank, replicates=REPLICATES, rng=0, progress=True)
+    return np.asarray(run.draws.risk.std(axis=0, ddof=1))
 
 
 def along_the_best(curve: Curve) -> Curve:

@@ -49,10 +49,12 @@ def plot_curve(
 
 
 @style.styled
-def draw_curve(curve: Curve, alpha: FloatArray, *, band: bool = False) -> Figure:
-    """The same as a figure of its own, without pyplot."""
+def draw_curve(
+    curve: Curve, alpha: FloatArray, *, band: bool = False, spread: FloatArray | None = None
+) -> Figure:
+    """The same as a figure of its own, without pyplot; ``spread`` at every alpha where theory has none."""
     figure, axes = style.panels(1, size=SIZE)
-    _draw(curve, axes.flat[0], alpha, None, band)
+    _draw(curve, axes.flat[0], alpha, None, band, spread)
     style.legend(figure, axes.flat, columns=2)
     return figure
 
@@ -64,18 +66,27 @@ def _range(alpha: ArrayLike) -> FloatArray:
     return values
 
 
-def _draw(curve: Curve, axis: Axes, alpha: FloatArray, quantity: str | None, band: bool) -> None:
+def _draw(
+    curve: Curve,
+    axis: Axes,
+    alpha: FloatArray,
+    quantity: str | None,
+    band: bool,
+    spread: FloatArray | None = None,
+) -> None:
     """Special alphas outside the range are not marked; the band is drawn where it is known."""
     fine = np.linspace(alpha.min(), alpha.max(), 121 if curve.costly else 601)
     quantity = curve.criteria[0] if quantity is None else quantity
     check_choice("quantity", quantity, tuple(name for name in QUANTITIES if name in curve.answers))
     drawn = getattr(curve, quantity)
     axis.plot(fine, drawn(fine), color=style.BLUE, label=quantity.replace("_", " "))
-    if band and f"{quantity}_std" in curve.answers:
-        middle, std = np.asarray(drawn(fine)), np.asarray(getattr(curve, f"{quantity}_std")(fine))
+    known = f"{quantity}_std" in curve.answers
+    if band and (known or spread is not None):
+        at = fine if known else alpha
+        middle, std = np.asarray(drawn(at)), getattr(curve, f"{quantity}_std")(at) if known else spread
         label = "one standard deviation of a single run"
         axis.fill_between(
-            fine, middle - std, middle + std, color=style.SKY, alpha=0.35, linewidth=0, label=label
+            at, middle - std, middle + std, color=style.SKY, alpha=0.35, linewidth=0, label=label
         )
     if (
         quantity == "accuracy"

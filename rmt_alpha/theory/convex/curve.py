@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,10 +20,13 @@ from rmt_alpha.problems.losses.piecewise import PiecewiseQuadratic
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.convex import calibration, infinity
 from rmt_alpha.theory.convex.law import LossLaw
-from rmt_alpha.theory.convex.optimum import RTOL, best_alpha, best_vector
+from rmt_alpha.theory.convex.optimum import NONE, RTOL, best_alpha, best_vector
 from rmt_alpha.theory.curve import Optimum
 from rmt_alpha.theory.ridge.dense import DenseCovariances
+from rmt_alpha.theory.searches import LevelSearch
 
+SATURATED = 1 - 1e-6
+"""Accuracies above which differences of it lose digits that its best alpha needs."""
 STEP = 0.03
 """Of differences, in units of alpha, for the spread of the best alpha: errors of its fourth power."""
 
@@ -144,11 +147,18 @@ class LossCurve(LossLaw):
             return 0.0
         alphas = [np.array([float(best.alpha) + unit * k]) for k in (-2, -1, 0, 1, 2)]
         states = [self._points.at(alpha).state for alpha in alphas]
-        around = [self._of_state(criterion, state) for state in states]
+        # Of the accuracy, that of its margin: greatest at the same alpha, and never saturated.
+        quantity = "margin" if criterion == "accuracy" else criterion
+        around = np.array([self._of_state(quantity, state) for state in states])
         curvature = np.array([-1.0, 16.0, -30.0, 16.0, -1.0]) @ around / (12 * unit**2)
+        # The derivative of the margin by the accuracy, 1 / phi(margin), in logarithms.
+        lifts = 0.5 * (around**2 + np.log(2 * np.pi))
         points = [(self.equations(alpha), state) for alpha, state in zip(alphas, states, strict=True)]
         weights = np.array([1.0, -8.0, 8.0, -1.0]) / (12 * unit)
-        slope = self._spread.slope_std(criterion, points[:2] + points[3:], weights, class_counts)
+        beside = [0, 1, 3, 4]
+        slope = self._spread.slope_std(
+            criterion, [points[i] for i in beside], lifts[beside], weights, class_counts
+        )
         return float(slope / abs(curvature))
 
     def _bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
@@ -187,26 +197,38 @@ class LossCurve(LossLaw):
         return ""
 
     def _best(self, criterion: str, rtol: float) -> Optimum:
-        sign, units = 1.0 if criterion == "accuracy" else -1.0, self._units()
-        ask = {"accuracy": self.accuracy, "risk": self.risk, "loss": self.test_loss}[criterion]
-
-        def slope(alpha: float) -> float:
-            of_state = partial(self._of_state, criterion)
-            return sign * float(self._points.gradient(np.array([alpha]), of_state, units)[0])
-
-        best = best_alpha(lambda alpha: sign * np.asarray(ask(alpha)), slope, float(units[0]), rtol)
-        if best.finite or criterion != "accuracy":
+        best = self._best_of(criterion, rtol)
+        if criterion != "accuracy":
             return best
+        if best.value > SATURATED:
+            best = self._best_of("margin", rtol)
         with suppress(NotAvailable):  # some losses do not say how they end
             best = replace(best, value=self.accuracy(best.alpha))
         return best
 
+    def _best_of(self, criterion: str, rtol: float) -> Optimum:
+        """The search; the margin is greatest where the accuracy is, and does not saturate."""
+        sign, units = 1.0 if criterion in ("accuracy", "margin") else -1.0, self._units()
+        ask, of_state = self._asked(criterion), partial(self._of_state, criterion)
+
+        def slope(alpha: float) -> float:
+            return sign * float(self._points.gradient(np.array([alpha]), of_state, units)[0])
+
+        return best_alpha(lambda alpha: sign * np.asarray(ask(alpha)), slope, float(units[0]), rtol)
+
     def _best_vector(self, criterion: str, rtol: float) -> Optimum:
+        best = self._best_vector_of(criterion, criterion, rtol)
+        if criterion == "accuracy" and best.value > SATURATED and best.finite:
+            best = self._best_vector_of(criterion, "margin", rtol)
+            best = replace(best, value=self.accuracy(best.alpha))
+        return best
+
+    def _best_vector_of(self, criterion: str, quantity: str, rtol: float) -> Optimum:
         sign, units = 1.0 if criterion == "accuracy" else -1.0, self._units()
-        ask = {"accuracy": self.accuracy, "risk": self.risk, "loss": self.test_loss}[criterion]
+        ask = self._asked(quantity)
 
         def gradient(alpha: Array) -> Array:
-            return sign * self._points.gradient(alpha, partial(self._of_state, criterion), units)
+            return sign * self._points.gradient(alpha, partial(self._of_state, quantity), units)
 
         def along(direction: Array) -> Optimum:
             return self.along(direction).optimum(criterion, rtol=rtol)
@@ -217,6 +239,24 @@ class LossCurve(LossLaw):
         return best_vector(
             lambda alpha: sign * float(ask(alpha)), gradient, along, far, np.asarray(first, float), units
         )
+
+    def _lead(self, alpha: float, over: float) -> float:
+        if self.accuracy(over) <= SATURATED:
+            return float("nan")
+        return float(self.margin(alpha)) - float(self.margin(over))
+
+    def _level_interval(self, level: Any, best: Optimum, over: float | None = None) -> tuple[Any, Any]:
+        if over is None or level <= SATURATED:
+            return super()._level_interval(level, best, over)
+        scale, steps = self._alpha_scale(), self._steps
+        search = LevelSearch(self.margin, self.margin(over), float(best.alpha), scale, self._farthest, steps)
+        low, high = (over if abs(end - over) < NONE * scale else end for end in search.ends())
+        return low, high
+
+    def _asked(self, quantity: str) -> Callable[[ArrayLike], Real]:
+        return {"accuracy": self.accuracy, "margin": self.margin, "risk": self.risk, "loss": self.test_loss}[
+            quantity
+        ]
 
     def _units(self) -> Array:
         """Natural sizes of the components of alpha: each source moves scores as much as the data."""

@@ -103,7 +103,8 @@ class Equations:
         found = self.loss.moments(mean.ravel(), std.ravel(), step.ravel())
         pull, power, stiffness = (part.reshape(mean.shape) for part in found)
         by_class = self._by_class
-        return (sign * pull) @ by_class, power @ by_class, stiffness @ by_class
+        # A mean square, which rounding may leave below 0.
+        return (sign * pull) @ by_class, np.maximum(power, 0.0) @ by_class, stiffness @ by_class
 
     def labels(self) -> LabelShares:
         """Share, sign and class of every label that occurs."""

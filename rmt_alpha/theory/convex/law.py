@@ -208,10 +208,13 @@ class LossLaw(FixedPointCurve):
         return special.logsumexp(special.log_ndtr(margins), b=self.priors)
 
     def _of_state(self, criterion: str, state: State) -> float:
-        """Accuracy, risk or expected loss in a state."""
+        """Accuracy, the margin that belongs to it, risk or expected loss in a state."""
         std = state.std[self._group]
         if criterion == "accuracy":
             return float(self.priors @ special.ndtr(self._margins(state)))
+        if criterion == "margin":
+            right, wrong = (float(self._log_share(side * self._margins(state))) for side in (1, -1))
+            return float(-special.ndtri_exp(wrong) if wrong < right else special.ndtri_exp(right))
         if criterion == "risk":
             return float(self.priors @ ((SIGN - state.mean) ** 2 + std**2))
         return float(self.priors @ self.loss.test_loss(SIGN * state.mean, std))

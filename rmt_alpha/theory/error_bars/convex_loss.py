@@ -46,14 +46,23 @@ class LossSpread:
         return np.asarray(np.sqrt(np.maximum(((slopes @ table) * slopes).sum(axis=-1), 0.0)))
 
     def slope_std(
-        self, quantity: str, points: list[tuple[Equations, State]], weights: Array, counts: str
+        self,
+        quantity: str,
+        points: list[tuple[Equations, State]],
+        lifts: Array,
+        weights: Array,
+        counts: str,
     ) -> float:
-        """Of a combination of a quantity at several alphas, in fits to the same data, with known sources."""
+        """Of a combination of a quantity at several alphas, in fits to the same data, with known sources.
+
+        Accuracies are taken times exp of their ``lifts``.
+        """
         found = []
-        for equations, state in points:
+        for (equations, state), lift in zip(points, lifts.tolist(), strict=True):
             fit = self._fit(equations, state)
             overlaps = score_overlaps(self.reduction.task.means, fit.groups, 1).of_one_output()
-            found.append((HermiteFit.of(fit, overlaps), gradients(quantity, self._moments(state))))
+            at = self._moments(state)._replace(lift=lift)
+            found.append((HermiteFit.of(fit, overlaps), gradients(quantity, at)))
         variance = 0.0
         for i, (one, left) in enumerate(found):
             for j, (two, right) in enumerate(found[: i + 1]):

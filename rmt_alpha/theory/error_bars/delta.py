@@ -26,12 +26,25 @@ class ScoresAt(NamedTuple):
     priors: Array
     group: Array
     """(K,) each."""
+    lift: float = 0.0
+    """Densities are given times exp(lift), so that those where accuracy is nearly 1 do not underflow."""
 
     @property
     def labels(self) -> Array:
         """-1 and +1, or the unit vectors, (K, q)."""
         classes, outputs = self.mean.shape
         return np.array([[-1.0], [1.0]]) if outputs == 1 else np.eye(classes)
+
+
+def least_power(at: ScoresAt) -> float:
+    """Half the least squared margin of a class against another: the `lift` of gradients of the accuracy."""
+    powers = []
+    for c in range(len(at.mean)):
+        signs, covariance = _against_others(at, c), at.covariance[at.group[c]]
+        variance = np.einsum("ij,jk,ik->i", signs, covariance, signs)
+        powers.append((signs @ at.mean[c])[variance > 0] ** 2 / (2 * variance[variance > 0]))
+    found = np.concatenate(powers)
+    return float(found.min()) if found.size else 0.0
 
 
 def score_overlaps(means: Array, groups: int, outputs: int) -> Overlaps:
@@ -104,36 +117,42 @@ def _of_class_accuracy(at: ScoresAt) -> tuple[Array, Array]:
     by_mean = np.zeros((classes, classes, outputs), dtype=at.mean.dtype)
     by_covariance = np.zeros((classes, *at.covariance.shape), dtype=at.mean.dtype)
     for c in range(classes):
-        signs = (
-            at.labels[c][None] if outputs == 1 else np.eye(classes)[c] - np.delete(np.eye(classes), c, axis=0)
-        )
+        signs = _against_others(at, c)
         covariance = at.covariance[at.group[c]]
-        first, second = orthant_gradients(signs @ at.mean[c], signs @ covariance @ signs.T)
+        first, second = orthant_gradients(signs @ at.mean[c], signs @ covariance @ signs.T, at.lift)
         by_mean[c, c] = first @ signs
         by_covariance[c, at.group[c]] = signs.T @ second @ signs
     return by_mean, by_covariance
 
 
-def orthant_gradients(mean: Array, covariance: Array) -> tuple[Array, Array]:
+def _against_others(at: ScoresAt, c: int) -> Array:
+    """Combinations of the scores that are positive where class c is right."""
+    classes, outputs = at.mean.shape
+    found: Array = np.eye(classes)[c] - np.delete(np.eye(classes), c, axis=0)
+    return at.labels[c][None] if outputs == 1 else found
+
+
+def orthant_gradients(mean: Array, covariance: Array, lift: float = 0.0) -> tuple[Array, Array]:
     """Derivatives of P(x > 0), x ~ N(mean, covariance), by mean (d,) and covariance (d, d).
 
     By Plackett's identity the latter are half of the second derivatives by the mean, and these are densities
-    at 0 of one or two coordinates times orthant probabilities of the others.  0 where nothing varies.
+    at 0 of one or two coordinates times orthant probabilities of the others, all times
+    exp(``lift``).  0 where nothing varies.
     """
     d, variance = len(mean), np.diagonal(covariance)
     if not (variance.real > 0).all():
         return 0 * mean, 0 * covariance
     pairs = [(i, j) for i in range(d) for j in range(i)]
-    first = _at_zero(mean, covariance, [(i,) for i in range(d)])
+    first = _at_zero(mean, covariance, [(i,) for i in range(d)], lift)
     second = np.zeros((d, d), dtype=first.dtype)
-    for (i, j), value in zip(pairs, _at_zero(mean, covariance, pairs), strict=True):
+    for (i, j), value in zip(pairs, _at_zero(mean, covariance, pairs, lift), strict=True):
         second[i, j] = second[j, i] = value
     # E (x_i - mean_i) delta(x_i) = sum_j C_ij (derivative by x_j): Stein's identity.
     np.fill_diagonal(second, -(mean * first + (covariance * second).sum(axis=1)) / variance)
     return first, second / 2
 
 
-def _at_zero(mean: Array, covariance: Array, cases: Sequence[tuple[int, ...]]) -> Array:
+def _at_zero(mean: Array, covariance: Array, cases: Sequence[tuple[int, ...]], lift: float) -> Array:
     """Density at 0 of some coordinates, times the probability that then all others are positive."""
     densities, means, covariances = [], [], []
     for case in cases:
@@ -146,7 +165,7 @@ def _at_zero(mean: Array, covariance: Array, cases: Sequence[tuple[int, ...]]) -
             densities.append(0.0)
             block = np.eye(len(held))
         else:
-            density = np.exp(-mean[held] @ np.linalg.solve(block, mean[held]) / 2)
+            density = np.exp(lift - mean[held] @ np.linalg.solve(block, mean[held]) / 2)
             densities.append(density / np.sqrt((2 * np.pi) ** len(held) * determinant))
         means.append(mean[free] - across @ np.linalg.solve(block, mean[held]))
         covariances.append(covariance[np.ix_(free, free)] - across @ np.linalg.solve(block, across.T))

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, score_overlaps
+from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, least_power, score_overlaps
 from rmt_alpha.theory.error_bars.expected import SampleForces, expected_accuracies
 from rmt_alpha.theory.error_bars.squared import SquaredAnswer
 from rmt_alpha.theory.error_bars.stages import RidgeStage, SourceStage, source_covariance
@@ -120,12 +120,13 @@ class MixtureSpread:
 
     def optimum_std(self, quantity: str, best: Array, counts: str) -> Array:
         """Of each component of the alpha that is best for the draw, (m,), by implicit differentiation."""
+        lift = least_power(self.moments(best)) if quantity == "accuracy" else 0.0
         # The gradient in alpha of a draw's quantity is a combination of its overlaps at the nodes.
         vectors = np.stack(
-            [self._derivative(lambda a: self._vector(quantity, a), best, i) for i in range(len(best))]
+            [self._derivative(lambda a: self._vector(quantity, a, lift), best, i) for i in range(len(best))]
         )
         hessian = np.stack(
-            [self._derivative(lambda a: self._slope(quantity, a), best, i) for i in range(len(best))]
+            [self._derivative(lambda a: self._slope(quantity, a, lift), best, i) for i in range(len(best))]
         )
         spread = vectors @ self.covariance(counts) @ vectors.T
         if not np.any(hessian):
@@ -133,13 +134,13 @@ class MixtureSpread:
         inverse = np.linalg.pinv(hessian)
         return np.asarray(np.sqrt(np.maximum(np.diagonal(inverse @ spread @ inverse.T), 0.0)))
 
-    def _vector(self, quantity: str, alpha: Array) -> Array:
-        slopes = gradients(quantity, self.moments(alpha))
+    def _vector(self, quantity: str, alpha: Array, lift: float) -> Array:
+        slopes = gradients(quantity, self.moments(alpha)._replace(lift=lift))
         return np.asarray((self._weights(alpha)[:, None] * slopes).ravel())
 
-    def _slope(self, quantity: str, alpha: Array) -> Array:
+    def _slope(self, quantity: str, alpha: Array, lift: float) -> Array:
         """Gradient of the quantity in alpha, (m,)."""
-        slopes = gradients(quantity, self.moments(alpha))
+        slopes = gradients(quantity, self.moments(alpha)._replace(lift=lift))
         return np.array([slopes @ self._overlap_slope(alpha, i) for i in range(len(alpha))])
 
     def _overlap_slope(self, alpha: Array, i: int) -> Array:

@@ -29,6 +29,8 @@ PARALLEL = 512
 """Roundings by which a row may deviate from the mean and still count as proportional to it."""
 FLAT = 1e-15
 """Differences of accuracies, and slopes, that are rounding."""
+SATURATED = 1 - 1e-6
+"""Accuracies above which differences of it lose digits that the maximum needs."""
 TIE, MANY = 2e-15, 5
 """Differences of accuracies that rounding may hide, and angles within it of the best that are suspicious."""
 FAR = 1e-13
@@ -37,8 +39,11 @@ NEAR = 1e-4
 """How far a maximum in high precision may be from the one in float64, which is good to half its digits."""
 ANGLES = 721
 """Directions tried for one source before the best is refined."""
-ROUGH_ANGLES, POINTS, STARTS = 61, 128, 3
-"""The same where accuracy is integrated, points of each integral, and how many maxima are climbed from."""
+ROUGH_ANGLES, POINTS, STARTS = 61, (128, 512, 2048), 3
+"""The same where accuracy is integrated, points of each integral, more where it is flat, and how many maxima
+are climbed from."""
+SCATTERED, MOST = 96, 30
+"""Directions of several sources that are tried besides; steps of a climb."""
 FORWARD, CLEAR = 1.5e-8, 0.02
 """Step of first differences of a rough accuracy, and a gain of it that is beyond its error."""
 SECOND, NEWTON, NEAREST, SETTLED = 1e-3, 8, 0.3, 1e-11
@@ -100,12 +105,23 @@ def searched_direction(contrasts: Contrasts) -> Array:
     for source, unit in enumerate(np.eye(contrasts.sources)):
         z = searched_direction(contrasts.of_source(source))
         starts.append(np.concatenate([z[:1], z[1] * unit]))
-    ends = [_climb(contrasts, start / scales, scales) for start in starts if np.any(start)]
-    best = max(ends, key=lambda z: float(contrasts.accuracy(z)))
-    if contrasts.accuracy(best) - contrasts.accuracy(alone) > FLAT:
-        return best
-    flat = np.max(abs(contrasts.gradient(alone) * scales)) <= FLAT * scales[0]
-    return alone if flat else best  # nothing beats alpha = 0
+    best, highest = _best_end(contrasts.accuracy, contrasts.gradient, starts, scales)
+    if highest > SATURATED:
+        best, _ = _best_end(contrasts.signal, contrasts.signal_gradient, starts, scales)
+    return best
+
+
+def _best_end(
+    value: Callable[[Array], Any], gradient: Callable[[Array], Array], starts: list[Array], scales: Array
+) -> tuple[Array, float]:
+    """The highest of the maxima climbed from the starts, the second of which has no source, and its value."""
+    ends = [_climb(value, gradient, start / scales, scales) for start in starts if np.any(start)]
+    best, alone = max(ends, key=lambda z: float(value(z))), starts[1]
+    highest = float(value(best))
+    if highest - float(value(alone)) > FLAT * max(1.0, abs(highest)):
+        return best, highest
+    flat = np.max(abs(gradient(alone) * scales)) <= FLAT * scales[0]
+    return (alone if flat else best), highest  # nothing beats alpha = 0
 
 
 def _best_angle(contrasts: Contrasts, scales: Array) -> Array:
@@ -114,7 +130,7 @@ def _best_angle(contrasts: Contrasts, scales: Array) -> Array:
 
     def slope(angle: float) -> float:
         turn = np.array([-np.sin(angle), np.cos(angle)]) * scales
-        return float(contrasts.gradient(direction(angle)) @ turn)
+        return float(contrasts.scaled_gradient(direction(angle)) @ turn)
 
     angles = np.linspace(-np.pi / 2, np.pi / 2, ANGLES)
     points = direction(angles)
@@ -158,7 +174,9 @@ def _settled(
     return candidates[int(np.argmax(values))]
 
 
-def _climb(contrasts: Contrasts, start: Array, scales: Array) -> Array:
+def _climb(
+    value: Callable[[Array], Any], gradient: Callable[[Array], Array], start: Array, scales: Array
+) -> Array:
     """Local maximum over the half-sphere in scaled coordinates u, reached from ``start``; z = u scales."""
     boundary = start[0] <= 0
     keep = np.arange(len(start)) > 0 if boundary else np.ones(len(start), bool)
@@ -167,10 +185,10 @@ def _climb(contrasts: Contrasts, start: Array, scales: Array) -> Array:
         return _on_half_sphere(v, keep) * scales
 
     def loss(v: Array) -> float:
-        return -float(contrasts.accuracy(point(v)))
+        return -float(value(point(v)))
 
     def slope(v: Array) -> Array:
-        full = -contrasts.gradient(point(v)) * scales / np.linalg.norm(v)
+        full = -gradient(point(v)) * scales / np.linalg.norm(v)
         full[0] *= -1 if v[0] < 0 and not boundary else 1
         return np.asarray(full[keep])
 
@@ -188,7 +206,7 @@ def _climb(contrasts: Contrasts, start: Array, scales: Array) -> Array:
         return w
 
     polished = optimize.root(lambda x: slope(chart(x))[free], v[free], tol=1e-14)
-    if loss(chart(polished.x)) <= loss(v) + FLAT:
+    if loss(chart(polished.x)) <= loss(v) + FLAT * max(1.0, abs(loss(v))):
         v = chart(polished.x)
     return point(v)
 
@@ -215,25 +233,38 @@ def _rough_then_fine(contrasts: Contrasts, scales: Array) -> Array:
     for ray in rays:
         fan = np.concatenate([np.cos(angles)[:, None], np.sin(angles)[:, None] * ray], axis=1)
         fan[[0, -1], 0] = 0.0
-        starts.append(fan[int(np.argmax(contrasts.roughly(fan * scales, POINTS)))])
-    starts = sorted(starts, key=lambda u: -float(contrasts.roughly(u * scales, POINTS)))[:STARTS]
-    ends = [_roughly_climbed(contrasts, start, scales) for start in starts if np.any(start)]
-    rough = max(ends, key=lambda u: float(contrasts.roughly(u * scales, POINTS)))
-    best, settled = _refined(contrasts, rough, scales)
+        starts.append(fan[int(np.argmax(contrasts.roughly(fan * scales, POINTS[0])))])
+    if sources > 1:
+        scattered = np.random.default_rng(0).normal(size=(SCATTERED, 1 + sources))
+        scattered[:, 0] = abs(scattered[:, 0])
+        starts.extend(scattered / np.linalg.norm(scattered, axis=1, keepdims=True))
+    order = np.argsort(-contrasts.roughly(np.stack(starts) * scales, POINTS[0]))[:STARTS]
+    ends = [_roughly_climbed(contrasts, starts[i], scales, POINTS[0]) for i in order if np.any(starts[i])]
+
+    def values(points: list[Array]) -> Array:
+        return np.asarray(contrasts.accuracy(np.stack(points) * scales))
+
+    rough = ends[int(np.argmax(values(ends)))]
+    best, settled = _refined(contrasts, rough, scales, POINTS[0])
+    for points in POINTS[1:]:
+        if settled:
+            break
+        # So flat that the rough accuracy has its maximum elsewhere, or none: by one that is less rough.
+        rough = _roughly_climbed(contrasts, rough, scales, points)
+        best, settled = _refined(contrasts, rough, scales, points)
+    if not settled:
+        best = (best, rough)[int(np.argmax(values([best, rough])))]
 
     def lead(over: Array) -> float:
-        values = np.asarray(contrasts.accuracy(np.stack([best, over]) * scales))
-        return float(values[0] - values[1])
+        found = values([best, over])
+        return float(found[0] - found[1])
 
-    # Of equal accuracies the one where the gradient vanishes.
-    if not settled and lead(rough) < -FLAT:
-        best = rough
-    gains = np.asarray(contrasts.roughly(np.stack([best, alone]) * scales, POINTS))
+    gains = np.asarray(contrasts.roughly(np.stack([best, alone]) * scales, POINTS[0]))
     clear = gains[0] - gains[1] > CLEAR
     return np.asarray((best if clear or lead(alone) > FLAT else alone) * scales)
 
 
-def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array) -> Array:
+def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array, points: int) -> Array:
     """Maximum of the rough accuracy over the half-sphere, from ``start``."""
     keep = np.arange(len(start)) > 0 if start[0] <= 0 else np.ones(len(start), bool)
 
@@ -245,16 +276,16 @@ def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array) -> Array
     def loss(v: Array) -> tuple[float, Array]:
         """With its gradient, all differences at once."""
         beside = np.stack([_on_half_sphere(v + step, keep) for step in steps])
-        values = -np.asarray(contrasts.roughly(beside * scales, POINTS))
+        values = -np.asarray(contrasts.roughly(beside * scales, points))
         return float(values[0]), (values[1:] - values[0]) / FORWARD
 
     found = optimize.minimize(
-        loss, start[keep], jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": 60}
+        loss, start[keep], jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": MOST}
     )
     return _on_half_sphere(found.x, keep)
 
 
-def _refined(contrasts: Contrasts, u: Array, scales: Array) -> tuple[Array, bool]:
+def _refined(contrasts: Contrasts, u: Array, scales: Array, points: int) -> tuple[Array, bool]:
     """Newton's method for the true accuracy, its second derivatives from the rough one, and its success.
 
     Where it converges with a negative definite matrix for the second derivatives, these are so themselves:
@@ -269,7 +300,7 @@ def _refined(contrasts: Contrasts, u: Array, scales: Array) -> tuple[Array, bool
 
     corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
     moves = np.einsum("qs,sabi->qabi", corners, np.stack(np.broadcast_arrays(steps[:, None], steps[None])))
-    values = np.asarray(contrasts.roughly((u + moves) * scales, POINTS))
+    values = np.asarray(contrasts.roughly((u + moves) * scales, points))
     bend = np.tensordot(corners.prod(axis=1), values, axes=1) / (4 * SECOND**2)
     values, vectors = np.linalg.eigh(0.5 * (bend + bend.T))
     if not values.max() < 0:

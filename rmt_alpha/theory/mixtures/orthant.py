@@ -55,7 +55,8 @@ def orthant_probability(mean: Array, covariance: Array, points: int | None = Non
     0.25
     """
     mean, covariance = np.asarray(mean, float), np.asarray(covariance, float)
-    scale = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    # Rounding may leave a variance of 0 below it.
+    scale = np.sqrt(np.maximum(np.diagonal(covariance, axis1=-2, axis2=-1), 0.0))
     with np.errstate(divide="ignore", invalid="ignore"):
         h = np.where(scale > 0, mean / scale, np.where(mean == 0, 0.0, np.copysign(np.inf, mean)))
         correlation = covariance / (scale[..., :, None] * scale[..., None, :])

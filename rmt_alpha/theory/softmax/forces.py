@@ -26,7 +26,7 @@ import numpy as np
 from scipy import linalg
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.softmax.nodes import Nodes
+from rmt_alpha.theory.softmax.nodes import GRIDS, Nodes
 
 CACHED = 1 << 16
 """Entries of the matrices that are worked on at a time."""
@@ -137,7 +137,9 @@ def forces(
         simple = _simple_stiffness(step, chance, weights)
         bend += simple
         if gap:
-            more += _stiffness(basis, chance, step.root, weights) - basis.T @ simple @ basis
+            rough = np.float32 if d > len(GRIDS) else float  # where nodes leave errors of 1e-4
+            exact = _stiffness(*(x.astype(rough) for x in (basis, chance, step.root, weights)))
+            more += exact - basis.T @ simple @ basis
     return Forces(basis.T @ pull, basis.T @ power @ basis, basis.T @ bend @ basis, more, nodes)
 
 

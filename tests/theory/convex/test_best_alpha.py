@@ -11,6 +11,7 @@ from rmt_alpha.theory.convex.optimum import best_alpha
 from rmt_alpha.theory.curve import Optimum
 
 MEAN = np.ones(100) / 10
+VARIANCES = np.linspace(0.5, 1.5, 60)
 ALTERNATING = np.where(np.arange(100) % 2 == 0, 0.1, -0.1)
 
 
@@ -49,6 +50,34 @@ def test_labels_without_information_leave_all_to_the_source():
         label_noise=0.5,
     )
     assert problem.curve().optimum().alpha == -np.inf
+
+
+@pytest.mark.parametrize("size", [10.0, 30.0, 200.0])
+@pytest.mark.parametrize("covariances", [[VARIANCES], [VARIANCES, 2 * VARIANCES[::-1]]])
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_far_classes_have_a_best_alpha_where_accuracy_is_1_to_rounding(size, covariances, loss):
+    """Against the least logarithm of the error, which no sum with 1 has rounded, on a grid around it."""
+    rng = np.random.default_rng(5)
+    mean, *others = size * rng.normal(size=(3, 60)) / np.sqrt(60)
+    target = ra.GaussianMixture.symmetric(mean, covariances if len(covariances) > 1 else covariances[0])
+    sources = [ra.FixedSource(0.5 * mean + other) for other in others]
+    curve = ra.FineTuning(target, sources[0], 30, 0.1, loss=loss).curve()
+    assert curve.accuracy(0.0) > 1 - 1e-6
+    best = float(curve.optimal_alpha())
+    assert best
+    around = best * np.array([0.5, 0.9, 0.99, 1.01, 1.1, 1.5])
+    assert (curve.log_error(around) > curve.log_error(best)).all()
+    ends = curve.transfer_interval()
+    (far,) = (float(end) for end in ends if end)
+    assert 0.0 in ends
+    assert curve.log_error(far) == pytest.approx(curve.log_error(0.0), rel=1e-9)
+    # Between the ends the source is of use, beyond them not.
+    assert curve.log_error(0.9 * far) < curve.log_error(0.0) < curve.log_error(1.1 * far)
+    both = ra.FineTuning(target, sources, 30, 0.1, loss=loss).curve()
+    vector = np.asarray(both.optimal_alpha())
+    assert vector.all()
+    beside = vector * np.array([[0.9, 1], [1.1, 1], [1, 0.9], [1, 1.1]])
+    assert (both.log_error(beside) > both.log_error(vector)).all()
 
 
 def best_of_rising(last: float, top: float = np.inf) -> Optimum:

@@ -53,6 +53,20 @@ def test_equal_to_the_closed_forms_of_the_isotropic_model(fields):
         )
 
 
+@pytest.mark.parametrize("mu", [20.0, 100.0, 1e3])
+def test_the_best_alpha_where_accuracy_is_1_to_rounding(mu):
+    """Densities of the scores at 0 underflow there; their ratios do not."""
+    problem = ra.TransferProblem(0.5, p=100, n=50, mu=mu)
+    general = ra.FineTuning.from_transfer(problem)
+    expected = problem.curve().optimal_alpha_std()
+    # Sums of terms mu^2 times as large as they are.
+    assert general.curve().optimal_alpha_std() == pytest.approx(expected, rel=1e-14 * mu**2 + 1e-9)
+    other = dataclasses.replace(general, source=ra.FixedSource(general.target.means[1]))
+    expected = other.curve().optimal_alpha_std()
+    found = dataclasses.replace(other, loss=Squared()).curve().optimal_alpha_std()
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.slow
 @given(moderate_problems())
 def test_equal_to_the_closed_forms_anywhere(problem):
