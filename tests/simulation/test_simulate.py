@@ -256,7 +256,7 @@ def test_a_zero_classifier_has_accuracy_one_half():
 
 @pytest.mark.parametrize("make", ["isotropic", "two sources", "three classes"])
 def test_averages_over_some_alphas_at_a_time_are_the_same_to_the_last_bit(monkeypatch, make):
-    """Of three classes to rounding: BLAS multiplies, on some processors in an order that depends on how many."""
+    """Of three classes to rounding: BLAS multiplies, in an order that may depend on how many there are."""
     rng = np.random.default_rng(0)
     target = GaussianMixture(rng.normal(size=(3 if make == "three classes" else 2, 4)))
     outputs = 3 if make == "three classes" else 1
