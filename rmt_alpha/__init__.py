@@ -15,6 +15,7 @@ from rmt_alpha._core.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from rmt_alpha import errors as errors
+    from rmt_alpha._core.machine.progress import show_progress
     from rmt_alpha.estimators.functions import alpha_path, estimate_problem
     from rmt_alpha.estimators.linear import LinearCoefficients, linear_coefficients
     from rmt_alpha.estimators.logistic import AlphaLogisticRegression, AlphaLogisticRegressionCV
@@ -98,6 +99,7 @@ _LAZY = {
     "risk": "theory.isotropic.one_line",
     "separability_threshold": "theory.mixtures.ridgeless",
     "separable": "theory.mixtures.ridgeless",
+    "show_progress": "_core.machine.progress",
     "simulate": "simulation",
     "sweep": "validation.sweeps",
 }
@@ -154,6 +156,7 @@ __all__ = [
     "risk",
     "separability_threshold",
     "separable",
+    "show_progress",
     "simulate",
     "sweep",
 ]

@@ -10,6 +10,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
@@ -56,7 +57,7 @@ def modules_of(package: Path) -> dict[str, Path]:
     return files
 
 
-def _targets(node: ast.AST, known: dict[str, Path]) -> Iterator[str]:
+def _targets(node: ast.AST, known: frozenset[str]) -> Iterator[str]:
     if isinstance(node, ast.ImportFrom):
         assert node.level == 0, "imports are absolute"
         if (node.module or "").split(".")[0] == "rmt_alpha":
@@ -111,13 +112,23 @@ def _doorway_nodes(tree: ast.Module, room: str) -> set[ast.AST]:
 
 def imports_of(package: Path) -> list[Import]:
     """Every import of one file of the package by another."""
-    known, found = modules_of(package), []
-    for name, path in known.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        doorways = _doorway_nodes(tree, name.split(".")[0])
-        for node in ast.walk(tree):
-            found += [Import(name, target, node in doorways) for target in _targets(node, known)]
-    return found
+    known = modules_of(package)
+    names = frozenset(known)
+    return [
+        each
+        for name, path in known.items()
+        for each in _imports_in(name, path.read_text(encoding="utf-8"), names)
+    ]
+
+
+@cache
+def _imports_in(name: str, text: str, known: frozenset[str]) -> list[Import]:
+    """Those of one file; two checks ask for them."""
+    tree = ast.parse(text)
+    doorways = _doorway_nodes(tree, name.split(".", maxsplit=1)[0])
+    return [
+        Import(name, target, node in doorways) for node in ast.walk(tree) for target in _targets(node, known)
+    ]
 
 
 def allowed_rooms(room: str) -> set[str]:

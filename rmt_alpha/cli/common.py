@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rmt_alpha._core.machine.progress import progress_bar, watched
+from rmt_alpha._core.machine.progress import drawn, progress_bar, show_progress, watched
 
 
 class Parser(argparse.ArgumentParser):
@@ -84,12 +84,14 @@ def say(verb: str, text: object) -> None:
 
 @contextlib.contextmanager
 def shown_while_working(verb: str, text: str) -> Iterator[None]:
-    """Say on a terminal what takes so long, and for how long already, from the second second on."""
+    """Say on a terminal what takes so long: for how long already, or with a bar of its own, how long yet."""
     done = threading.Event()
 
     def show() -> None:
         start, line = time.monotonic(), ""
         while not done.wait(1.0):
+            if drawn():
+                continue
             line = f"rmt-alpha {verb}: {text}, {time.monotonic() - start:.0f} s"
             print(f"\r{line}", end="", file=sys.stderr, flush=True)
         print(f"\r{' ' * len(line)}\r" * bool(line), end="", file=sys.stderr, flush=True)
@@ -98,7 +100,8 @@ def shown_while_working(verb: str, text: str) -> Iterator[None]:
     if watched():
         watching.start()
     try:
-        yield
+        with show_progress():
+            yield
     finally:
         done.set()
         if watching.ident is not None:

@@ -15,6 +15,7 @@ from sklearn.utils import Tags
 
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.checks import check_choice
+from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha.estimators.labels import ClassWeight
 from rmt_alpha.estimators.source import Source, SourceModel, completed, resolve_source
@@ -162,7 +163,8 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         judged = [self._judged(path) for path in paths]
         held = [alpha if rule.alpha is None else np.array([rule.alpha]) for rule in rules]
         selections = []
-        for rule, path, own, gammas, given in zip(rules, paths, judged, grids, held, strict=True):
+        tried = list(zip(rules, paths, judged, grids, held, strict=True))
+        for rule, path, own, gammas, given in long_steps(tried, "rule"):
             chooser = self._judge(criterion, rule).prepared(own, kept, source.weights)
             choice = select(chooser, own, gammas, given)
             selections.append(replace(choice, fit=path.at(choice.best.gamma)))

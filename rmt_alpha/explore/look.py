@@ -56,6 +56,9 @@ INK = {
 }
 """Colours on light and on dark; all others are the same on both."""
 
+NARROW = "@media (max-width: 760px) { :host { max-height: max(38vh, 240px); } }"
+"""In a narrow window the controls are below the pictures, which are seen whole beside them (page.css)."""
+
 
 def plain_figure(
     label: str, axes: tuple[str, str], *, height: int = 330, tools: str = "", words: bool = False
@@ -74,6 +77,7 @@ def plain_figure(
         active_scroll=None,
         toolbar_location="above",
         output_backend="canvas",
+        stylesheets=[NARROW],
         name=label,
     )
     fig.toolbar.logo = None

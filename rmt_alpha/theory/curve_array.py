@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rmt_alpha._core.checks import as_real
+from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha._core.types import FloatArray, Real
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.low_rank import LowRankTransfer
@@ -194,7 +195,7 @@ class CurveArray(Curve):
         return self.criteria[0] if default else criterion
 
     def _each(self, ask: Callable[[Curve], Any]) -> list[Any]:
-        return [ask(curve) for curve in self._curves]
+        return [ask(curve) for curve in long_steps(self._curves, "curve")]
 
     def _stacked(self, values: Iterable[Any]) -> FloatArray:
         table = np.stack([np.asarray(value, float) for value in values])
@@ -256,8 +257,8 @@ def curve_array(
     ]
     members = np.empty(len(each), dtype=object)
     if isinstance(problem, FineTuning):
-        members[:] = list(curves_of(each))  # type: ignore[arg-type]
+        members[:] = list(curves_of(long_steps(each, "curve")))  # type: ignore[arg-type]
     else:
         options = {"rank": rank} if isinstance(problem, LowRankTransfer) else {}
-        members[:] = [one.curve(**options) for one in each]
+        members[:] = [one.curve(**options) for one in long_steps(each, "curve")]
     return CurveArray(members.reshape(sizes.shape))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
+from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha._core.types import Array, Real
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import Curve, Optimum
@@ -125,7 +126,8 @@ class FixedPointCurve(Curve):
         flat = values.reshape(-1, self.sources)
         if not len(flat):
             return np.empty(values.shape[:-1])
-        table = np.stack([np.asarray(answer(row), float) for row in flat])
+        rows = long_steps(list(flat), "alpha")
+        table = np.stack([np.asarray(answer(row), float) for row in rows])
         return self._result(table.reshape((*values.shape[:-1], *table.shape[1:])))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
+from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha.theory.curve import Curve
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def more_samples(
     if before[1] >= 0:
         return 0.0
     earlier = before
-    for u in _grid(n, p, first, growth):
+    for u in long_steps(list(_grid(n, p, first, growth)), "size"):  # at most so many
         here = (u, excess(u))
         # A maximum of a smooth function is not much higher than its neighbours differ.
         drop = before[1] - max(earlier[1], here[1])

@@ -37,11 +37,11 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def far_and_unequal(classes=2):
-    """60 samples of 200 features around 1, of unequal classes, and a source with its intercept."""
+    """60 samples of 90 features around 1, of unequal classes, and a source with its intercept."""
     rng = np.random.default_rng(0)
     y = np.where(np.arange(60) < 12, 1, 0) if classes == 2 else np.minimum(np.arange(60) // 8, classes - 1)
-    means = rng.standard_normal((classes, 200)) / 8
-    X = 1 + means[y] + rng.standard_normal((60, 200))
+    means = rng.standard_normal((classes, 90)) / 6
+    X = 1 + means[y] + rng.standard_normal((60, 90))
     rows = means[1] - means[0] if classes == 2 else means
     source = rows + 0.05 * rng.standard_normal(rows.shape)
     return X, y, source, -source.sum(axis=-1)

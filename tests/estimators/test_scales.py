@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,18 @@ def sample(kind, p=12):
     return X, (X @ mean + rng.standard_normal(24) if kind is AlphaRidge else y), source
 
 
+@cache
+def fitted(kind, criterion):
+    """In the units that others are held against."""
+    X, y, source = sample(kind)
+    return kind(criterion=criterion, coef_source=source).fit(X, y)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("kind", "criterion"), CASES)
 def test_units_make_no_difference(kind, criterion, size):
     X, y, source = sample(kind)
-    one = kind(criterion=criterion, coef_source=source).fit(X, y)
+    one = fitted(kind, criterion)
     # Features in other units, and the source with them: the same alpha; with the source as it was, another.
     for held in (True, False):
         unit = {} if hasattr(one, "gammas") else {"gamma": size**2}

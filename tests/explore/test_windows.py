@@ -21,6 +21,9 @@ def test_every_tab_opens_and_no_request_leaves_the_machine(screens, url):
     for title in TITLES:
         screen.tab(title)
         screen.until(lambda: screen.lead() != "")
+        # Before a store is open its tab offers no choices: a list without entries is not shown.
+        lists = screen.page.locator("select").locator("visible=true").all()
+        assert all(each.locator("option").count() for each in lists)
     assert screen.faults == []
     foreign = [each for each in screen.requests if not each.startswith((url, "data:", "blob:"))]
     assert foreign == []
@@ -57,6 +60,16 @@ def test_a_window_of_400_pixels_needs_no_scrolling_sideways(screens):
     screen.tab("Theory")
     beta = screen.page.get_by_role("slider", name="alignment β", exact=True)
     screen.until(lambda: 0 <= beta.bounding_box()["y"] <= 800)
+    # A picture is seen whole above the controls.
+    screen.tab("Phase diagrams")
+    drawn = screen.page.locator("canvas").locator("visible=true").first
+    controls = screen.page.locator(".controls")
+
+    def ends() -> float:
+        box = drawn.bounding_box()
+        return float(box["y"] + box["height"])
+
+    screen.until(lambda: 300 < ends() <= controls.bounding_box()["y"])
     screen.page.context.close()
 
 

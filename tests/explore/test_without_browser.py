@@ -218,6 +218,20 @@ def other(field: Any) -> Any:
     return nearer or field.high / 2
 
 
+@pytest.mark.parametrize("query", ["?", "?tab=mixtures&m_p=16", "?tab=mixtures&m_p=16&m_sources=two"])
+def test_the_source_as_it_is_stands_beside_the_best_alpha(query):
+    """And it is said where training does not pay, so that nobody takes the best alpha for a gain."""
+    for samples, pays in ((4, False), (4000, True)):
+        window = window_of(f"{query}&n={samples}&m_n={samples}&gamma=0.1&m_gamma=0.1")
+        tab: Any = window.tab
+        problem_of = tab.problem_of if tab.name == "mixtures" else transfer.problem_of
+        problem = problem_of(window.state.values)
+        own, reached = float(np.max(problem.source_accuracy())), problem.curve().optimum().value
+        assert (reached > own) is pays
+        assert f"as it is scores {shown(own)}" in tab.lead.object
+        assert ("does not pay" in tab.lead.object) is not pays
+
+
 @pytest.mark.parametrize(
     ("name", "field"), CONTROLS, ids=[f"{name} {field.name}" for name, field in CONTROLS]
 )
@@ -331,7 +345,7 @@ def test_several_sources_are_fitted_as_by_the_command(own_files, capsys):
     assert "alpha of source" not in tab.numbers.object
 
 
-SWEEP_CONTROLS = {"s_c": "risk", "s_x": "n", "s_y": "n", "s_alpha": "optimal", "s_rest": "n = 20"}
+SWEEP_CONTROLS = {"s_c": "risk", "s_x": "n", "s_y": "n", "s_alpha": "0", "s_rest": "n = 20"}
 
 
 @pytest.mark.parametrize("name", SWEEP_CONTROLS)

@@ -11,6 +11,8 @@ import rmt_alpha as ra
 from rmt_alpha.simulation.low_rank import weights
 from rmt_alpha.simulation.setting import low_rank_setting
 
+pytestmark = pytest.mark.usefixtures("one_simulation")
+
 PROBLEM = ra.LowRankTransfer(0.6, [3, 2], 4.0, 1.0, n=120, p=50, d=40)
 FEW = ra.LowRankTransfer(0.3, [2.5, 1.5], 3.0, 0.8, n=40, p=60, d=30, rest=1.0)
 CASES = {

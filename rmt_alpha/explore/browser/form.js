@@ -141,10 +141,12 @@ export function render({ model }) {
   }
 
   const update = () => {
-    for (const { field, row, show } of shown) {
+    for (const { field, row, show, offer } of shown) {
       row.hidden = field.when !== null && !field.when[1].includes(model.values[field.when[0]])
+      if (offer) row.hidden ||= row.querySelector("option") === null // there is nothing to choose from yet
       if (!latest.has(field.name) && model.values[field.name] !== undefined) show(model.values[field.name])
     }
+    for (const group of groups.values()) group.hidden = group.querySelector(".field:not([hidden])") === null
   }
   const offer = () => {
     for (const each of shown) if (each.field.name in model.options) each.offer(model.options[each.field.name])

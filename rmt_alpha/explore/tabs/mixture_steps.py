@@ -24,6 +24,8 @@ FIRST = (-1.0, 3.0)
 """The range of alpha until more is known."""
 CHOICES = ("no source", "both at 1", "source 1 alone, its best", "source 2 alone, its best", "both, the best")
 
+UNTRAINED = "the source as it is, untrained"
+
 
 def _row(curve: Curve, alpha: float) -> tuple[float, float, float]:
     """alpha, accuracy, risk, as far as they are known at infinity."""
@@ -59,9 +61,9 @@ def curve_steps(problem: FineTuning, span: tuple[float, float] | None) -> Iterat
         marks["neutral"] = _row(curve, float(curve.neutral_alpha()))
     low, high = span or tuple(alphas_around([row[0] for row in marks.values()])[[0, -1]].tolist())
     at = np.linspace(low, high, COSTLY if curve.costly else FINE)
+    facts: dict[str, Any] = {UNTRAINED: problem.source_accuracy()}
     for step in (4, 1) if curve.costly else (1,):
-        yield (found := found | _along(curve, at[::step]) | {"marks": marks})
-    facts: dict[str, Any] = {"the source as it is, untrained": problem.source_accuracy()}
+        yield (found := found | _along(curve, at[::step]) | {"marks": marks, "facts": dict(facts)})
     if "accuracy_std" in curve.answers:
         where = at[:: (len(at) - 1) // (BARS - 1)] if curve.costly else at[::4]
         std = np.asarray(curve.accuracy_std(where))
@@ -90,7 +92,8 @@ def map_steps(problem: FineTuning, span: tuple[float, float] | None) -> Iterator
         at = np.linspace(low, high, size)
         grid = np.stack(np.meshgrid(at, at), axis=-1)
         yield (found := found | {"accuracy": np.asarray(curve.accuracy(grid))})
-    yield found | {"choices": choices or _choices(curve), "done": True}
+    alone = np.asarray(problem.source_accuracy(), float).tolist()
+    yield found | {"choices": choices or _choices(curve), "alone": alone, "done": True}
 
 
 def _choices(curve: Curve) -> dict[str, Any]:

@@ -14,7 +14,16 @@ from rmt_alpha.explore.fields import Field, Values, choice
 from rmt_alpha.explore.form import Snippet
 from rmt_alpha.explore.tab import Tab
 from rmt_alpha.explore.tabs.mixture_problem import FIELDS, changed, problem_of
-from rmt_alpha.explore.tabs.mixture_steps import CHOICES, COSTLY, FIRST, MAPS, curve_steps, map_steps
+from rmt_alpha.explore.tabs.mixture_steps import (
+    CHOICES,
+    COSTLY,
+    FIRST,
+    MAPS,
+    UNTRAINED,
+    curve_steps,
+    map_steps,
+)
+from rmt_alpha.explore.tabs.theory_texts import untrained
 from rmt_alpha.plotting import style
 from rmt_alpha.problems.fine_tuning import FineTuning
 
@@ -203,7 +212,8 @@ class MixturesTab(Tab):
             over_one, over_zero = (f"{100 * (reached - marks[kind][1]):.2g}" for kind in ("one", "zero"))
             self.say(
                 f"<b>α* = {look.shown(best)}</b>: accuracy {look.shown(reached)}, {over_one} points more "
-                f"than plain fine-tuning (α = 1), {over_zero} more than without the source."
+                f"than plain fine-tuning (α = 1), {over_zero} more than without the source. "
+                f"{untrained(found['facts'][UNTRAINED], reached)}"
             )
 
     def _put_map(self, found: dict[str, Any]) -> None:
@@ -244,16 +254,19 @@ class MixturesTab(Tab):
             (_mark(*shapes[name]) + name, [*map(float, at), accuracy])
             for name, (at, accuracy) in choices.items()
         ]
+        alone = found.get("alone", [])
+        rows += [(f"source {i} as it is, untrained", ["", "", own]) for i, own in enumerate(alone, 1)]
         self.numbers.object = look.table(
             "Which sources, and how much of them", ("", "α₁", "α₂", "accuracy"), rows
         )
         self.busy.object = "" if found["done"] else '<p class="soft" role="status">refining ...</p>'
-        if CHOICES[-1] in choices:
+        if CHOICES[-1] in choices and alone:
             at, accuracy = choices[CHOICES[-1]]
             none, both = (look.shown(choices[name][1]) for name in CHOICES[:2])
             self.say(
                 f"<b>α* = ({', '.join(look.shown(float(each)) for each in at)})</b>: accuracy "
-                f"{look.shown(accuracy)}; both sources at 1 reach {both}, none {none}."
+                f"{look.shown(accuracy)}; both sources at 1 reach {both}, none {none}. "
+                + untrained(max(alone), accuracy, "The better source as it is")
             )
         self._put_map_code(low, high)
 

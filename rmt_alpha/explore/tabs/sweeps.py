@@ -46,7 +46,7 @@ class SweepsTab(Tab):
         choice("s_c", "quantity", {}, group="Picture", default="accuracy"),
         choice("s_x", "across", {}, group="Picture"),
         choice("s_y", "up", {}, group="Picture", default=LINES),
-        choice("s_alpha", "α", {}, group="Picture"),
+        choice("s_alpha", "α", {}, group="Picture", default="optimal"),
         choice("s_rest", "other fields", {}, group="Picture"),
     )
 
@@ -210,11 +210,8 @@ class SweepsTab(Tab):
         self.points.data = {"x": a, "y": v, "low": v - 2 * e, "high": v + 2 * e}
         span = np.concatenate([at, a])
         if span.size:
-            look.window(
-                self.lines,
-                (span.min(), span.max() if span.max() > span.min() else span.min() + 1),
-                [values, v - 2 * e, v + 2 * e],
-            )
+            room = 0.03 * np.ptp(span) or 0.5  # so that the first and the last bars are seen whole
+            look.window(self.lines, (span.min() - room, span.max() + room), [values, v - 2 * e, v + 2 * e])
         self.lines.xaxis.axis_label, self.lines.yaxis.axis_label = x, theory.replace("_", " ")
         left = len(rows) - len(numbers)
         more = f" {left} cells have no number there." if left else ""

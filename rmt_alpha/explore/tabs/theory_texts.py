@@ -33,7 +33,7 @@ def numbers(
         name = look.swatch(kind) + look.SHAPES[kind].label
         exists = finite or kind == "best"
         rows.append((name, [alpha, curve.accuracy(alpha) if exists else None, std, risk]))
-    own = problem.source_accuracy()
+    own = float(problem.source_accuracy())
     rows.append(("α = ∞", [np.inf, curve.accuracy(np.inf), None, None]))
     rows.append(("the source as it is, untrained", ["", own, None, None]))
     head = ("", "α", "accuracy", "± of one run", "risk")
@@ -51,12 +51,17 @@ def numbers(
     )
     best, gain = marks["best"], float(curve.gain(1.0))
     reached = float(curve.accuracy(best))
-    pays = ": training with these samples and this ridge does not pay." if own > reached else "."
     return tables, (
         f"<b>α* = {look.shown(best)}</b>: accuracy {look.shown(reached)}, {100 * gain:.2g} points more "
-        f"than plain fine-tuning (α = 1). The source as it is scores {look.shown(own)}{pays} "
+        f"than plain fine-tuning (α = 1). {untrained(own, reached)} "
         f"It is worth {look.shown(worth)} target samples."
     )
+
+
+def untrained(own: float, reached: float, name: str = "The source as it is") -> str:
+    """What a source has without any training, and whether that is more than the best alpha reaches."""
+    pays = ": training with these samples and this ridge does not pay." if own > reached else "."
+    return f"{name} scores {look.shown(own)}{pays}"
 
 
 def code(problem: TransferProblem, at: FloatArray, values: Values) -> dict[str, dict[str, str]]:

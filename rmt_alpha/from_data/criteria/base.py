@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 import numpy as np
 
 from rmt_alpha._core.alphas import as_alpha, normalised
+from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.decomposition.samples import Samples
@@ -90,7 +91,7 @@ class Criterion(ABC, Generic[AnyPath, AnyFit]):
     ) -> tuple[list[Choice], int]:
         """The choice at every ridge, and which of them is best; with ``point`` that alpha is held."""
         fits: Any = path
-        choices = [self.choose(fits.at(gamma), point) for gamma in gammas]
+        choices = [self.choose(fits.at(gamma), point) for gamma in long_steps(gammas, "ridge")]
         return choices, index_of_best(choices)
 
     @abstractmethod

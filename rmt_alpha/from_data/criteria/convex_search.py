@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rmt_alpha._core.alphas import as_point
+from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.convex.path import ConvexFit, ConvexPath, Start
 from rmt_alpha.from_data.convex.solution import ConvexSolution
@@ -87,7 +88,7 @@ class ConvexCriterion(Criterion[ConvexPath, ConvexFit]):
         screened: dict[int, Choice] = {}
         starts: dict[int, Start | None] = {}
         path.least = math.inf
-        for i in order:
+        for i in long_steps(order, "ridge"):
             screened[i] = self.choose(path.at(gammas[i], exact=False), point)
             starts[i] = path.start
         exact: dict[int, Choice] = {}

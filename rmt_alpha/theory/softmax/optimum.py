@@ -8,6 +8,7 @@ import numpy as np
 from scipy import optimize
 
 from rmt_alpha._core.checks import Range
+from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha.theory.curve import Optimum
 from rmt_alpha.theory.searches import FLAT
 
@@ -27,7 +28,14 @@ def best_alpha(score: Callable[[float], tuple[float, float]], unit: float, rtol:
     if not np.isfinite(unit):
         return Optimum(0.0, abs(score(0.0)[0]), None, (0.0, 0.0), True)
     grid = unit * SCAN
-    found = [score(float(alpha)) for alpha in grid]
+    sections = int(np.log(rtol / 4) / np.log(1 - GOLDEN))  # Brent's search seldom needs more, mostly fewer
+    steps = iter(long_steps(range(len(grid) + sections), "alpha"))
+
+    def counted(alpha: float) -> tuple[float, float]:
+        next(steps, None)
+        return score(alpha)
+
+    found = [counted(float(alpha)) for alpha in grid]
     values, error = np.array([value for value, _ in found]), max(e for _, e in found)
     best, zero = int(np.argmax(values)), len(grid) // 2
     if values[best] - values[zero] <= FLAT and values.max() - values.min() <= 2 * (FLAT + error):
@@ -41,7 +49,7 @@ def best_alpha(score: Callable[[float], tuple[float, float]], unit: float, rtol:
 
     def fall(angle: float) -> float:
         alpha = unit * float(np.tan(angle))
-        seen[alpha] = score(alpha)
+        seen[alpha] = counted(alpha)
         return -seen[alpha][0]
 
     # By angle, so that a step counts the same near 0 and far out.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import io
 import itertools
 import pickle
 import subprocess
 import sys
+from functools import cache
 
 import matplotlib as mpl
 import numpy as np
@@ -124,9 +124,15 @@ def test_tables_are_rectangular_and_finite(name, quick):
             assert np.isfinite(row[column]) or (name == "erratum" and value.startswith("reference_accuracy"))
 
 
+@pytest.fixture(scope="module")
+def drawn(quick):
+    """``drawn(name)`` is that figure."""
+    return cache(lambda name: load(name).draw(quick(name)))
+
+
 @pytest.mark.parametrize("name", SIMULATED)
-def test_drawing_gives_labelled_panels(name, quick):
-    figure = load(name).draw(quick(name))
+def test_drawing_gives_labelled_panels(name, drawn):
+    figure = drawn(name)
     assert isinstance(figure, Figure)
     assert len(figure.axes) == PANELS[name]
     texts = [text for ax in figure.axes for text in (ax.get_xlabel(), ax.get_ylabel(), ax.get_title())]
@@ -135,9 +141,9 @@ def test_drawing_gives_labelled_panels(name, quick):
 
 
 @pytest.mark.parametrize("name", SIMULATED)
-def test_legends_do_not_repeat_and_stay_outside_the_panels(name, quick):
-    figure = load(name).draw(quick(name))
-    figure.savefig(io.BytesIO(), format="png", dpi=50)  # lays it out
+def test_legends_do_not_repeat_and_stay_outside_the_panels(name, drawn):
+    figure = drawn(name)
+    figure.draw_without_rendering()  # lays it out
     for legend in figure.legends:
         labels = [text.get_text() for text in legend.get_texts()]
         assert len(set(labels)) == len(labels)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 
 import pytest
 from study_world import small_study
@@ -23,6 +25,19 @@ def world(monkeypatch):
     run_module._prepared.cache_clear()
 
 
+OPTIONS = ("study", "amazon", "--quick", "--n", "20", "--out")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a study that the command has finished, and what it said; copied by who changes it."""
+    folder, out, err = tmp_path_factory.mktemp("finished"), io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        small_study(patch)
+        assert main([*OPTIONS, str(folder)]) == 0
+    return folder, out.getvalue(), err.getvalue()
+
+
 def test_a_plan_has_every_split_once():
     blocks = plan("amazon", splits=15, baselines=3)
     for part, count in (("choices", 15), ("baselines", 3)):
@@ -36,7 +51,7 @@ def test_a_plan_has_every_split_once():
 
 
 def test_an_interrupted_study_goes_on(tmp_path, monkeypatch):
-    blocks = plan("amazon", splits=2, baselines=1, seeds=(1,), sizes=(20,))
+    blocks = plan("amazon", pairs=["a->b"], splits=2, baselines=1, seeds=(1,), sizes=(20,))
     whole = run_study(blocks, None, progress=False)
     computed: list = []
     original = run_module.compute
@@ -102,9 +117,9 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         "UPDATE blocks SET parameters = replace(parameters, 'seed', 'sEEd') WHERE position = 2",
     ],
 )
-def test_altered_results_are_refused_and_left_alone(tmp_path, capsys, change):
-    options = ["study", "amazon", "--quick", "--out", str(tmp_path), "--n", "20"]
-    assert main(options) == 0
+def test_altered_results_are_refused_and_left_alone(tmp_path, capsys, finished, change):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    options = [*OPTIONS, str(tmp_path)]
     record = tmp_path / "amazon.sqlite"
     db = sqlite3.connect(record)
     db.execute(change)
@@ -132,16 +147,16 @@ def test_unknown_study():
         find_study("imagenet")
 
 
-def test_the_command(tmp_path, capsys):
-    options = ["study", "amazon", "--quick", "--out", str(tmp_path), "--n", "20"]
-    assert main(options) == 0
-    shown = capsys.readouterr()
-    assert "bars passed; wrote" in shown.out
-    assert "blocks of at most 10 splits" in shown.err
+def test_the_command(tmp_path, finished):
+    folder, out, err = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    options = [*OPTIONS, str(tmp_path)]
+    assert "bars passed; wrote" in out
+    assert "blocks of at most 10 splits" in err
     names = {path.name for path in tmp_path.iterdir()}
     tables = {f"amazon_{name}.csv" for name in ("summary", "pairs", "paper", "inductive")}
     assert names == {"amazon.sqlite", "amazon.png", "amazon_bars.txt", *tables}
-    assert (tmp_path / "amazon_bars.txt").read_text() in shown.out
+    assert (tmp_path / "amazon_bars.txt").read_text() in out
     with closing(sqlite3.connect(tmp_path / "amazon.sqlite")) as db:
         assert db.execute("SELECT count(*) FROM blocks").fetchone() == (12,)
     before = (tmp_path / "amazon_summary.csv").read_bytes()

@@ -21,6 +21,8 @@ from rmt_alpha.theory.softmax.reduction import Resolvent
 from rmt_alpha.validation import compare as comparison
 from rmt_alpha.validation.enlarged import enlarged
 
+pytestmark = pytest.mark.usefixtures("one_simulation")
+
 LEVEL = 1e-4
 """Probability of a false alarm of one test."""
 

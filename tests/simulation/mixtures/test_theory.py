@@ -16,6 +16,8 @@ from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import RidgeSource
 from rmt_alpha.validation.enlarged import enlarged
 
+pytestmark = pytest.mark.usefixtures("one_simulation")
+
 P, N = 60, 40
 REPLICATES = 600
 QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class_std")

@@ -66,7 +66,7 @@ def test_far_classes_have_a_best_alpha_where_accuracy_is_1_to_rounding(size, cov
     best = float(curve.optimal_alpha())
     assert best
     around = best * np.array([0.5, 0.9, 0.99, 1.01, 1.1, 1.5])
-    assert (curve.log_error(around) > curve.log_error(best)).all()
+    assert np.all(curve.log_error(around) > curve.log_error(best))
     ends = curve.transfer_interval()
     (far,) = (float(end) for end in ends if end)
     assert 0.0 in ends
@@ -77,7 +77,7 @@ def test_far_classes_have_a_best_alpha_where_accuracy_is_1_to_rounding(size, cov
     vector = np.asarray(both.optimal_alpha())
     assert vector.all()
     beside = vector * np.array([[0.9, 1], [1.1, 1], [1, 0.9], [1, 1.1]])
-    assert (both.log_error(beside) > both.log_error(vector)).all()
+    assert np.all(both.log_error(beside) > both.log_error(vector))
 
 
 def best_of_rising(last: float, top: float = np.inf) -> Optimum:
