@@ -36,7 +36,8 @@ def best_by_integrals(contrasts: Contrasts, scales: Array) -> Array:
     for ray in rays:
         fan = np.concatenate([np.cos(angles)[:, None], np.sin(angles)[:, None] * ray], axis=1)
         fan[[0, -1], 0] = 0.0
-        starts.append(fan[int(np.argmax(contrasts.roughly(fan * scales, POINTS[0])))])
+        along = np.pad(contrasts.roughly(fan * scales, POINTS[0]), 1, constant_values=-np.inf)
+        starts.extend(fan[(along[1:-1] >= along[:-2]) & (along[1:-1] >= along[2:])])
     if sources > 1:
         scattered = np.random.default_rng(0).normal(size=(SCATTERED, 1 + sources))
         scattered[:, 0] = abs(scattered[:, 0])
