@@ -17,6 +17,7 @@ from rmt_alpha.cli import main
 from rmt_alpha.errors import DatasetCorrupted
 from rmt_alpha.experiments.networks.results.runs import RunKey, RunRecord
 from rmt_alpha.experiments.networks.results.transfer_drawing import draw_transfers
+from rmt_alpha.experiments.networks.results.transfer_effects import effects
 from rmt_alpha.experiments.networks.results.transfer_report import transfer_report
 from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 from rmt_alpha.experiments.networks.training.trainer import Job
@@ -314,7 +315,10 @@ def test_tables_are_read_as_written_and_report_the_same(comparison, tmp_path):
     assert {row["layer"] for row in read.alignment} >= {"head.weight", "layers.0.attention.self.query.weight"}
     text = transfer_report(read)
     assert "| alpha-LoRA | LoRA | poor | 1, 2 |" in text
-    assert "| alpha-LoRA | LoRA | parity-large | 1, 2 |" in text  # of the ablations
+    assert text.count("| alpha-LoRA | LoRA | poor | 1, 2 |") == 2  # of all methods, and of the ablations
+    one = next(one for one in effects(read, contests=[("alpha-lora", "lora")], sizes=(24,)))
+    shown = f"{100 * one.accuracy.mean:+.1f} ± {100 * one.accuracy.half_width:.1f}; {one.loss.mean:+.3f}"
+    assert f"| LoRA | 24 |  |  | {shown} ± {one.loss.half_width:.3f} |  |" in text
     assert "| pair | rank |" not in text  # there is one rank
     assert [path.stat().st_size > 10_000 for path in draw_transfers(read, tmp_path / "figures")] == [True] * 2
 

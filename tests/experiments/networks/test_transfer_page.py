@@ -15,7 +15,7 @@ from rmt_alpha.experiments.networks.results.transfer_results import FILES, Trans
 DOCS = Path(__file__).parents[3] / "docs"
 PREFIX = DOCS / "results" / "transfer"
 ABLATIONS = DOCS / "results" / "transfer_ablations"
-OF_ABLATIONS = ("ablations",)
+OF_ABLATIONS = ("sizes", "ranks", "ablations")
 """The tables of runs that were made apart, with a source of their own."""
 PAGE = (DOCS / "experiments" / "transfer.md").read_text(encoding="utf-8")
 SHOWN = dict(re.findall(r"<!-- table: (\w+) -->\n(.*?)<!-- /table -->", PAGE, re.DOTALL))

@@ -1,4 +1,4 @@
-"""What a comparison of task transfers says, as tables: effects, pairs, theory and means."""
+"""What a comparison of task transfers says, as tables: effects, pairs, theory, sizes, ranks and means."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from rmt_alpha._core.tables import csv_text
 from rmt_alpha.experiments.networks.results.transfer_effects import (
     ABLATIONS,
     NAMES,
+    RELATIONS,
     Effect,
     cells_of,
     effects,
 )
 from rmt_alpha.experiments.networks.results.transfer_results import TransferResults
 
-BY_RANK = (("alpha-lora", "lora"), ("alpha-lora", "lora-fewer-rows"))
+CONTROLS = (("alpha-lora", "lora"), ("alpha-lora", "lora-fewer-rows"))
 HEAD = 2
 """Lines of a table before its first."""
 SIZES_BY_RANK = (400,)
@@ -84,6 +85,14 @@ def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
 
 
+def _points(one: Effect) -> str:
+    return f"{100 * one.accuracy.mean:+.1f} ± {100 * one.accuracy.half_width:.1f}"
+
+
+def _nats(one: Effect) -> str:
+    return f"{one.loss.mean:+.3f} ± {one.loss.half_width:.3f}"
+
+
 def effects_table(found: Iterable[Effect]) -> str:
     """Accuracy in points and log-loss, with 95 % intervals and corrected p values."""
     header = (
@@ -96,9 +105,9 @@ def effects_table(found: Iterable[Effect]) -> str:
             NAMES[one.reference],
             one.where,
             f"{len(one.pairs)}, {one.accuracy.pairs}",
-            f"{100 * one.accuracy.mean:+.1f} ± {100 * one.accuracy.half_width:.1f}",
+            _points(one),
             f"{one.p_accuracy:.2g}",
-            f"{one.loss.mean:+.3f} ± {one.loss.half_width:.3f}",
+            _nats(one),
             f"{one.p_loss:.2g}",
             one.verdict,
         ]
@@ -182,33 +191,56 @@ def accuracy_table(results: TransferResults) -> str:
 
 
 def ranks_table(results: TransferResults) -> str:
-    """alpha-LoRA by rank: against LoRA, and against LoRA on the rows that its adapter has; 95 % intervals."""
+    """alpha-LoRA by rank, with 400 rows, against LoRA and against LoRA on the rows that its adapter has.
+
+    Mean accuracy and tuned rate of both, alpha-LoRA's second; differences with single 95 % intervals.
+    """
     rows: list[list[str]] = []
     for rank in sorted(results.ranks):
         mine = results.of_rank(rank)
-        rows += [
-            [
-                one.where, str(rank), NAMES[one.reference], " ".join(map(str, one.sizes)),
-                str(one.accuracy.pairs),
-                f"{100 * one.accuracy.mean:+.1f} ± {100 * one.accuracy.half_width:.1f}",
-                f"{one.loss.mean:+.3f} ± {one.loss.half_width:.3f}",
+        cells = cells_of(mine.runs)
+        for one in effects(mine, by_pair=True, contests=CONTROLS, sizes=SIZES_BY_RANK):
+            both = [
+                list(cells[one.where, SIZES_BY_RANK[0], name].values())
+                for name in (one.reference, one.method)
             ]
-            for one in effects(mine, by_pair=True, contests=BY_RANK, sizes=SIZES_BY_RANK)
-        ]  # fmt: skip
+            means = ", ".join(f"{100 * np.mean([run.accuracy for run in runs]):.1f}" for runs in both)
+            rates = ", ".join(f"{runs[0].rate:g}" for runs in both)
+            about = [one.where, str(rank), NAMES[one.reference], rates, str(one.accuracy.pairs), means]
+            rows.append([*about, _points(one), _nats(one)])
     several = Counter(row[0] for row in rows)
-    header = ["pair", "rank", "alpha-LoRA against", "rows", "seeds", "accuracy (points)", "log-loss"]
-    return _markdown(header, [row for row in rows if several[row[0]] > len(BY_RANK)])
+    header = (
+        "pair", "rank", "alpha-LoRA against", "rates", "seeds", "accuracies (%)", "difference (points)",
+        "log-loss",
+    )  # fmt: skip
+    return _markdown(header, [row for row in rows if several[row[0]] > len(CONTROLS)])
+
+
+def sizes_table(results: TransferResults) -> str:
+    """alpha-LoRA by number of rows, points of accuracy and log-loss with single 95 % intervals."""
+    main = _main(results)
+    lines: dict[tuple[str, int], dict[str, str]] = {}
+    for size in sorted({run.size for run in main.runs}):
+        for one in effects(main, contests=CONTROLS, sizes=(size,)):
+            cells = lines.setdefault((one.reference, size), dict.fromkeys(RELATIONS, ""))
+            cells[one.where] = f"{_points(one)}; {_nats(one)}"
+    rows = [
+        [NAMES[name], str(size), *cells.values()]
+        for (name, size), cells in sorted(lines.items(), key=lambda line: list(NAMES).index(line[0][0]))
+    ]
+    return _markdown(["alpha-LoRA against", "rows", *RELATIONS], rows)
 
 
 def ablations_table(results: TransferResults) -> str:
     """alpha-LoRA against itself with fewer, shared or other steps of alpha; p values are Holm's, of these."""
-    return effects_table(effects(_main(results), by_pair=True, contests=ABLATIONS))
+    return effects_table(effects(_main(results), contests=ABLATIONS))
 
 
 TABLES: dict[str, Callable[[TransferResults], str]] = {
     "effects": lambda results: effects_table(effects(_main(results))),
     "pairs": pairs_table,
     "theory": theory_table,
+    "sizes": sizes_table,
     "ranks": ranks_table,
     "ablations": ablations_table,
     "means": accuracy_table,
