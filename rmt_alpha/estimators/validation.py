@@ -45,6 +45,11 @@ def sample_counts(sample_weight: Any, features: Features) -> FloatArray:
     largest = float(weights.max(initial=0.0))
     if not largest > 0:
         raise ValueError("sample_weight must have a positive entry: all samples have zero weight")
+    if np.count_nonzero(weights) < 2:
+        raise ValueError(
+            "sample_weight must have at least 2 positive entries, got 1: a single row leaves none when it is "
+            "left out. Give other rows a weight, too"
+        )
     if largest < SMALLEST:
         weights = weights / largest  # only their ratios count, and 1 over their sum might overflow
     elif largest > MOST / len(weights) and float((weights / MOST).sum()) > 1:

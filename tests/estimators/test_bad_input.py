@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -183,6 +184,9 @@ def test_data(kind):
         model.fit(X, Y * 0.3)
     with pytest.raises(ValueError, match="zero"):
         model.fit(X, Y, sample_weight=np.zeros(len(Y)))
+    for features in (X, sparse.csr_array(X)):
+        with pytest.raises(ValueError, match="sample_weight must have at least 2 positive entries, got 1"):
+            AlphaRidge(coef_source=W).fit(features, Y, 2.0 * (np.arange(len(Y)) == 3))
     with pytest.raises(ValueError, match="40 features"):
         model.fit(X, Y).predict(X[:, 1:])
     with pytest.raises(ValueError, match=r"3 output|shape \(3, 40\)"):
