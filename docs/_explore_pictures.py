@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 WIDTH, HEIGHT = 1180, 778
+ATTEMPTS, PATIENCE = 3, 60_000
+"""How often a picture is tried that a busy machine does not finish within so many milliseconds."""
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -57,7 +59,7 @@ def chromium() -> str | None:
 
 def take(folder: Path, program: str) -> None:
     """Photograph the application."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     from rmt_alpha.explore.server import Explorer
 
@@ -65,20 +67,34 @@ def take(folder: Path, program: str) -> None:
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-            for name, (query, scheme, _, act) in PICTURES.items():
-                page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
-                page.set_default_timeout(120_000)
-                page.goto(explorer.url + query)
-                page.locator("canvas").locator("visible=true").first.wait_for()
-                act(page)
-                page.get_by_text("refining").locator("visible=true").wait_for(state="detached")
-                page.evaluate("window.scrollTo(0, 0)")
-                page.wait_for_timeout(1500)  # until the last picture is on the screen
-                page.screenshot(path=folder / f"{name}.png")
-                page.close()
+            for name in PICTURES:
+                for left in reversed(range(ATTEMPTS)):
+                    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+                    try:
+                        photograph(page, explorer.url, name, folder)
+                        break
+                    except Error:
+                        if not left:
+                            raise
+                    finally:
+                        page.close()
             browser.close()
     finally:
         explorer.stop()
+
+
+def photograph(page: Any, url: str, name: str, folder: Path) -> None:
+    """One picture, once it stands still."""
+    query, scheme, _, act = PICTURES[name]
+    page.emulate_media(color_scheme=scheme)
+    page.set_default_timeout(PATIENCE)
+    page.goto(url + query)
+    page.locator("canvas").locator("visible=true").first.wait_for()
+    act(page)
+    page.get_by_text("refining").locator("visible=true").wait_for(state="detached")
+    page.evaluate("window.scrollTo(0, 0)")
+    page.wait_for_timeout(1500)  # until the last picture is on the screen
+    page.screenshot(path=folder / f"{name}.png")
 
 
 def draw(folder: Path, figures: Path) -> None:

@@ -29,7 +29,8 @@ exit status: 0 done, 2 bad input, 130 interrupted"""
 
 TASKS = ("mnli", "qnli", "mrpc", "rte", "sst2", "qqp")
 METHODS = (
-    "head", "lora", "lora-fewer-rows", "alpha-lora", "alpha-lora-paper", "ia3+lora", "ia3", "dora", "full"
+    "head", "lora", "lora-fewer-rows", "alpha-lora", "alpha-lora-paper", "lora-all", "alpha-lora-all",
+    "ia3+lora", "ia3", "dora", "full",
 )  # fmt: skip
 REPEATED = (
     "task", "method", "size", "seeds", "steps", "batch_size", "max_length", "validation_rows", "evaluations",

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -90,6 +92,35 @@ def test_left_out_scores_of_the_average_over_rules(criterion, classes):
     assert columns_of(model.decision_function(X)) == pytest.approx(inside, abs=EXACT)
     assert columns_of(model.loo_decision_function_) == pytest.approx(left_out, abs=EXACT)
     assert model.alpha_ == pytest.approx(sum(one["share"] * one["alpha"][0] for one in model.rules_))
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_shares_are_posterior_probabilities_over_sizes(classes):
+    """The prior times the likelihood of the labels, over the size of the left-out scores."""
+    X, y, source, bias = far_and_unequal(classes)
+    model = AlphaRidgeClassifierCV(None, "consensus", source, bias, units="raw").fit(X, y)
+    rules, n = {str(rule): rule for rule in AVERAGED}, len(y)
+    doubt = 0.5 / (n + 1)  # Jeffreys
+    sure = np.where(y[:, None] == np.arange(classes), 1 - doubt, doubt / (classes - 1))
+    logs, shares = [], []
+    for one in model.rules_:
+        rule = rules[one["rule"]]
+        scores = refitted(X, y, rule, one["gamma"], one["alpha"][0], source, bias)[1]
+        if classes == 2:
+            scores = np.hstack([np.zeros((n, 1)), scores])
+
+        def loss(scale, scores=scores):
+            return (logsumexp(scale * scores, axis=1) - (sure * scale * scores).sum(axis=1)).sum()
+
+        least = minimize_scalar(loss, bounds=(0, 100), method="bounded", options={"xatol": 1e-9}).fun
+        size = scores[:, 1:] if classes == 2 else scores - scores.mean(axis=1, keepdims=True)
+        # Half is the source's; the other is shared by two kinds of one and of four rules.
+        prior = 1 / 2 if not rule.trained else 1 / 4 if rule.pseudo is None else 1 / 16
+        logs.append(np.log(prior) - least - np.log(np.square(size).sum(axis=1).mean()) / 2)
+        shares.append(one["share"])
+    assert len(shares) > 3
+    # Refitted scores are off by up to EXACT; a sum of n log-losses by that times their scale, below 10.
+    assert shares == pytest.approx(np.exp(logs) / np.exp(logs).sum(), rel=10 * n * EXACT)
 
 
 def test_a_mean_that_is_not_taken_again_would_be_seen():

@@ -10,6 +10,10 @@ MENDED = [
     ("saturated", 6_042),  # the same, and a stiffness that is all but none follows
     ("saturated", 9_727),  # progress of no account is none
     ("saturated", 200_059),  # a tie of the labels
+    ("saturated", 3_127),  # rounding leaves a mean square below 0
+    ("saturated", 4_040),  # a tie of the labels, and a stiffness that is all but none
+    ("many_classes", 1_788),  # several maxima, all near chance
+    ("many_classes", 281),  # rounding leaves a variance below 0
     ("best_alpha", 360),  # two maxima between neighbours of the scan
     ("best_alpha", 781),  # a narrow one
     ("best_alpha", 2_369),  # two, both narrow

@@ -80,32 +80,36 @@ class ConvexSolution:
         moved = u * a - v * split(correction)
         return np.concatenate([own - pull * v * moved, pull * (u * moved - a)], axis=-1)
 
-    def _bends(self, own: FloatArray, pull: float) -> FloatArray:
-        """S, linear in second derivatives of the loss and the penalty of the average."""
-        lost = -self._at_sites(self.share)[..., None] * own
-        if self.trainable.functionals == 1:
-            return np.asarray(lost)
-        b = own.shape[-1]
-        blocks = np.zeros((*lost.shape[:-2], 2, b, 2, b))
-        blocks[..., 0, :, 0, :] = lost
-        _, u, v = (np.asarray(part)[..., None] for part in self._shrinking)
-        one = np.eye(b)
-        blocks[..., 0, :, 0, :] += pull * v * v * one
-        blocks[..., 0, :, 1, :] = blocks[..., 1, :, 0, :] = -pull * u * v * one
-        blocks[..., 1, :, 1, :] = pull * (u * u - 1.0) * one
-        return blocks.reshape(*lost.shape[:-2], 2 * b, 2 * b)
+    def _lost(self, own: FloatArray, vectors: FloatArray) -> FloatArray:
+        """The part of S that is the loss's, by its second derivatives, times functionals (..., f b)."""
+        b, result = own.shape[-1], np.zeros_like(vectors)
+        result[..., :b] = -self._at_sites(self.share) * _apply(own, vectors[..., :b])
+        return result
 
-    @cached_property
-    def _second(self) -> FloatArray:
-        """S; sites, then (f b, f b)."""
-        return self._bends(self.curvature.own, self._shrinking[0])
+    def _shrunk(self, vectors: FloatArray) -> FloatArray:
+        """The part of S that is the penalty's of the average, times functionals (..., f b)."""
+        pull, u, v = self._shrinking
+        if not pull:
+            return np.zeros_like(vectors)
+        b = vectors.shape[-1] // 2
+        average = vectors[..., b:]
+        moved = u * average - v * vectors[..., :b]
+        return np.concatenate([-pull * v * moved, pull * (u * moved - average)], axis=-1)
 
     @cached_property
     def _system(self) -> FloatArray:
         """1 + G S; sites, then (f b, f b)."""
-        product = _product(self.curvature.leverage, self._second)
-        product[..., range(product.shape[-1]), range(product.shape[-1])] += 1.0
-        return product
+        (pull, u, v), leverage, own = self._shrinking, self.curvature.leverage, self.curvature.own
+        b = own.shape[-1]
+        system: FloatArray = np.empty_like(leverage)
+        system[..., :b] = -self._at_sites(self.share)[..., None] * _product(leverage[..., :b], own)
+        if pull:
+            u, v = u[..., None], v[..., None]
+            moved = u * leverage[..., b:] - v * leverage[..., :b]
+            system[..., :b] -= pull * v * moved
+            system[..., b:] = pull * (u * moved - leverage[..., b:])
+        system[..., range(system.shape[-1]), range(system.shape[-1])] += 1.0
+        return system
 
     @cached_property
     def _small(self) -> FloatArray | None:
@@ -194,9 +198,9 @@ class ConvexSolution:
     def left_out_tangents(self) -> FloatArray:
         """d z_{-i} / d alpha_k, the movement of the curvature included; (k, n, m)."""
         result = np.empty_like(self.tangents)
-        left = self._first + _apply(self._second, self._moved)
+        left = self._first + self._lost(self.curvature.own, self._moved) + self._shrunk(self._moved)
         for k, bend in enumerate(self._bent):
-            slope = self._slopes_along(k) + _apply(self._bends(bend, 0.0), self._moved)
+            slope = self._slopes_along(k) + self._lost(bend, self._moved)
             change = _apply(self.curvature.leverage, slope)
             change += _apply(self.curvature.leverage_change(bend), left)
             result[k] = self.tangents[k] - self._output(self._solved(change))
@@ -207,22 +211,19 @@ class ConvexSolution:
         """What one copy of each sample adds to slope (n, k) and curvature (n, k, k) of the minimum."""
         k, n = self.scores.shape[:2]
         # The loss sees outputs, and the penalty of the average what is trained.
-        lost = self._bends(self.curvature.own, 0.0)
-        shrunk = self._second - lost
-        slope = self.minimum.gradient + self._output(_apply(-lost, self._moved)) / self.share[:, None]
+        own = self.curvature.own
+        slope = self.minimum.gradient - self._output(self._lost(own, self._moved)) / self.share[:, None]
         slopes = np.einsum("ia,kia->ik", slope, self.tangents)
         outputs = [self._loss_part(one) for one in self.tangents]
         averages = [self._penalty_part(j) for j in range(k)]
-        moved = [
-            _apply(lost, one) + _apply(shrunk, other) for one, other in zip(outputs, averages, strict=True)
-        ]
-        kept = self._slopes(np.zeros_like(slope), *self._correction) + _apply(shrunk, self._moved)
+        lost, shrunk = [self._lost(own, one) for one in outputs], [self._shrunk(one) for one in averages]
+        moved = [one + other for one, other in zip(lost, shrunk, strict=True)]
+        kept = self._slopes(np.zeros_like(slope), *self._correction) + self._shrunk(self._moved)
         bends = np.empty((n, k, k))
         for i in range(k):
             slopes[:, i] -= self._summed(kept * averages[i]) / self.share
             for j in range(k):
-                second = outputs[i] * _apply(lost, outputs[j]) + averages[i] * _apply(shrunk, averages[j])
-                second = second + moved[i] * self._step(moved[j])
+                second = outputs[i] * lost[j] + averages[i] * shrunk[j] + moved[i] * self._step(moved[j])
                 bends[:, i, j] = -self._summed(second) / self.share
         return slopes, bends
 

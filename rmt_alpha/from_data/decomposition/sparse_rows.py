@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
-from scipy.linalg import blas
+from scipy.linalg import blas, lapack
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.decomposition.basis import SampleBasis
@@ -126,12 +126,31 @@ class SparseRows(WeightedRows):
         n, units = len(self.root), self.inverse_units(standard=standard)
         if n * n > EXACT:
             return self._truncated(units, centred)
-        values, vectors = linalg.eigh(
-            self._whole(units, centred), overwrite_a=True, check_finite=False, driver="evd"
-        )
-        if centred:
-            vectors = np.concatenate([np.zeros((1, len(vectors))), vectors])
+        shared = self._shared.pop(standard, None)  # the second one to ask is the last
+        if shared is None:
+            shared = self._shared[standard] = self._reduced(units)
+        reflectors, sizes, diagonal, beside = shared
+        first = int(centred)  # without its first row and column it is the kernel of centred rows
+        values, own = linalg.eigh_tridiagonal(diagonal[first:], beside[first:], check_finite=False)
+        vectors = np.zeros((n, n - first), order="F")
+        vectors[0] = 0.0 if centred else own[0]
+        vectors[1:] = _turned(reflectors, sizes, own[1 - first :])
         return SampleBasis(n), self._singular(values[::-1]), self.reflected(vectors[:, ::-1])
+
+    @cached_property
+    def _shared(self) -> dict[bool, tuple[FloatArray, ...]]:
+        """Kernels that were reduced for rows that are centred, or that are not, and wait for the others."""
+        return {}
+
+    def _reduced(self, units: FloatArray) -> tuple[FloatArray, ...]:
+        """The kernel as Q T Q^T: reflectors and their sizes, and the diagonal of T and the one beside it.
+
+        Q leaves the first coordinate, in which root lies, alone.
+        """
+        kernel = self._whole(units)
+        work = int(lapack.dsytrd_lwork(len(kernel), lower=1)[0])
+        reduced, diagonal, beside, sizes, _ = lapack.dsytrd(kernel, lower=1, lwork=work, overwrite_a=1)
+        return np.asfortranarray(reduced[1:, :-1]), sizes, diagonal, beside
 
     def _singular(self, values: FloatArray) -> FloatArray:
         """From eigenvalues, descending."""
@@ -154,15 +173,13 @@ class SparseRows(WeightedRows):
             kernel.ravel()[place] += part.data
         return kernel
 
-    def _whole(self, units: FloatArray, centred: bool) -> FloatArray:
-        """The kernel after the reflection, of which LAPACK needs the lower half; centred: below root."""
+    def _whole(self, units: FloatArray) -> FloatArray:
+        """The kernel after the reflection, of which LAPACK needs the lower half."""
         mirror = self.mirror
         kernel = self._products(units).T  # symmetric: the same, in Fortran's order
         images = kernel @ mirror
         images -= (mirror @ images) * mirror
         kernel = blas.dsyr2(-2.0, mirror, images, lower=1, a=kernel, overwrite_a=1)
-        if centred:
-            return np.asarray(kernel[1:, 1:])
         # What is not centred is in the first column now, which it should be without cancellation.
         mean = units * self.mean
         kernel[:, 0] = -self.reflected(self._times(mean[:, None], units))[:, 0]  # root becomes minus an axis
@@ -190,6 +207,14 @@ class SparseRows(WeightedRows):
         kernel[1:, 0] = (inside @ vectors).T @ mean
         values, vectors = linalg.eigh(kernel, check_finite=False)
         return basis, self._singular(values[::-1]), vectors[:, ::-1]
+
+
+def _turned(reflectors: FloatArray, sizes: FloatArray, columns: FloatArray) -> FloatArray:
+    """The reflections that made a matrix tridiagonal, applied to columns."""
+    if not sizes.size:
+        return columns
+    work = int(lapack.dormqr("L", "N", reflectors, sizes, columns, -1)[1][0])
+    return np.asarray(lapack.dormqr("L", "N", reflectors, sizes, columns, work)[0])
 
 
 def filled(matrix: Any) -> FloatArray:

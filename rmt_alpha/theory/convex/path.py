@@ -98,7 +98,8 @@ class FixedPoints:
         found = []
         for reach in np.diag(step * np.maximum(abs(at), 0.1 * units)):
             slope = (change(x, at + reach) - change(x, at - reach)) / (2 * reach.sum())
-            moved = -np.linalg.solve(matrix, slope / scale) * scale
+            # Of an intercept that nothing holds, the shortest way.
+            moved = -np.linalg.lstsq(matrix, slope / scale)[0] * scale
             way = step / max(float(np.max(abs(moved / scale))), 1e-300)
             ahead, behind = (State.unpacked(x + sign * way * moved, classes) for sign in (1, -1))
             found.append((score(ahead) - score(behind)) / (2 * way))

@@ -39,11 +39,12 @@ NEAR = 1e-4
 """How far a maximum in high precision may be from the one in float64, which is good to half its digits."""
 ANGLES = 721
 """Directions tried for one source before the best is refined."""
-ROUGH_ANGLES, POINTS, STARTS = 61, (128, 512, 2048), 3
-"""The same where accuracy is integrated, points of each integral, more where it is flat, and how many maxima
-are climbed from."""
-SCATTERED, MOST = 96, 30
-"""Directions of several sources that are tried besides; steps of a climb."""
+ROUGH_ANGLES, POINTS = 61, (128, 512, 2048)
+"""The same where accuracy is integrated, and points of each integral, more where it is flat."""
+STARTS, ALIKE = 5, 0.97
+"""How many directions are climbed from, and the cosine of two that are one."""
+SCATTERED, MOST, FEW = 96, 30, 8
+"""Directions of several sources that are tried besides; steps of a climb, and of one to a maximum near by."""
 FORWARD, CLEAR = 1.5e-8, 0.02
 """Step of first differences of a rough accuracy, and a gain of it that is beyond its error."""
 SECOND, NEWTON, NEAREST, SETTLED = 1e-3, 8, 0.3, 1e-11
@@ -238,22 +239,29 @@ def _rough_then_fine(contrasts: Contrasts, scales: Array) -> Array:
         scattered = np.random.default_rng(0).normal(size=(SCATTERED, 1 + sources))
         scattered[:, 0] = abs(scattered[:, 0])
         starts.extend(scattered / np.linalg.norm(scattered, axis=1, keepdims=True))
-    order = np.argsort(-contrasts.roughly(np.stack(starts) * scales, POINTS[0]))[:STARTS]
-    ends = [_roughly_climbed(contrasts, starts[i], scales, POINTS[0]) for i in order if np.any(starts[i])]
+    order = np.argsort(-contrasts.roughly(np.stack(starts) * scales, POINTS[0]))
+    kept: list[Array] = []
+    for start in (starts[i] for i in order):
+        if len(kept) < STARTS and start.any() and all(start @ other < ALIKE for other in kept):
+            kept.append(start)
 
     def values(points: list[Array]) -> Array:
         return np.asarray(contrasts.accuracy(np.stack(points) * scales))
 
-    rough = ends[int(np.argmax(values(ends)))]
+    def best_of(points: list[Array]) -> Array:
+        return points[int(np.argmax(values(points)))]
+
+    # The rough accuracy may have maxima of its own, where covariances are nearly singular.
+    rough = best_of([_roughly_climbed(contrasts, start, scales, POINTS[0]) for start in kept] + kept)
     best, settled = _refined(contrasts, rough, scales, POINTS[0])
     for points in POINTS[1:]:
         if settled:
             break
         # So flat that the rough accuracy has its maximum elsewhere, or none: by one that is less rough.
-        rough = _roughly_climbed(contrasts, rough, scales, points)
+        rough = best_of([_roughly_climbed(contrasts, rough, scales, points), rough])
         best, settled = _refined(contrasts, rough, scales, points)
     if not settled:
-        best = (best, rough)[int(np.argmax(values([best, rough])))]
+        best = best_of([best, rough])
 
     def lead(over: Array) -> float:
         found = values([best, over])
@@ -280,7 +288,11 @@ def _roughly_climbed(contrasts: Contrasts, start: Array, scales: Array, points: 
         return float(values[0]), (values[1:] - values[0]) / FORWARD
 
     found = optimize.minimize(
-        loss, start[keep], jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": MOST}
+        loss,
+        start[keep],
+        jac=True,
+        method="BFGS",
+        options={"gtol": 1e-6, "maxiter": MOST if points == POINTS[0] else FEW},
     )
     return _on_half_sphere(found.x, keep)
 

@@ -51,6 +51,8 @@ TRAINED = {
     "lora-fewer-rows": ("lora_A", "lora_B"),
     "alpha-lora": ("lora_A", "lora_B", "lora_rescale"),
     "alpha-lora-paper": ("lora_A", "lora_B", "lora_rescale"),
+    "lora-all": ("lora_A", "lora_B"),
+    "alpha-lora-all": ("lora_A", "lora_B", "lora_rescale"),
     "ia3+lora": ("lora_A", "lora_B", "ia3_l"),
     "ia3": ("ia3_l",),
     "dora": ("lora_A", "lora_B", "lora_magnitude_vector"),
@@ -98,6 +100,19 @@ def test_every_method_starts_from_the_same_head_and_function(trainer):
     for start in starts[1:]:
         assert torch.allclose(start, starts[0], atol=1e-5)
     assert not torch.allclose(other, starts[0], atol=1e-3)
+
+
+def test_all_linear_layers_are_those_of_the_encoder(trainer):
+    for name in ("lora-all", "alpha-lora-all"):
+        model = wrapped(trainer, name)
+        adapted = {
+            n.split(".lora_A")[0].split("encoder.layer.")[-1]
+            for n, _ in model.named_parameters()
+            if "lora_A" in n
+        }
+        parts = ("attention.self.query", "attention.self.key", "attention.self.value")
+        parts += ("attention.output.dense", "intermediate.dense", "output.dense")
+        assert adapted == {f"{i}.{part}" for i in range(2) for part in parts}
 
 
 def test_ia3_around_lora_is_what_it_says(trainer):

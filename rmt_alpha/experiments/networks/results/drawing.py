@@ -18,8 +18,8 @@ from rmt_alpha.experiments.networks.results.report import TITLES, dev_runs, summ
 from rmt_alpha.experiments.networks.results.runs import RunKey, RunRecord
 from rmt_alpha.plotting import style
 
-_COLOURS = (*style.SERIES[:2], style.GREY, *style.SERIES[2:], style.YELLOW)
-_LOOKS = dict(zip(TITLES, zip(_COLOURS, "sopvD^<>X", strict=True), strict=True))
+_COLOURS = (*style.SERIES[:2], style.GREY, *style.SERIES[2:], style.YELLOW, style.SERIES[1], style.SERIES[2])
+_LOOKS = dict(zip(TITLES, zip(_COLOURS, "sopvD^<>XP*", strict=True), strict=True))
 """Colour and marker of every method."""
 _STEPPED = ("lora", "alpha-lora", "alpha-lora-paper")
 """Methods whose few evaluations are drawn against the step."""

@@ -28,6 +28,8 @@ TITLES = {
     "ia3": "IA3",
     "dora": "DoRA",
     "full": "full fine-tuning",
+    "lora-all": "LoRA, all linear layers",
+    "alpha-lora-all": "alpha-LoRA, all linear layers",
 }
 """How methods are called in tables, in their order there."""
 
@@ -86,7 +88,12 @@ def summarise(record: RunRecord, reference: str = REFERENCE) -> list[MethodResul
     return sorted(results, key=lambda one: (one.task, one.size, one.settings, order.index(one.method)))
 
 
-CONTESTS = (("alpha-lora", "lora"), ("alpha-lora-paper", "lora"), ("alpha-lora", "lora-fewer-rows"))
+CONTESTS = (
+    ("alpha-lora", "lora"),
+    ("alpha-lora-paper", "lora"),
+    ("alpha-lora-all", "lora-all"),
+    ("alpha-lora", "lora-fewer-rows"),
+)
 """Who is compared with whom in words.  The last is alpha's own effect: both adapters see the same rows."""
 COLUMNS = (
     "task", "size", "method", "rate", "trainable", "seeds", "accuracy", "accuracy_se",

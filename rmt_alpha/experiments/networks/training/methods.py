@@ -77,6 +77,16 @@ def _alpha_lora(model: nn.Module, settings: Settings, head: list[str], **options
     return _peft(AlphaLoraConfig(**_low_rank(settings), modules_to_save=head, **options), model)
 
 
+def _everywhere(wrap: Callable[..., nn.Module]) -> Wrap:
+    """On every linear layer of the encoder; PEFT would count BERT's pooler, of the head, among them."""
+
+    def wrapped(model: nn.Module, settings: Settings, head: list[str]) -> nn.Module:
+        but = rf"(.*\.)?({'|'.join(head)})(\..*)?"
+        return wrap(model, settings, head, target_modules="all-linear", exclude_modules=but)
+
+    return wrapped
+
+
 def _low_rank(settings: Settings) -> dict[str, Any]:
     return {"r": settings.rank, "lora_alpha": settings.rank, "task_type": "SEQ_CLS"}
 
@@ -121,6 +131,8 @@ METHODS = {
         Method("lora-fewer-rows", _lora, _RATES, holdout=True),
         Method("alpha-lora", _alpha_lora, _RATES, alpha="held-out", holdout=True),
         Method("alpha-lora-paper", partial(_alpha_lora, scale_bias=True), _RATES, alpha="paper"),
+        Method("lora-all", _everywhere(_lora), _RATES),
+        Method("alpha-lora-all", _everywhere(_alpha_lora), _RATES, alpha="held-out", holdout=True),
         Method("ia3+lora", _ia3_lora, _RATES),
         # IA3's vectors are few and start from 1: they want, and stand, larger steps.
         Method("ia3", _ia3, (1e-3, 3e-3, 1e-2, 3e-2)),
