@@ -110,8 +110,8 @@ def test_all_linear_layers_are_those_of_the_encoder(trainer):
             for n, _ in model.named_parameters()
             if "lora_A" in n
         }
-        parts = ("attention.self.query", "attention.self.key", "attention.self.value")
-        parts += ("attention.output.dense", "intermediate.dense", "output.dense")
+        parts = [f"attention.self.{part}" for part in ("query", "key", "value")]
+        parts += ["attention.output.dense", "intermediate.dense", "output.dense"]
         assert adapted == {f"{i}.{part}" for i in range(2) for part in parts}
 
 
