@@ -14,10 +14,14 @@ from record_cases import sound, used_after_damage
 PACKAGE = Path(__file__).parents[2]
 
 
+CASES = 160
+"""Enough for every kind, several times; ``poe fuzz`` tries 10,000."""
+
+
 def test_no_fault_in_the_first_cases():
-    found = list(results(range(300), PACKAGE))
+    found = list(results(range(CASES), PACKAGE))
     assert [each for each in found if each[2]] == []
-    assert [seed for seed, *_ in found] == list(range(300))
+    assert [seed for seed, *_ in found] == list(range(CASES))
     assert {kind for _, kind, _ in found} == set(KINDS)
 
 

@@ -6,6 +6,8 @@ import dataclasses
 import inspect
 import math
 import pickle
+from collections.abc import Callable
+from functools import cache
 
 import mpmath
 import numpy as np
@@ -80,6 +82,12 @@ ARGUMENTS = {
 }
 
 
+@cache
+def made(make: Callable[[], Curve]) -> Curve:
+    """One curve for several tests: it keeps what it has solved."""
+    return make()
+
+
 def ask(curve: Curve, name: str):
     return getattr(curve, name)(*ARGUMENTS.get(name, lambda curve: (1.0,))(curve))
 
@@ -103,7 +111,7 @@ def test_all_curves_have_the_same_methods_called_in_the_same_way(kind):
 
 @every_curve
 def test_a_curve_answers_what_it_says_and_refuses_the_rest(make):
-    curve = make()
+    curve = made(make)
     assert set(QUESTIONS) - curve.answers == set(curve._refusals()) & set(QUESTIONS)
     for name in sorted(curve.answers):
         assert ask(curve, name) is not None
@@ -142,7 +150,7 @@ def test_looking_at_a_curve_never_fails(make):
 
 @every_curve
 def test_the_optimum_says_how_it_is_known(make):
-    curve = make()
+    curve = made(make)
     if "optimum" not in curve.answers:
         return
     for criterion in curve.criteria:
@@ -195,7 +203,7 @@ def test_an_optimum_at_infinity_has_a_direction():
 
 @every_curve
 def test_accuracy_is_phi_of_the_margin_and_the_average_of_the_classes(make):
-    curve = make()
+    curve = made(make)
     if "accuracy" not in curve.answers:
         return
     alpha = np.array([-1.0, 0.0, 2.0])
