@@ -18,9 +18,10 @@ from rmt_alpha.validation.sweeps import sweep
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX signals and process groups")
 
-CELLS = 48
-GRID = f"""
-beta = {{ linspace = [0, 1, {CELLS // 2}] }}
+CELLS, MANY = 48, 960
+"""Of a sweep that is finished in the end, and of one that never is, however late a busy machine interrupts."""
+GRID = """
+beta = { linspace = [0, 1, COUNT] }
 p = 400
 n = 40
 N = ["none", 2000]
@@ -32,7 +33,14 @@ replicates = 1000   # some 30 ms a cell: time enough to interrupt it on a busy m
 @pytest.fixture
 def grid(tmp_path) -> Path:
     path = tmp_path / "grid.toml"
-    path.write_text(GRID)
+    path.write_text(GRID.replace("COUNT", str(CELLS // 2)))
+    return path
+
+
+@pytest.fixture
+def endless(tmp_path) -> Path:
+    path = tmp_path / "endless.toml"
+    path.write_text(GRID.replace("COUNT", str(MANY // 2)))
     return path
 
 
@@ -123,9 +131,9 @@ def nothing_left_of(process: subprocess.Popen) -> Iterator[None]:
         ("SIGHUP", 129, True),
     ],
 )
-def test_what_ends_a_command_saves_and_says_how_to_go_on(tmp_path, grid, number, status, everyone):
+def test_what_ends_a_command_saves_and_says_how_to_go_on(tmp_path, endless, number, status, everyone):
     store = tmp_path / "results.sqlite"
-    with started(grid, store) as process:
+    with started(endless, store) as process:
         wait_until_more_than(0, store, process)
         with nothing_left_of(process):
             # A terminal, and many a scheduler, sends it to the workers too.
@@ -134,17 +142,17 @@ def test_what_ends_a_command_saves_and_says_how_to_go_on(tmp_path, grid, number,
         said = process.stderr.read()
     assert process.returncode == status, said
     first, interrupted, command = said.strip().splitlines()
-    assert f"{CELLS} of {CELLS} cells to do" in first
+    assert f"{MANY} of {MANY} cells to do" in first
     assert "interrupted" in interrupted
-    assert command.strip() == f"rmt-alpha sweep {grid} --out {store} --jobs 2"
+    assert command.strip() == f"rmt-alpha sweep {endless} --out {store} --jobs 2"
     done = recorded(store)
-    assert f"{done} of {CELLS} cells done and recorded" in interrupted
-    assert 0 < done < CELLS
+    assert f"{done} of {MANY} cells done and recorded" in interrupted
+    assert 0 < done < MANY
 
 
-def test_a_program_that_calls_sweep_leaves_no_worker_behind(tmp_path, grid):
+def test_a_program_that_calls_sweep_leaves_no_worker_behind(tmp_path, endless):
     store = tmp_path / "results.sqlite"
-    program = f"import rmt_alpha; rmt_alpha.sweep({str(grid)!r}, store={str(store)!r}, n_jobs=2)"
+    program = f"import rmt_alpha; rmt_alpha.sweep({str(endless)!r}, store={str(store)!r}, n_jobs=2)"
     process = subprocess.Popen(
         [sys.executable, "-c", program], start_new_session=True, stderr=subprocess.DEVNULL
     )
