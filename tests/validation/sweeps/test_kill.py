@@ -19,7 +19,7 @@ from rmt_alpha.validation.sweeps import sweep
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX signals and process groups")
 
 CELLS, MANY = 48, 960
-"""Of a sweep that is finished in the end, and of one that never is, however late a busy machine interrupts."""
+"""Of a sweep that is finished in the end, and of one that is not, however late a busy machine interrupts."""
 GRID = """
 beta = { linspace = [0, 1, COUNT] }
 p = 400
