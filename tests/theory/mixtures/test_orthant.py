@@ -121,9 +121,10 @@ def test_the_reported_error_of_an_accuracy_is_honest(problem):
     assert (np.abs(total - 1) <= 8 * allowed + 1e-12).all()
 
 
-def test_a_coordinate_without_variance_is_decided_by_its_mean():
+@pytest.mark.parametrize("rounding", [0.0, -1e-20])
+def test_a_coordinate_without_variance_is_decided_by_its_mean(rounding):
     covariance = np.zeros((3, 2, 2))
-    covariance[:, 0, 0] = 1
+    covariance[:, 0, 0], covariance[:, 1, 1] = 1, rounding
     value, _ = orthant_probability(np.array([[0.0, 1.0], [0.0, -1.0], [0.0, 0.0]]), covariance)
     np.testing.assert_allclose(value, [0.5, 0.0, 0.25])
 
