@@ -260,7 +260,10 @@ class LossCurve(LossLaw):
 
     def _units(self) -> Array:
         """Natural sizes of the components of alpha: each source moves scores as much as the data."""
-        own = self._points.at(np.zeros(self.sources)).state
+        alone = np.zeros(self.sources)
+        found = self._points.at(alone)
+        # Where w = 0 nothing tells how stiff the loss is next to it: as the squared loss.
+        own = self._squared_state(alone) if found.status == "collapsed" else found.state
         reduced = self.reduction.at(own.theta)
         classes = len(self.priors)
         moved = np.sqrt(

@@ -67,7 +67,8 @@ def best_alpha(
         values = np.concatenate([more[order], values] if best == 0 else [values, more])
     best, zero = int(np.argmax(values)), int(np.flatnonzero(grid == 0)[0])
     if values[best] - values[zero] <= FLAT:
-        alpha, bracket = _near_zero(slope, grid[zero - 1 : zero + 2], values[zero - 1 : zero + 2], rtol)
+        near = slice(zero - 1, zero + 2)
+        alpha, bracket = _near_zero(score, slope, grid[near], values[near], rtol)
         return Optimum(alpha, float(abs(score(alpha))), None, bracket, True)
     end = 0 if grid[best] < 0 else len(grid) - 1
     if abs(grid[best]) > unit * SCAN[-1] and values[best] - values[end] <= TOLERANCE:
@@ -93,14 +94,15 @@ def _inner_part(score: Callable[[Any], Any], grid: Array) -> tuple[Array, Array]
 
 
 def _near_zero(
-    slope: Callable[[float], float], near: Array, values: Array, rtol: float
+    score: Callable[[Any], Any], slope: Callable[[float], float], near: Array, values: Array, rtol: float
 ) -> tuple[float, tuple[float, float]]:
     """The maximum next to 0, which no other alpha of the scan beats: between its two neighbours there."""
     low, high = float(near[0]), float(near[-1])
     if np.max(values[1] - values) > FLAT and slope(low) > 0 > slope(high):
         none = NONE * high / float(SCAN[SCAN > 0][0])
         root = float(optimize.brentq(slope, low, high, xtol=none / 4, rtol=rtol / 4))
-        if abs(root) > none:
+        # A plateau around 0, where all scores are one number, may be higher than where the slope vanishes.
+        if abs(root) > none and score(root) >= values[1] - FLAT:
             size = none + rtol * abs(root) / 4
             return root, (root - size, root + size)
     return 0.0, (0.0, 0.0)
