@@ -36,13 +36,13 @@ def best_by_integrals(contrasts: Contrasts, scales: Array) -> Array:
     for ray in rays:
         fan = np.concatenate([np.cos(angles)[:, None], np.sin(angles)[:, None] * ray], axis=1)
         fan[[0, -1], 0] = 0.0
-        along = np.pad(contrasts.roughly(fan * scales, POINTS[0]), 1, constant_values=-np.inf)
+        along = np.pad(contrasts.roughly(fan * scales, POINTS[1]), 1, constant_values=-np.inf)
         starts.extend(fan[(along[1:-1] >= along[:-2]) & (along[1:-1] >= along[2:])])
     if sources > 1:
         scattered = np.random.default_rng(0).normal(size=(SCATTERED, 1 + sources))
         scattered[:, 0] = abs(scattered[:, 0])
         starts.extend(scattered / np.linalg.norm(scattered, axis=1, keepdims=True))
-    order = np.argsort(-contrasts.roughly(np.stack(starts) * scales, POINTS[0]))
+    order = np.argsort(-contrasts.roughly(np.stack(starts) * scales, POINTS[1]))
     kept: list[Array] = []
     for start in (starts[i] for i in order):
         if len(kept) < STARTS and start.any() and all(start @ other < ALIKE for other in kept):
