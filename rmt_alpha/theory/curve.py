@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import FINITE
@@ -24,7 +23,7 @@ from rmt_alpha._core.pictures.html import Card, Shown
 from rmt_alpha._core.types import BoolArray, FloatArray, Real
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory.pictures import curve_card
-from rmt_alpha.theory.searches import LevelSearch, slope
+from rmt_alpha.theory.searches import LevelSearch, margin_of, slope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -217,10 +216,7 @@ class Curve(Shown, ABC):
         Where all classes share one margin it is mean over standard deviation of the score.
         """
         self._check("margin")
-        right, wrong = np.asarray(self.log_accuracy(alpha)), np.asarray(self.log_error(alpha))
-        # From the smaller of the two probabilities, which has all its digits.
-        small = special.ndtri_exp(np.minimum(right, wrong))
-        return self._result(np.where(wrong < right, -small, small))
+        return self._result(margin_of(self.log_accuracy(alpha), self.log_error(alpha)))
 
     def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
         """Numerical error of `accuracy`: rounding, quadrature, or the residual of a fixed point."""

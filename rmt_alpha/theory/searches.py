@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
 from rmt_alpha._core.types import Array
 
@@ -15,6 +15,8 @@ STEP = 1e-3
 """Step of the differences, in radians: errors of order h^4 / 30, and of 1.5 roundings / h, or 1e-12."""
 FLAT = 1e-13
 """Differences of accuracies that are rounding."""
+SATURATED = 1 - 1e-6
+"""Accuracies above which differences lose the digits that a maximum needs: the margin is searched instead."""
 TIE = 2e-15
 """Those whose sign is rounding."""
 
@@ -30,6 +32,12 @@ def slope(accuracy: Callable[[Array], Any], values: Array, scale: float) -> Arra
     )
     found = (8 * (above1 - below1) - (above2 - below2)) / (12 * step)
     return np.asarray(np.where(room > 0, found * np.cos(angle) ** 2 / scale, 0.0))
+
+
+def margin_of(log_accuracy: Any, log_error: Any) -> Any:
+    """Phi^-1 of the accuracy, from the smaller of two probabilities, which has all its digits."""
+    small = special.ndtri_exp(np.minimum(log_accuracy, log_error))
+    return np.where(np.less(log_error, log_accuracy), -small, small)
 
 
 @dataclass(frozen=True)

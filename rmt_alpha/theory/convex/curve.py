@@ -23,10 +23,8 @@ from rmt_alpha.theory.convex.law import LossLaw
 from rmt_alpha.theory.convex.optimum import NONE, RTOL, best_alpha, best_vector
 from rmt_alpha.theory.curve import Optimum
 from rmt_alpha.theory.ridge.dense import DenseCovariances
-from rmt_alpha.theory.searches import LevelSearch
+from rmt_alpha.theory.searches import SATURATED, LevelSearch
 
-SATURATED = 1 - 1e-6
-"""Accuracies above which differences of it lose digits that its best alpha needs."""
 STEP = 0.03
 """Of differences, in units of alpha, for the spread of the best alpha: errors of its fourth power."""
 
@@ -254,9 +252,8 @@ class LossCurve(LossLaw):
         return low, high
 
     def _asked(self, quantity: str) -> Callable[[ArrayLike], Real]:
-        return {"accuracy": self.accuracy, "margin": self.margin, "risk": self.risk, "loss": self.test_loss}[
-            quantity
-        ]
+        answer: Callable[[ArrayLike], Real] = getattr(self, "test_loss" if quantity == "loss" else quantity)
+        return answer
 
     def _units(self) -> Array:
         """Natural sizes of the components of alpha: each source moves scores as much as the data."""

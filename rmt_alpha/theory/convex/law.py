@@ -23,6 +23,7 @@ from rmt_alpha.theory.curve import Optimum
 from rmt_alpha.theory.error_bars.convex_loss import LossSpread
 from rmt_alpha.theory.fixed_point_curve import FixedPointCurve
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
+from rmt_alpha.theory.searches import margin_of
 
 SIGN = np.array([-1.0, 1.0])
 """Labels of the two classes."""
@@ -213,8 +214,7 @@ class LossLaw(FixedPointCurve):
         if criterion == "accuracy":
             return float(self.priors @ special.ndtr(self._margins(state)))
         if criterion == "margin":
-            right, wrong = (float(self._log_share(side * self._margins(state))) for side in (1, -1))
-            return float(-special.ndtri_exp(wrong) if wrong < right else special.ndtri_exp(right))
+            return float(margin_of(*(self._log_share(side * self._margins(state)) for side in (1, -1))))
         if criterion == "risk":
             return float(self.priors @ ((SIGN - state.mean) ** 2 + std**2))
         return float(self.priors @ self.loss.test_loss(SIGN * state.mean, std))

@@ -14,6 +14,7 @@ from rmt_alpha._core.arithmetic import ARRAY, MP, MP_ARRAY, Arithmetic
 from rmt_alpha._core.small_linear import solve_squares
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.mixtures.orthant import orthant_gradient, orthant_probability
+from rmt_alpha.theory.searches import margin_of
 
 SAME = 1e-12
 """Relative difference below which the margins of two classes count as one."""
@@ -157,19 +158,16 @@ class Contrasts:
         """
         return self._closed_gradient(z, scaled=True)
 
-    def signal(self, z: Array) -> Any:
+    def margin(self, z: Array) -> Any:
         r""":math:`\Phi^{-1}(\text{accuracy})` where that is a closed form, shape (...)."""
         margins = np.asarray(self.margins(z), float)
-        right, wrong = (
-            special.logsumexp(special.log_ndtr(side * margins), axis=-1, b=self.priors) for side in (1, -1)
-        )
-        small = special.ndtri_exp(np.minimum(right, wrong))
-        return np.where(wrong < right, -small, small)
+        tails = [special.log_ndtr(side * margins) for side in (1, -1)]
+        return margin_of(*(special.logsumexp(tail, axis=-1, b=self.priors) for tail in tails))
 
-    def signal_gradient(self, z: Array) -> Array:
-        """Gradient of `signal` in one z."""
+    def margin_gradient(self, z: Array) -> Array:
+        """Gradient of `margin` in one z."""
         least = np.min(np.asarray(self.margins(z), float) ** 2) / 2
-        scale = np.exp(float(self.signal(z)) ** 2 / 2 - least) * np.sqrt(2 * np.pi)
+        scale = np.exp(float(self.margin(z)) ** 2 / 2 - least) * np.sqrt(2 * np.pi)
         return np.asarray(self.scaled_gradient(z) * scale)
 
     def _closed_gradient(self, z: Array, scaled: bool = False) -> Array:

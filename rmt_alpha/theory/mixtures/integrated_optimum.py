@@ -13,7 +13,7 @@ from rmt_alpha._core.types import Array
 from rmt_alpha.theory.mixtures.contrasts import Contrasts
 
 FLAT = 1e-15
-"""Differences of accuracies that are rounding."""
+"""Differences of accuracies, and slopes, that are rounding."""
 ROUGH_ANGLES, POINTS = 61, (128, 512, 2048)
 """Directions along one source, and points of each integral, more where accuracy is flat."""
 STARTS, ALIKE = 5, 0.97

@@ -24,14 +24,11 @@ from rmt_alpha._core.small_linear import solve_squares
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.isotropic import geometry
 from rmt_alpha.theory.mixtures.contrasts import Contrasts
-from rmt_alpha.theory.mixtures.integrated_optimum import best_by_integrals, on_half_sphere
+from rmt_alpha.theory.mixtures.integrated_optimum import FLAT, best_by_integrals, on_half_sphere
+from rmt_alpha.theory.searches import SATURATED
 
 PARALLEL = 512
 """Roundings by which a row may deviate from the mean and still count as proportional to it."""
-FLAT = 1e-15
-"""Differences of accuracies, and slopes, that are rounding."""
-SATURATED = 1 - 1e-6
-"""Accuracies above which differences of it lose digits that the maximum needs."""
 TIE, MANY = 2e-15, 5
 """Differences of accuracies that rounding may hide, and angles within it of the best that are suspicious."""
 FAR = 1e-13
@@ -99,7 +96,7 @@ def searched_direction(contrasts: Contrasts) -> Array:
         starts.append(np.concatenate([z[:1], z[1] * unit]))
     best, highest = _best_end(contrasts.accuracy, contrasts.gradient, starts, scales)
     if highest > SATURATED:
-        best, _ = _best_end(contrasts.signal, contrasts.signal_gradient, starts, scales)
+        best, _ = _best_end(contrasts.margin, contrasts.margin_gradient, starts, scales)
     return best
 
 

@@ -137,9 +137,10 @@ def forces(
         simple = _simple_stiffness(step, chance, weights)
         bend += simple
         if gap:
-            rough = np.float32 if d > len(GRIDS) else float  # where nodes leave errors of 1e-4
-            exact = _stiffness(*(x.astype(rough) for x in (basis, chance, step.root, weights)))
-            more += exact - basis.T @ simple @ basis
+            # Single precision where nodes leave errors of 1e-4.
+            kind = np.float32 if d > len(GRIDS) else float
+            whole = _stiffness(*(x.astype(kind) for x in (basis, chance, step.root, weights)))
+            more += whole - basis.T @ simple @ basis
     return Forces(basis.T @ pull, basis.T @ power @ basis, basis.T @ bend @ basis, more, nodes)
 
 
