@@ -43,11 +43,11 @@ NAMES = {
     r"\tilde\eta": "eta_source",
     r"\tilde L": "L_source",
     r"\tilde h": "h_source",
-    **{rf"\{greek}": greek for greek in ("alpha", "beta", "gamma", "delta", "eta", "kappa", "rho", "tau")},
+    **{rf"\{greek}": greek for greek in ("alpha", "beta", "gamma", "delta", "eta", "kappa", "rho", "tau", "psi")},
     "c_2": "across2",
     "x_0": "x_alone",
     "n'": "n_prime",
-    **{letter: letter for letter in "FKLMNabcdeghmnopqstx"},
+    **{letter: letter for letter in "FKLMNabcdghmnopqstx"},
 }
 """Every symbol of the pages that is a number: TeX, name."""
 

@@ -76,7 +76,7 @@ def test_closed_form_as_printed(label, index):
         ("eq-optimum", r"\eta\,s^2", r"\eta\,s"),
         ("eq-variance", "(1 - h)(1", "(1 + h)(1"),
         ("eq-err-right", "(1 - M)^2", "(1 - 2M)"),
-        ("eq-kappa-stable", r"\max(-e, 0)", r"\max(e, 0)"),
+        ("eq-kappa-stable", r"\max(-\psi, 0)", r"\max(\psi, 0)"),
         ("eq-best-margin", r"\eta\rho", r"\rho"),
     ],
 )
