@@ -46,7 +46,7 @@ def known(path):
     return {
         "rank": [design.rank],
         "largest": [design.largest],
-        "odds": design.odds(GAMMAS[:-1]),
+        "odds": design.odds(GAMMAS[:-1]) if design.rank else [0.0],  # nothing is trained of constant rows
         "volumes": path.volumes(GAMMAS),
         "ridges": np.log(design.ridges(np.logspace(-3, 3, 7))),
         "grams": path.grams(GAMMAS),
