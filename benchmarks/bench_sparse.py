@@ -112,7 +112,7 @@ class Sparse:
         return ratio(self.many, GAMMAS)
 
     def track_default(self) -> float:
-        """The default beside them, in raw and in standard units: at most 3."""
+        """The default beside them, in raw and in standard units: at most 2."""
         return ratio(self.many, None)
 
     def track_memory(self) -> float:

@@ -32,7 +32,7 @@ from rmt_alpha.estimators.validation import (
 from rmt_alpha.from_data.columns import Columns
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, Criterion, find_criterion
 from rmt_alpha.from_data.criteria.consensus import rule_evidence
-from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.design import Design, designs
 from rmt_alpha.from_data.decomposition.rules import (
     AVERAGED,
     AVERAGED_REGRESSION,
@@ -118,17 +118,14 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     def _paths(
         self, samples: Samples, rules: Sequence[Rule], labels: FloatArray, source: SourceModel
     ) -> list[Any]:
-        """The fits under every rule; those that centre alike, or not, share a decomposition."""
+        """The fits under every rule; those in the same units share a decomposition."""
         scores = source.scores(samples.features, intercept=self.fit_intercept is not True)
-        columns: dict[Rule, Columns] = {}
-        paths = []
-        for rule in rules:
-            shared = rule if rule.pseudo is None else replace(rule, pseudo=1.0, trained=True)
-            if shared not in columns:
-                design = Design.of(samples, rule)
-                columns[shared] = Columns.of(design, labels, scores, multilabel=self._multilabel)
-            paths.append(RidgePath(columns[shared], rule.pseudo))
-        return paths
+        own = designs(samples, rules)
+        columns = {
+            id(one): Columns.of(one, labels, scores, multilabel=self._multilabel)
+            for one in {id(one): one for one in own}.values()
+        }
+        return [RidgePath(columns[id(one)], rule.pseudo) for rule, one in zip(rules, own, strict=True)]
 
     def _fit(
         self,

@@ -93,7 +93,7 @@ def check_gammas(
 
 def check_ridge(name: str, gamma: float, design: Design, least: float = RIDGES[0]) -> float:
     """A ridge that float64 can tell from 0 and inf; ``least`` is in units of the largest eigenvalue."""
-    top = float(design.eigenvalues.max(initial=0.0)) or 1.0
+    top = design.largest or 1.0
     low, high = least * top, RIDGES[1] * top
     if not (low <= gamma <= high or math.isinf(gamma)):
         raise ValueError(

@@ -72,6 +72,11 @@ class CorrectionFit(Value):
         return np.asarray(scaled / design.root[:, None]).reshape(columns.values.shape)
 
     @cached_property
+    def missed(self) -> FloatArray:
+        """Residuals of the fits without the sample, shape (n, 1 + k, K)."""
+        return np.asarray(self.residuals / self.left_out_freedom[:, None, None])
+
+    @cached_property
     def gram(self) -> FloatArray:
         """Mean products V^T (I - H) V of labels and source scores, summed over outputs, (1 + k, 1 + k)."""
         return np.asarray(self.columns.grams(np.array([self.gamma]))[0])
@@ -122,7 +127,8 @@ class Columns(Value):
     def _parts(self) -> tuple[FloatArray, FloatArray]:
         design = self.design
         flat = self.values.reshape(len(self.values), -1)
-        flat = centred(flat, design.root) if design.centred else design.root[:, None] * flat
+        apart = design.centred or design.origin is not None
+        flat = centred(flat, design.root) if apart else design.root[:, None] * flat
         return design.basis.inside(flat), design.basis.outside(flat)
 
     @cached_property
@@ -147,6 +153,17 @@ class Columns(Value):
     def outside(self) -> FloatArray:
         """The part of the weighted columns that no fit reaches, (n, (1 + k) K)."""
         return self._reached[1] if self.spanned else self._parts[1]
+
+    def _levels(self, gammas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Of rows seen from an `Origin`: w, (n, g), and w against the weighted columns, (g, (1 + k) K).
+
+        Both divided by the root of t.
+        """
+        design = self.design
+        assert design.origin is not None
+        along, scale = design.origin.along(gammas), np.sqrt(design.origin.gains(gammas))
+        w = (design.root[:, None] - design.basis.expanded(design.rotation @ along)) / scale
+        return w, (self.means.ravel() - along.T @ self.coordinates) / scale[:, None]
 
     @cached_property
     def _products(self) -> FloatArray:
@@ -177,6 +194,9 @@ class Columns(Value):
             keep = 1.0 / (1.0 + self.design.eigenvalues[:, None] / np.array(missing))
             each = (keep[:, :, None] * self.coordinates[:, None]).reshape(len(keep), -1)
             found = (self.design.left @ each).reshape(len(self.outside), len(missing), -1)
+            if self.design.origin is not None:
+                w, levels = self._levels(np.array(missing))
+                found += w[:, :, None] * levels
             known.update((gamma, found[:, i]) for i, gamma in enumerate(missing))
         return known
 
@@ -192,13 +212,14 @@ class Columns(Value):
             keep = 1.0 / (1.0 + design.eigenvalues[:, None] / np.array(missing))
             outer = [design.basis.outer_keep(gamma) for gamma in missing]
             found = np.outer(design.basis.outside_diagonal, outer) + design.left_squared @ keep
+            if design.origin is not None:
+                found += self._levels(np.array(missing))[0] ** 2
             known.update(zip(missing, found.T.copy(), strict=True))
         return np.array([known[gamma] for gamma in gammas]).T
 
     def grams(self, gammas: FloatArray) -> FloatArray:
         """`CorrectionFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
-        eigenvalues = self.design.eigenvalues
-        tiny = gammas < TINY * eigenvalues.max(initial=0.0)
+        tiny = gammas < TINY * self.design.largest
         result = np.empty((len(gammas), *[self.values.shape[1]] * 2))
         for columns, rows in ((self, ~tiny), (self._within, tiny)):
             if rows.any():
@@ -208,7 +229,11 @@ class Columns(Value):
     def _grams(self, gammas: FloatArray) -> FloatArray:
         outer = np.array([self.design.basis.outer_keep(gamma) for gamma in gammas.tolist()])
         keep = 1.0 / (1.0 + self.design.eigenvalues / gammas[:, None])
-        return np.asarray(np.tensordot(keep, self._products, 1) + outer[:, None, None] * self._outer_products)
+        grams = np.tensordot(keep, self._products, 1) + outer[:, None, None] * self._outer_products
+        if self.design.origin is not None:
+            levels = self._levels(gammas)[1].reshape(len(gammas), *self.values.shape[1:])
+            grams += np.einsum("gak,gbk->gab", levels, levels)
+        return np.asarray(grams)
 
     @cached_property
     def _within(self) -> Columns:
@@ -219,8 +244,7 @@ class Columns(Value):
         """The fits at one ridge, positive or ``inf``."""
         if gamma in self._fits:
             return self._fits[gamma]
-        eigenvalues = self.design.eigenvalues
-        tiny = gamma < TINY * eigenvalues.max(initial=0.0)
+        tiny = gamma < TINY * self.design.largest
         owner, outer = self._within if tiny else self, self.design.basis.outer_keep(gamma)
         fit = CorrectionFit(owner, float(gamma), outer)
         if self.remembered:

@@ -73,16 +73,10 @@ class RidgeFit(Value):
         missed = fit.residuals * share[:, None, None]
         grams = fit.gram - np.einsum("iak,ibk->iab", missed, missed)
         if self.path.pseudo:
-            means, rest = self._means_without, samples.rest
+            means, rest = self.path.means_without, samples.rest
             kept = shrinkage(self.path.pseudo, rest) * rest / samples.total
             grams += kept[:, None, None] * np.einsum("iak,ibk->iab", means, means)
         return np.asarray(grams)
-
-    @property
-    def _means_without(self) -> FloatArray:
-        """Means of labels and source scores over all samples but one each, (n, 1 + k, K)."""
-        columns, samples = self.path.columns, self.path.design.samples
-        return samples.without(columns.values) / samples.rest[:, None, None]
 
     @cached_property
     def leave_one_out(self) -> LeaveOneOut:
@@ -91,7 +85,7 @@ class RidgeFit(Value):
         if math.isinf(self.gamma) and self.path.pseudo == math.inf:
             missed = values  # nothing is trained: rounding would leave a copy of the labels
         else:
-            missed = self._fit.residuals / self._fit.left_out_freedom[:, None, None] + self._missed_by_means
+            missed = self._fit.missed + self.path.missed_by_means
         lines = np.concatenate([values[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
         return LeaveOneOut(lines, values[:, 0], samples.mass, self.path.columns.multilabel)
 
@@ -109,17 +103,8 @@ class RidgeFit(Value):
         return np.asarray(
             point[0] * self.path.columns.values[:, 0]
             - missed
-            - np.einsum("iak,a->ik", self._missed_by_means, mix)
+            - np.einsum("iak,a->ik", self.path.missed_by_means, mix)
         )
-
-    @property
-    def _missed_by_means(self) -> FloatArray:
-        """What a shrunk average adds to the residuals of samples that are left out, (n, 1 + k, K)."""
-        if not self.path.pseudo:
-            return np.zeros(self.path.columns.values.shape)
-        samples = self.path.design.samples
-        kept = shrinkage(self.path.pseudo, samples.rest)
-        return np.asarray(kept[:, None, None] * self._means_without)
 
     @cached_property
     def _duals(self) -> dict[bytes, FloatArray]:
@@ -132,7 +117,9 @@ class RidgeFit(Value):
             shape = -1, *columns.values.shape[1:]
             inside = np.einsum("rak,a->rk", columns.coordinates.reshape(shape), mix)
             outside = np.einsum("nak,a->nk", columns.outside.reshape(shape), mix)
-            self._duals[point.tobytes()] = self.path.design.dual(self.gamma, inside, outside)
+            self._duals[point.tobytes()] = self.path.design.dual(
+                self.gamma, inside, outside, mix @ columns.means
+            )
         return self._duals[point.tobytes()]
 
     def correction(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -191,6 +178,20 @@ class RidgePath(Value):
         columns = self.columns.of_differences
         return self if columns is self.columns else RidgePath(columns, self.pseudo)
 
+    @cached_property
+    def means_without(self) -> FloatArray:
+        """Means of labels and source scores over all samples but one each, (n, 1 + k, K)."""
+        samples = self.design.samples
+        return np.asarray(samples.without(self.columns.values) / samples.rest[:, None, None])
+
+    @cached_property
+    def missed_by_means(self) -> FloatArray:
+        """What a shrunk average adds to the residuals of samples that are left out, (n, 1 + k, K)."""
+        if not self.pseudo:
+            return np.zeros(self.columns.values.shape)
+        kept = shrinkage(self.pseudo, self.design.samples.rest)
+        return np.asarray(kept[:, None, None] * self.means_without)
+
     def grams(self, gammas: FloatArray) -> FloatArray:
         """`RidgeFit.gram` at many ridges, (g, 1 + k, 1 + k)."""
         grams, means = self.columns.grams(gammas), self.columns.means
@@ -210,7 +211,7 @@ class RidgePath(Value):
         columns, ridges = self.columns, gammas.tolist()
         columns.freedoms(ridges)
         if columns.remembered:
-            tiny = TINY * columns.design.eigenvalues.max(initial=0.0)
+            tiny = TINY * columns.design.largest
             columns.shrunk([gamma for gamma in ridges if gamma >= tiny])
         found = [self.at(gamma).leave_one_out.moments for gamma in ridges]
         return ScoreMoments(np.array([one.line for one in found]), np.array([one.gram for one in found]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,9 @@ def exact(population):
     def left_out(ridge):
         law = population.moments(ridge * TOTAL / (TOTAL - 1), TOTAL - 1)
         nothing = np.zeros((1, 2))
-        return LeftOut(law.line, law.gram, nothing, np.ones(1), np.zeros((1, 3, 2)), 0.0, 0.0)
+        return LeftOut(
+            law.line, law.gram, nothing, np.ones(1), np.zeros((1, 3, 2)), 0.0, 0.0, np.zeros(1, int)
+        )
 
     return left_out
 
@@ -85,12 +88,14 @@ def test_the_samples_own_law_is_what_was_left_out():
     # 39 samples whose penalty is that of 40; equal classes.
     law = estimate._law(0.5 * 40 / 39, 39)
     found = law.transport(law.measured.line, law.measured.gram)
+    random = law.transport.tilt[1]  # of classes that are equal on average only
     scores = y[:, None] * path.fit.leave_one_out.lines[:, :, 0]
     for alpha in (-1.0, 0.0, 0.7):
         own, point = scores @ [1.0, alpha], np.array([1.0, alpha])
         # Without its own sample, the intercept is that of classes of 20 and 19.
         assert point @ found.line == pytest.approx(own.mean() + (1 - own.mean()) / 39)
-        assert point @ found.gram @ point == pytest.approx(own.var(ddof=1))
+        moved = random * (1 - point @ found.line) ** 2
+        assert point @ found.gram @ point == pytest.approx(own.var(ddof=1) + moved)
 
 
 def test_shrinking_to_gaussian_classes():
@@ -98,7 +103,7 @@ def test_shrinking_to_gaussian_classes():
     changes = np.random.default_rng(0).standard_normal((50, 3, 2))
     changes[:, 2, 0] = changes[:, 1, 1]
     line, gram = np.array([0.5, 1.0]), np.array([[1.0, 0.2], [0.2, 3.0]])
-    left_out = LeftOut(line, gram, np.zeros((50, 2)), np.full(50, 0.02), changes, 0.0, 0.0)
+    left_out = LeftOut(line, gram, np.zeros((50, 2)), np.full(50, 0.02), changes, 0.0, 0.0, np.zeros(50, int))
     for away, low, high in ((0.1, 1.0, 1.0), (1e4, 0.0, 1e-4)):
         model = ScoreMoments(line + away, gram + away * np.ones((2, 2)))
         same = ScoreMoments(np.tile(model.line, (50, 1)), np.tile(model.gram, (50, 1, 1)))
@@ -226,12 +231,76 @@ def test_check_finds_scores_that_are_not_gaussian():
     assert abs(value - 0.95) < 2 * stderr < 0.1
 
 
-def test_accuracy_is_that_of_the_curve():
+def test_other_samples_have_other_proportions_of_the_classes():
+    """A free intercept follows the mean label of its samples, of which few have one far from 0."""
+    spectrum, mean, source, rng = world(60)
+    gamma, few = 30.0, 20
+    X, y = next(samples(400, spectrum, mean, rng))
+    law = estimate_problem(X, y, source)._law(gamma, few)
+    reach = []
+    for _ in range(400):
+        labels = np.where(rng.random(few) < 0.5, 1.0, -1.0)
+        if abs(labels.sum()) > few - 4:
+            continue
+        rows = labels[:, None] * mean + rng.standard_normal((few, 60)) * np.sqrt(spectrum)
+        model = AlphaRidgeClassifier(gamma, 0.0, source, fit_intercept=True).fit(rows, labels)
+        w, b = model.coef_[0], model.intercept_[0]
+        deviation = np.sqrt(w @ (spectrum * w))
+        reach.append((ndtr((w @ mean + b) / deviation) + ndtr((w @ mean - b) / deviation)) / 2)
+    true, error = np.mean(reach), np.std(reach) / np.sqrt(len(reach))
+    found = law.accuracy(0.0)
+    assert abs(found.value - true) < found.stderr + 3 * error
+    # With classes that keep their proportions, as it was, the intercept would hardly move.
+    kept = replace(law.transport, tilt=(law.transport.tilt[0],) * 2)
+    held = ndtr(kept(law.shrunk.line, law.shrunk.gram).margin(np.array([1.0, 0.0])))
+    assert held - true > 2 * found.stderr + 3 * error
+    # Of as many samples the mean square is that of the sample itself.
+    measured = law.measured
+    assert measured.tilt(400, 400) == pytest.approx((measured.share * measured.surplus) ** 2)
+    assert measured.tilt(400, 1) == pytest.approx(measured.share**2)
+
+
+@pytest.mark.parametrize("few", [400, 60])
+def test_scores_of_another_shape(few):
+    """Where Phi is wrong, the left-out scores say by how much, for fewer samples, too."""
+    rng, p, gamma = np.random.default_rng(3), 40, 1.0
+    mean = 1.3 * rng.standard_normal(p) / np.sqrt(p)
+    along = mean / np.linalg.norm(mean)
+
+    def draw(n):
+        labels = np.where(np.arange(n) % 2, 1.0, -1.0)
+        rows = 0.5 * rng.standard_normal((n, p))
+        rows += (labels * np.where(rng.random(n) < 0.1, -2.7, 0.3))[:, None] * along  # a tenth lies far off
+        return labels[:, None] * mean + rows, labels
+
+    test, signs = draw(20_000)
+    reach = []
+    for _ in range(30):
+        X, y = draw(few)
+        model = AlphaRidgeClassifier(gamma, 0.0, mean, fit_intercept=True).fit(X, y)
+        reach.append(model.score(test, signs))
+    true, found, smooth = np.mean(reach), [], []
+    for _ in range(8):
+        estimate = estimate_problem(*draw(400), mean)
+        found.append(estimate.accuracy(0.0, gamma, few))
+        smooth.append(estimate.curve(gamma, few).accuracy(0.0))
+    value, stderr = np.mean(found, axis=0)
+    assert abs(value - true) < stderr
+    assert abs(np.mean(smooth) - true) > stderr
+    assert abs(value - true) < abs(np.mean(smooth) - true) / 2
+
+
+def test_accuracy_is_that_of_the_curve_and_what_its_shape_adds():
     spectrum, mean, source, rng = world(40)
     X, y = next(samples(30, spectrum, mean, rng))
     estimate = estimate_problem(X, y, source)
     for n in (None, 200):
-        assert estimate.accuracy(0.5, 0.3, n).value == pytest.approx(estimate.curve(0.3, n).accuracy(0.5))
+        law, point = estimate._law(0.3, n or 30), np.array([1.0, 0.5])
+        mean_, variance = law.moments.line @ point, point @ law.moments.gram @ point
+        shape = law.measured.shape(point, mean_, variance)
+        known = max(1 - (shape.stderr / shape.value) ** 2, 0.0)
+        expected = estimate.curve(0.3, n).accuracy(0.5) + known * shape.value
+        assert estimate.accuracy(0.5, 0.3, n).value == pytest.approx(expected)
     wrong: tuple[tuple[Any, Any], ...] = (([0.0, 1.0], 0.3), (0.0, [0.3, 1.0]))
     for alpha, gamma in wrong:
         with pytest.raises(ValueError, match="must be numbers"):
@@ -267,3 +336,19 @@ def test_a_curve_of_moments_has_them():
         assert curve.mean(alpha) == pytest.approx(line @ point)
         assert curve.variance(alpha) == pytest.approx(np.einsum("a,iab,b->i", point, gram, point))
         assert curve.risk(alpha) == pytest.approx(curve.variance(alpha) + (1 - line @ point) ** 2)
+
+
+def test_few_samples_that_are_all_right_are_luck():
+    """A fraction of 1 has no spread of its own; taken for certain, it would replace Phi."""
+    rng, n = np.random.default_rng(0), 30
+    y = np.repeat([-1, 1], n // 2)
+    X = 2.0 * y[:, None] * np.eye(12)[0] + rng.standard_normal((n, 12))
+    estimate = estimate_problem(X, y, np.eye(12)[0])
+    point = np.array([1.0, 0.0])
+    law = estimate._law(3.0, n)
+    assert ((law.measured.lines @ point) > 0).all()
+    moments = law.moments
+    shape = law.measured.shape(point, moments.line @ point, point @ moments.gram @ point)
+    # One sample of fifteen in each class could well have been wrong: two halves of (1/32)(31/32)/15.
+    assert shape.stderr > np.sqrt(1 / 32 * 31 / 32 / 15 / 2) > shape.value
+    assert estimate.accuracy(0.0, 3.0).value == estimate.curve(3.0).accuracy(0.0)

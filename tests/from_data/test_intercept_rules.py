@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from small_samples import fit_of_rule, left_out_of_rule
 
+from rmt_alpha.from_data.columns import Columns
 from rmt_alpha.from_data.criteria.evidence import Evidence
-from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.design import Design, designs
 from rmt_alpha.from_data.decomposition.rules import AVERAGED, AVERAGED_REGRESSION, PSEUDO, Rule, rules_of
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
@@ -58,7 +59,9 @@ class World:
         self.samples = Samples.of(self.X, self.counts, importance if weighted == 2 else None)
 
     def path(self, rule):
-        return RidgePath.of(self.samples, rule, self.labels, self.scores)
+        """Rows that are not centred through those that are, as in an average over rules."""
+        design, _ = designs(self.samples, [rule, Rule(0.0, rule.standard)])
+        return RidgePath(Columns.of(design, self.labels, self.scores), rule.pseudo)
 
     def held(self, rule, gamma):
         """Hyperparameters, from their definitions."""

@@ -71,6 +71,8 @@ LAST_DIGITS = {
 #   single precision (last digits, and of the logistic one 1e-8);
 # - cli/fit *: the default estimator, its rules, and alternatives each with a ridge of its own; one rule for
 #   path and theory;
+# - cli/fit *: the accuracy of random matrix theory counts the shape of the left-out scores, and that other
+#   samples have other proportions of the classes;
 # - cli/optimal --problem *: the samples that the source is worth, for every model;
 # - cli/reproduce --list: more figures.
 

@@ -51,7 +51,7 @@ class Theory(MarginCriterion):
     def moments(self, fit: RidgeFit) -> ScoreMoments:
         """Those that theory predicts."""
         assert self.population is not None
-        largest = SURE * float(fit.path.design.eigenvalues.max(initial=0.0))
+        largest = SURE * fit.path.design.largest
         if largest and largest < fit.gamma < math.inf:
             raise ValueError(
                 f"gamma must be at most {largest:.3g}, or inf, with criterion='theory', got {fit.gamma!r}: "

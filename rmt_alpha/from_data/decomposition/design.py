@@ -8,7 +8,8 @@ Z = U diag(sigma) V^T makes the residual operator of every ridge fit, I - H = ou
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.decomposition.basis import SampleBasis
+from rmt_alpha.from_data.decomposition.origin import Origin
 from rmt_alpha.from_data.decomposition.rules import Rule
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.decomposition.sparse_rows import SparseRows
@@ -38,6 +40,8 @@ class Design(Value):
     """sigma, descending, exactly 0 below rounding; shape (r,)."""
     rotation: FloatArray
     """U in the coordinates of the basis, (q, r)."""
+    origin: Origin | None = None
+    """Of rows that are not centred, where sigma and U are those of centred ones."""
 
     @classmethod
     def of(cls, samples: Samples, rule: Rule) -> Design:
@@ -45,6 +49,18 @@ class Design(Value):
         centred = rule.pseudo is not None
         found = samples.rows.decomposed(centred=centred, standard=rule.standard)
         return cls(samples, centred, rule.standard, *found)
+
+    @cached_property
+    def uncentred(self) -> Design:
+        """The rows as they come, from this decomposition of centred ones where it says enough."""
+        samples, units2 = self.samples, self.samples.rows.inverse_units(standard=self.standard) ** 2
+        if not self.basis.rest:
+            pull = self.coordinates(samples.rows.against_mean(units2)[:, None])[:, 0]
+            pull = np.where(self.singular > 0, pull, 0.0)
+            origin = Origin(self.eigenvalues, pull, float(units2 @ samples.mean**2))
+            if origin.resolved:
+                return replace(self, centred=False, origin=origin)
+        return Design.of(samples, Rule(None, self.standard))
 
     @property
     def root(self) -> FloatArray:
@@ -66,6 +82,11 @@ class Design(Value):
         """Eigenvalues of the sample covariance, descending, shape (r,)."""
         return np.asarray(self.singular**2)
 
+    @property
+    def largest(self) -> float:
+        """The largest eigenvalue; 0 if there is none."""
+        return self.origin.largest if self.origin else float(self.eigenvalues.max(initial=0.0))
+
     @cached_property
     def left_squared(self) -> FloatArray:
         """Squares of the entries of U."""
@@ -75,14 +96,22 @@ class Design(Value):
         """U^T applied to columns (n, m)."""
         return np.asarray(self.rotation.T @ self.basis.inside(columns))
 
-    def dual(self, gamma: float, inside: FloatArray, outside: FloatArray) -> FloatArray:
+    def dual(self, gamma: float, inside: FloatArray, outside: FloatArray, level: FloatArray) -> FloatArray:
         r"""Coefficients a of the rows, :math:`(Z Z^\top + \gamma) a = v`, (n, K), up to what Z^T takes to 0.
 
-        v is given by its coordinates, (r, K), and what no axis reaches, (n, K).
+        v is given by its coordinates, (r, K), what no axis reaches, (n, K), and its product with root, (K,),
+        of which only an `origin` asks.
         """
         if not self.basis.rest or math.isinf(gamma):
             gain = 1.0 / gamma / (1.0 + self.eigenvalues[: self.used] / gamma)
-            return self.basis.expanded(self.rotation[:, : self.used] @ (gain[:, None] * inside[: self.used]))
+            found = gain[:, None] * inside[: self.used]
+            if self.origin is None:
+                return self.basis.expanded(self.rotation[:, : self.used] @ found)
+            ridge = np.array([gamma])
+            along, gained = self.origin.along(ridge)[: self.used], gamma * self.origin.gains(ridge)
+            rest = (level - along[:, 0] @ inside[: self.used]) / gained
+            found = self.basis.expanded(self.rotation[:, : self.used] @ (found - along * rest))
+            return np.asarray(found + self.root[:, None] * rest)
         return self._solved(gamma, self.basis.expanded(self.rotation @ inside) + outside, PRECISE)
 
     def _solved(self, gamma: float, columns: FloatArray, precise: float) -> FloatArray:
@@ -151,20 +180,21 @@ class Design(Value):
     @property
     def rank(self) -> int:
         """Number of positive eigenvalues."""
-        return self.used + self.basis.rest * (self.basis.tail > 0)
+        return self.used + self.basis.rest * (self.basis.tail > 0) + (self.origin is not None)
 
     @cached_property
     def _spectrum(self) -> tuple[FloatArray, FloatArray]:
-        """Positive eigenvalues, descending, and how often they occur."""
+        """Positive eigenvalues, descending, and how often they occur; what an `origin` adds comes on top."""
         values, rest = self.eigenvalues[: self.used], self.rank - self.used
-        if not rest:
+        if not rest or self.origin is not None:
             return values, np.ones(len(values))
         return np.append(values, self.basis.tail), np.append(np.ones(len(values)), rest)
 
     def volumes(self, gammas: FloatArray) -> FloatArray:
         """Sum of log(1 + eigenvalue/gamma) for each ridge."""
         values, often = self._spectrum
-        return np.asarray(np.log1p(values / gammas[..., None]) @ often)
+        volume = np.log1p(values / gammas[..., None]) @ often
+        return np.asarray(volume + np.log(self.origin.gains(gammas)) if self.origin else volume)
 
     def odds(self, gammas: FloatArray) -> FloatArray:
         r"""Trained over kept degrees of freedom.
@@ -176,19 +206,41 @@ class Design(Value):
         """
         values, often = self._spectrum
         ratio = values / gammas[..., None]
-        return np.asarray((ratio / (1.0 + ratio)) @ often / ((1.0 / (1.0 + ratio)) @ often))
+        trained, kept = (ratio / (1.0 + ratio)) @ often, (1.0 / (1.0 + ratio)) @ often
+        if self.origin:
+            more, less = self.origin.freedoms(gammas)
+            trained, kept = trained + more, kept + less
+        return np.asarray(trained / kept)
+
+    @cached_property
+    def _ridges(self) -> dict[bytes, FloatArray]:
+        """Those that were asked for: rules that share a design share its grid."""
+        return {}
 
     def ridges(self, odds: FloatArray) -> FloatArray:
         """The ridges at which the degrees of freedom have these odds, decreasing in them; shape (g,)."""
         if not self.rank:
             return np.asarray(1.0 / odds)
-        values = self._spectrum[0]
-        low = math.log(values.min() / self.rank / odds.max()) - 1.0
-        high = math.log(values.max() * self.rank / odds.min()) + 1.0
+        if (known := self._ridges.get(odds.tobytes())) is not None:
+            return known
+        least = self.origin.smallest if self.origin else float(self._spectrum[0].min())
+        low = math.log(least / self.rank / odds.max()) - 1.0
+        high = math.log(self.largest * self.rank / odds.min()) + 1.0
         logs = np.full(odds.shape, (low + high) / 2)
         below, above = np.full(odds.shape, low), np.full(odds.shape, high)
         for _ in range(math.ceil(math.log2((high - low) / 1e-6))):  # bisection to a millionth
             more = self.odds(np.exp(logs)) > odds
             below, above = np.where(more, logs, below), np.where(more, above, logs)
             logs = (below + above) / 2
-        return np.asarray(np.exp(logs))
+        return self._ridges.setdefault(odds.tobytes(), np.exp(logs))
+
+
+def designs(samples: Samples, rules: Sequence[Rule]) -> list[Design]:
+    """One for each rule; those that centre alike, or not, in the same units share one."""
+    found: dict[tuple[bool, bool], Design] = {}
+    for rule in sorted(rules, key=lambda rule: rule.pseudo is None):
+        centred, standard = rule.pseudo is not None, rule.standard
+        if (centred, standard) not in found:
+            other = found.get((True, standard))
+            found[centred, standard] = other.uncentred if other else Design.of(samples, rule)
+    return [found[rule.pseudo is not None, rule.standard] for rule in rules]

@@ -8,6 +8,7 @@ columns of the small R, and Q, whose first column is root, is the same for all o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -46,6 +47,10 @@ class WeightedRows(Value, ABC):
     @abstractmethod
     def decomposed(self, *, centred: bool, standard: bool) -> tuple[SampleBasis, FloatArray, FloatArray]:
         """A basis, sigma, descending, exactly 0 below rounding, (r,), and U in the basis, (q, r)."""
+
+    @abstractmethod
+    def against_mean(self, units2: FloatArray) -> FloatArray:
+        """Centred rows times root against the mean, each product weighted by 1/d^2, (n,)."""
 
     @property
     @abstractmethod
@@ -90,12 +95,23 @@ class DenseRows(WeightedRows):
     def variance(self) -> FloatArray:
         """Weighted variance of each feature around its mean, exactly 0 of constant ones; (p,)."""
         variance = np.zeros(len(self.mean))
-        rows = max(1, CACHED // max(variance.size, 1))
-        for first in range(0, len(self.root), rows):
-            part = self.features[first : first + rows] - self.mean
-            variance += self.root[first : first + rows] ** 2 @ np.square(part, out=part)
+        for rows, part in self._deviations():
+            variance += self.root[rows] ** 2 @ np.square(part, out=part)
         variance[variance <= CONSTANT**2 * (variance + self.mean**2)] = 0.0
         return variance
+
+    def _deviations(self) -> Iterator[tuple[slice, FloatArray]]:
+        """Some rows minus the mean at a time."""
+        step = max(1, CACHED // max(len(self.mean), 1))
+        for first in range(0, len(self.root), step):
+            rows = slice(first, first + step)
+            yield rows, self.features[rows] - self.mean
+
+    def against_mean(self, units2: FloatArray) -> FloatArray:
+        """Centred rows times root against the mean, each product weighted by 1/d^2, (n,)."""
+        mean = np.where(self.varies, units2 * self.mean, 0.0)
+        products = np.concatenate([part @ mean for _, part in self._deviations()])
+        return np.asarray(self.root * products)
 
     @property
     def precision(self) -> float:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
-from scipy.linalg import blas, lapack
+from scipy.linalg import blas
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.decomposition.basis import SampleBasis
@@ -126,31 +126,17 @@ class SparseRows(WeightedRows):
         n, units = len(self.root), self.inverse_units(standard=standard)
         if n * n > EXACT:
             return self._truncated(units, centred)
-        shared = self._shared.pop(standard, None)  # the second one to ask is the last
-        if shared is None:
-            shared = self._shared[standard] = self._reduced(units)
-        reflectors, sizes, diagonal, beside = shared
         first = int(centred)  # without its first row and column it is the kernel of centred rows
-        values, own = linalg.eigh_tridiagonal(diagonal[first:], beside[first:], check_finite=False)
+        values, own = linalg.eigh(
+            self._whole(units)[first:, first:], driver="evd", overwrite_a=True, check_finite=False
+        )
         vectors = np.zeros((n, n - first), order="F")
-        vectors[0] = 0.0 if centred else own[0]
-        vectors[1:] = _turned(reflectors, sizes, own[1 - first :])
-        return SampleBasis(n), self._singular(values[::-1]), self.reflected(vectors[:, ::-1])
+        vectors[first:] = own[:, ::-1]
+        return SampleBasis(n), self._singular(values[::-1]), self.reflected(vectors)
 
-    @cached_property
-    def _shared(self) -> dict[bool, tuple[FloatArray, ...]]:
-        """Kernels that were reduced for rows that are centred, or that are not, and wait for the others."""
-        return {}
-
-    def _reduced(self, units: FloatArray) -> tuple[FloatArray, ...]:
-        """The kernel as Q T Q^T: reflectors and their sizes, and the diagonal of T and the one beside it.
-
-        Q leaves the first coordinate, in which root lies, alone.
-        """
-        kernel = self._whole(units)
-        work = int(lapack.dsytrd_lwork(len(kernel), lower=1)[0])
-        reduced, diagonal, beside, sizes, _ = lapack.dsytrd(kernel, lower=1, lwork=work, overwrite_a=1)
-        return np.asfortranarray(reduced[1:, :-1]), sizes, diagonal, beside
+    def against_mean(self, units2: FloatArray) -> FloatArray:
+        """Centred rows times root against the mean, each product weighted by 1/d^2, (n,)."""
+        return self._times((units2 * self.mean)[:, None], np.ones(len(units2)))[:, 0]
 
     def _singular(self, values: FloatArray) -> FloatArray:
         """From eigenvalues, descending."""
@@ -207,14 +193,6 @@ class SparseRows(WeightedRows):
         kernel[1:, 0] = (inside @ vectors).T @ mean
         values, vectors = linalg.eigh(kernel, check_finite=False)
         return basis, self._singular(values[::-1]), vectors[:, ::-1]
-
-
-def _turned(reflectors: FloatArray, sizes: FloatArray, columns: FloatArray) -> FloatArray:
-    """The reflections that made a matrix tridiagonal, applied to columns."""
-    if not sizes.size:
-        return columns
-    work = int(lapack.dormqr("L", "N", reflectors, sizes, columns, -1)[1][0])
-    return np.asarray(lapack.dormqr("L", "N", reflectors, sizes, columns, work)[0])
 
 
 def filled(matrix: Any) -> FloatArray:

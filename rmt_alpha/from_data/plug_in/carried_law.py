@@ -48,8 +48,8 @@ class Transport:
     """d at both."""
     share: float
     """That of the intercept."""
-    tilt: float
-    """That of the classes, which keep their proportions."""
+    tilt: tuple[float, float]
+    """That of the classes: of the samples at hand, and the mean over others, drawn at random."""
     start: float
     """The effective ridge of the measurement; the same, but where no ridge reaches it."""
     inverse: float = 1.0
@@ -63,7 +63,7 @@ class Transport:
         # A sample that is left out leaves its class behind by one, and the intercept follows.
         line = line + self.share * missed(line) / n0
         square = outer_square(missed(line))
-        gram = (gram - self.tilt * square) / (1.0 + pull / n0)
+        gram = (gram - self.tilt[0] * square) / (1.0 + pull / n0)
         signal = (1.0 - d0) * gram - d0 * square
         if self.start == self.kappa:
             if d1 < d0:  # then what is taken away may not exceed what is there
@@ -75,7 +75,7 @@ class Transport:
             line, signal = self._carried(line, _positive(signal))
             square = outer_square(missed(line))
             gram = (signal + d1 * square) / (1.0 - d1)
-        return ScoreMoments(line, gram * (1.0 + pull / n1) + self.tilt * square)
+        return ScoreMoments(line, gram * (1.0 + pull / n1) + self.tilt[1] * square)
 
     def _carried(self, line: FloatArray, signal: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and w^T C w at a smaller effective ridge."""
@@ -138,6 +138,7 @@ class CarriedLaw:
         )
         shrunk = measured.shrunk(model, without)
         used = spectrum.uses(start)[1] / before, spectrum.uses(kappa)[1] / n
+        tilt = measured.tilt(total, total), measured.tilt(total, n)
 
         def transport(density: FloatArray) -> Transport:
             def growth(power: int) -> float:
@@ -147,9 +148,7 @@ class CarriedLaw:
                 ]
                 return parts[0] / parts[1] if start != kappa and parts[1] > 0 else 1.0
 
-            return Transport(
-                kappa, (before, n), used, measured.share, measured.tilt, start, growth(1), growth(2)
-            )
+            return Transport(kappa, (before, n), used, measured.share, tilt, start, growth(1), growth(2))
 
         return cls(measured, shrunk, transport(population.density), transport(spectrum.masses))
 
@@ -163,14 +162,19 @@ class CarriedLaw:
         return float(self.moments.margin(point))
 
     def accuracy(self, alpha: float) -> Estimate:
-        """Accuracy, with its standard error.
+        r"""Accuracy, with its standard error.
+
+        .. math:: \Phi(m/\sigma) + \Bigl(1 - \frac{v}{\delta^2}\Bigr)_+ \delta
+
+        where delta is by how much more of the left-out scores are right than Phi says, and v its variance:
+        of the difference counts what chance does not explain.
 
         Four errors add in squares: that of the samples (jackknife of the margin, the larger side of what Phi
-        makes of it), that of Phi where the scores are not Gaussian, what the shrinking has changed, and what
-        another assumption about where mu lies would, if one was needed.
+        makes of it), that of delta, what the shrinking has changed, and what another assumption about where
+        mu lies would, if one was needed.
         """
-        point = np.array([1.0, alpha])
-        margin = self.margin(point)
+        point, moments = np.array([1.0, alpha]), self.moments
+        margin = float(moments.margin(point))
         error, value = self.measured.stderr(self._slopes(point)), float(ndtr(margin))
         spread = max(abs(float(ndtr(margin + side * error)) - value) for side in (-1, 1))
         others = (
@@ -178,7 +182,10 @@ class CarriedLaw:
             self.other(self.shrunk.line, self.shrunk.gram),
         )
         moved = [value - float(ndtr(other.margin(point))) for other in others]
-        return Estimate(value, math.hypot(spread, self.measured.misfit(point), *moved))
+        shape = self.measured.shape(point, float(moments.line @ point), float(point @ moments.gram @ point))
+        known = max(1.0 - (shape.stderr / shape.value) ** 2, 0.0) if shape.value else 0.0
+        missing = min(abs(shape.value), shape.stderr)
+        return Estimate(value + known * shape.value, math.hypot(spread, missing, *moved))
 
     def _slopes(self, point: FloatArray) -> FloatArray:
         """Derivatives of the margin by (line, gram), shape (3, 2)."""

@@ -43,8 +43,10 @@ class LeftOut:
     are trained without it; shape (n, 3, 2)."""
     share: float
     """How much of the mean residual the intercept removes: 1 if it is free, 0 without."""
-    tilt: float
-    """Square of share times the mean label: the larger class pulls the intercept to itself."""
+    surplus: float
+    """The mean label: the larger class pulls the intercept to itself by share times this."""
+    groups: IntArray
+    """Number of the group of each sample, its class where each has a mean of its own; shape (n,)."""
 
     @classmethod
     def of(cls, fit: RidgeFit, weights: FloatArray, groups: IntArray, *, intercept: bool) -> LeftOut:
@@ -70,8 +72,18 @@ class LeftOut:
         both = missed[:, :, None] * moved[:, None, 1:]
         change[:, 1:] -= both + np.swapaxes(both, 1, 2)
         change[:, 1:] /= whole
-        tilt = (share * float(left.weights @ labels)) ** 2
-        return cls(mean, gram, lines, weights, change, share, tilt)
+        return cls(mean, gram, lines, weights, change, share, float(left.weights @ labels), groups)
+
+    def tilt(self, total: float, n: float) -> float:
+        r"""Mean square of what the larger class adds to the intercept of n samples, in units of 1 - mean.
+
+        Drawn at random they have another mean label than the ``total`` samples at hand, with the variance of
+        one label, 1 - pi^2 of mean pi, estimated without bias by total/(total - 1) (1 - surplus^2):
+
+        .. math:: \operatorname E \bar y'^2 = \pi^2 + \frac{1 - \pi^2}{n} .
+        """
+        varies = (1.0 - self.surplus**2) * (1.0 - 1.0 / n) / (1.0 - 1.0 / total)
+        return self.share**2 * max(1.0 - varies, 0.0)
 
     def expected(
         self, population: Population, products: FloatArray, gamma: float, size: float
@@ -83,7 +95,7 @@ class LeftOut:
         law, pull = population.law(gamma, size).moments(products), self.share**2 / size
         miss = missed(law.line)
         # Leaving a sample out takes the intercept to the other class.
-        gram = law.gram * (1.0 + pull) + self.tilt * outer_square(miss)
+        gram = law.gram * (1.0 + pull) + (self.share * self.surplus) ** 2 * outer_square(miss)
         return ScoreMoments(law.line - self.share / size * miss, gram)
 
     def shrunk(self, expected: ScoreMoments, without: ScoreMoments) -> ScoreMoments:
@@ -130,13 +142,33 @@ class LeftOut:
         smooth = self.weights * _density(margin) * (unit - margin / 2 * (unit**2 - 1))
         return measured, float(ndtr(margin)), float(np.linalg.norm(missing - smooth))
 
-    def misfit(self, point: FloatArray) -> float:
-        """How far Phi is from the fraction that is classified rightly, where chance does not explain it.
+    def shape(self, point: FloatArray, mean: float, variance: float) -> Estimate:
+        r"""How many more are right than Phi says, where scores have another mean and variance.
 
-        Of the squared difference its variance is subtracted.
+        The left-out scores are moved there, and where the variance is larger, by independent Gaussian noise,
+        so that the fraction is a mean of Phi.  Its error is that of the difference from Phi(mean/deviation),
+        whose standardisation moves with the scores; classes keep their weights.  A class of which all are
+        right may have had luck: its fraction varies as that of the posterior mean, (k + 1/2)/(n + 1), does.
         """
-        measured, smooth, error = self.hits(point)
-        return math.sqrt(max((measured.value - smooth) ** 2 - error**2, 0.0))
+        center, own = float(self.line @ point), float(point @ self.gram @ point)
+        if not (own > 0 and variance > 0):
+            return Estimate(0.0, 0.0)
+        deviation, scores = math.sqrt(variance), self.lines @ point - center
+        if variance > own:
+            right = ndtr((mean + scores) / math.sqrt(variance - own))
+        else:
+            scores = scores * (deviation / math.sqrt(own))
+            right = np.where(mean + scores > 0, 1.0, 0.0)
+        margin, unit = mean / deviation, scores / deviation
+        smooth = _density(margin) * (unit - margin / 2 * unit**2)
+        apart = self.weights * (right - smooth - _group_means(right - smooth, self.weights, self.groups))
+        parts = np.bincount(self.groups, self.weights)
+        squares = np.bincount(self.groups, self.weights**2)
+        fraction, size = np.bincount(self.groups, self.weights * right) / parts, parts**2 / squares
+        likely = (fraction * size + 0.5) / (size + 1.0)
+        unseen = squares @ (likely * (1.0 - likely) - fraction * (1.0 - fraction))
+        error = math.sqrt(max(float(apart @ apart + unseen), 0.0))
+        return Estimate(float(self.weights @ right - ndtr(margin)), error)
 
 
 def _group_means(values: FloatArray, weights: FloatArray, groups: IntArray) -> FloatArray:

@@ -71,7 +71,7 @@ class ProblemEstimate(Value, Shown):
     ... )
     accuracy 0.903 with four times the samples
     >>> print(estimate.accuracy(1.0, gamma=1.0))
-    0.8872 +- 0.038
+    0.8872 +- 0.042
     """
 
     geometry: SampleGeometry
@@ -244,10 +244,11 @@ class ProblemEstimate(Value, Shown):
         return FineTuning(target, FixedSource(sources[0]), n, gamma, intercept=trained, loss=loss)
 
     def accuracy(self, alpha: float, gamma: float, n: float | None = None) -> Estimate:
-        """The accuracy of `curve` at one alpha, with its standard error.
+        """The accuracy of `curve` at one alpha, corrected by the shape of the scores, and its standard error.
 
-        It includes what the Gaussian law misses of the fraction of left-out samples that are classified
-        rightly, as far as chance does not explain that.
+        To the Gaussian law is added what it misses of the fraction of left-out samples that are classified
+        rightly, as far as chance does not explain that.  Other numbers of samples are drawn at random, so
+        that their classes have the proportions of these on average.
 
         Parameters
         ----------

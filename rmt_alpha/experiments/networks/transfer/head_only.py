@@ -92,5 +92,6 @@ def theory_at(theory: ProblemEstimate, n: int) -> dict[str, Any]:
     at = int(np.argmax(rows["alpha*"]))
     found = {name: round(float(np.max(values)), 5) for name, values in rows.items()}
     one = int(np.argmax(rows["alpha 1"]))
-    error = theory.accuracy(1.0, float(ridges[one]), n).stderr
-    return found | {"best alpha": round(float(best_alpha[at]), 4), "stderr": round(float(error), 5)}
+    shaped = theory.accuracy(1.0, float(ridges[one]), n)  # of which the curve misses the shape
+    error = math.hypot(shaped.stderr, shaped.value - float(rows["alpha 1"][one]))
+    return found | {"best alpha": round(float(best_alpha[at]), 4), "stderr": round(error, 5)}
