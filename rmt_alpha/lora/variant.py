@@ -97,9 +97,9 @@ class RescaledSum(torch.autograd.Function):
     """alpha * result + update + (1 - alpha) bias, whose gradients take fewer passes than those of its parts.
 
     In a layer that computes in bfloat16 or float16, as under autocast, it stays in that type, as LoRA does,
-    because a sum in float32 would cost more than all the rest.  It is formed there as result + (update + shift
-    + (alpha - 1) result): rounded to 8 bits, alpha = 1.001 is 1, but alpha - 1 keeps its digits, and the
-    bracket is small.  For gradients, rounded alphas are good enough.
+    because a sum in float32 would cost more than all the rest.  There it is result + (update + shift + (alpha
+    - 1) result): rounded to 8 bits, alpha = 1.001 is 1, but alpha - 1 keeps its digits, and the bracket is
+    small.  For gradients, rounded alphas are good enough.
     """
 
     generate_vmap_rule = True
@@ -138,7 +138,9 @@ class RescaledSum(torch.autograd.Function):
             of_alpha = _over_samples(products)
         if trained[0] and products is not None and products.dtype == gradient.dtype == result.dtype:
             # Where the products are, which nobody needs again unless they are to be differentiated.
-            of_result = gradient * alpha if torch.is_grad_enabled() else torch.mul(gradient, alpha, out=products)
+            of_result = (
+                gradient * alpha if torch.is_grad_enabled() else torch.mul(gradient, alpha, out=products)
+            )
         elif trained[0]:
             of_result = gradient * alpha.to(gradient.dtype)
         if bias is not None and (trained[2] or trained[3]):
