@@ -43,7 +43,7 @@ from rmt_alpha.from_data.decomposition.rules import (
 )
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.selection import POWER, Blend, blended, class_likelihoods, probable, select
+from rmt_alpha.from_data.selection import POWER, Blend, blended, class_shares, probable, select
 
 
 class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
@@ -165,18 +165,16 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             chooser = self._judge(criterion, rule).prepared(own, kept, source.weights)
             choice = select(chooser, own, gammas, given)
             selections.append(replace(choice, fit=path.at(choice.best.gamma)))
-        weights = np.ones(1)
+        shares = np.ones(1)
         if len(rules) > 1 and is_classifier(self):
-            found = class_likelihoods(selections, labels[there], samples.mass, multilabel=self._multilabel)
-            weights = probable(rules, found)
+            multilabel = self._multilabel
+            shares = class_shares(rules, selections, labels[there], samples.mass, multilabel=multilabel)
         elif len(rules) > 1:
             points = [None if given is None else as_point(given) for given in held]
             evidences = [rule_evidence(*one) for one in zip(judged, grids, points, strict=True)]
-            weights = probable(rules, [POWER * one for one in evidences])
-        used = np.flatnonzero(weights)
-        selections, rules, shares = [selections[i] for i in used], [rules[i] for i in used], weights[used]
-        mass = samples.mass if is_classifier(self) else None
-        blend = blended(rules, shares, selections, mass, multilabel=self._multilabel)
+            shares = probable(rules, [POWER * one for one in evidences])
+        used = np.flatnonzero(shares)
+        blend = blended([rules[i] for i in used], shares[used], [selections[i] for i in used])
         coef, intercept = np.zeros(source.weights.shape[1:]), np.zeros(labels.shape[1])
         for one in blend.members:
             fit, point = one.selection.fit, one.selection.best.point

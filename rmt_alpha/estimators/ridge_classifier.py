@@ -249,8 +249,8 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     "auto" chooses ridge and alpha under several rules: that the source is all there is, no intercept, and
     shrunk averages with k0 = 1, 10, 100 and inf, in raw and in standard units
     (`rmt_alpha.from_data.decomposition.rules`).  A few labels do not tell which of them is best, so that
-    picking one is luck: their classifiers are averaged, with shares by the likelihood of the labels given
-    the rules' leave-one-out scores, over the root mean square of these
+    picking one is luck: their classifiers are averaged, with the weights that their predictions for samples
+    left out have in the mixture of them all that explains the labels best
     (`rmt_alpha.from_data.selection`).  The mean is one linear classifier.
 
     Features that were centred by their own mean have lost their origin (the sum of the other rows would give

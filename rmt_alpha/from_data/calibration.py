@@ -101,12 +101,6 @@ def log_loss(lines: LeaveOneOut) -> LogLoss:
     return LogLoss.of(each.lines, each.labels, share * each.counts)
 
 
-def least_log_loss(scores: FloatArray, labels: FloatArray, mass: FloatArray) -> float:
-    """The sum of the log-losses of scores (n, K) at the best scale, 0 or more."""
-    loss = LogLoss.of(scores[:, None], labels, mass)
-    return loss.value(np.maximum(loss.minimum, 0.0))
-
-
 def best_scale(scores: FloatArray, labels: FloatArray, mass: FloatArray) -> float:
     r"""The positive scale of scores (n, K) that gives labels (n, K) their probabilities.
 

@@ -3,15 +3,15 @@ r"""Choosing the ridge together with alpha, under every rule for intercept and u
 A few labels do not tell which rule is best, and picking one by them is luck.  So the classifiers that the
 criterion chooses under each rule are averaged,
 
-.. math:: f = \sum_r q_r f_r , \qquad q_r \propto \frac{\omega_r}{\rho_r} , \quad \sum_r q_r = 1 ,
+.. math:: f = \sum_r q_r f_r , \qquad q_r \propto w_r b_r , \quad \sum_r q_r = 1 ,
 
-where omega_r is the posterior probability of the rule, and rho_r the root mean square of its leave-one-out
-scores, because sizes of scores differ between rules and mean nothing.  The likelihood of a rule is that of
-the labels given its leave-one-out scores, at the best scale of these (Geisser and Eddy, JASA 74, 1979): each
-sample counts once, whatever the number of classes.  One of the rules trains nothing: with prior odds of 1 the
+where w_r is the part of rule r in the mixture of what the rules predict for each label from all others
+(`stacked`), and b_r f_r its probabilities as a linear function of its scores: sizes of scores differ between
+rules and mean nothing.  A few labels that one rule explains better by luck do not make it certain, since
+each sample may have been explained by another.  One of the rules trains nothing: with half of the prior the
 source is all there is, so that a few labels cannot spoil it.  The targets of a regression have a size: there
-rho = 1, and the square root of the evidence (alpha and the ridge integrated out) takes the place of the
-likelihood.  The mean of linear classifiers is one, and its leave-one-out scores are the mean of theirs.
+b = 1, and w is the posterior probability of the rule, by the square root of its evidence (alpha and the ridge
+integrated out).  The mean of linear classifiers is one, and its leave-one-out scores are the mean of theirs.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from scipy.special import softmax
 
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.calibration import least_log_loss
+from rmt_alpha.from_data.calibration import LogLoss, best_scale
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, FitPath
 from rmt_alpha.from_data.decomposition.rules import Rule
+from rmt_alpha.from_data.stacking import stacked
 
 POWER = 0.5
 """Of the evidence in the probability of a rule for a regression, half of which counts as in the consensus."""
@@ -131,55 +132,64 @@ class Blend:
 
 
 def probable(rules: Sequence[Rule], likelihoods: Sequence[float]) -> FloatArray:
-    """Posterior probabilities of rules from logarithms of their likelihood; 0 where it is negligible.
+    """Posterior probabilities of rules from logarithms of their likelihood; 0 where it is negligible."""
+    return _without_negligible(softmax(np.log(_prior(rules)) + np.asarray(likelihoods)))
 
-    Half of the prior is that of the source alone, and those that train share the other half: an equal part
-    for those that centre and those that do not, and in it for each.
+
+def _prior(rules: Sequence[Rule]) -> FloatArray:
+    """Half is that of the source alone, and those that train share the other half.
+
+    An equal part of it for those that centre and those that do not, and in it for each.
     """
     kinds = [(rule.trained, rule.trained and rule.pseudo is None) for rule in rules]
     trained = {kind for kind in kinds if kind[0]}
-    prior = [1.0 / (kinds.count(kind) * (len(trained) if kind[0] else 1)) for kind in kinds]
-    weights = softmax(np.log(prior) + np.asarray(likelihoods))
-    weights[weights < NEGLIGIBLE * weights.max()] = 0.0
-    return np.asarray(weights / weights.sum())
+    prior = np.array([1.0 / (kinds.count(kind) * (len(trained) if kind[0] else 1)) for kind in kinds])
+    return np.asarray(prior / prior.sum())
 
 
-def class_likelihoods(
-    selections: Sequence[Selection], labels: FloatArray, mass: FloatArray, *, multilabel: bool = False
-) -> list[float]:
-    """Of labels (n, K) -1 and +1 by the leave-one-out scores under each rule, at the best scale of these."""
+def _without_negligible(weights: FloatArray) -> FloatArray:
+    kept = np.where(weights < NEGLIGIBLE * weights.max(), 0.0, weights)
+    return np.asarray(kept / kept.sum())
+
+
+def class_shares(
+    rules: Sequence[Rule],
+    selections: Sequence[Selection],
+    labels: FloatArray,
+    mass: FloatArray,
+    *,
+    multilabel: bool = False,
+) -> FloatArray:
+    """The q of classes, for labels (n, K) -1 and +1 and weights of samples (n,)."""
     scores = [one.fit.left_out(one.best.point) for one in selections]
     if multilabel:
         mass = np.repeat(mass, labels.shape[1])
         labels, scores = labels.reshape(-1, 1), [one.reshape(-1, 1) for one in scores]
-    return [-least_log_loss(one, labels, mass) for one in scores]
+    fits = [LogLoss.of(one[:, None], labels, mass) for one in scores]
+    losses = np.array([fit.losses(np.maximum(fit.minimum, 0.0)) for fit in fits])
+    weights = _without_negligible(stacked(_prior(rules), losses, mass))
+    # A rule that is left out needs no scale.
+    tried = zip(fits, scores, weights, strict=True)
+    units = np.array([w and _linear(fit, best_scale(one, labels, mass)) for fit, one, w in tried])
+    shares = weights * units if units.any() else weights
+    return np.asarray(shares / shares.sum())
 
 
-def blended(
-    rules: Sequence[Rule],
-    weights: FloatArray,
-    selections: Sequence[Selection],
-    mass: FloatArray | None,
-    *,
-    multilabel: bool = False,
-) -> Blend:
-    """The mean of what was chosen under each rule; ``mass`` weighs samples, None: scores have a size."""
+def _linear(loss: LogLoss, scale: float) -> float:
+    """The b of least squares between the probabilities at that scale and b f; 0 if all scores are."""
+    scores = loss.lines[:, 0]
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    size = loss.mass @ np.square(centred).sum(axis=1)
+    found = loss.mass @ (softmax(scale * scores, axis=1) * centred).sum(axis=1)
+    return float(found / size) if size > 0 else 0.0
+
+
+def blended(rules: Sequence[Rule], shares: FloatArray, selections: Sequence[Selection]) -> Blend:
+    """The mean of what was chosen under each rule."""
     scores = [one.fit.left_out(one.best.point) for one in selections]
-    shares = np.array(weights)
-    if mass is not None:
-        sizes = np.array([size_of(one, mass, multilabel=multilabel) for one in scores])
-        if sizes.any():
-            shares = np.where(sizes > 0, weights / np.where(sizes > 0, sizes, 1.0), 0.0)
     # A limit of large alpha has no size beside finite ones.
     if any(one.best.point[0] == 0 for one in selections):
         shares = np.where(np.arange(len(shares)) == shares.argmax(), shares, 0.0)
     shares = shares / shares.sum()
     members = [Member(*parts) for parts in zip(rules, selections, shares, scores, strict=True)]
     return Blend(sorted((one for one in members if one.share > 0), key=lambda one: -one.share))
-
-
-def size_of(scores: FloatArray, mass: FloatArray, *, multilabel: bool = False) -> float:
-    """Root mean square of what decides: scores of labels, or the scores of the classes around their mean."""
-    if scores.shape[1] > 1 and not multilabel:
-        scores = scores - scores.mean(axis=1, keepdims=True)
-    return float(np.sqrt(mass @ np.square(scores).sum(axis=1) / mass.sum()))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -94,33 +94,53 @@ def test_left_out_scores_of_the_average_over_rules(criterion, classes):
     assert model.alpha_ == pytest.approx(sum(one["share"] * one["alpha"][0] for one in model.rules_))
 
 
+def mixed(prior, logs):
+    """Weights of a mixture by expectation and maximisation, two samples being shared by the prior."""
+    weights = prior
+    for _ in range(10_000):
+        weights = (2 * prior + softmax(np.log(weights) + logs, axis=1).sum(axis=0)) / (2 + len(logs))
+    return weights
+
+
 @pytest.mark.parametrize("classes", [2, 5])
-def test_shares_are_posterior_probabilities_over_sizes(classes):
-    """The prior times the likelihood of the labels, over the size of the left-out scores."""
+def test_shares_are_those_of_a_mixture_of_probabilities(classes):
+    """Its weights by the labels, times the slope of the probabilities on the left-out scores."""
     X, y, source, bias = far_and_unequal(classes)
     model = AlphaRidgeClassifierCV(None, "consensus", source, bias, units="raw").fit(X, y)
     rules, n = {str(rule): rule for rule in AVERAGED}, len(y)
     doubt = 0.5 / (n + 1)  # Jeffreys
     sure = np.where(y[:, None] == np.arange(classes), 1 - doubt, doubt / (classes - 1))
-    logs, shares = [], []
+    prior, logs, slopes = [], [], []
     for one in model.rules_:
         rule = rules[one["rule"]]
         scores = refitted(X, y, rule, one["gamma"], one["alpha"][0], source, bias)[1]
         if classes == 2:
             scores = np.hstack([np.zeros((n, 1)), scores])
 
-        def loss(scale, scores=scores):
-            return (logsumexp(scale * scores, axis=1) - (sure * scale * scores).sum(axis=1)).sum()
+        def losses(scale, scores=scores):
+            return logsumexp(scale * scores, axis=1) - (sure * scale * scores).sum(axis=1)
 
-        least = minimize_scalar(loss, bounds=(0, 100), method="bounded", options={"xatol": 1e-9}).fun
-        size = scores[:, 1:] if classes == 2 else scores - scores.mean(axis=1, keepdims=True)
+        def best(penalty, losses=losses):
+            found = minimize_scalar(
+                lambda log: losses(np.exp(log)).sum() - penalty * log, bounds=(-9, 4), method="bounded",
+                options={"xatol": 1e-9},
+            )  # fmt: skip
+            return np.exp(found.x)
+
         # Half is the source's; the other is shared by two kinds of one and of four rules.
-        prior = 1 / 2 if not rule.trained else 1 / 4 if rule.pseudo is None else 1 / 16
-        logs.append(np.log(prior) - least - np.log(np.square(size).sum(axis=1).mean()) / 2)
-        shares.append(one["share"])
-    assert len(shares) > 3
-    # Refitted scores are off by up to EXACT; a sum of n log-losses by that times their scale, below 10.
-    assert shares == pytest.approx(np.exp(logs) / np.exp(logs).sum(), rel=10 * n * EXACT)
+        prior.append(1 / 2 if not rule.trained else 1 / 4 if rule.pseudo is None else 1 / 16)
+        logs.append(-losses(best(0)))
+        centred = scores - scores.mean(axis=1, keepdims=True)
+        chances = softmax(best(1) * scores, axis=1)
+        slopes.append(np.polyfit(centred.ravel(), chances.ravel(), 1)[0])
+    assert len(prior) == 6  # all of them
+    expected = mixed(np.array(prior), np.transpose(logs)) * slopes
+    # A scale of least log-loss is known where the loss is, to 1e-12: its log, and those of probabilities, to
+    # the square root, here and there; times scores over their deviation, below 10.
+    shares = [one["share"] for one in model.rules_]
+    assert shares == pytest.approx(expected / expected.sum(), rel=2e-5)
+    plain = np.exp(np.sum(logs, axis=1)) * prior  # Bayesian averaging
+    assert shares != pytest.approx(plain / plain.sum(), rel=0.1)
 
 
 def test_a_mean_that_is_not_taken_again_would_be_seen():

@@ -69,6 +69,7 @@ LAST_DIGITS = {
 #   the weight of a constant feature, and what is left out takes its part of the mean with it;
 # - estimator/Alpha*CV(*, compare/logistic/*: sums of variances in another order, conjugate gradients in
 #   single precision (last digits, and of the logistic one 1e-8);
+# - estimator/AlphaRidgeClassifierCV(*, cli/fit *: rules of classes are mixed by stacking of predictions;
 # - cli/fit *: the default estimator, its rules, and alternatives each with a ridge of its own; one rule for
 #   path and theory;
 # - cli/fit *: the accuracy of random matrix theory counts the shape of the left-out scores, and that other
