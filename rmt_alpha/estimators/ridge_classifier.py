@@ -270,7 +270,7 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     >>> print(
     ...     f"alpha = {model.alpha_:.2f} +- {model.alpha_stderr_:.2f} at gamma = {model.gamma_:.2g}"
     ... )
-    alpha = 0.15 +- 0.06 at gamma = 28
+    alpha = 0.16 +- 0.07 at gamma = 28
     >>> print(
     ...     f"leave-one-out accuracy {np.mean((model.loo_decision_function_ > 0) == y):.3f}"
     ... )
