@@ -11,10 +11,6 @@ classifiers that have seen all but one of them.
 ``average``
     The mean of all, with weights by the likelihood of the gift's labels at the best scale of the scores;
     half of the prior is that of the source alone, as by default.
-``weights``
-    The average over rules of `AlphaRidgeClassifierCV`, their shares multiplied with the same likelihood.
-``threshold``
-    `AlphaRidgeClassifierCV` as it comes, its threshold moved to where it is best on the gift.
 
 Each is a mean over up to `GIFTS` gifts that have no row in common.
 """
@@ -24,20 +20,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
-from rmt_alpha._core.types import Features, FloatArray
-from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
-from rmt_alpha.estimators.source import SourceModel
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.estimators.validation import GAMMAS
 from rmt_alpha.experiments.study.transfers.draws import Draw
 from rmt_alpha.experiments.study.transfers.families import KINDS
 from rmt_alpha.experiments.study.transfers.hindsight import EveryChoice, pair_scores
-from rmt_alpha.from_data.selection import Blend
-from rmt_alpha.from_data.threshold import best_threshold
 
 GIFTS, ROWS = 4, 400
 """At most, of each size; and rows of them together, if there is more than one."""
@@ -49,34 +40,13 @@ ANGLES = np.linspace(-0.5, 0.5, 25) * math.pi
 """Of alpha: seven and a half degrees apart, from minus to plus the source alone."""
 SCALES = np.concatenate([[0.0], np.geomspace(0.125, 16.0, 8)])
 """Of scores of size 1, for the log-loss."""
-WAYS = ("accuracy", "log_loss", "average", "weights", "threshold")
+WAYS = ("accuracy", "log_loss", "average")
 
 
 class _Coarse(EveryChoice):
     """With every fourth ridge."""
 
     _grid = GAMMAS[::4]
-
-
-class _Default(AlphaRidgeClassifierCV):
-    """As it comes; remembers the classifiers that it averages."""
-
-    def _fit(self, features: Features, *given: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
-        self.source_: SourceModel = given[2]
-        return super()._fit(features, *given)
-
-    def _report(self, blend: Blend, single: bool) -> None:
-        super()._report(blend, single)
-        self.blend_ = blend
-
-    def scores_of_rules(self, features: Any) -> tuple[FloatArray, FloatArray]:
-        """Shares (r,), and scores (r, n) of the classifiers of the rules."""
-        scores = []
-        for one in self.blend_.members:
-            fit, point = one.selection.fit, one.selection.best.point
-            (trained, center), (own, biases) = fit.correction(point), self.source_.mixed(point[1:])
-            scores.append(np.asarray(features @ (own + trained).T + center + biases)[:, 0])
-        return np.array([one.share for one in self.blend_.members]), np.array(scores)
 
 
 @lru_cache(maxsize=1)
@@ -88,23 +58,19 @@ def _scored(draw: Draw) -> dict[tuple[str, int], float]:
     every = _Coarse(coef_source=draw.data.model).fit(*given)
     features, positive = draw.data.target[draw.test_rows], draw.test_labels == every.classes_[1]
     pairs = np.array([pair_scores(pair, features) for pair in every.pairs_])[..., 0]  # (r, 2, n)
-    default = _Default(coef_source=draw.data.model).fit(*given)
-    shares, rules = default.scores_of_rules(features)
     found: dict[tuple[str, int], float] = {}
     for size in SIZES:
         count = size * len(draw.labels)
         gifts = max(1, min(GIFTS, ROWS // count))
         right = [
-            _after(pairs, shares, rules, positive, slice(start, start + count))
+            _after(pairs, positive, slice(start, start + count))
             for start in range(0, min(gifts * count, len(positive) - LEFT - count + 1), count)
         ]
         found |= {(way, size): float(np.mean([one[way] for one in right])) for way in WAYS if right}
     return found
 
 
-def _after(
-    pairs: FloatArray, shares: FloatArray, rules: FloatArray, positive: FloatArray, gift: slice
-) -> dict[str, float]:
+def _after(pairs: FloatArray, positive: FloatArray, gift: slice) -> dict[str, float]:
     """Accuracy on all rows but the gift, of what it chooses."""
     labels = np.where(positive[gift], 1.0, -1.0)
     turns = np.stack([np.cos(ANGLES), np.sin(ANGLES)])  # (2, angles)
@@ -117,17 +83,11 @@ def _after(
     weights = softmax(np.log(prior) - losses) / np.where(size > 0, size, 1.0)
     best = [np.lexsort((losses.ravel(), -hits.ravel()))[0], losses.argmin()]
     places = [np.unravel_index(one, losses.shape) for one in best]
-    ours = shares @ rules
     scores = {
         way: turns[:, angle] @ pairs[row]
         for way, (row, angle) in zip(("accuracy", "log_loss"), places, strict=True)
     }
     scores["average"] = np.einsum("rt,at,ran->n", weights, turns, pairs, optimize=True)
-    sizes = np.sqrt(np.square(rules[:, gift]).mean(axis=1, keepdims=True))
-    likely = softmax(np.log(shares) - _least_losses(rules[:, gift] / np.where(sizes > 0, sizes, 1.0), labels))
-    scores["weights"] = likely @ rules
-    moved = best_threshold(ours[gift], positive[gift].astype(bool), np.ones(len(labels)), "accuracy")
-    scores["threshold"] = ours - moved
     kept = np.ones(len(positive), dtype=bool)
     kept[gift] = False
     return {way: float(np.mean((one > 0)[kept] == positive[kept])) for way, one in scores.items()}
