@@ -40,7 +40,7 @@ def least_power(at: ScoresAt) -> float:
     """Half the least squared margin of a class against another: the `lift` of gradients of the accuracy."""
     powers = []
     for c in range(len(at.mean)):
-        signs, covariance = _against_others(at, c), at.covariance[at.group[c]]
+        signs, covariance = against_others(at, c), at.covariance[at.group[c]]
         variance = np.einsum("ij,jk,ik->i", signs, covariance, signs)
         powers.append((signs @ at.mean[c])[variance > 0] ** 2 / (2 * variance[variance > 0]))
     found = np.concatenate(powers)
@@ -117,7 +117,7 @@ def _of_class_accuracy(at: ScoresAt) -> tuple[Array, Array]:
     by_mean = np.zeros((classes, classes, outputs), dtype=at.mean.dtype)
     by_covariance = np.zeros((classes, *at.covariance.shape), dtype=at.mean.dtype)
     for c in range(classes):
-        signs = _against_others(at, c)
+        signs = against_others(at, c)
         covariance = at.covariance[at.group[c]]
         first, second = orthant_gradients(signs @ at.mean[c], signs @ covariance @ signs.T, at.lift)
         by_mean[c, c] = first @ signs
@@ -125,7 +125,7 @@ def _of_class_accuracy(at: ScoresAt) -> tuple[Array, Array]:
     return by_mean, by_covariance
 
 
-def _against_others(at: ScoresAt, c: int) -> Array:
+def against_others(at: ScoresAt, c: int) -> Array:
     """Combinations of the scores that are positive where class c is right."""
     classes, outputs = at.mean.shape
     found: Array = np.eye(classes)[c] - np.delete(np.eye(classes), c, axis=0)

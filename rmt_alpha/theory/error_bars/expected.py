@@ -24,7 +24,7 @@ import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.error_bars.delta import ScoresAt
-from rmt_alpha.theory.error_bars.kernel import Kernel, inside
+from rmt_alpha.theory.error_bars.kernel import Kernel, full, plainly
 from rmt_alpha.theory.error_bars.pairs import Trained
 from rmt_alpha.theory.mixtures.score_law import Prior, Task
 
@@ -43,28 +43,47 @@ def expected_accuracies(
     """Of both classes, (2,), under prior j."""
     kernel, weights = trained.kernel, trained.weights[j, 0]
     push = _push(kernel, law.square, trained.scale[j], () if prior is None else prior.noise)
-    damped = kernel.damped(task.means)
-    system = np.zeros((3, 3))
-    softness = 1 / np.maximum(law.stiffness, TINY)
-    system[:2, :2] = np.diag(softness) + (task.means @ damped.T) * task.priors
-    system[:2, 2], system[2, :2], system[2, 2] = law.intercept, task.priors * law.intercept, 1 - law.intercept
-    inverse = np.linalg.inv(system)
-    held = task.priors[:, None] * inverse[:2, :2]  # T
+    answer = MeanScores.of(kernel, law, at, task)
     found = []
     for c, sign in enumerate((-1.0, 1.0)):
-        # r = sum_a share_a Q m_a by an equation of its own: Q m_c less the rest cancels for large means.
-        right = np.where(
-            np.arange(3) == c, softness[c] / task.priors[c], 0.0
-        )  # of (1 / pi_c less the forces)
-        share = task.priors * (inverse @ right)[:2]
-        reach = share @ damped
-        moved = ((np.arange(2) == c) - share) / task.priors
-        # The average force in a class is that of finitely many samples.
-        jitter = float(task.priors @ (moved**2 * at.covariance[task.group, 0, 0])) / kernel.n
-        one = Weights(kernel, sign * weights, push, damped, (held + held.T) / 2)
-        covariance = kernel.operators[task.group[c]]
-        found.append(one.positive(sign * float(at.mean[c, 0]), sign * reach, jitter, covariance))
+        one = Weights(kernel, sign * weights, push, answer.rows, answer.held)
+        covariance, jitter = kernel.operators[task.group[c]], float(answer.jitter[c, 0, 0])
+        found.append(one.positive(sign * float(at.mean[c, 0]), sign * answer.reach[c], jitter, covariance))
     return np.array(found)
+
+
+class MeanScores(NamedTuple):
+    """How the mean scores of the K classes answer to the weights, one output as all others."""
+
+    rows: Array
+    """U, (K, p)."""
+    held: Array
+    """T, (K, K)."""
+    reach: Array
+    """r of each class, (K, p)."""
+    jitter: Array
+    """What the average force in each class adds, that of finitely many samples, (K, q, q)."""
+
+    @classmethod
+    def of(cls, kernel: Kernel, law: SampleForces, at: ScoresAt, task: Task) -> MeanScores:
+        """By a system of the mean forces in the classes and the intercept."""
+        classes, damped = len(task.means), kernel.damped(task.means)
+        system = np.zeros((classes + 1, classes + 1))
+        softness = 1 / np.maximum(law.stiffness, TINY)
+        system[:-1, :-1] = np.diag(softness) + (task.means @ damped.T) * task.priors
+        system[:-1, -1], system[-1, :-1], system[-1, -1] = (
+            law.intercept,
+            task.priors * law.intercept,
+            1 - law.intercept,
+        )
+        inverse = np.linalg.inv(system)
+        held = task.priors[:, None] * inverse[:-1, :-1]
+        # r = sum_a share_a Q m_a by an equation of its own: Q m_c less the rest cancels for large means.
+        right = np.diag(softness / task.priors)  # of (1 / pi_c less the forces)
+        share = (task.priors[:, None] * (inverse[:-1, :-1] @ right)).T
+        moved = (np.eye(classes) - share) / task.priors
+        jitter = np.einsum("ca,aij->cij", moved**2 * task.priors, at.covariance[task.group]) / kernel.n
+        return cls(damped, (held + held.T) / 2, share @ damped, jitter)
 
 
 class SampleForces(NamedTuple):
@@ -101,10 +120,10 @@ class Weights:
             zero = np.zeros_like(self.held)
             core = np.block([[zero, -self.held], [-self.held, self.held @ middle @ self.held]])
             return _positive(at, square, inner**2 * push, root * self.weights, root * answered, low, core)
-        covariance, push = _full(covariance), _full(push)
+        covariance, push = full(covariance), full(push)
         eigenvalues, vectors = np.linalg.eigh(covariance)
         root = (vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T
-        response = _full(kernel.resolvent) - self.rows.T @ self.held @ self.rows
+        response = full(kernel.resolvent) - self.rows.T @ self.held @ self.rows
         spread = root @ response @ push @ response @ root
         values, turn = np.linalg.eigh((spread + spread.T) / 2)
         line, tilt = turn.T @ (root @ self.weights), turn.T @ (root @ answered)
@@ -121,11 +140,8 @@ def _push(kernel: Kernel, square: Array, scale: Array, noise: tuple[Any, ...]) -
     total = np.tensordot(square / kernel.n, kernel.operators[: kernel.groups], axes=1)
     for t, pairs in zip(scale, noise, strict=True):
         for operator, outer in pairs:
-            plain = kernel.diagonal and operator.basis is kernel.basis and operator.entries.ndim == 1
-            added = (
-                t * t * float(outer[0, 0]) * (operator.entries if plain else inside(operator, kernel.basis))
-            )
-            total = total + added if total.ndim == added.ndim else _full(total) + _full(added)
+            added = t * t * float(outer[0, 0]) * plainly(operator, kernel)
+            total = total + added if total.ndim == added.ndim else full(total) + full(added)
     return np.asarray(total)
 
 
@@ -166,7 +182,3 @@ def _positive(
     t = np.sinh(x)
     integral = float(weight @ (np.exp(logarithm(t)).imag / t * np.cosh(x)))
     return float(np.clip(0.5 + integral / np.pi, 0.0, 1.0))
-
-
-def _full(operator: Array) -> Array:
-    return np.diag(operator) if operator.ndim == 1 else operator

@@ -134,9 +134,8 @@ def noise_traces(kernel: Kernel, noise: Sequence[tuple[Operator, Array]], output
     return found
 
 
-def crossed_traces(kernel: Kernel, first: Operator, second: Operator) -> Array:
-    """tr Q C_g Q A Q C_h Q B for two operators A and B, shape (G, G)."""
-    products = kernel.times(kernel.resolvent, kernel.steps[: kernel.groups])
+def crossed_traces(kernel: Kernel, products: Array, first: Operator, second: Operator) -> Array:
+    """tr X_g A X_h B for ``products`` X, (G, ...), and two operators A and B, shape (G, G)."""
     plain = all(each.basis is kernel.basis and each.entries.ndim == 1 for each in (first, second))
     if kernel.diagonal and plain:
         return np.asarray((products * (first.entries * second.entries)) @ products.T)
@@ -174,3 +173,22 @@ def inside(operator: Operator, basis: Basis, diagonal: bool = False) -> Array:
     if basis.vectors is not None:
         matrix = basis.vectors.T @ matrix @ basis.vectors
     return np.asarray(np.diagonal(matrix)) if diagonal else matrix
+
+
+def plainly(operator: Operator, kernel: Kernel) -> Array:
+    """An operator in the basis of a kernel: its diagonal where it has no more, else a matrix."""
+    plain = kernel.diagonal and operator.basis is kernel.basis and operator.entries.ndim == 1
+    return operator.entries if plain else inside(operator, kernel.basis)
+
+
+def full(operator: Array) -> Array:
+    """As a matrix."""
+    return np.diag(operator) if operator.ndim == 1 else operator
+
+
+def product_trace(left: Array, right: Array) -> float:
+    """tr of the product of two operators, diagonals or matrices."""
+    if left.ndim == right.ndim:
+        return float((left * right).sum() if left.ndim == 1 else np.vdot(left, right.T))
+    diagonal, matrix = (left, right) if left.ndim == 1 else (right, left)
+    return float(diagonal @ np.diagonal(matrix))

@@ -11,6 +11,7 @@ import numpy as np
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, least_power, score_overlaps
 from rmt_alpha.theory.error_bars.expected import SampleForces, expected_accuracies
+from rmt_alpha.theory.error_bars.expected_classes import expected_class_accuracies
 from rmt_alpha.theory.error_bars.squared import SquaredAnswer
 from rmt_alpha.theory.error_bars.stages import RidgeStage, SourceStage, source_covariance
 from rmt_alpha.theory.mixtures.score_law import ScoreLaw
@@ -108,15 +109,18 @@ class MixtureSpread:
         return np.array(found).reshape((*alphas.shape[:-1], *shape))
 
     def expected(self, alphas: Array) -> Array:
-        """Class accuracies averaged over Gaussian weights, (..., 2)."""
+        """Class accuracies averaged over Gaussian weights, (..., K)."""
         flat = alphas.reshape(-1, alphas.shape[-1])
         fit = self.target.fit(self.kappa * flat @ self.directions.T)
         task, prior = self.target.task, self.target.prior
         found = []
         for j, alpha in enumerate(flat):
-            forces = SampleForces(fit.spread(j, j)[1][:, 0, 0], fit.step[task.group], fit.intercept)
-            found.append(expected_accuracies(fit.trained, j, forces, self.moments(alpha), task, prior))
-        return np.array(found).reshape((*alphas.shape[:-1], 2))
+            square, at = fit.spread(j, j)[1], self.moments(alpha)
+            one = square.shape[-1] == 1
+            forces = SampleForces(square[:, 0, 0] if one else square, fit.step[task.group], fit.intercept)
+            average = expected_accuracies if one else expected_class_accuracies
+            found.append(average(fit.trained, j, forces, at, task, prior))
+        return np.array(found).reshape((*alphas.shape[:-1], len(self.center)))
 
     def optimum_std(self, quantity: str, best: Array, counts: str) -> Array:
         """Of each component of the alpha that is best for the draw, (m,), by implicit differentiation."""

@@ -164,12 +164,13 @@ def _between_sources(response: Response, prior: Prior) -> Array:
     kernel, load, pattern, t = response.fit.kernel, response.load, response.pattern, response.fit.scale
     nodes, count = response.weights.shape[:2]
     total = np.zeros((nodes, count, nodes, count))
+    products = kernel.times(kernel.resolvent, kernel.steps[: kernel.groups])
     for s, first in enumerate(prior.noise):
         for r, second in enumerate(prior.noise[:s]):
             size = np.outer(t[:, s] * t[:, r], t[:, s] * t[:, r])
             for one, left in first:
                 for other, right in second:
-                    traces = load @ crossed_traces(kernel, one, other) @ load.T
+                    traces = load @ crossed_traces(kernel, products, one, other) @ load.T
                     turned = np.einsum("kab,bc,lcd,da->kl", pattern, right, pattern, left, optimize=True)
                     total += size[:, None, :, None] * (traces * turned)[None, :, None, :]
     return total.reshape(nodes * count, -1)

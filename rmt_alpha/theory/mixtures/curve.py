@@ -327,11 +327,6 @@ class MixtureCurve(Curve):
         if self.unknown_bars:
             found |= dict.fromkeys(base.ERROR_BARS, self.unknown_bars)
         if self.center.shape[1] > 1:
-            found["expected_accuracy"] = (
-                "it is known for one score with labels -1 and +1: simulate, or compare two classes with "
-                "outputs=1"
-            )
-        if self.center.shape[1] > 1:
             found |= dict.fromkeys(
                 ("mean", "variance", "std", "second", "mean_std", "variance_std"),
                 "this moment is defined for two classes with labels -1 and +1; use class_mean and "

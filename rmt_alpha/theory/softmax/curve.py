@@ -275,8 +275,8 @@ class SoftmaxCurve(FixedPointCurve):
             "class_covariance",
         )
         found["expected_accuracy"] = (
-            "it is known for one score, whose sign is that of a quadratic form in normal numbers, not for "
-            "the largest of several: simulate(alpha) of the problem draws it"
+            "it is known where all scores have one resolvent, as with the squared loss; with softmax every "
+            "coordinate answers for each score differently: simulate(alpha) of the problem draws it"
         )
         found["optimal_alpha_std"] = (
             "it takes averages over the scores of two fits at different alphas, in twice as many dimensions; "
