@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
 from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha._core.types import Array, Real
+from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import Curve, Optimum
 
@@ -31,6 +32,8 @@ class FixedPointCurve(Curve):
     _steps: ClassVar[int] = 24  # each takes the solution of a fixed point
     _rtol: ClassVar[Range]
     """Relative errors of the best alpha that can be asked for."""
+    _apart: ClassVar[float] = 0.03
+    """Step of differences, in units of alpha, for the spread of the best alpha."""
     _whole: ClassVar[tuple[str, ...]] = ()
     """Questions that have an answer for a vector alpha, though they are searched."""
     reduction: Any
@@ -99,6 +102,28 @@ class FixedPointCurve(Curve):
     def _bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
         """Standard deviation over draws of a quantity that has one."""
 
+    def optimal_alpha_std(self, criterion: str = "accuracy", *, class_counts: str = "fixed") -> Real:
+        """Standard deviation, over draws of the training data, of the alpha that is best for the draw.
+
+        For accuracy and risk.
+        """
+        self._check("optimal_alpha_std")
+        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
+        best, unit = self.optimum(criterion), self._apart * self._alpha_scale()
+        if criterion == "loss" or not best.finite:
+            why = "it is known for accuracy and risk" if best.finite else "no finite alpha is best"
+            raise NotAvailable(
+                f"{type(self).__name__} has no optimal_alpha_std here: {why}; simulate several alphas"
+            )
+        if np.isinf(unit):  # the source changes nothing
+            return 0.0
+        points = [self._fixed_point(np.array([float(best.alpha) + unit * k])) for k in range(-2, 3)]
+        return float(self._spread.best_alpha_std(criterion, points, unit, class_counts))
+
+    @abstractmethod
+    def _fixed_point(self, alpha: Array) -> tuple[Any, Any]:
+        """The equations at one alpha, and the state that solves them."""
+
     @cached_property
     def _spread(self) -> Any:
         return self.fluctuations()
@@ -112,7 +137,7 @@ class FixedPointCurve(Curve):
         if not self.single:
             searched = (
                 *("optimum", "optimal_alpha", "gain", "accuracy_derivative", "neutral_alpha"),
-                *("transfer_interval", "tolerance_interval", "landmarks"),
+                *("transfer_interval", "tolerance_interval", "landmarks", "optimal_alpha_std"),
             )
             found |= dict.fromkeys(
                 (name for name in searched if name not in self._whole),

@@ -12,21 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rmt_alpha._core.alphas import FINITE
-from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
+from rmt_alpha._core.checks import Range, as_real, check_range
 from rmt_alpha._core.types import Array, Real
 from rmt_alpha.errors import ConvergenceError, NotAvailable
 from rmt_alpha.problems.losses.logistic import Logistic
 from rmt_alpha.problems.losses.piecewise import PiecewiseQuadratic
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.convex import calibration, infinity
+from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.law import LossLaw
 from rmt_alpha.theory.convex.optimum import NONE, RTOL, best_alpha, best_vector
 from rmt_alpha.theory.curve import Optimum
 from rmt_alpha.theory.ridge.dense import DenseCovariances
 from rmt_alpha.theory.searches import SATURATED, LevelSearch
-
-STEP = 0.03
-"""Of differences, in units of alpha, for the spread of the best alpha: errors of its fourth power."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,40 +126,12 @@ class LossCurve(LossLaw):
 
     # --- finite-size error bars --------------------------------------------------------------------------
 
-    def optimal_alpha_std(self, criterion: str = "accuracy", *, class_counts: str = "fixed") -> Real:
-        """Standard deviation, over draws of the training data, of the alpha that is best for the draw.
-
-        For accuracy and risk, with known sources and losses without kinks.
-        """
-        self._check("optimal_alpha_std")
-        check_choice("class_counts", class_counts, base.CLASS_COUNTS)
-        best, unit = self.optimum(criterion), STEP * self._alpha_scale()
-        if criterion == "loss" or not best.finite:
-            why = "it is known for accuracy and risk" if best.finite else "no finite alpha is best"
-            raise NotAvailable(
-                f"LossCurve has no optimal_alpha_std here: {why}; simulate draws at several alphas"
-            )
-        if np.isinf(unit):  # the source changes nothing
-            return 0.0
-        alphas = [np.array([float(best.alpha) + unit * k]) for k in (-2, -1, 0, 1, 2)]
-        states = [self._points.at(alpha).state for alpha in alphas]
-        # Of the accuracy, that of its margin: greatest at the same alpha, and never saturated.
-        quantity = "margin" if criterion == "accuracy" else criterion
-        around = np.array([self._of_state(quantity, state) for state in states])
-        curvature = np.array([-1.0, 16.0, -30.0, 16.0, -1.0]) @ around / (12 * unit**2)
-        # The derivative of the margin by the accuracy, 1 / phi(margin), in logarithms.
-        lifts = 0.5 * (around**2 + np.log(2 * np.pi))
-        points = [(self.equations(alpha), state) for alpha, state in zip(alphas, states, strict=True)]
-        weights = np.array([1.0, -8.0, 8.0, -1.0]) / (12 * unit)
-        beside = [0, 1, 3, 4]
-        slope = self._spread.slope_std(
-            criterion, [points[i] for i in beside], lifts[beside], weights, class_counts
-        )
-        return float(slope / abs(curvature))
-
     def _bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
         spread = self._spread
         return self._table(alpha, lambda s, equations: spread.std(quantity, equations, s.state, class_counts))
+
+    def _fixed_point(self, alpha: Array) -> tuple[Equations, State]:
+        return self.equations(alpha), self._points.at(alpha).state
 
     # --- internals --------------------------------------------------------------------------------------
 
@@ -171,28 +141,14 @@ class LossCurve(LossLaw):
 
     def _refusals(self) -> Mapping[str, str]:
         found = dict(super()._refusals())
-        if not self.unknown_bars and (reason := self._unknown_best()):
-            found["optimal_alpha_std"] = f"{reason}: use curve.squared, or simulate draws at several alphas"
+        if not self.unknown_bars and self.single and (self.reduction.gamma == 0 or self.wall is not None):
+            found["optimal_alpha_std"] = "without ridge it is not known: use curve.squared, or simulate"
         if not self.loss.states_probabilities:
             found["calibration_error"] = (
                 f"the {self.loss.name} loss states no probabilities; use loss='logistic', or read the true "
                 "ones from curve.posterior"
             )
         return found
-
-    def _unknown_best(self) -> str:
-        """Why the spread of the best alpha is not known; empty where it is."""
-        if not self.single:
-            return "it is known for one scalar alpha, see along(direction)"
-        if any(self.reduction.prior.noise):
-            return "fits at two alphas with a source that is random are not known"
-        if self.reduction.gamma == 0 or self.wall is not None:
-            return "without ridge it is not known"
-        loss = self.loss
-        line = isinstance(loss, PiecewiseQuadratic) and len(loss.margins) == 1 and loss.before == loss.after
-        if loss.breaks(np.ones(1)).size and not line:
-            return f"fits at two alphas are known for losses without kinks, unlike {loss.name}"
-        return ""
 
     def _best(self, criterion: str, rtol: float) -> Optimum:
         best = self._best_of(criterion, rtol)

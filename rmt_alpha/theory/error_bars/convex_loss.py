@@ -10,10 +10,11 @@ from rmt_alpha._core.types import Array
 from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.error_bars.any_loss import LossFit, covariance
-from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, score_overlaps
+from rmt_alpha.theory.error_bars.delta import ScoresAt, gradients, least_power, score_overlaps
 from rmt_alpha.theory.error_bars.expected import SampleForces, expected_accuracies
+from rmt_alpha.theory.error_bars.loss_slope import LossPoint, best_alpha_variance
+from rmt_alpha.theory.error_bars.slopes import HERE
 from rmt_alpha.theory.error_bars.stages import SourceStage, source_covariance
-from rmt_alpha.theory.error_bars.two_fits import HermiteFit, covariance_between
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,30 +46,22 @@ class LossSpread:
         slopes, table = gradients(quantity, self._moments(state)), self.covariance(equations, state, counts)
         return np.asarray(np.sqrt(np.maximum(((slopes @ table) * slopes).sum(axis=-1), 0.0)))
 
-    def slope_std(
-        self,
-        quantity: str,
-        points: list[tuple[Equations, State]],
-        lifts: Array,
-        weights: Array,
-        counts: str,
+    def best_alpha_std(
+        self, quantity: str, points: list[tuple[Equations, State]], unit: float, counts: str
     ) -> float:
-        """Of a combination of a quantity at several alphas, in fits to the same data, with known sources.
-
-        Accuracies are taken times exp of their ``lifts``.
-        """
-        found = []
-        for (equations, state), lift in zip(points, lifts.tolist(), strict=True):
+        """Of the alpha that is best for a draw, from five alphas ``unit`` apart around the best."""
+        found, lift = [], 0.0
+        if quantity == "accuracy":
+            lift = least_power(self._moments(points[HERE][1]))
+        for equations, state in points:
             fit = self._fit(equations, state)
             overlaps = score_overlaps(self.reduction.task.means, fit.groups, 1).of_one_output()
-            at = self._moments(state)._replace(lift=lift)
-            found.append((HermiteFit.of(fit, overlaps), gradients(quantity, at)))
-        variance = 0.0
-        for i, (one, left) in enumerate(found):
-            for j, (two, right) in enumerate(found[: i + 1]):
-                twice = weights[i] * weights[j] * (1 if i == j else 2)
-                variance += twice * float(left @ covariance_between(one, two, counts) @ right)
-        return float(np.sqrt(max(variance, 0.0) / self.reduction.n))
+            slopes = gradients(quantity, self._moments(state)._replace(lift=lift))
+            found.append(LossPoint.of(fit, overlaps, slopes))
+        alphas = np.array([float(equations.alpha[0]) for equations, _ in points])
+        prior, directions = self.reduction.prior, self.directions[:, 0]
+        variance = best_alpha_variance(found, alphas, unit, counts, prior, self.sources, directions)
+        return float(np.sqrt(max(variance, 0.0)))
 
     def expected(self, equations: Equations, state: State) -> Array:
         """Class accuracies averaged over Gaussian weights, (2,)."""

@@ -192,7 +192,7 @@ class SoftmaxFit:
         turned = np.einsum("gj,fgab->fjab", self.values, move.stiffness, optimize=True) + sources.operator
         bent = -inverse @ turned @ inverse
         step = self._sum(bent) / n
-        eta, pull, theta = self._by_forces(move, step)
+        eta, pull, theta = self.by_forces(move, step)
         load = np.einsum("fka,kp->fpa", reduction.priors[:, None] * eta, reduction.means, optimize=True)
         load = load - sources.linear - (turned @ self.weights[..., None])[..., 0]
         weights = (inverse @ load[..., None])[..., 0]
@@ -212,7 +212,7 @@ class SoftmaxFit:
         direct = np.einsum("fpa,gp,pb->fgab", weights, self._spectra, self.weights, optimize=True)
         return np.asarray(direct + self._sum(bent @ kicks @ self.resolvent.inverse))
 
-    def _by_forces(self, move: Move, step: Array) -> tuple[Array, Array, Array]:
+    def by_forces(self, move: Move, step: Array) -> tuple[Array, Array, Array]:
         """d eta (F, K, d), and E (df/dh) f^T and dTheta, summed by covariance, (F, G, d, d)."""
         d, group = step.shape[-1], self.equations.reduction.group
         turn = move.covariance @ np.linalg.inv(self.state.covariance) / 2
@@ -298,7 +298,7 @@ class SoftmaxFit:
         push = self.pushed(answer.resolvent, answer.weights) - move.covariance / 2
         x, y = answer.pull.reshape(count, -1), push.reshape(count, -1)
         mirrored = [np.swapaxes(each, -1, -2).reshape(count, -1) for each in (answer.pull, push)]
-        coupling, stiffness = self._coupling, self._stiffness
+        coupling, stiffness = self.coupling, self.stiffness
         left, right = y + x @ coupling.T, mirrored[0] + mirrored[1] @ stiffness.T
         flow = np.linalg.solve(np.eye(len(coupling)) - stiffness @ coupling, right.T)
         return np.asarray(own + x @ mirrored[1].T + left @ flow), answer
@@ -318,7 +318,7 @@ class SoftmaxFit:
         return np.asarray(total + table @ self.cells.count_covariance(counts) @ table.T)
 
     @property
-    def _coupling(self) -> Array:
+    def coupling(self) -> Array:
         """V as a matrix from (h, c, d) to (g, a, b): (1/n) sum_j C_gj G_j s G_j C_hj."""
         inverse, values = self.resolvent.inverse, self.values
         weighted = values[:, None] * values * (self.multiplicity / self.equations.reduction.n)
@@ -328,7 +328,7 @@ class SoftmaxFit:
         return np.asarray(found.reshape(size, size))
 
     @property
-    def _stiffness(self) -> Array:
+    def stiffness(self) -> Array:
         """Y for all covariances at once."""
         pairs = self.moments[1]
         groups, size, _ = pairs.shape

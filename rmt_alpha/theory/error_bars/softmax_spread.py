@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.error_bars.delta import ScoresAt, gradient_tables
+from rmt_alpha.theory.error_bars.delta import ScoresAt, gradient_tables, least_power
 from rmt_alpha.theory.error_bars.pairs import Overlaps
+from rmt_alpha.theory.error_bars.slopes import HERE, Jet, slope, slope_variance
 from rmt_alpha.theory.error_bars.softmax_fit import Functionals, SoftmaxFit
+from rmt_alpha.theory.error_bars.softmax_slope import SoftmaxPoint, SoftmaxShared, sample_moments
 from rmt_alpha.theory.ridge.basis import Basis, Operator
 from rmt_alpha.theory.softmax.equations import ContrastState, SoftmaxEquations
 from rmt_alpha.theory.softmax.reduction import ContrastReduction
@@ -73,23 +75,77 @@ class SoftmaxSpread:
 
     def std(self, quantity: str, equations: SoftmaxEquations, state: ContrastState, counts: str) -> Array:
         """Of a quantity, a number or one for each class."""
+        fit = self._fit(equations, state)
+        sources, lead = self._functionals(quantity, fit, 0.0)
+        variances = np.diagonal(self._covariance(fit, sources, counts))
+        return np.asarray(np.sqrt(np.maximum(variances, 0.0)).reshape(lead))
+
+    def best_alpha_std(
+        self, quantity: str, points: list[tuple[SoftmaxEquations, ContrastState]], unit: float, counts: str
+    ) -> float:
+        """Of the alpha that is best for a draw, from five alphas ``unit`` apart around the best."""
+        fits = [self._fit(equations, state) for equations, state in points]
+        lift = least_power(self._moments(fits[HERE])) if quantity == "accuracy" else 0.0
+        found = [SoftmaxPoint.of(fit, self._functionals(quantity, fit, lift)[0]) for fit in fits]
+        alphas = np.array([float(equations.alpha[0]) for equations, _ in points])
+        variance = self._best_alpha_variance(found, alphas, unit, counts)
+        return float(np.sqrt(max(variance, 0.0)))
+
+    def _best_alpha_variance(
+        self, points: list[SoftmaxPoint], alphas: Array, unit: float, counts: str
+    ) -> float:
+        """As `loss_slope.best_alpha_variance`, of d contrasts."""
+        reduction, directions, fit = self.reduction, self.directions[:, 0], points[HERE].fit
+        gamma = reduction.gamma
+        resolvents, weights = [p.resolvent for p in points], [p.weights for p in points]
+        reach = [(gamma * a * q, gamma * a * b) for a, (q, b) in zip(alphas, resolvents, strict=True)]
+        noise = np.tensordot(directions**2, reduction.source_noise, axes=1)
+        resolvent, weight, reached = (Jet.of(each, unit) for each in (resolvents, weights, reach))
+        shared = SoftmaxShared(fit, resolvent, weight, reached, noise)
+        total = slope_variance(shared, sample_moments(points, shared, unit, counts)) / reduction.n
+        bent = -slope([(gamma * a) ** 2 * b for a, (_, b) in zip(alphas, resolvents, strict=True)], unit)
+        linear = -slope([gamma * a * w for a, (_, w) in zip(alphas, weights, strict=True)], unit)
+        for s, stage in enumerate(self.stages):
+            if stage is not None and np.isfinite(stage.n):
+                operator, mean = directions[s] ** 2 * bent, reduction.prior.mean[s].T
+                rows = directions[s] * linear - (operator @ mean[..., None])[..., 0]
+                passed = Functionals(rows[None], np.zeros((1, rows.shape[1])), operator[None])
+                total += float(stage.of_contrasts(passed, counts)[0, 0]) / stage.n
+        total += fit.multiplicity * float(self._products(directions, bent[None])[0, 0])
+        source = gamma * np.tensordot(directions, reduction.prior.mean, axes=1).T
+        steep = [-float(np.vdot(source, w)) for _, w in weights]
+        steep = [
+            each - gamma * fit.multiplicity * float(np.einsum("jab,jba->", b, noise))
+            for each, (_, b) in zip(steep, reach, strict=True)
+        ]
+        curvature = float(slope(steep, unit))
+        return total / curvature**2 if curvature else np.inf
+
+    def _fit(self, equations: SoftmaxEquations, state: ContrastState) -> SoftmaxFit:
         alpha = self.directions @ equations.alpha
-        fit = SoftmaxFit(replace(equations, reduction=self.reduction, alpha=alpha), state)
-        reduction, basis = self.reduction, equations.basis
+        return SoftmaxFit(replace(equations, reduction=self.reduction, alpha=alpha), state)
+
+    def _moments(self, fit: SoftmaxFit) -> ScoresAt:
+        basis, state, reduction = fit.equations.basis, fit.state, self.reduction
         scores, covariance = state.mean @ basis.T, basis @ state.covariance @ basis.T
-        at = ScoresAt(scores, covariance, reduction.priors, reduction.group)
-        by_mean, by_covariance = gradient_tables(quantity, at)
+        return ScoresAt(scores, covariance, reduction.priors, reduction.group)
+
+    def _functionals(
+        self, quantity: str, fit: SoftmaxFit, lift: float
+    ) -> tuple[Functionals, tuple[int, ...]]:
+        """The gradients of a quantity by all overlaps, and the shape of the quantity."""
+        basis, state = fit.equations.basis, fit.state
+        by_mean, by_covariance = gradient_tables(quantity, self._moments(fit)._replace(lift=lift))
         lead = by_mean.shape[:-2]
         by_mean = (by_mean @ basis).reshape(-1, *state.mean.shape)
         by_covariance = (basis.T @ by_covariance @ basis).reshape(-1, *state.covariance.shape)
         pattern = by_covariance + np.swapaxes(by_covariance, -1, -2)
         sources = Functionals(
-            np.einsum("fka,kp->fpa", by_mean, reduction.means, optimize=True),
+            np.einsum("fka,kp->fpa", by_mean, self.reduction.means, optimize=True),
             by_mean.sum(axis=1),
             np.einsum("gj,fgab->fjab", fit.values, pattern, optimize=True),
         )
-        variances = np.diagonal(self._covariance(fit, sources, counts))
-        return np.asarray(np.sqrt(np.maximum(variances, 0.0)).reshape(lead))
+        return sources, lead
 
     def _covariance(self, fit: SoftmaxFit, sources: Functionals, counts: str) -> Array:
         """Of functionals, (F, F), over draws of all the data."""
@@ -105,9 +161,13 @@ class SoftmaxSpread:
             linear = -ridges[s] * answer.weights - (operator @ mean[..., None])[..., 0]
             passed = Functionals(linear, 0 * sources.offset, operator)
             total = total + stage.of_contrasts(passed, counts) / stage.n
-        for s, first in enumerate(reduction.source_noise):
-            # Two random sources add the variance of their product, which has mean 0 alone.
-            for r, second in enumerate(reduction.source_noise[:s]):
+        return np.asarray(total + fit.multiplicity * self._products(ridges, bent))
+
+    def _products(self, scales: Array, bent: Array) -> Array:
+        """Two random sources add the variance of their product, which has mean 0 alone; (F, F)."""
+        noise, total = self.reduction.source_noise, np.zeros((len(bent),) * 2)
+        for s, first in enumerate(noise):
+            for r, second in enumerate(noise[:s]):
                 crossed = np.einsum("kjab,jbc,ljcd,jda->kl", bent, first, bent, second, optimize=True)
-                total = total + (ridges[s] * ridges[r]) ** 2 * fit.multiplicity * crossed
-        return np.asarray(total)
+                total = total + (scales[s] * scales[r]) ** 2 * crossed
+        return total

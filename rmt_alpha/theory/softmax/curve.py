@@ -250,11 +250,14 @@ class SoftmaxCurve(FixedPointCurve):
     # --- finite-size error bars -------------------------------------------------------------------------
 
     def _bar(self, quantity: str, alpha: ArrayLike, class_counts: str) -> Real:
-        def answer(solution: SoftmaxSolution) -> Array:
-            equations = replace(equations_at(self, solution.state), alpha=solution.alpha)
-            return np.asarray(self._spread.std(quantity, equations, solution.state, class_counts))
+        spread = self._spread
+        return self._stacked(
+            self._alphas(alpha), lambda row: spread.std(quantity, *self._fixed_point(row), class_counts)
+        )
 
-        return self._table(alpha, answer)
+    def _fixed_point(self, alpha: Array) -> tuple[SoftmaxEquations, ContrastState]:
+        state = self._at(alpha).state
+        return replace(equations_at(self, state), alpha=alpha), state
 
     # --- internals --------------------------------------------------------------------------------------
 
@@ -277,10 +280,6 @@ class SoftmaxCurve(FixedPointCurve):
         found["expected_accuracy"] = (
             "it is known where all scores have one resolvent, as with the squared loss; with softmax every "
             "coordinate answers for each score differently: simulate(alpha) of the problem draws it"
-        )
-        found["optimal_alpha_std"] = (
-            "it takes averages over the scores of two fits at different alphas, in twice as many dimensions; "
-            "they are known for one score: simulate draws at several alphas"
         )
         return found
 

@@ -13,9 +13,9 @@ from strategies import moderate_problems
 
 import rmt_alpha as ra
 from rmt_alpha.errors import NotAvailable
-from rmt_alpha.problems.losses import Squared
-from rmt_alpha.theory.error_bars import any_loss, two_fits
-from rmt_alpha.theory.error_bars.delta import orthant_gradients, score_overlaps
+from rmt_alpha.problems.losses import PiecewiseQuadratic, Squared
+from rmt_alpha.theory.error_bars import loss_slope, slopes
+from rmt_alpha.theory.error_bars.delta import orthant_gradients
 from rmt_alpha.theory.mixtures.orthant import orthant_probability
 
 QUANTITIES = ("mean", "variance", "risk", "accuracy", "class_accuracy")
@@ -87,32 +87,51 @@ def test_any_loss_is_the_squared_loss_where_it_is_squared(kind):
         np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
-KNOWN = [kind for kind in KINDS if "trained" not in kind and "classes" not in kind]
-
-
-@pytest.mark.parametrize("kind", KNOWN)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "classes" not in kind])
 def test_the_best_alpha_of_any_loss_is_that_of_the_squared_loss_where_it_is_squared(kind, monkeypatch):
-    """Two fits and differences in alpha, of an error of 1e-5, against derivatives."""
+    """Fits at two alphas, expanded, and differences in alpha, of an error of 1e-5, against derivatives."""
     squared = problem_of(kind)
-    general = dataclasses.replace(squared, loss=Squared()).curve()
+    one, other = squared.curve(), dataclasses.replace(squared, loss=Squared()).curve()
+    if squared.components is not None:
+        one, other = (curve.along([1.0, -0.4]) for curve in (one, other))
     for criterion in ("accuracy", "risk"):
-        expected = squared.curve().optimal_alpha_std(criterion, class_counts="random")
-        found = general.optimal_alpha_std(criterion, class_counts="random")
+        expected = one.optimal_alpha_std(criterion, class_counts="random")
+        found = other.optimal_alpha_std(criterion, class_counts="random")
         assert found == pytest.approx(expected, rel=1e-4)
-    # Scores that are taken to be the same at both alphas are another answer.
-    monkeypatch.setattr(two_fits, "_correlation", lambda one, *_: np.ones(one.fit.groups))
-    assert general.optimal_alpha_std("risk") != pytest.approx(expected, rel=1e-2)
+
+    def as_one(shared: slopes.Shared, moments: slopes.SampleMoments) -> float:
+        return slopes.slope_variance(shared, moments._replace(gradient=0 * moments.gradient))
+
+    # Scores that move with alpha as their values say, without a part of their own, are another answer.
+    monkeypatch.setattr(loss_slope, "slope_variance", as_one)
+    assert other.optimal_alpha_std("risk", class_counts="random") != pytest.approx(expected, rel=1e-3)
 
 
-def test_two_fits_at_one_alpha_are_one():
-    """Sums over Hermite coefficients against quadrature; the logistic loss."""
-    curve = problem_of("different, intercept, noise", loss="logistic").curve()
-    assert isinstance(curve, ra.LossCurve)
-    fit = curve._spread._fit(curve.equations(np.array([0.7])), curve.solution(0.7).state)
-    overlaps = score_overlaps(curve.reduction.task.means, fit.groups, 1).of_one_output()
-    both = two_fits.HermiteFit.of(fit, overlaps)
-    expected = any_loss.covariance(fit, overlaps, "random")[0]
-    np.testing.assert_allclose(two_fits.covariance_between(both, both, "random"), expected, rtol=1e-8)
+@pytest.mark.parametrize(
+    ("kind", "criterion", "expected"),
+    [
+        ("different, intercept, noise", "accuracy", 0.194192),
+        ("different, intercept, noise", "risk", 0.0813236),
+        ("dense, different", "accuracy", 0.229982),
+        ("dense, different", "risk", 0.0465955),
+    ],
+)
+def test_the_best_alpha_by_fits_at_four_alphas(kind, criterion, expected):
+    """The numbers are from fits at four alphas, whose scores have a correlation below 1: Mehler's sums."""
+    curve = problem_of(kind, loss="logistic").curve()
+    assert curve.optimal_alpha_std(criterion, class_counts="random") == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_kink_is_the_limit_of_a_slope():
+    """Of the hinge rounded off over a width: at half the width the difference is half as large."""
+    problem = problem_of("different, intercept, noise", 3, "hinge")
+    rounded = [PiecewiseQuadratic([(1 - w, -1), (1 + w, 0)], 0, 0) for w in (0.02, 0.01)]
+    kinked, *found = (
+        dataclasses.replace(problem, loss=loss).curve().optimal_alpha_std("risk")
+        for loss in ("hinge", *rounded)
+    )
+    assert found[1] == pytest.approx(kinked, rel=0.05)
+    assert 2 * found[1] - found[0] == pytest.approx(kinked, rel=0.005)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "trained" in kind and "classes" not in kind])
@@ -297,6 +316,31 @@ def test_softmax_of_two_classes_is_the_logistic_loss_with_half_the_ridge(trained
     for name in ("accuracy_std", "class_accuracy_std"):
         first, second = (getattr(curve, name)([0.0, 1.3], class_counts=counts) for curve in (found, known))
         np.testing.assert_allclose(first, second, rtol=1e-6)
+
+
+@pytest.mark.parametrize("sources", ["known", "trained", "two trained"])
+def test_the_best_alpha_of_softmax_of_two_classes(sources):
+    """That of the logistic loss, but for the best alphas themselves: softmax has its to 1e-3."""
+    rng = np.random.default_rng(0)
+    p = 40
+    means, rows = rng.normal(size=(2, p)) / 3, rng.normal(size=(2, p)) / 4
+    rows = rows - rows.mean(axis=0)
+    target = ra.GaussianMixture(means, [np.linspace(0.2, 2, p), np.linspace(2, 1, p)], [0.3, 0.7])
+    options: dict[str, Any] = {"intercept": True, "label_noise": [0.1, 0.2], "loss": "logistic"}
+    two: Any = ra.FixedSource(rows + means / 2, outputs=2)
+    one: Any = ra.FixedSource(np.diff(rows + means / 2, axis=0)[0])
+    if sources != "known":
+        own = ra.GaussianMixture(rows + means / 2, 1.0)
+        two = ra.LossSource(own, 60, 0.2, "logistic", intercept=True, outputs=2)
+        one = ra.LossSource(own, 60, 0.1, "logistic", intercept=True)
+    pair = sources == "two trained"
+    found = ra.FineTuning(target, [two, two] if pair else two, 400, 0.2, **options).curve()
+    known = ra.FineTuning(target, [one, one] if pair else one, 400, 0.1, **options).curve()
+    if pair:
+        found, known = found.along([1.0, 0.5]), known.along([1.0, 0.5])
+    for counts in ("fixed", "random"):
+        expected = known.optimal_alpha_std(class_counts=counts)
+        assert found.optimal_alpha_std(class_counts=counts) == pytest.approx(expected, rel=1e-4)
 
 
 def test_softmax_heads_under_the_squared_loss():
