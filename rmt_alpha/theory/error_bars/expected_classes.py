@@ -7,7 +7,8 @@ As in `expected`, weights are nearly w + R z.  Given a fresh x = m + C^{1/2} y t
 where h counts the covariances of the samples, S_h the products of their forces over n, and those of random
 sources.  The largest of several scores is no quadratic form, but v_h is: along few strong directions of
 y, where it is far from constant, it is averaged over nodes; of the many others the scores are normal, and
-the sum of squares v_h nearly so.  There is one R for all outputs, as for the squared loss.
+the sum of squares v_h nearly so.  There is one R for all outputs with the squared loss; with softmax
+every coordinate has a matrix of its own, and is a direction where covariances are diagonal.
 """
 
 from __future__ import annotations
@@ -119,13 +120,43 @@ class ScoreGaps(NamedTuple):
         values = np.maximum(values + np.outer(weak, np.sqrt(np.maximum(spread, 0.0))), 0.0)
         means = self.mean + nodes @ moved
         covariances = direct - moved.T @ moved + self.jitter + _weighted(values, pushes)
-        several = len(self.mean) > 2
-        at_nodes = orthant_probability(means, covariances, POINTS if several else None)[0]
-        found = float(shares @ at_nodes)
-        if several:  # of one sequence of points the difference is precise
-            plain = orthant_probability(self.mean, total, POINTS)[0]
-            found += float(orthant_probability(self.mean, total)[0] - plain)
-        return found
+        return _average(self.mean, total, means, covariances, shares)
+
+
+def softmax_class_accuracy(
+    mean: Array, covariance: Array, weights: Array, pushes: Array, spectrum: Array
+) -> float:
+    """The same where coordinate j of the weights, (p, d), has a covariance of its own, ``pushes`` (p, d, d).
+
+    Of the ``mean`` and the ``covariance`` of the d differences, and the variances of the features, (p,).  The
+    answer of the mean scores is left out: it is of order 1/n unless classes are far apart.
+    """
+    parts = spectrum[:, None, None] * pushes
+    sizes, lines = np.trace(parts, axis1=1, axis2=2), np.sqrt(spectrum)[:, None] * weights
+    order = np.argsort(-sizes)
+    strong = order[:MOST][sizes[order[:MOST]] > WEAK * np.trace(covariance)]
+    others = np.delete(np.arange(len(sizes)), strong)
+    nodes, weak, shares = _nodes(len(strong))
+    # Of all others together by regression on the sum of squares, whose variance is 2 sum of sizes^2.
+    norm = float(np.linalg.norm(sizes[others])) or 1.0
+    rest = np.sqrt(2) * np.tensordot(sizes[others], parts[others], axes=1) / norm
+    covariances = (
+        covariance
+        - lines[strong].T @ lines[strong]
+        + np.tensordot(nodes**2 - 1, parts[strong], axes=1)
+        + weak[:, None, None] * rest
+    )
+    return _average(mean, covariance, mean + nodes @ lines[strong], covariances, shares)
+
+
+def _average(mean: Array, total: Array, means: Array, covariances: Array, shares: Array) -> float:
+    """Orthant probability averaged over nodes; ``mean`` and ``total`` are those without the nodes."""
+    several = len(mean) > 2
+    found = float(shares @ orthant_probability(means, covariances, POINTS if several else None)[0])
+    if several:  # of one sequence of points the difference is precise
+        plain = orthant_probability(mean, total, POINTS)[0]
+        found += float(orthant_probability(mean, total)[0] - plain)
+    return found
 
 
 def _strong(proxy: Array, root: Array, least: float) -> Array:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rmt_alpha._core.types import Array
-from rmt_alpha.theory.error_bars.delta import ScoresAt, gradient_tables, least_power
+from rmt_alpha.theory.error_bars.delta import ScoresAt, against_others, gradient_tables, least_power
+from rmt_alpha.theory.error_bars.expected_classes import softmax_class_accuracy
 from rmt_alpha.theory.error_bars.pairs import Overlaps
 from rmt_alpha.theory.error_bars.slopes import HERE, Jet, slope, slope_variance
 from rmt_alpha.theory.error_bars.softmax_fit import Functionals, SoftmaxFit
@@ -79,6 +80,22 @@ class SoftmaxSpread:
         sources, lead = self._functionals(quantity, fit, 0.0)
         variances = np.diagonal(self._covariance(fit, sources, counts))
         return np.asarray(np.sqrt(np.maximum(variances, 0.0)).reshape(lead))
+
+    def expected(self, equations: SoftmaxEquations, state: ContrastState) -> Array:
+        """Class accuracies averaged over Gaussian weights, (K,)."""
+        fit, reduction = self._fit(equations, state), self.reduction
+        forces, noise = fit.kicks
+        inverse, p = fit.resolvent.inverse, reduction.model.p
+        pushes = inverse @ (forces / reduction.n + noise) @ inverse
+        pushes = np.broadcast_to(pushes, (p, *pushes.shape[1:]))
+        values = np.broadcast_to(reduction.model.values, (len(reduction.model.values), p))
+        at, found = self._moments(fit), []
+        for c, g in enumerate(reduction.group):
+            signs = against_others(at, c) @ equations.basis
+            mean, covariance = signs @ state.mean[c], signs @ state.covariance[g] @ signs.T
+            turned = signs @ pushes @ signs.T
+            found.append(softmax_class_accuracy(mean, covariance, fit.weights @ signs.T, turned, values[g]))
+        return np.array(found)
 
     def best_alpha_std(
         self, quantity: str, points: list[tuple[SoftmaxEquations, ContrastState]], unit: float, counts: str

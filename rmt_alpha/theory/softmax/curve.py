@@ -150,6 +150,13 @@ class SoftmaxCurve(FixedPointCurve):
         """Probability that a fresh sample is classified rightly."""
         return self._table(alpha, lambda s: self._right(s.state)[0] @ self.priors)
 
+    def expected_accuracy(self, alpha: ArrayLike) -> Real:
+        """Average over draws of the training data of the accuracy, for Gaussian weights."""
+        spread = self._spread
+        return self._stacked(
+            self._alphas(alpha), lambda row: spread.expected(*self._fixed_point(row)) @ self.priors
+        )
+
     def accuracy_uncertainty(self, alpha: ArrayLike) -> Real:
         """Numerical error of `accuracy`: what other nodes, at least as many, change, and its quadrature."""
 
@@ -276,10 +283,6 @@ class SoftmaxCurve(FixedPointCurve):
             ("mean", "variance", "std", "second", "mean_std", "variance_std"),
             "this moment is defined for two classes with labels -1 and +1; use class_mean and "
             "class_covariance",
-        )
-        found["expected_accuracy"] = (
-            "it is known where all scores have one resolvent, as with the squared loss; with softmax every "
-            "coordinate answers for each score differently: simulate(alpha) of the problem draws it"
         )
         return found
 

@@ -196,9 +196,45 @@ def test_classes_with_a_source_in_another_basis():
         assert curve.expected_accuracy(0.5) == pytest.approx(curve.accuracy(0.5), abs=2 / problem.n)
 
 
-def test_refused_for_softmax_and_the_isotropic_model():
-    problem = random_problem(np.random.default_rng(5), "classes, shared", 20, 20, "logistic")
-    with pytest.raises(NotAvailable, match="answers for each score"):
-        problem.curve().expected_accuracy(1.0)
+@pytest.mark.parametrize("turned", [False, True])
+def test_several_scores_with_a_random_source(turned):
+    """A ridge-trained source, in the basis of the target and in another one, against the exact integral."""
+    base = few_directions(60, 1, 1.0, 0.4, p=80)
+    own, spectrum = base.target, base.target.covariances[0]
+    if turned:
+        turn = np.linalg.qr(np.random.default_rng(1).standard_normal((80, 80)))[0]
+        own = ra.GaussianMixture(own.means @ turn.T, (turn * spectrum) @ turn.T)
+    one, two = (
+        dataclasses.replace(base, source=ra.RidgeSource(own, 50, 1.0, outputs=outputs)).curve()
+        for outputs in (1, 2)
+    )
+    alpha = np.array([0.0, 1.0, 3.0])
+    np.testing.assert_allclose(two.accuracy(alpha), one.accuracy(alpha), rtol=1e-12)
+    # What the weak directions share with the means is left out, of order 1/p.
+    np.testing.assert_allclose(two.expected_accuracy(alpha), one.expected_accuracy(alpha), atol=0.05 / 80)
+
+
+@pytest.mark.parametrize("strong", [1, 2])
+def test_softmax_of_two_classes_is_the_logistic_loss(strong):
+    """With half the ridge, and against the exact integral, 1.3 to 2.1 points from `accuracy`."""
+    one = few_directions(100, strong, 0.3, 0.3, loss="logistic")
+    expected = one.curve().expected_accuracy(ALPHAS)
+    found = dataclasses.replace(one_hot(one), gamma=0.6).curve().expected_accuracy(ALPHAS)
+    np.testing.assert_allclose(found, expected, atol=5e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("classes", "strong"), [(3, 1), (3, 2), (4, 1)])
+def test_few_strong_directions_with_softmax(classes, strong):
+    """Without it .7 to 2.5 points too low."""
+    base = few_directions_of_classes(96, strong, 0.4, classes, p=100)
+    problem = dataclasses.replace(base, gamma=0.5, loss="logistic")
+    run, curve = ra.simulate(problem, ALPHAS, replicates=600, rng=2), problem.curve()
+    allowed = 3e-3 + 3 * np.asarray(run.accuracy_stderr)
+    assert (abs(run.accuracy - curve.expected_accuracy(ALPHAS)) < allowed).all()
+    assert (abs(run.accuracy - curve.accuracy(ALPHAS))[0] > allowed[0]).all()
+
+
+def test_refused_for_the_isotropic_model():
     with pytest.raises(NotAvailable, match="from_transfer"):
         ra.TransferProblem(0.5, p=20, n=20).curve().expected_accuracy(1.0)
