@@ -123,7 +123,7 @@ class Response:
             right = fit.kernel.apply(self.weights[j], covariance).reshape(count, -1)
             total += left @ right.T
         turned = np.einsum("kab,hbc->khac", self.pattern, force)  # E_k s_h
-        back = np.einsum("lab,gcb->lgca", self.pattern, force)  # the transpose of E_l s_g^T
+        back = np.einsum("lcb,gab->lgca", self.pattern, force)  # E_l s_g^T
         total += self._between(turned, back) / 2
         for scale, noise in zip(fit.scale.T, fit.noise, strict=True):
             total += scale[i] * scale[j] * self._through_noise(force, noise[2])

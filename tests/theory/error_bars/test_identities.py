@@ -222,9 +222,10 @@ def test_along_a_direction(loss):
         assert np.shape(curve.optimal_alpha_std("risk")) == (2,)
 
 
-def test_one_hot_labels_of_two_classes():
-    """Two outputs, twice the half of one: accuracies are the same."""
-    one = problem_of("different, intercept, noise")
+@pytest.mark.parametrize("kind", ["different, intercept, noise", "different", "dense, different"])
+def test_one_hot_labels_of_two_classes(kind):
+    """Two outputs, twice the half of one: accuracies are the same, whatever the sum of the outputs does."""
+    one = problem_of(kind)
     assert isinstance(one.source, ra.FixedSource)
     rows = one.source.weights / 2
     two = dataclasses.replace(one, source=ra.FixedSource(np.stack([-rows, rows]), outputs=2))
@@ -234,9 +235,7 @@ def test_one_hot_labels_of_two_classes():
             one.curve().class_accuracy_std(ALPHAS, class_counts=counts),
             rtol=1e-9,
         )
-    assert two.curve().optimal_alpha_std("risk") == pytest.approx(
-        one.curve().optimal_alpha_std("risk"), rel=1e-6
-    )
+    assert two.curve().optimal_alpha_std() == pytest.approx(one.curve().optimal_alpha_std(), rel=1e-6)
 
 
 def test_limits():
@@ -341,6 +340,34 @@ def test_the_best_alpha_of_softmax_of_two_classes(sources):
     for counts in ("fixed", "random"):
         expected = known.optimal_alpha_std(class_counts=counts)
         assert found.optimal_alpha_std(class_counts=counts) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_softmax_of_small_scores_is_the_squared_loss(intercept):
+    """With K times the ridge and a K-th of the source: weak classes, many samples, matrices of d contrasts.
+
+    The difference is of the order of the scores.
+    """
+    rng, p, size = np.random.default_rng(0), 30, 0.003
+    means = rng.standard_normal((3, p)) / np.sqrt(p)
+    rows = 0.8 * np.roll(means, 1, axis=0) + 0.4 * means + 0.3 * rng.standard_normal((3, p)) / np.sqrt(p)
+    rows = size * (rows - rows.mean(axis=0))
+    spectra = [np.geomspace(0.3, 2, p), np.linspace(1.6, 0.4, p), np.linspace(0.2, 1.2, p)]
+    # An intercept would make the scores of unequal classes large.
+    priors = None if intercept else [0.5, 0.3, 0.2]
+    target, n = ra.GaussianMixture(size * means, spectra, priors), 60 / size**2
+    found, known = (
+        ra.FineTuning(
+            target, ra.FixedSource(rows / k, outputs=3), n, 0.3 * k, loss=loss, intercept=intercept
+        ).curve()
+        for loss, k in (("logistic", 1), ("squared", 3))
+    )
+    for counts in ("fixed", "random"):
+        for name in ("accuracy_std", "class_accuracy_std"):
+            first, second = (getattr(curve, name)(0.5, class_counts=counts) for curve in (found, known))
+            np.testing.assert_allclose(first, second, rtol=size)
+        expected = known.optimal_alpha_std(class_counts=counts)
+        assert found.optimal_alpha_std(class_counts=counts) == pytest.approx(expected, rel=size)
 
 
 def test_softmax_heads_under_the_squared_loss():
