@@ -64,14 +64,12 @@ ESTIMATORS = [
     SourcedClassifierCV(),
     SourcedClassifierCV(FEW, criterion="loo_mse"),
     SourcedClassifierCV(FEW, criterion="loo_accuracy"),
-    SourcedClassifierCV(FEW, criterion="loo_snr"),
     SourcedClassifierCV(FEW, criterion="loo_log_loss"),
     SourcedClassifier(class_weight="balanced"),
     AlphaLogisticRegression(),
     AlphaLogisticRegressionCV(FEW),
     SourcedLogistic(0.01, fit_intercept=False),
     SourcedLogisticCV(FEW),
-    SourcedLogisticCV(FEW, criterion="loo_accuracy"),
 ]
 
 

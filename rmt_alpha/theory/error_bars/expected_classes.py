@@ -164,7 +164,7 @@ def _strong(proxy: Array, root: Array, least: float) -> Array:
     if proxy.ndim == 1:
         best = [i for i in np.argsort(-proxy)[:MOST] if proxy[i] > least]
         columns = np.zeros((len(best), len(proxy)))
-        columns[np.arange(len(best)), best] = np.ones(len(proxy))[best]
+        columns[np.arange(len(best)), best] = 1.0
         return columns * root if root.ndim == 1 else columns @ root
     values, vectors = np.linalg.eigh(proxy)
     kept = vectors[:, ::-1][:, :MOST][:, values[::-1][:MOST] > least].T

@@ -239,7 +239,12 @@ DRAWS = {
 }
 
 
-@pytest.mark.parametrize("what", FORGOTTEN)
+SLOW_DRAWS = {"products of sources", "training of softmax heads"}
+
+
+@pytest.mark.parametrize(
+    "what", [pytest.param(w, marks=pytest.mark.slow) if w in SLOW_DRAWS else w for w in FORGOTTEN]
+)
 def test_what_is_forgotten_shows(what, monkeypatch):
     """The same test of a wrong formula fails."""
     name, replacement, make = FORGOTTEN[what]

@@ -54,10 +54,12 @@ def reference(tmp_path, grid, contents):
 
 @pytest.fixture(autouse=True)
 def interruptible() -> Iterator[None]:
-    """In the background of a script Ctrl-C is ignored, and so it would be by everything started here."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """In the background of a script Ctrl-C is ignored, under nohup SIGHUP; and so by all that is started."""
+    heard = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, how) for number, how in heard.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, how in before.items():
+        signal.signal(number, how)
 
 
 @contextmanager
