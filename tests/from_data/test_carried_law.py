@@ -281,9 +281,10 @@ def test_scores_of_another_shape(few):
         reach.append(model.score(test, signs))
     true, found, smooth = np.mean(reach), [], []
     for _ in range(8):
-        estimate = estimate_problem(*draw(400), mean)
+        X, y = draw(400)
+        estimate = estimate_problem(X, y, mean)
         found.append(estimate.accuracy(0.0, gamma, few))
-        smooth.append(estimate.curve(gamma, few).accuracy(0.0))
+        smooth.append(float(estimate.curve(gamma, few).accuracy(0.0)))
     value, stderr = np.mean(found, axis=0)
     assert abs(value - true) < stderr
     assert abs(np.mean(smooth) - true) > stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -146,13 +147,14 @@ def best_alpha_ratio(problem: ra.FineTuning, draws: int, criterion: str) -> tupl
     return float(spread), 4.5 / np.sqrt(2 * draws) + 5 / problem.n
 
 
-def with_little_source(problem: ra.FineTuning, samples: int, **fields: float) -> ra.FineTuning:
+def with_little_source(problem: ra.FineTuning, samples: int, n: float | None = None) -> ra.FineTuning:
     """So few samples of the source that a good part of the spread is its."""
     assert isinstance(problem.source, ra.LossSource)
-    return dataclasses.replace(problem, source=dataclasses.replace(problem.source, n=samples), **fields)
+    source = dataclasses.replace(problem.source, n=samples)
+    return dataclasses.replace(problem, source=source, n=problem.n if n is None else n)
 
 
-BEST_ALPHA = {
+BEST_ALPHA: dict[str, tuple[Callable[[], ra.FineTuning], int, str]] = {
     "known": (lambda: small("different, intercept, noise", 3, "logistic"), 200, "risk"),
     "trained": (
         lambda: with_little_source(convex_source("shared, trained", "logistic", "logistic"), 15),
@@ -168,8 +170,8 @@ BEST_ALPHA = {
     "what", ["known", "trained", *(pytest.param(w, marks=pytest.mark.slow) for w in ("kinked", "softmax"))]
 )
 def test_spread_of_the_best_alpha_of_a_loss(what):
-    make, *how = BEST_ALPHA[what]
-    ratio, error = best_alpha_ratio(make(), *how)
+    make, draws, criterion = BEST_ALPHA[what]
+    ratio, error = best_alpha_ratio(make(), draws, criterion)
     assert ratio == pytest.approx(1, abs=error)
 
 
@@ -184,8 +186,8 @@ def test_the_spread_of_the_best_alpha_has_that_of_the_source(what, stage, monkey
     """Without it the same test fails."""
     where = "softmax_spread" if what == "softmax" else "stages"
     monkeypatch.setattr(f"rmt_alpha.theory.error_bars.{where}.{stage}", lambda *_: np.zeros((1, 1)))
-    make, *how = BEST_ALPHA[what]
-    ratio, error = best_alpha_ratio(make(), *how)
+    make, draws, criterion = BEST_ALPHA[what]
+    ratio, error = best_alpha_ratio(make(), draws, criterion)
     assert abs(ratio - 1) > error
 
 

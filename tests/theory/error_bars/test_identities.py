@@ -125,10 +125,10 @@ def test_the_best_alpha_by_fits_at_four_alphas(kind, criterion, expected):
 def test_a_kink_is_the_limit_of_a_slope():
     """Of the hinge rounded off over a width: at half the width the difference is half as large."""
     problem = problem_of("different, intercept, noise", 3, "hinge")
-    rounded = [PiecewiseQuadratic([(1 - w, -1), (1 + w, 0)], 0, 0) for w in (0.02, 0.01)]
+    losses: list[str | ra.losses.Loss] = ["hinge"]
+    losses += [PiecewiseQuadratic([(1 - w, -1), (1 + w, 0)], 0, 0) for w in (0.02, 0.01)]
     kinked, *found = (
-        dataclasses.replace(problem, loss=loss).curve().optimal_alpha_std("risk")
-        for loss in ("hinge", *rounded)
+        dataclasses.replace(problem, loss=loss).curve().optimal_alpha_std("risk") for loss in losses
     )
     assert found[1] == pytest.approx(kinked, rel=0.05)
     assert 2 * found[1] - found[0] == pytest.approx(kinked, rel=0.005)

@@ -55,11 +55,11 @@ def reference(tmp_path, grid, contents):
 @pytest.fixture(autouse=True)
 def interruptible() -> Iterator[None]:
     """In the background of a script Ctrl-C is ignored, under nohup SIGHUP; and so by all that is started."""
-    heard = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
-    before = {number: signal.signal(number, how) for number, how in heard.items()}
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hung_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    for number, how in before.items():
-        signal.signal(number, how)
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGHUP, hung_up)
 
 
 @contextmanager
