@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from rmt_alpha.lora.config import AlphaLoraConfig
 
 
-LOW_PRECISION = (torch.bfloat16, torch.float16)
-
-
 class AlphaVariant(LoraVariant):
     """What PEFT's own LoRA layers call at the points where alpha matters."""
 
@@ -58,20 +55,21 @@ class AlphaVariant(LoraVariant):
         lora_A, lora_B = module.lora_A[active_adapter], module.lora_B[active_adapter]
         scaling = module.scaling[active_adapter]
         bias = None if module.scale_bias[active_adapter] else bias_before(module, active_adapter)
+        shift = None if bias is None else (1.0 - alpha) * bias
         inner = lora_A(module.lora_dropout[active_adapter](x))
-        low_precision = inner.dtype == result.dtype and result.dtype in LOW_PRECISION
+        low_precision = inner.dtype == result.dtype and result.dtype in (torch.bfloat16, torch.float16)
         # s goes to the few numbers between A and B where that changes no bit (or few matter), unless B has a
         # bias of its own: one pass over the output less, and one over its gradient.
         if (low_precision or _is_power_of_two(scaling)) and not module.lora_bias[active_adapter]:
             update = lora_B(inner * scaling)
         else:
             update = lora_B(inner) * scaling
-        if low_precision or not torch.compiler.is_compiling():
-            total: torch.Tensor = RescaledSum.apply(result, update, alpha, bias)
-            return total
+        if low_precision:
+            low: torch.Tensor = LowPrecisionSum.apply(result, update, alpha, shift)
+            return low
         # Not torch.add(shift, update, alpha=scaling): torch.compile fuses that with lora_B and drops `alpha`.
         total = torch.addcmul(update, result, alpha)
-        return total if bias is None else total + (1.0 - alpha) * bias
+        return total if shift is None else total.add_(shift)
 
     @staticmethod
     def merge_safe(module: LoraLayer, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
@@ -93,26 +91,24 @@ class AlphaVariant(LoraVariant):
         raise AssertionError("alpha-LoRA layers unmerge from a copy, not by arithmetic")
 
 
-class RescaledSum(torch.autograd.Function):
-    """alpha * result + update + (1 - alpha) bias, whose gradients take fewer passes than those of its parts.
+class LowPrecisionSum(torch.autograd.Function):
+    """alpha * result + update + shift in a layer that computes in bfloat16 or float16, as under autocast.
 
-    In a layer that computes in bfloat16 or float16, as under autocast, it stays in that type, as LoRA does,
-    because a sum in float32 would cost more than all the rest.  There it is result + (update + shift + (alpha
-    - 1) result): rounded to 8 bits, alpha = 1.001 is 1, but alpha - 1 keeps its digits, and the bracket is
-    small.  For gradients, rounded alphas are good enough.
+    It stays in that type, as LoRA does, because a sum in float32 would cost more than all the rest.  It is
+    formed as result + (update + shift + (alpha - 1) result): rounded to 8 bits, alpha = 1.001 is 1, but
+    alpha - 1 keeps its digits, and the bracket is small.  For gradients, rounded alphas are good enough.
     """
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(
-        result: torch.Tensor, update: torch.Tensor, alpha: torch.Tensor, bias: torch.Tensor | None
+        ctx: Any,
+        result: torch.Tensor,
+        update: torch.Tensor,
+        alpha: torch.Tensor,
+        shift: torch.Tensor | None,
     ) -> torch.Tensor:
         """Shapes (..., rows), (..., rows), (rows,) or (1,), (rows,) or None."""
-        shift = None if bias is None else (1.0 - alpha) * bias
-        if not (result.dtype == update.dtype and result.dtype in LOW_PRECISION):
-            total = torch.addcmul(update, result, alpha)
-            return total if shift is None else total.add_(shift)
+        ctx.save_for_backward(alpha, result if alpha.requires_grad else None)
         offset = (alpha - 1.0).to(result.dtype)
         if shift is None:
             return torch.addcmul(update, result, offset).add_(result)
@@ -120,40 +116,17 @@ class RescaledSum(torch.autograd.Function):
         return torch.addcmul(total, result, offset, out=total).add_(result)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        """The layer's output is kept for the gradient of alpha alone."""
-        result, _, alpha, bias = inputs
-        ctx.save_for_backward(alpha, result if alpha.requires_grad else None, bias)
-
-    @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        """Of result and update in their own type, of alpha and bias in theirs."""
+        """Of result and update in their own type, of alpha and shift in float32."""
         (gradient,) = gradients
-        alpha, result, bias = ctx.saved_tensors
-        trained = ctx.needs_input_grad
-        precise = torch.promote_types(gradient.dtype, alpha.dtype)
-        of_result = of_alpha = of_bias = products = None
-        if trained[2]:
-            products = gradient.to(precise) * result
-            of_alpha = _over_samples(products)
-        if trained[0] and products is not None and products.dtype == gradient.dtype == result.dtype:
-            # Where the products are, which nobody needs again unless they are to be differentiated.
-            of_result = (
-                gradient * alpha if torch.is_grad_enabled() else torch.mul(gradient, alpha, out=products)
-            )
-        elif trained[0]:
-            of_result = gradient * alpha.to(gradient.dtype)
-        if bias is not None and (trained[2] or trained[3]):
-            total = _over_samples(gradient.to(precise))
-            of_alpha = None if of_alpha is None else of_alpha - total * bias
-            of_bias = ((1.0 - alpha) * total).to(bias.dtype) if trained[3] else None
-        if of_alpha is not None:
-            of_alpha = of_alpha.sum_to_size(alpha.shape).to(alpha.dtype)
-        return of_result, gradient, of_alpha, of_bias
-
-
-def _over_samples(values: torch.Tensor) -> torch.Tensor:
-    return values.reshape(-1, values.shape[-1]).sum(0)
+        alpha, result = ctx.saved_tensors
+        of_result = gradient * alpha.to(gradient.dtype) if ctx.needs_input_grad[0] else None
+        of_alpha = of_shift = None
+        if ctx.needs_input_grad[2]:
+            of_alpha = (gradient.float() * result).sum_to_size(alpha.shape)
+        if ctx.needs_input_grad[3]:
+            of_shift = gradient.float().sum_to_size(gradient.shape[-1:])
+        return of_result, gradient, of_alpha, of_shift
 
 
 def _is_power_of_two(scaling: float) -> bool:
