@@ -155,9 +155,9 @@ class Columns(Value):
         return self._reached[1] if self.spanned else self._parts[1]
 
     def _levels(self, gammas: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Of rows seen from an `Origin`: w, (n, g), and w against the weighted columns, (g, (1 + k) K).
+        """Of rows seen from an `Origin`: omega, (n, g), and omega against weighted columns, (g, (1 + k) K).
 
-        Both divided by the root of t.
+        Both divided by the square root of tau.
         """
         design = self.design
         assert design.origin is not None

@@ -3,15 +3,16 @@ r"""Choosing the ridge together with alpha, under every rule for intercept and u
 A few labels do not tell which rule is best, and picking one by them is luck.  So the classifiers that the
 criterion chooses under each rule are averaged,
 
-.. math:: f = \sum_r q_r f_r , \qquad q_r \propto w_r b_r , \quad \sum_r q_r = 1 ,
+.. math:: f = \sum_r q_r f_r , \qquad q_r \propto \psi_r \operatorname{slope}_r , \quad \sum_r q_r = 1 ,
 
-where w_r is the part of rule r in the mixture of what the rules predict for each label from all others
-(`stacked`), and b_r f_r its probabilities as a linear function of its scores: sizes of scores differ between
-rules and mean nothing.  A few labels that one rule explains better by luck do not make it certain, since
-each sample may have been explained by another.  One of the rules trains nothing: with half of the prior the
-source is all there is, so that a few labels cannot spoil it.  The targets of a regression have a size: there
-b = 1, and w is the posterior probability of the rule, by the square root of its evidence (alpha and the ridge
-integrated out).  The mean of linear classifiers is one, and its leave-one-out scores are the mean of theirs.
+where psi_r is the part of rule r in the mixture of what the rules predict for each label from all others
+(`stacked`), and slope_r f_r its probabilities as a linear function of its scores: sizes of scores differ
+between rules and mean nothing.  A few labels that one rule explains better by luck do not make it certain,
+since each sample may have been explained by another.  One of the rules trains nothing: with half of the prior
+the source is all there is, so that a few labels cannot spoil it.  The targets of a regression have a size:
+there slope = 1, and psi is the posterior probability of the rule, by the square root of its evidence (alpha
+and the ridge integrated out).  The mean of linear classifiers is one, and its leave-one-out scores are the
+mean of theirs.
 """
 
 from __future__ import annotations
@@ -170,13 +171,13 @@ def class_shares(
     weights = _without_negligible(stacked(_prior(rules), losses, mass))
     # A rule that is left out needs no scale.
     tried = zip(fits, scores, weights, strict=True)
-    units = np.array([w and _linear(fit, best_scale(one, labels, mass)) for fit, one, w in tried])
+    units = np.array([w and _slope(fit, best_scale(one, labels, mass)) for fit, one, w in tried])
     shares = weights * units if units.any() else weights
     return np.asarray(shares / shares.sum())
 
 
-def _linear(loss: LogLoss, scale: float) -> float:
-    """The b of least squares between the probabilities at that scale and b f; 0 if all scores are."""
+def _slope(loss: LogLoss, scale: float) -> float:
+    """Of the probabilities at that scale over the scores, by least squares; 0 if all scores are."""
     scores = loss.lines[:, 0]
     centred = scores - scores.mean(axis=1, keepdims=True)
     size = loss.mass @ np.square(centred).sum(axis=1)

@@ -16,14 +16,14 @@ STEPS = 200
 def stacked(prior: FloatArray, losses: FloatArray, mass: FloatArray) -> FloatArray:
     r"""The weights (R,) of rules in a mixture, from their log-losses (R, n) of samples with weights c (n,).
 
-    .. math:: w = \arg\max_w \sum_i c_i \log \sum_r w_r e^{-\ell_{ri}} + 2 \sum_r \pi_r \log w_r , \quad
-        \sum_r w_r = 1 , \qquad
-        w_r = \frac{2 \pi_r + \sum_i c_i\, p_i(r)}{2 + \sum_i c_i} ,
+    .. math:: \psi = \arg\max_\psi \sum_i c_i \log \sum_r \psi_r e^{-\ell_{ri}} + 2 \sum_r \pi_r \log \psi_r ,
+        \quad \sum_r \psi_r = 1 , \qquad
+        \psi_r = \frac{2 \pi_r + \sum_i c_i \Pr(r \mid i)}{2 + \sum_i c_i} ,
 
-    with p_i(r) the probability that sample i is of rule r: stacking of predictive distributions (Yao,
+    with Pr(r | i) the probability that sample i is of rule r: stacking of predictive distributions (Yao,
     Vehtari, Simpson and Gelman, Bayesian Analysis 13, 2018) and Laplace's rule of succession.  Of a single
     sample it is nearly the prior, and two copies of a rule with half of its prior each have half of its
-    weight.  By Newton's method, in steps relative to w; the objective is concave.
+    weight.  By Newton's method, in steps relative to psi; the objective is concave.
     """
     likelihoods = np.exp(losses.min(axis=0) - losses)
     pseudo, total = SUCCESSION * prior, SUCCESSION + mass.sum()

@@ -3,11 +3,12 @@ r"""`Origin`: rows as they come, through the decomposition of the centred ones.
 In coordinates that begin with root the kernel of the rows as they come, K, borders that of the centred rows,
 C = Z Z^T = U diag(lambda) U^T, by the row Z m and the corner m^T m.  So no second decomposition is needed:
 
-.. math:: \gamma (K + \gamma)^{-1} = \gamma (C + \gamma)^{-1} - 1 1^\top + \frac{w w^\top}{t} , \qquad
-    w = \mathrm{root} - \sum_j \frac{b_j u_j}{\lambda_j + \gamma} , \qquad
-    t = 1 + \frac{|m_\perp|^2}{\gamma} + \sum_j \frac{b_j^2 / \lambda_j}{\lambda_j + \gamma} ,
+.. math:: \gamma (K + \gamma)^{-1} = \gamma (C + \gamma)^{-1} - \rho \rho^\top
+    + \frac{\omega \omega^\top}{\tau} , \qquad
+    \omega = \rho - \sum_j \frac{g_j u_j}{\lambda_j + \gamma} , \qquad
+    \tau = 1 + \frac{|m_\perp|^2}{\gamma} + \sum_j \frac{g_j^2 / \lambda_j}{\lambda_j + \gamma} ,
 
-with b = U^T Z m, m_perp the part of the mean that no centred row reaches, and 1 1^T the projector onto root.
+with rho the root, g = U^T Z m, and m_perp the part of the mean that no centred row reaches.
 All parts are positive, as those of the centred rows are: nothing cancels.
 """
 
@@ -34,7 +35,7 @@ class Origin(Value):
     eigenvalues: FloatArray
     """lambda, descending; shape (r,)."""
     pull: FloatArray
-    """b, exactly 0 where lambda is; shape (r,)."""
+    """g, exactly 0 where lambda is; shape (r,)."""
     mean2: float
     """Squared length of the mean, in the units of the rows."""
 
@@ -55,11 +56,11 @@ class Origin(Value):
         return self.beside2 > BESIDE * self.mean2
 
     def along(self, gammas: FloatArray) -> FloatArray:
-        """b / (lambda + gamma), what w lacks of root; (r, g)."""
+        """g / (lambda + gamma), what omega lacks of root, for every ridge; (r, G)."""
         return np.asarray(self.pull[:, None] / (self.eigenvalues[:, None] + gammas))
 
     def gains(self, gammas: FloatArray) -> FloatArray:
-        """The numbers t, for ridges (g,)."""
+        """The numbers tau, for ridges (G,)."""
         return np.asarray(
             1.0 + self.beside2 / gammas + self._reached2 @ (1.0 / (self.eigenvalues[:, None] + gammas))
         )
@@ -75,7 +76,7 @@ class Origin(Value):
 
     @cached_property
     def largest(self) -> float:
-        """The largest eigenvalue of K: the root of x = m^T m + sum b^2/(x - lambda) beyond all lambda."""
+        """The largest eigenvalue of K: the root of x = m^T m + sum g^2/(x - lambda) beyond all lambda."""
         low = float(self.eigenvalues.max(initial=0.0))
         high = low + self.mean2
         for _ in range(HALVINGS):

@@ -78,9 +78,9 @@ class LeftOut:
         r"""Mean square of what the larger class adds to the intercept of n samples, in units of 1 - mean.
 
         Drawn at random they have another mean label than the ``total`` samples at hand, with the variance of
-        one label, 1 - pi^2 of mean pi, estimated without bias by total/(total - 1) (1 - surplus^2):
+        one label, 1 - eta^2 of mean eta, estimated without bias by total/(total - 1) (1 - surplus^2):
 
-        .. math:: \operatorname E \bar y'^2 = \pi^2 + \frac{1 - \pi^2}{n} .
+        .. math:: \operatorname E \bar y'^2 = \eta^2 + \frac{1 - \eta^2}{n} .
         """
         varies = (1.0 - self.surplus**2) * (1.0 - 1.0 / n) / (1.0 - 1.0 / total)
         return self.share**2 * max(1.0 - varies, 0.0)
