@@ -58,6 +58,20 @@ class Softmax:
         self.problem.curve().accuracy(1.0)
 
 
+class Spread:
+    """Timed by asv: what error bars cost beside the solved alphas, of three classes."""
+
+    def setup(self) -> None:
+        self.curve = problem(3).curve()
+        self.curve.optimal_alpha_std()
+
+    def time_std_of_the_best_alpha(self) -> None:
+        self.curve.optimal_alpha_std()
+
+    def time_expected_accuracy(self) -> None:
+        self.curve.expected_accuracy(1.0)
+
+
 def seconds(call: Callable[[], object]) -> float:
     """Of the processor, so that other work on the machine does not count."""
     start = time.process_time()

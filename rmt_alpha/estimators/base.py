@@ -120,12 +120,13 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     ) -> list[Any]:
         """The fits under every rule; those in the same units share a decomposition."""
         scores = source.scores(samples.features, intercept=self.fit_intercept is not True)
-        own = designs(samples, rules)
-        columns = {
-            id(one): Columns.of(one, labels, scores, multilabel=self._multilabel)
-            for one in {id(one): one for one in own}.values()
-        }
-        return [RidgePath(columns[id(one)], rule.pseudo) for rule, one in zip(rules, own, strict=True)]
+        columns: dict[int, Columns] = {}
+        paths = []
+        for rule, design in zip(rules, designs(samples, rules), strict=True):
+            if id(design) not in columns:
+                columns[id(design)] = Columns.of(design, labels, scores, multilabel=self._multilabel)
+            paths.append(RidgePath(columns[id(design)], rule.pseudo))
+        return paths
 
     def _fit(
         self,

@@ -50,7 +50,10 @@ def check_outputs_fit(outputs: int, classes: int) -> None:
     """1 output is for two classes, else there is one for each class."""
     if outputs not in ((1, 2) if classes == 2 else (classes,)):
         allowed = "1 (labels -1 and +1) or 2 (one-hot)" if classes == 2 else f"{classes}, one for each class"
-        raise ValueError(f"outputs must be {allowed}, got {outputs}")
+        raise ValueError(
+            f"outputs must be {allowed}, got {outputs}: say so where the source is made, "
+            f"FixedSource(weights, outputs={classes})"
+        )
 
 
 def label_law(classes: int, outputs: int, noise: Array) -> Labels:

@@ -24,7 +24,7 @@ import numpy as np
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.error_bars.delta import ScoresAt
-from rmt_alpha.theory.error_bars.kernel import Kernel, full, plainly
+from rmt_alpha.theory.error_bars.kernel import Kernel, full, plainly, root
 from rmt_alpha.theory.error_bars.pairs import Trained
 from rmt_alpha.theory.mixtures.score_law import Prior, Task
 
@@ -112,21 +112,19 @@ class Weights:
         pushed = push * reach if push.ndim == 1 else push @ reach
         square, answered = float(reach @ pushed) + jitter, self._answer(pushed)
         if push.ndim == covariance.ndim == 1:
-            root = np.sqrt(covariance)
-            inner = root * kernel.resolvent
-            near, far = root * self.rows, inner * (push * self.rows)
+            scale = root(covariance)
+            inner = scale * kernel.resolvent
+            near, far = scale * self.rows, inner * (push * self.rows)
             middle = (self.rows * push) @ self.rows.T
             low = np.concatenate([far, near])
             zero = np.zeros_like(self.held)
             core = np.block([[zero, -self.held], [-self.held, self.held @ middle @ self.held]])
-            return _positive(at, square, inner**2 * push, root * self.weights, root * answered, low, core)
-        covariance, push = full(covariance), full(push)
-        eigenvalues, vectors = np.linalg.eigh(covariance)
-        root = (vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T
+            return _positive(at, square, inner**2 * push, scale * self.weights, scale * answered, low, core)
+        scale, push = root(full(covariance)), full(push)
         response = full(kernel.resolvent) - self.rows.T @ self.held @ self.rows
-        spread = root @ response @ push @ response @ root
+        spread = scale @ response @ push @ response @ scale
         values, turn = np.linalg.eigh((spread + spread.T) / 2)
-        line, tilt = turn.T @ (root @ self.weights), turn.T @ (root @ answered)
+        line, tilt = turn.T @ (scale @ self.weights), turn.T @ (scale @ answered)
         none = np.zeros((0, len(values)))
         return _positive(at, square, np.maximum(values, 0.0), line, tilt, none, np.zeros((0, 0)))
 

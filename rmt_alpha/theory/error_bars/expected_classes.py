@@ -24,7 +24,7 @@ from scipy.stats import qmc
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.error_bars.delta import ScoresAt, against_others
 from rmt_alpha.theory.error_bars.expected import MeanScores, SampleForces
-from rmt_alpha.theory.error_bars.kernel import Kernel, full, plainly, product_trace
+from rmt_alpha.theory.error_bars.kernel import Kernel, full, plainly, product_trace, root
 from rmt_alpha.theory.error_bars.pairs import Trained
 from rmt_alpha.theory.mixtures.orthant import orthant_probability
 from rmt_alpha.theory.mixtures.score_law import Prior, Task
@@ -99,9 +99,9 @@ class ScoreGaps(NamedTuple):
     ) -> float:
         """Their probability, for pairs (C_h, S_h)."""
         kernel = response.kernel
-        root = _root(covariance)
+        scale = root(covariance)
         sizes = np.array([float(np.trace(outer)) for _, outer in pushes])
-        forms = [_form(kernel, root, middle) for middle, _ in pushes]
+        forms = [_form(kernel, scale, middle) for middle, _ in pushes]
         if any(form.ndim == 2 for form in forms):
             forms = [full(form) for form in forms]
         proxy = np.tensordot(sizes, np.stack(forms), axes=1)
@@ -109,7 +109,7 @@ class ScoreGaps(NamedTuple):
         flat = np.array([response.trace(covariance, middle) for middle, _ in pushes])
         constant = np.array([float(_applied(self.reach, middle) @ self.reach) for middle, _ in pushes])
         total = direct + self.jitter + _weighted(flat + constant, pushes)
-        columns = _strong(proxy, root, WEAK * float(np.trace(total)))  # X_S^T
+        columns = _strong(proxy, scale, WEAK * float(np.trace(total)))  # X_S^T
         moved, answered = columns @ self.weights.T, response.applied(columns)
         square = np.stack([_applied(answered, middle) @ answered.T for middle, _ in pushes])
         line = np.stack([2 * _applied(answered, middle) @ self.reach for middle, _ in pushes])
@@ -159,16 +159,16 @@ def _average(mean: Array, total: Array, means: Array, covariances: Array, shares
     return found
 
 
-def _strong(proxy: Array, root: Array, least: float) -> Array:
+def _strong(proxy: Array, scale: Array, least: float) -> Array:
     """Directions of y, times C^{1/2}, in which scores have more than a variance, (r, p), largest first."""
     if proxy.ndim == 1:
         best = [i for i in np.argsort(-proxy)[:MOST] if proxy[i] > least]
         columns = np.zeros((len(best), len(proxy)))
         columns[np.arange(len(best)), best] = 1.0
-        return columns * root if root.ndim == 1 else columns @ root
+        return _applied(columns, scale)
     values, vectors = np.linalg.eigh(proxy)
     kept = vectors[:, ::-1][:, :MOST][:, values[::-1][:MOST] > least].T
-    return _applied(kept, root)
+    return _applied(kept, scale)
 
 
 @lru_cache
@@ -191,19 +191,12 @@ def _weighted(values: Array, pushes: Sequence[tuple[Array, Array]]) -> Array:
     return np.tensordot(values, np.stack([outer for _, outer in pushes]), axes=1)
 
 
-def _form(kernel: Kernel, root: Array, middle: Array) -> Array:
+def _form(kernel: Kernel, scale: Array, middle: Array) -> Array:
     """C^{1/2} Q M Q C^{1/2}."""
-    inner = kernel.times(kernel.resolvent, root)
+    inner = kernel.times(kernel.resolvent, scale)
     if inner.ndim == 1:
         return np.asarray(inner**2 * middle if middle.ndim == 1 else inner[:, None] * middle * inner)
     return np.asarray(inner.T @ (full(middle) @ inner))
-
-
-def _root(covariance: Array) -> Array:
-    if covariance.ndim == 1:
-        return np.sqrt(covariance)
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
 
 
 def _applied(rows: Array, operator: Array) -> Array:

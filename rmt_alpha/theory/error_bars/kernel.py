@@ -186,6 +186,14 @@ def full(operator: Array) -> Array:
     return np.diag(operator) if operator.ndim == 1 else operator
 
 
+def root(covariance: Array) -> Array:
+    """The square root of a covariance, a diagonal or a matrix."""
+    if covariance.ndim == 1:
+        return np.sqrt(covariance)
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
 def product_trace(left: Array, right: Array) -> float:
     """tr of the product of two operators, diagonals or matrices."""
     if left.ndim == right.ndim:

@@ -14,7 +14,7 @@ from rmt_alpha.theory.convex.equations import LEAST_KAPPA
 from rmt_alpha.theory.error_bars.any_loss import LossFit, StateChange, changes, moved
 from rmt_alpha.theory.error_bars.kernel import Kernel, crossed_traces, inside, product_trace
 from rmt_alpha.theory.error_bars.pairs import Overlaps, Response
-from rmt_alpha.theory.error_bars.slopes import HERE, Jet, SampleMoments, slope, slope_variance
+from rmt_alpha.theory.error_bars.slopes import HERE, Jet, SampleMoments, ThroughPrior, slope, slope_variance
 from rmt_alpha.theory.error_bars.stages import SourceStage
 from rmt_alpha.theory.mixtures.score_law import Prior
 from rmt_alpha.theory.ridge.basis import Operator
@@ -119,7 +119,7 @@ def best_alpha_variance(
     """
     kernel, gamma = points[HERE].fit.trained.kernel, points[HERE].fit.equations.reduction.gamma
     resolvents, weights = [p.resolvent for p in points], [p.weights for p in points]
-    reach = [(gamma * a * q, gamma * a * moved_q) for a, (q, moved_q) in zip(alphas, resolvents, strict=True)]
+    through = ThroughPrior(gamma, alphas, unit, resolvents, weights)
 
     def full(operator: Operator) -> Array:
         return inside(operator, kernel.basis, kernel.diagonal)
@@ -128,13 +128,10 @@ def best_alpha_variance(
     for direction, pairs in zip(directions, prior.noise, strict=True):
         for operator, scale in pairs:
             noise = direction**2 * float(scale[0, 0]) * full(operator) + (0 if noise is None else noise)
-    resolvent, weight, reached = (Jet.of(each, unit) for each in (resolvents, weights, reach))
-    shared = LossShared(kernel, resolvent, weight, reached, noise)
+    resolvent, weight, reach = (Jet.of(each, unit) for each in (resolvents, weights, through.reach))
+    shared = LossShared(kernel, resolvent, weight, reach, noise)
     total = slope_variance(shared, _sample_moments(points, unit, counts)) / kernel.n
-    # An overlap dF/dh has the gradient -gamma dw/dh by the prior, linear and quadratic in a source.
-    squares = [gamma**2 * a**2 * q for a, (_, q) in zip(alphas, resolvents, strict=True)]
-    bent = -slope(squares, unit)
-    linear = -slope([gamma * a * w for a, (_, w) in zip(alphas, weights, strict=True)], unit)
+    bent, linear = through.bent, through.linear
     for s, stage in enumerate(stages):
         if stage is not None and np.isfinite(stage.n):
             size = float(directions[s])
@@ -151,9 +148,9 @@ def best_alpha_variance(
     source = gamma * np.tensordot(directions, prior.mean[:, 0], axes=1)
     steep = [-float(source @ moved_w) for _, moved_w in weights]
     if noise is not None:
-        steep = [each - gamma * product_trace(b, noise) for each, (_, b) in zip(steep, reach, strict=True)]
-    curvature = float(slope(steep, unit))
-    return total / curvature**2 if curvature else np.inf
+        reached = [product_trace(moved, noise) for _, moved in through.reach]
+        steep = [each - gamma * more for each, more in zip(steep, reached, strict=True)]
+    return through.best_alpha(total, steep)
 
 
 def _sample_moments(points: Sequence[LossPoint], unit: float, counts: str) -> SampleMoments:

@@ -13,6 +13,7 @@ derivatives by alpha, by the source h, and by both; docs/theory/error_bars.md ha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -38,6 +39,44 @@ class Jet(NamedTuple):
         """From itself and its derivative by h at five alphas, ``unit`` apart."""
         plain, by_source = ([value[i] for value in values] for i in range(2))
         return cls(plain[HERE], slope(plain, unit), by_source[HERE], slope(by_source, unit))
+
+
+@dataclass(frozen=True, eq=False)
+class ThroughPrior:
+    """What the sources do to the functional, through the prior that they make."""
+
+    gamma: float
+    alphas: Array
+    """Five, ``unit`` apart."""
+    unit: float
+    resolvents: Sequence[tuple[Array, Array]]
+    """Q and its derivative by h at each."""
+    weights: Sequence[tuple[Array, Array]]
+
+    @property
+    def reach(self) -> list[tuple[Array, Array]]:
+        """gamma alpha Q and its derivative by h."""
+        sizes = self.gamma * self.alphas
+        return [(size * q, size * moved) for size, (q, moved) in zip(sizes, self.resolvents, strict=True)]
+
+    @property
+    def bent(self) -> Array:
+        """The part of dF/dh, of gradient -gamma dw/dh by the prior, that is quadratic in a source."""
+        sizes = (self.gamma * self.alphas) ** 2
+        return -slope(
+            [size * moved for size, (_, moved) in zip(sizes, self.resolvents, strict=True)], self.unit
+        )
+
+    @property
+    def linear(self) -> Array:
+        """The part that is linear in a source."""
+        sizes = self.gamma * self.alphas
+        return -slope([size * moved for size, (_, moved) in zip(sizes, self.weights, strict=True)], self.unit)
+
+    def best_alpha(self, variance: float, steep: Sequence[float]) -> float:
+        """The variance of the best alpha, from that of the slope of a draw and the average slopes."""
+        curvature = float(slope(steep, self.unit))
+        return variance / curvature**2 if curvature else np.inf
 
 
 class Shared(Protocol):

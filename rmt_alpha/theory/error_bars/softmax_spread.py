@@ -14,7 +14,7 @@ from rmt_alpha._core.types import Array
 from rmt_alpha.theory.error_bars.delta import ScoresAt, against_others, gradient_tables, least_power
 from rmt_alpha.theory.error_bars.expected_classes import softmax_class_accuracy
 from rmt_alpha.theory.error_bars.pairs import Overlaps
-from rmt_alpha.theory.error_bars.slopes import HERE, Jet, slope, slope_variance
+from rmt_alpha.theory.error_bars.slopes import HERE, Jet, ThroughPrior, slope_variance
 from rmt_alpha.theory.error_bars.softmax_fit import Functionals, SoftmaxFit
 from rmt_alpha.theory.error_bars.softmax_slope import SoftmaxPoint, SoftmaxShared, sample_moments
 from rmt_alpha.theory.ridge.basis import Basis, Operator
@@ -115,13 +115,12 @@ class SoftmaxSpread:
         reduction, directions, fit = self.reduction, self.directions[:, 0], points[HERE].fit
         gamma = reduction.gamma
         resolvents, weights = [p.resolvent for p in points], [p.weights for p in points]
-        reach = [(gamma * a * q, gamma * a * b) for a, (q, b) in zip(alphas, resolvents, strict=True)]
+        through = ThroughPrior(gamma, alphas, unit, resolvents, weights)
         noise = np.tensordot(directions**2, reduction.source_noise, axes=1)
-        resolvent, weight, reached = (Jet.of(each, unit) for each in (resolvents, weights, reach))
+        resolvent, weight, reached = (Jet.of(each, unit) for each in (resolvents, weights, through.reach))
         shared = SoftmaxShared(fit, resolvent, weight, reached, noise)
         total = slope_variance(shared, sample_moments(points, shared, unit, counts)) / reduction.n
-        bent = -slope([(gamma * a) ** 2 * b for a, (_, b) in zip(alphas, resolvents, strict=True)], unit)
-        linear = -slope([gamma * a * w for a, (_, w) in zip(alphas, weights, strict=True)], unit)
+        bent, linear = through.bent, through.linear
         for s, stage in enumerate(self.stages):
             if stage is not None and np.isfinite(stage.n):
                 operator, mean = directions[s] ** 2 * bent, reduction.prior.mean[s].T
@@ -133,10 +132,9 @@ class SoftmaxSpread:
         steep = [-float(np.vdot(source, w)) for _, w in weights]
         steep = [
             each - gamma * fit.multiplicity * float(np.einsum("jab,jba->", b, noise))
-            for each, (_, b) in zip(steep, reach, strict=True)
+            for each, (_, b) in zip(steep, through.reach, strict=True)
         ]
-        curvature = float(slope(steep, unit))
-        return total / curvature**2 if curvature else np.inf
+        return through.best_alpha(total, steep)
 
     def _fit(self, equations: SoftmaxEquations, state: ContrastState) -> SoftmaxFit:
         alpha = self.directions @ equations.alpha
