@@ -14,7 +14,7 @@ from tqdm import tqdm
 from rmt_alpha._core.machine.code import signature
 from rmt_alpha._core.records.record_claims import Claims
 from rmt_alpha.validation.sweeps import workers
-from rmt_alpha.validation.sweeps.cell import compute
+from rmt_alpha.validation.sweeps.cell import CellResult, compute
 from rmt_alpha.validation.sweeps.grid import Grid, Part
 from rmt_alpha.validation.sweeps.plan import predicted_seconds, tasks
 from rmt_alpha.validation.sweeps.result import Collector
@@ -88,13 +88,23 @@ class Driver:
         # Closed even if writing fails: the workers must not go on.
         with closing(self._pool.run(work, workers.run_task)) as answers:
             for task, (code, place, finished) in answers:
-                if self._records.path is not None:
-                    self._records.add(finished, signature(code), (claims.driver, place))
+                self._record(task, finished, signature(code), (claims.driver, place))
                 self._result.put(task.places, [of_cell.content for of_cell in finished])
-                self.done += len(finished)
                 self._bar.update(len(finished))
         if self._failure is not None:
             raise self._failure
+
+    def _record(self, task: CellTask, finished: list[CellResult], code: str, where: tuple[str, str]) -> None:
+        before = self.done
+        try:
+            if self._records.path is not None:
+                self._records.add(finished, code, where)
+            self.done = before + len(finished)
+        except (
+            KeyboardInterrupt
+        ):  # which mostly comes in the write to the disk, and is heard when that is done
+            self.done = before + len(self._records.found([cell.key for cell in task.cells])[0])
+            raise
 
     def _claimed(self, cells: Part, claims: Claims) -> Iterator[CellTask]:
         """Tasks of cells that nobody else computes; joblib asks for them in threads of its own."""

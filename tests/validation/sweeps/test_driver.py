@@ -15,7 +15,7 @@ import pytest
 
 import rmt_alpha
 from rmt_alpha._core.machine.code import code_here, signature
-from rmt_alpha.errors import SweepError
+from rmt_alpha.errors import SweepError, SweepInterrupted
 from rmt_alpha.validation.sweeps import driver, sweep, workers
 from rmt_alpha.validation.sweeps.cell import compute
 from rmt_alpha.validation.sweeps.store import Store
@@ -112,3 +112,25 @@ def test_the_record_says_which_code_computed_a_cell_and_where(tmp_path, small_gr
     [(place, expires)] = work
     assert place.endswith(f":{os.getpid()}")
     assert expires is None
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_an_interrupt_while_writing_is_counted_as_the_store_has_it(
+    tmp_path, small_grid, monkeypatch, written
+):
+    """A signal mostly comes in the write to the disk: after it there is a record that nobody counted."""
+    add, calls = Store.add, []
+
+    def interrupted(self, *arguments):
+        calls.append(arguments)
+        if written or len(calls) == 1:
+            add(self, *arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "add", interrupted)
+    monkeypatch.setattr(driver, "CLAIM_SECONDS", 0.0)
+    with pytest.raises(SweepInterrupted) as stopped:
+        sweep(small_grid, store=tmp_path / "results.sqlite")
+    there = sweep(small_grid, store=tmp_path / "results.sqlite", dry_run=True).recorded
+    assert 0 < stopped.value.done == there < stopped.value.total == 12
