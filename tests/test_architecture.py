@@ -349,3 +349,21 @@ def test_importing_the_package_is_light():
     program = f"import sys, rmt_alpha; print([m for m in {heavy.split()} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"
+
+
+def test_curves_do_without_the_slowest_part_of_scipy():
+    """It takes half a second to import, as long as everything else that a curve needs."""
+    program = """
+import sys
+import numpy as np, rmt_alpha as ra
+two, three = ra.GaussianMixture.symmetric(np.ones(3)), ra.GaussianMixture(np.eye(3), np.ones(3))
+for target in (two, three):
+    source = ra.FixedSource(np.eye(3) if target is three else np.ones(3), outputs=3 if target is three else 1)
+    for loss in ("squared", "logistic"):
+        curve = ra.FineTuning(target, source, n=6, gamma=0.5, loss=loss).curve()
+        curve.accuracy(0.5), curve.accuracy_std(0.5)
+ra.TransferProblem(0.5, p=8, n=6).curve().optimal_alpha()
+print("scipy.stats" in sys.modules)
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "False"

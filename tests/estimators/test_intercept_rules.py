@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
@@ -152,7 +152,6 @@ def test_a_mean_that_is_not_taken_again_would_be_seen():
     assert abs(model.loo_decision_function_ - held[:, 0]).max() > 0.1
 
 
-@settings(max_examples=20)
 @given(seed=SEEDS, log_shift=st.floats(-2, 4), free=st.booleans(), units=st.sampled_from(["raw", "standard"]))
 def test_features_may_be_moved_if_the_source_moves_with_them(seed, log_shift, free, units):
     sample, rng = draw("n > p", seed=seed % 1000), np.random.default_rng(seed)
@@ -174,7 +173,6 @@ def test_features_may_be_moved_if_the_source_moves_with_them(seed, log_shift, fr
     assert two.loo_decision_function_ == pytest.approx(one.loo_decision_function_, abs=tolerance)
 
 
-@settings(max_examples=20)
 @given(seed=SEEDS, decades=st.floats(0, 8), option=st.sampled_from([True, False, "shrunk", "auto"]))
 def test_standard_units_know_no_scale_of_a_feature(seed, decades, option):
     sample, rng = draw("n < p", seed=seed % 1000), np.random.default_rng(seed)
@@ -423,7 +421,6 @@ def several_classes(seed, n=30, p=12, classes=4):
     return means[y] + rng.standard_normal((n, p)), y, means + 0.3 * rng.standard_normal((classes, p))
 
 
-@settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["consensus", *REGRESSION_CRITERIA]), st.floats(-1, 2))
 def test_what_all_rows_of_a_source_share_does_not_matter(seed, criterion, decades):
     X, y, source = several_classes(seed)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
@@ -60,7 +60,6 @@ def products(design):
     return (design.left * design.eigenvalues) @ design.left.T
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     n=st.integers(2, 25),
     p=st.integers(1, 60),
@@ -90,7 +89,6 @@ def test_every_rule_decomposes_what_it_does_of_an_array(n, p, density, seed, wei
         assert thin.root @ thin.left == pytest.approx(np.zeros(thin.left.shape[1]), abs=10 * n * EPS)
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     shape=st.sampled_from([(12, 40), (20, 20), (20, 19), (25, 6)]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
 from small_samples import SHAPES, draw
@@ -288,7 +288,6 @@ def test_the_start_does_not_matter():
     assert warm.solve(alpha).minimum.outputs == pytest.approx(cold, abs=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     n=st.integers(6, 40),
     p=st.integers(1, 30),

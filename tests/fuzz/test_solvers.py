@@ -15,8 +15,10 @@ MENDED = [
     ("many_classes", 1_788),  # several maxima, all near chance
     ("best_alpha", 360),  # two maxima between neighbours of the scan
     pytest.param("best_alpha", 781, marks=pytest.mark.slow),  # a narrow one
-    ("best_alpha", 2_369),  # two, both narrow
-    ("best_alpha", 7_373),  # w = 0 without a source, and no sample of any use there
+    pytest.param("best_alpha", 2_369, marks=pytest.mark.slow),  # two, both narrow
+    pytest.param(
+        "best_alpha", 7_373, marks=pytest.mark.slow
+    ),  # w = 0 without a source, no sample of use there
     ("no_ridge", 766),  # steps on which no sample is stiff
     ("no_ridge", 1_114),  # w = 0 reached from a far start, by a very smooth loss
     ("no_ridge", 5_777),  # far classes: the spread of the scores falls at first, the largest margin does not

@@ -306,7 +306,16 @@ def test_differences_agree_with_the_derivative(problem, alpha):
     assert Curve.accuracy_derivative(curve, np.inf) == curve.accuracy_derivative(np.inf) == 0
 
 
-@pytest.mark.parametrize("name", ["two classes", "three classes", "two sources along", "logistic", "hinge"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two classes",
+        "three classes",
+        "two sources along",
+        "logistic",
+        pytest.param("hinge", marks=pytest.mark.slow),
+    ],
+)
 def test_intervals_are_those_of_a_grid(name):
     curve = CURVES[name]()
     grid = np.linspace(-12, 12, 241 if curve.costly else 1201)

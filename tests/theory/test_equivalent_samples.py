@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from strategies import moderate_problems
 
 import rmt_alpha as ra
@@ -34,7 +34,6 @@ PROBLEMS = {
 }  # fmt: skip
 
 
-@settings(max_examples=15)
 @given(moderate_problems())
 def test_the_search_finds_the_closed_form(problem):
     problem = replace(problem, p=round(float(problem.p)) + 2, n=round(float(problem.n)) + 1)

@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import special
-from scipy.stats import qmc
 
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.error_bars.delta import ScoresAt, against_others
@@ -175,6 +174,8 @@ def _strong(proxy: Array, scale: Array, least: float) -> Array:
 def _nodes(r: int) -> tuple[Array, Array, Array]:
     """Of r strong directions, (N, r), of all others together, (N,), and weights."""
     if r > max(NODES):
+        from scipy.stats import qmc  # half a second to import, for many strong directions
+
         points = special.ndtri(qmc.Sobol(r + 1, seed=0).random_base2(LEVEL))
         return points[:, :r], points[:, r], np.full(len(points), 1 / len(points))
     strong, weak = NODES[max(r, 1)]

@@ -52,10 +52,20 @@ def test_labels_without_information_leave_all_to_the_source():
     assert problem.curve().optimum().alpha == -np.inf
 
 
-@pytest.mark.parametrize("size", [10.0, 200.0])
-@pytest.mark.parametrize("covariances", [[VARIANCES], [VARIANCES, 2 * VARIANCES[::-1]]])
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_far_classes_have_a_best_alpha_where_accuracy_is_1_to_rounding(size, covariances, loss):
+@pytest.mark.parametrize(
+    ("loss", "size", "covariances"),
+    [
+        ("squared", 10.0, [VARIANCES]),
+        ("squared", 200.0, [VARIANCES, 2 * VARIANCES[::-1]]),
+        ("logistic", 10.0, [VARIANCES, 2 * VARIANCES[::-1]]),
+        pytest.param("squared", 10.0, [VARIANCES, 2 * VARIANCES[::-1]], marks=pytest.mark.slow),
+        pytest.param("squared", 200.0, [VARIANCES], marks=pytest.mark.slow),
+        pytest.param("logistic", 10.0, [VARIANCES], marks=pytest.mark.slow),
+        pytest.param("logistic", 200.0, [VARIANCES], marks=pytest.mark.slow),
+        pytest.param("logistic", 200.0, [VARIANCES, 2 * VARIANCES[::-1]], marks=pytest.mark.slow),
+    ],
+)
+def test_far_classes_have_a_best_alpha_where_accuracy_is_1_to_rounding(loss, size, covariances):
     """Against the least logarithm of the error, which no sum with 1 has rounded, on a grid around it."""
     rng = np.random.default_rng(5)
     mean, *others = size * rng.normal(size=(3, 60)) / np.sqrt(60)

@@ -320,7 +320,7 @@ def nearly_one_class(gamma: float, share: float = 0.995) -> FineTuning:
     return FineTuning(target, FixedSource(mean), 100, gamma, intercept=True)
 
 
-@pytest.mark.parametrize("gamma", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("gamma", [0.1, *(pytest.param(one, marks=pytest.mark.slow) for one in (0.5, 1.0))])
 def test_near_ties_are_settled_in_higher_precision(gamma):
     problem = nearly_one_class(gamma)
     curve = problem.curve()
