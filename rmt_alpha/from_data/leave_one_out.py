@@ -130,8 +130,11 @@ def solve_scaled(squares: FloatArray, products: FloatArray) -> FloatArray:
     scale = np.sqrt(np.maximum(np.einsum("...aa->...a", squares), 0.0))
     scale = np.where(scale > 0, scale, 1.0)
     unit = squares / (scale[..., :, None] * scale[..., None, :])
-    inverse = np.linalg.pinv(unit, rcond=1e-12, hermitian=True)
-    return np.asarray(np.einsum("...ab,...b->...a", inverse, products / scale) / scale)
+    values, vectors = np.linalg.eigh(unit)
+    there = values > 1e-12 * values[..., -1:]
+    inside = np.einsum("...ba,...b->...a", vectors, products / scale)
+    inside = np.divide(inside, values, where=there, out=np.zeros_like(inside))
+    return np.asarray(np.einsum("...ab,...b->...a", vectors, inside) / scale)
 
 
 @dataclass(frozen=True, eq=False)

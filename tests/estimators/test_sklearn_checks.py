@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from rmt_alpha import (
@@ -62,14 +63,16 @@ ESTIMATORS = [
     SourcedRidge(criterion="loo_mse"),
     SourcedClassifier(fit_intercept=False),
     SourcedClassifierCV(),
-    SourcedClassifierCV(FEW, criterion="loo_mse"),
     SourcedClassifierCV(FEW, criterion="loo_accuracy"),
-    SourcedClassifierCV(FEW, criterion="loo_log_loss"),
     SourcedClassifier(class_weight="balanced"),
     AlphaLogisticRegression(),
     AlphaLogisticRegressionCV(FEW),
-    SourcedLogistic(0.01, fit_intercept=False),
     SourcedLogisticCV(FEW),
+]
+OTHER_OPTIONS = [
+    SourcedClassifierCV(FEW, criterion="loo_mse"),
+    SourcedClassifierCV(FEW, criterion="loo_log_loss"),
+    SourcedLogistic(0.01, fit_intercept=False),
 ]
 
 
@@ -82,4 +85,10 @@ def expected_failures(estimator):
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(OTHER_OPTIONS, expected_failed_checks=expected_failures)
+def test_scikit_learn_check_of_other_options(estimator, check):
     check(estimator)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from rmt_alpha._core.alphas import normalised
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.calibration import LogLoss, log_loss
-from rmt_alpha.from_data.criteria.base import SmoothCriterion
+from rmt_alpha.from_data.criteria.base import Choice, SmoothCriterion
 from rmt_alpha.from_data.leave_one_out import solve_scaled
 from rmt_alpha.from_data.ridge_path import RidgeFit
 
@@ -34,6 +35,13 @@ class ScaledLogLoss(SmoothCriterion):
         loss = log_loss(fit.leave_one_out)
         along = LogLoss(np.einsum("iak,a->ik", loss.lines, point)[:, None], loss.targets, loss.mass)
         return -along.value(np.maximum(along.minimum, 0.0)) / float(loss.mass.sum())
+
+    def choose(self, fit: RidgeFit, point: FloatArray | None = None) -> Choice:
+        """The choice at one ridge: the best point comes with its scale."""
+        if point is not None:
+            return super().choose(fit, point)
+        loss, best = log_loss(fit.leave_one_out), self.best(fit)
+        return Choice(fit.gamma, normalised(best), -loss.value(best) / float(loss.mass.sum()))
 
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """One Newton step to the best point without the line of one sample; the other lines are kept."""
