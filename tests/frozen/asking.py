@@ -51,6 +51,7 @@ LAST_DIGITS = {
     "estimator/AlphaRidge(*": "one QR of the samples for all rules of the intercept",
     "estimator/AlphaLogisticRegression(*": "one QR of the samples for all rules of the intercept",
     "estimate/intercept=*": "sums of the leave-one-out law in another order",
+    "estimator/AlphaRidgeClassifierCV(two*": "systems of a few numbers are solved by one eigendecomposition",
     "picture/alpha_path": "one QR of the samples for all rules of the intercept",
     "mixture/four_classes/*accuracy*": "the last two conditions are an integral over their correlation",
 }
