@@ -218,7 +218,13 @@ def process(*arguments, shell="", **environment):
 
 
 @pytest.mark.parametrize(
-    "backend", ["inline", "module://matplotlib_inline.backend_inline", "nonsense", "tkagg"]
+    "backend",
+    [
+        pytest.param("inline", marks=pytest.mark.slow),
+        "module://matplotlib_inline.backend_inline",
+        pytest.param("nonsense", marks=pytest.mark.slow),
+        "tkagg",
+    ],
 )
 def test_files_are_drawn_without_a_window(tmp_path, backend):
     done = process("curve", *PROBLEM, "--plot", str(tmp_path / "x.png"), MPLBACKEND=backend)
