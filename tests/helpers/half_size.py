@@ -53,8 +53,7 @@ def half_size_z_scores(
     """(simulated - theory - bias) / standard error, with the bias of order 1/size from half the size.
 
     There it is twice as large: half of what simulation and theory differ by at half the size is taken off.
-    ``theory`` may have leading axes, for several theories; ``run`` is a simulation of half the size at ``alpha``,
-    if there is one.
+    ``theory`` may have leading axes, for several theories; ``run`` is a simulation of half the size, if done.
     """
     small = halved(problem)
     mean, error = quantity(run or simulate(small, alpha, replicates=draws, rng=(seed, 2)))

@@ -8,6 +8,7 @@ import numpy as np
 import panel as pn
 from bokeh.models import BoxAnnotation, ColumnDataSource, Span
 
+from rmt_alpha._core.types import FloatArray
 from rmt_alpha.explore import look
 from rmt_alpha.explore.fields import Field, Values, choice
 from rmt_alpha.explore.form import Snippet

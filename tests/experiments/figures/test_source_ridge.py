@@ -20,7 +20,7 @@ SIGMAS = 4.0
 
 def test_curves_are_those_of_the_models(quick):
     result = quick("source_ridge")
-    k = 40
+    k = 20
     ridge = result.main.gamma_source[k]
     fields: dict[str, Any] = {"N": N, "gamma": 1.0, "gamma_source": ridge}
     best = ra.optimal_alpha(0.9, P, 50, **fields)
