@@ -264,11 +264,12 @@ def test_a_full_disk():
 def test_control_c_while_the_command_is_imported_is_one_line():
     code = """
 import os, signal, sys
-class Interrupt:  # as the import of the command line reaches numpy
+class Interrupt:  # as the import of a verb reaches numpy
     def find_spec(self, name, path=None, target=None):
         if name == "numpy":
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Interrupt())
+sys.argv[1:] = ["optimal"]
 from rmt_alpha.__main__ import main
 sys.exit(main())
 """
