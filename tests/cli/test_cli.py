@@ -172,7 +172,7 @@ def test_unparsable_commands_exit_2(arguments, message, capsys):
 
 
 def test_the_module_runs_and_a_closed_pipe_is_no_error():
-    command = [sys.executable, "-m", "rmt_alpha", "curve", *PROBLEM, "--alpha=0:1:100000"]
+    command = [sys.executable, "-m", "rmt_alpha", "curve", *PROBLEM, "--alpha=0:1:20000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None

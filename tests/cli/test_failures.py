@@ -218,7 +218,13 @@ def process(*arguments, shell="", **environment):
 
 
 @pytest.mark.parametrize(
-    "backend", ["inline", "module://matplotlib_inline.backend_inline", "nonsense", "tkagg"]
+    "backend",
+    [
+        pytest.param("inline", marks=pytest.mark.slow),
+        "module://matplotlib_inline.backend_inline",
+        pytest.param("nonsense", marks=pytest.mark.slow),
+        "tkagg",
+    ],
 )
 def test_files_are_drawn_without_a_window(tmp_path, backend):
     done = process("curve", *PROBLEM, "--plot", str(tmp_path / "x.png"), MPLBACKEND=backend)
@@ -258,11 +264,12 @@ def test_a_full_disk():
 def test_control_c_while_the_command_is_imported_is_one_line():
     code = """
 import os, signal, sys
-class Interrupt:  # as the import of the command line reaches numpy
+class Interrupt:  # as the import of a verb reaches numpy
     def find_spec(self, name, path=None, target=None):
         if name == "numpy":
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Interrupt())
+sys.argv[1:] = ["optimal"]
 from rmt_alpha.__main__ import main
 sys.exit(main())
 """

@@ -10,7 +10,7 @@ from size_bias import Quantity, accuracy
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.mixture import GaussianMixture
 from rmt_alpha.problems.sources import FixedSource, RidgeSource
-from rmt_alpha.simulation import simulate
+from rmt_alpha.simulation import Simulation, simulate
 
 
 def halved(problem: FineTuning) -> FineTuning:
@@ -45,16 +45,17 @@ def half_size_z_scores(
     theory: np.ndarray,
     found: tuple[np.ndarray, np.ndarray],
     *,
-    draws: int,
-    seed: int,
+    draws: int = 0,
+    seed: int = 0,
+    run: Simulation | None = None,
     quantity: Quantity = accuracy,
 ) -> np.ndarray:
     """(simulated - theory - bias) / standard error, with the bias of order 1/size from half the size.
 
     There it is twice as large: half of what simulation and theory differ by at half the size is taken off.
-    ``theory`` may have leading axes, for several theories.
+    ``theory`` may have leading axes, for several theories; ``run`` is a simulation of half the size, if done.
     """
     small = halved(problem)
-    mean, error = quantity(simulate(small, alpha, replicates=draws, rng=(seed, 2)))
+    mean, error = quantity(run or simulate(small, alpha, replicates=draws, rng=(seed, 2)))
     bias = (mean - small.curve().accuracy(alpha)) / 2
     return (found[0] - theory - bias) / np.hypot(found[1], error / 2)

@@ -13,8 +13,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import joblib
-
 T = TypeVar("T")
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that end a process, beside Ctrl-C."""
@@ -38,6 +36,8 @@ def run_parallel(
     The workers are those of joblib's active backend.  Where these are local processes, a terminal's Ctrl-C
     and signals to the whole process group are left to this process, which ends them; and they end with it.
     """
+    import joblib  # a fifth of the start of a command
+
     kind = "generator" if ordered else "generator_unordered"
     pool = joblib.Parallel(n_jobs=n_jobs, return_as=kind, batch_size=batch_size, **_worker_options())
     with _ignoring_terminal():
@@ -54,6 +54,8 @@ def run_parallel(
 
 def _worker_options() -> dict[str, Any]:
     """How processes begin; other kinds of workers, and somebody's own beginning, are left alone."""
+    import joblib
+
     backend, _ = joblib.parallel.get_active_backend()
     local = isinstance(backend, joblib.parallel.BACKENDS["loky"])
     if not local or "initializer" in getattr(backend, "backend_kwargs", ()):

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from tqdm import std
-
 Step = TypeVar("Step")
 PATIENCE = 2.0
 """Seconds before `long_steps` draws a bar: most of what may take long does not."""
@@ -59,6 +57,8 @@ def progress_bar(
     It is drawn if it is wanted and somebody can see it: in a notebook, or where standard error is a terminal.
     """
     if not (wanted or _asked.get()):
+        from tqdm import std  # not needed to start a command
+
         return std.tqdm(steps, total=total, unit=unit, disable=True, **options)
     from tqdm.auto import tqdm  # in notebooks a bar of widgets; it takes a tenth of a second to import
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import stats
 
 from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.data.amazon_task import affine_scores, draw_splits, load_task
@@ -67,7 +66,7 @@ def draw(result: Numbers) -> Figure:
                 own = scores[panel.labels == label]
                 weights = np.full(len(own), 1 / (len(own) * (bins[1] - bins[0])))
                 axes.hist(own, bins, weights=weights, color=color, alpha=0.4, label=f"{name} reviews")
-                density = stats.norm.pdf(grid, label * panel.mean[j], panel.std[j])
+                density = style.bell(grid, label * panel.mean[j], panel.std[j])
                 axes.plot(grid, density, color=color, linestyle=dashes, label=f"predicted, {name}")
             axes.axvline(0, color=style.BLACK, linewidth=0.8)
             measured = 100 * np.mean((scores > 0) == (panel.labels > 0))

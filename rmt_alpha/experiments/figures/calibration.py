@@ -38,9 +38,9 @@ def problem(gamma: float) -> FineTuning:
 def compute(quick: bool = False) -> Numbers:
     """Solve and simulate.
 
-    Arrays have shape (n_ridges, n_alphas). Quick: 26 alphas instead of 61, and 10 draws instead of 300.
+    Arrays have shape (n_ridges, n_alphas). Quick: 11 alphas instead of 61, and 10 draws instead of 300.
     """
-    alpha, draws = np.linspace(-1.0, 4.0, 26 if quick else 61), 10 if quick else 300
+    alpha, draws = np.linspace(-1.0, 4.0, 11 if quick else 61), 10 if quick else 300
     points = np.array([0.0, 1.0, 2.0, 3.0])
     curves = [cast("LossCurve", problem(gamma).curve()) for gamma in RIDGES]
     theory, simulated, stderr = np.empty((3, 2, len(RIDGES), len(points)))

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import stats
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.figures._numbers import Numbers, Table, across, by_class
@@ -123,7 +122,7 @@ def draw(result: Numbers) -> Figure:
             for label, (color, dash, name) in looks.items():
                 own = result.scores[i, j, result.labels == label]
                 ax.hist(own, bins, density=True, color=color, alpha=0.35, label=f"test points, {name}")
-                predicted = stats.norm.pdf(grid, label * mean, std)
+                predicted = style.bell(grid, label * mean, std)
                 ax.plot(grid, predicted, color=color, linestyle=dash, label=f"predicted, {name}")
             ax.axvline(0, color=style.BLACK, linewidth=0.8)
             measured = np.mean(result.scores[i, j] * result.labels > 0)

@@ -55,10 +55,10 @@ def best_ridge(loss: str, ratio: float) -> float:
 def compute(quick: bool = False) -> Numbers:
     """Solve and simulate: test and training error, and the least test error over the ridge.
 
-    Quick: 20 and 3 ratios instead of 39
+    Quick: 10 and 3 ratios instead of 39
     and 9, and 6 draws instead of 100.
     """
-    ratio, draws = np.linspace(0.5, 10.0, 20 if quick else 39), 6 if quick else 100
+    ratio, draws = np.linspace(0.5, 10.0, 10 if quick else 39), 6 if quick else 100
     points = np.array([1.0, 2.0, 4.0] if quick else [1.0, 2.0, 3.0, 4.0, 6.0, 8.0])
 
     def errors(value: float) -> tuple[float, float]:

@@ -106,10 +106,10 @@ def at_alphas(ratio: float, loss: str) -> tuple[FloatArray, float]:
 
 
 def compute(quick: bool = False) -> Numbers:
-    """Solve and simulate. Quick: a third of the points, and 4 draws instead of 24."""
-    lengths, draws = np.linspace(0.0, 3.0, 7 if quick else 25), 4 if quick else 24
+    """Solve and simulate. Quick: a few of the points, and 4 draws instead of 24."""
+    lengths, draws = np.linspace(0.0, 3.0, 3 if quick else 25), 4 if quick else 24
     lines = np.array([[threshold(length, noise) for length in lengths.tolist()] for noise in NOISES])
-    few, edge = 4 if quick else 10, threshold()
+    few, edge = 3 if quick else 10, threshold()
     ratio = edge * np.append(np.linspace(0.2, 0.8 if quick else 0.9, few), np.geomspace(1.05, 3.0, few))
     at = np.round(edge * P * np.array([0.3, 2.0] if quick else [0.2, 0.4, 0.6, 1.6, 2.0, 2.8])) / P
     accuracy, best = _theory(ratio)

@@ -58,7 +58,8 @@ def compute(quick: bool = False) -> Numbers:
 
     The accuracy at alpha* is that with the ridge that is best at alpha = 1.
 
-    Quick: 2 ridges and 2 heights instead of 9 and 5, and 6 draws at one ridge instead of 60 at three.
+    Quick: 2 ridges and 2 heights instead of 9 and 5, and 6 draws at one ridge instead of 60 at three,
+    and less precise best alphas.
     """
     gamma = np.geomspace(0.01, 10.0, 2 if quick else 9)
     height = np.linspace(0.0, np.sqrt(3.0), 2 if quick else 5)
@@ -83,7 +84,7 @@ def compute(quick: bool = False) -> Numbers:
     best_accuracy = np.empty((len(height), len(LOSSES)))
     for h, k in np.ndindex(*best_accuracy.shape):
         there = float(gamma[int(np.argmax(found[h, k, ALPHAS.index(1.0)]))])
-        options: dict[str, Any] = {} if LOSSES[k] == "squared" else {"rtol": 0.02}
+        options: dict[str, Any] = {} if LOSSES[k] == "squared" else {"rtol": 0.1 if quick else 0.02}
         best = problem(LOSSES[k], float(height[h]), there).curve().optimum(**options)
         best_accuracy[h, k] = best.value
     return Numbers(

@@ -96,9 +96,10 @@ def compute(quick: bool = False) -> Numbers:
     ``values`` of shape (n_cases, 4, n_gammas) are those of `TransferCase.values`; ``best_ridge`` of shape
     (n_cases, 4) is the source ridge that is best for each (inf: the more the better), ``at_best`` all four
     values there, in the last axis. Simulated are the accuracies at alpha = 1 and at the theory's alpha*.
-    Quick: a twentieth of the draws, 200 for each point with uncorrelated features, 30 with correlated ones.
+    Quick: half of the ridges and a twentieth of the draws, 200 for each point with uncorrelated features, 30
+    with correlated ones.
     """
-    gammas, points = np.logspace(np.log10(LOW), np.log10(HIGH), 57), np.array(POINTS)
+    gammas, points = np.logspace(np.log10(LOW), np.log10(HIGH), 29 if quick else 57), np.array(POINTS)
     values = np.array([[case.values(g) for g in gammas] for case in CASES]).transpose(0, 2, 1)
     best = np.empty((len(CASES), len(KINDS)))
     for i, case in enumerate(CASES):

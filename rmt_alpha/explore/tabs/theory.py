@@ -203,7 +203,7 @@ class TheoryTab(Tab):
             self.law_text.object = "<p>Every score is 0 at this α.</p>"
             return
         x = np.linspace(-abs(mean) - 4 * std, abs(mean) + 4 * std, LAW_POINTS)
-        minus, plus = _bell(x, -mean, std), _bell(x, mean, std)
+        minus, plus = style.bell(x, -mean, std), style.bell(x, mean, std)
         self.law_data.data = {"x": x, "minus": minus, "plus": plus}
         look.window(self.law, (x[0], x[-1]), [[0.0], plus, minus])
         self.law_text.object = theory_texts.law(curve, alpha, mean, std)
@@ -222,9 +222,3 @@ class TheoryTab(Tab):
             y, error = found[name], found[f"{name}_stderr"]
             points.data = {"x": found["alpha"], "y": y, "low": y - 2 * error, "high": y + 2 * error}
         self.progress.object = simulated.progress(found["done"], found["draws"])
-
-
-def _bell(x: FloatArray, mean: float, std: float) -> FloatArray:
-    """The Gaussian density; `scipy.stats` would take half a second to import."""
-    density: FloatArray = np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
-    return density

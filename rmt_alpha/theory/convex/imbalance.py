@@ -186,20 +186,24 @@ def _solved(equations: Equations, start: Solution, other: Solution) -> Solution:
 
 def _surpluses(equations: Equations) -> tuple[Array, Array]:
     """Values of (labels +1) - n/2 and their probabilities, for classes of fixed size."""
-    from scipy import stats  # half a second to import
-
     n, priors, noise = equations.reduction.n, equations.reduction.task.priors, equations.noise
     mean, deviation = n * (_share(equations) - 0.5), _deviation(equations)
     if n > MOST:
         x = np.linspace(-REACH, REACH, 2001)
-        return mean + deviation * x, stats.norm.pdf(x) * (x[1] - x[0])
+        return mean + deviation * x, np.exp(-x * x / 2) / math.sqrt(2 * math.pi) * (x[1] - x[0])
     gained, lost = (
-        stats.binom.pmf(np.arange(size + 1), size, share)
-        for size, share in zip(np.rint(n * priors).astype(int), noise, strict=True)
+        _binomial(size, share) for size, share in zip(np.rint(n * priors).astype(int), noise, strict=True)
     )
     chance = np.convolve(gained, lost[::-1])
     count = np.arange(len(chance))
     return mean + count - float(count @ chance), chance
+
+
+def _binomial(size: int, share: float) -> Array:
+    """Probabilities of 0 to ``size`` successes; `scipy.stats` would take half a second to import."""
+    k = np.arange(size + 1)
+    ways = special.gammaln(size + 1) - special.gammaln(k + 1) - special.gammaln(size - k + 1)
+    return np.asarray(np.exp(ways + special.xlogy(k, share) + special.xlog1py(size - k, -share)))
 
 
 def _strata(surplus: Array, chance: Array) -> list[tuple[float, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -40,7 +41,12 @@ def _with_some_ridge(problem: FineTuning) -> LossCurve:
 
 def _threshold(problem: FineTuning) -> Threshold:
     """From a start that depends on nothing that does not move the threshold, to the last digit."""
-    curve = _with_some_ridge(replace(problem, n=problem.target.p, loss="logistic"))
+    return _threshold_of(replace(problem, n=problem.target.p, gamma=0.0, loss="logistic"))
+
+
+@lru_cache(maxsize=8)  # the same for all n and losses
+def _threshold_of(problem: FineTuning) -> Threshold:
+    curve = _with_some_ridge(problem)
     nothing = np.zeros(curve.reduction.sources)
     return largest_separable(curve.equations(nothing), curve._squared_state(nothing))
 

@@ -19,7 +19,7 @@ SIGMAS = 4.0
 
 def test_the_isotropic_column_is_the_general_model_with_variances_of_one(quick):
     result = quick("best_ridge")
-    for k in (0, 30, 60):
+    for k in (0, 15, 30):
         curve = problem(np.ones(P), result.main.gamma[k]).curve()
         best = curve.optimal_alpha()
         np.testing.assert_allclose(result.main.optimal_alpha[0, k], best, rtol=1e-9)
@@ -52,7 +52,7 @@ def test_the_limit_of_infinite_ridge_is_the_direction_of_the_data_plus_the_sourc
         assert abs(result.optima.accuracy_infinite[i, 0] - ndtr(margin)) < 1e-6
     # The product gamma alpha* has come to rest at the right margin.
     product = result.main.gamma * result.main.optimal_alpha
-    assert (np.abs(product[:, -1] / product[:, -5] - 1) < 0.05).all()
+    assert (np.abs(product[:, -1] / product[:, -3] - 1) < 0.05).all()
 
 
 def test_simulation_agrees_with_theory(quick):
@@ -67,7 +67,9 @@ def test_simulation_agrees_with_theory(quick):
             other = problem(SPECTRA[i - 1][1], gamma).curve().accuracy(alphas)
             theories = np.stack([result.simulated.theory[i, :, j], other])
             judge: Any = z_scores if variances is None else half_size_z_scores
-            z = judge(right, alphas, theories, found, draws=300, seed=500 + 10 * i + j)
+            # At half the size the error counts half.
+            draws = 100 if variances is not None else 300
+            z = judge(right, alphas, theories, found, draws=draws, seed=500 + 10 * i + j)
             assert (np.abs(z[0]) < SIGMAS).all(), (label, gamma, z)
             wrong += int((np.abs(z[1]) > SIGMAS).sum())
     assert wrong > 30

@@ -107,7 +107,9 @@ def test_a_spread_that_forgets_the_source_fails(studies):
 # --- the parts -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("exponent", "fixed"), [(-1.0, False), (-0.5, False), (-1.0, True)])
+@pytest.mark.parametrize(
+    ("exponent", "fixed"), [(-1.0, False), pytest.param(-0.5, False, marks=pytest.mark.slow), (-1.0, True)]
+)
 def test_fitted_exponents_have_calibrated_errors(exponent, fixed):
     rng = np.random.default_rng(5)
     n = np.array(convergence.QUICK_SIZES, float)

@@ -25,7 +25,7 @@ def world(monkeypatch):
     run_module._prepared.cache_clear()
 
 
-OPTIONS = ("study", "amazon", "--quick", "--n", "20", "--out")
+OPTIONS = ("study", "amazon", "--quick", "--pairs", "a->b", "--n", "20", "--out")
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,17 @@ def test_a_plan_has_every_split_once():
         assert len(found) == len(set(found)) == 2 * 2 * 2 * 3 * count
 
 
-def test_an_interrupted_study_goes_on(tmp_path, monkeypatch):
-    blocks = plan("amazon", pairs=["a->b"], splits=2, baselines=1, seeds=(1,), sizes=(20,))
-    whole = run_study(blocks, None, progress=False)
+@pytest.fixture(scope="module")
+def some():
+    """Four blocks, and what they hold."""
+    with pytest.MonkeyPatch.context() as patch:
+        small_study(patch)
+        blocks = plan("amazon", pairs=["a->b"], splits=1, baselines=1, logistic=0, seeds=(1,), sizes=(20,))
+        return blocks, run_study(blocks, None, progress=False)
+
+
+def test_an_interrupted_study_goes_on(tmp_path, monkeypatch, some):
+    blocks, whole = some
     computed: list = []
     original = run_module.compute
 
@@ -80,11 +88,10 @@ def test_an_interrupted_study_goes_on(tmp_path, monkeypatch):
     assert not computed
 
 
-def test_a_cluster_gives_the_same_and_the_record_says_where(tmp_path):
+def test_a_cluster_gives_the_same_and_the_record_says_where(tmp_path, some):
     """Workers in threads of this process, which have its small world too."""
     distributed = pytest.importorskip("distributed")
-    blocks = plan("amazon", pairs=["a->b"], splits=2, baselines=1, logistic=0, seeds=(1,), sizes=(20,))
-    whole = run_study(blocks, None)
+    blocks, whole = some
     record = tmp_path / "record.sqlite"
     with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
         assert run_study(blocks, record, scheduler=cluster.scheduler_address) == whole
@@ -98,10 +105,12 @@ def test_a_cluster_gives_the_same_and_the_record_says_where(tmp_path):
 
 
 def test_a_block_does_not_depend_on_those_before_it():
-    (late,) = [b for b in plan("amazon", splits=12, seeds=(5,), sizes=(20,), pairs=["a->b"],
-                               protocols=["paper"], baselines=0, logistic=0) if b.start == 10]  # fmt: skip
-    long = late._replace(start=0, splits=12)
-    assert run_module.compute(late, None)[1] == run_module.compute(long, None)[1][10:]
+    (first,) = plan(
+        "amazon", splits=1, seeds=(5,), sizes=(20,), pairs=["a->b"],
+        protocols=["paper"], baselines=0, logistic=0,
+    )  # fmt: skip
+    late, long = first._replace(start=2), first._replace(splits=3)
+    assert run_module.compute(late, None)[1] == run_module.compute(long, None)[1][2:]
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):
@@ -158,7 +167,7 @@ def test_the_command(tmp_path, finished):
     assert names == {"amazon.sqlite", "amazon.png", "amazon_bars.txt", *tables}
     assert (tmp_path / "amazon_bars.txt").read_text() in out
     with closing(sqlite3.connect(tmp_path / "amazon.sqlite")) as db:
-        assert db.execute("SELECT count(*) FROM blocks").fetchone() == (12,)
+        assert db.execute("SELECT count(*) FROM blocks").fetchone() == (6,)
     before = (tmp_path / "amazon_summary.csv").read_bytes()
     assert main([*options, "--report"]) == 0
     assert (tmp_path / "amazon_summary.csv").read_bytes() == before

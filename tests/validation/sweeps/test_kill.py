@@ -130,7 +130,7 @@ def nothing_left_of(process: subprocess.Popen) -> Iterator[None]:
         ("SIGINT", 130, True),
         ("SIGTERM", 143, False),
         pytest.param("SIGTERM", 143, True, marks=pytest.mark.slow),
-        ("SIGHUP", 129, True),
+        pytest.param("SIGHUP", 129, True, marks=pytest.mark.slow),
     ],
 )
 def test_what_ends_a_command_saves_and_says_how_to_go_on(tmp_path, endless, number, status, everyone):

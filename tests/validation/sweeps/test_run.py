@@ -49,6 +49,7 @@ def test_other_seed_changes_the_simulation_and_not_the_theory(small_grid):
 
 
 def test_randomness_comes_from_any_kind_of_rng(small_grid):
+    small_grid |= {"n": 20, "replicates": 20}
     kinds = (np.random.default_rng, np.random.RandomState, lambda seed: [seed, 2], np.random.SeedSequence)
     for kind in kinds:
         one, same, other = (sweep(small_grid, store=None, rng=kind(seed)) for seed in (5, 5, 6))
