@@ -20,7 +20,7 @@ LONG = {
     *("shared", "different", "shared, trained", "dense, different", "classes, shared"),
     *("dense, trained, two", "classes, different, intercept, trained"),
 }
-"""Kinds that are contained in others; `test_explore` has them too."""
+"""Kinds that are contained in others; ``poe spread`` has them too."""
 
 
 def largest(scores: dict[str, np.ndarray]) -> tuple[float, float]:
@@ -254,19 +254,3 @@ def test_what_is_forgotten_shows(what, monkeypatch):
     problem, draws = make(), DRAWS.get(what, 500)
     found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=draws, seed=7))
     assert found > allowed
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("part", range(10))
-def test_explore(part):
-    """220 random problems, whose z-scores must look standard normal: ``pytest -m slow -k explore``."""
-    squares = []
-    for kind in KINDS:
-        for counts in ("fixed", "random"):
-            rng = np.random.default_rng([part, KINDS.index(kind), len(counts)])
-            problem = random_problem(rng, kind, int(rng.integers(60, 120)), 100)
-            scores = spread_scores(problem, problem.curve(), counts, draws=250, seed=part)
-            squares += [float((z**2).mean()) for z in scores.values()]
-            assert largest(scores)[0] < largest(scores)[1] + 1
-    # Alphas of one problem are correlated: at worst one independent z for each quantity of each problem.
-    assert np.mean(squares) == pytest.approx(1, abs=4.5 * np.sqrt(2 / len(squares)) + 0.2)
