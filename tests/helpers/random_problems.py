@@ -87,8 +87,11 @@ def with_sources(problem: ra.FineTuning, of: Callable, **others) -> ra.FineTunin
 
 
 def with_whole_classes(problem: ra.FineTuning, rng: np.random.Generator) -> ra.FineTuning:
-    """Priors that share out the samples exactly: what rounding adds is no smooth function of n."""
-    counts = 2 * np.maximum(np.rint(problem.target.priors * problem.n / 2), 2)
+    """Priors that share out the samples exactly: what rounding adds is no smooth function of n.
+
+    At least ten in each: a class without a sample lets softmax move its intercept without end.
+    """
+    counts = 2 * np.maximum(np.rint(problem.target.priors * problem.n / 2), 5)
     n = counts.sum()
 
     def of(source):

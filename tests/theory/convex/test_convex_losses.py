@@ -135,10 +135,10 @@ def check_anywhere(seeds: range) -> None:
         problem, alpha = anywhere(np.random.default_rng(seed), NAMES[seed % len(NAMES)])
         curve = loss_curve(problem)
         found = curve.solution(alpha)
-        assert found.status in ("converged", "rounding", "collapsed")
+        assert found.status in ("converged", "rounding", "collapsed", "flat")
         assert found.residual <= solver.TOLERANCE * (1e3 if found.status == "rounding" else 1)
-        if found.status == "collapsed":
-            continue
+        if found.status in ("collapsed", "flat"):
+            continue  # of the latter the intercept is free; `saturated` in tests/fuzz looks at the samples
         groups = len(found.state.std)
         other = State(np.array([0.3, -0.2]), 0.1, np.full(groups, 2.0), np.full(groups, 0.01))
         again = solver.solve(curve.equations(np.array([alpha])), other)
