@@ -34,6 +34,7 @@ from random_problems import (  # noqa: E402
     error_bars,
     log_ratios,
     random_problem,
+    random_regression,
     with_convex_source,
     with_whole_classes,
 )
@@ -77,6 +78,7 @@ LINES = {
     "softmax heads": Line((36, 60), 150, _every(HEADS, "squared", ("logistic",))),
     "strong": Line((40, 60), 500, [("two", "squared", ""), ("two", "logistic", "")]),
     "strong, classes": Line((39, 60), 400, [("classes", "squared", ""), ("classes", "logistic", "")]),
+    "regression": Line((40, 80), 400, [("regression", "squared", "")]),
 }
 
 
@@ -86,22 +88,34 @@ def drawn(line: str, seed: int) -> tuple[np.random.Generator, str, str, str]:
     return np.random.default_rng([seed, list(LINES).index(line)]), *problems[seed % len(problems)]
 
 
+def posed(
+    rng: np.random.Generator, kind: str, loss: str, source: str, n: int
+) -> tuple[ra.FineTuning | ra.RidgeRegressionTransfer, dict[str, str], str]:
+    """A problem, how classes are drawn, and what it is."""
+    p = round(n * rng.uniform(0.3, 1.2))
+    if kind == "regression":
+        return random_regression(rng, p, n), {}, kind
+    problem = random_problem(rng, kind, p, n, loss, apart=1.5)
+    if "trained" in kind and source != "squared":
+        problem = with_convex_source(problem, source)
+    problem, counts = with_whole_classes(problem, rng), str(rng.choice(["fixed", "random"]))
+    what = f"{kind}; {loss}" + f"; {source}" * ("trained" in kind)
+    return problem, {"class_counts": counts}, f"{what}; {counts}"
+
+
 def scores(line: str, seed: int) -> tuple[str, dict[str, Compared]]:
     """What a problem is, and what was compared."""
     if "strong" in line:
         return strong(line, seed)
     rng, kind, loss, source = drawn(line, seed)
-    n = int(rng.integers(*LINES[line].n))
-    problem = random_problem(rng, kind, round(n * rng.uniform(0.3, 1.2)), n, loss, apart=1.5)
-    if "trained" in kind and source != "squared":
-        problem = with_convex_source(problem, source)
-    problem, counts = with_whole_classes(problem, rng), str(rng.choice(["fixed", "random"]))
-    curve, direction = problem.curve(), None
-    if problem.components is not None:
-        direction = np.array([1.0, 0.5])
+    problem, options, what = posed(rng, kind, loss, source, int(rng.integers(*LINES[line].n)))
+    counts = options.get("class_counts", "fixed")
+    curve, direction = problem.curve(), np.array([1.0, 0.5])
+    several = getattr(problem, "components", None) is not None
+    if several:
         curve = curve.along(direction)
     criterion = str(rng.choice(["risk", "accuracy"]))
-    if criterion == "accuracy" and not np.isfinite(curve.optimal_alpha()):
+    if kind == "regression" or (criterion == "accuracy" and not np.isfinite(curve.optimal_alpha())):
         criterion = "risk"
     best, unit = curve.optimal_alpha(criterion), curve._alpha_scale()
     h, far = STEP * unit, float(rng.choice([-0.5, 0.0, 0.5, 1.0]))
@@ -110,19 +124,20 @@ def scores(line: str, seed: int) -> tuple[str, dict[str, Compared]]:
     around = np.asarray(getattr(curve, criterion)(best + WIDE * unit * np.arange(-2, 3)))
     curvature = np.array([-1, 16, -30, 16, -1]) @ around / (12 * (WIDE * unit) ** 2)
     steep = abs(curvature) * np.ravel(curve.optimal_alpha_std(criterion, class_counts=counts))
-    at = alpha if direction is None else alpha[:, None] * direction
+    at = alpha[:, None] * direction if several else alpha
 
     def of_run(run, larger, size):
         values = getattr(run.draws, criterion)
         slopes = (values[:, 2] - values[:, 1])[:, None] / (2 * h)
-        return bar_ratios(run, bars, size, slice(2)) | {
-            "slope": log_ratios(slopes, steep / np.sqrt(size)),
-            "average": average(run, larger, at[:1]),
-        }
+        found = bar_ratios(run, bars, size, slice(2))
+        found["slope"] = log_ratios(slopes, steep / np.sqrt(size))
+        if "accuracy" in bars:
+            found["average"] = average(run, larger, at[:1])
+        return found
 
-    draws, what = LINES[line].draws, f"{kind}; {loss}" + f"; {source}" * ("trained" in kind)
-    found = compared(partial(enlarged, problem), at, of_run, draws=draws, seed=seed, class_counts=counts)
-    return f"{what}; {counts}; {criterion}", found
+    draws = LINES[line].draws
+    found = compared(partial(enlarged, problem), at, of_run, draws=draws, seed=seed, **options)
+    return f"{what}; {criterion}", found
 
 
 def strong(line: str, seed: int) -> tuple[str, dict[str, Compared]]:

@@ -69,6 +69,15 @@ def alphas_of(problem) -> np.ndarray:
     return np.array([[0.0, 0.0], [1.0, 1.0], [1.0, -0.5]])
 
 
+def random_regression(rng: np.random.Generator, p: int, n: int) -> ra.RidgeRegressionTransfer:
+    """One to three outputs of different noise, a covariance that is diagonal."""
+    outputs = int(rng.integers(1, 4))
+    target, moved = rng.standard_normal((2, outputs, p)) / np.sqrt(p)
+    noise = rng.uniform(0.2, 1, outputs)
+    spectrum, gamma = np.exp(rng.uniform(-1.5, 1, p)), 10 ** rng.uniform(-1.3, 0.3)
+    return ra.RidgeRegressionTransfer(spectrum, target, target + moved, noise, n=n, gamma=gamma)
+
+
 def with_convex_source(problem: ra.FineTuning, loss: str) -> ra.FineTuning:
     """Sources trained by ridge trained with a convex loss instead."""
 
