@@ -69,7 +69,13 @@ def test_four_classes():
 @pytest.mark.parametrize("make", [per_class, shared])
 @pytest.mark.parametrize("classes", [2, 3, 4, 6, 10])
 def test_theory_agrees_with_larger_simulation(make, classes):
-    judge(make(60, 120, classes), [-1.0, 0.0, 1.0, 3.0], replicates=200, seed=2)
+    many = classes > 4  # of which a fit takes a second, and theory ten
+    judge(
+        make(60, 120, classes),
+        [0.0, 1.0] if many else [-1.0, 0.0, 1.0, 3.0],
+        replicates=50 if many else 200,
+        seed=2,
+    )
 
 
 @pytest.mark.slow
