@@ -100,9 +100,8 @@ class Driver:
             if self._records.path is not None:
                 self._records.add(finished, code, where)
             self.done = before + len(finished)
-        except (
-            KeyboardInterrupt
-        ):  # which mostly comes in the write to the disk, and is heard when that is done
+        except KeyboardInterrupt:
+            # It mostly comes in the write to the disk, and is heard when that is done.
             self.done = before + len(self._records.found([cell.key for cell in task.cells])[0])
             raise
 
