@@ -42,7 +42,7 @@ ADAPTERS = (
     "alpha-lora-inner", "alpha-lora-every-1", "alpha-lora-every-20",
 )  # fmt: skip
 SIZES = [20, 40, 100, 400, 1600]
-REPEATED = ("pair", "method", "size", "seeds", "rank", "align", "align_size")
+REPEATED = ("pair", "method", "size", "seeds", "rank", "precision", "align", "align_size")
 DEFAULT_OUT = Path("transfer.sqlite")
 _say = partial(say, "networks transfer")
 
@@ -61,6 +61,10 @@ def add_options(parser: Parser) -> None:
     parser.value("--data", Path, "DIR", "data folder (default: see docs)")
     parser.value("--out", Path, "FILE", f"record ({DEFAULT_OUT}); sources beside it", default=DEFAULT_OUT)
     parser.value("--rank", int, "R", "rank of the adapters (8)")
+    parser.add_argument(
+        "--precision", choices=("fp32", "bf16"),
+        help="bf16: autocast, fast on processors with such instructions alone (text bf16, images fp32)",
+    )  # fmt: skip
     parser.flag("--align", "also record what full fine-tuning does to the weights of each pair's network")
     parser.value("--align-size", int, "N", "rows for --align (400)", default=400)
     parser.flag("--report", "print the report of the record, train nothing")
@@ -118,7 +122,8 @@ def _train(arguments: argparse.Namespace) -> None:
     record.add_command(command(arguments, short=True))
     text = any(name.startswith("sst2") for name in arguments.pair)
     model = arguments.model or (encoder_folder() if text else None)
-    changes: dict[str, Any] = {} if arguments.rank is None else {"rank": arguments.rank}
+    asked = {name: getattr(arguments, name) for name in ("rank", "precision")}
+    changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     bar = ProgressBar("networks transfer")
     comparison = TransferComparison(
         record, arguments.out.parent, model=model, data=arguments.data, announce=bar.write,

@@ -341,14 +341,18 @@ def test_text_by_the_command_line(encoder, tmp_path, capsys, monkeypatch):
     out = tmp_path / "x.sqlite"
     words = ["networks", "transfer", "--pair", "sst2-reviews", "--model", str(encoder), "--out", str(out)]
     words += ["--size", "16", "--seeds", "1", "--method", "source", "head-1", "lora", "--rank", "2"]
+    words += ["--precision", "fp32"]
     assert main(words) == 0
     shown = capsys.readouterr()
     assert "trained the source sst2" in shown.err
     assert "| sst2-reviews | 16 |" in shown.out
+    ((_, settings),) = RunRecord(out).settings.items()
+    assert (settings["rank"], settings["precision"]) == (2, "fp32")
     assert main(["networks", "transfer", "--out", str(out), "--report"]) == 0
     assert capsys.readouterr().out == shown.out
     (command,) = RunRecord(out).commands
     assert "/tiny --pair sst2-reviews --method source head-1 lora" in command
+    assert "--rank 2 --precision fp32" in command
     assert str(tmp_path) not in command
 
 
