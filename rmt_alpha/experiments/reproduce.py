@@ -164,7 +164,7 @@ def render(name: str, *, data: FilePath | None = None, quick: bool = False) -> d
 
 
 def _lay_out(figure: Figure) -> None:
-    """Find the layout once, at the resolution of the files: else each file draws all twice to find it anew."""
+    """Find the layout once, at the resolution of the files: else each of them draws all twice to find it."""
     figure.dpi = mpl.rcParams["savefig.dpi"]
     if engine := figure.get_layout_engine():
         engine.execute(figure)
