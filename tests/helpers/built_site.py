@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 AT_ONCE = 3  # pages in the browser
@@ -116,7 +117,7 @@ def chromium() -> str | None:
 
 
 @asynccontextmanager
-async def _browser() -> AsyncIterator[object]:
+async def _browser() -> AsyncIterator[Any]:
     """A context of the system's browser, which finds no machine but this one."""
     from playwright.async_api import async_playwright
 
