@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import webbrowser
 
 from rmt_alpha.cli.common import Parser, say
 
@@ -31,16 +30,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     if arguments.port is not None and not 1 <= arguments.port <= 65535:
         raise ValueError(f"--port must be a number from 1 to 65535, got {arguments.port}")
-    from rmt_alpha.explore.server import Explorer
+    from rmt_alpha.explore.address import listen, open_browser, url_of
 
     query = arguments.url or ""
-    explorer = Explorer(f"?{query.partition('?')[2]}" if "?" in query else query, arguments.port)
+    search = f"?{query.partition('?')[2]}" if "?" in query else query
+    listener = listen(arguments.port)
+    url = url_of(listener, search)
+    say("explore", f"{url} (Ctrl-C ends it)")
+    if not arguments.no_browser:
+        open_browser(url)  # it starts while the libraries are imported, and its question waits
+    from rmt_alpha.explore.server import Explorer
 
-    def ready() -> None:
-        say("explore", f"{explorer.url} (Ctrl-C ends it)")
-        if not arguments.no_browser:
-            webbrowser.open(explorer.url)
-
-    explorer.run(ready)  # Ctrl-C lets it return
+    Explorer(search, listener=listener).run()  # Ctrl-C lets it return
     say("explore", "ended")
     return 0

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
 from rmt_alpha._core.tables import csv_text
@@ -147,6 +148,7 @@ def render(name: str, *, data: FilePath | None = None, quick: bool = False) -> d
         result = module.compute(quick, data) if name in NEED_DATA else module.compute(quick)
     with mpl.rc_context(style.settings()):
         figure = module.draw(result)
+        _lay_out(figure)
         files = {}
         # Without these entries matplotlib writes its version and, into a PDF, the date.
         for kind, anonymous in (
@@ -156,10 +158,17 @@ def render(name: str, *, data: FilePath | None = None, quick: bool = False) -> d
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=anonymous)
             files[f"{name}.{kind}"] = buffer.getvalue()
-            figure.set_layout_engine("none")  # keep the layout that the first one got: finding it takes time
     for stem, (header, rows) in result.tables(name).items():
         files[f"{stem}.csv"] = csv_text(header, rows, digits=DIGITS).encode()
     return files
+
+
+def _lay_out(figure: Figure) -> None:
+    """Find the layout once, at the resolution of the files: else each of them draws all twice to find it."""
+    figure.dpi = mpl.rcParams["savefig.dpi"]
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def _write(path: Path, content: bytes) -> Path:

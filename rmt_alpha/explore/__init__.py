@@ -3,7 +3,7 @@
 Open `window` first, what one browser window shows; in `tabs` is what can be opened in it, each of which is a
 `tab`.  `fields` says what can be set and writes it into the URL, `form` are the controls, in `browser` what
 runs there; `look` are figures in the colours of all others, `work` what takes longer, `snippets` the same as
-code; `server` serves it.  All numbers are the package's.  It needs the extra ``explore``.
+code; `server` serves it at an `address`.  All numbers are the package's.  It needs the extra ``explore``.
 """
 
 from __future__ import annotations

@@ -6,22 +6,19 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
 import panel as pn
 
+from rmt_alpha.explore.address import HOST, listen, open_browser, port_of, url_of
 from rmt_alpha.explore.fields import Values, WindowState
 from rmt_alpha.explore.tab import Given
 from rmt_alpha.explore.window import Window, known_fields
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.problems.transfer import TransferProblem
 
-HOST = "127.0.0.1"
-PORT = 5006
-"""Unless it is taken, or another is asked for: a URL is worth more if it is the same tomorrow."""
 TITLE = "rmt_alpha"
 LARGEST_MESSAGE = 64 << 20
 """Bytes; files come in smaller pieces."""
@@ -39,21 +36,27 @@ class Explorer:
         Where it is.
     """
 
-    def __init__(self, search: str = "", port: int | None = None, given: Given = None) -> None:
-        self.port = free_port(port)
-        self.url = f"http://{HOST}:{self.port}/{search}"
+    def __init__(
+        self,
+        search: str = "",
+        port: int | None = None,
+        given: Given = None,
+        listener: socket.socket | None = None,
+    ) -> None:
+        self._listener = listener or listen(port)
+        self.url = url_of(self._listener, search)
         self._given = given
         self._ready = threading.Event()
         self._server: Any = None
         self._thread: threading.Thread | None = None
 
-    def run(self, ready: Callable[[], object] = lambda: None) -> None:
-        """Serve until Ctrl-C or `stop`; ``ready`` is called as soon as it serves."""
+    def run(self) -> None:
+        """Serve until Ctrl-C or `stop`."""
         # A page of another origin may not talk to the application, whatever name it has for this machine.
-        origins = [f"{name}:{self.port}" for name in (HOST, "localhost")]
+        origins = [f"{name}:{port_of(self._listener)}" for name in (HOST, "localhost")]
         self._server = pn.serve(
             {"/": self._window},
-            port=self.port,
+            port=0,
             address=HOST,
             websocket_origin=origins,
             title=TITLE,
@@ -63,17 +66,21 @@ class Explorer:
             location=False,
             websocket_max_message_size=LARGEST_MESSAGE,
         )
+        http = self._server._http
+        http.stop()  # Bokeh listens at a port of its own choice, and takes no socket that listens already
+        self._listener.setblocking(False)
+        http.add_sockets([self._listener])
         for name in ("bokeh", "panel", "tornado.access"):  # that a window was closed is no news
             logging.getLogger(name).setLevel(logging.ERROR)
         self._server.io_loop.asyncio_loop.set_exception_handler(_unless_closed)
         self._server.start()
         self._server.io_loop.add_callback(self._ready.set)
-        self._server.io_loop.add_callback(ready)
         try:
             self._server.io_loop.start()
         finally:
             with suppress(Exception):  # whatever was under way ends with the process
                 self._server.stop()
+            self._listener.close()
 
     def start(self) -> Explorer:
         """Serve beside the program, until it ends or `stop`."""
@@ -124,11 +131,9 @@ def _unless_closed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 
 def explore(problem: TransferProblem | FineTuning, port: int | None, browser: bool) -> Explorer:
     """See `TransferProblem.explore`."""
-    import webbrowser
-
     explorer = Explorer(search_of(problem), port, problem).start()
     if browser:
-        webbrowser.open(explorer.url)
+        open_browser(explorer.url)
     return explorer
 
 
@@ -154,27 +159,3 @@ def search_of(problem: TransferProblem | FineTuning) -> str:
         values = {"tab": "mixtures", **training_of(problem)}
     state.values.update(values)
     return state.search
-
-
-def free_port(port: int | None) -> int:
-    """The port that is asked for; else the usual one, or any that is free.
-
-    Raises
-    ------
-    OSError
-        If it is taken.
-    """
-    wanted = [PORT, 0] if port is None else [port]
-    for number in wanted:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, number))
-            except OSError as error:
-                if number == wanted[-1]:
-                    raise OSError(
-                        f"port {number} of {HOST} cannot be used ({error.strerror}): give another"
-                    ) from None
-                continue
-            return int(probe.getsockname()[1])
-    raise AssertionError

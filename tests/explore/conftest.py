@@ -142,9 +142,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def free_port() -> int:
-    from rmt_alpha.explore.server import free_port as free
+    from rmt_alpha.explore.address import listen, port_of
 
-    return free(0)
+    with listen(0) as probe:
+        return port_of(probe)
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,12 @@ import functools
 import json
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 AT_ONCE = 3  # pages in the browser
@@ -81,8 +82,21 @@ def dead_links(root: Path) -> list[str]:
 
 
 class _Quiet(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # one connection for many files
+
     def log_message(self, *args):
         pass
+
+    def do_GET(self):
+        if self.path == "/favicon.ico":  # the browser asks for it unasked, and the site has none
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def end_headers(self):
+        self.send_header("Cache-Control", "max-age=3600")  # what all pages share is asked for once
+        super().end_headers()
 
 
 @contextmanager
@@ -102,50 +116,72 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-async def _open(context, address: str, problems: list[str], name: str):
-    """A page that reports into ``problems`` whatever goes wrong in it, requests to other hosts included."""
-    page = await context.new_page()
+@asynccontextmanager
+async def _browser() -> AsyncIterator[Any]:
+    """A context of the system's browser, which finds no machine but this one."""
+    from playwright.async_api import async_playwright
 
-    def report(what: str) -> None:
-        problems.append(f"{name}: {what}")
+    here = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=chromium(), args=["--no-sandbox", here])
+        context = await browser.new_context()
+        context.set_default_timeout(PATIENCE)
+        yield context
+        await browser.close()
 
-    async def stay_here(route):
-        if route.request.url.startswith((address, "data:", "blob:")):
-            await route.continue_()
-        else:
-            report(f"asks the network for {route.request.url}")
-            await route.abort()
 
-    await page.route("**/*", stay_here)
-    page.on("console", lambda message: report(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: report(str(error)))
-    page.on("response", lambda got: report(f"{got.status} for {got.url}") if got.status >= 400 else None)
-    return page
+class _Tab:
+    """A tab that visits page after page, and reports into ``problems`` whatever goes wrong in them.
+
+    It stays open, so that the browser keeps the scripts that it has compiled, and nothing intercepts its
+    requests, which would make it ask for them again.
+    """
+
+    def __init__(self, address: str, problems: list[str]) -> None:
+        self.address, self.problems, self.name = address, problems, ""
+
+    async def open(self, context) -> None:
+        self.page = page = await context.new_page()
+        page.on("request", lambda asked: self.asked(asked.url))
+        page.on("console", lambda message: self.report(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.report(str(error)))
+        page.on("response", lambda got: self.answered(got.status, got.url))
+
+    def report(self, what: str) -> None:
+        self.problems.append(f"{self.name}: {what}")
+
+    def asked(self, url: str) -> None:
+        if not url.startswith((self.address, "data:", "blob:")):
+            self.report(f"asks the network for {url}")
+
+    def answered(self, status: int, url: str) -> None:
+        if status >= 400:
+            self.report(f"{status} for {url}")
+
+    async def visit(self, name: str) -> None:
+        from playwright.async_api import Error
+
+        self.name = name
+        try:
+            await self.page.goto(self.address + name)
+            for what in await self.page.evaluate(LOOK):
+                self.report(what)
+        except Error as error:  # one page that does not come must not hide what the others say
+            self.report(error.message.splitlines()[0])
 
 
 async def _visit(names: list[str], address: str) -> list[str]:
-    from playwright.async_api import Error, async_playwright
-
     problems: list[str] = []
     left = list(reversed(names))
-    async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        context = await browser.new_context()
-        context.set_default_timeout(PATIENCE)
 
-        async def work():
-            while left:
-                name = left.pop()
-                page = await _open(context, address, problems, name)
-                try:
-                    await page.goto(address + name)
-                    problems.extend(f"{name}: {what}" for what in await page.evaluate(LOOK))
-                except Error as error:  # one page that does not come must not hide what the others say
-                    problems.append(f"{name}: {error.message.splitlines()[0]}")
-                await page.close()
+    async def work(context):
+        tab = _Tab(address, problems)
+        await tab.open(context)
+        while left:
+            await tab.visit(left.pop())
 
-        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
-        await browser.close()
+    async with _browser() as context:
+        await asyncio.gather(*(work(context) for _ in range(AT_ONCE)))
     return sorted(problems)
 
 
@@ -167,25 +203,22 @@ def has_all_terms(root: Path) -> bool:
     return any(entry[0] == glossary for entries in index["indexentries"].values() for entry in entries)
 
 
-async def _search(query: str, address: str) -> list[str]:
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page = await browser.new_page()
-        page.set_default_timeout(PATIENCE)
-        await page.goto(f"{address}search.html")
-        await page.fill("#search-input, .search__dialog input, input[name=q] >> visible=true", query)
-        await page.keyboard.press("Enter")
-        await page.wait_for_selector("#search-results .search-summary:has-text('found')")
-        links = await page.eval_on_selector_all(
-            "#search-results li a", "all => all.map(a => a.getAttribute('href').split('?')[0])"
-        )
-        await browser.close()
-    return links
+async def _search(queries: Iterable[str], address: str) -> dict[str, list[str]]:
+    found = {}
+    async with _browser() as context:
+        page = await context.new_page()
+        for query in queries:
+            await page.goto(f"{address}search.html")
+            await page.fill("#search-input, .search__dialog input, input[name=q] >> visible=true", query)
+            await page.keyboard.press("Enter")
+            await page.wait_for_selector("#search-results .search-summary:has-text('found')")
+            found[query] = await page.eval_on_selector_all(
+                "#search-results li a", "all => all.map(a => a.getAttribute('href').split('?')[0])"
+            )
+    return found
 
 
-def search(root: Path, query: str) -> list[str]:
-    """The links that the search page lists, best first."""
+def search(root: Path, queries: Iterable[str]) -> dict[str, list[str]]:
+    """The links that the search page lists for each query, best first."""
     with served(root) as address:
-        return asyncio.run(_search(query, address))
+        return asyncio.run(_search(queries, address))
