@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -21,6 +22,15 @@ settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20
 # Fresh examples every time, many of them; failures are remembered in .hypothesis/ and tried first next time.
 settings.register_profile("explore", deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile("ci")
+
+# Modules and test items live as long as the process: nobody looks through them for garbage again and again,
+# neither while they are collected nor later.
+gc.disable()
+
+
+def pytest_runtestloop():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -127,6 +127,9 @@ def solve_scaled(squares: FloatArray, products: FloatArray) -> FloatArray:
     Sources that are parallel share what they have in common (least norm in the scale of their scores), and
     silent ones get 0.
     """
+    if squares.shape[-1] == 1:  # one source: a division
+        square = squares[..., 0]
+        return np.asarray(np.divide(products, square, where=square > 0, out=np.zeros_like(products)))
     scale = np.sqrt(np.maximum(np.einsum("...aa->...a", squares), 0.0))
     scale = np.where(scale > 0, scale, 1.0)
     unit = squares / (scale[..., :, None] * scale[..., None, :])

@@ -23,7 +23,7 @@ from rmt_alpha._core.pictures.html import Card, Shown
 from rmt_alpha._core.types import BoolArray, FloatArray, Real
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory.pictures import curve_card
-from rmt_alpha.theory.searches import LevelSearch, margin_of, slope
+from rmt_alpha.theory.searches import FLAT, LevelSearch, margin_of, slope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -424,7 +424,11 @@ class Curve(Shown, ABC):
         """
         lead = None if over is None else partial(self._lead, over=over)
         scale, best_alpha = self._alpha_scale(), float(best.alpha)
-        search = LevelSearch(self.accuracy, level, best_alpha, scale, self._farthest, self._steps, lead)
+        search = LevelSearch(
+            *(self.accuracy, level, best_alpha, scale, self._farthest, self._steps, lead),
+            one_by_one=self.costly,
+            rounding=FLAT if self.costly else 0.0,
+        )
         low, high = (end if np.isinf(end) else self._polished(level, end) for end in search.ends())
         return low, high
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import optimize, special
 
+from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha._core.types import Array
 
 STEP = 1e-3
@@ -55,6 +56,10 @@ class LevelSearch:
     """Angles at which accuracy is compared with the level, on each side."""
     lead: Callable[[float], float] | None = None
     """By how much accuracy is above the level where rounding hides it; nan: unknown."""
+    one_by_one: bool = False
+    """Whether every alpha takes long: then none is asked beyond the first below the level."""
+    rounding: float = 0.0
+    """An end is found where accuracy differs from the level by no more than this."""
 
     def ends(self) -> tuple[float, float]:
         """Of the interval around the best alpha with accuracy >= level; infinite if never below."""
@@ -65,11 +70,7 @@ class LevelSearch:
         center = float(np.clip(np.arctan(self.best / self.scale), -last, last))
         angles = np.linspace(center, side * np.pi / 2, self.steps)
         angles[-1] = side * last
-        alphas = self.scale * np.tan(angles[1:-1])
-        values = np.asarray(np.asarray(self.accuracy(alphas)) - self.level, float)
-        near = (abs(values) <= TIE) | (values < 0)
-        below = (i for i in np.flatnonzero(near) if self._settled(float(alphas[i]), float(values[i])) < 0)
-        first = int(next(below, len(angles) - 2)) + 1
+        first = next(self._below(self.scale * np.tan(angles[1:-1])), len(angles) - 2) + 1
         if first == len(angles) - 1 and not (center != angles[-1] and self._excess(angles[-1]) < -FLAT):
             return side * np.inf
         inner, outer = angles[first - 1], angles[first]
@@ -79,9 +80,20 @@ class LevelSearch:
             angle = optimize.brentq(self._excess, inner, outer, xtol=1e-15)
         return float(self.scale * np.tan(angle))
 
+    def _below(self, alphas: Array) -> Iterator[int]:
+        """Indices of the alphas where accuracy is below the level."""
+        size = 1 if self.one_by_one else len(alphas)
+        for begin in long_steps(range(0, len(alphas), size), "alpha"):  # at most so many
+            part = alphas[begin : begin + size]
+            values = np.asarray(np.asarray(self.accuracy(part)) - self.level, float)
+            for i in np.flatnonzero((abs(values) <= TIE) | (values < 0)):
+                if self._settled(float(part[i]), float(values[i])) < 0:
+                    yield begin + int(i)
+
     def _excess(self, angle: float) -> float:
         alpha = float(self.scale * np.tan(angle))
-        return self._settled(alpha, float(np.asarray(self.accuracy(alpha)) - self.level))
+        value = self._settled(alpha, float(np.asarray(self.accuracy(alpha)) - self.level))
+        return 0.0 if abs(value) <= self.rounding else value
 
     def _settled(self, alpha: float, value: float) -> float:
         if self.lead is None or abs(value) > TIE:

@@ -62,7 +62,7 @@ ESTIMATORS = [
     AlphaRidgeClassifierCV(),
     SourcedRidge(criterion="loo_mse"),
     SourcedClassifier(fit_intercept=False),
-    SourcedClassifierCV(),
+    SourcedClassifierCV(FEW),
     SourcedClassifierCV(FEW, criterion="loo_accuracy"),
     SourcedClassifier(class_weight="balanced"),
     AlphaLogisticRegression(),
@@ -70,6 +70,7 @@ ESTIMATORS = [
     SourcedLogisticCV(FEW),
 ]
 OTHER_OPTIONS = [
+    SourcedClassifierCV(),
     SourcedClassifierCV(FEW, criterion="loo_mse"),
     SourcedClassifierCV(FEW, criterion="loo_log_loss"),
     SourcedLogistic(0.01, fit_intercept=False),

@@ -233,6 +233,8 @@ ABILITIES: dict[str, Callable[[Any], object]] = {
     "`equivalent_samples`": worth,
     **{f"command line: `{verb}`": commanded(verb) for verb in ("optimal", "curve", "compare", "sweep")},
 }
+LONG = {("softmax", "`equivalent_samples`"), ("softmax", "command line: `sweep`")}
+"""What takes seconds, and has tests elsewhere: `test_equivalent_samples`; `sweep` itself is a cell above."""
 IN_ITS_WORDS = {"`gamma=0`"}
 """Abilities whose refusals are sentences; of others they say that an argument does not fit."""
 REFUSALS = (TypeError, ValueError, AttributeError, AssertionError)
@@ -297,15 +299,22 @@ def unlisted() -> set[str]:
     return every - set(questions()) - MECHANICS
 
 
-def table() -> str:
-    """The table with its notes, as Markdown; questions with the same cells share a row."""
+def table(*, every: bool = True) -> str:
+    """The table with its notes, as Markdown; questions with the same cells share a row.
+
+    Without ``every`` what is in `LONG` is not tried, but written as if it had been.
+    """
     notes = Notes()
+
+    def cell(model: str, name: str) -> str:
+        return ability_cell(model, name, notes) if every or (model, name) not in LONG else "yes"
+
     rows: dict[tuple[str, ...], list[str]] = {}
     for question in questions():
         cells = tuple(answer_cell(model, question, notes) for model in MODELS)
         rows.setdefault(cells, []).append(f"`{question}`")
     lines = [(", ".join(names), *cells) for cells, names in rows.items()]
-    lines += [(name, *(ability_cell(model, name, notes) for model in MODELS)) for name in ABILITIES]
+    lines += [(name, *(cell(model, name) for model in MODELS)) for name in ABILITIES]
     head = ("", *MODELS)
     text = [f"| {' | '.join(line)} |" for line in (head, ("---",) * len(head), *lines)]
     reasons = [f"{number}. {reason[0].upper()}{reason[1:]}." for reason, number in notes.items()]

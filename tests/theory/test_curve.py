@@ -272,6 +272,25 @@ def closed_against_searched(curve: Curve, tolerance: float) -> None:
                 assert found == pytest.approx(end, rel=1e-8, abs=1e-8)
 
 
+def test_where_alphas_are_costly_none_is_asked_beyond_the_first_below_the_level():
+    asked: list[float] = []
+
+    def accuracy(alpha):
+        asked.extend(np.ravel(alpha).tolist())
+        return np.exp(-np.square(alpha))
+
+    every = searches.LevelSearch(accuracy, 0.5, 0.0, 1.0, np.inf, 24)
+    one_by_one = dataclasses.replace(every, one_by_one=True, rounding=searches.FLAT)
+    end = np.sqrt(np.log(2))
+    assert every.ends() == pytest.approx((-end, end), abs=1e-14)
+    count = len(asked)
+    asked.clear()
+    # The slope there is `end`.
+    assert one_by_one.ends() == pytest.approx((-end, end), abs=searches.FLAT / end + 1e-14)
+    assert max(map(abs, asked)) < np.tan(np.arctan(end) + np.pi / 2 / 23)
+    assert len(asked) < count
+
+
 @given(moderate_problems(), st.sampled_from([0.001, 0.02, 0.2]))
 def test_searches_find_the_closed_forms_of_the_isotropic_curve(problem, tolerance):
     curve = problem.curve()

@@ -6,8 +6,9 @@ import pytest
 from model_table import CURVES, MODELS, Notes, answer_cell, curve_of, refused, shown, table, unlisted
 
 
-def test_the_page_shows_what_the_code_does():
-    shown_rows, rows = shown().splitlines(), table().splitlines()
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_page_shows_what_the_code_does(every):
+    shown_rows, rows = shown().splitlines(), table(every=every).splitlines()
     wrong = [row for row in rows if row not in shown_rows] + [row for row in shown_rows if row not in rows]
     assert shown_rows == rows, f"run `python tests/helpers/model_table.py --write`; {wrong}"
 

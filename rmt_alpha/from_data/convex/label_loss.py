@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import linalg, special
 
+from rmt_alpha._core.exponentials import log_sum_exp
 from rmt_alpha._core.types import FloatArray
 
 
@@ -108,7 +109,7 @@ class SoftmaxLoss(LabelLoss):
     def value(self, z: FloatArray) -> FloatArray:
         """log sum exp(s) - s_y."""
         scores = self.outer(z)
-        return np.asarray(special.logsumexp(scores, axis=1) - (self.own * scores).sum(axis=1))
+        return np.asarray(log_sum_exp(scores, axis=1) - (self.own * scores).sum(axis=1))
 
     def gradient(self, z: FloatArray) -> FloatArray:
         """Probabilities minus labels 0 and 1."""

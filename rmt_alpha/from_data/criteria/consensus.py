@@ -30,8 +30,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
+from rmt_alpha._core.exponentials import log_sum_exp
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.criteria.base import Choice, SmoothCriterion
 from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence
@@ -98,7 +99,7 @@ class _Line:
     def turned(self) -> _Line:
         """With the opposite sign, if that is more probable."""
         other = replace(self, direction=-self.direction)
-        ahead, back = (logsumexp(line.log_posterior) for line in (self, other))
+        ahead, back = (log_sum_exp(line.log_posterior) for line in (self, other))
         return other if back > ahead + math.log(ODDS) else self
 
     @cached_property
@@ -115,7 +116,7 @@ class _Line:
     @property
     def log_mean(self) -> float:
         """Logarithm of the evidence, averaged over the prior."""
-        return float(logsumexp(self.log_posterior) - logsumexp(self.log_prior))
+        return float(log_sum_exp(self.log_posterior) - log_sum_exp(self.log_prior))
 
     def log_evidence(self, grams: FloatArray) -> FloatArray:
         """Of all alphas, for products (..., g, 1 + k, 1 + k)."""
@@ -137,7 +138,7 @@ class _Line:
     def table(self) -> FloatArray:
         """Log weights of all ridges and kappas, (g, m)."""
         margins = self.log_margins(self.path.design.total, self.path.moments(self.gammas))
-        return np.asarray(0.5 * logsumexp(self.log_posterior, axis=0) + self.log_prior + 0.5 * margins)
+        return np.asarray(0.5 * log_sum_exp(self.log_posterior, axis=0) + self.log_prior + 0.5 * margins)
 
     def focused(self) -> _Line:
         """With kappas where the weights are: many samples know kappa to less than a tenth decade.
@@ -146,7 +147,7 @@ class _Line:
         """
         line = self
         for _ in range(FOCUS):
-            weights = softmax(logsumexp(line.table, axis=0))
+            weights = softmax(log_sum_exp(line.table, axis=0))
             top, logs = int(weights.argmax()), np.log10(line.kappas)
             step, last = (logs[-1] - logs[0]) / (logs.size - 1), logs.size - 1
             margin = 0 if line is self else 10  # moved because it missed the weights, it must hold them all
@@ -184,12 +185,12 @@ class Consensus(SmoothCriterion):
         line, finite = line.focused(), [i for i, gamma in enumerate(gammas) if math.isfinite(gamma)] or [0]
         choices = Evidence().decide(path, gammas)[0]  # an infinite ridge has no prior weight
         choices = [replace(choice, score=-math.inf) for choice in choices]
-        scores, kappas = logsumexp(line.table, axis=1), line.mean_kappa(line.table)
+        scores, kappas = log_sum_exp(line.table, axis=1), line.mean_kappa(line.table)
         for row, i in enumerate(finite):
             choices[i] = Choice(gammas[i], line.point(row, kappas[row]), float(scores[row]))
         row = _nearest(line.gammas, scores)
         # At the ridge that is taken, kappa is the mean over all of them.
-        point = line.point(row, line.mean_kappa(logsumexp(line.table, axis=0)))
+        point = line.point(row, line.mean_kappa(log_sum_exp(line.table, axis=0)))
         choices[finite[row]] = Choice(gammas[finite[row]], point, choices[finite[row]].score)
         return choices, finite[row]
 
@@ -286,7 +287,7 @@ def rule_evidence(path: RidgePath, gammas: Sequence[float], point: FloatArray | 
     finite = [gamma for gamma in gammas if math.isfinite(gamma)] or [math.inf]
     prior = _ridge_prior(unit_ridge(path.design, np.array(finite)))
     evidence = prior + [one.score for one in Evidence().decide(path, finite, held)[0]]
-    return float(logsumexp(evidence) - logsumexp(prior))
+    return float(log_sum_exp(evidence) - log_sum_exp(prior))
 
 
 def _nearest(gammas: FloatArray, weights: FloatArray) -> int:

@@ -203,7 +203,10 @@ class LossCurve(LossLaw):
         if over is None or level <= SATURATED:
             return super()._level_interval(level, best, over)
         scale, steps = self._alpha_scale(), self._steps
-        search = LevelSearch(self.margin, self.margin(over), float(best.alpha), scale, self._farthest, steps)
+        search = LevelSearch(
+            *(self.margin, self.margin(over), float(best.alpha), scale, self._farthest, steps),
+            one_by_one=True,
+        )
         low, high = (over if abs(end - over) < NONE * scale else end for end in search.ends())
         return low, high
 

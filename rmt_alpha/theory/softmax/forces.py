@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg
 
+from rmt_alpha._core.exponentials import log_sum_exp
 from rmt_alpha._core.types import Array
 from rmt_alpha.theory.softmax.nodes import GRIDS, Nodes
 
@@ -250,16 +251,10 @@ def _softmax(full: Array, out: Array) -> Array:
     return out
 
 
-def log_sum_exp(full: Array) -> Array:
-    """log sum_k exp z_k for scores z (K, N), shape (N,)."""
-    largest = full.max(axis=0)
-    return np.asarray(largest + np.log(np.exp(full - largest).sum(axis=0)))
-
-
 def label_loss(basis: Array, label: int, scores: Array) -> Array:
     """l(t, r) for scores (d, N), shape (N,)."""
     full = basis @ scores
-    return np.asarray(log_sum_exp(full) - full[label])
+    return np.asarray(log_sum_exp(full, axis=0) - full[label])
 
 
 def proximal_point(basis: Array, label: int, scores: Array, root: Array, start: Array) -> Array:
@@ -294,7 +289,7 @@ def proximal_point(basis: Array, label: int, scores: Array, root: Array, start: 
 
 
 def _objective(full: Array, move: Array, label: int) -> Array:
-    return np.asarray(log_sum_exp(full) - full[label] + 0.5 * (move * move).sum(axis=0))
+    return np.asarray(log_sum_exp(full, axis=0) - full[label] + 0.5 * (move * move).sum(axis=0))
 
 
 def _curvature(directions: Array, chance: Array) -> Array:
