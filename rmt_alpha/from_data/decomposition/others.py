@@ -92,6 +92,8 @@ class Others(Value):
 
 def _solved(products: FloatArray, query: FloatArray, gamma: float) -> FloatArray:
     """(products + gamma)^-1 query, (q,); a ridge that hardly shows leaves out what is rounding."""
+    if not len(query):
+        return query
     if gamma < TINY * products.trace():
         values, vectors = linalg.eigh(products, check_finite=False)
         known = values > len(values) * EPS * values[-1]
