@@ -121,7 +121,7 @@ class Columns(Value):
 
     @cached_property
     def others(self) -> Others | None:
-        """The fits without a sample, in standard units of their own; None in raw ones, or if it is too much."""
+        """The fits without a sample, in standard units of the others; None in raw ones, and of too many."""
         design = self.design
         if not design.standard:
             return None

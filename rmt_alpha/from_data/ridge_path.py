@@ -80,7 +80,7 @@ class RidgeFit(Value):
 
     @cached_property
     def leave_one_out(self) -> LeaveOneOut:
-        """What the fits without a sample predict for it, in units that are held, as affine functions of alpha."""
+        """What the fits without a sample predict for it, units held, as affine functions of alpha."""
         if math.isinf(self.gamma) and self.path.pseudo == math.inf:
             return self._lines(self.path.columns.values)  # rounding would leave a copy of the labels
         return self._lines(self._fit.missed + self.path.missed_by_means)

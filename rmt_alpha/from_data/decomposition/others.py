@@ -1,8 +1,8 @@
 r"""`Others`: what all other samples predict for each, in standard units that are theirs, too.
 
-Standard deviations that are held know the sample that is left out.  A word of two texts owes them half of its
-variance: without one of them its weight, which is penalised by the variance, would be twice as large, and most
-where that text is scored.  So one fit after another,
+Standard deviations that are held know the sample that is left out.  A word of two texts owes them half of
+its variance: without one of them its weight, which is penalised by the variance, would be twice as large,
+and it is that text which is scored.  So one fit after another,
 
 .. math:: \min_d \frac1n \sum_{a \ne i} \bigl(r_a - \bar r - (x_a - m)^\top d\bigr)^2
     + \gamma \sum_j v_j d_j^2 ,
@@ -24,6 +24,7 @@ from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.decomposition.rows import CONSTANT, EPS
 from rmt_alpha.from_data.decomposition.samples import Samples
+from rmt_alpha.from_data.decomposition.sparse_rows import canonical, filled
 
 LIMIT = 4e9
 """Operations, about half a second, up to which every sample has a fit of its own: of 170 samples with 400
@@ -58,7 +59,7 @@ class Others(Value):
         if float(n) * n * len(used) * (2 * q + 30) > LIMIT:  # 30: centring and scaling
             return None
         features = samples.features[:, used]
-        features = features.toarray() if sparse.issparse(features) else features
+        features = filled(canonical(features)) if sparse.issparse(features) else features
         level, products = np.zeros((n, m)), np.empty((n, q, q))
         query, target = np.empty((n, q)), np.empty((n, q, m))
         for i in range(n):
