@@ -66,7 +66,7 @@ class AlphaRidgeClassifier(SquaredLossClassifier, OneRidge):
         Value of the criterion.
     loo_decision_function_ : ndarray of shape (n,) or (n, K)
         Scores of the training samples, each by the classifier trained without it: exactly those of refitting
-        everything with the same alpha, penalty ``n * gamma``, units and shares.
+        everything with the same alpha, penalty ``n * gamma`` and shares.
     classes_ : ndarray of shape (K,)
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray
@@ -202,8 +202,8 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
         (the criterion), ``rank_test_score``; and ``alpha``, the best one there.
     loo_decision_function_ : ndarray of shape (n,) or (n, K)
         Scores of the training samples, each by the classifier trained without it: exactly those of refitting
-        everything, the mean of the features too, with the chosen alpha, penalty ``n * gamma``, units and
-        shares.
+        everything, mean and standard units of the features too, with the chosen alpha, penalty ``n * gamma``
+        and shares.  (Of many samples standard units are held: :doc:`/from_data/ridge`.)
     classes_ : ndarray of shape (K,)
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray

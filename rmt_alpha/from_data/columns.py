@@ -12,6 +12,7 @@ import numpy as np
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha._core.values import Value
 from rmt_alpha.from_data.decomposition.design import Design
+from rmt_alpha.from_data.decomposition.others import Others
 from rmt_alpha.from_data.decomposition.rows import CONSTANT
 
 BATCH = 20_000_000
@@ -117,6 +118,15 @@ class Columns(Value):
         if self.differences or self.multilabel or self.values.shape[2] < 3:
             return self
         return replace(self, values=self.values - self.values.mean(axis=2, keepdims=True), differences=True)
+
+    @cached_property
+    def others(self) -> Others | None:
+        """The fits without a sample, in standard units of the others; None in raw ones, and of too many."""
+        design = self.design
+        if not design.standard:
+            return None
+        flat = self.values.reshape(len(self.values), -1)
+        return Others.of(design.samples, flat, centred=design.centred)
 
     @cached_property
     def means(self) -> FloatArray:

@@ -80,21 +80,27 @@ class RidgeFit(Value):
 
     @cached_property
     def leave_one_out(self) -> LeaveOneOut:
-        """What the fits without a sample predict for it, as affine functions of alpha."""
-        samples, values = self.path.design.samples, self.path.columns.values
+        """What the fits without a sample predict for it, units held, as affine functions of alpha."""
         if math.isinf(self.gamma) and self.path.pseudo == math.inf:
-            missed = values  # nothing is trained: rounding would leave a copy of the labels
-        else:
-            missed = self._fit.missed + self.path.missed_by_means
-        lines = np.concatenate([values[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
-        return LeaveOneOut(lines, values[:, 0], samples.mass, self.path.columns.multilabel)
+            return self._lines(self.path.columns.values)  # rounding would leave a copy of the labels
+        return self._lines(self._fit.missed + self.path.missed_by_means)
+
+    def _lines(self, missed: FloatArray) -> LeaveOneOut:
+        """From what labels and source scores are missed by, (n, 1 + k, K)."""
+        columns = self.path.columns
+        lines = np.concatenate([columns.values[:, :1] - missed[:, :1], missed[:, 1:]], axis=1)
+        return LeaveOneOut(lines, columns.values[:, 0], self.path.design.samples.mass, columns.multilabel)
 
     def left_out(self, point: FloatArray) -> FloatArray:
         """Score of each sample by the fit without it, (n, K), or its growth at a direction.
 
+        Standard units are those of the other samples, too, as long as that is not too much work (`Others`).
         Where the kernel is truncated, residuals are those of the fit itself, and leverages are probed.
         """
-        design = self.path.design
+        design, columns = self.path.design, self.path.columns
+        if not math.isinf(self.gamma) and (others := columns.others) is not None:
+            missed = columns.values - others.predicted(self.gamma).reshape(columns.values.shape)
+            return self._lines(missed + self.path.missed_by_means).scores(point)
         if not design.basis.rest or math.isinf(self.gamma):
             return self.leave_one_out.scores(point)
         freedom = self._fit.left_out_of(self._fit.probed_freedom)

@@ -50,7 +50,7 @@ def far_and_unequal(classes=2):
 
 
 def refitted(X, y, rule, gamma, alpha, source, bias):
-    """Scores (n, K) of all samples by the fit of all of them, and by those of the others; units are held."""
+    """Scores (n, K) of all samples by the fit of all of them, and by those of the others, in their units."""
     classes, n = np.unique(y), len(y)
     columns = classes[1:] if len(classes) == 2 else classes
     labels = np.where(y[:, None] == columns, 1.0, -1.0)

@@ -100,7 +100,7 @@ def test_left_out_predictions_are_those_of_refitting_every_rule():
         assert rule.pseudo is not None  # none of the average goes without an intercept
         for i in range(n):
             kept = np.arange(n) != i
-            units = X.std(axis=0) if rule.standard else np.ones(P)
+            units = X[kept].std(axis=0) if rule.standard else np.ones(P)
             Z, alpha, s = X[kept] / units, float(np.ravel(one["alpha"])[0]), known.coef_
             r = y[kept] - alpha * X[kept] @ s
             mean, level = Z.mean(axis=0), r.mean() / (1 + rule.pseudo / (n - 1))

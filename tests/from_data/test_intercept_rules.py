@@ -1,8 +1,7 @@
 """Every rule for intercept and units against refitting everything without each sample, by least squares.
 
-Refitted are the weights, the intercept and the mean by which features are centred.  Held are the
-hyperparameters: the penalty n gamma, alpha, the strength k0, and the deviations that are the units of the
-weights.
+Refitted are the weights, the intercept, the mean by which features are centred, and the deviations that are
+standard units.  Held are the hyperparameters: the penalty n gamma, alpha and the strength k0.
 """
 
 from __future__ import annotations
@@ -15,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from small_samples import fit_of_rule, left_out_of_rule
+from small_samples import deviations, fit_of_rule, left_out_of_rule
 
 from rmt_alpha.from_data.columns import Columns
 from rmt_alpha.from_data.criteria.evidence import Evidence
+from rmt_alpha.from_data.decomposition import others
 from rmt_alpha.from_data.decomposition.design import Design, designs
 from rmt_alpha.from_data.decomposition.rules import AVERAGED, AVERAGED_REGRESSION, PSEUDO, Rule, rules_of
 from rmt_alpha.from_data.decomposition.samples import Samples
@@ -65,10 +65,7 @@ class World:
 
     def held(self, rule, gamma):
         """Hyperparameters, from their definitions."""
-        mean = self.mass @ self.X / self.mass.sum()
-        variance = self.mass @ (self.X - mean) ** 2 / self.mass.sum()
-        varies = variance > 1e-20 * mean**2
-        units = np.sqrt(variance * varies) if rule.standard else np.ones(len(mean))
+        units = deviations(self.X, self.mass) if rule.standard else np.ones(self.X.shape[1])
         return rule, gamma * self.mass.sum(), units
 
     def targets(self, alpha):
@@ -129,7 +126,7 @@ def test_one_row_that_matters_much_more_than_the_others(rule, most):
     assert worst(found, left_out_of_rule(world.X, world.labels, world.mass, world.removed, *held)) < EXACT
 
 
-@pytest.mark.parametrize("rule", [Rule(1.0), Rule(10.0, True), Rule(math.inf)], ids=str)
+@pytest.mark.parametrize("rule", [Rule(1.0), Rule(10.0), Rule(math.inf)], ids=str)
 def test_wrong_formulas_would_be_seen(rule):
     world, gamma = World(3, (20, 12)), 0.3
     path, n = world.path(rule), 20
@@ -214,7 +211,7 @@ def test_ridges_of_a_flat_spectrum_are_multiples_of_its_eigenvalue(shape):
 
 
 def test_held_deviations_matter_by_order_1_over_n():
-    """Deviations are held where a sample is left out; refitted ones change its score by a bounded little.
+    """Where ridges are compared deviations are held; refitted ones change a score by a bounded little.
 
     With d_j and s_j d_j the deviations of all and of the others, the penalty n gamma |d * w|^2 changes to
     n gamma |s * d * w|^2, and so the fit e = d * w by at most max |s^2 - 1| / min s^2 times |e|.
@@ -241,6 +238,32 @@ def test_held_deviations_matter_by_order_1_over_n():
         rms[n] = np.sqrt(np.mean(np.square(changes)) / np.mean(np.square(sizes)))
     # s^2 - 1 is about (1 - z^2)/n, z the standardised feature: its root mean square is 1.4/n.
     assert all(rms[n] < 2 / n for n in rms)
+
+
+def test_held_deviations_know_a_rare_word(monkeypatch):
+    """Of labels that no word knows, texts that are left out are told something by their own rare words.
+
+    A word of one other text has half of the variance without this one, and twice the weight in it.
+    """
+    rng, n = np.random.default_rng(9), 40
+    X = (rng.random((n, 400)) < 0.05).astype(float)
+    y = rng.permutation(np.where(np.arange(n) % 2, 1.0, -1.0))[:, None]
+    fit = RidgePath.of(Samples.of(X), Rule(math.inf, True), y, np.zeros((0, n, 1))).at(1.0)
+    own, held = (y * one for one in (fit.left_out(np.ones(1)), fit.leave_one_out.scores(np.ones(1))))
+    assert np.square(own).mean() > 1.2 * np.square(held).mean()
+    monkeypatch.setattr(others, "LIMIT", 0.0)  # too much work: they are held
+    again = RidgePath.of(Samples.of(X), Rule(math.inf, True), y, np.zeros((0, n, 1))).at(1.0)
+    np.testing.assert_array_equal(y * again.left_out(np.ones(1)), held)
+
+
+@pytest.mark.parametrize("rule", [Rule(math.inf, True), Rule(None, True)], ids=str)
+@pytest.mark.parametrize("shape", [(9, 40), (40, 9), (12, 12)])
+def test_ridges_that_hardly_show_are_limits(rule, shape):
+    world, point = World(7, shape), np.array([1.0, 0.7, -0.4])
+    world.X[1] = world.X[0]  # equal rows: what they disagree on is reached by no weights
+    world.samples = Samples.of(world.X)
+    found = [world.path(rule).at(gamma).left_out(point) for gamma in (1e-13, 1e-11)]
+    assert worst(*found) < 1e-7
 
 
 def replace_units(held, units):

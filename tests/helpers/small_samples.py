@@ -105,12 +105,20 @@ def fit_of_rule(X, targets, mass, rule, penalty, units):
     return found[:p], found[p], np.square(values - rows @ found).sum(axis=0)
 
 
-def left_out_of_rule(X, targets, mass, removed, *held):
-    """Prediction (n, K) for each sample by `fit_of_rule` of the others, everything but ``held`` refitted."""
+def deviations(X, mass):
+    """Standard deviations (p,), 0 of constant features."""
+    mean = mass @ X / mass.sum()
+    variance = mass @ (X - mean) ** 2 / mass.sum()
+    return np.sqrt(variance * (variance > 1e-20 * mean**2))
+
+
+def left_out_of_rule(X, targets, mass, removed, rule, penalty, units):
+    """Prediction (n, K) for each sample by `fit_of_rule` of the others; standard units are theirs."""
     result = np.empty(targets.shape)
     for i in range(len(X)):
         rest = mass - removed * (np.arange(len(X)) == i)
         rows = rest > 1e-12 * mass
-        weights, intercepts, _ = fit_of_rule(X[rows], targets[rows], rest[rows], *held)
+        own = deviations(X[rows], rest[rows]) if rule.standard else units
+        weights, intercepts, _ = fit_of_rule(X[rows], targets[rows], rest[rows], rule, penalty, own)
         result[i] = X[i] @ weights + intercepts
     return result
