@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,6 +16,9 @@ class Work:
 
     The work is an iterator, of which each item is all that is known by then: it is shown in the window's own
     turn, unless a later one was.  Without a window (in a test, say) the work is done at once.
+
+    A document is touched in the thread of its loop alone: while it holds its events to send them together, a
+    callback that another thread adds may be lost with them, and the picture would wait for the next change.
     """
 
     def __init__(self, failed: Callable[[Exception], None]) -> None:
@@ -29,6 +33,7 @@ class Work:
             for item in steps:
                 show(item)
             return
+        self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._run, args=(self._number, steps, show), daemon=True).start()
 
     def stop(self) -> None:
@@ -48,8 +53,15 @@ class Work:
         """Whether the work still is the present one; then the action is done in the window's turn."""
         if number != self._number or self._document.session_context is None:
             return False
-        self._document.add_next_tick_callback(partial(self._if_present, number, place, action))
+        try:
+            self._loop.call_soon_threadsafe(self._add, partial(self._if_present, number, place, action))
+        except RuntimeError:  # the server has ended
+            return False
         return True
+
+    def _add(self, action: Callable[[], None]) -> None:
+        if self._document.session_context is not None:
+            self._document.add_next_tick_callback(action)
 
     def _if_present(self, number: int, place: int, action: Callable[[], None]) -> None:
         if number == self._number and place > self._shown:

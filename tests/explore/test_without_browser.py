@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
 import shlex
+import threading
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,12 +26,53 @@ from rmt_alpha.explore.server import Explorer, search_of
 from rmt_alpha.explore.tabs import mixture_problem, transfer
 from rmt_alpha.explore.tabs.stored_sweep import read_store
 from rmt_alpha.explore.window import Window, known_fields, tab_class
+from rmt_alpha.explore.work import Work
 from rmt_alpha.problems.fine_tuning import FineTuning
 
 
 def values(**changed):
     state = WindowState(known_fields())
     return state.values | changed
+
+
+class Turns:
+    """A document: callbacks that another thread adds, it may lose."""
+
+    session_context = object()
+
+    def __init__(self):
+        self.added = []
+
+    def add_next_tick_callback(self, action):
+        self.added.append(threading.current_thread())
+        action()
+
+
+def test_what_is_computed_elsewhere_is_shown_in_the_thread_of_the_window(monkeypatch):
+    document = Turns()
+    computed: list[threading.Thread] = []
+    drawn: list[int] = []
+    failed: list[Exception] = []
+    monkeypatch.setattr("panel.io.hold", lambda _: nullcontext())
+
+    def steps():
+        for item in range(3):
+            computed.append(threading.current_thread())
+            yield item
+        raise ValueError("too large")
+
+    async def window():
+        work = Work(failed.append)
+        work._document = document
+        work.start(steps(), drawn.append)
+        while not failed:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(window(), 60))
+    assert drawn == [0, 1, 2]
+    assert str(failed[0]) == "too large"
+    assert document.added == [threading.main_thread()] * 4
+    assert threading.main_thread() not in computed
 
 
 def test_url_and_values_are_inverse():
