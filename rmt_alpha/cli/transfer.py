@@ -38,8 +38,8 @@ HEADS = (
 )  # fmt: skip
 ADAPTERS = (
     "lora", "alpha-lora", "lora-fewer-rows", "lora-scaled-head", "lora-new-head", "lora-probe", "ia3+lora",
-    "full", "rows+lora", "columns+lora", "alpha-lora-layer", "alpha-lora-shared", "alpha-lora-attention",
-    "alpha-lora-inner", "alpha-lora-every-1", "alpha-lora-every-20",
+    "full", "rows+lora", "columns+lora", "both+lora", "alpha-lora-layer", "alpha-lora-shared",
+    "alpha-lora-attention", "alpha-lora-inner", "alpha-lora-every-1", "alpha-lora-every-20",
 )  # fmt: skip
 SIZES = [20, 40, 100, 400, 1600]
 REPEATED = ("pair", "method", "size", "seeds", "rank", "precision", "align", "align_size")

@@ -158,7 +158,8 @@ def test_what_a_method_trains(name, trainer):
     assert count["lora_A"] == count["lora_B"] == low_rank
     alphas = {"alpha-lora-shared": 10, "alpha-lora-attention": 8, "alpha-lora-inner": 4}
     assert count["lora_rescale"] == alphas.get(name, 12 * name.startswith("alpha-lora"))
-    assert count["ia3_l"] == {"ia3+lora": 6, "rows+lora": 12, "columns+lora": 12}.get(name, 0)
+    scales = {"ia3+lora": 6, "rows+lora": 12, "columns+lora": 12, "both+lora": 12}
+    assert count["ia3_l"] == scales.get(name, 0)
     if name == "full":
         assert len(trained) == len(base)
     else:
@@ -384,9 +385,9 @@ def test_patches_hold_every_pixel_once():
     assert sorted(patches(TaskRows(image, np.array([0]))).tokens.ravel().tolist()) == list(range(784))
 
 
-@pytest.mark.parametrize("columns", [False, True])
-def test_ia3_on_all_layers_scales_rows_or_columns(columns, trainer):
-    name = "columns+lora" if columns else "rows+lora"
+@pytest.mark.parametrize("per", ["rows", "columns", "both"])
+def test_ia3_on_all_layers_scales_rows_or_columns(per, trainer):
+    name = f"{per}+lora"
     model = adapter(name).wrap(copy.deepcopy(trainer.source.network), trainer.settings, ["head"])
     layer = model.layers[0].intermediate.dense
     torch.manual_seed(0)
@@ -401,9 +402,11 @@ def test_ia3_on_all_layers_scales_rows_or_columns(columns, trainer):
     )
     x = torch.randn(3, w.shape[1])
     whole = w + b @ a
-    expected = (x * scale) @ whole.T + bias if columns else scale * (x @ whole.T + bias)
-    assert torch.allclose(layer(x), expected, atol=1e-4)
-    assert sum("ia3_l" in n for n, p in model.named_parameters() if p.requires_grad) == 12
+    columns = {"rows": 1.0, "columns": scale, "both": getattr(layer, "ia3_columns", None)}[per]
+    expected = (x * columns) @ whole.T + bias
+    assert torch.allclose(layer(x), expected if per == "columns" else scale * expected, atol=1e-4)
+    scales = sum("ia3_" in n for n, p in model.named_parameters() if p.requires_grad)
+    assert scales == (24 if per == "both" else 12)
 
 
 def test_rates_are_chosen_by_log_loss(tmp_path, trainer):

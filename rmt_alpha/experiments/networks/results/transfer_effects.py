@@ -39,6 +39,7 @@ NAMES = {
     "ia3+lora": "IA3+LoRA",
     "rows+lora": "IA3 on all rows + LoRA",
     "columns+lora": "IA3 on all columns + LoRA",
+    "both+lora": "IA3 on all rows and columns + LoRA",
     "full": "full fine-tuning",
 }
 """How methods are called, in the order of tables."""
@@ -53,6 +54,7 @@ CONTESTS = (
     ("ia3+lora", "lora"),
     ("rows+lora", "lora"),
     ("columns+lora", "lora"),
+    ("both+lora", "lora"),
     ("lora-new-head", "lora"),
     ("lora-probe", "lora"),
     ("full", "lora"),

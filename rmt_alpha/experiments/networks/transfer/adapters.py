@@ -60,16 +60,25 @@ def _alpha_lora(model: nn.Module, settings: Settings, head: list[str], **options
 
 
 def _ia3_lora(
-    model: nn.Module, settings: Settings, head: list[str], scaled: str = SOME, columns: bool = False
+    model: nn.Module,
+    settings: Settings,
+    head: list[str],
+    scaled: str = SOME,
+    per: Literal["row", "column", "both"] = "row",
 ) -> nn.Module:
-    """IA3 around LoRA: l * ((W0 + B A) x), or with ``columns`` (W0 + B A)(l * x), trained together."""
+    """IA3 around LoRA, trained together: l * ((W0 + B A) x), per column (W0 + B A)(c * x), or both."""
     from peft import IA3Config, LoraConfig, inject_adapter_in_model
+    from peft.tuners.ia3 import IA3Layer
 
     both = inject_adapter_in_model(LoraConfig(**_low_rank(settings)), model)
-    config = IA3Config(target_modules=scaled, feedforward_modules=scaled if columns else [])
+    config = IA3Config(target_modules=scaled, feedforward_modules=scaled if per == "column" else [])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Already found a `peft_config`")  # two are the point
         both = inject_adapter_in_model(config, both)
+    if per == "both":  # a layer of PEFT's has one of them
+        for layer in [one for one in both.modules() if isinstance(one, IA3Layer)]:
+            layer.register_parameter("ia3_columns", nn.Parameter(torch.ones(layer.in_features)))
+            layer.register_forward_pre_hook(lambda layer, inputs: (inputs[0] * layer.ia3_columns,))
     for name, parameter in both.named_parameters():
         parameter.requires_grad_(name.startswith("head.") or "lora_" in name or "ia3_" in name)
     return both
@@ -103,7 +112,8 @@ ADAPTERS = {
         TransferMethod("lora-probe", _lora, _RATES, head="probe"),
         TransferMethod("ia3+lora", _ia3_lora, _RATES),
         TransferMethod("rows+lora", partial(_ia3_lora, scaled=ALL), _RATES),
-        TransferMethod("columns+lora", partial(_ia3_lora, scaled=ALL, columns=True), _RATES),
+        TransferMethod("columns+lora", partial(_ia3_lora, scaled=ALL, per="column"), _RATES),
+        TransferMethod("both+lora", partial(_ia3_lora, scaled=ALL, per="both"), _RATES),
         TransferMethod("full", _full, (3e-5, 1e-4, 3e-4)),
         _with_alpha("alpha-lora-layer", partial(_alpha_lora, alpha_per="layer")),
         _with_alpha("alpha-lora-shared", partial(_alpha_lora, share_alpha=[["query", "value"]])),
