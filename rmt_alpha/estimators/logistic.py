@@ -105,7 +105,7 @@ class AlphaLogisticRegression(CrossEntropyClassifier, OneRidge):
         Value of the criterion.
     loo_decision_function_ : ndarray of shape (n,) or (n, K)
         Approximate scores of the training samples, each by the classifier trained without it with the same
-        alpha and penalty ``n * gamma``.
+        alpha and penalty ``n * gamma``; standard units are held.
     classes_ : ndarray of shape (K,)
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray
@@ -224,7 +224,7 @@ class AlphaLogisticRegressionCV(CrossEntropyClassifier, RidgeGrid):
         (the criterion), ``rank_test_score``; and ``alpha``, the best one there.
     loo_decision_function_ : ndarray of shape (n,) or (n, K)
         Approximate scores of the training samples, each by the classifier trained without it with the chosen
-        alpha and penalty ``n * gamma``.
+        alpha and penalty ``n * gamma``; standard units are held.
     classes_ : ndarray of shape (K,)
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray
