@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +35,8 @@ Between them the two are mixed, so that answers are continuous in alpha.
 """
 SLIGHT = 0.02
 """Shifts of the intercept, in units of the scores, that are no matter."""
+NEARLY = 0.25
+"""How far forces are from linear that are taken for it where this cannot matter."""
 FARTHEST = 1e6
 """The same, where forces never balance."""
 TIE = 0.25
@@ -76,34 +78,48 @@ def _effect(equations: Equations, state: State) -> float:
     share, n = _share(equations), equations.reduction.n
     if not 0 < share < 1:
         return 0.0
-    kappa = equations.reduction.at(state.theta).kappa
     priors, group = equations.reduction.task.priors, equations.reduction.task.group
     width = float(state.std.max() + abs(state.mean - state.offset).max())
-    stiffness = max(float(priors @ equations.forces(state, kappa)[2]), 1e-300)
+    kappa, forces = equations.reduction.at(state.theta).kappa, _forces_after(equations, state)
+    stiffness = max(float(priors @ equations.averaged(forces(0.0))[2]), 1e-300)
     deviation = max(_deviation(equations), 0.5)
-    shifts, bent = [], 0.0
-    for side in (-1, 1):
-        drawn = _drawn(equations, n * (share - 0.5) + side * deviation)
-        linear = abs(float(priors @ drawn.forces(state, kappa)[0])) / stiffness
-        if linear < SLIGHT * width:
-            return 0.0
-        shifts.append(_shift(drawn, state))
-        bent += 0.5 * min(1.0, abs(1 - abs(shifts[-1]) / linear))
+    both = [_drawn(equations, n * (share - 0.5) + side * deviation) for side in (-1, 1)]
+    linear = np.array([priors @ drawn.averaged(forces(0.0))[0] for drawn in both]) / stiffness
+    if min(abs(linear)) < SLIGHT * width:
+        return 0.0
 
     def accuracy(shift: float) -> float:
         margins = np.array([-1.0, 1.0]) * (state.mean + shift) / state.std[group]
         return float(priors @ special.ndtr(margins))
 
-    return bent * abs(0.5 * (accuracy(shifts[0]) + accuracy(shifts[1])) - accuracy(0.0))
+    def change(shifts: Array) -> float:
+        return abs(0.5 * (accuracy(shifts[0]) + accuracy(shifts[1])) - accuracy(0.0))
+
+    # Mostly forces are so nearly linear that it is enough to know the shifts to a share `NEARLY` of them.
+    steepest = float(priors @ (1 / state.std[group])) / math.sqrt(2 * math.pi)
+    if n * NEARLY * (change(linear) + NEARLY * steepest * abs(linear).mean()) < LOOSE / 2:
+        ends = linear[:, None, None] * [[1 - NEARLY], [1 + NEARLY]]
+        beyond = equations.label_forces(replace(state, mean=state.mean + ends), kappa)
+        balance = [drawn.averaged(beyond[:, i])[0] @ priors for i, drawn in enumerate(both)]
+        if (linear[:, None] * balance * [1, -1] > 0).all():
+            return 0.0
+    shifts = np.array([_shift(drawn, state, forces) for drawn in both])
+    bent = np.minimum(1.0, abs(1 - abs(shifts / linear)))
+    return float(bent.mean()) * change(shifts)
 
 
-def _shift(drawn: Equations, state: State) -> float:
+def _forces_after(equations: Equations, state: State) -> Callable[[float], Array]:
+    """Forces of each label after a shift of the intercept alone, whatever the shares of the labels; kept."""
+    kappa = equations.reduction.at(state.theta).kappa
+    return cache(lambda shift: equations.label_forces(replace(state, mean=state.mean + shift), kappa))
+
+
+def _shift(drawn: Equations, state: State, forces: Callable[[float], Array]) -> float:
     """How far the intercept alone moves to balance the forces again, with other shares of the labels."""
-    priors, kappa = drawn.reduction.task.priors, drawn.reduction.at(state.theta).kappa
     width = float(state.std.max() + abs(state.mean - state.offset).max())
 
     def balance(shift: float) -> float:
-        return float(priors @ drawn.forces(replace(state, mean=state.mean + shift), kappa)[0])
+        return float(drawn.reduction.task.priors @ drawn.averaged(forces(shift))[0])
 
     first = balance(0.0)
     side, far = np.sign(first), width
@@ -170,7 +186,7 @@ def _solved(equations: Equations, start: Solution, other: Solution) -> Solution:
     """The solution, or else that of the neighbouring stratum, with the residual that it has here."""
     full, state = np.ones_like, other.state
     # The intercept alone moves; or all forces are saturated, and nothing but the ridge is stiff.
-    shift = _shift(equations, state)
+    shift = _shift(equations, state, _forces_after(equations, state))
     moved = replace(state, mean=state.mean + shift, offset=state.offset + shift)
     loose = replace(start.state, theta=equations.reduction.least_theta * full(state.theta))
     wide = replace(state, std=full(state.std), theta=0.1 * full(state.theta))
