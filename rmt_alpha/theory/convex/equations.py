@@ -101,13 +101,12 @@ class Equations:
         """t E g, E g^2 and -E g' of each label, shape (3, ..., labels)."""
         _, sign, rows = self.labels()
         group = self.reduction.task.group[rows]
-        mean = sign * state.mean[..., rows]
+        mean, std = sign * state.mean[..., rows], state.std[..., group]
         # The force of an envelope is that of the loss at a larger kappa.
-        step = np.maximum(kappa, LEAST_KAPPA) + self.smoothing
-        std, step = (np.broadcast_to(each[..., group], mean.shape) for each in (state.std, step))
+        step = np.maximum(kappa[..., group], LEAST_KAPPA) + self.smoothing
         pull, power, stiffness = self.loss.moments(mean, std, step)
         # A mean square, which rounding may leave below 0.
-        return np.stack([sign * pull, np.maximum(power, 0.0), stiffness])
+        return np.array([sign * pull, np.maximum(power, 0.0), stiffness])
 
     def averaged(self, label_forces: Array) -> tuple[Array, Array, Array]:
         """(eta, omega, theta) of each class from those of its labels."""
@@ -175,13 +174,13 @@ class Equations:
         if self.intercept:
             system[..., :classes, classes] = theta
             system[..., classes, :classes] = priors
-            balance, stiffness = (eta * priors).sum(axis=-1), (theta * priors).sum(axis=-1)
+            balance, stiffness = _product(np.array([eta, theta]), priors[:, None])[..., 0]
             width = 1.0 + state.std.max(axis=-1)
             held = abs(balance) < stiffness * FAR * (width + abs(state.mean).max(axis=-1))
             if not np.all(held):
                 # Too little stiffness to say where the intercept balances the forces: a step that way, if
                 # they are out of balance beyond rounding.
-                size = (np.sqrt(omega) * priors).sum(axis=-1)
+                size = _product(np.sqrt(omega), priors[:, None])[..., 0]
                 side = np.where(abs(balance) > ROUNDING * size, np.sign(balance), 0.0)
                 last = np.append(np.zeros(classes), 1.0)
                 system[..., classes, :] = np.where(held[..., None], system[..., classes, :], last)
@@ -194,5 +193,5 @@ class Equations:
 
 
 def _product(rows: Array, table: Array) -> Array:
-    """``rows @ table`` summed row by row: BLAS may round a row in another way if there are others."""
-    return np.asarray((rows[..., None] * table).sum(axis=-2))
+    """``rows @ table`` of each row alone: beside others BLAS may round it in another way."""
+    return np.asarray((rows[..., None, :] @ table)[..., 0, :])

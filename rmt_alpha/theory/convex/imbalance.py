@@ -99,7 +99,8 @@ def _effect(equations: Equations, state: State) -> float:
     steepest = float(priors @ (1 / state.std[group])) / math.sqrt(2 * math.pi)
     if n * NEARLY * (change(linear) + NEARLY * steepest * abs(linear).mean()) < LOOSE / 2:
         ends = linear[:, None, None] * [[1 - NEARLY], [1 + NEARLY]]
-        beyond = equations.label_forces(replace(state, mean=state.mean + ends), kappa)
+        std, steps = (np.broadcast_to(each, (2, 2, each.size)) for each in (state.std, kappa))
+        beyond = equations.label_forces(replace(state, mean=state.mean + ends, std=std), steps)
         balance = [drawn.averaged(beyond[:, i])[0] @ priors for i, drawn in enumerate(both)]
         if (linear[:, None] * balance * [1, -1] > 0).all():
             return 0.0

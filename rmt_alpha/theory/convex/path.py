@@ -14,7 +14,7 @@ from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.theory.convex import imbalance, infinity
 from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.convex.solver import TOLERANCE, Solution, iterate_each, solve
+from rmt_alpha.theory.convex.solver import Solution, iterate_each, solve, tiny_ridge
 
 WALK = 16
 """Steps from alpha = 0 to an alpha that is hard to reach."""
@@ -35,6 +35,8 @@ class FixedPoints:
     squared: Callable[[Array], State]
     _solved: dict[tuple[float, ...], Solution] = field(default_factory=dict, init=False, repr=False)
     """Solutions by alpha: a cache, which only grows."""
+    _failed: dict[tuple[float, ...], ConvergenceError] = field(default_factory=dict, init=False, repr=False)
+    """Failures of the first thing to try, where something else is still to be tried."""
     _drawn: dict[tuple[float, ...], list[imbalance.Sample]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -51,7 +53,7 @@ class FixedPoints:
             self._solved[key] = self._at_infinity(np.sign(alpha))
         elif key not in self._solved:
             try:
-                found = solve(self.equations(alpha), self.squared(alpha))
+                found = solve(self.equations(alpha), self.squared(alpha), self._failed.pop(key, None))
             except ConvergenceError as error:
                 found = self._walked(alpha, error)
             self._keep(alpha, found)
@@ -66,13 +68,16 @@ class FixedPoints:
         """Solve at several alphas, (m, k), at once, as far as that succeeds; `at` does the rest."""
         new = np.array([key for key in dict.fromkeys(map(tuple, alphas.tolist())) if key not in self._solved])
         new = new[np.isfinite(new).all(axis=1)] if len(new) else new
-        if len(new) < 2:
+        if len(new) < 2 or tiny_ridge(equations := self.equations(new)):
             return
         with suppress(ArithmeticError, ValueError):  # of one of them
-            found = iterate_each(self.equations(new), [self.squared(row) for row in new], TOLERANCE)
-            for row, solution in zip(new, found, strict=True):
-                if solution is not None:
-                    self._keep(row, solution)
+            for row, found in zip(
+                new, iterate_each(equations, [self.squared(row) for row in new]), strict=True
+            ):
+                if isinstance(found, ConvergenceError):
+                    self._failed[tuple(row.tolist())] = found
+                else:
+                    self._keep(row, found)
 
     def draws(self, alpha: Array) -> list[imbalance.Sample]:
         """Solutions of which answers at one alpha are an average, with their weights: mostly a single one."""

@@ -96,8 +96,8 @@ class Reduction:
         if new:
             kept.update(zip(new, self._computed(np.array([np.frombuffer(key) for key in new])), strict=True))
         each = [kept[key] for key in place]
-        if theta.ndim == 1:
-            return each[0]
+        if len(keys) == 1:
+            return each[0] if theta.ndim == 1 else Reduced(*(part[None] for part in each[0]))
         index = [place[key] for key in keys]
         return Reduced(*(np.array(part)[index] for part in zip(*each, strict=True)))
 

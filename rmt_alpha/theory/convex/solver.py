@@ -99,24 +99,23 @@ def units(x: Array, classes: int) -> Array:
     return found
 
 
-def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -> Solution:
+def solve(equations: Equations, start: State, failure: ConvergenceError | None = None) -> Solution:
     """The fixed point, from any start.
 
     Where the iteration fails the solution is followed from a problem that is easier: one of larger ridge, or
-    of a smoother loss.
+    of a smoother loss.  ``failure`` is that of the iteration, if it was tried.
     """
-    failure: ConvergenceError | None = None
     ways: list[Callable[[Equations, State, float], Solution]] = [
         iterate,
         partial(iterate, growth=2),
         along_ridge,
         along_smoothing,
     ]
-    if _tiny_ridge(equations):
+    if tiny_ridge(equations):
         ways.insert(0, ways.pop(2))
-    for way in ways:
+    for way in ways[1:] if failure else ways:
         try:
-            return way(equations, start, tolerance)
+            return way(equations, start, TOLERANCE)
         except ConvergenceError as error:
             failure = failure or error
     assert failure is not None
@@ -165,7 +164,7 @@ def along_ridge(equations: Equations, start: State, tolerance: float) -> Solutio
         known.append((math.log(gamma), solution.state.packed()))
 
 
-def _tiny_ridge(equations: Equations) -> bool:
+def tiny_ridge(equations: Equations) -> bool:
     """Whether scores are so far from those of the start that no step arrives."""
     return equations.reduction.gamma < SMALL**2 * ridge_unit(equations)
 
@@ -223,18 +222,16 @@ def iterate(
             return found
 
 
-def iterate_each(equations: Equations, starts: Sequence[State], tolerance: float) -> list[Solution | None]:
-    """`solve` at several alphas, those of ``equations``, (m, k), at once; None where that needs more ways.
+def iterate_each(equations: Equations, starts: Sequence[State]) -> list[Solution | ConvergenceError]:
+    """What `solve` first tries at several alphas, those of ``equations``, (m, k), at once.
 
     Every step takes one application of the map to the states of all.  No solution depends on the others.
     """
-    found: list[Solution | None] = [None] * len(starts)
-    if _tiny_ridge(equations):
-        return found
     runs = [
-        Iteration(replace(equations, alpha=alpha), start, tolerance, 1).run(LIMIT)
+        Iteration(replace(equations, alpha=alpha), start, TOLERANCE, 1).run(LIMIT)
         for alpha, start in zip(equations.alpha, starts, strict=True)
     ]
+    found: dict[int, Solution | ConvergenceError] = {}
     asked = {i: next(run) for i, run in enumerate(runs)}
     while asked:
         sizes = [len(y) for y in asked.values()]
@@ -245,9 +242,9 @@ def iterate_each(equations: Equations, starts: Sequence[State], tolerance: float
             try:
                 asked[i] = runs[i].send(part)
             except (StopIteration, ConvergenceError) as end:
-                found[i] = end.value if isinstance(end, StopIteration) else None
+                found[i] = end.value if isinstance(end, StopIteration) else end
                 del asked[i]
-    return found
+    return [found[i] for i in range(len(runs))]
 
 
 def _changed(equations: Equations, y: Array) -> Array:
@@ -267,8 +264,8 @@ class Iteration:
     ----------
     x, change : ndarray
         The unknowns, and what one application of the map changes.
-    merit : float
-        The residual.
+    scale, merit : ndarray, float
+        What counts as 1 in each unknown, and the residual in these units.
     best : (float, ndarray)
         The least residual so far, and where.
     mark, stale : float, int
@@ -291,7 +288,7 @@ class Iteration:
         self.change = self.x
         self.best, self.mark, self.stale, self.slow = (np.inf, self.x), np.inf, 0, 0
         self.plain, self.streak = PLAIN, PLAIN
-        self.merit = np.inf
+        self.scale, self.merit = self.x, np.inf
 
     def run(self, limit: int) -> Asking[Solution]:
         """From the start to the solution, in ``limit`` steps at most."""
@@ -315,7 +312,8 @@ class Iteration:
 
     def check_convergence(self, n_iter: int) -> Asking[Solution | None]:
         """Measure the residual; the solution if it is small enough, or as small as rounding lets it be."""
-        self.merit = self._size(self.change, self.x)
+        self.scale = units(self.x, self.classes)
+        self.merit = float(np.max(abs(self.change / self.scale)))
         if self.merit < self.best[0]:
             self.best = self.merit, self.x
         self.stale += 1
@@ -391,15 +389,14 @@ class Iteration:
 
     def _farthest(self) -> Array:
         """The largest change of each unknown in one step."""
-        y, classes = self.x, self.classes
-        logs = np.full(len(y) - classes - 1, FARTHEST)
-        smoothing = self.equations.smoothing
+        farthest, smoothing = FARTHEST * self.scale, self.equations.smoothing
         if not smoothing:
-            return np.concatenate([FARTHEST * units(y, classes)[: classes + 1], logs])
+            return farthest
         # While an envelope loses its smoothing, scores stay in sight of its kinks.
-        state = State.unpacked(y, classes)
+        state = State.unpacked(self.x, self.classes)
         width = state.std + self.equations.reduction.at(state.theta).kappa + smoothing
-        return np.concatenate([np.full(classes + 1, float(width.max())), logs])
+        farthest[: self.classes + 1] = float(width.max())
+        return farthest
 
     def _solution(self, merit: float, x: Array, n_iter: int, status: str) -> Solution:
         state = State.unpacked(x, self.classes)
@@ -410,7 +407,7 @@ class Iteration:
 
     def _new_jacobian(self) -> Asking[Array]:
         # All differences at once: of several states the map costs hardly more than of one.
-        y = self.x + np.diag(DIFFERENCE * units(self.x, self.classes))
+        y = self.x + np.diag(DIFFERENCE * self.scale)
         changes = yield from self.residual(y)
         return np.asarray(((changes - self.change) / np.diag(y - self.x)[:, None]).T)
 
@@ -418,7 +415,7 @@ class Iteration:
         """Where a Newton step leads, halved until the residual falls; None if that does not help."""
         if not np.isfinite(jacobian).all():
             return None
-        scale = units(self.x, self.classes)
+        scale = self.scale
         try:
             direction = -np.linalg.solve(jacobian * scale / scale[:, None], self.change / scale) * scale
         except np.linalg.LinAlgError:

@@ -259,7 +259,7 @@ def test_alphas_that_are_solved_at_once_are_as_if_alone(name, maker, monkeypatch
     with monkeypatch.context() as patched:
         patched.setattr(path, "solve", lambda *_: pytest.fail("one after the other"))
         np.testing.assert_array_equal(loss_curve(problem).class_std(at), alone)
-    # What does not arrive within two steps there is solved alone.
+    # What does not arrive within two steps there is left to what `solve` does next.
     monkeypatch.setattr(solver, "LIMIT", 2)
     np.testing.assert_array_equal(loss_curve(problem).class_std(at), alone)
 
