@@ -22,7 +22,7 @@ LEAST_STEPS, LEVEL, MOST_STEPS = 35, 0.5, 40_000
 """Steps at least, how many powers of 2 more make the next level, and the most.
 
 Margins that spread more widely, over a thousand units, are integrated adaptively."""
-BLOCK = 8_000
+BLOCK = 4_000
 """Nodes that are looked at together, in arrays that fit into a cache."""
 
 
