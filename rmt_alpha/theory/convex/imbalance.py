@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
@@ -35,8 +35,6 @@ Between them the two are mixed, so that answers are continuous in alpha.
 """
 SLIGHT = 0.02
 """Shifts of the intercept, in units of the scores, that are no matter."""
-NEARLY = 0.25
-"""How far forces are from linear that are taken for it where this cannot matter."""
 FARTHEST = 1e6
 """The same, where forces never balance."""
 TIE = 0.25
@@ -60,53 +58,75 @@ class Sample(NamedTuple):
     """Its solution."""
 
 
-def weight(equations: Equations, solution: Solution) -> float:
-    """Share of the average over samples in what is reported, from 0 to 1."""
-    n = equations.reduction.n
-    if not equations.intercept or n == math.inf or solution.status == "collapsed":
-        return 0.0
-    effect = n * _effect(equations, solution.state)
-    return float(np.clip(math.log(max(effect, LOOSE) / LOOSE) / math.log(FLAT / LOOSE), 0.0, 1.0))
+def weights(equations: Equations, solutions: Sequence[Solution]) -> Array:
+    """Shares of the average over samples in what is reported at some alphas, from 0 to 1."""
+    n, effects = equations.reduction.n, np.zeros(len(solutions))
+    asked = [i for i, solution in enumerate(solutions) if solution.status != "collapsed"]
+    if equations.intercept and n < math.inf and 0 < _share(equations) < 1 and asked:
+        effects[asked] = n * _effects(equations, [solutions[i].state for i in asked])
+    return np.clip(np.log(np.maximum(effects, LOOSE) / LOOSE) / math.log(FLAT / LOOSE), 0.0, 1.0)
 
 
-def _effect(equations: Equations, state: State) -> float:
+def _effects(equations: Equations, states: Sequence[State]) -> Array:
     """By how much one standard deviation of labels, either way, changes the accuracy on average.
 
     The intercept alone moves, to where the forces balance again.  Where they are linear on the way this is an
     effect of order 1/n like others, and does not count.
     """
-    share, n = _share(equations), equations.reduction.n
-    if not 0 < share < 1:
-        return 0.0
-    priors, group = equations.reduction.task.priors, equations.reduction.task.group
-    width = float(state.std.max() + abs(state.mean - state.offset).max())
-    kappa, forces = equations.reduction.at(state.theta).kappa, _forces_after(equations, state)
-    stiffness = max(float(priors @ equations.averaged(forces(0.0))[2]), 1e-300)
-    deviation = max(_deviation(equations), 0.5)
-    both = [_drawn(equations, n * (share - 0.5) + side * deviation) for side in (-1, 1)]
-    linear = np.array([priors @ drawn.averaged(forces(0.0))[0] for drawn in both]) / stiffness
-    if min(abs(linear)) < SLIGHT * width:
-        return 0.0
+    reduction, n = equations.reduction, equations.reduction.n
+    middle, deviation = n * (_share(equations) - 0.5), max(_deviation(equations), 0.5)
+    both = [_drawn(equations, middle + side * deviation) for side in (-1, 1)]
+    mean, offset, std, theta = (
+        np.array([getattr(state, name) for state in states]) for name in ("mean", "offset", "std", "theta")
+    )
+    kappa, width = reduction.at(theta).kappa, std.max(axis=1) + abs(mean - offset[:, None]).max(axis=1)
+    forces = equations.label_forces(State(mean, offset, std, theta), kappa)
+    stiffness = np.maximum((equations.averaged(forces)[2] * reduction.task.priors).sum(axis=1), 1e-300)
+    linear = np.stack([_balance(drawn, forces) / stiffness for drawn in both], axis=1)
+    found, matters = np.zeros(len(states)), abs(linear).min(axis=1) >= SLIGHT * width
+    if matters.any():
+        rows = (x[matters] for x in (mean, std, kappa, linear))
+        matters[matters] = ~_nearly_linear(equations, both, *rows)
+    for i in np.flatnonzero(matters).tolist():
+        kept = _forces_after(equations, states[i])
+        shifts = np.array([_shift(drawn, states[i], kept) for drawn in both])
+        bent = np.minimum(1.0, abs(1 - abs(shifts / linear[i]))).mean()
+        found[i] = bent * _change(equations, mean[i], std[i], shifts)
+    return found
 
-    def accuracy(shift: float) -> float:
-        margins = np.array([-1.0, 1.0]) * (state.mean + shift) / state.std[group]
-        return float(priors @ special.ndtr(margins))
 
-    def change(shifts: Array) -> float:
-        return abs(0.5 * (accuracy(shifts[0]) + accuracy(shifts[1])) - accuracy(0.0))
+def _nearly_linear(
+    equations: Equations, both: Sequence[Equations], mean: Array, std: Array, kappa: Array, linear: Array
+) -> Array:
+    """Whether n times the effect is below `LOOSE` for certain, from forces at two shifts on either side.
 
-    # Mostly forces are so nearly linear that it is enough to know the shifts to a share `NEARLY` of them.
-    steepest = float(priors @ (1 / state.std[group])) / math.sqrt(2 * math.pi)
-    if n * NEARLY * (change(linear) + NEARLY * steepest * abs(linear).mean()) < LOOSE / 2:
-        ends = linear[:, None, None] * [[1 - NEARLY], [1 + NEARLY]]
-        std, steps = (np.broadcast_to(each, (2, 2, each.size)) for each in (state.std, kappa))
-        beyond = equations.label_forces(replace(state, mean=state.mean + ends, std=std), steps)
-        balance = [drawn.averaged(beyond[:, i])[0] @ priors for i, drawn in enumerate(both)]
-        if (linear[:, None] * balance * [1, -1] > 0).all():
-            return 0.0
-    shifts = np.array([_shift(drawn, state, forces) for drawn in both])
-    bent = np.minimum(1.0, abs(1 - abs(shifts / linear)))
-    return float(bent.mean()) * change(shifts)
+    Shifts that are within a share of the ``linear`` ones, (m, 2), have an effect of at most that share times
+    (the change of accuracy by the linear ones, and what it can differ on the rest of the way).
+    """
+    n, task = equations.reduction.n, equations.reduction.task
+    steepest = (task.priors / std[:, task.group]).sum(axis=1) / math.sqrt(2 * math.pi)
+    fixed, rest = n * _change(equations, mean, std, linear), n * steepest * abs(linear).mean(axis=1)
+    # The share at which it is half of `LOOSE`.
+    share = np.minimum(LOOSE / (fixed + np.sqrt(fixed**2 + 2 * LOOSE * rest)), 0.9)[:, None, None]
+    ends = linear[..., None] * (1 + share * [-1, 1])
+    std, kappa = (np.broadcast_to(x[:, None, None], (*ends.shape, x.shape[1])) for x in (std, kappa))
+    forces = equations.label_forces(State(mean[:, None, None] + ends[..., None], ends, std, std), kappa)
+    balance = np.stack([_balance(drawn, forces[:, :, i]) for i, drawn in enumerate(both)], axis=1)
+    return np.asarray((ends * balance * [1, -1] > 0).all(axis=(1, 2)))
+
+
+def _change(equations: Equations, mean: Array, std: Array, shifts: Array) -> Array:
+    """Of the accuracy, on average, by two shifts of the intercept, (..., 2)."""
+    task = equations.reduction.task
+    scores = mean[..., None, :] + np.concatenate([shifts, 0 * shifts[..., :1]], axis=-1)[..., None]
+    right = special.ndtr(np.array([-1.0, 1.0]) * scores / std[..., None, task.group]) * task.priors
+    one, other, before = np.moveaxis(right.sum(axis=-1), -1, 0)
+    return np.asarray(abs(0.5 * (one + other) - before))
+
+
+def _balance(drawn: Equations, label_forces: Array) -> Array:
+    """Sum of the forces, which is 0 where the intercept rests."""
+    return np.asarray((drawn.averaged(label_forces)[0] * drawn.reduction.task.priors).sum(axis=-1))
 
 
 def _forces_after(equations: Equations, state: State) -> Callable[[float], Array]:
@@ -120,7 +140,7 @@ def _shift(drawn: Equations, state: State, forces: Callable[[float], Array]) -> 
     width = float(state.std.max() + abs(state.mean - state.offset).max())
 
     def balance(shift: float) -> float:
-        return float(drawn.reduction.task.priors @ drawn.averaged(forces(shift))[0])
+        return float(_balance(drawn, forces(shift)))
 
     first = balance(0.0)
     side, far = np.sign(first), width
@@ -133,7 +153,7 @@ def _shift(drawn: Equations, state: State, forces: Callable[[float], Array]) -> 
 
 def draws(equations: Equations, solution: Solution) -> list[Sample]:
     """The fixed points whose weighted average is the answer: that of the limit, or those of samples."""
-    loose = weight(equations, solution)
+    loose = float(weights(equations, [solution])[0])
     if not loose:
         return [Sample(1.0, equations, solution)]
     found = [] if loose == 1 else [Sample(1 - loose, equations, solution)]

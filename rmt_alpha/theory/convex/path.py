@@ -56,28 +56,26 @@ class FixedPoints:
                 found = solve(self.equations(alpha), self.squared(alpha), self._failed.pop(key, None))
             except ConvergenceError as error:
                 found = self._walked(alpha, error)
-            self._keep(alpha, found)
+            self._keep({key: found})
         return self._solved[key]
 
-    def _keep(self, alpha: Array, found: Solution) -> None:
-        if imbalance.weight(self.equations(alpha), found) > 0:
-            found = replace(found, status="flat")
-        self._solved[tuple(alpha.tolist())] = found
+    def _keep(self, found: dict[tuple[float, ...], Solution]) -> None:
+        loose = imbalance.weights(self.equations(np.zeros(self.reduction.sources)), [*found.values()]) > 0
+        for flat, (key, solution) in zip(loose, found.items(), strict=True):
+            self._solved[key] = replace(solution, status="flat") if flat else solution
 
     def prepare(self, alphas: Array) -> None:
         """Solve at several alphas, (m, k), at once, as far as that succeeds; `at` does the rest."""
-        new = np.array([key for key in dict.fromkeys(map(tuple, alphas.tolist())) if key not in self._solved])
-        new = new[np.isfinite(new).all(axis=1)] if len(new) else new
-        if len(new) < 2 or tiny_ridge(equations := self.equations(new)):
+        keys = [key for key in dict.fromkeys(map(tuple, alphas.tolist())) if key not in self._solved]
+        keys = [key for key in keys if np.isfinite(key).all()]
+        equations = self.equations(np.array(keys))
+        if len(keys) < 2 or tiny_ridge(equations):
             return
         with suppress(ArithmeticError, ValueError):  # of one of them
-            for row, found in zip(
-                new, iterate_each(equations, [self.squared(row) for row in new]), strict=True
-            ):
-                if isinstance(found, ConvergenceError):
-                    self._failed[tuple(row.tolist())] = found
-                else:
-                    self._keep(row, found)
+            each = iterate_each(equations, [self.squared(alpha) for alpha in equations.alpha])
+            found = dict(zip(keys, each, strict=True))
+            self._failed.update({k: v for k, v in found.items() if isinstance(v, ConvergenceError)})
+            self._keep({k: v for k, v in found.items() if isinstance(v, Solution)})
 
     def draws(self, alpha: Array) -> list[imbalance.Sample]:
         """Solutions of which answers at one alpha are an average, with their weights: mostly a single one."""
