@@ -84,9 +84,9 @@ def _effects(equations: Equations, states: Sequence[State]) -> Array:
     stiffness = np.maximum((equations.averaged(forces)[2] * reduction.task.priors).sum(axis=1), 1e-300)
     linear = np.stack([_balance(drawn, forces) / stiffness for drawn in both], axis=1)
     found, matters = np.zeros(len(states)), abs(linear).min(axis=1) >= SLIGHT * width
-    if matters.any():
-        rows = (x[matters] for x in (mean, std, kappa, linear))
-        matters[matters] = ~_nearly_linear(equations, both, *rows)
+    near = matters & (abs(linear).max(axis=1) < FARTHEST * width)
+    if near.any():
+        matters[near] = ~_nearly_linear(equations, both, *(x[near] for x in (mean, std, kappa, linear)))
     for i in np.flatnonzero(matters).tolist():
         kept = _forces_after(equations, states[i])
         shifts = np.array([_shift(drawn, states[i], kept) for drawn in both])
