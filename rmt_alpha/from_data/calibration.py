@@ -50,10 +50,7 @@ class LogLoss:
 
     def losses(self, z: FloatArray) -> FloatArray:
         """Loss of each row, (n,)."""
-        scores = z @ self.lines
-        top = scores.max(axis=1)
-        logs = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
-        return np.asarray(logs - (self.targets * scores).sum(axis=1))
+        return self._predicted((z @ self.lines).T)[0]
 
     def value(self, z: FloatArray) -> float:
         """The sum."""
@@ -61,10 +58,8 @@ class LogLoss:
 
     def slopes(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """First and second derivatives of the loss of each row, (n, d) and (n, d, d)."""
-        lines, scores = self.lines, z @ self.lines
-        p = np.exp(scores - scores.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        weighted = lines * p[:, None]
+        lines, p = self.lines, self._predicted((z @ self.lines).T)[1]
+        weighted = lines * p.T[:, None]
         mean = weighted.sum(axis=2)
         gradient = mean - (lines * self.targets[:, None]).sum(axis=2)
         hessian = weighted @ np.swapaxes(lines, 1, 2)
@@ -75,23 +70,37 @@ class LogLoss:
         """The z of least loss, (d,), by Newton's method; it is finite."""
         size = np.sqrt(np.einsum("i,iak->a", self.mass, np.square(self.lines)))
         unit = np.where(size > 0, math.sqrt(self.mass.sum()) / np.where(size > 0, size, 1.0), 0.0)
-        scaled = LogLoss(self.lines * unit[:, None], self.targets, self.mass)
+        # One row for each number of z: sums over samples are products of matrices.
+        rows = np.transpose(self.lines, (1, 2, 0)).reshape(unit.size, -1) * unit[:, None]
+
+        def at(z: FloatArray) -> tuple[float, FloatArray]:
+            losses, p = self._predicted((z @ rows).reshape(-1, len(self.mass)))
+            return float(self.mass @ losses), p
+
         z = np.zeros(unit.size)
-        value = scaled.value(z)
+        value, p = at(z)
         for _ in range(STEPS):
-            gradient, hessian = scaled.slopes(z)
-            slope = self.mass @ gradient
-            step = -solve_scaled(np.tensordot(self.mass, hessian, 1), slope)
+            slope = rows @ (self.mass * (p - self.targets.T)).ravel()
+            mean = (rows * p.ravel()).reshape(unit.size, *p.shape).sum(axis=1)
+            hessian = (rows * (self.mass * p).ravel()) @ rows.T - (self.mass * mean) @ mean.T
+            step = -solve_scaled(hessian, slope)
             gain = -float(slope @ step)
             if gain <= PRECISION:
                 break
             length = 1.0
-            while (found := scaled.value(z + length * step)) > value - 1e-4 * length * gain:
+            while (found := at(z + length * step))[0] > value - 1e-4 * length * gain:
                 length /= 2
                 if length < PRECISION:  # rounding: no better z in this direction
                     return np.asarray(unit * z)
-            z, value = z + length * step, found
+            z, (value, p) = z + length * step, found
         return np.asarray(unit * z)
+
+    def _predicted(self, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Loss of each row, (n,), and probabilities of the classes, (K, n), for scores (K, n)."""
+        top = scores.max(axis=0)
+        p = np.exp(scores - top)
+        total = p.sum(axis=0)
+        return np.asarray(top + np.log(total) - (self.targets.T * scores).sum(axis=0)), p / total
 
 
 def log_loss(lines: LeaveOneOut) -> LogLoss:
@@ -116,8 +125,8 @@ def best_scale(scores: FloatArray, labels: FloatArray, mass: FloatArray) -> floa
         return 1.0  # nothing to be scaled
 
     def excess(log: float) -> float:
-        s = math.exp(log)
-        return s * float(mass @ loss.slopes(np.array([s]))[0][:, 0]) - 1.0
+        seen = math.exp(log) * loss.lines[:, 0].T
+        return float((seen * (loss._predicted(seen)[1] - loss.targets.T)).sum(axis=0) @ mass) - 1.0
 
     low = high = -math.log(size)
     while excess(low) > 0:

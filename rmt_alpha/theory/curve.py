@@ -20,7 +20,7 @@ from rmt_alpha._core import arithmetic
 from rmt_alpha._core.alphas import FINITE
 from rmt_alpha._core.checks import Range, as_real, check_choice, check_range
 from rmt_alpha._core.pictures.html import Card, Shown
-from rmt_alpha._core.types import BoolArray, FloatArray, Real
+from rmt_alpha._core.types import Array, BoolArray, FloatArray, Real
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory.pictures import curve_card
 from rmt_alpha.theory.searches import FLAT, LevelSearch, margin_of, slope
@@ -428,9 +428,13 @@ class Curve(Shown, ABC):
             *(self.accuracy, level, best_alpha, scale, self._farthest, self._steps, lead),
             one_by_one=self.costly,
             rounding=FLAT if self.costly else 0.0,
+            prepare=self._prepare,
         )
         low, high = (end if np.isinf(end) else self._polished(level, end) for end in search.ends())
         return low, high
+
+    def _prepare(self, alphas: Array) -> None:
+        """Solve at several alphas, (m, k), at once, where each takes long and that is quicker."""
 
     def _polished(self, level: Any, alpha: float) -> Any:
         """The alpha near ``alpha`` where accuracy passes ``level``, to the precision of the curve."""

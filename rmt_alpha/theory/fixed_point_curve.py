@@ -18,6 +18,9 @@ from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory import curve as base
 from rmt_alpha.theory.curve import Curve, Optimum
 
+TOGETHER = 32
+"""Alphas that are solved at once."""
+
 
 class FixedPointCurve(Curve):
     """A curve of fine-tuning with a loss that has no closed form.
@@ -117,7 +120,9 @@ class FixedPointCurve(Curve):
             )
         if np.isinf(unit):  # the source changes nothing
             return 0.0
-        points = [self._fixed_point(np.array([float(best.alpha) + unit * k])) for k in range(-2, 3)]
+        alphas = float(best.alpha) + unit * np.arange(-2.0, 3.0)[:, None]
+        self._prepare(alphas)
+        points = [self._fixed_point(alpha) for alpha in alphas]
         return float(self._spread.best_alpha_std(criterion, points, unit, class_counts))
 
     @abstractmethod
@@ -151,9 +156,13 @@ class FixedPointCurve(Curve):
         flat = values.reshape(-1, self.sources)
         if not len(flat):
             return np.empty(values.shape[:-1])
-        rows = long_steps(list(flat), "alpha")
-        table = np.stack([np.asarray(answer(row), float) for row in rows])
-        return self._result(table.reshape((*values.shape[:-1], *table.shape[1:])))
+        table = []
+        for i, row in enumerate(long_steps(list(flat), "alpha")):
+            if i % TOGETHER == 0:
+                self._prepare(flat[i : i + TOGETHER])
+            table.append(np.asarray(answer(row), float))
+        found = np.stack(table)
+        return self._result(found.reshape((*values.shape[:-1], *found.shape[1:])))
 
 
 def _fluctuations_along(fluctuations: Callable[[], Any], direction: Array) -> Any:

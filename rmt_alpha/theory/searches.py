@@ -20,6 +20,8 @@ SATURATED = 1 - 1e-6
 """Accuracies above which differences lose the digits that a maximum needs: the margin is searched instead."""
 TIE = 2e-15
 """Those whose sign is rounding."""
+AHEAD = 8
+"""Alphas that are prepared at once, though the first of them may end a search."""
 
 
 def slope(accuracy: Callable[[Array], Any], values: Array, scale: float) -> Array:
@@ -60,6 +62,8 @@ class LevelSearch:
     """Whether every alpha takes long: then none is asked beyond the first below the level."""
     rounding: float = 0.0
     """An end is found where accuracy differs from the level by no more than this."""
+    prepare: Callable[[Array], object] = np.size
+    """What is told of alphas, (m, 1), that will be asked, or at least the first of them."""
 
     def ends(self) -> tuple[float, float]:
         """Of the interval around the best alpha with accuracy >= level; infinite if never below."""
@@ -84,6 +88,8 @@ class LevelSearch:
         """Indices of the alphas where accuracy is below the level."""
         size = 1 if self.one_by_one else len(alphas)
         for begin in long_steps(range(0, len(alphas), size), "alpha"):  # at most so many
+            if begin % AHEAD == 0:
+                self.prepare(alphas[begin : begin + AHEAD, None])
             part = alphas[begin : begin + size]
             values = np.asarray(np.asarray(self.accuracy(part)) - self.level, float)
             for i in np.flatnonzero((abs(values) <= TIE) | (values < 0)):

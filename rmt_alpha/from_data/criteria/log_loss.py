@@ -24,11 +24,7 @@ class ScaledLogLoss(SmoothCriterion):
 
     def best(self, fit: RidgeFit) -> FloatArray:
         """(s, beta); where a negative s would be best, the best of s = 0, which is alpha at infinity."""
-        loss = log_loss(fit.leave_one_out)
-        z = loss.minimum
-        if z[0] > 0:
-            return z
-        return np.concatenate([[0.0], LogLoss(loss.lines[:, 1:], loss.targets, loss.mass).minimum])
+        return _best(log_loss(fit.leave_one_out))
 
     def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """Minus the mean log-loss at the best scale, 0 or more."""
@@ -40,13 +36,13 @@ class ScaledLogLoss(SmoothCriterion):
         """The choice at one ridge: the best point comes with its scale."""
         if point is not None:
             return super().choose(fit, point)
-        loss, best = log_loss(fit.leave_one_out), self.best(fit)
+        best = _best(loss := log_loss(fit.leave_one_out))
         return Choice(fit.gamma, normalised(best), -loss.value(best) / float(loss.mass.sum()))
 
     def replicates(self, fit: RidgeFit) -> FloatArray:
         """One Newton step to the best point without the line of one sample; the other lines are kept."""
         loss, samples = log_loss(fit.leave_one_out), fit.path.design.samples
-        best = self.best(fit)
+        best = _best(loss)
         share = samples.removed / samples.mass
         slopes, bends = (
             (share * (loss.mass * one.T).reshape(*one.T.shape[:-1], len(share), -1).sum(axis=-1)).T
@@ -54,3 +50,10 @@ class ScaledLogLoss(SmoothCriterion):
         )
         total = np.tensordot(loss.mass, loss.slopes(best)[1], 1)
         return best + solve_scaled(total - bends, slopes)
+
+
+def _best(loss: LogLoss) -> FloatArray:
+    z = loss.minimum
+    if z[0] > 0:
+        return z
+    return np.concatenate([[0.0], LogLoss(loss.lines[:, 1:], loss.targets, loss.mass).minimum])

@@ -122,13 +122,15 @@ class Loss:
         return force, stiffness
 
     def moments(self, mean: Array, std: Array, kappa: Array) -> Moments:
-        """E g, E g^2 and -E g' for margins z ~ N(mean, std^2); arrays of one shape (m,)."""
+        """E g, E g^2 and -E g' for margins z ~ N(mean, std^2); arrays of one shape."""
+        shape, (mean, std, kappa) = mean.shape, (each.ravel() for each in (mean, std, kappa))
 
         def integrands(z: Array, owner: Array) -> Array:
             force, stiffness = self.force(z, kappa[owner])
             return np.stack([force, force * force, stiffness])
 
-        return Moments(*quadrature.expectation(integrands, mean, std, self.breaks(kappa), self.name))
+        found = quadrature.expectation(integrands, mean, std, self.breaks(kappa), self.name)
+        return Moments(*found.reshape(-1, *shape))
 
     def training_loss(self, mean: Array, std: Array, kappa: Array) -> Array:
         """E phi(prox(z)): the loss of a sample that was trained on; shape (m,)."""

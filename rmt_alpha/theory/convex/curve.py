@@ -206,6 +206,7 @@ class LossCurve(LossLaw):
         search = LevelSearch(
             *(self.margin, self.margin(over), float(best.alpha), scale, self._farthest, steps),
             one_by_one=True,
+            prepare=self._prepare,
         )
         low, high = (over if abs(end - over) < NONE * scale else end for end in search.ends())
         return low, high

@@ -74,7 +74,7 @@ class LabelShares(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Equations:
-    """The map at one alpha, for a share ``noise`` of wrong labels in each class.
+    """The map at one alpha, (k,), or one for each state, (..., k), for shares ``noise`` of wrong labels.
 
     With ``smoothing`` the loss is replaced by its Moreau envelope with this parameter.  ``drawn``, a sample's
     shares of the labels -1 and +1 in units of their probabilities, is (1, 1) in the limit of large n.
@@ -95,16 +95,23 @@ class Equations:
 
     def forces(self, state: State, kappa: Array) -> tuple[Array, Array, Array]:
         """(eta, omega, theta) of each class, shape (..., K)."""
+        return self.averaged(self.label_forces(state, kappa))
+
+    def label_forces(self, state: State, kappa: Array) -> Array:
+        """t E g, E g^2 and -E g' of each label, shape (3, ..., labels)."""
         _, sign, rows = self.labels()
         group = self.reduction.task.group[rows]
         mean, std = sign * state.mean[..., rows], state.std[..., group]
         # The force of an envelope is that of the loss at a larger kappa.
         step = np.maximum(kappa[..., group], LEAST_KAPPA) + self.smoothing
-        found = self.loss.moments(mean.ravel(), std.ravel(), step.ravel())
-        pull, power, stiffness = (part.reshape(mean.shape) for part in found)
-        by_class = self._by_class
+        pull, power, stiffness = self.loss.moments(mean, std, step)
         # A mean square, which rounding may leave below 0.
-        return (sign * pull) @ by_class, np.maximum(power, 0.0) @ by_class, stiffness @ by_class
+        return np.array([sign * pull, np.maximum(power, 0.0), stiffness])
+
+    def averaged(self, label_forces: Array) -> tuple[Array, Array, Array]:
+        """(eta, omega, theta) of each class from those of its labels."""
+        eta, omega, theta = _product(label_forces, self._by_class)
+        return eta, omega, theta
 
     def labels(self) -> LabelShares:
         """Share, sign and class of every label that occurs."""
@@ -134,44 +141,47 @@ class Equations:
         """One application of the map."""
         reduced = self.reduction.at(state.theta)
         eta, omega, theta = self.forces(state, reduced.kappa)
-        force, offset = self._balanced(reduced, state, eta, omega, theta)
+        reached = (reduced.reach @ self.alpha[..., None])[..., 0]
+        force, offset = self._balanced(reduced, state, eta, omega, theta, reached)
         pushed = (reduced.gram @ (self.reduction.task.priors * force)[..., None])[..., 0]
-        mean = pushed + reduced.reach @ self.alpha + np.asarray(offset)[..., None]
+        mean = pushed + reached + np.asarray(offset)[..., None]
         std = np.sqrt(self.variance(reduced, force, omega))
         return State(mean, offset, np.maximum(std, LEAST_STD), np.maximum(self._pooled(theta), LEAST_THETA))
 
     def variance(self, reduced: Reduced, force: Array, omega: Array) -> Array:
         """sigma_g^2, shape (..., G)."""
         priors = self.reduction.task.priors
-        alpha = np.broadcast_to(self.alpha, (*force.shape[:-1], len(self.alpha)))
+        alpha = np.broadcast_to(self.alpha, (*force.shape[:-1], self.alpha.shape[-1]))
         weights = np.concatenate([priors * force, alpha], axis=-1)[..., None, :]
         direct = ((weights[..., None, :] @ reduced.forms)[..., 0, :] * weights).sum(axis=-1)
-        kicks = (reduced.echo @ (omega @ self._by_group)[..., None])[..., 0]
-        return np.asarray(direct + kicks + reduced.noise @ self.alpha**2)
+        kicks = reduced.echo @ _product(omega, self._by_group)[..., None]
+        return np.asarray(direct + (kicks + reduced.noise @ alpha[..., None] ** 2)[..., 0])
 
     def _pooled(self, theta: Array) -> Array:
         """Average over the classes of each covariance."""
         table = self._by_group
-        return np.asarray(theta @ table / table.sum(axis=0) + self.reduction.least_theta)
+        return np.asarray(_product(theta, table) / table.sum(axis=0) + self.reduction.least_theta)
 
     def _balanced(
-        self, reduced: Reduced, state: State, eta: Array, omega: Array, theta: Array
+        self, reduced: Reduced, state: State, eta: Array, omega: Array, theta: Array, reached: Array
     ) -> tuple[Array, Any]:
         """Forces and intercept after the linear step: force + theta (u - old u) = eta for all classes."""
         priors, classes = self.reduction.task.priors, self.classes
         system = np.zeros((*eta.shape[:-1], classes + 1, classes + 1))
         right = np.zeros(system.shape[:-1])
         system[..., :classes, :classes] = np.eye(classes) + theta[..., None] * reduced.gram * priors
-        right[..., :classes] = eta + theta * (state.mean - reduced.reach @ self.alpha)
+        right[..., :classes] = eta + theta * (state.mean - reached)
         if self.intercept:
             system[..., :classes, classes] = theta
             system[..., classes, :classes] = priors
-            balance, width = eta @ priors, 1.0 + state.std.max(axis=-1)
-            held = abs(balance) < (theta @ priors) * FAR * (width + abs(state.mean).max(axis=-1))
+            balance, stiffness = _product(np.array([eta, theta]), priors[:, None])[..., 0]
+            width = 1.0 + state.std.max(axis=-1)
+            held = abs(balance) < stiffness * FAR * (width + abs(state.mean).max(axis=-1))
             if not np.all(held):
                 # Too little stiffness to say where the intercept balances the forces: a step that way, if
                 # they are out of balance beyond rounding.
-                side = np.where(abs(balance) > ROUNDING * (np.sqrt(omega) @ priors), np.sign(balance), 0.0)
+                size = _product(np.sqrt(omega), priors[:, None])[..., 0]
+                side = np.where(abs(balance) > ROUNDING * size, np.sign(balance), 0.0)
                 last = np.append(np.zeros(classes), 1.0)
                 system[..., classes, :] = np.where(held[..., None], system[..., classes, :], last)
                 right[..., classes] = np.where(held, 0.0, state.offset + side * width)
@@ -180,3 +190,8 @@ class Equations:
         scale = abs(system).max(axis=-1)
         solution = np.linalg.solve(system / scale[..., None], (right / scale)[..., None])[..., 0]
         return solution[..., :classes], solution[..., classes][()]
+
+
+def _product(rows: Array, table: Array) -> Array:
+    """``rows @ table`` of each row alone: beside others BLAS may round it in another way."""
+    return np.asarray((rows[..., None, :] @ table)[..., 0, :])

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -58,52 +58,89 @@ class Sample(NamedTuple):
     """Its solution."""
 
 
-def weight(equations: Equations, solution: Solution) -> float:
-    """Share of the average over samples in what is reported, from 0 to 1."""
-    n = equations.reduction.n
-    if not equations.intercept or n == math.inf or solution.status == "collapsed":
-        return 0.0
-    effect = n * _effect(equations, solution.state)
-    return float(np.clip(math.log(max(effect, LOOSE) / LOOSE) / math.log(FLAT / LOOSE), 0.0, 1.0))
+def weights(equations: Equations, solutions: Sequence[Solution]) -> Array:
+    """Shares of the average over samples in what is reported at some alphas, from 0 to 1."""
+    n, effects = equations.reduction.n, np.zeros(len(solutions))
+    asked = [i for i, solution in enumerate(solutions) if solution.status != "collapsed"]
+    if equations.intercept and n < math.inf and 0 < _share(equations) < 1 and asked:
+        effects[asked] = n * _effects(equations, [solutions[i].state for i in asked])
+    return np.clip(np.log(np.maximum(effects, LOOSE) / LOOSE) / math.log(FLAT / LOOSE), 0.0, 1.0)
 
 
-def _effect(equations: Equations, state: State) -> float:
+def _effects(equations: Equations, states: Sequence[State]) -> Array:
     """By how much one standard deviation of labels, either way, changes the accuracy on average.
 
     The intercept alone moves, to where the forces balance again.  Where they are linear on the way this is an
     effect of order 1/n like others, and does not count.
     """
-    share, n = _share(equations), equations.reduction.n
-    if not 0 < share < 1:
-        return 0.0
+    reduction, n = equations.reduction, equations.reduction.n
+    middle, deviation = n * (_share(equations) - 0.5), max(_deviation(equations), 0.5)
+    both = [_drawn(equations, middle + side * deviation) for side in (-1, 1)]
+    mean, offset, std, theta = (
+        np.array([getattr(state, name) for state in states]) for name in ("mean", "offset", "std", "theta")
+    )
+    kappa, width = reduction.at(theta).kappa, std.max(axis=1) + abs(mean - offset[:, None]).max(axis=1)
+    forces = equations.label_forces(State(mean, offset, std, theta), kappa)
+    stiffness = np.maximum((equations.averaged(forces)[2] * reduction.task.priors).sum(axis=1), 1e-300)
+    linear = np.stack([_balance(drawn, forces) / stiffness for drawn in both], axis=1)
+    found, matters = np.zeros(len(states)), abs(linear).min(axis=1) >= SLIGHT * width
+    near = matters & (abs(linear).max(axis=1) < FARTHEST * width)
+    if near.any():
+        matters[near] = ~_nearly_linear(equations, both, *(x[near] for x in (mean, std, kappa, linear)))
+    for i in np.flatnonzero(matters).tolist():
+        kept = _forces_after(equations, states[i])
+        shifts = np.array([_shift(drawn, states[i], kept) for drawn in both])
+        bent = np.minimum(1.0, abs(1 - abs(shifts / linear[i]))).mean()
+        found[i] = bent * _change(equations, mean[i], std[i], shifts)
+    return found
+
+
+def _nearly_linear(
+    equations: Equations, both: Sequence[Equations], mean: Array, std: Array, kappa: Array, linear: Array
+) -> Array:
+    """Whether n times the effect is below `LOOSE` for certain, from forces at two shifts on either side.
+
+    Shifts that are within a share of the ``linear`` ones, (m, 2), have an effect of at most that share times
+    (the change of accuracy by the linear ones, and what it can differ on the rest of the way).
+    """
+    n, task = equations.reduction.n, equations.reduction.task
+    steepest = (task.priors / std[:, task.group]).sum(axis=1) / math.sqrt(2 * math.pi)
+    fixed, rest = n * _change(equations, mean, std, linear), n * steepest * abs(linear).mean(axis=1)
+    # The share at which it is half of `LOOSE`.
+    share = np.minimum(LOOSE / (fixed + np.sqrt(fixed**2 + 2 * LOOSE * rest)), 0.9)[:, None, None]
+    ends = linear[..., None] * (1 + share * [-1, 1])
+    std, kappa = (np.broadcast_to(x[:, None, None], (*ends.shape, x.shape[1])) for x in (std, kappa))
+    forces = equations.label_forces(State(mean[:, None, None] + ends[..., None], ends, std, std), kappa)
+    balance = np.stack([_balance(drawn, forces[:, :, i]) for i, drawn in enumerate(both)], axis=1)
+    return np.asarray((ends * balance * [1, -1] > 0).all(axis=(1, 2)))
+
+
+def _change(equations: Equations, mean: Array, std: Array, shifts: Array) -> Array:
+    """Of the accuracy, on average, by two shifts of the intercept, (..., 2)."""
+    task = equations.reduction.task
+    scores = mean[..., None, :] + np.concatenate([shifts, 0 * shifts[..., :1]], axis=-1)[..., None]
+    right = special.ndtr(np.array([-1.0, 1.0]) * scores / std[..., None, task.group]) * task.priors
+    one, other, before = np.moveaxis(right.sum(axis=-1), -1, 0)
+    return np.asarray(abs(0.5 * (one + other) - before))
+
+
+def _balance(drawn: Equations, label_forces: Array) -> Array:
+    """Sum of the forces, which is 0 where the intercept rests."""
+    return np.asarray((drawn.averaged(label_forces)[0] * drawn.reduction.task.priors).sum(axis=-1))
+
+
+def _forces_after(equations: Equations, state: State) -> Callable[[float], Array]:
+    """Forces of each label after a shift of the intercept alone, whatever the shares of the labels; kept."""
     kappa = equations.reduction.at(state.theta).kappa
-    priors, group = equations.reduction.task.priors, equations.reduction.task.group
-    width = float(state.std.max() + abs(state.mean - state.offset).max())
-    stiffness = max(float(priors @ equations.forces(state, kappa)[2]), 1e-300)
-    deviation = max(_deviation(equations), 0.5)
-    shifts, bent = [], 0.0
-    for side in (-1, 1):
-        drawn = _drawn(equations, n * (share - 0.5) + side * deviation)
-        linear = abs(float(priors @ drawn.forces(state, kappa)[0])) / stiffness
-        if linear < SLIGHT * width:
-            return 0.0
-        shifts.append(_shift(drawn, state))
-        bent += 0.5 * min(1.0, abs(1 - abs(shifts[-1]) / linear))
-
-    def accuracy(shift: float) -> float:
-        margins = np.array([-1.0, 1.0]) * (state.mean + shift) / state.std[group]
-        return float(priors @ special.ndtr(margins))
-
-    return bent * abs(0.5 * (accuracy(shifts[0]) + accuracy(shifts[1])) - accuracy(0.0))
+    return cache(lambda shift: equations.label_forces(replace(state, mean=state.mean + shift), kappa))
 
 
-def _shift(drawn: Equations, state: State) -> float:
+def _shift(drawn: Equations, state: State, forces: Callable[[float], Array]) -> float:
     """How far the intercept alone moves to balance the forces again, with other shares of the labels."""
-    priors, kappa = drawn.reduction.task.priors, drawn.reduction.at(state.theta).kappa
     width = float(state.std.max() + abs(state.mean - state.offset).max())
 
     def balance(shift: float) -> float:
-        return float(priors @ drawn.forces(replace(state, mean=state.mean + shift), kappa)[0])
+        return float(_balance(drawn, forces(shift)))
 
     first = balance(0.0)
     side, far = np.sign(first), width
@@ -116,7 +153,7 @@ def _shift(drawn: Equations, state: State) -> float:
 
 def draws(equations: Equations, solution: Solution) -> list[Sample]:
     """The fixed points whose weighted average is the answer: that of the limit, or those of samples."""
-    loose = weight(equations, solution)
+    loose = float(weights(equations, [solution])[0])
     if not loose:
         return [Sample(1.0, equations, solution)]
     found = [] if loose == 1 else [Sample(1 - loose, equations, solution)]
@@ -170,7 +207,7 @@ def _solved(equations: Equations, start: Solution, other: Solution) -> Solution:
     """The solution, or else that of the neighbouring stratum, with the residual that it has here."""
     full, state = np.ones_like, other.state
     # The intercept alone moves; or all forces are saturated, and nothing but the ridge is stiff.
-    shift = _shift(equations, state)
+    shift = _shift(equations, state, _forces_after(equations, state))
     moved = replace(state, mean=state.mean + shift, offset=state.offset + shift)
     loose = replace(start.state, theta=equations.reduction.least_theta * full(state.theta))
     wide = replace(state, std=full(state.std), theta=0.1 * full(state.theta))

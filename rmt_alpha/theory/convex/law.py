@@ -239,5 +239,8 @@ class LossLaw(FixedPointCurve):
 
         return self._stacked(self._alphas(alpha, infinite), at)
 
+    def _prepare(self, alphas: Array) -> None:
+        self._points.prepare(alphas)
+
     def _by_state(self, alpha: ArrayLike, answer: Callable[[State], Any]) -> Real:
         return self._table(alpha, lambda solution, _: answer(solution.state))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.theory.convex import imbalance, infinity
 from rmt_alpha.theory.convex.equations import Equations, State
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.convex.solver import Solution, solve
+from rmt_alpha.theory.convex.solver import Solution, iterate_each, solve, tiny_ridge
 
 WALK = 16
 """Steps from alpha = 0 to an alpha that is hard to reach."""
@@ -34,6 +35,8 @@ class FixedPoints:
     squared: Callable[[Array], State]
     _solved: dict[tuple[float, ...], Solution] = field(default_factory=dict, init=False, repr=False)
     """Solutions by alpha: a cache, which only grows."""
+    _failed: dict[tuple[float, ...], ConvergenceError] = field(default_factory=dict, init=False, repr=False)
+    """Failures of the first thing to try, where something else is still to be tried."""
     _drawn: dict[tuple[float, ...], list[imbalance.Sample]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -49,15 +52,30 @@ class FixedPoints:
         if key not in self._solved and np.isinf(alpha).any():
             self._solved[key] = self._at_infinity(np.sign(alpha))
         elif key not in self._solved:
-            equations = self.equations(alpha)
             try:
-                found = solve(equations, self.squared(alpha))
+                found = solve(self.equations(alpha), self.squared(alpha), self._failed.pop(key, None))
             except ConvergenceError as error:
                 found = self._walked(alpha, error)
-            if imbalance.weight(equations, found) > 0:
-                found = replace(found, status="flat")
-            self._solved[key] = found
+            self._keep({key: found})
         return self._solved[key]
+
+    def _keep(self, found: dict[tuple[float, ...], Solution]) -> None:
+        loose = imbalance.weights(self.equations(np.zeros(self.reduction.sources)), [*found.values()]) > 0
+        for flat, (key, solution) in zip(loose, found.items(), strict=True):
+            self._solved[key] = replace(solution, status="flat") if flat else solution
+
+    def prepare(self, alphas: Array) -> None:
+        """Solve at several alphas, (m, k), at once, as far as that succeeds; `at` does the rest."""
+        keys = [key for key in dict.fromkeys(map(tuple, alphas.tolist())) if key not in self._solved]
+        keys = [key for key in keys if np.isfinite(key).all()]
+        equations = self.equations(np.array(keys))
+        if len(keys) < 2 or tiny_ridge(equations):
+            return
+        with suppress(ArithmeticError, ValueError):  # of one of them
+            each = iterate_each(equations, [self.squared(alpha) for alpha in equations.alpha])
+            found = dict(zip(keys, each, strict=True))
+            self._failed.update({k: v for k, v in found.items() if isinstance(v, ConvergenceError)})
+            self._keep({k: v for k, v in found.items() if isinstance(v, Solution)})
 
     def draws(self, alpha: Array) -> list[imbalance.Sample]:
         """Solutions of which answers at one alpha are an average, with their weights: mostly a single one."""
@@ -87,17 +105,17 @@ class FixedPoints:
         """The same at a fixed point F(x, alpha) = 0, where dx/dalpha = -F_x^-1 F_alpha."""
         x, classes, step = state.packed(), len(self.label_noise), 1e-5
 
-        def change(y: Array, a: Array) -> Array:
-            return self.equations(a).step(State.unpacked(y, classes)).packed() - y
-
         size = float(np.max(abs(state.mean)) + np.max(state.std))
         scale = np.concatenate([np.full(classes + 1, size), np.ones(len(x) - classes - 1)])
-        sides = np.diag(step * scale)
-        up, down = np.split(change(np.concatenate([x + sides, x - sides]), at), 2)
-        matrix = ((up - down) / (2 * step)).T / scale[:, None]
+        sides, reach = np.diag(step * scale), step * np.maximum(abs(at), 0.1 * units)
+        # By the unknowns and by alpha, all at once.
+        y = np.concatenate([np.concatenate([x + sign * sides, [x] * len(at)]) for sign in (1, -1)])
+        a = np.concatenate([np.concatenate([[at] * len(x), at + sign * np.diag(reach)]) for sign in (1, -1)])
+        up, down = np.split(self.equations(a).step(State.unpacked(y, classes)).packed() - y, 2)
+        slopes = (up - down) / 2
+        matrix = (slopes[: len(x)] / step).T / scale[:, None]
         found = []
-        for reach in np.diag(step * np.maximum(abs(at), 0.1 * units)):
-            slope = (change(x, at + reach) - change(x, at - reach)) / (2 * reach.sum())
+        for slope in slopes[len(x) :] / reach[:, None]:
             # Of an intercept that nothing holds, the shortest way.
             moved = -np.linalg.lstsq(matrix, slope / scale)[0] * scale
             way = step / max(float(np.max(abs(moved / scale))), 1e-300)

@@ -24,6 +24,8 @@ from rmt_alpha.theory.ridge.spectrum import Spectrum
 
 HIDDEN = 1e-14
 """Relative to gamma over the average variance."""
+KEPT, BLOCK = 200, 16_000
+"""Results that are kept, and entries of arrays that fit into a cache."""
 
 
 class Reduced(NamedTuple):
@@ -84,28 +86,37 @@ class Reduction:
         return replace(self, prior=Prior(0 * self.prior.mean, ((),) * self.sources))
 
     def at(self, theta: Array) -> Reduced:
-        """The numbers at stiffnesses theta, shape (..., G); the last few results are kept."""
-        if theta.ndim == 1:
-            return self._at(theta)
-        each = [self._at(row) for row in theta]
-        return Reduced(*(np.array(part) for part in zip(*each, strict=True)))
+        """The numbers at stiffnesses theta, shape (G,) or (m, G); the last few results are kept."""
+        kept, keys = self._kept, [row.tobytes() for row in np.atleast_2d(theta)]
+        if len(kept) > KEPT:
+            kept.clear()
+        # Of many states few differ in theta.
+        place = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+        new = [key for key in place if key not in kept]
+        if new:
+            kept.update(zip(new, self._computed(np.array([np.frombuffer(key) for key in new])), strict=True))
+        each = [kept[key] for key in place]
+        if len(keys) == 1:
+            return each[0] if theta.ndim == 1 else Reduced(*(part[None] for part in each[0]))
+        index = [place[key] for key in keys]
+        return Reduced(*(np.array(part)[index] for part in zip(*each, strict=True)))
 
-    def _at(self, theta: Array) -> Reduced:
-        kept, key = self._kept, theta.tobytes()
-        if key not in kept:
-            if len(kept) > 8:
-                kept.pop(next(iter(kept)))
-            kept[key] = self._compute(theta)
-        return kept[key]
+    def _computed(self, theta: Array) -> list[Reduced]:
+        if len(theta) == 1 or not isinstance(self.model, Spectrum) or any(self.prior.noise):
+            return [self._compute(row) for row in theta]
+        size = max(BLOCK // self.rows.size, 1)
+        blocks = [self._compute(theta[i : i + size, None]) for i in range(0, len(theta), size)]
+        return [Reduced(*each) for block in blocks for each in zip(*block, strict=True)]
 
     def _compute(self, theta: Array) -> Reduced:
+        """At one theta, (G,), or of commuting covariances at several, (m, 1, G)."""
         resolvent = self.model.inverse(self.model.priors * theta, self.gamma)
-        classes, groups = len(self.task.means), len(theta)
+        classes, groups = len(self.task.means), theta.shape[-1]
         damped = resolvent.apply(self.rows)
-        damped[classes:] *= self.gamma
-        products = self.task.means @ damped.T
+        damped[..., classes:, :] *= self.gamma
+        products = self.task.means @ np.swapaxes(damped, -1, -2)
         traces, echo = resolvent.traces()
-        noise = np.zeros((groups, self.sources))
+        noise = np.zeros((*traces.shape, self.sources))
         if any(self.prior.noise):
             sandwiches = [resolvent.sandwich(g) for g in range(groups)]
             for s, pairs in enumerate(self.prior.noise):
@@ -114,8 +125,8 @@ class Reduction:
         return Reduced(
             traces / self.n,
             echo / self.n,
-            products[:, :classes],
-            products[:, classes:],
-            np.stack([resolvent.form(damped, g) for g in range(groups)]),
+            products[..., :classes],
+            products[..., classes:],
+            np.stack([resolvent.form(damped, g) for g in range(groups)], axis=-3),
             self.gamma**2 * noise,
         )

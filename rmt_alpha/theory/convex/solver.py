@@ -7,10 +7,11 @@ own size.  Iterations stop on it, never on the distance travelled.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.equations import LARGEST_LOG, ROUNDING, Equations, State
 from rmt_alpha.theory.convex.reduction import HIDDEN
+
+Answer = TypeVar("Answer")
 
 TOLERANCE = 1e-10
 """Largest residual of a solution."""
@@ -96,24 +99,23 @@ def units(x: Array, classes: int) -> Array:
     return found
 
 
-def solve(equations: Equations, start: State, *, tolerance: float = TOLERANCE) -> Solution:
+def solve(equations: Equations, start: State, failure: ConvergenceError | None = None) -> Solution:
     """The fixed point, from any start.
 
     Where the iteration fails the solution is followed from a problem that is easier: one of larger ridge, or
-    of a smoother loss.
+    of a smoother loss.  ``failure`` is that of the iteration, if it was tried.
     """
-    failure: ConvergenceError | None = None
     ways: list[Callable[[Equations, State, float], Solution]] = [
         iterate,
         partial(iterate, growth=2),
         along_ridge,
         along_smoothing,
     ]
-    if equations.reduction.gamma < SMALL**2 * ridge_unit(equations):
-        ways.insert(0, ways.pop(2))  # scores are so far from those of the start that no step arrives
-    for way in ways:
+    if tiny_ridge(equations):
+        ways.insert(0, ways.pop(2))
+    for way in ways[1:] if failure else ways:
         try:
-            return way(equations, start, tolerance)
+            return way(equations, start, TOLERANCE)
         except ConvergenceError as error:
             failure = failure or error
     assert failure is not None
@@ -162,6 +164,11 @@ def along_ridge(equations: Equations, start: State, tolerance: float) -> Solutio
         known.append((math.log(gamma), solution.state.packed()))
 
 
+def tiny_ridge(equations: Equations) -> bool:
+    """Whether scores are so far from those of the start that no step arrives."""
+    return equations.reduction.gamma < SMALL**2 * ridge_unit(equations)
+
+
 def ridge_unit(equations: Equations) -> float:
     """The average variance of a feature."""
     model = equations.reduction.model
@@ -205,17 +212,49 @@ def iterate(
 
     ``growth`` 2 makes the runs of plain steps longer whenever Newton's method gets stuck.
     """
-    iteration = Iteration(equations, start, tolerance, growth)
-    for n_iter in range(limit):
-        found = iteration.check_convergence(n_iter)
-        if found is not None:
+    run = Iteration(equations, start, tolerance, growth).run(limit)
+    asked = next(run)
+    while True:
+        try:
+            asked = run.send(_changed(equations, asked))
+        except StopIteration as end:
+            found: Solution = end.value
             return found
-        if iteration.plain > 0 and iteration.merit > ROUGH:
-            iteration.plain -= 1
-            iteration.plain_step()
-        else:
-            iteration.newton_step()
-    raise iteration.failure(limit)
+
+
+def iterate_each(equations: Equations, starts: Sequence[State]) -> list[Solution | ConvergenceError]:
+    """What `solve` first tries at several alphas, those of ``equations``, (m, k), at once.
+
+    Every step takes one application of the map to the states of all.  No solution depends on the others.
+    """
+    runs = [
+        Iteration(replace(equations, alpha=alpha), start, TOLERANCE, 1).run(LIMIT)
+        for alpha, start in zip(equations.alpha, starts, strict=True)
+    ]
+    found: dict[int, Solution | ConvergenceError] = {}
+    asked = {i: next(run) for i, run in enumerate(runs)}
+    while asked:
+        sizes = [len(y) for y in asked.values()]
+        alpha = np.repeat(equations.alpha[list(asked)], sizes, axis=0)
+        changes = _changed(replace(equations, alpha=alpha), np.concatenate(list(asked.values())))
+        parts = np.split(changes, np.cumsum(sizes)[:-1])
+        for i, part in zip(list(asked), parts, strict=True):
+            try:
+                asked[i] = runs[i].send(part)
+            except (StopIteration, ConvergenceError) as end:
+                found[i] = end.value if isinstance(end, StopIteration) else end
+                del asked[i]
+    return [found[i] for i in range(len(runs))]
+
+
+def _changed(equations: Equations, y: Array) -> Array:
+    """What one step changes at each row of unknowns."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(equations.step(State.unpacked(y, equations.classes)).packed() - y)
+
+
+Asking: TypeAlias = Generator[Array, Array, Answer]
+"""A part of an iteration: it yields rows of unknowns, is sent what one step changes there, and returns."""
 
 
 class Iteration:
@@ -225,8 +264,8 @@ class Iteration:
     ----------
     x, change : ndarray
         The unknowns, and what one application of the map changes.
-    merit : float
-        The residual.
+    scale, merit : ndarray, float
+        What counts as 1 in each unknown, and the residual in these units.
     best : (float, ndarray)
         The least residual so far, and where.
     mark, stale : float, int
@@ -246,39 +285,53 @@ class Iteration:
         self.classes, self.n_eval = equations.classes, 0
         self.x = start.packed()
         self.jacobian: Array | None = None
-        self.change = self.residual(self.x)
+        self.change = self.x
         self.best, self.mark, self.stale, self.slow = (np.inf, self.x), np.inf, 0, 0
         self.plain, self.streak = PLAIN, PLAIN
-        self.merit = np.inf
+        self.scale, self.merit = self.x, np.inf
 
-    def residual(self, y: Array) -> Array:
+    def run(self, limit: int) -> Asking[Solution]:
+        """From the start to the solution, in ``limit`` steps at most."""
+        self.change = yield from self.residual(self.x)
+        for n_iter in range(limit):
+            found = yield from self.check_convergence(n_iter)
+            if found is not None:
+                return found
+            if self.plain > 0 and self.merit > ROUGH:
+                self.plain -= 1
+                yield from self.plain_step()
+            else:
+                yield from self.newton_step()
+        raise self.failure(limit)
+
+    def residual(self, y: Array) -> Asking[Array]:
         """What one step changes at y, or at each row of y."""
-        self.n_eval += y.size // y.shape[-1]
-        state = State.unpacked(y, self.classes)
-        with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(self.equations.step(state).packed() - y)
+        rows = np.atleast_2d(y)
+        self.n_eval += len(rows)
+        return (yield rows).reshape(y.shape)
 
-    def check_convergence(self, n_iter: int) -> Solution | None:
+    def check_convergence(self, n_iter: int) -> Asking[Solution | None]:
         """Measure the residual; the solution if it is small enough, or as small as rounding lets it be."""
-        self.merit = self._size(self.change, self.x)
+        self.scale = units(self.x, self.classes)
+        self.merit = float(np.max(abs(self.change / self.scale)))
         if self.merit < self.best[0]:
             self.best = self.merit, self.x
         self.stale += 1
         if self.merit < SLOW * self.mark:
             self.mark, self.stale = self.merit, 0
-        if self.stale > PATIENCE and self._rounded(self.best[1]):
+        if self.stale > PATIENCE and (yield from self._rounded(self.best[1])):
             return self._solution(*self.best, n_iter, "rounding")
         if self.merit <= self.tolerance:
             return self._solution(self.merit, self.x, n_iter, "converged")
         return None
 
-    def _rounded(self, x: Array) -> bool:
+    def _rounded(self, x: Array) -> Asking[bool]:
         """Whether the residual may be rounding, of the forces where next to no sample holds the intercept.
 
         There forces balance to rounding, and what is left of them over the stiffness moves scores and
         intercept together, and the logarithms of stiffnesses that the ridge hides.  All else stands still.
         """
-        change, floor = self.residual(x), 1e3 * self.tolerance
+        change, floor = (yield from self.residual(x)), 1e3 * self.tolerance
         if self._size(change, x) <= floor:
             return True
         if not self.equations.intercept:
@@ -291,18 +344,18 @@ class Iteration:
         balanced = abs(float(priors @ eta)) <= ROUNDING * float(priors @ np.sqrt(omega))
         return balanced and self._size(change, x) <= floor
 
-    def plain_step(self, length: float = 1.0) -> None:
+    def plain_step(self, length: float = 1.0) -> Asking[None]:
         """One application of the map, or part of its way."""
         change = self.change / max(1.0, float(np.max(abs(self.change / self._farthest()))))
         self.x = self.x + length * change
-        self.change = self.residual(self.x)
+        self.change = yield from self.residual(self.x)
 
-    def newton_step(self) -> None:
+    def newton_step(self) -> Asking[None]:
         """Newton's step with the Jacobian matrix at hand, or a new one."""
         fresh = self.jacobian is None
         if self.jacobian is None:
-            self.jacobian = self._new_jacobian()
-        moved = self._newton(self.jacobian)
+            self.jacobian = yield from self._new_jacobian()
+        moved = yield from self._newton(self.jacobian)
         if not fresh and (moved is None or self._size(moved[1], moved[0]) > REUSED * self.merit):
             self.jacobian = None  # that of an earlier point no longer does; what it gained is kept
         if moved is not None:
@@ -311,7 +364,7 @@ class Iteration:
         elif fresh:
             self._more_plain_steps()
             # Half a step: where Newton's method fails plain steps tend to overshoot.
-            self.plain_step(0.5)
+            yield from self.plain_step(0.5)
 
     def failure(self, limit: int) -> ConvergenceError:
         """The error after the last step, with the best estimate."""
@@ -336,15 +389,14 @@ class Iteration:
 
     def _farthest(self) -> Array:
         """The largest change of each unknown in one step."""
-        y, classes = self.x, self.classes
-        logs = np.full(len(y) - classes - 1, FARTHEST)
-        smoothing = self.equations.smoothing
+        farthest, smoothing = FARTHEST * self.scale, self.equations.smoothing
         if not smoothing:
-            return np.concatenate([FARTHEST * units(y, classes)[: classes + 1], logs])
+            return farthest
         # While an envelope loses its smoothing, scores stay in sight of its kinks.
-        state = State.unpacked(y, classes)
+        state = State.unpacked(self.x, self.classes)
         width = state.std + self.equations.reduction.at(state.theta).kappa + smoothing
-        return np.concatenate([np.full(classes + 1, float(width.max())), logs])
+        farthest[: self.classes + 1] = float(width.max())
+        return farthest
 
     def _solution(self, merit: float, x: Array, n_iter: int, status: str) -> Solution:
         state = State.unpacked(x, self.classes)
@@ -353,16 +405,17 @@ class Iteration:
     def _size(self, change: Array, x: Array) -> float:
         return float(np.max(abs(change / units(x, self.classes))))
 
-    def _new_jacobian(self) -> Array:
+    def _new_jacobian(self) -> Asking[Array]:
         # All differences at once: of several states the map costs hardly more than of one.
-        y = self.x + np.diag(DIFFERENCE * units(self.x, self.classes))
-        return np.asarray(((self.residual(y) - self.change) / np.diag(y - self.x)[:, None]).T)
+        y = self.x + np.diag(DIFFERENCE * self.scale)
+        changes = yield from self.residual(y)
+        return np.asarray(((changes - self.change) / np.diag(y - self.x)[:, None]).T)
 
-    def _newton(self, jacobian: Array) -> tuple[Array, Array] | None:
+    def _newton(self, jacobian: Array) -> Asking[tuple[Array, Array] | None]:
         """Where a Newton step leads, halved until the residual falls; None if that does not help."""
         if not np.isfinite(jacobian).all():
             return None
-        scale = units(self.x, self.classes)
+        scale = self.scale
         try:
             direction = -np.linalg.solve(jacobian * scale / scale[:, None], self.change / scale) * scale
         except np.linalg.LinAlgError:
@@ -374,7 +427,7 @@ class Iteration:
         # The whole step, else the longest of some shorter ones, which are tried at once.
         for lengths in np.split(length * SHORTER ** np.arange(TRIALS), [1]):
             y = self.x + lengths[:, None] * direction
-            new = self.residual(y)
+            new = yield from self.residual(y)
             for k in range(len(lengths)):
                 if not np.isfinite(new[k]).all():
                     continue

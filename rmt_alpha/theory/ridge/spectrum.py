@@ -93,7 +93,10 @@ def exact_deficit(kappa: Array, value: Array, priors: Array, n: Any, rank: int, 
 
 
 class DiagonalInverse:
-    """Q = (sum_g weight_g C_g + ridge I)^-1 of commuting covariances: diagonal, with entries ``damping``."""
+    """Q = (sum_g weight_g C_g + ridge I)^-1 of commuting covariances: diagonal, with entries ``damping``.
+
+    Of several weights at once, (m, 1, G), all results have a leading axis.
+    """
 
     def __init__(self, spectrum: Spectrum, weights: Array, ridge: Any) -> None:
         self.spectrum = spectrum
@@ -107,7 +110,9 @@ class DiagonalInverse:
 
     def traces(self) -> tuple[Array, Array]:
         """(tr C_g Q, tr C_g Q C_h Q)."""
-        return self.spectrum._sum(self.seen), (self.seen @ self.seen.T) * self.spectrum.multiplicity
+        return self.spectrum._sum(self.seen), (
+            self.seen @ np.swapaxes(self.seen, -1, -2)
+        ) * self.spectrum.multiplicity
 
     def apply(self, rows: Array) -> Array:
         """Q times each row."""
@@ -115,7 +120,7 @@ class DiagonalInverse:
 
     def form(self, rows: Array, group: int) -> Array:
         """rows C_g rows^T."""
-        return np.asarray((rows * self.spectrum.values[group]) @ rows.T)
+        return np.asarray((rows * self.spectrum.values[group]) @ np.swapaxes(rows, -1, -2))
 
     def sandwich(self, group: int) -> Operator:
         """Q C_g Q."""

@@ -165,6 +165,26 @@ def test_logistic_prox_is_right_where_newton_from_elsewhere_cycles():
     assert Logistic().moments(one(0), one(std), one(kappa)).power[0] == pytest.approx(power, rel=1e-9)
 
 
+def test_every_logistic_prox_is_found_to_rounding():
+    """From the saturated side to the other, for steps from none to huge ones."""
+    z, kappa = np.meshgrid(np.linspace(-800, 800, 1601), np.geomspace(1e-12, 1e12, 97))
+    root = Logistic().prox(z, kappa)
+    sizes = abs(root) + abs(z) + kappa * special.expit(-root)
+    # Each of the three terms is rounded, and the last one moves with the rounding of the root.
+    residual = abs(root - kappa * special.expit(-root) - z)
+    bend = kappa * special.expit(-root) * special.expit(root)
+    assert (residual <= 4 * np.finfo(float).eps * (sizes + bend * abs(root))).all()
+
+
+def test_narrow_margins_beside_wide_ones():
+    """Classes whose scores spread by 40 and by 0.01: each as if it were alone."""
+    mean, std, kappa = np.array([0.5, 0.5, -3.0]), np.array([40.0, 0.01, 5.0]), np.array([1.0, 1.0, 2.0])
+    together = np.stack(Logistic().moments(mean, std, kappa))
+    alone = [np.stack(Logistic().moments(mean[i], std[i], kappa[i])) for i in np.arange(3)[:, None]]
+    # The trapezoidal rule is right to rounding, of sums of up to a thousand terms below 1.
+    np.testing.assert_allclose(together, np.concatenate(alone, axis=1), rtol=0, atol=1e-15)
+
+
 def test_narrow_pieces_do_not_cancel():
     """The stiffness of the hinge loss tends to the density of margins at 1 as kappa tends to 0."""
     for kappa in (1e-3, 1e-6, 1e-9, 1e-13):

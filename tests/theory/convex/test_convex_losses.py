@@ -11,8 +11,8 @@ from scipy import special
 
 import rmt_alpha as ra
 from rmt_alpha.problems.losses import LOSSES, Huber, Squared
-from rmt_alpha.theory.convex import solver
-from rmt_alpha.theory.convex.equations import State
+from rmt_alpha.theory.convex import path, solver
+from rmt_alpha.theory.convex.equations import Equations, State
 
 QUESTIONS = (
     "class_mean",
@@ -248,6 +248,38 @@ def test_warm_starts_change_nothing():
     np.testing.assert_allclose(together, alone, rtol=1e-7)
     shuffled = problem.curve().class_std(at[::-1].reshape(13, 1))
     np.testing.assert_allclose(shuffled[::-1, 0], together, rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("maker", MAKERS)
+def test_alphas_that_are_solved_at_once_are_as_if_alone(name, maker, monkeypatch):
+    problem = with_loss(MAKERS[maker](50, 60), name)
+    at = 10 * alphas(problem)
+    alone = np.stack([loss_curve(problem).class_std(row) for row in at])
+    with monkeypatch.context() as patched:
+        patched.setattr(path, "solve", lambda *_: pytest.fail("one after the other"))
+        np.testing.assert_array_equal(loss_curve(problem).class_std(at), alone)
+    # What does not arrive within two steps there is left to what `solve` does next.
+    monkeypatch.setattr(solver, "LIMIT", 2)
+    np.testing.assert_array_equal(loss_curve(problem).class_std(at), alone)
+
+
+def test_an_alpha_that_cannot_be_solved_spares_the_others(monkeypatch):
+    """Every alpha is then solved alone, and the error is that of the one."""
+    problem = with_loss(MAKERS["balanced"](40, 50), "logistic")
+    at, step = np.array([0.5, 1.0, 2.0]), Equations.step
+
+    def failing(equations, state):
+        if (equations.alpha == 1.0).any():
+            raise ArithmeticError("the expectations")
+        return step(equations, state)
+
+    expected = loss_curve(problem).accuracy(at[::2])
+    monkeypatch.setattr(Equations, "step", failing)
+    curve = loss_curve(problem)
+    with pytest.raises(ArithmeticError, match="the expectations"):
+        curve.accuracy(at)
+    np.testing.assert_array_equal(curve.accuracy(at[::2]), expected)
 
 
 def test_path_and_shapes():
