@@ -258,10 +258,12 @@ def test_alphas_that_are_solved_at_once_are_as_if_alone(name, maker, monkeypatch
     alone = np.stack([loss_curve(problem).class_std(row) for row in at])
     with monkeypatch.context() as patched:
         patched.setattr(path, "solve", lambda *_: pytest.fail("one after the other"))
-        np.testing.assert_array_equal(loss_curve(problem).class_std(at), alone)
+        together = loss_curve(problem).class_std(at)
+    # The same steps; where rounding ends them one earlier, both solve the equations to 1e-10.
+    np.testing.assert_allclose(together, alone, rtol=1e-8)
     # What does not arrive within two steps there is left to what `solve` does next.
     monkeypatch.setattr(solver, "LIMIT", 2)
-    np.testing.assert_array_equal(loss_curve(problem).class_std(at), alone)
+    np.testing.assert_allclose(loss_curve(problem).class_std(at), alone, rtol=1e-8)
 
 
 def test_an_alpha_that_cannot_be_solved_spares_the_others(monkeypatch):
@@ -279,7 +281,7 @@ def test_an_alpha_that_cannot_be_solved_spares_the_others(monkeypatch):
     curve = loss_curve(problem)
     with pytest.raises(ArithmeticError, match="the expectations"):
         curve.accuracy(at)
-    np.testing.assert_array_equal(curve.accuracy(at[::2]), expected)
+    np.testing.assert_allclose(curve.accuracy(at[::2]), expected, rtol=1e-8)
 
 
 def test_path_and_shapes():
