@@ -8,15 +8,16 @@ criterion chooses under each rule are averaged,
 where psi_r is the part of rule r in the mixture of what the rules predict for each label from all others
 (`stacked`), and slope_r f_r its probabilities as a linear function of its scores: sizes of scores differ
 between rules and mean nothing.  A few labels that one rule explains better by luck do not make it certain,
-since each sample may have been explained by another.  One of the rules trains nothing: with half of the prior
-the source is all there is, so that a few labels cannot spoil it.  The targets of a regression have a size:
-there slope = 1, and psi is the posterior probability of the rule, by the square root of its evidence (alpha
-and the ridge integrated out).  The mean of linear classifiers is one, and its leave-one-out scores are the
-mean of theirs.
+since each sample may have been explained by another.  One of the rules trains nothing: there the source is
+all there is, with half of the prior of two classes, so that a few labels cannot spoil it.  The targets of a
+regression have a size: there slope = 1, and psi is the posterior probability of the rule, by the square root
+of its evidence (alpha and the ridge integrated out).  The mean of linear classifiers is one, and its
+leave-one-out scores are the mean of theirs.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -34,6 +35,8 @@ from rmt_alpha.from_data.stacking import stacked
 
 POWER = 0.5
 """Of the evidence in the probability of a rule for a regression, half of which counts as in the consensus."""
+BITS = 6.0
+"""Of labels that the prior over the rules of classes is worth: six samples of two classes, two of ten."""
 NEGLIGIBLE = 1e-3
 """A rule this much less probable than the best is left out: it would move the mean by less."""
 
@@ -137,14 +140,17 @@ def probable(rules: Sequence[Rule], likelihoods: Sequence[float]) -> FloatArray:
     return _without_negligible(softmax(np.log(_prior(rules)) + np.asarray(likelihoods)))
 
 
-def _prior(rules: Sequence[Rule]) -> FloatArray:
-    """Half is that of the source alone, and those that train share the other half.
+def _prior(rules: Sequence[Rule], classes: int = 2) -> FloatArray:
+    """One part in K is that of the source alone, and those that train share the rest.
 
-    An equal part of it for those that centre and those that do not, and in it for each.
+    A label of many classes is seldom right by luck, so that a good source shows soon, and few labels cannot
+    spoil it.  Of what is trained, an equal part is for those that centre and those that do not, and in it for
+    each.
     """
     kinds = [(rule.trained, rule.trained and rule.pseudo is None) for rule in rules]
     trained = {kind for kind in kinds if kind[0]}
-    prior = np.array([1.0 / (kinds.count(kind) * (len(trained) if kind[0] else 1)) for kind in kinds])
+    parts = [(classes - 1) / len(trained) if kind[0] else 1.0 for kind in kinds]
+    prior = np.array([part / kinds.count(kind) for part, kind in zip(parts, kinds, strict=True)])
     return np.asarray(prior / prior.sum())
 
 
@@ -168,7 +174,9 @@ def class_shares(
         labels, scores = labels.reshape(-1, 1), [one.reshape(-1, 1) for one in scores]
     fits = [LogLoss.of(one[:, None], labels, mass) for one in scores]
     losses = np.array([fit.losses(np.maximum(fit.minimum, 0.0)) for fit in fits])
-    weights = _without_negligible(stacked(_prior(rules), losses, mass))
+    classes = max(labels.shape[1], 2)
+    pseudo = BITS / math.log2(classes) * _prior(rules, classes)
+    weights = _without_negligible(stacked(pseudo, losses, mass))
     # A rule that is left out needs no scale.
     tried = zip(fits, scores, weights, strict=True)
     units = np.array([w and _slope(fit, best_scale(one, labels, mass)) for fit, one, w in tried])
