@@ -17,7 +17,6 @@ leave-one-out scores are the mean of theirs.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -35,8 +34,8 @@ from rmt_alpha.from_data.stacking import stacked
 
 POWER = 0.5
 """Of the evidence in the probability of a rule for a regression, half of which counts as in the consensus."""
-BITS = 6.0
-"""Of labels that the prior over the rules of classes is worth: six samples of two classes, two of ten."""
+SUCCESSION = 2.0
+"""Samples that speak for the prior over the rules of classes, as in Laplace's rule of succession."""
 NEGLIGIBLE = 1e-3
 """A rule this much less probable than the best is left out: it would move the mean by less."""
 
@@ -174,8 +173,7 @@ def class_shares(
         labels, scores = labels.reshape(-1, 1), [one.reshape(-1, 1) for one in scores]
     fits = [LogLoss.of(one[:, None], labels, mass) for one in scores]
     losses = np.array([fit.losses(np.maximum(fit.minimum, 0.0)) for fit in fits])
-    classes = max(labels.shape[1], 2)
-    pseudo = BITS / math.log2(classes) * _prior(rules, classes)
+    pseudo = SUCCESSION * _prior(rules, max(labels.shape[1], 2))
     weights = _without_negligible(stacked(pseudo, losses, mass))
     # A rule that is left out needs no scale.
     tried = zip(fits, scores, weights, strict=True)

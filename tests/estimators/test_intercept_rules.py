@@ -127,8 +127,9 @@ def test_shares_are_those_of_a_mixture_of_probabilities(classes):
             )  # fmt: skip
             return np.exp(found.x)
 
-        # Half is the source's; the other is shared by two kinds of one and of four rules.
-        prior.append(1 / 2 if not rule.trained else 1 / 4 if rule.pseudo is None else 1 / 16)
+        # One part in K is the source's; the rest is shared by two kinds of one and of four rules.
+        rest = 1 - 1 / classes
+        prior.append(1 - rest if not rule.trained else rest / 2 if rule.pseudo is None else rest / 8)
         logs.append(-losses(best(0)))
         centred = scores - scores.mean(axis=1, keepdims=True)
         chances = softmax(best(1) * scores, axis=1)
