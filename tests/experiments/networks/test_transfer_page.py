@@ -14,9 +14,6 @@ from rmt_alpha.experiments.networks.results.transfer_results import FILES, Trans
 
 DOCS = Path(__file__).parents[3] / "docs"
 PREFIX = DOCS / "results" / "transfer"
-ABLATIONS = DOCS / "results" / "transfer_ablations"
-OF_ABLATIONS = ("sizes", "ranks", "ablations")
-"""The tables of runs that were made apart, with a source of their own."""
 PAGE = (DOCS / "experiments" / "transfer.md").read_text(encoding="utf-8")
 SHOWN = dict(re.findall(r"<!-- table: (\w+) -->\n(.*?)<!-- /table -->", PAGE, re.DOTALL))
 
@@ -30,14 +27,9 @@ def test_every_table_is_on_the_page():
     assert list(SHOWN) == list(TABLES)
 
 
-@pytest.fixture(scope="module")
-def ablations():
-    return TransferResults.read(ABLATIONS)
-
-
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_of_the_page_are_those_of_the_results(name, results, ablations):
-    assert SHOWN[name].strip() == TABLES[name](ablations if name in OF_ABLATIONS else results)
+def test_tables_of_the_page_are_those_of_the_results(name, results):
+    assert SHOWN[name].strip() == TABLES[name](results)
 
 
 def test_the_effects_beside_them_are_theirs(results):
@@ -54,11 +46,10 @@ def test_figures_of_the_page_are_drawn_from_them(results, tmp_path):
     assert drawn == set(re.findall(r"generated/figures/(\w+)\.png", PAGE))
 
 
-def test_written_again_they_are_the_same(results, ablations, tmp_path):
-    for prefix, read in ((PREFIX, results), (ABLATIONS, ablations)):
-        for name, path in zip(FILES, read.write(tmp_path / "transfer"), strict=True):
-            committed = Path(f"{prefix}_{name}.csv").read_text(encoding="utf-8")
-            assert path.read_text(encoding="utf-8") == committed
+def test_written_again_they_are_the_same(results, tmp_path):
+    for name, path in zip(FILES, results.write(tmp_path / "transfer"), strict=True):
+        committed = Path(f"{PREFIX}_{name}.csv").read_text(encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == committed
 
 
 def test_the_tables_name_no_folders_of_a_machine():

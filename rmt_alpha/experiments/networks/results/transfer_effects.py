@@ -61,8 +61,6 @@ CONTESTS = (
 )
 """Who is compared with whom."""
 ABLATIONS = (
-    ("alpha-lora", "lora"),
-    ("alpha-lora", "lora-fewer-rows"),
     ("alpha-lora-layer", "alpha-lora"),
     ("alpha-lora-shared", "alpha-lora"),
     ("alpha-lora-attention", "alpha-lora"),
