@@ -176,9 +176,10 @@ def theory_table(results: TransferResults) -> str:
 
 
 def accuracy_table(results: TransferResults) -> str:
-    """Mean accuracies in percent, with log-losses in brackets."""
+    """Mean accuracies in percent, with log-losses in brackets; alpha-LoRA's parts have a table of their own."""
     rows = cell_rows(results)
-    methods = [name for name in NAMES if any(row["method"] == name for row in rows)]
+    parts = {method for method, _ in ABLATIONS}
+    methods = [name for name in NAMES if name not in parts and any(row["method"] == name for row in rows)]
     lines = []
     for pair, size in dict.fromkeys((row["pair"], row["size"]) for row in rows):
         here = {row["method"]: row for row in rows if (row["pair"], row["size"]) == (pair, size)}
