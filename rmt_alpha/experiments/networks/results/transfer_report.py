@@ -176,7 +176,7 @@ def theory_table(results: TransferResults) -> str:
 
 
 def accuracy_table(results: TransferResults) -> str:
-    """Mean accuracies in percent, with log-losses in brackets; alpha-LoRA's parts have a table of their own."""
+    """Mean accuracies in percent, log-losses in brackets; alpha-LoRA's parts have a table of their own."""
     rows = cell_rows(results)
     parts = {method for method, _ in ABLATIONS}
     methods = [name for name in NAMES if name not in parts and any(row["method"] == name for row in rows)]
