@@ -28,7 +28,7 @@ from loss_problems import NAMES, anywhere, loss_curve  # noqa: E402
 
 import rmt_alpha as ra  # noqa: E402
 from rmt_alpha.theory.convex.imbalance import LOOSE  # noqa: E402
-from rmt_alpha.theory.convex.solver import ROUGH  # noqa: E402
+from rmt_alpha.theory.convex.iteration import ROUGH  # noqa: E402
 
 SAVED_EVERY = 30.0
 """Seconds between two entries in a record."""

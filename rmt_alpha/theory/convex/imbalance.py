@@ -26,7 +26,8 @@ from scipy import optimize, special
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.theory.convex.equations import Equations, State
-from rmt_alpha.theory.convex.solver import FEW, TOLERANCE, Solution, distance, iterate, solve
+from rmt_alpha.theory.convex.iteration import FEW, TOLERANCE, Solution, distance, iterate
+from rmt_alpha.theory.convex.solver import solve
 
 LOOSE, FLAT = 0.3, 0.8
 """n times the effect of imbalance on accuracy at which the average begins, and at which it is all.

@@ -15,10 +15,10 @@ from rmt_alpha._core.alphas import ALPHA, EXTREME, FINITE, alpha_values
 from rmt_alpha._core.types import Array, FloatArray, Real
 from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.theory.convex.equations import Equations, State
+from rmt_alpha.theory.convex.iteration import Solution, distance
 from rmt_alpha.theory.convex.path import FixedPoints
 from rmt_alpha.theory.convex.reduction import Reduction
 from rmt_alpha.theory.convex.separability import HardMargin
-from rmt_alpha.theory.convex.solver import Solution, distance
 from rmt_alpha.theory.curve import Optimum
 from rmt_alpha.theory.error_bars.convex_loss import LossSpread
 from rmt_alpha.theory.fixed_point_curve import FixedPointCurve

@@ -15,7 +15,7 @@ from scipy import optimize
 from rmt_alpha._core.checks import Range
 from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
-from rmt_alpha.theory.convex.solver import TOLERANCE
+from rmt_alpha.theory.convex.iteration import TOLERANCE
 from rmt_alpha.theory.curve import Optimum
 from rmt_alpha.theory.searches import FLAT
 

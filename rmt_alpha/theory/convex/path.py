@@ -13,8 +13,9 @@ from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.base import Loss
 from rmt_alpha.theory.convex import imbalance, infinity
 from rmt_alpha.theory.convex.equations import Equations, State
+from rmt_alpha.theory.convex.iteration import Solution, iterate_each
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.convex.solver import Solution, iterate_each, solve, tiny_ridge
+from rmt_alpha.theory.convex.solver import solve, tiny_ridge
 
 WALK = 16
 """Steps from alpha = 0 to an alpha that is hard to reach."""

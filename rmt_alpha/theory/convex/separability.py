@@ -22,8 +22,9 @@ from rmt_alpha._core.types import Array
 from rmt_alpha.errors import ConvergenceError
 from rmt_alpha.problems.losses.piecewise import Pieces, PiecewiseQuadratic
 from rmt_alpha.theory.convex.equations import Equations, State
+from rmt_alpha.theory.convex.iteration import FEW, TOLERANCE, iterate
 from rmt_alpha.theory.convex.reduction import Reduction
-from rmt_alpha.theory.convex.solver import FEW, TOLERANCE, iterate, solve
+from rmt_alpha.theory.convex.solver import solve
 
 MOST_STEPS = 60
 NO_MARGIN, CLOSE = 1e-4, 1e-9

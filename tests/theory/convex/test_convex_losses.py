@@ -11,7 +11,7 @@ from scipy import special
 
 import rmt_alpha as ra
 from rmt_alpha.problems.losses import LOSSES, Huber, Squared
-from rmt_alpha.theory.convex import path, solver
+from rmt_alpha.theory.convex import iteration, path, solver
 from rmt_alpha.theory.convex.equations import Equations, State
 
 QUESTIONS = (
@@ -136,7 +136,7 @@ def check_anywhere(seeds: range) -> None:
         curve = loss_curve(problem)
         found = curve.solution(alpha)
         assert found.status in ("converged", "rounding", "collapsed", "flat")
-        assert found.residual <= solver.TOLERANCE * (1e3 if found.status == "rounding" else 1)
+        assert found.residual <= iteration.TOLERANCE * (1e3 if found.status == "rounding" else 1)
         if found.status in ("collapsed", "flat"):
             continue  # of the latter the intercept is free; `saturated` in tests/fuzz looks at the samples
         groups = len(found.state.std)
@@ -262,7 +262,7 @@ def test_alphas_that_are_solved_at_once_are_as_if_alone(name, maker, monkeypatch
     # The same steps; where rounding ends them one earlier, both solve the equations to 1e-10.
     np.testing.assert_allclose(together, alone, rtol=1e-8)
     # What does not arrive within two steps there is left to what `solve` does next.
-    monkeypatch.setattr(solver, "LIMIT", 2)
+    monkeypatch.setattr(iteration, "LIMIT", 2)
     np.testing.assert_allclose(loss_curve(problem).class_std(at), alone, rtol=1e-8)
 
 
@@ -303,7 +303,7 @@ def test_failure_carries_the_best_estimate():
     curve = loss_curve(with_loss(MAKERS["balanced"](40, 50), "logistic"))
     start = curve.solution(0.99).state
     with pytest.raises(ra.errors.ConvergenceError, match="the best estimate is in the attribute") as caught:
-        solver.iterate(curve.equations(np.array([1.0])), start, 1e-15, limit=2)
+        iteration.iterate(curve.equations(np.array([1.0])), start, 1e-15, limit=2)
     best = caught.value.best
     assert best.status == "max_iter"
     assert best.residual < 1e-2
