@@ -17,8 +17,9 @@ from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha._core.types import Features, FloatArray
+from rmt_alpha.estimators.average import Choices, LinearFit
 from rmt_alpha.estimators.labels import ClassWeight
-from rmt_alpha.estimators.source import Source, SourceModel, completed, resolve_source
+from rmt_alpha.estimators.source import Source, SourceModel, resolve_source
 from rmt_alpha.estimators.validation import (
     GAMMAS,
     RIDGES,
@@ -43,7 +44,7 @@ from rmt_alpha.from_data.decomposition.rules import (
 )
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.selection import POWER, Blend, blended, class_shares, probable, select
+from rmt_alpha.from_data.selection import POWER, Blend, probable, select
 
 
 class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
@@ -135,11 +136,10 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         counts: FloatArray,
         source: SourceModel,
         importance: FloatArray | None = None,
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    ) -> LinearFit:
         """Choose ridge and alpha for labels (n, K), and set what is said about them.
 
         ``importance`` (n,) weighs one sample of each row, which is left out as a whole.
-        Returns weights (K, p), intercepts (K,) and leave-one-out scores (n, K).
         """
         criterion = find_criterion(self.criterion, self._criteria)
         alpha = self._given_alpha(source)
@@ -166,33 +166,22 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             chooser = self._judge(criterion, rule).prepared(own, kept, source.weights)
             choice = select(chooser, own, gammas, given)
             selections.append(replace(choice, fit=path.at(choice.best.gamma)))
-        shares = np.ones(1)
-        if len(rules) > 1 and is_classifier(self):
-            multilabel = self._multilabel
-            shares = class_shares(rules, selections, labels[there], samples.mass, multilabel=multilabel)
-        elif len(rules) > 1:
+        choices = Choices(rules, selections, samples, labels[there], features, counts, source)
+        if len(rules) > 1 and not is_classifier(self):
             points = [None if given is None else as_point(given) for given in held]
             evidences = [rule_evidence(*one) for one in zip(judged, grids, points, strict=True)]
-            shares = probable(rules, [POWER * one for one in evidences])
-        used = np.flatnonzero(shares)
-        blend = blended([rules[i] for i in used], shares[used], [selections[i] for i in used])
-        coef, intercept = np.zeros(source.weights.shape[1:]), np.zeros(labels.shape[1])
-        for one in blend.members:
-            fit, point = one.selection.fit, one.selection.best.point
-            trained, center = fit.correction(point)
-            own, biases = source.mixed(point[1:])
-            coef += one.share * (own + trained)
-            intercept += one.share * (center if one.rule.pseudo == 0 else center + biases)
-        left_out = blend.left_out
-        if not there.all():  # a row of weight 0 is left out by every fit
-            everywhere = features @ coef.T + intercept
-            everywhere[there] = left_out
-            left_out = everywhere
+            blend = choices.blended(probable(rules, [POWER * one for one in evidences]))
+            model = choices.model(blend)
+        else:
+            blend, model = self._average(choices)
         self._report(blend, source.single)
-        if source.others is not None:
-            direction = blend.alpha if np.isfinite(blend.alpha).all() else blend.top.best.point[1:]
-            return completed(source, direction, features, counts, coef, intercept, left_out)
-        return coef, intercept, left_out
+        return model
+
+    def _average(self, choices: Choices) -> tuple[Blend, LinearFit]:
+        """The mean of classifiers, or of one model."""
+        several = len(choices.rules) > 1
+        blend = choices.class_mean(multilabel=self._multilabel) if several else choices.blended(np.ones(1))
+        return blend, choices.model(blend)
 
     def _report(self, blend: Blend, single: bool) -> None:
         """Set what is said about the choice; ``single`` says that alpha is a number."""

@@ -45,6 +45,12 @@ class ClassMatch:
         """Labels of the classes of the sample: one column each where there are others."""
         return np.hstack([-labels, labels]) if len(self.missing) and labels.shape[1] == 1 else labels
 
+    def padded(self, labels: FloatArray) -> FloatArray:
+        """Labels of all classes, from those of the classes of the sample."""
+        if not len(self.missing):
+            return labels
+        return self.joined(labels.T, np.full((len(self.missing), len(labels)), -1.0)).T
+
     def joined(self, sampled: FloatArray, missing: FloatArray) -> FloatArray:
         """What belongs to the classes of the sample and to the others along axis 0, in the order of all."""
         order = np.argsort(np.concatenate([self.sampled, self.missing]), kind="stable")

@@ -93,11 +93,8 @@ class AlphaClassifier(ClassifierMixin, AlphaEstimator):  # type: ignore[misc]
             labels, source, importance = self._read_classes(one_column(own), counts)
         check_threshold(self.threshold, labels.shape[1], several=self._multilabel)
         coef, intercept, left_out = self._fit(features, labels, counts, source, importance)
-        if len(self.classes_without_samples_):
-            sampled = ~np.isin(self.classes_, self.classes_without_samples_)
-            every = np.full(left_out.shape, -1.0)
-            every[:, sampled] = labels
-            labels = every
+        if source.match is not None:
+            labels = source.match.padded(labels)
         self._decide(left_out, labels, counts, importance)
         self.coef_, self.intercept_, left_out = in_precision(given.dtype, coef, intercept, left_out)
         self.loo_decision_function_ = left_out[:, 0] if left_out.shape[1] == 1 else left_out

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from rmt_alpha.estimators.average import Choices, LinearFit, discriminated
 from rmt_alpha.estimators.base import OneRidge, RidgeGrid
 from rmt_alpha.estimators.classifier import AlphaClassifier
 from rmt_alpha.from_data.ridge_path import RidgePath
+from rmt_alpha.from_data.selection import Blend
 
 
 class SquaredLossClassifier(AlphaClassifier):
     """Squared loss on labels -1 and +1, which asks for no more than one class or several labels at once."""
 
     _several = True
+    _discriminates: ClassVar[bool] = True
+    """Whether the average of more than two classes goes through their discriminant."""
+
+    def _average(self, choices: Choices) -> tuple[Blend, LinearFit]:
+        match = choices.source.match
+        classes = choices.labels.shape[1] + (len(match.missing) if match else 0)
+        averages = isinstance(self.fit_intercept, str) and self.fit_intercept == "auto"
+        if self._discriminates and averages and classes > 2 and not self._multilabel:
+            return discriminated(choices)
+        return super()._average(choices)
 
     def _judged(self, path: RidgePath) -> RidgePath:
         return path.judged

@@ -18,11 +18,12 @@ leave-one-out scores are the mean of theirs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import softmax
 
 from rmt_alpha._core.alphas import as_point
@@ -122,11 +123,17 @@ class Blend:
     @property
     def covariance(self) -> FloatArray:
         """Covariance of alpha, (k, k): the mean of those of the rules, plus that of their alphas."""
-        if len(self.members) == 1:
+        if len(self.members) == 1 or np.isinf(self.alpha).any():
             return self.top.covariance
         parts = [(one.share, one.selection.covariance, one.selection.alpha) for one in self.members]
         off = [alpha - self.alpha for *_, alpha in parts]
         return np.asarray(sum(q * (own + np.outer(d, d)) for (q, own, _), d in zip(parts, off, strict=True)))
+
+    def joined(self, other: Blend, share: float) -> Blend:
+        """The mean of both, with this share of this one."""
+        parts = (share, self), (1.0 - share, other)
+        members = [replace(one, share=q * one.share) for q, blend in parts for one in blend.members if q > 0]
+        return Blend(sorted(members, key=lambda one: -one.share))
 
     @property
     def left_out(self) -> FloatArray:
@@ -139,16 +146,24 @@ def probable(rules: Sequence[Rule], likelihoods: Sequence[float]) -> FloatArray:
     return _without_negligible(softmax(np.log(_prior(rules)) + np.asarray(likelihoods)))
 
 
-def _prior(rules: Sequence[Rule], classes: int = 2) -> FloatArray:
-    """One part in K is that of the source alone, and those that train share the rest.
+def source_prior(classes: int) -> float:
+    """Of the source alone: one part in K.
 
     A label of many classes is seldom right by luck, so that a good source shows soon, and few labels cannot
-    spoil it.  Of what is trained, an equal part is for those that centre and those that do not, and in it for
-    each.
+    spoil it.
+    """
+    return 1.0 / classes
+
+
+def _prior(rules: Sequence[Rule], classes: int = 2) -> FloatArray:
+    """What is not the source's is shared by those that train.
+
+    An equal part is for those that centre and those that do not, and in it for each.
     """
     kinds = [(rule.trained, rule.trained and rule.pseudo is None) for rule in rules]
     trained = {kind for kind in kinds if kind[0]}
-    parts = [(classes - 1) / len(trained) if kind[0] else 1.0 for kind in kinds]
+    alone = source_prior(classes)
+    parts = [(1.0 - alone) / len(trained) if kind[0] else alone for kind in kinds]
     prior = np.array([part / kinds.count(kind) for part, kind in zip(parts, kinds, strict=True)])
     return np.asarray(prior / prior.sum())
 
@@ -171,24 +186,32 @@ def class_shares(
     if multilabel:
         mass = np.repeat(mass, labels.shape[1])
         labels, scores = labels.reshape(-1, 1), [one.reshape(-1, 1) for one in scores]
+    return mixed_shares(_prior(rules, max(labels.shape[1], 2)), scores, labels, mass)
+
+
+def mixed_shares(
+    prior: ArrayLike, scores: Sequence[FloatArray], labels: FloatArray, mass: FloatArray
+) -> FloatArray:
+    """The q of leave-one-out scores, each (n, K), from prior probabilities of sum 1."""
     fits = [LogLoss.of(one[:, None], labels, mass) for one in scores]
     losses = np.array([fit.losses(np.maximum(fit.minimum, 0.0)) for fit in fits])
-    pseudo = SUCCESSION * _prior(rules, max(labels.shape[1], 2))
-    weights = _without_negligible(stacked(pseudo, losses, mass))
+    weights = _without_negligible(stacked(SUCCESSION * np.asarray(prior), losses, mass))
     # A rule that is left out needs no scale.
-    tried = zip(fits, scores, weights, strict=True)
-    units = np.array([w and _slope(fit, best_scale(one, labels, mass)) for fit, one, w in tried])
+    tried = zip(scores, weights, strict=True)
+    units = np.array([w and probability_slope(one, labels, mass) for one, w in tried])
     shares = weights * units if units.any() else weights
     return np.asarray(shares / shares.sum())
 
 
-def _slope(loss: LogLoss, scale: float) -> float:
-    """Of the probabilities at that scale over the scores, by least squares; 0 if all scores are."""
-    scores = loss.lines[:, 0]
-    centred = scores - scores.mean(axis=1, keepdims=True)
-    size = loss.mass @ np.square(centred).sum(axis=1)
-    found = loss.mass @ (softmax(scale * scores, axis=1) * centred).sum(axis=1)
-    return float(found / size) if size > 0 else 0.0
+def probability_slope(scores: FloatArray, labels: FloatArray, mass: FloatArray) -> float:
+    """Of the probabilities over the scores (n, K), by least squares; 0 if all scores are."""
+    lines = LogLoss.of(scores[:, None], labels, mass).lines[:, 0]
+    centred = lines - lines.mean(axis=1, keepdims=True)
+    size = mass @ np.square(centred).sum(axis=1)
+    if not size > 0:
+        return 0.0
+    chances = softmax(best_scale(scores, labels, mass) * lines, axis=1)
+    return float(mass @ (chances * centred).sum(axis=1) / size)
 
 
 def blended(rules: Sequence[Rule], shares: FloatArray, selections: Sequence[Selection]) -> Blend:

@@ -31,6 +31,14 @@ LOGISTIC = "alpha_logistic"
 FIXED = {"alpha_0_tuned": 0.0, "alpha_1_tuned": 1.0}
 """Alpha held there, the ridge chosen by the default's criterion."""
 CRITERIA = ("evidence", "loo_mse")
+PLAIN = "one_vs_rest"
+"""The default without the discriminant of its scores, which two classes do not have."""
+
+
+class OneVsRest(AlphaRidgeClassifierCV):
+    """The mean over rules as it is."""
+
+    _discriminates = False
 
 
 def estimator(kind: str, **options: Any) -> Candidate:
@@ -62,6 +70,8 @@ def candidates_of(kind: str) -> dict[str, Candidate]:
     found |= {name: estimator(kind, criterion=name) for name in CRITERIA}
     others = [rule for rule in intercept_rules() if rule != found[DEFAULT].fit_intercept]
     found |= {f"intercept_{rule}".lower(): estimator(kind, fit_intercept=rule) for rule in others}
+    if kind == KINDS[1]:
+        found[PLAIN] = OneVsRest()
     if kind != "regression":
         found[LOGISTIC] = AlphaLogisticRegressionCV()
     return found
