@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from discriminants import by_hand, left_out_by_hand
+from discriminants import prior as prior_of_classes
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
@@ -76,22 +78,67 @@ def test_left_out_scores_far_from_the_origin_and_of_unequal_classes(option, rule
     assert columns_of(model.loo_decision_function_) == pytest.approx(left_out, abs=EXACT)
 
 
-@pytest.mark.parametrize("classes", [2, 5])
 @pytest.mark.parametrize("criterion", ["consensus", "loo_mse"])
-def test_left_out_scores_of_the_average_over_rules(criterion, classes):
+def test_left_out_scores_of_the_average_over_rules(criterion):
     """Everything is refitted under each rule with its ridge and its alpha; the shares are held too."""
-    X, y, source, bias = far_and_unequal(classes)
+    X, y, source, bias = far_and_unequal()
     model = AlphaRidgeClassifierCV(None, criterion, source, bias, "auto").fit(X, y)
-    rules = {str(rule): rule for rule in AVERAGED}
     assert len(model.rules_) > 1
     assert sum(one["share"] for one in model.rules_) == pytest.approx(1)
-    inside, left_out = 0, 0
-    for one in model.rules_:
-        parts = refitted(X, y, rules[one["rule"]], one["gamma"], one["alpha"][0], source, bias)
-        inside, left_out = inside + one["share"] * parts[0], left_out + one["share"] * parts[1]
+    inside, left_out = mean_of(model.rules_, X, y, source, bias)
     assert columns_of(model.decision_function(X)) == pytest.approx(inside, abs=EXACT)
     assert columns_of(model.loo_decision_function_) == pytest.approx(left_out, abs=EXACT)
     assert model.alpha_ == pytest.approx(sum(one["share"] * one["alpha"][0] for one in model.rules_))
+
+
+RULES = {str(rule): rule for rule in AVERAGED}
+
+
+def mean_of(rules, X, y, source, bias):
+    """The mean of refitted scores, and of those of the others, with the shares of these rules."""
+    inside, left_out = 0, 0
+    for one in rules:
+        parts = refitted(X, y, RULES[one["rule"]], one["gamma"], one["alpha"][0], source, bias)
+        inside, left_out = inside + one["share"] * parts[0], left_out + one["share"] * parts[1]
+    return inside, left_out
+
+
+def alone_and_trained(model):
+    """The rule that trains nothing, and the others with shares of sum 1."""
+    alone, trained = ([one for one in model.rules_ if RULES[one["rule"]].trained is t] for t in (False, True))
+    rest = sum(one["share"] for one in trained)
+    return alone, [{**one, "share": one["share"] / rest} for one in trained]
+
+
+def discriminated(trained, X, y, source, bias):
+    """What is trained through its discriminant, in its own units: of all samples, and each left out."""
+    inside, left_out = mean_of(trained, X, y, source, bias)
+    labels = np.where(y[:, None] == np.unique(y), 1.0, -1.0)
+    one = np.ones(len(y))
+    matrix, shift = by_hand(left_out, labels, one, *prior_of_classes(left_out, labels, one))
+    told = left_out_by_hand(left_out, labels, one, one)
+    size = slope_of(left_out, y) / slope_of(told, y)
+    return size * (inside @ matrix + shift), size * told
+
+
+@pytest.mark.parametrize("criterion", ["consensus", "loo_mse"])
+def test_left_out_scores_of_many_classes(criterion):
+    """The mean of what is trained goes through the discriminant, and the source stands beside it."""
+    X, y, source, bias = far_and_unequal(5)
+    model = AlphaRidgeClassifierCV(None, criterion, source, bias, "auto").fit(X, y)
+    alone, trained = alone_and_trained(model)
+    assert len(trained) > 1
+    assert sum(one["share"] for one in model.rules_) == pytest.approx(1)
+    found = discriminated(trained, X, y, source, bias)
+    share = sum(one["share"] for one in alone)
+    own = mean_of([{**one, "share": 1.0} for one in alone], X, y, source, bias) if alone else (0, 0)
+    inside, left_out = (share * mine + (1 - share) * rest for mine, rest in zip(own, found, strict=True))
+    # A scale of least log-loss is known to the square root of 1e-12, and sets the units of the discriminant.
+    assert model.decision_function(X) == pytest.approx(inside, abs=2e-6)
+    assert model.loo_decision_function_ == pytest.approx(left_out, abs=2e-6)
+    assert model.alpha_ == pytest.approx(sum(one["share"] * one["alpha"][0] for one in model.rules_))
+    plain, _ = mean_of(model.rules_, X, y, source, bias)
+    assert abs(model.decision_function(X) - plain).max() > 0.1
 
 
 def mixed(prior, logs):
@@ -102,46 +149,66 @@ def mixed(prior, logs):
     return weights
 
 
+def losses_of(scores, y):
+    """A function of the scale: the log-loss (n,) of labels that are nearly sure; and both columns' scores."""
+    n, classes = len(y), len(np.unique(y))
+    if scores.shape[1] == 1:
+        scores = np.hstack([np.zeros((n, 1)), scores])
+    doubt = 0.5 / (n + 1)  # Jeffreys
+    sure = np.where(y[:, None] == np.unique(y), 1 - doubt, doubt / (classes - 1))
+    return lambda scale: logsumexp(scale * scores, axis=1) - (sure * scale * scores).sum(axis=1), scores
+
+
+def best_scale_of(losses, penalty):
+    found = minimize_scalar(
+        lambda log: losses(np.exp(log)).sum() - penalty * log, bounds=(-9, 4), method="bounded",
+        options={"xatol": 1e-9},
+    )  # fmt: skip
+    return np.exp(found.x)
+
+
+def slope_of(scores, y):
+    """Of probabilities over scores."""
+    losses, scores = losses_of(scores, y)
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    chances = softmax(best_scale_of(losses, 1) * scores, axis=1)
+    return np.polyfit(centred.ravel(), chances.ravel(), 1)[0]
+
+
+def shares_of(prior, scores, y):
+    """Weights in a mixture by the labels, times the slope of the probabilities on the left-out scores."""
+    logs = []
+    for one in scores:
+        losses, _ = losses_of(one, y)
+        logs.append(-losses(best_scale_of(losses, 0)))
+    shares = mixed(np.array(prior), np.transpose(logs)) * [slope_of(one, y) for one in scores]
+    plain = np.exp(np.sum(logs, axis=1)) * prior  # Bayesian averaging
+    return shares / shares.sum(), plain / plain.sum()
+
+
 @pytest.mark.parametrize("classes", [2, 5])
 def test_shares_are_those_of_a_mixture_of_probabilities(classes):
-    """Its weights by the labels, times the slope of the probabilities on the left-out scores."""
     X, y, source, bias = far_and_unequal(classes)
     model = AlphaRidgeClassifierCV(None, "consensus", source, bias, units="raw").fit(X, y)
-    rules, n = {str(rule): rule for rule in AVERAGED}, len(y)
-    doubt = 0.5 / (n + 1)  # Jeffreys
-    sure = np.where(y[:, None] == np.arange(classes), 1 - doubt, doubt / (classes - 1))
-    prior, logs, slopes = [], [], []
-    for one in model.rules_:
-        rule = rules[one["rule"]]
-        scores = refitted(X, y, rule, one["gamma"], one["alpha"][0], source, bias)[1]
-        if classes == 2:
-            scores = np.hstack([np.zeros((n, 1)), scores])
-
-        def losses(scale, scores=scores):
-            return logsumexp(scale * scores, axis=1) - (sure * scale * scores).sum(axis=1)
-
-        def best(penalty, losses=losses):
-            found = minimize_scalar(
-                lambda log: losses(np.exp(log)).sum() - penalty * log, bounds=(-9, 4), method="bounded",
-                options={"xatol": 1e-9},
-            )  # fmt: skip
-            return np.exp(found.x)
-
-        # One part in K is the source's; the rest is shared by two kinds of one and of four rules.
-        rest = 1 - 1 / classes
-        prior.append(1 - rest if not rule.trained else rest / 2 if rule.pseudo is None else rest / 8)
-        logs.append(-losses(best(0)))
-        centred = scores - scores.mean(axis=1, keepdims=True)
-        chances = softmax(best(1) * scores, axis=1)
-        slopes.append(np.polyfit(centred.ravel(), chances.ravel(), 1)[0])
-    assert len(prior) == 6  # all of them
-    expected = mixed(np.array(prior), np.transpose(logs)) * slopes
+    alone, trained = alone_and_trained(model)
+    rules = model.rules_ if classes == 2 else trained
+    assert len(model.rules_) == 6  # all of them
+    # A half is the source's of two classes; the rest is shared by two kinds of one and of four rules.
+    prior = [0.5 if one in alone else 0.25 if RULES[one["rule"]].pseudo is None else 0.0625 for one in rules]
+    scores = [mean_of([{**one, "share": 1.0}], X, y, source, bias)[1] for one in rules]
+    expected, plain = shares_of(np.array(prior) / sum(prior), scores, y)
     # A scale of least log-loss is known where the loss is, to 1e-12: its log, and those of probabilities, to
     # the square root, here and there; times scores over their deviation, below 10.
-    shares = [one["share"] for one in model.rules_]
-    assert shares == pytest.approx(expected / expected.sum(), rel=2e-5)
-    plain = np.exp(np.sum(logs, axis=1)) * prior  # Bayesian averaging
-    assert shares != pytest.approx(plain / plain.sum(), rel=0.1)
+    shares = [one["share"] for one in rules]
+    assert shares == pytest.approx(expected, rel=2e-5)
+    assert shares != pytest.approx(plain, rel=0.1)
+    if classes == 5:  # beside what is trained, one part in K is the source's
+        scores = [
+            mean_of([{**alone[0], "share": 1.0}], X, y, source, bias)[1],
+            discriminated(trained, X, y, source, bias)[1],
+        ]
+        expected, _ = shares_of(np.array([0.2, 0.8]), scores, y)
+        assert alone[0]["share"] == pytest.approx(expected[0], rel=2e-5)
 
 
 def test_a_mean_that_is_not_taken_again_would_be_seen():
