@@ -110,8 +110,8 @@ def discriminated(choices: Choices) -> tuple[Blend, LinearFit]:
     model = trained.model(blend)
     found = discriminant(model.left_out, labels, mass, removed)
     if found is not None:
-        size = probability_slope(model.left_out, labels, mass)
-        size /= probability_slope(found.left_out, labels, mass)
+        size = probability_slope(found.left_out, labels, mass)
+        size /= probability_slope(model.left_out, labels, mass)
         turned = size * found.matrix.T
         model = LinearFit(
             turned @ model.coef, turned @ model.intercept + size * found.shift, size * found.left_out

@@ -203,8 +203,8 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
         included.
     rules_ : list of dict
         The rules that are averaged, by decreasing share: ``rule`` in words, ``share``, ``gamma`` (of features
-        in its units) and ``alpha``.  ``coef_``, ``intercept_``, ``alpha_`` and ``loo_decision_function_`` are
-        means over them; what follows is of the first.
+        in its units) and ``alpha``.  ``alpha_`` is the mean over them, and so are ``coef_``, ``intercept_`` and
+        ``loo_decision_function_`` of two classes; what follows is of the first.
     gamma_ : float
         The ridge chosen.
     best_score_ : float
@@ -217,7 +217,8 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     loo_decision_function_ : ndarray of shape (n,) or (n, K)
         Scores of the training samples, each by the classifier trained without it: exactly those of refitting
         everything, mean and standard units of the features too, with the chosen alpha, penalty ``n * gamma``
-        and shares.  (Of many samples standard units are held: :doc:`/from_data/ridge`.)
+        and shares; of more than two classes by the discriminant of the others' scores.  (Of many samples
+        standard units are held: :doc:`/from_data/ridge`.)
     classes_ : ndarray of shape (K,)
         Class labels, sorted: those of the sample, and those in ``classes_without_samples_``.
     classes_without_source_, classes_without_samples_ : ndarray
@@ -265,7 +266,9 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     (`rmt_alpha.from_data.decomposition.rules`).  A few labels do not tell which of them is best, so that
     picking one is luck: their classifiers are averaged, with the weights that their predictions for samples
     left out have in the mixture of them all that explains the labels best
-    (`rmt_alpha.from_data.selection`).  The mean is one linear classifier.
+    (`rmt_alpha.from_data.selection`).  The mean is one linear classifier.  Of more than two classes it is the
+    linear discriminant of what is trained, one class against the rest, with the source alone beside it
+    (`rmt_alpha.from_data.discriminant`).
 
     Features that were centred by their own mean have lost their origin (the sum of the other rows would give
     away the one that is left out): they are centred again without each sample, and no intercept means

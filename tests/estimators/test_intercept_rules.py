@@ -117,7 +117,8 @@ def discriminated(trained, X, y, source, bias):
     one = np.ones(len(y))
     matrix, shift = by_hand(left_out, labels, one, *prior_of_classes(left_out, labels, one))
     told = left_out_by_hand(left_out, labels, one, one)
-    size = slope_of(left_out, y) / slope_of(told, y)
+    size = slope_of(told, y) / slope_of(left_out, y)
+    assert slope_of(size * told, y) == pytest.approx(slope_of(left_out, y), rel=1e-6)
     return size * (inside @ matrix + shift), size * told
 
 
