@@ -53,12 +53,14 @@ class Choices:
 
     def of(self, trained: bool) -> Choices:
         """Those under the rules that train something, or under the others."""
-        kept = [pair for pair in zip(self.rules, self.selections, strict=True) if pair[0].trained is trained]
-        return replace(self, rules=[rule for rule, _ in kept], selections=[one for _, one in kept])
+        kept = [i for i, rule in enumerate(self.rules) if rule.trained is trained]
+        return replace(
+            self, rules=[self.rules[i] for i in kept], selections=[self.selections[i] for i in kept]
+        )
 
     def blended(self, shares: FloatArray) -> Blend:
         """The mean with these shares."""
-        used = np.flatnonzero(shares)
+        used = np.flatnonzero(shares).tolist()
         return blended([self.rules[i] for i in used], shares[used], [self.selections[i] for i in used])
 
     def class_mean(self, *, multilabel: bool = False) -> Blend:

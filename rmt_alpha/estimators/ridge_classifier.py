@@ -203,7 +203,7 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
         included.
     rules_ : list of dict
         The rules that are averaged, by decreasing share: ``rule`` in words, ``share``, ``gamma`` (of features
-        in its units) and ``alpha``.  ``alpha_`` is the mean over them, and so are ``coef_``, ``intercept_`` and
+        in its units) and ``alpha``.  ``alpha_`` is the mean over them; so are ``coef_``, ``intercept_`` and
         ``loo_decision_function_`` of two classes; what follows is of the first.
     gamma_ : float
         The ridge chosen.

@@ -1,4 +1,4 @@
-"""The discriminant of scores of one class against the rest: its definition, its limits, and what it is for."""
+"""The discriminant of scores of one class against the rest: its definition, limits, and what it is for."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_it_is_its_definition_and_each_sample_is_left_out(seed, classes):
         assert held[0] <= 1e-12
         return
     matrix, shift = by_hand(scores, labels, mass, *held)
-    # The covariance has a prior, so that its condition is at most that of the scatter over K^2 / n of its mean.
+    # K^2 pseudo-samples bound the condition of the covariance by K (1 + n / K^2).
     assert scores @ found.matrix + found.shift == pytest.approx(scores @ matrix + shift, rel=1e-9, abs=1e-9)
     expected = left_out_by_hand(scores, labels, mass, removed)
     assert found.left_out == pytest.approx(expected, rel=1e-9, abs=1e-9)

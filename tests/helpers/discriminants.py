@@ -1,4 +1,4 @@
-"""The linear discriminant of scores by its definition, with matrices of all classes; no code of the package."""
+"""The linear discriminant of scores by its definition, with matrices of all classes."""
 
 import numpy as np
 

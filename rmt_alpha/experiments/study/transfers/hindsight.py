@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from rmt_alpha._core.types import Features, FloatArray
+from rmt_alpha.estimators.average import LinearFit
 from rmt_alpha.estimators.ridge_classifier import AlphaRidgeClassifierCV
 from rmt_alpha.estimators.source import SourceModel, completed
 from rmt_alpha.estimators.validation import GAMMAS
@@ -53,7 +54,7 @@ class EveryChoice(AlphaRidgeClassifierCV):
         counts: FloatArray,
         source: SourceModel,
         importance: FloatArray | None = None,
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    ) -> LinearFit:
         samples = Samples.of(features, counts, importance)
         paths = self._paths(samples, RULES, labels, source)
         given = source, features, counts
@@ -67,13 +68,13 @@ class EveryChoice(AlphaRidgeClassifierCV):
     @staticmethod
     def _completed(
         fit: RidgeFit, point: FloatArray, source: SourceModel, features: Features, counts: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Weights, intercepts and left-out scores of all classes."""
+    ) -> LinearFit:
+        """The model of all classes."""
         (trained, center), (own, biases) = fit.correction(point), source.mixed(point[1:])
         weights, intercept = own + trained, center + biases
         # In units that are held: of every ridge in units of the others it would take minutes.
         left_out = fit.leave_one_out.scores(point)
-        return completed(source, point[1:], features, counts, weights, intercept, left_out)
+        return LinearFit(*completed(source, point[1:], features, counts, weights, intercept, left_out))
 
 
 @lru_cache(maxsize=1)
