@@ -249,6 +249,8 @@ def choice(numbers: dict[str, Any], *more: tuple[str, str]) -> list[tuple[str, s
     for rule in rules[:3]:
         where = f"gamma = {rule['gamma']:.3g}, alpha = {pairs_of(rule['alpha'])}"
         rows.append((f"  {rule['share']:.0%}", f"{rule['rule']} ({where})"))
+    if numbers.get("classes", 2) > 2:
+        rows.append(("  classes by", "the discriminant of what is trained"))
     return rows
 
 
