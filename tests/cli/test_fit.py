@@ -140,7 +140,11 @@ def test_three_classes(tmp_path, capsys):
         file, X=rng.standard_normal((30, 4)), y=np.arange(30) % 3, coef_source=rng.standard_normal((3, 4))
     )
     assert main(["fit", str(file)]) == 0
-    assert "3 classes" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "3 classes" in shown
+    assert "the discriminant of what is trained" in shown
+    assert main(["fit", str(file), "--intercept", "none"]) == 0
+    assert "the discriminant" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
