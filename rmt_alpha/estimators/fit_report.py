@@ -98,6 +98,7 @@ class FitReport:
             "gamma": model.gamma_,
             "sklearn_penalty": n * model.gamma_,
             "rules": model.rules_,
+            "discriminant": len(model.classes_) > 2 and model.fit_intercept == "auto",
             "loo_accuracy": accuracy,
             "loo_accuracy_stderr": math.sqrt(accuracy * (1 - accuracy) / n),
             "loo_accuracy_alpha_0": self._accuracy(self.at(0.0 * ones)),
@@ -249,7 +250,7 @@ def choice(numbers: dict[str, Any], *more: tuple[str, str]) -> list[tuple[str, s
     for rule in rules[:3]:
         where = f"gamma = {rule['gamma']:.3g}, alpha = {pairs_of(rule['alpha'])}"
         rows.append((f"  {rule['share']:.0%}", f"{rule['rule']} ({where})"))
-    if numbers.get("classes", 2) > 2:
+    if numbers.get("discriminant"):
         rows.append(("  classes by", "the discriminant of what is trained"))
     return rows
 
