@@ -68,6 +68,16 @@ def test_api_page_lists_every_error():
     assert re.findall(r"^   errors\.(\w+)$", page, flags=re.MULTILINE) == classes
 
 
+def test_every_further_plot_of_a_page_has_a_name_of_its_own():
+    """Each block of a page counts its plots from one: without a name the second shows the first."""
+    for page in (ROOT / "docs").rglob("*.md"):
+        blocks = re.findall(
+            r"```\{eval-rst\}\n\.\. plot::(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+        )
+        names = [re.findall(r":filename-prefix: (\S+)", block) for block in blocks]
+        assert len({tuple(name) for name in names}) == len(names), page
+
+
 def test_readme_has_the_two_commands_that_ci_runs():
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     assert re.findall(r"<!-- ci: (\w+) -->\n```bash\n[^\n]+\n```", page) == ["reproduce", "tests"]
