@@ -44,9 +44,9 @@ class Choices:
     samples: Samples
     """Those of positive weight."""
     labels: FloatArray
-    """Theirs."""
+    """Of all samples, (n, K)."""
     features: Features
-    """Of all samples, (n, p)."""
+    """Theirs, (n, p)."""
     counts: FloatArray
     """How many samples each row stands for; 0 is a row that is left out by every fit; (n,)."""
     source: SourceModel
@@ -64,11 +64,11 @@ class Choices:
         return blended([self.rules[i] for i in used], shares[used], [self.selections[i] for i in used])
 
     def class_mean(self, *, multilabel: bool = False) -> Blend:
-        """The mean of classifiers, by what they say of samples that are left out."""
-        mass = self.samples.mass
-        return self.blended(
-            class_shares(self.rules, self.selections, self.labels, mass, multilabel=multilabel)
-        )
+        """The mean of classifiers, by what they say of samples that are left out; or the one there is."""
+        if len(self.rules) == 1:
+            return self.blended(np.ones(1))
+        labels, mass = self.labels[self.counts > 0], self.samples.mass
+        return self.blended(class_shares(self.rules, self.selections, labels, mass, multilabel=multilabel))
 
     def model(self, blend: Blend) -> LinearFit:
         """The mean as a model of all classes."""
@@ -101,14 +101,11 @@ def discriminated(choices: Choices) -> tuple[Blend, LinearFit]:
     units in which the probabilities of the classes have the same slope on the scores as before.
     """
     trained, alone = choices.of(True), choices.of(False)
-    blend = trained.class_mean() if len(trained.rules) > 1 else trained.blended(np.ones(1))
-    there, samples = choices.counts > 0, choices.samples
-    mass, removed = (np.zeros(len(there)) for _ in range(2))
-    mass[there], removed[there] = samples.mass, samples.removed
-    labels = np.full((len(there), choices.labels.shape[1]), -1.0)
-    labels[there] = choices.labels
-    if choices.source.match is not None:
-        labels = choices.source.match.padded(labels)
+    match, there = choices.source.match, choices.counts > 0
+    labels = choices.labels if match is None else match.padded(choices.labels)
+    mass, removed = np.zeros((2, len(there)))
+    mass[there], removed[there] = choices.samples.mass, choices.samples.removed
+    blend = trained.class_mean()
     model = trained.model(blend)
     found = discriminant(model.left_out, labels, mass, removed)
     if found is not None:
@@ -120,7 +117,7 @@ def discriminated(choices: Choices) -> tuple[Blend, LinearFit]:
         )
     if not alone.rules:
         return blend, model
-    other = alone.blended(np.ones(1))
+    other = alone.class_mean()
     source = alone.model(other)
     prior = source_prior(labels.shape[1])
     shares = mixed_shares([prior, 1.0 - prior], [source.left_out, model.left_out], labels, mass)

@@ -166,7 +166,7 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             chooser = self._judge(criterion, rule).prepared(own, kept, source.weights)
             choice = select(chooser, own, gammas, given)
             selections.append(replace(choice, fit=path.at(choice.best.gamma)))
-        choices = Choices(rules, selections, samples, labels[there], features, counts, source)
+        choices = Choices(rules, selections, samples, labels, features, counts, source)
         if len(rules) > 1 and not is_classifier(self):
             points = [None if given is None else as_point(given) for given in held]
             evidences = [rule_evidence(*one) for one in zip(judged, grids, points, strict=True)]
@@ -178,9 +178,8 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         return model
 
     def _average(self, choices: Choices) -> tuple[Blend, LinearFit]:
-        """The mean of classifiers, or of one model."""
-        several = len(choices.rules) > 1
-        blend = choices.class_mean(multilabel=self._multilabel) if several else choices.blended(np.ones(1))
+        """The mean of classifiers, or the one model there is."""
+        blend = choices.class_mean(multilabel=self._multilabel)
         return blend, choices.model(blend)
 
     def _report(self, blend: Blend, single: bool) -> None:

@@ -98,7 +98,7 @@ class FitReport:
             "gamma": model.gamma_,
             "sklearn_penalty": n * model.gamma_,
             "rules": model.rules_,
-            "discriminant": len(model.classes_) > 2 and model.fit_intercept == "auto",
+            "discriminant": model._has_discriminant,
             "loo_accuracy": accuracy,
             "loo_accuracy_stderr": math.sqrt(accuracy * (1 - accuracy) / n),
             "loo_accuracy_alpha_0": self._accuracy(self.at(0.0 * ones)),

@@ -7,6 +7,7 @@ from typing import ClassVar
 from rmt_alpha.estimators.average import Choices, LinearFit, discriminated
 from rmt_alpha.estimators.base import OneRidge, RidgeGrid
 from rmt_alpha.estimators.classifier import AlphaClassifier
+from rmt_alpha.from_data.decomposition.rules import check_fit_intercept
 from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.selection import Blend
 
@@ -18,13 +19,14 @@ class SquaredLossClassifier(AlphaClassifier):
     _discriminates: ClassVar[bool] = True
     """Whether the average of more than two classes goes through their discriminant."""
 
+    @property
+    def _has_discriminant(self) -> bool:
+        """Whether this fit has one."""
+        many = len(self.classes_) > 2 and not self._multilabel
+        return self._discriminates and many and check_fit_intercept(self.fit_intercept) == "auto"
+
     def _average(self, choices: Choices) -> tuple[Blend, LinearFit]:
-        match = choices.source.match
-        classes = choices.labels.shape[1] + (len(match.missing) if match else 0)
-        averages = isinstance(self.fit_intercept, str) and self.fit_intercept == "auto"
-        if self._discriminates and averages and classes > 2 and not self._multilabel:
-            return discriminated(choices)
-        return super()._average(choices)
+        return discriminated(choices) if self._has_discriminant else super()._average(choices)
 
     def _judged(self, path: RidgePath) -> RidgePath:
         return path.judged

@@ -64,29 +64,28 @@ def discriminant(
     if not variance > np.finfo(np.float64).eps:
         return None
     inverse = np.linalg.inv(scatter + classes**2 * variance * np.eye(classes - 1))
-    matrix, shift = _rule(means, (n + classes**2) * inverse)
+    weights = inverse @ means.T
+    norms = np.einsum("kd,dk->k", means, weights)
     # Without a sample the mean of its class moves along the miss, and the scatter loses a matrix of rank one.
-    kind = member.argmax(axis=1)
-    misses = own - means[kind]
-    rest = totals[kind] - removed
-    moved = -(removed / rest)[:, None] * misses
-    lost = removed * totals[kind] / rest
-    seen = misses @ inverse
-    gain = lost / (1.0 - lost * np.einsum("id,id->i", misses, seen))
-    factor = n - removed + classes**2
-    aside = means @ seen.T  # (K, n)
-    along = own @ inverse + (gain * np.einsum("id,id->i", own, seen))[:, None] * seen
-    norms = np.einsum("kd,de,ke->k", means, inverse, means)[:, None] + gain * np.square(aside)
-    linear, half = means @ along.T, norms / 2
-    every = np.arange(len(own))
-    other = means[kind] + moved
-    linear[kind, every] = np.einsum("id,id->i", other, along)
-    swung = other @ inverse + (gain * np.einsum("id,id->i", other, seen))[:, None] * seen
-    half[kind, every] = np.einsum("id,id->i", other, swung) / 2
-    return Discriminant(axes @ matrix, shift, (factor * (linear - half)).T)
+    every, kind = np.arange(len(own)), member.argmax(axis=1)
+    misses, rest = own - means[kind], totals[kind] - removed
+    moved = means[kind] - (removed / rest)[:, None] * misses
+    lost, seen = removed * totals[kind] / rest, misses @ inverse
+    gain = lost / (1.0 - lost * _products(misses, seen))
+
+    def by_the_others(rows: FloatArray) -> FloatArray:
+        """Each row times the inverse scatter without its sample."""
+        return np.asarray(rows @ inverse + (gain * _products(rows, seen))[:, None] * seen)
+
+    along = by_the_others(own)
+    linear, squares = along @ means.T, norms + gain[:, None] * np.square(seen @ means.T)
+    linear[every, kind] = _products(moved, along)
+    squares[every, kind] = _products(moved, by_the_others(moved))
+    left_out = (n - removed + classes**2)[:, None] * (linear - squares / 2)
+    total = n + classes**2
+    return Discriminant(total * axes @ weights, -total / 2 * norms, left_out)
 
 
-def _rule(means: FloatArray, precision: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Weights (d, K) and intercepts (K,) of the discriminant."""
-    weights = precision @ means.T
-    return weights, -0.5 * np.einsum("kd,dk->k", means, weights)
+def _products(rows: FloatArray, others: FloatArray) -> FloatArray:
+    """Of each row with that of the others, (n,)."""
+    return np.asarray(np.einsum("id,id->i", rows, others))
