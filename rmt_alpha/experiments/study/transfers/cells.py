@@ -32,7 +32,7 @@ from rmt_alpha.experiments.study.transfers.ours import (
     method_names,
     score,
 )
-from rmt_alpha.experiments.study.transfers.verdicts import Scores
+from rmt_alpha.experiments.study.transfers.verdicts import Cell, Scores
 from rmt_alpha.validation.sweeps.workers import PATIENCE, open_pool
 
 SEEDS_OF_A_JOB = 5
@@ -61,6 +61,8 @@ def run_cells(
     methods: Iterable[str] | None = None,
     *,
     candidates: Mapping[str, Candidate] | None = None,
+    further: Sequence[int] = (),
+    precision: float = math.inf,
     again: bool = False,
     logistic: int = 0,
     hindsight: bool = False,
@@ -89,6 +91,11 @@ def run_cells(
         Estimators to be judged by a name of their own; they are computed at every call and never recorded.
         Unfitted estimators with a parameter ``coef_source``, or functions of a `Draw` that predict its test
         rows.
+    further : sequence of int
+        More seeds, for cells in which the standard error of the default's gain over the better baseline is
+        larger than ``precision``: as many as bring it there, as far as they reach.
+    precision : float
+        In points, positive; with the default there are no more.
     again : bool
         Compute this package's estimators again, and replace what the record has of them: for a new default.
         The peers are recalled as before.
@@ -136,44 +143,55 @@ def run_cells(
     asked = None if methods is None else tuple(methods)
     for name in asked or ():
         check_choice("methods", name, EVERY_METHOD)
-    chosen, seeds = dict(candidates or {}), tuple(seeds)
-    cells = list(itertools.product(names, sizes))
-    wanted = []
-    for name, n in cells:
-        kind = find_family(name).kind
-        bounds = bounds_of(kind)
-        known = {*method_names(kind, logistic=True), *bounds}
-        plain = [
-            m for m in (method_names(kind) if asked is None else asked) if m in known and m not in chosen
-        ]
+    if not precision > 0:
+        raise ValueError(f"precision must be positive, in points, got {precision}")
+    chosen, every = dict(candidates or {}), (*seeds, *further)
+    cells = dict.fromkeys(itertools.product(names, sizes), every[: len(seeds)])
+    values: dict[Entry, float] = {}
+    work = partial(_compute, candidates=chosen, data=None if data is None else os.fspath(data))
+    with Record(record, BLOCKS, make=compute) as store:
+        while True:
+            wanted = [e for e in _recorded(cells, asked, logistic, hindsight) if e.method not in chosen]
+            wanted = [entry for entry in wanted if entry not in values]
+            for row in store.read([key_of(entry.parameters) for entry in wanted]):
+                entry = Entry(**json.loads(row.parameters))
+                if not (compute and again and is_ours(entry.method)):
+                    values[entry] = row.content
+            if compute:
+                extra = [Entry("transfers", *cell, i, m) for cell in cells for i in cells[cell] for m in chosen]
+                jobs = _jobs([entry for entry in [*wanted, *extra] if entry not in values])
+                with (
+                    open_pool(n_jobs, None, scheduler, wait_for_workers) as pool,
+                    closing(pool.run(jobs, work)) as answers,
+                ):
+                    bar = progress_bar(progress, len(jobs), "job", steps=answers, dynamic_ncols=True)
+                    for _, (code, place, done) in bar:
+                        values |= done
+                        kept = [(e.parameters, value) for e, value in done.items() if e.method not in chosen]
+                        store.write(kept, signature(code), (place_here(), place))
+            scores = Scores.gather((*entry[1:], value) for entry, value in values.items())
+            needed = scores.draws_for(precision)
+            more = {cell: every[:n] for cell, n in needed.items() if len(every[:n]) > len(cells[cell])}
+            if not more:
+                return scores
+            cells |= more
+
+
+def _recorded(
+    cells: Mapping[Cell, Sequence[int]], asked: tuple[str, ...] | None, logistic: int, hindsight: bool
+) -> list[Entry]:
+    """What may be in a record, for these seeds of each cell."""
+    entries = []
+    for cell, seeds in cells.items():
+        kind = find_family(cell[0]).kind
+        bounds = bounds_of(kind) if hindsight else ()
+        known = {*method_names(kind, logistic=True), *bounds_of(kind)}
+        plain = [name for name in (method_names(kind) if asked is None else asked) if name in known]
         for i, seed in enumerate(seeds):
             more = [LOGISTIC] if i < logistic and LOGISTIC in known else []
-            more += bounds if hindsight else ()
-            wanted += [Entry("transfers", name, n, seed, method) for method in dict.fromkeys([*plain, *more])]
-    values: dict[Entry, float] = {}
-    with Record(record, BLOCKS, make=compute) as store:
-        for row in store.read([key_of(entry.parameters) for entry in wanted]):
-            entry = Entry(**json.loads(row.parameters))
-            if not (compute and again and is_ours(entry.method)):
-                values[entry] = row.content
-        if compute:
-            missing = [entry for entry in wanted if entry not in values]
-            extra = [
-                Entry("transfers", *cell, seed, name) for cell in cells for seed in seeds for name in chosen
-            ]
-            jobs = _jobs([*missing, *extra])
-            folder = None if data is None else os.fspath(data)
-            work = partial(_compute, candidates=chosen, data=folder)
-            with (
-                open_pool(n_jobs, None, scheduler, wait_for_workers) as pool,
-                closing(pool.run(jobs, work)) as answers,
-            ):
-                bar = progress_bar(progress, len(jobs), "job", steps=answers, dynamic_ncols=True)
-                for _, (code, place, done) in bar:
-                    values |= done
-                    kept = [(e.parameters, value) for e, value in done.items() if e.method not in chosen]
-                    store.write(kept, signature(code), (place_here(), place))
-    return Scores.gather((*entry[1:], value) for entry, value in values.items())
+            methods = dict.fromkeys([*plain, *more, *bounds])
+            entries += [Entry("transfers", *cell, seed, method) for method in methods]
+    return entries
 
 
 def bounds_of(kind: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ those that train is random.  Draws of one target share test rows, so they are so
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -85,6 +86,15 @@ class Scores:
         means = {name: self.of(cell, name).mean() for name in BASELINES if name in self.values[cell]}
         better = max(means, key=lambda name: means[name])
         return Gain(better, *self.difference(cell, method, better))
+
+    def draws_for(self, precision: float) -> dict[Cell, int]:
+        """How many draws bring the standard error of the default's gain to this many points, by cell."""
+        errors = {cell: self.gain(cell).error for cell in self.cells()}
+        return {
+            cell: math.ceil(len(self.of(cell, DEFAULT)) * (error / precision) ** 2)
+            for cell, error in errors.items()
+            if np.isfinite(error)
+        }
 
     def average(self, cells: list[Cell], method: str, other: str | None = None) -> tuple[float, float]:
         """Mean difference over cells, of the better baseline if there is no other, and its standard error.
