@@ -156,16 +156,16 @@ def source_prior(classes: int) -> float:
 
 
 def _prior(rules: Sequence[Rule], classes: int = 2) -> FloatArray:
-    """What is not the source's is shared by those that train, of more than two classes equally.
+    """What is not the source's is shared by those that train.
 
-    Of two, an equal part is for those that centre and those that do not, and in it for each: the threshold is
-    one number, which the source knows.
+    One part in K of it is for those without an intercept, which keep to the K thresholds of the source, and in
+    each part every rule has the same.
     """
-    apart = classes == 2
-    kinds = [(rule.trained, apart and rule.trained and rule.pseudo is None) for rule in rules]
-    trained = {kind for kind in kinds if kind[0]}
     alone = source_prior(classes)
-    parts = [(1.0 - alone) / len(trained) if kind[0] else alone for kind in kinds]
+    origin = {True: alone, False: 1.0 - alone}
+    kinds = [(rule.trained, rule.trained and rule.pseudo is None) for rule in rules]
+    all_trained = sum(origin[kind[1]] for kind in set(kinds) if kind[0])
+    parts = [(1.0 - alone) * origin[kind[1]] / all_trained if kind[0] else alone for kind in kinds]
     prior = np.array([part / kinds.count(kind) for part, kind in zip(parts, kinds, strict=True)])
     return np.asarray(prior / prior.sum())
 
