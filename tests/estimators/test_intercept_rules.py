@@ -194,8 +194,13 @@ def test_shares_are_those_of_a_mixture_of_probabilities(classes):
     alone, trained = alone_and_trained(model)
     rules = model.rules_ if classes == 2 else trained
     assert len(model.rules_) == 6  # all of them
-    # A half is the source's of two classes; the rest is shared by two kinds of one and of four rules.
-    prior = [0.5 if one in alone else 0.25 if RULES[one["rule"]].pseudo is None else 0.0625 for one in rules]
+    # One part in K is the source's, of the rest one that of no intercept, and what is left is shared by four.
+    part, rest = 1 / classes, 1 - 1 / classes
+    none = [RULES[one["rule"]].pseudo is None for one in rules]
+    prior = [
+        part if one in alone else rest * (part if unmoved else rest / 4)
+        for one, unmoved in zip(rules, none, strict=True)
+    ]
     scores = [mean_of([{**one, "share": 1.0}], X, y, source, bias)[1] for one in rules]
     expected, plain = shares_of(np.array(prior) / sum(prior), scores, y)
     # A scale of least log-loss is known where the loss is, to 1e-12: its log, and those of probabilities, to

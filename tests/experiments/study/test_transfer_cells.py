@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -161,6 +162,39 @@ def test_a_record_keeps_what_it_has(tmp_path, asked):
     assert third.values == first.values
 
 
+def test_uncertain_cells_get_more_draws(tmp_path, asked):
+    record = tmp_path / "record.sqlite"
+    plan: dict[str, Any] = {
+        "families": [TWO],
+        "sizes": [10, 20],
+        "seeds": SEEDS,
+        "methods": [DEFAULT, "source"],
+        "record": record,
+    }
+    few = run_cells(**plan)
+    errors = {cell: few.gain(cell).error for cell in few.cells()}
+    low, high = sorted(errors, key=lambda cell: errors[cell])
+    assert errors[low] < errors[high]
+    between = (errors[low] + errors[high]) / 2
+    further = range(100, 140)
+    asked.clear()
+    more = run_cells(**plan, further=further, precision=between)
+    assert more.of(low, DEFAULT).tolist() == few.of(low, DEFAULT).tolist()
+    draws = len(more.of(high, DEFAULT))
+    assert draws >= math.ceil(len(SEEDS) * (errors[high] / between) ** 2)
+    assert len(asked) == 2 * (draws - len(SEEDS))
+    assert more.gain(high).error <= between or draws == len(SEEDS) + len(further)
+    assert set(more.values[high][DEFAULT]) == {*SEEDS, *further[: draws - len(SEEDS)]}
+    asked.clear()
+    again = run_cells(**plan, further=further, precision=between, compute=False)
+    assert (again.values, asked) == (more.values, [])
+    all_of_them = run_cells(**plan, further=further[:2], precision=1e-6)
+    assert {len(all_of_them.of(cell, DEFAULT)) for cell in all_of_them.cells()} == {len(SEEDS) + 2}
+    for wrong in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="precision must be positive"):
+            run_cells(**plan, precision=wrong)
+
+
 def ridge_alone(draw):
     return RidgeClassifierCV(np.logspace(-3, 5, 17)).fit(draw.train, draw.labels).predict(draw.test)
 
@@ -305,11 +339,12 @@ def test_tables_agree_with_each_other(tmp_path):
     for kind, n, name, score, *_, count in found["summary"][1]:
         if n != "all" and name != "better":
             assert count == 1
-            family = {"two classes": TWO, "many classes": THREE, "regression": REAL}[kind]
-            assert score == means[family, n][name]
+            here = means[{"two classes": TWO, "many classes": THREE, "regression": REAL}[kind], n]
+            every = [float(value) for method, value in here.items() if method in scores.methods() and value]
+            assert float(score) == (max(every) if name == "best" else float(here[name]))
     names = [row[0] for row in found["overview"][1]]
-    assert names[0] == "the better of source and target alone"
-    assert len(names) == len(scores.methods())
+    assert names[:2] == ["the better of source and target alone", "the best of all, by the test rows"]
+    assert len(names) == len(scores.methods()) + 1
     files, bars = report(scores, tmp_path)
     assert {file.name for file in files} == {
         *(f"transfers_{name}.csv" for name in found), "transfers.png", "transfers_bars.txt",
@@ -341,6 +376,7 @@ def test_the_command(tmp_path, capsys):
     [
         (["transfers", "--protocol", "paper"], "--protocol is not for the study transfers"),
         (["transfers", "--baselines", "0"], "--baselines is not for the study transfers"),
+        (["amazon", "--precision", "1"], "--precision is not for the study amazon"),
         (["amazon", "--again"], "--again is not for the study amazon"),
         (["transfers", "--pairs", "a->b"], "--pairs must be among two, wide"),
         (["transfers", "--report"], "there is no record of a study"),

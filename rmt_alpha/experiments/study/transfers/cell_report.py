@@ -15,11 +15,13 @@ from rmt_alpha._core.types import FilePath
 from rmt_alpha.experiments.study.summary import Bar, Table
 from rmt_alpha.experiments.study.transfers.families import KINDS, find_family
 from rmt_alpha.experiments.study.transfers.ours import DEFAULT, FIXED
-from rmt_alpha.experiments.study.transfers.verdicts import Cell, Scores
+from rmt_alpha.experiments.study.transfers.verdicts import Cell, Scores, average
 from rmt_alpha.plotting import style
 
 BETTER = "better"
 """The better baseline of a cell, in tables of methods."""
+BEST = "best"
+"""The method of a cell with the highest score, in hindsight, in tables of methods."""
 SHOWN = 6.0
 """Points at which the colours end."""
 
@@ -101,15 +103,20 @@ def _methods(scores: Scores) -> Table:
     return ["family", "n", *names], rows
 
 
-def _against(scores: Scores, cells: list[Cell], name: str) -> list[tuple[float, float]]:
-    """The default minus a method, or "better", in each cell."""
+def _method(scores: Scores, cell: Cell, name: str) -> str:
+    """Which method it is in a cell: that of this name, or the better baseline, or the best."""
     if name == BETTER:
-        return [(gain.mean, gain.error) for gain in map(scores.gain, cells)]
-    return [scores.difference(cell, DEFAULT, name) for cell in cells]
+        return scores.gain(cell).better
+    return scores.best(cell) if name == BEST else name
+
+
+def _against(scores: Scores, cells: list[Cell], name: str) -> list[tuple[float, float]]:
+    """The default minus a method in each cell."""
+    return [scores.difference(cell, DEFAULT, _method(scores, cell, name)) for cell in cells]
 
 
 def _having(scores: Scores, cells: list[Cell], name: str) -> list[Cell]:
-    return [cell for cell in cells if name == BETTER or name in scores.values[cell]]
+    return [cell for cell in cells if name in (BETTER, BEST) or name in scores.values[cell]]
 
 
 def _summary(scores: Scores) -> Table:
@@ -128,16 +135,13 @@ def _summary(scores: Scores) -> Table:
     for kind in KINDS:
         cells = scores.cells(kind)
         for n in (*sorted({n for _, n in cells}), "all"):
-            for name in (BETTER, *scores.methods()):
+            for name in (BETTER, BEST, *scores.methods()):
                 there = _having(scores, [cell for cell in cells if n in ("all", cell[1])], name)
                 if not there:
                     continue
-                shown = [
-                    scores.of(cell, scores.gain(cell).better if name == BETTER else name) for cell in there
-                ]
-                mean = float(np.mean([values.mean() for values in shown]))
-                ahead = scores.average(there, DEFAULT, None if name == BETTER else name)
-                found = [verdict(*pair) for pair in _against(scores, there, name)]
+                shown = [scores.of(cell, _method(scores, cell, name)).mean() for cell in there]
+                mean, pairs = float(np.mean(shown)), _against(scores, there, name)
+                ahead, found = average(pairs), [verdict(*pair) for pair in pairs]
                 counts = found.count("win"), found.count("loss"), len(there)
                 rows.append([kind, n, name, *map(_two, (mean, *ahead)), *counts])
     return header, rows
@@ -147,18 +151,20 @@ def _overview(scores: Scores) -> Table:
     """For people: the default minus every method, and in how many cells it wins and loses."""
     kinds = [kind for kind in KINDS if scores.cells(kind)]
     rows: list[list[Any]] = []
-    for name in (BETTER, *(name for name in scores.methods() if name != DEFAULT)):
-        row: list[Any] = [name if name != BETTER else "the better of source and target alone"]
+    texts = {BETTER: "the better of source and target alone", BEST: "the best of all, by the test rows"}
+    texts |= {name: name.replace("_", " ") for name in scores.methods() if name != DEFAULT}
+    for name, text in texts.items():
+        row: list[Any] = [text]
         for kind in kinds:
             there = _having(scores, scores.cells(kind), name)
             if not there:
                 row.append("")
                 continue
-            mean, error = scores.average(there, DEFAULT, None if name == BETTER else name)
-            found = [verdict(*pair) for pair in _against(scores, there, name)]
+            pairs = _against(scores, there, name)
+            (mean, error), found = average(pairs), [verdict(*pair) for pair in pairs]
             plus = f" ± {error:.2f}" if np.isfinite(error) else ""
             row.append(f"{mean:+.2f}{plus} ({found.count('win')} : {found.count('loss')} of {len(there)})")
-        rows.append([row[0].replace("_", " "), *row[1:]])
+        rows.append(row)
     return ["default minus", *kinds], rows
 
 

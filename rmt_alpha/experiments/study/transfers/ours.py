@@ -89,11 +89,13 @@ EVERY_METHOD = (
     *GIFT_METHODS,
 )
 """Of any kind, in the order of the tables."""
+BY_OTHER_ROWS = frozenset([*BOUNDS, *GIFT_METHODS])
+"""Those that choose by rows that nobody has."""
 
 
 def is_ours(name: str) -> bool:
     """Whether a method is one of this package, whose result changes with its defaults."""
-    return name not in PEERS | BOUNDS | GIFT_METHODS
+    return name not in PEERS and name not in BY_OTHER_ROWS
 
 
 def score(draw: Draw, name: str, candidates: Mapping[str, Candidate] | None = None) -> float:

@@ -16,7 +16,7 @@ from rmt_alpha._core.statistics import mean_and_error
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.experiments.study.summary import Bar
 from rmt_alpha.experiments.study.transfers.families import KINDS, find_family
-from rmt_alpha.experiments.study.transfers.ours import DEFAULT, EVERY_METHOD
+from rmt_alpha.experiments.study.transfers.ours import BY_OTHER_ROWS, DEFAULT, EVERY_METHOD
 from rmt_alpha.experiments.study.transfers.peers import BASELINES
 
 Cell = tuple[str, int]
@@ -44,6 +44,17 @@ class Gain:
     def fails(self) -> bool:
         """Whether the method is below by more than `BELOW` beyond two standard errors."""
         return self.mean < -(BELOW + 2 * (self.error if np.isfinite(self.error) else 0.0))
+
+
+def average(differences: list[tuple[float, float]]) -> tuple[float, float]:
+    """Mean over cells of differences and their standard errors, without those that are nan.
+
+    The draws of different cells are independent, so the variances of their means add up.
+    """
+    found = np.array([pair for pair in differences if np.isfinite(pair[0])]).reshape(-1, 2)
+    if not len(found):
+        return np.nan, np.nan
+    return float(found[:, 0].mean()), float(np.sqrt(np.sum(found[:, 1] ** 2)) / len(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,22 +107,17 @@ class Scores:
             if np.isfinite(error)
         }
 
-    def average(self, cells: list[Cell], method: str, other: str | None = None) -> tuple[float, float]:
-        """Mean difference over cells, of the better baseline if there is no other, and its standard error.
+    def best(self, cell: Cell) -> str:
+        """In hindsight, the method of the study with the highest mean, of those with all draws."""
+        draws = len(self.of(cell, DEFAULT))
+        names = [name for name in EVERY_METHOD if len(self.of(cell, name)) == draws]
+        means = {name: self.of(cell, name).mean() for name in names if name not in BY_OTHER_ROWS}
+        return max(means, key=lambda name: means[name])
 
-        The draws of different cells are independent, so the variances of their means add up.
-        """
-        pairs = []
-        for cell in cells:
-            if other is None:
-                gain = self.gain(cell, method)
-                pairs.append((gain.mean, gain.error))
-            else:
-                pairs.append(self.difference(cell, method, other))
-        found = np.array([pair for pair in pairs if np.isfinite(pair[0])]).reshape(-1, 2)
-        if not len(found):
-            return np.nan, np.nan
-        return float(found[:, 0].mean()), float(np.sqrt(np.sum(found[:, 1] ** 2)) / len(found))
+    def average(self, cells: list[Cell], method: str, other: str | None = None) -> tuple[float, float]:
+        """`average` of the differences to a method, or to the better baseline."""
+        names = [self.gain(cell).better if other is None else other for cell in cells]
+        return average([self.difference(cell, method, name) for cell, name in zip(cells, names, strict=True)])
 
     def text(self, method: str = DEFAULT) -> str:
         """The verdict on a method: for each kind, averages by n, others, what fails; and the bars."""
