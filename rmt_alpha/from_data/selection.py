@@ -158,7 +158,7 @@ def source_prior(classes: int) -> float:
 def _prior(rules: Sequence[Rule], classes: int = 2) -> FloatArray:
     """What is not the source's is shared by those that train.
 
-    One part in K of it is for those without an intercept, which keep to the K thresholds of the source, and in
+    One part in K of it is for those without an intercept, which keep to all thresholds of the source, and in
     each part every rule has the same.
     """
     alone = source_prior(classes)

@@ -158,7 +158,7 @@ def run_cells(
                 if not (compute and again and is_ours(entry.method)):
                     values[entry] = row.content
             if compute:
-                extra = [Entry("transfers", *cell, i, m) for cell in cells for i in cells[cell] for m in chosen]
+                extra = [Entry("transfers", *at, i, m) for at in cells for i in cells[at] for m in chosen]
                 jobs = _jobs([entry for entry in [*wanted, *extra] if entry not in values])
                 with (
                     open_pool(n_jobs, None, scheduler, wait_for_workers) as pool,
