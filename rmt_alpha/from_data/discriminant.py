@@ -4,7 +4,7 @@ Squared loss of K columns knows no classes: where a class lies between two other
 largest, and errors of columns go together.  Within a class the scores u, less their mean over the columns, of
 samples that were left out are taken as Gaussian, with means m_k and one covariance W:
 
-.. math:: g_k(x) = m_k^\top W^{-1} u(x) - \tfrac12 m_k^\top W^{-1} m_k ,
+.. math:: g_k(x) = m_k^\top W^{-1} u(x) - \tfrac12 m_k^\top W^{-1} m_k + \log(n_k + K^2) ,
 
     m_k = \frac{\sum_{i \in k} c_i u_i + K a e_k}{n_k + K} , \qquad
     W = \frac{\sum_k \bigl[ \sum_{i \in k} c_i (u_i - m_k)(u_i - m_k)^\top + K (m_k - a e_k)(m_k - a e_k)^\top
@@ -12,9 +12,10 @@ samples that were left out are taken as Gaussian, with means m_k and one covaria
 
 So the prior says what one column per class means: the means are a times those of the labels e_k, less their
 mean, and the covariance is s^2 I, both by least squares.  It counts as many samples as there are numbers, K
-of a mean and K^2 of the covariance.  Without samples the scores decide as they are.  This is the posterior
-mean under a normal and inverse Wishart prior; without one, linear discriminant analysis of fitted scores is
-that of the features (Hastie, Tibshirani and Buja, JASA 89, 1994).
+of a mean and K^2 of the covariance; and K^2 of every class say that all are as frequent.  Without samples the
+scores decide as they are.  This is the posterior mean under a normal, inverse Wishart and Dirichlet prior;
+without one, linear discriminant analysis of fitted scores is that of the features (Hastie, Tibshirani and
+Buja, JASA 89, 1994).
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def discriminant(
     slope = float((weighted * (member @ kinds)).sum() / (n * (1.0 - 1.0 / classes)))
     if not slope > 0:
         return None
-    totals = mass @ member + classes  # n_k + K
+    counts = mass @ member
+    totals, frequencies = counts + classes, counts + classes**2
     means = (member.T @ weighted + classes * slope * kinds) / totals[:, None]
     scatter = own.T @ weighted + classes * slope**2 * np.eye(classes - 1) - (means.T * totals) @ means
     variance = float(np.trace(scatter) / (n * (classes - 1)))
@@ -81,9 +83,10 @@ def discriminant(
     linear, squares = along @ means.T, norms + gain[:, None] * np.square(seen @ means.T)
     linear[every, kind] = _products(moved, along)
     squares[every, kind] = _products(moved, by_the_others(moved))
-    left_out = (n - removed + classes**2)[:, None] * (linear - squares / 2)
+    left_out = (n - removed + classes**2)[:, None] * (linear - squares / 2) + np.log(frequencies)
+    left_out[every, kind] += np.log1p(-removed / frequencies[kind])
     total = n + classes**2
-    return Discriminant(total * axes @ weights, -total / 2 * norms, left_out)
+    return Discriminant(total * axes @ weights, np.log(frequencies) - total / 2 * norms, left_out)
 
 
 def _products(rows: FloatArray, others: FloatArray) -> FloatArray:

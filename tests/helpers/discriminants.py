@@ -32,7 +32,8 @@ def by_hand(scores, labels, mass, slope, variance):
     means, total = scatter(scores, labels, mass, slope)
     total = total + classes**2 * variance * (np.eye(classes) - 1 / classes)
     inverse = (mass.sum() + classes**2) * np.linalg.pinv(total, rcond=1e-13)
-    return inverse @ means.T, -0.5 * np.einsum("kd,de,ke->k", means, inverse, means)
+    frequencies = mass @ (labels > 0) + classes**2
+    return inverse @ means.T, np.log(frequencies) - 0.5 * np.einsum("kd,de,ke->k", means, inverse, means)
 
 
 def left_out_by_hand(scores, labels, mass, removed):
