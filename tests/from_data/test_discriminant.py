@@ -113,7 +113,7 @@ def test_a_class_between_others_is_found():
 
 
 def test_frequent_classes_are_expected():
-    """Three classes that overlap, of .75, .17 and .08 of the samples: by Bayes' rule most are of the first."""
+    """Three classes that overlap, of .75, .17 and .08 of the samples: most are taken for the first."""
     frequencies, means = np.array([0.75, 0.17, 0.08]), 1.5 * np.eye(3, 8)
 
     def rows(n, seed):
