@@ -80,8 +80,12 @@ BIKE_CATEGORIES = {"mnth": 12, "hr": 24, "weekday": 7, "weathersit": 3}
 """One column for each value; the three hours of the worst weather (4) count as bad (3)."""
 
 
-def load_wine(color: str, data: FilePath | None = None) -> LabelledData:
+def load_wine(
+    color: str, data: FilePath | None = None, *, bounds: Sequence[float] = (GOOD,)
+) -> LabelledData:
     """Wines of one color: 11 chemical measurements, +1 for a quality of at least 6, else -1.
+
+    More than one of the rising ``bounds`` make classes 0, 1, ...: how many of them the quality reaches.
 
     The file has its rows several times over; every row is taken once, in the order of the file (1189 red,
     46 % good; 3708 white, 69 % good).  P. Cortez et al., "Modeling wine preferences by data mining from
@@ -90,7 +94,8 @@ def load_wine(color: str, data: FilePath | None = None) -> LabelledData:
     check_choice("color", color, tuple(WINE_FILES))
     with fetch(WINE_FILES[color], data).open(encoding="utf-8", newline="") as stream:
         rows = np.array(list(dict.fromkeys(tuple(map(float, row)) for row in csv.reader(stream) if row)))
-    return LabelledData(color, rows[:, :-1].copy(), np.where(rows[:, -1] >= GOOD, 1.0, -1.0))
+    reached = np.digitize(rows[:, -1], bounds).astype(np.float64)
+    return LabelledData(color, rows[:, :-1].copy(), 2 * reached - 1 if len(bounds) == 1 else reached)
 
 
 def load_students(data: FilePath | None = None) -> dict[str, LabelledData]:

@@ -97,6 +97,12 @@ def _wine(source: str, target: str, data: str | None) -> tuple[LabelledData, Lab
     return tabular.load_wine(source, data), tabular.load_wine(target, data)
 
 
+def _grades(data: str | None) -> tuple[LabelledData, LabelledData]:
+    """Red wines to white: qualities up to 5, of 6, and above."""
+    bounds = (tabular.GOOD, tabular.GOOD + 1)
+    return tabular.load_wine("red", data, bounds=bounds), tabular.load_wine("white", data, bounds=bounds)
+
+
 def _office(source: str, target: str, data: str | None) -> tuple[LabelledData, LabelledData]:
     return tabular.load_office(source, data), tabular.load_office(target, data)
 
@@ -160,6 +166,17 @@ def _students(source: str, target: str, data: str | None) -> tuple[LabelledData,
 
 def _bikes(column: str, source: str, target: str, data: str | None) -> tuple[LabelledData, LabelledData]:
     return tabular.load_bikes(column, source, data), tabular.load_bikes(column, target, data)
+
+
+def _fifths(data: str | None) -> tuple[LabelledData, LabelledData]:
+    """Hours of a year by fifths of its counts, to those of the next year, of which more are busy."""
+    known, new = _bikes("yr", "2011", "2012", data)
+    bounds = np.quantile(known.labels, (0.2, 0.4, 0.6, 0.8))
+    first, second = (
+        LabelledData(rows.name, rows.features, np.digitize(rows.labels, bounds).astype(np.float64))
+        for rows in (known, new)
+    )
+    return first, second
 
 
 def _diabetes(column: int, data: str | None) -> tuple[LabelledData, LabelledData]:
@@ -232,6 +249,8 @@ FAMILIES = {
         Family("digits_writers", _MANY, "64 gray values", "LogisticRegression", partial(_digits, "writers")),
         Family("digits_rotated", _MANY, "64 gray values", "RidgeClassifierCV", partial(_digits, "rotated")),
         Family("digits_inverted", _MANY, "64 gray values", "RidgeClassifierCV", partial(_digits, "inverted")),
+        Family("wine_grades", _MANY, _RAW, "RidgeClassifierCV", _grades),
+        Family("bike_fifths", _MANY, "52, one-hot", "LogisticRegression", _fifths),
         Family("student_mat_por", _REAL, "43, raw units", "RidgeCV", partial(_students, "mat", "por")),
         Family("student_por_mat", _REAL, "43, raw units", "RidgeCV", partial(_students, "por", "mat")),
         Family("bike_years", _REAL, "52, raw units", "RidgeCV", partial(_bikes, "yr", "2011", "2012")),
