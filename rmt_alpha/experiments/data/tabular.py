@@ -80,9 +80,7 @@ BIKE_CATEGORIES = {"mnth": 12, "hr": 24, "weekday": 7, "weathersit": 3}
 """One column for each value; the three hours of the worst weather (4) count as bad (3)."""
 
 
-def load_wine(
-    color: str, data: FilePath | None = None, *, bounds: Sequence[float] = (GOOD,)
-) -> LabelledData:
+def load_wine(color: str, data: FilePath | None = None, *, bounds: Sequence[float] = (GOOD,)) -> LabelledData:
     """Wines of one color: 11 chemical measurements, +1 for a quality of at least 6, else -1.
 
     More than one of the rising ``bounds`` make classes 0, 1, ...: how many of them the quality reaches.
