@@ -97,6 +97,12 @@ def _wine(source: str, target: str, data: str | None) -> tuple[LabelledData, Lab
     return tabular.load_wine(source, data), tabular.load_wine(target, data)
 
 
+def _inverted(load: Loader, data: str | None) -> tuple[LabelledData, LabelledData]:
+    """The classes of the source exchanged."""
+    source, target = load(data)
+    return LabelledData(source.name, source.features, -source.labels), target
+
+
 def _grades(data: str | None) -> tuple[LabelledData, LabelledData]:
     """Red wines to white: qualities up to 5, of 6, and above."""
     bounds = (tabular.GOOD, tabular.GOOD + 1)
@@ -207,6 +213,7 @@ FAMILIES = {
         Family("wine_white_red", _TWO, _RAW, "RidgeClassifierCV", _WHITE_RED),
         Family("wine_red_white_std", _TWO, _UNITS, "LogisticRegression", partial(_standard, _RED_WHITE)),
         Family("wine_white_red_std", _TWO, _UNITS, "LogisticRegression", partial(_standard, _WHITE_RED)),
+        Family("wine_inverted", _TWO, _RAW, "RidgeClassifierCV", partial(_inverted, _RED_WHITE)),
         Family("office_groups", _TWO, _COUNTS, "RidgeClassifierCV", partial(_groups, _OFFICE)),
         Family(
             "office_groups_std",
