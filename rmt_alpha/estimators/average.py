@@ -10,6 +10,7 @@ import numpy as np
 
 from rmt_alpha._core.types import Features, FloatArray
 from rmt_alpha.estimators.source import SourceModel, completed
+from rmt_alpha.from_data.calibration import LogLoss
 from rmt_alpha.from_data.decomposition.rules import Rule
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.discriminant import discriminant
@@ -109,8 +110,8 @@ def discriminated(choices: Choices) -> tuple[Blend, LinearFit]:
     model = trained.model(blend)
     found = discriminant(model.left_out, labels, mass, removed)
     if found is not None:
-        size = probability_slope(found.left_out, labels, mass)
-        size /= probability_slope(model.left_out, labels, mass)
+        after, before = (LogLoss.of(one.left_out[:, None], labels, mass) for one in (found, model))
+        size = probability_slope(after) / probability_slope(before)
         turned = size * found.matrix.T
         model = LinearFit(
             turned @ model.coef, turned @ model.intercept + size * found.shift, size * found.left_out

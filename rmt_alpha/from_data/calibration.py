@@ -5,6 +5,11 @@ Dempster, Webb and Schmidt (arXiv 2401.15610) choose the scale s by the log-loss
 scores.  With alpha, scores are A + alpha B, and s (A + alpha B) = s A + beta B: the best scale and the best
 alpha together are a logistic regression on the lines (A, B), a convex problem in z = (s, beta).
 
+A few samples say little of s, and one that points the wrong way cannot be told from one that knows nothing.
+So s is the mean of what it may be, all values being alike beforehand, provided that it is positive (`Scale`):
+where scores are no better than chance, a fraction of its standard error, probabilities that are nearly alike
+and keep the order of the scores.
+
 A few samples may all be right, and no scale would then be large enough.  So labels are only nearly sure: each
 sample has its class with probability 1 - epsilon, epsilon = 1/(2 (n + 1)), the posterior mean of the error
 rate when n of n are right, under Jeffreys' prior Beta(1/2, 1/2).
@@ -13,11 +18,12 @@ rate when n of n are right, under Jeffreys' prior Beta(1/2, 1/2).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize
+from scipy import special
 
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut, solve_scaled
@@ -25,6 +31,31 @@ from rmt_alpha.from_data.leave_one_out import LeaveOneOut, solve_scaled
 PRECISION = 1e-12
 """A search ends when the sum of the log-losses would fall by less than this."""
 STEPS = 100
+FAR = -300.0
+"""Deviations below 0 from which on the mean of what is positive is taken from its series, to 1e-9."""
+
+
+class Scale(NamedTuple):
+    r"""A number s of Gaussian law with centre c and deviation d, of which only s > 0 makes sense.
+
+    .. math:: \Pr(s > 0) = \Phi(z) , \qquad E[s \mid s > 0] = d \Bigl(z + \frac{\varphi(z)}{\Phi(z)}\Bigr) ,
+        \qquad z = c/d
+    """
+
+    chance: float
+    """That it is positive: that the scores point the right way."""
+    mean: float
+    """If it is."""
+
+    @classmethod
+    def of(cls, centre: float, deviation: float) -> Scale:
+        """With these."""
+        z = centre / deviation
+        if z < FAR:
+            mean = -1.0 / z + 2.0 / z**3
+        else:
+            mean = z + math.exp(-0.5 * z**2 - special.log_ndtr(z)) / math.sqrt(2.0 * math.pi)
+        return cls(float(special.ndtr(z)), deviation * mean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +97,15 @@ class LogLoss:
         return gradient, np.asarray(hessian - mean[:, :, None] * mean[:, None, :])
 
     @cached_property
+    def _unit(self) -> FloatArray:
+        """Of z: one over the size of the lines, 0 where they are; (d,)."""
+        size = np.sqrt(np.einsum("i,iak->a", self.mass, np.square(self.lines)))
+        return np.where(size > 0, math.sqrt(self.mass.sum()) / np.where(size > 0, size, 1.0), 0.0)
+
+    @cached_property
     def minimum(self) -> FloatArray:
         """The z of least loss, (d,), by Newton's method; it is finite."""
-        size = np.sqrt(np.einsum("i,iak->a", self.mass, np.square(self.lines)))
-        unit = np.where(size > 0, math.sqrt(self.mass.sum()) / np.where(size > 0, size, 1.0), 0.0)
+        unit = self._unit
         # One row for each number of z: sums over samples are products of matrices.
         rows = np.transpose(self.lines, (1, 2, 0)).reshape(unit.size, -1) * unit[:, None]
 
@@ -95,6 +131,18 @@ class LogLoss:
             z, (value, p) = z + length * step, found
         return np.asarray(unit * z)
 
+    @cached_property
+    def scale(self) -> Scale:
+        """What the labels say of the one scale z, by Laplace's method at the most probable z >= 0."""
+        (unit,) = self._unit
+        best = np.maximum(self.minimum, 0.0) / (unit or 1.0)
+        each = replace(self, lines=unit * self.lines).slopes(best)
+        slope, bend = (float(self.mass @ one.ravel()) for one in each)
+        if not bend > 0:
+            return Scale(0.5, 1.0)  # nothing to be scaled
+        found = Scale.of(float(best[0]) - slope / bend, bend**-0.5)
+        return found._replace(mean=float(unit) * found.mean)
+
     def _predicted(self, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Loss of each row, (n,), and probabilities of the classes, (K, n), for scores (K, n)."""
         top = scores.max(axis=0)
@@ -111,26 +159,5 @@ def log_loss(lines: LeaveOneOut) -> LogLoss:
 
 
 def best_scale(scores: FloatArray, labels: FloatArray, mass: FloatArray) -> float:
-    r"""The positive scale of scores (n, K) that gives labels (n, K) their probabilities.
-
-    .. math:: s = \arg\min_{s > 0} \; \sum_i c_i\, \ell(y_i, s f_i) - \log s
-
-    The last term makes it the most probable log s if all s > 0 are alike beforehand.  It moves s by the
-    square of its relative standard error, and where scores are no better than chance, s becomes one standard
-    error: probabilities nearly alike, in the order of the scores.
-    """
-    loss = LogLoss.of(scores[:, None], labels, mass)
-    size = math.sqrt(float(mass @ np.square(scores).sum(axis=1)) / float(mass.sum()) / scores.shape[1])
-    if not size > 0:
-        return 1.0  # nothing to be scaled
-
-    def excess(log: float) -> float:
-        seen = math.exp(log) * loss.lines[:, 0].T
-        return float((seen * (loss._predicted(seen)[1] - loss.targets.T)).sum(axis=0) @ mass) - 1.0
-
-    low = high = -math.log(size)
-    while excess(low) > 0:
-        low -= 2.0
-    while excess(high) < 0:
-        high += 2.0
-    return math.exp(optimize.brentq(excess, low, high, xtol=1e-10) if low < high else low)
+    """The scale that turns scores (n, K) into log-odds of labels (n, K): its mean, if it is positive."""
+    return LogLoss.of(scores[:, None], labels, mass).scale.mean

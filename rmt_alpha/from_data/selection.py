@@ -3,16 +3,17 @@ r"""Choosing the ridge together with alpha, under every rule for intercept and u
 A few labels do not tell which rule is best, and picking one by them is luck.  So the classifiers that the
 criterion chooses under each rule are averaged,
 
-.. math:: f = \sum_r q_r f_r , \qquad q_r \propto \psi_r \operatorname{slope}_r , \quad \sum_r q_r = 1 ,
+.. math:: f = \sum_r q_r f_r , \qquad q_r \propto \psi_r \chi_r \operatorname{slope}_r , \quad \sum_r q_r = 1
 
 where psi_r is the part of rule r in the mixture of what the rules predict for each label from all others
-(`stacked`), and slope_r f_r its probabilities as a linear function of its scores: sizes of scores differ
-between rules and mean nothing.  A few labels that one rule explains better by luck do not make it certain,
-since each sample may have been explained by another.  One of the rules trains nothing: there the source is
-all there is, with half of the prior of two classes, so that a few labels cannot spoil it.  The targets of a
-regression have a size: there slope = 1, and psi is the posterior probability of the rule, by the square root
-of its evidence (alpha and the ridge integrated out).  The mean of linear classifiers is one, and its
-leave-one-out scores are the mean of theirs.
+(`stacked`), chi_r the probability that its scores point the right way (`Scale`), and slope_r f_r its
+probabilities as a linear function of its scores: sizes of scores differ between rules and mean nothing.  A
+few labels that one rule explains better by luck do not make it certain, since each sample may have been
+explained by another.  One of the rules trains nothing: there the source is all there is, with half of the
+prior of two classes, so that a few labels cannot spoil it.  The targets of a regression have a size: there
+chi = slope = 1, and psi is the posterior probability of the rule, by the square root of its evidence (alpha
+and the ridge integrated out).  The mean of linear classifiers is one, and its leave-one-out scores are the
+mean of theirs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from scipy.special import softmax
 
 from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.types import FloatArray
-from rmt_alpha.from_data.calibration import LogLoss, best_scale
+from rmt_alpha.from_data.calibration import LogLoss
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, FitPath
 from rmt_alpha.from_data.decomposition.rules import Rule
 from rmt_alpha.from_data.stacking import stacked
@@ -198,21 +199,21 @@ def mixed_shares(
     fits = [LogLoss.of(one[:, None], labels, mass) for one in scores]
     losses = np.array([fit.losses(np.maximum(fit.minimum, 0.0)) for fit in fits])
     weights = _without_negligible(stacked(SUCCESSION * np.asarray(prior), losses, mass))
-    # A rule that is left out needs no scale.
-    tried = zip(scores, weights, strict=True)
-    units = np.array([w and probability_slope(one, labels, mass) for one, w in tried])
+    # A rule that is left out needs no scale; one that points the wrong way has no probabilities.
+    tried = zip(fits, weights, strict=True)
+    units = np.array([w and fit.scale.chance * probability_slope(fit) for fit, w in tried])
     shares = weights * units if units.any() else weights
     return np.asarray(shares / shares.sum())
 
 
-def probability_slope(scores: FloatArray, labels: FloatArray, mass: FloatArray) -> float:
-    """Of the probabilities over the scores (n, K), by least squares; 0 if all scores are."""
-    lines = LogLoss.of(scores[:, None], labels, mass).lines[:, 0]
+def probability_slope(scores: LogLoss) -> float:
+    """Of the probabilities over the scores, by least squares; 0 if all scores are."""
+    lines, mass = scores.lines[:, 0], scores.mass
     centred = lines - lines.mean(axis=1, keepdims=True)
     size = mass @ np.square(centred).sum(axis=1)
     if not size > 0:
         return 0.0
-    chances = softmax(best_scale(scores, labels, mass) * lines, axis=1)
+    chances = softmax(scores.scale.mean * lines, axis=1)
     return float(mass @ (chances * centred).sum(axis=1) / size)
 
 

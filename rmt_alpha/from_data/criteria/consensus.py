@@ -35,7 +35,7 @@ from scipy.special import softmax
 from rmt_alpha._core.exponentials import log_sum_exp
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.criteria.base import Choice, SmoothCriterion
-from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence
+from rmt_alpha.from_data.criteria.evidence import Evidence, log_evidence, source_noise
 from rmt_alpha.from_data.criteria.loo import moments_without
 from rmt_alpha.from_data.decomposition.design import Design
 from rmt_alpha.from_data.decomposition.rows import EPS
@@ -77,11 +77,13 @@ class _Line:
     """`unit_ridge`, 1 if nothing is trained: then kappa is alpha; shape (g,)."""
     grams: FloatArray
     """`RidgePath.grams`; shape (g, 1 + k, 1 + k)."""
+    noise: float = 0.0
+    """As in `log_evidence`."""
     kappas: FloatArray = field(default_factory=lambda: KAPPAS)
     """Candidates for kappa, evenly spaced in log kappa, in its natural unit; shape (m,)."""
 
     @classmethod
-    def of(cls, path: RidgePath, gammas: Sequence[float]) -> _Line:
+    def of(cls, path: RidgePath, gammas: Sequence[float], noise: float = 0.0) -> _Line:
         finite = np.array([gamma for gamma in gammas if math.isfinite(gamma)] or [math.inf])
         if path.sources == 1:
             direction = np.ones(1)
@@ -93,7 +95,7 @@ class _Line:
         total, unit = path.design.total, 0.0
         if scores > 0:
             unit = max(abs(moments[0, 1]) / scores, labels / math.sqrt(total)) / scores
-        line = cls(path, finite, direction, unit, unit_ridge(path.design, finite), path.grams(finite))
+        line = cls(path, finite, direction, unit, unit_ridge(path.design, finite), path.grams(finite), noise)
         return line.turned() if path.sources == 1 and unit > 0 else line
 
     def turned(self) -> _Line:
@@ -121,7 +123,7 @@ class _Line:
     def log_evidence(self, grams: FloatArray) -> FloatArray:
         """Of all alphas, for products (..., g, 1 + k, 1 + k)."""
         left = _quadratic(_folded(grams, self.direction), -self.alphas)
-        return log_evidence(self.path, self.path.volumes(self.gammas)[:, None], left)
+        return log_evidence(self.path, self.path.volumes(self.gammas)[:, None], left, self.noise)
 
     @cached_property
     def log_posterior(self) -> FloatArray:
@@ -246,10 +248,16 @@ class RegressionConsensus(Evidence):
     """The same of a regression, whose targets have a size: evidence and prior, and the mean of log gamma.
 
     The largest evidence alone is a matter of luck where there are hardly more samples than features: a fit
-    without ridge may then have next to no residuals.  alpha is that of the evidence at the ridge taken.
+    without ridge may then have next to no residuals.  So sigma^2 has a prior, too: one sample more, of which
+    the source explains what it does of the others, and the fit no more (`source_noise`).  alpha is that of
+    the evidence at the ridge taken.
     """
 
     name = Consensus.name
+
+    def noise(self, path: RidgePath) -> float:
+        """What the source leaves of one sample."""
+        return source_noise(path)
 
     def decide(
         self, path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None
@@ -278,15 +286,16 @@ class RegressionConsensus(Evidence):
 def rule_evidence(path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None) -> float:
     """Logarithm of the evidence of a rule; the ridge and alpha (unless ``point`` holds it) integrated out."""
     if point is None and path.sources:
-        line = _Line.of(path, gammas)
+        line = _Line.of(path, gammas, source_noise(path))
         if line.alpha_unit > 0:
             return line.log_mean
     held = np.concatenate([[1.0], np.zeros(path.sources)]) if point is None else point
     if held[0] == 0:
         return 0.0
-    finite = [gamma for gamma in gammas if math.isfinite(gamma)] or [math.inf]
-    prior = _ridge_prior(unit_ridge(path.design, np.array(finite)))
-    evidence = prior + [one.score for one in Evidence().decide(path, finite, held)[0]]
+    ridges = np.array([gamma for gamma in gammas if math.isfinite(gamma)] or [math.inf])
+    prior = _ridge_prior(unit_ridge(path.design, ridges))
+    left = np.einsum("a,gab,b->g", mix := np.concatenate([held[:1], -held[1:]]), path.grams(ridges), mix)
+    evidence = prior + log_evidence(path, path.volumes(ridges), left, source_noise(path))
     return float(log_sum_exp(evidence) - log_sum_exp(prior))
 
 

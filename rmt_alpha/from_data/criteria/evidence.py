@@ -30,13 +30,17 @@ class Evidence(SmoothCriterion):
         """Generalised least squares."""
         return least_squares(fit.gram)
 
+    def noise(self, path: RidgePath) -> float:
+        """The sum of squares of one sample more, which is all noise; 0: there is none."""
+        return 0.0
+
     def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """Logarithm of the marginal likelihood, sigma^2 at its best value."""
         if point[0] == 0:
             return -np.inf
         mix = np.concatenate([point[:1], -point[1:]])
         volume = fit.path.volumes(np.array([fit.gamma]))
-        return float(log_evidence(fit.path, volume, mix @ fit.gram @ mix)[0])
+        return float(log_evidence(fit.path, volume, mix @ fit.gram @ mix, self.noise(fit.path))[0])
 
     def decide(
         self, path: RidgePath, gammas: Sequence[float], point: FloatArray | None = None
@@ -46,7 +50,8 @@ class Evidence(SmoothCriterion):
         grams = path.grams(ridges)
         points = least_squares(grams) if point is None else np.broadcast_to(point, grams.shape[:2])
         mix = np.concatenate([points[:, :1], -points[:, 1:]], axis=1)
-        scores = log_evidence(path, path.volumes(ridges), np.einsum("ga,gab,gb->g", mix, grams, mix))
+        left = np.einsum("ga,gab,gb->g", mix, grams, mix)
+        scores = log_evidence(path, path.volumes(ridges), left, self.noise(path))
         scores = np.where(points[:, 0] == 0, -np.inf, scores)
         choices = [Choice(*one) for one in zip(gammas, points, scores.tolist(), strict=True)]
         return choices, index_of_best(choices)
@@ -56,14 +61,27 @@ class Evidence(SmoothCriterion):
         return least_squares(fit.grams_without)
 
 
-def log_evidence(path: RidgePath, volume: FloatArray, left: FloatArray) -> FloatArray:
+def log_evidence(path: RidgePath, volume: FloatArray, left: FloatArray, noise: float = 0.0) -> FloatArray:
     """Logarithm of the marginal likelihood, sigma^2 at its best value.
 
     ``left`` holds mean squares V^T (I - H) V of the labels minus alpha times the source's scores, any shape
-    that goes with that of the volumes.
+    that goes with that of the volumes; ``noise`` is the sum of squares of one sample more, if there is one.
     """
     total, outputs = path.design.total, path.dimensions
-    freedom = total - (path.pseudo == 0)
+    freedom = total - (path.pseudo == 0) + (noise > 0)
     # A perfect fit is infinitely likely: as good as it gets.
-    sigma2 = np.maximum(total * left / (outputs * freedom), float(np.finfo(float).tiny))
+    sigma2 = np.maximum((total * left + noise) / (outputs * freedom), float(np.finfo(float).tiny))
     return np.asarray(-0.5 * outputs * (freedom * (np.log(2 * math.pi * sigma2) + 1.0) + volume))
+
+
+def source_noise(path: RidgePath) -> float:
+    """Mean square that the best alpha times the source and a level leave of the labels, summed over outputs.
+
+    It is what the prior of sigma^2 says of a regression: one sample's worth that nothing more is explained.
+    """
+    mass, values = path.design.samples.mass, path.columns.values
+    centred = values - np.tensordot(mass / mass.sum(), values, axes=1)
+    gram = np.einsum("i,iak,ibk->ab", mass / mass.sum(), centred, centred)
+    mix = least_squares(gram)
+    mix[1:] *= -1.0
+    return float(max(mix @ gram @ mix, 0.0))
