@@ -90,8 +90,9 @@ class AlphaRidgeClassifier(SquaredLossClassifier, OneRidge):
     threshold_ : float or ndarray of shape (L,)
         Where the second class begins, or each of several labels.
     scale_ : float
-        What scores are multiplied with to be log-odds, for `predict_proba`: by least log-loss of the
-        exact leave-one-out scores (PreVal, arXiv 2401.15610), finite even if they are all right.
+        What scores are multiplied with to be log-odds, for `predict_proba`: its mean by the log-loss of the
+        exact leave-one-out scores (as in PreVal, arXiv 2401.15610) where it is positive, finite even if they
+        are all right.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -228,8 +229,9 @@ class AlphaRidgeClassifierCV(SquaredLossClassifier, RidgeGrid):
     threshold_ : float or ndarray of shape (L,)
         Where the second class begins, or each of several labels.
     scale_ : float
-        What scores are multiplied with to be log-odds, for `predict_proba`: by least log-loss of the
-        exact leave-one-out scores (PreVal, arXiv 2401.15610), finite even if they are all right.
+        What scores are multiplied with to be log-odds, for `predict_proba`: its mean by the log-loss of the
+        exact leave-one-out scores (as in PreVal, arXiv 2401.15610) where it is positive, finite even if they
+        are all right.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str

@@ -54,7 +54,7 @@ class Scale(NamedTuple):
         if z < FAR:
             mean = -1.0 / z + 2.0 / z**3
         else:
-            mean = z + math.exp(-0.5 * z**2 - special.log_ndtr(z)) / math.sqrt(2.0 * math.pi)
+            mean = z + math.sqrt(2.0 / math.pi) / float(special.erfcx(-z / math.sqrt(2.0)))
         return cls(float(special.ndtr(z)), deviation * mean)
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
+from scipy.stats import norm, truncnorm
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -160,29 +161,38 @@ def losses_of(scores, y):
     return lambda scale: logsumexp(scale * scores, axis=1) - (sure * scale * scores).sum(axis=1), scores
 
 
-def best_scale_of(losses, penalty):
+def scale_of(losses):
+    """The scale of least loss, the probability that it is positive, and its mean if it is (Laplace)."""
     found = minimize_scalar(
-        lambda log: losses(np.exp(log)).sum() - penalty * log, bounds=(-9, 4), method="bounded",
-        options={"xatol": 1e-9},
-    )  # fmt: skip
-    return np.exp(found.x)
+        lambda log: losses(np.exp(log)).sum(), bounds=(-9, 4), method="bounded", options={"xatol": 1e-9}
+    )
+    best = np.exp(found.x) if found.fun < losses(0.0).sum() else 0.0
+    step = 1e-3 * max(best, 1e-2)
+    below, here, above = (losses(best + k * step).sum() for k in (-1, 0, 1))
+    width = step / np.sqrt(above - 2 * here + below)
+    centre = best - (above - below) / (2 * step) * width**2
+    law = truncnorm(-centre / width, np.inf, centre, width)
+    return best, norm.cdf(centre / width), law.mean()
 
 
 def slope_of(scores, y):
     """Of probabilities over scores."""
     losses, scores = losses_of(scores, y)
     centred = scores - scores.mean(axis=1, keepdims=True)
-    chances = softmax(best_scale_of(losses, 1) * scores, axis=1)
+    chances = softmax(scale_of(losses)[2] * scores, axis=1)
     return np.polyfit(centred.ravel(), chances.ravel(), 1)[0]
 
 
 def shares_of(prior, scores, y):
     """Weights in a mixture by the labels, times the slope of the probabilities on the left-out scores."""
-    logs = []
+    logs, right = [], []
     for one in scores:
         losses, _ = losses_of(one, y)
-        logs.append(-losses(best_scale_of(losses, 0)))
-    shares = mixed(np.array(prior), np.transpose(logs)) * [slope_of(one, y) for one in scores]
+        best, chance, _ = scale_of(losses)
+        logs.append(-losses(best))
+        right.append(chance)
+    slopes = np.array([slope_of(one, y) for one in scores])
+    shares = mixed(np.array(prior), np.transpose(logs)) * right * slopes
     plain = np.exp(np.sum(logs, axis=1)) * prior  # Bayesian averaging
     return shares / shares.sum(), plain / plain.sum()
 
@@ -203,8 +213,8 @@ def test_shares_are_those_of_a_mixture_of_probabilities(classes):
     ]
     scores = [mean_of([{**one, "share": 1.0}], X, y, source, bias)[1] for one in rules]
     expected, plain = shares_of(np.array(prior) / sum(prior), scores, y)
-    # A scale of least log-loss is known where the loss is, to 1e-12: its log, and those of probabilities, to
-    # the square root, here and there; times scores over their deviation, below 10.
+    # A scale of least log-loss is known where the loss is, to 1e-12: its log to the square root, here and
+    # there, times scores over their deviation, below 10.  Differences are off by their step, 1e-3, squared.
     shares = [one["share"] for one in rules]
     assert shares == pytest.approx(expected, rel=2e-5)
     assert shares != pytest.approx(plain, rel=0.1)

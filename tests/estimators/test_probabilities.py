@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.optimize import minimize, minimize_scalar
 from small_samples import draw
 
@@ -40,18 +41,25 @@ def drawn(n, p=40, classes=2, *, seed=0, size=1.0):
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_scale_minimises_the_log_loss_left_out(classes, weighted):
+def test_the_scale_is_its_mean_by_the_log_loss_left_out(classes, weighted):
     samples, source = drawn(60, classes=classes)
     X, y = samples(60)
     weights = np.random.default_rng(1).integers(1, 4, 60).astype(float) if weighted else np.ones(60)
     model = AlphaRidgeClassifier(0.5, coef_source=source).fit(X, y, weights if weighted else None)
     scores = two_columns(model.loo_decision_function_)
 
-    def loss(log):
-        return soft_loss(np.exp(log) * scores, y, weights) - log
+    def loss(s):
+        return soft_loss(s * scores, y, weights)
 
-    best = minimize_scalar(loss, bounds=(-5, 8), method="bounded", options={"xatol": 1e-9})
-    assert np.log(model.scale_) == pytest.approx(best.x, abs=1e-6)
+    best = minimize_scalar(loss, bounds=(0, 50), method="bounded", options={"xatol": 1e-9}).x
+    step = 1e-3 * best
+    width = step / np.sqrt(loss(best + step) - 2 * loss(best) + loss(best - step))
+    laplace = stats.truncnorm(-best / width, np.inf, best, width).mean()
+    assert model.scale_ == pytest.approx(laplace, rel=1e-6)
+    grid = np.linspace(0, best + 12 * width, 4001)
+    law = np.exp([loss(best) - loss(s) for s in grid])
+    # Laplace's method has an error of the order of the variance.
+    assert model.scale_ == pytest.approx(grid @ law / law.sum(), rel=2 * (width / best) ** 2)
     proba = model.predict_proba(X)
     assert proba.shape == (60, classes)
     assert proba.sum(axis=1) == pytest.approx(1)
@@ -68,7 +76,7 @@ def test_nobody_is_surer_than_the_samples_can_say():
         model = AlphaRidgeClassifier(0.1, fit_intercept=False).fit(X, y)
         assert ((model.loo_decision_function_ > 0) == y).all()
         typical = float(np.abs(model.loo_decision_function_).mean()) * model.scale_
-        # The posterior mean of the error rate is 1/(2 (n + 1)); the flat prior of s moves little more.
+        # The posterior mean of the error rate is 1/(2 (n + 1)); the mean of s is little more than the best.
         assert np.log(2 * n) - 1 < typical < np.log(2 * n) + 2
 
 

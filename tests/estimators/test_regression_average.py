@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from rmt_alpha import AlphaRidge, AlphaRidgeCV
+from rmt_alpha.from_data.criteria import consensus
 from rmt_alpha.from_data.decomposition.rules import AVERAGED_REGRESSION
 
 P = 9
@@ -128,7 +132,63 @@ def test_the_mean_of_the_ridge_does_not_fall_for_a_fit_without_residuals():
     assert bottom["consensus"] < bottom["evidence"]
 
 
-def test_the_score_is_prior_times_evidence():
+def log_evidence(y, scores, X, gamma, pseudo, noise):
+    """Of labels minus alpha times scores, from dense Gaussian densities; sigma^2 and alpha at their best."""
+    n = len(y)
+    centred = X - X.mean(axis=0)
+    shape = np.eye(n) + centred @ centred.T / (n * gamma) + np.ones((n, n)) / pseudo
+    inverse = np.linalg.inv(shape)
+    alpha = scores @ inverse @ y / (scores @ inverse @ scores)
+    # One sample more: independent, and of variance sigma^2.
+    missed = np.append(y - alpha * scores, np.sqrt(noise))
+    whole = np.block([[shape, np.zeros((n, 1))], [np.zeros((1, n)), np.ones((1, 1))]])
+    sigma2 = missed @ np.linalg.solve(whole, missed) / (n + 1)
+    return stats.multivariate_normal(np.zeros(n + 1), sigma2 * whole).logpdf(missed)
+
+
+def test_the_score_is_the_evidence_with_one_sample_of_what_the_source_leaves():
+    X, y, known, *_ = draw(5, 20)
+    model = AlphaRidgeCV(coef_source=known, fit_intercept="shrunk", units="raw").fit(X, y)
+    gammas, found = (np.array(model.cv_results_[key]) for key in ("param_gamma", "mean_test_score"))
+    finite = np.flatnonzero(np.isfinite(gammas))[::6]
+    s = X @ known.coef_
+    level = np.column_stack([np.ones(20), s])
+    noise = np.mean((y - level @ np.linalg.lstsq(level, y)[0]) ** 2)
+    eigenvalues = np.linalg.eigvalsh(np.cov(X.T, bias=True))
+
+    def expected(gamma, noise):
+        kept = 1 / (1 + eigenvalues / gamma)
+        ridge = 20 / P * kept.sum() / (1 - kept).sum()
+        prior = np.log(ridge) / 2 - np.log1p(ridge / 4)  # half-Cauchy of 1/sqrt(ridge), scale 1/2
+        return prior + log_evidence(y, s, X, gamma, 10, noise)
+
+    differences = np.diff(found[finite])
+    assert differences == pytest.approx(np.diff([expected(gammas[i], noise) for i in finite]), abs=1e-8)
+    without = np.diff([expected(gammas[i], 1e-12) for i in finite])
+    assert abs(differences - without).max() > 0.1
+
+
+class OneRule(AlphaRidgeCV):
+    """Under one rule."""
+
+    def __init__(self, coef_source=None):
+        super().__init__(coef_source=coef_source, fit_intercept="shrunk", units="raw")
+
+
+class Unguarded(OneRule):
+    """Without that sample."""
+
+    def fit(self, X, y):
+        with patch.object(consensus, "source_noise", return_value=0.0):
+            return super().fit(X, y)
+
+
+def test_luck_without_residuals_is_not_believed():
+    """Hardly more samples than weights, of targets that the source explains but for noise."""
+    assert ahead(errors(range(200), [OneRule, Unguarded], n=P + 1, noise=12.0)) > 3
+
+
+def test_the_prior_of_the_ridge_has_its_peak_within_the_grid():
     X, y, known, *_ = draw(5, 20)
     options = {"coef_source": known, "fit_intercept": "shrunk", "units": "raw"}
     scores = AlphaRidgeCV(**options).fit(X, y).cv_results_

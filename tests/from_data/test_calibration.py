@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from rmt_alpha.from_data.calibration import LogLoss, best_scale
+from rmt_alpha.from_data.calibration import LogLoss, Scale, best_scale
 from rmt_alpha.from_data.leave_one_out import LeaveOneOut
 
 seeds = st.integers(0, 2**32 - 1)
@@ -84,3 +85,31 @@ def test_decisions_of_several_labels(seed):
     mean = several.weights @ margins.mean(axis=1)
     spread = several.weights @ np.square(margins - mean).mean(axis=1)
     assert several.moments.margin(point) == pytest.approx(mean / np.sqrt(spread))
+
+
+@given(z=st.floats(-30, 30), width=st.floats(1e-6, 1e6))
+def test_a_scale_is_the_positive_part_of_a_gaussian_law(z, width):
+    found = Scale.of(z * width, width)
+    assert found.chance == pytest.approx(stats.norm.cdf(z), rel=1e-9)
+    # Far below, the two parts of the mean nearly cancel: eps times the square of z.
+    assert found.mean == pytest.approx(width * (z + np.exp(stats.norm.logpdf(z) - stats.norm.logcdf(z))))
+    assert found.mean == pytest.approx(stats.truncnorm(-z, np.inf, z * width, width).mean(), rel=1e-6)
+
+
+def test_a_scale_far_below_stays_positive_and_has_no_step():
+    before, after = Scale.of(-299.999, 1.0).mean, Scale.of(-300.001, 1.0).mean
+    # The series is off by 10/z^4, the other side by eps z^2.
+    assert after == pytest.approx(before * 299.999 / 300.001, rel=1e-8)
+    assert 0 < Scale.of(-1e9, 1.0).mean < 1e-8
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_scores_that_point_the_wrong_way(classes):
+    rng = np.random.default_rng(0)
+    own = rng.integers(0, classes, 40)
+    labels = np.where(own[:, None] == np.arange(classes), 1.0, -1.0)[:, -1 if classes == 2 else 0 :]
+    scores = labels + rng.standard_normal(labels.shape)
+    right, wrong = (LogLoss.of(sign * scores[:, None], labels, np.ones(40)).scale for sign in (1, -1))
+    assert right.chance > 0.99
+    assert wrong.chance < 0.01
+    assert 0 < wrong.mean < right.mean / 3
