@@ -178,9 +178,9 @@ class OneRule(AlphaRidgeCV):
 class Unguarded(OneRule):
     """Without that sample."""
 
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         with patch.object(consensus, "source_noise", return_value=0.0):
-            return super().fit(X, y)
+            return super().fit(X, y, sample_weight)
 
 
 def test_luck_without_residuals_is_not_believed():
