@@ -7,10 +7,11 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import logsumexp
 
 from rmt_alpha import AlphaRidge, AlphaRidgeCV
 from rmt_alpha.from_data.criteria import consensus
-from rmt_alpha.from_data.decomposition.rules import AVERAGED_REGRESSION
+from rmt_alpha.from_data.decomposition.rules import AVERAGED_REGRESSION, Rule
 
 P = 9
 
@@ -132,18 +133,31 @@ def test_the_mean_of_the_ridge_does_not_fall_for_a_fit_without_residuals():
     assert bottom["consensus"] < bottom["evidence"]
 
 
-def log_evidence(y, scores, X, gamma, pseudo, noise):
+def log_evidence(y, scores, X, gamma, pseudo, noise, alpha=None):
     """Of labels minus alpha times scores, from dense Gaussian densities; sigma^2 and alpha at their best."""
     n = len(y)
     centred = X - X.mean(axis=0)
     shape = np.eye(n) + centred @ centred.T / (n * gamma) + np.ones((n, n)) / pseudo
     inverse = np.linalg.inv(shape)
-    alpha = scores @ inverse @ y / (scores @ inverse @ scores)
+    if alpha is None:
+        alpha = scores @ inverse @ y / (scores @ inverse @ scores)
     # One sample more: independent, and of variance sigma^2.
     missed = np.append(y - alpha * scores, np.sqrt(noise))
     whole = np.block([[shape, np.zeros((n, 1))], [np.zeros((1, n)), np.ones((1, 1))]])
     sigma2 = missed @ np.linalg.solve(whole, missed) / (n + 1)
     return stats.multivariate_normal(np.zeros(n + 1), sigma2 * whole).logpdf(missed)
+
+
+def left_by_the_source(y, scores):
+    level = np.column_stack([np.ones(len(y)), scores])
+    return np.mean((y - level @ np.linalg.lstsq(level, y)[0]) ** 2)
+
+
+def log_prior(X, gamma):
+    """Half-Cauchy of 1/sqrt(ridge), scale 1/2."""
+    kept = 1 / (1 + np.linalg.eigvalsh(np.cov(X.T, bias=True)) / gamma)
+    ridge = len(X) / P * kept.sum() / (1 - kept).sum()
+    return np.log(ridge) / 2 - np.log1p(ridge / 4)
 
 
 def test_the_score_is_the_evidence_with_one_sample_of_what_the_source_leaves():
@@ -152,20 +166,41 @@ def test_the_score_is_the_evidence_with_one_sample_of_what_the_source_leaves():
     gammas, found = (np.array(model.cv_results_[key]) for key in ("param_gamma", "mean_test_score"))
     finite = np.flatnonzero(np.isfinite(gammas))[::6]
     s = X @ known.coef_
-    level = np.column_stack([np.ones(20), s])
-    noise = np.mean((y - level @ np.linalg.lstsq(level, y)[0]) ** 2)
-    eigenvalues = np.linalg.eigvalsh(np.cov(X.T, bias=True))
+    noise = left_by_the_source(y, s)
 
     def expected(gamma, noise):
-        kept = 1 / (1 + eigenvalues / gamma)
-        ridge = 20 / P * kept.sum() / (1 - kept).sum()
-        prior = np.log(ridge) / 2 - np.log1p(ridge / 4)  # half-Cauchy of 1/sqrt(ridge), scale 1/2
-        return prior + log_evidence(y, s, X, gamma, 10, noise)
+        return log_prior(X, gamma) + log_evidence(y, s, X, gamma, 10, noise)
 
     differences = np.diff(found[finite])
     assert differences == pytest.approx(np.diff([expected(gammas[i], noise) for i in finite]), abs=1e-8)
     without = np.diff([expected(gammas[i], 1e-12) for i in finite])
     assert abs(differences - without).max() > 0.1
+
+
+class TwoRules(AlphaRidgeCV):
+    """In raw units."""
+
+    def _rules(self, samples):
+        return [Rule(pseudo=k0) for k0 in (1.0, 100.0)]
+
+
+def test_rules_are_weighed_by_the_root_of_that_evidence():
+    X, y, known, *_ = draw(5, 12, level=1.0)
+    held = {"coef_source": known, "alpha": 1.0}
+    shares = {one["rule"]: one["share"] for one in TwoRules(**held).fit(X, y).rules_}
+    grid = AlphaRidgeCV(fit_intercept="shrunk", units="raw", **held).fit(X, y).cv_results_["param_gamma"]
+    gammas, s = [gamma for gamma in grid if np.isfinite(gamma)], X @ known.coef_
+
+    def ratio(noise):
+        each = [
+            logsumexp([log_prior(X, g) + log_evidence(y, s, X, g, k0, noise, 1.0) for g in gammas])
+            for k0 in (1, 100)
+        ]
+        return np.exp((each[1] - each[0]) / 2)
+
+    found = shares[str(Rule(pseudo=100.0))] / shares[str(Rule(pseudo=1.0))]
+    assert found == pytest.approx(ratio(left_by_the_source(y, s)), rel=1e-8)
+    assert found != pytest.approx(ratio(1e-12), rel=1e-4)
 
 
 class OneRule(AlphaRidgeCV):
@@ -190,9 +225,10 @@ def test_luck_without_residuals_is_not_believed():
 
 def test_the_prior_of_the_ridge_has_its_peak_within_the_grid():
     X, y, known, *_ = draw(5, 20)
-    options = {"coef_source": known, "fit_intercept": "shrunk", "units": "raw"}
-    scores = AlphaRidgeCV(**options).fit(X, y).cv_results_
-    evidence = AlphaRidgeCV(criterion="evidence", **options).fit(X, y).cv_results_
+    scores = Unguarded(known).fit(X, y).cv_results_
+    evidence = (
+        AlphaRidgeCV(None, "evidence", known, fit_intercept="shrunk", units="raw").fit(X, y).cv_results_
+    )
     finite = np.isfinite(scores["param_gamma"])
     prior = (scores["mean_test_score"] - evidence["mean_test_score"])[finite]
     # Half-Cauchy in 1/sqrt of the ridge's natural unit: rises with its root, falls with it.

@@ -292,11 +292,12 @@ def rule_evidence(path: RidgePath, gammas: Sequence[float], point: FloatArray | 
     held = np.concatenate([[1.0], np.zeros(path.sources)]) if point is None else point
     if held[0] == 0:
         return 0.0
-    ridges = np.array([gamma for gamma in gammas if math.isfinite(gamma)] or [math.inf])
-    prior = _ridge_prior(unit_ridge(path.design, ridges))
-    left = np.einsum("a,gab,b->g", mix := np.concatenate([held[:1], -held[1:]]), path.grams(ridges), mix)
-    evidence = prior + log_evidence(path, path.volumes(ridges), left, source_noise(path))
-    return float(log_sum_exp(evidence) - log_sum_exp(prior))
+    finite = [gamma for gamma in gammas if math.isfinite(gamma)]
+    choices, _ = RegressionConsensus().decide(path, finite or [math.inf], held)
+    total = float(log_sum_exp(np.array([one.score for one in choices])))
+    if not finite:
+        return total
+    return total - float(log_sum_exp(_ridge_prior(unit_ridge(path.design, np.array(finite)))))
 
 
 def _nearest(gammas: FloatArray, weights: FloatArray) -> int:
