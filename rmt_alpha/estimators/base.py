@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import Tags
 
-from rmt_alpha._core.alphas import as_point
 from rmt_alpha._core.checks import check_choice
 from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha._core.types import Features, FloatArray
@@ -32,7 +31,6 @@ from rmt_alpha.estimators.validation import (
 )
 from rmt_alpha.from_data.columns import Columns
 from rmt_alpha.from_data.criteria import CRITERIA, DEFAULT, Criterion, find_criterion
-from rmt_alpha.from_data.criteria.consensus import rule_evidence
 from rmt_alpha.from_data.decomposition.design import Design, designs
 from rmt_alpha.from_data.decomposition.rules import (
     AVERAGED,
@@ -44,7 +42,7 @@ from rmt_alpha.from_data.decomposition.rules import (
 )
 from rmt_alpha.from_data.decomposition.samples import Samples
 from rmt_alpha.from_data.ridge_path import RidgePath
-from rmt_alpha.from_data.selection import POWER, Blend, probable, select
+from rmt_alpha.from_data.selection import Blend, Problem, posterior, select
 
 
 class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
@@ -154,23 +152,28 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         if alpha is not None or source.count != 1:  # alpha = 1 is a rule of its own where alpha is one number
             rules = [rule for rule in rules if rule.alpha is None]
         paths = self._paths(samples, rules, labels[there], source)
-        grids = [
-            self._ridges(path.design) if rule.trained else [math.inf]
+        problems = [
+            Problem(
+                rule,
+                path,
+                self._ridges(path.design) if rule.trained else [math.inf],
+                alpha if rule.alpha is None else np.array([rule.alpha]),
+                self._judge(criterion, rule),
+            )
             for rule, path in zip(rules, paths, strict=True)
         ]
-        judged = [self._judged(path) for path in paths]
-        held = [alpha if rule.alpha is None else np.array([rule.alpha]) for rule in rules]
-        selections = []
-        tried = list(zip(rules, paths, judged, grids, held, strict=True))
-        for rule, path, own, gammas, given in long_steps(tried, "rule"):
-            chooser = self._judge(criterion, rule).prepared(own, kept, source.weights)
-            choice = select(chooser, own, gammas, given)
-            selections.append(replace(choice, fit=path.at(choice.best.gamma)))
+        several = len(rules) > 1 and not is_classifier(self)
+        if several:
+            shares, rules, selections = map(list, zip(*posterior(problems), strict=True))
+        else:
+            selections = []
+            for _, path, gammas, given, chooser in long_steps(problems, "rule"):
+                own = self._judged(path)
+                choice = select(chooser.prepared(own, kept, source.weights), own, gammas, given)
+                selections.append(replace(choice, fit=path.at(choice.best.gamma)))
         choices = Choices(rules, selections, samples, labels, features, counts, source)
-        if len(rules) > 1 and not is_classifier(self):
-            points = [None if given is None else as_point(given) for given in held]
-            evidences = [rule_evidence(*one) for one in zip(judged, grids, points, strict=True)]
-            blend = choices.blended(probable(rules, [POWER * one for one in evidences]))
+        if several:
+            blend = choices.blended(np.array(shares))
             model = choices.model(blend)
         else:
             blend, model = self._average(choices)
@@ -194,12 +197,12 @@ class AlphaEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             self.alpha_stderr_ = float(self.alpha_stderr_[0]) if some else 0.0
         self.rules_ = [
             {
-                "rule": str(one.rule),
-                "share": float(one.share),
-                "gamma": one.selection.best.gamma,
-                "alpha": one.selection.alpha,
+                "rule": str(one.members[0].rule),
+                "share": float(share),
+                "gamma": one.top.best.gamma,
+                "alpha": one.alpha,
             }
-            for one in blend.members
+            for share, one in blend.rules
         ]
 
 

@@ -189,8 +189,9 @@ class AlphaRidgeCV(AlphaRegressor, RidgeGrid):
     criterion : {"consensus", "evidence", "loo_mse"}, default="consensus"
         How to choose alpha and the ridge.
 
-        - ``"consensus"``: the mean of log gamma by evidence and a weak prior of the ridge, and alpha by
-          generalised least squares.  Few samples to many.
+        - ``"consensus"``: evidence times a weak prior of the ridge, and alpha by generalised least squares.
+          One rule has the mean of log gamma; an average the posterior mean of each rule over all ridges.
+          Few samples to many.
         - ``"evidence"``: largest marginal likelihood; alpha by generalised least squares.  Few samples.
         - ``"loo_mse"``: least leave-one-out squared error, summed over outputs.  Hundreds of samples.
     coef_source : None, array_like, fitted estimator, or list of fitted estimators, default=None
@@ -214,9 +215,9 @@ class AlphaRidgeCV(AlphaRegressor, RidgeGrid):
     alpha_ : float or ndarray of shape (k,)
         The alpha chosen; 0 without a source.
     alpha_stderr_ : float or ndarray of shape (k,)
-        Its standard error over draws of the data at the chosen ridge (jackknife).
+        Its standard error over draws of the data (jackknife), with the spread over what is averaged.
     gamma_ : float
-        The ridge chosen.
+        The ridge chosen; in an average the most probable of the first rule that trains.
     best_score_ : float
         The criterion there; larger is better.
     best_index_ : int
@@ -224,10 +225,11 @@ class AlphaRidgeCV(AlphaRegressor, RidgeGrid):
     cv_results_ : dict of ndarray of shape (g,)
         For each ridge, as in `AlphaRidgeClassifierCV`.
     rules_ : list of dict
-        The rules for intercept and units that were averaged, with the share, ridge and alpha of each.
+        The rules for intercept and units that were averaged, with the share of each, its most probable ridge
+        and its mean alpha.
     loo_prediction_ : ndarray of shape (n,) or (n, d)
-        Predictions for the training samples, each by the regression without it, with the chosen alpha, rules
-        and penalty ``n * gamma``.
+        Predictions for the training samples, each by the regression without it, with the shares, alphas and
+        penalties ``n * gamma`` of all.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str

@@ -12,8 +12,8 @@ few labels that one rule explains better by luck do not make it certain, since e
 explained by another.  One of the rules trains nothing: there the source is all there is, with half of the
 prior of two classes, so that a few labels cannot spoil it.  The targets of a regression have a size: there
 chi = slope = 1, and psi is the posterior probability of the rule, by the square root of its evidence (alpha
-and the ridge integrated out).  The mean of linear classifiers is one, and its leave-one-out scores are the
-mean of theirs.
+and the ridge integrated out), and f_r the posterior mean over the ridges of the grid.  The mean of linear
+models is one, and its leave-one-out scores are the mean of theirs.
 """
 
 from __future__ import annotations
@@ -21,17 +21,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 
 from rmt_alpha._core.alphas import as_point
+from rmt_alpha._core.machine.progress import long_steps
 from rmt_alpha._core.types import FloatArray
 from rmt_alpha.from_data.calibration import LogLoss
 from rmt_alpha.from_data.criteria.base import Choice, Criterion, FitAtRidge, FitPath
+from rmt_alpha.from_data.criteria.consensus import rule_evidence
 from rmt_alpha.from_data.decomposition.rules import Rule
+from rmt_alpha.from_data.ridge_path import RidgePath
 from rmt_alpha.from_data.stacking import stacked
 
 POWER = 0.5
@@ -82,14 +85,20 @@ def select(
     """Choose the ridge and alpha together; with ``alpha`` given, the ridge alone."""
     point = None if alpha is None else as_point(alpha)
     choices, index = criterion.decide(path, gammas, point)
-    fit = path.at(gammas[index])
-    searched = point is None and path.sources > 0
-    return Selection(choices, index, fit, partial(criterion.covariance, fit) if searched else None)
+    return _selection(criterion, path, choices, index, searched=point is None)
+
+
+def _selection(
+    criterion: Criterion[Any, Any], path: FitPath, choices: list[Choice], index: int, *, searched: bool
+) -> Selection:
+    fit = path.at(choices[index].gamma)
+    spread = partial(criterion.covariance, fit) if searched and path.sources > 0 else None
+    return Selection(choices, index, fit, spread)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Member:
-    """What was chosen under one rule."""
+    """What was chosen under one rule, or at one ridge of it."""
 
     rule: Rule
     selection: Selection
@@ -101,25 +110,38 @@ class Member:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Blend:
-    """The mean over rules."""
+    """The mean over rules, or over ridges of one of them."""
 
     members: list[Member]
     """By decreasing share."""
 
+    @cached_property
+    def rules(self) -> list[tuple[float, Blend]]:
+        """Each rule's share, and the mean over its ridges, by decreasing share."""
+        groups: dict[Rule, list[Member]] = {}
+        for one in self.members:
+            groups.setdefault(one.rule, []).append(one)
+        found = []
+        for group in groups.values():
+            total = sum(one.share for one in group)
+            found.append((total, Blend([replace(one, share=one.share / total) for one in group])))
+        return sorted(found, key=lambda one: -one[0])
+
     @property
     def top(self) -> Selection:
         """The choice under the rule that counts most, of those that train something if there is one."""
-        trained = [one for one in self.members if one.rule.trained]
-        return (trained or self.members)[0].selection
+        first = [blend.members[0] for _, blend in self.rules]
+        return next((one for one in first if one.rule.trained), first[0]).selection
 
-    @property
+    @cached_property
     def alpha(self) -> FloatArray:
         """How much of each source is in the mean, (k,); infinite if it is under the first rule."""
-        if np.isinf(self.top.alpha).any():
-            return self.top.alpha
+        first = self.top.alpha
+        if np.isinf(first).any():
+            return first
         # From the first on, so that one that was given is what it is, and has no spread.
-        moved = sum(one.share * (one.selection.alpha - self.top.alpha) for one in self.members)
-        return np.asarray(self.top.alpha + moved)
+        moved = sum(one.share * (one.selection.alpha - first) for one in self.members)
+        return np.asarray(first + moved)
 
     @property
     def covariance(self) -> FloatArray:
@@ -142,9 +164,37 @@ class Blend:
         return np.asarray(sum(one.share * one.left_out for one in self.members))
 
 
-def probable(rules: Sequence[Rule], likelihoods: Sequence[float]) -> FloatArray:
-    """Posterior probabilities of rules from logarithms of their likelihood; 0 where it is negligible."""
-    return _without_negligible(softmax(np.log(_prior(rules)) + np.asarray(likelihoods)))
+class Problem(NamedTuple):
+    """What is to be chosen under one rule."""
+
+    rule: Rule
+    path: RidgePath
+    gammas: Sequence[float]
+    alpha: FloatArray | None
+    """Given, (k,), or None."""
+    criterion: Criterion[Any, Any]
+
+    @property
+    def point(self) -> FloatArray | None:
+        """(1, alpha), if it is given."""
+        return None if self.alpha is None else as_point(self.alpha)
+
+
+def posterior(problems: Sequence[Problem]) -> list[tuple[float, Rule, Selection]]:
+    """The rules of a regression at all ridges that count, each with its probability."""
+    evidences = [rule_evidence(one.path, one.gammas, one.point) for one in problems]
+    logs = np.log(_prior([one.rule for one in problems])) + POWER * np.array(evidences)
+    shares = _without_negligible(softmax(logs))
+    found = []
+    for i in long_steps(np.flatnonzero(shares).tolist(), "rule"):
+        one = problems[i]
+        choices, index = one.criterion.decide(one.path, one.gammas, one.point)
+        weights = one.criterion.probabilities(choices)
+        weights = np.arange(len(choices)) == index if weights is None else _without_negligible(weights)
+        for j in np.flatnonzero(weights).tolist():
+            chosen = _selection(one.criterion, one.path, choices, j, searched=one.alpha is None)
+            found.append((float(shares[i] * weights[j]), one.rule, chosen))
+    return found
 
 
 def source_prior(classes: int) -> float:

@@ -95,28 +95,52 @@ def test_of_several_sources_none_is_held():
     assert not any("alpha = 1" in rule["rule"] for rule in model.rules_)
 
 
+class Listed(AlphaRidgeCV):
+    """That tells what it averages."""
+
+    def _report(self, blend, single):
+        super()._report(blend, single)
+        self.members = [
+            (one.rule, one.share, one.selection.best.gamma, float(one.selection.alpha[0]))
+            for one in blend.members
+        ]
+
+
 def test_left_out_predictions_are_those_of_refitting_every_rule():
     X, y, known, *_ = draw(4, 11)
-    model = AlphaRidgeCV(coef_source=known).fit(X, y)
-    rules = {str(rule): rule for rule in AVERAGED_REGRESSION}
+    model = Listed(coef_source=known).fit(X, y)
     n, found = len(y), np.zeros(len(y))
-    for one in model.rules_:
-        rule = rules[one["rule"]]
+    for rule, part, gamma, alpha in model.members:
         assert rule.pseudo is not None  # none of the average goes without an intercept
         for i in range(n):
             kept = np.arange(n) != i
             units = X[kept].std(axis=0) if rule.standard else np.ones(P)
-            Z, alpha, s = X[kept] / units, float(np.ravel(one["alpha"])[0]), known.coef_
+            Z, s = X[kept] / units, known.coef_
             r = y[kept] - alpha * X[kept] @ s
             mean, level = Z.mean(axis=0), r.mean() / (1 + rule.pseudo / (n - 1))
             move = np.zeros(P)
-            if np.isfinite(one["gamma"]):
+            if np.isfinite(gamma):
                 centred = Z - mean
-                penalty = n * one["gamma"] * np.eye(P)
+                penalty = n * gamma * np.eye(P)
                 move = np.linalg.solve(centred.T @ centred + penalty, centred.T @ (r - r.mean()))
             new = X[i] / units
-            found[i] += one["share"] * (alpha * X[i] @ s + (new - mean) @ move + level)
+            found[i] += part * (alpha * X[i] @ s + (new - mean) @ move + level)
     assert model.loo_prediction_ == pytest.approx(found, abs=1e-9)
+
+
+def test_rules_are_listed_with_what_they_average():
+    X, y, known, *_ = draw(4, 11)
+    model = Listed(coef_source=known).fit(X, y)
+    assert len({rule for rule, *_ in model.members}) == len(model.rules_) < len(model.members)
+    shares = [one["share"] for one in model.rules_]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1)
+    for one in model.rules_:
+        parts = [part for part in model.members if str(part[0]) == one["rule"]]
+        _, weights, gammas, alphas = map(np.array, zip(*parts, strict=True))
+        assert one["share"] == pytest.approx(weights.sum())
+        assert one["gamma"] == gammas[weights.argmax()]
+        assert one["alpha"][0] == pytest.approx(np.average(alphas, weights=weights))
 
 
 def test_the_mean_of_the_ridge_does_not_fall_for_a_fit_without_residuals():
@@ -201,6 +225,38 @@ def test_rules_are_weighed_by_the_root_of_that_evidence():
     found = shares[str(Rule(pseudo=100.0))] / shares[str(Rule(pseudo=1.0))]
     assert found == pytest.approx(ratio(left_by_the_source(y, s)), rel=1e-8)
     assert found != pytest.approx(ratio(1e-12), rel=1e-4)
+
+
+class OneListed(Listed):
+    """Under one rule, which is averaged over ridges as one of several is."""
+
+    def _rules(self, samples):
+        return [Rule(pseudo=10.0), Rule(pseudo=10.0)]
+
+
+def test_ridges_have_posterior_probabilities():
+    X, y, known, *_ = draw(5, 12, noise=4.0)
+    members = OneListed(coef_source=known, alpha=1.0).fit(X, y).members
+    parts = {gamma: share for _, share, gamma, _ in members}
+    gammas, found = np.array(list(parts)), np.log(list(parts.values()))
+    assert len(gammas) > 5
+    s = X @ known.coef_
+    noise = left_by_the_source(y, s)
+    expected = np.array([log_prior(X, g) + log_evidence(y, s, X, g, 10, noise, 1.0) for g in gammas])
+    assert found - found[0] == pytest.approx(expected - expected[0], abs=1e-8)
+    assert abs(found - found[0] - (expected - expected[0]) / 2).max() > 0.1  # not by their roots, as rules
+
+
+class AtOneRidge(AlphaRidgeCV):
+    """At the mean of log gamma, not averaged over ridges."""
+
+    def fit(self, X, y, sample_weight=None):
+        with patch.object(consensus.RegressionConsensus, "probabilities", lambda self, choices: None):
+            return super().fit(X, y, sample_weight)
+
+
+def test_the_mean_over_ridges_predicts_better_than_the_mean_ridge():
+    assert ahead(errors(range(60), [AlphaRidgeCV, AtOneRidge], n=15, noise=1.0)) > 3
 
 
 class OneRule(AlphaRidgeCV):

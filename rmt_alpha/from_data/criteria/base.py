@@ -94,6 +94,10 @@ class Criterion(ABC, Generic[AnyPath, AnyFit]):
         choices = [self.choose(fits.at(gamma), point) for gamma in long_steps(gammas, "ridge")]
         return choices, index_of_best(choices)
 
+    def probabilities(self, choices: Sequence[Choice]) -> FloatArray | None:
+        """Of the ridges of such choices, (g,); None if the scores say nothing of the kind."""
+        return None
+
     @abstractmethod
     def covariance(self, fit: AnyFit, point: FloatArray) -> FloatArray:
         """Covariance (k, k) of the chosen alpha at a fixed ridge; infinite where alpha is."""

@@ -275,6 +275,11 @@ class RegressionConsensus(Evidence):
             choices[i] = replace(choices[i], score=weight)
         return choices, finite[_nearest(ridges, weights)]
 
+    def probabilities(self, choices: Sequence[Choice]) -> FloatArray | None:
+        """Posterior ones: prior times evidence."""
+        scores = np.array([one.score for one in choices])
+        return np.asarray(softmax(scores)) if np.isfinite(scores).any() else None
+
     def score(self, fit: RidgeFit, point: FloatArray) -> float:
         """Logarithm of prior times evidence."""
         if not math.isfinite(fit.gamma):
