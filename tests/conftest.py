@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 
@@ -23,6 +24,10 @@ settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20
 settings.register_profile("explore", deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile("ci")
 
+# What the package tells is there for a test to read. Set once: pytest's `log_level` sets it anew around every part of
+# every test, and each time forgets what hundreds of loggers of other packages have found out.
+logging.getLogger().setLevel(logging.INFO)
+
 # Modules and test items live as long as the process: nobody looks through them for garbage again and again,
 # neither while they are collected nor later.
 gc.disable()
@@ -30,6 +35,7 @@ gc.disable()
 
 def pytest_runtestloop():
     gc.freeze()
+    gc.set_threshold(10_000)  # instead of 700: arrays leave no cycles, and looking for them takes time
     gc.enable()
 
 
