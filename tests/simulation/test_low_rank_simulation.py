@@ -61,7 +61,7 @@ def test_weights_are_the_minimiser(case):
 @pytest.mark.parametrize("rank", [1, 2, 6])
 def test_theory_is_right(case, rank):
     problem, alpha = CASES[case]
-    comparison = ra.compare(problem, [alpha, problem.beta], rank=rank, replicates=60, rng=1)
+    comparison = ra.compare(problem, [alpha, problem.beta], rank=rank, replicates=40, rng=1)
     assert comparison.agrees, comparison
 
 
@@ -121,8 +121,8 @@ def test_a_wrong_theory_is_rejected(mistake, alpha, rank):
     def theory(problem, rank):
         return Wrong(problem, rank, mistake)
 
-    assert ra.compare(problem, [alpha], rank=rank, replicates=60, rng=2).agrees
-    assert not ra.compare(problem, [alpha], theory=theory, rank=rank, replicates=60, rng=2).agrees
+    assert ra.compare(problem, [alpha], rank=rank, replicates=40, rng=2).agrees
+    assert not ra.compare(problem, [alpha], theory=theory, rank=rank, replicates=40, rng=2).agrees
 
 
 def test_singular_values_and_overlaps():

@@ -52,7 +52,7 @@ def test_trainer_finds_the_minimum_near_a_prior():
     assert abs(wrong.mean(axis=1)).max() < 1e-6
 
 
-def judge(problem, at, replicates=60, seed=1, **options):
+def judge(problem, at, replicates=30, seed=1, **options):
     found = ra.compare(problem, at, replicates=replicates, rng=seed, level=LEVEL, **options)
     assert found.agrees, f"\n{found}"
 
@@ -62,7 +62,7 @@ def test_a_trained_source_and_softmax():
 
 
 def test_four_classes():
-    judge(per_class(20, 36, 4, gamma=0.2), [1.0], replicates=40)
+    judge(per_class(20, 36, 4, gamma=0.2), [1.0], replicates=30)
 
 
 @pytest.mark.slow

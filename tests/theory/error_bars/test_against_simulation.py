@@ -38,7 +38,7 @@ def small(kind: str, seed: int, loss: str = "squared") -> ra.FineTuning:
 def test_spread_of_a_mixture(kind):
     problem = small(kind, 1)
     counts = "random" if "intercept" in kind else "fixed"
-    found, allowed = largest(spread_scores(problem, problem.curve(), counts, draws=300, seed=3))
+    found, allowed = largest(spread_scores(problem, problem.curve(), counts, draws=150, seed=3))
     assert found < allowed
 
 
@@ -48,7 +48,7 @@ def test_spread_of_a_mixture(kind):
 )
 def test_spread_of_a_loss(kind, loss):
     problem = small(kind, 2, loss)
-    found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=150, seed=4))
+    found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=80, seed=4))
     assert found < allowed
 
 
@@ -82,7 +82,7 @@ CONVEX_SOURCES = (
 def test_spread_with_a_source_of_a_convex_loss(kind, target_loss, source_loss):
     problem = convex_source(kind, target_loss, source_loss)
     counts = "random" if "intercept" in kind else "fixed"
-    found, allowed = largest(spread_scores(problem, problem.curve(), counts, draws=200, seed=3))
+    found, allowed = largest(spread_scores(problem, problem.curve(), counts, draws=100, seed=3))
     assert found < allowed
 
 
@@ -106,7 +106,7 @@ def softmax_heads() -> ra.FineTuning:
 )
 def test_spread_of_softmax(make):
     problem = make()
-    found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=150, seed=3))
+    found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=80, seed=3))
     assert found < allowed
 
 
