@@ -147,7 +147,7 @@ def test_rare_classes_are_found(estimator):
 )
 def test_no_threshold_is_better(metric, ties):
     rng = np.random.default_rng(0)
-    for _ in range(20):
+    for _ in range(10):
         n = int(rng.integers(4, 30))
         positive = rng.random(n) < 0.3
         positive[:2] = False, True

@@ -63,7 +63,6 @@ ESTIMATORS = [
     SourcedRidge(criterion="loo_mse"),
     SourcedClassifier(fit_intercept=False),
     SourcedClassifierCV(FEW),
-    SourcedClassifierCV(FEW, criterion="loo_accuracy"),
     SourcedClassifier(class_weight="balanced"),
     AlphaLogisticRegression(),
     AlphaLogisticRegressionCV(FEW),
@@ -72,6 +71,7 @@ ESTIMATORS = [
 OTHER_OPTIONS = [
     SourcedClassifierCV(),
     SourcedClassifierCV(FEW, criterion="loo_mse"),
+    SourcedClassifierCV(FEW, criterion="loo_accuracy"),
     SourcedClassifierCV(FEW, criterion="loo_log_loss"),
     SourcedLogistic(0.01, fit_intercept=False),
 ]
