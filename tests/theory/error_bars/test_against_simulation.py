@@ -155,10 +155,10 @@ def with_little_source(problem: ra.FineTuning, samples: int, n: float | None = N
 
 
 BEST_ALPHA: dict[str, tuple[Callable[[], ra.FineTuning], int, str]] = {
-    "known": (lambda: small("different, intercept, noise", 3, "logistic"), 200, "risk"),
+    "known": (lambda: small("different, intercept, noise", 3, "logistic"), 120, "risk"),
     "trained": (
         lambda: with_little_source(convex_source("shared, trained", "logistic", "logistic"), 15),
-        200,
+        120,
         "accuracy",
     ),
     "kinked": (lambda: small("different, intercept, noise", 3, "hinge"), 150, "risk"),
@@ -236,7 +236,7 @@ FORGOTTEN = {
 DRAWS = {
     "products of sources": 2500,
     "training of a source": 200,
-    "training of a ridge source": 800,
+    "training of a ridge source": 500,
     "training of softmax heads": 150,
 }
 
@@ -251,6 +251,6 @@ def test_what_is_forgotten_shows(what, monkeypatch):
     """The same test of a wrong formula fails."""
     name, replacement, make = FORGOTTEN[what]
     monkeypatch.setattr(f"rmt_alpha.theory.error_bars.{name}", replacement)
-    problem, draws = make(), DRAWS.get(what, 500)
+    problem, draws = make(), DRAWS.get(what, 300)
     found, allowed = largest(spread_scores(problem, problem.curve(), "random", draws=draws, seed=7))
     assert found > allowed

@@ -440,7 +440,7 @@ def test_calibration():
 
 
 def test_the_best_alpha():
-    curve: Any = curve_of(per_class(30, 200, gamma=0.3))
+    curve: Any = curve_of(per_class(30, 60, gamma=1.0))
     for criterion, ask, sign in (("accuracy", curve.accuracy, 1), ("loss", curve.test_loss, -1)):
         best = curve.optimum(criterion)
         low, high = best.bracket
