@@ -65,7 +65,6 @@ ESTIMATORS = [
     SourcedClassifierCV(FEW),
     SourcedClassifier(class_weight="balanced"),
     AlphaLogisticRegression(),
-    AlphaLogisticRegressionCV(FEW),
     SourcedLogisticCV(FEW),
 ]
 OTHER_OPTIONS = [
@@ -74,6 +73,7 @@ OTHER_OPTIONS = [
     SourcedClassifierCV(FEW, criterion="loo_accuracy"),
     SourcedClassifierCV(FEW, criterion="loo_log_loss"),
     SourcedLogistic(0.01, fit_intercept=False),
+    AlphaLogisticRegressionCV(FEW),
 ]
 
 

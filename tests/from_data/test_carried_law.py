@@ -238,7 +238,7 @@ def test_other_samples_have_other_proportions_of_the_classes():
     X, y = next(samples(400, spectrum, mean, rng))
     law = estimate_problem(X, y, source)._law(gamma, few)
     reach = []
-    for _ in range(400):
+    for _ in range(200):
         labels = np.where(rng.random(few) < 0.5, 1.0, -1.0)
         if abs(labels.sum()) > few - 4:
             continue

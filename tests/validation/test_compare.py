@@ -98,7 +98,7 @@ def test_false_alarms_are_rare():
     # At level 0.05 over 100 comparisons about 5 alarms at most (Bonferroni is conservative); 13 has chance
     # 1e-3.
     alarms = sum(
-        not ra.compare(PROBLEM, [0, 1], quantities=("accuracy",), level=0.05, replicates=60, rng=seed).agrees
+        not ra.compare(PROBLEM, [0, 1], quantities=("accuracy",), level=0.05, replicates=30, rng=seed).agrees
         for seed in range(100)
     )
     assert alarms <= 13

@@ -134,8 +134,18 @@ def test_a_kink_is_the_limit_of_a_slope():
     assert 2 * found[1] - found[0] == pytest.approx(kinked, rel=0.005)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if "trained" in kind and "classes" not in kind])
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
+TRAINED = [kind for kind in KINDS if "trained" in kind and "classes" not in kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [
+        # Every kind and both losses; the other pairs mix what these have.
+        pytest.param(kind, loss, marks=() if (i + j) % 2 == 0 else pytest.mark.slow)
+        for i, kind in enumerate(TRAINED)
+        for j, loss in enumerate(("squared", "logistic"))
+    ],
+)
 def test_a_source_of_any_loss_is_a_ridge_source_where_it_is_squared(kind, loss):
     problem = problem_of(kind, loss=loss)
 
@@ -318,7 +328,7 @@ def test_softmax_of_two_classes_is_the_logistic_loss_with_half_the_ridge(trained
         np.testing.assert_allclose(first, second, rtol=1e-6)
 
 
-@pytest.mark.parametrize("sources", ["known", "trained", "two trained"])
+@pytest.mark.parametrize("sources", ["known", pytest.param("trained", marks=pytest.mark.slow), "two trained"])
 def test_the_best_alpha_of_softmax_of_two_classes(sources):
     """That of the logistic loss, but for the best alphas themselves: softmax has its to 1e-3."""
     rng = np.random.default_rng(0)

@@ -134,7 +134,7 @@ def proximal(omega, v, k):
     raise AssertionError("Newton steps cycle at small ridges")
 
 
-@pytest.mark.parametrize("gamma", [0.5, 0.2])
+@pytest.mark.parametrize("gamma", [pytest.param(0.5, marks=pytest.mark.slow), 0.2])
 def test_equations_of_loureiro_et_al(gamma):
     problem = replace(per_class(40, 60), label_noise=np.zeros(3), gamma=gamma)
     target = problem.target
