@@ -217,7 +217,7 @@ class RidgePath(Value):
         return {}
 
     def moments(self, gammas: FloatArray) -> ScoreMoments:
-        """Those of the leave-one-out scores at many ridges, with leading axis g; asked again, they are kept."""
+        """Those of the leave-one-out scores at many ridges, with leading axis g; kept, to be asked again."""
         key = gammas.tobytes()
         if key not in self._moments:
             self._moments[key] = self._moments_at(gammas)

@@ -35,7 +35,9 @@ SQUARED = ra.FineTuning(TWO, ONE_ROW, n=6, gamma=0.5)
 SQUARED3 = ra.FineTuning(THREE, THREE_ROWS, n=6, gamma=0.5)
 LOGISTIC = replace(SQUARED, loss="logistic")
 # Iterations are short, and no alpha is right more often than not: there is no way to 1/2 to be searched.
-SOFTMAX = replace(SQUARED3, target=ra.GaussianMixture(0.4 * np.eye(3, P), SPECTRUM), loss="logistic", gamma=5.0)
+SOFTMAX = replace(
+    SQUARED3, target=ra.GaussianMixture(0.4 * np.eye(3, P), SPECTRUM), loss="logistic", gamma=5.0
+)
 REGRESSION = ra.RidgeRegressionTransfer(SPECTRUM, MEAN, MEAN * SPECTRUM, 0.5, n=6, gamma=0.5)
 LOW_RANK = ra.LowRankTransfer(0.5, [2.0], 3.0, 1.0, n=20, p=P, d=6, gamma=0.1)
 PROBLEMS = dict(zip(MODELS, (ISOTROPIC, SQUARED, REGRESSION, LOGISTIC, SOFTMAX, LOW_RANK), strict=True))

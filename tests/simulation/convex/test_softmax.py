@@ -62,7 +62,7 @@ def test_a_trained_source_and_softmax():
 
 
 def test_four_classes():
-    judge(per_class(20, 36, 4, gamma=0.2), [1.0], replicates=30)
+    judge(per_class(20, 36, 4, gamma=0.2), [1.0], replicates=40)
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ class Exponential(Loss):
         return np.exp(-z)
 
 
-def judge(name, loss, p=24, n=36, replicates=30, seed=1):
+def judge(name, loss, p=24, n=36, replicates=50, seed=1):
     problem = with_loss(MAKERS[name](p, n), loss)
     found = ra.compare(problem, alphas(problem), replicates=replicates, rng=seed, level=LEVEL, doublings=1)
     assert found.agrees, f"\n{found}"

@@ -82,7 +82,7 @@ CONVEX_SOURCES = (
 def test_spread_with_a_source_of_a_convex_loss(kind, target_loss, source_loss):
     problem = convex_source(kind, target_loss, source_loss)
     counts = "random" if "intercept" in kind else "fixed"
-    found, allowed = largest(spread_scores(problem, problem.curve(), counts, draws=100, seed=3))
+    found, allowed = largest(spread_scores(problem, problem.curve(), counts, draws=200, seed=3))
     assert found < allowed
 
 

@@ -54,5 +54,7 @@ def test_theory_agrees_with_dense_draws(name):
 def test_a_wrong_kappa_fails():
     problem = ra.TransferProblem(**PROBLEMS["trained source"])
     wrong = ra.TransferProblem(**(PROBLEMS["trained source"] | {"gamma": 1.1})).curve()  # kappa 5 % too large
-    comparison = ra.compare(problem, [0.0, 1.0], method="dense", theory=wrong, replicates=150, doublings=2, rng=[20, 26])
+    comparison = ra.compare(
+        problem, [0.0, 1.0], method="dense", theory=wrong, replicates=150, doublings=2, rng=[20, 26]
+    )
     assert abs(comparison.worst.limit_z) > 4
