@@ -24,8 +24,8 @@ settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20
 settings.register_profile("explore", deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile("ci")
 
-# What the package tells is there for a test to read. Set once: pytest's `log_level` sets it anew around every part
-# of every test, and each time hundreds of loggers forget what they have found out.
+# What the package tells is there for a test to read. Set once: pytest's `log_level` sets it anew around every
+# part of every test, and each time hundreds of loggers forget what they have found out.
 logging.getLogger().setLevel(logging.INFO)
 
 # Modules and test items live as long as the process: nobody looks through them for garbage again and again,

@@ -520,7 +520,7 @@ def test_what_all_rows_of_a_source_share_does_not_matter(seed, criterion, decade
     X, y, source = several_classes(seed)
     common, test = 10**decades * np.random.default_rng(seed).standard_normal(12), 3 * X[::-1] + 1
     one, two = (
-        AlphaRidgeClassifierCV(criterion=criterion, coef_source=weights).fit(X, y)
+        AlphaRidgeClassifierCV([0.1, 1.0, 10.0], criterion, weights).fit(X, y)
         for weights in (source, source + common)
     )
     assert two.alpha_ == pytest.approx(one.alpha_, rel=1e-6, abs=1e-9)

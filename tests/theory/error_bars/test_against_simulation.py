@@ -118,7 +118,7 @@ def test_spread_of_a_regression(outputs):
         np.exp(rng.uniform(-1, 1, 40)), target, target + moved, np.linspace(0.3, 1, outputs), n=60, gamma=0.3
     )
     found, allowed = largest(
-        spread_scores(problem, problem.curve(), "fixed", draws=600, seed=5, names=("risk",))
+        spread_scores(problem, problem.curve(), "fixed", draws=300, seed=5, names=("risk",))
     )
     assert found < allowed
 
@@ -126,11 +126,11 @@ def test_spread_of_a_regression(outputs):
 def test_spread_of_the_best_alpha():
     problem = small("different, intercept, noise, trained", 3)
     for criterion in ("risk", "accuracy"):
-        best = ra.simulate(problem, 1.0, replicates=600, rng=6).draws.optimal_alpha(criterion)
+        best = ra.simulate(problem, 1.0, replicates=300, rng=6).draws.optimal_alpha(criterion)
         predicted = problem.curve().optimal_alpha_std(criterion)
         # Sampling error, and the bias of order 1/n of a ratio, as for the isotropic model (up to 20).
         middle = np.diff(np.quantile(best, special.ndtr([-1.0, 1.0])))[0] / 2
-        assert middle / predicted == pytest.approx(1, abs=4.5 / np.sqrt(2 * 600) + 20 / problem.n)
+        assert middle / predicted == pytest.approx(1, abs=4.5 / np.sqrt(2 * 300) + 20 / problem.n)
 
 
 def best_alpha_ratio(problem: ra.FineTuning, draws: int, criterion: str) -> tuple[float, float]:
