@@ -19,7 +19,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 # The same examples every time, so that a failure belongs to the change and not to the day. A test sets no
 # max_examples of its own: that would override the profiles, and the exploring run would not explore it.
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20, print_blob=True)
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=15, print_blob=True)
 # Fresh examples every time, many of them; failures are remembered in .hypothesis/ and tried first next time.
 settings.register_profile("explore", deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile("ci")

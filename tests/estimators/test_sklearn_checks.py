@@ -59,7 +59,7 @@ ESTIMATORS = [
     AlphaRidgeCV(),
     SourcedRidgeCV(FEW, criterion="loo_mse"),
     AlphaRidgeClassifier(),
-    AlphaRidgeClassifierCV(),
+    AlphaRidgeClassifierCV(FEW),
     SourcedRidge(criterion="loo_mse"),
     SourcedClassifier(fit_intercept=False),
     SourcedClassifierCV(FEW),
@@ -68,6 +68,7 @@ ESTIMATORS = [
     SourcedLogisticCV(FEW),
 ]
 OTHER_OPTIONS = [
+    AlphaRidgeClassifierCV(),
     SourcedClassifierCV(),
     SourcedClassifierCV(FEW, criterion="loo_mse"),
     SourcedClassifierCV(FEW, criterion="loo_accuracy"),

@@ -205,7 +205,11 @@ def test_a_source_with_constant_scores_is_silent(name):
     assert model.decision_function(np.full((1, 3), 0.3)) == pytest.approx(0, abs=1e-12)
 
 
-@every_criterion
+@pytest.mark.parametrize(
+    "name",
+    # By powers of 2 `test_scales` does so with all of them.
+    [pytest.param(n, marks=() if n in {DEFAULT, "loo_accuracy"} else pytest.mark.slow) for n in CRITERIA],
+)
 def test_data_in_other_units(name):
     sample = draw("n < p")
     small, large = (

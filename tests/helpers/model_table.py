@@ -236,8 +236,13 @@ ABILITIES: dict[str, Callable[[Any], object]] = {
     "`equivalent_samples`": worth,
     **{f"command line: `{verb}`": commanded(verb) for verb in ("optimal", "curve", "compare", "sweep")},
 }
-LONG = {("softmax", "`equivalent_samples`"), ("softmax", "command line: `sweep`")}
-"""What takes seconds, and has tests elsewhere: `test_equivalent_samples`; `sweep` itself is a cell above."""
+LONG = {
+    ("softmax", "`equivalent_samples`"),
+    ("softmax", "command line: `optimal`"),
+    ("softmax", "command line: `sweep`"),
+}
+"""What takes seconds, and has tests elsewhere: `test_equivalent_samples`, and `test_curve` for what `optimal`
+prints; `sweep` itself is a cell above."""
 IN_ITS_WORDS = {"`gamma=0`"}
 """Abilities whose refusals are sentences; of others they say that an argument does not fit."""
 REFUSALS = (TypeError, ValueError, AttributeError, AssertionError)

@@ -78,11 +78,11 @@ def test_the_reference_formula_fails():
 
 def test_bias_is_seen_and_taken_out():
     small = ra.TransferProblem(beta=0.6, p=15, n=10, N=25, gamma=0.3)
-    comparison = ra.compare(small, [0, 1], rng=3, replicates=20_000)
+    comparison = ra.compare(small, [0, 1], rng=3, replicates=10_000)
     assert comparison.agrees
     assert comparison.bias_matters
     assert "taken out" in comparison.verdict()
-    raw = ra.compare(small, [0, 1], rng=3, replicates=20_000, doublings=0)
+    raw = ra.compare(small, [0, 1], rng=3, replicates=10_000, doublings=0)
     assert not raw.agrees
 
 
