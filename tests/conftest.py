@@ -35,7 +35,7 @@ gc.disable()
 
 def pytest_runtestloop():
     gc.freeze()
-    gc.set_threshold(10_000)  # instead of 700: arrays leave no cycles, and looking for them takes time
+    gc.set_threshold(50_000)  # instead of 700: arrays leave no cycles, and looking for them takes time
     gc.enable()
 
 

@@ -197,7 +197,13 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("what", CHANGES)
+SLOW_CHANGES = {"no intercept", "squared loss", "balanced classes", "pooled covariance"}
+"""Which those of two classes have, too: `test_theory`."""
+
+
+@pytest.mark.parametrize(
+    "what", [pytest.param(w, marks=pytest.mark.slow) if w in SLOW_CHANGES else w for w in CHANGES]
+)
 def test_wrong_problems_fail(runs, what):
     wrong = replace(runs[0], **CHANGES[what](runs[0]))
     found, allowed = worst(runs, wrong.curve(), comparison.MIXTURE_QUANTITIES)

@@ -71,7 +71,8 @@ def ridge_source() -> ra.FineTuning:
 
 
 CONVEX_SOURCES = (
-    ("shared, trained", "squared", "logistic"),
+    # That its share is seen there, `test_what_is_forgotten_shows`.
+    pytest.param("shared, trained", "squared", "logistic", marks=pytest.mark.slow),
     ("different, intercept, noise, trained", "squared", "logistic"),
     pytest.param("different, intercept, noise, trained", "squared", "hinge", marks=pytest.mark.slow),
     pytest.param("shared, trained", "logistic", "logistic", marks=pytest.mark.slow),

@@ -35,9 +35,14 @@ def curve_of(problem: ra.FineTuning) -> ra.SoftmaxCurve:
 # --- two classes -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("intercept", [False, True])
-@pytest.mark.parametrize("trained", [False, True])
-def test_two_classes_are_the_logistic_loss_with_half_the_ridge(intercept, trained):
+@pytest.mark.parametrize(
+    ("trained", "intercept"),
+    [
+        *((False, False), (True, True)),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in ((False, True), (True, False))),
+    ],
+)
+def test_two_classes_are_the_logistic_loss_with_half_the_ridge(trained, intercept):
     """Of two scores only s = s_1 - s_0 counts, and gamma/2 (|w_0|^2 + |w_1|^2) is at least gamma/4 |w|^2."""
     rng = np.random.default_rng(0)
     p, at = 50, np.array([-1.0, 0.0, 0.7, 2.0])

@@ -48,7 +48,7 @@ def endless(tmp_path) -> Path:
 def reference(tmp_path, grid, contents):
     """What an uninterrupted sweep writes."""
     path = tmp_path / "reference.sqlite"
-    sweep(grid, store=path, n_jobs=2)
+    sweep(grid, store=path)
     return contents(path)
 
 
