@@ -93,6 +93,8 @@ def _opens_up(function: ast.FunctionDef, room: str) -> bool:
 def _doorway_nodes(tree: ast.Module, room: str) -> set[ast.AST]:
     """The imports of doorways, and the type-only ones of names that occur in nothing but their signatures."""
     doorways = [node for node in ast.walk(tree) if _is_doorway(node) and _opens_up(node, room)]
+    if not doorways:
+        return set()
     found: set[ast.AST] = {
         line for each in doorways for line in each.body if isinstance(line, ast.ImportFrom)
     }

@@ -212,8 +212,18 @@ class RidgePath(Value):
         volume = self.design.volumes(gammas)
         return np.asarray(volume + (math.log1p(self.design.total / self.pseudo) if self.pseudo else 0.0))
 
+    @cached_property
+    def _moments(self) -> dict[bytes, ScoreMoments]:
+        return {}
+
     def moments(self, gammas: FloatArray) -> ScoreMoments:
-        """Those of the leave-one-out scores at many ridges, with leading axis g."""
+        """Those of the leave-one-out scores at many ridges, with leading axis g; kept, to be asked again."""
+        key = gammas.tobytes()
+        if key not in self._moments:
+            self._moments[key] = self._moments_at(gammas)
+        return self._moments[key]
+
+    def _moments_at(self, gammas: FloatArray) -> ScoreMoments:
         columns, ridges = self.columns, gammas.tolist()
         columns.freedoms(ridges)
         if columns.remembered:

@@ -23,7 +23,7 @@ from rmt_alpha._core.pictures.html import Card, Shown
 from rmt_alpha._core.types import Array, BoolArray, FloatArray, Real
 from rmt_alpha.errors import NotAvailable
 from rmt_alpha.theory.pictures import curve_card
-from rmt_alpha.theory.searches import FLAT, LevelSearch, margin_of, slope
+from rmt_alpha.theory.searches import BLOCK, FLAT, LevelSearch, margin_of, slope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -427,6 +427,7 @@ class Curve(Shown, ABC):
         search = LevelSearch(
             *(self.accuracy, level, best_alpha, scale, self._farthest, self._steps, lead),
             one_by_one=self.costly,
+            block=None if self.dps is None else BLOCK,
             rounding=FLAT if self.costly else 0.0,
             prepare=self._prepare,
         )

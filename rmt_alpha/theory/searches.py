@@ -20,6 +20,8 @@ SATURATED = 1 - 1e-6
 """Accuracies above which differences lose the digits that a maximum needs: the margin is searched instead."""
 TIE = 2e-15
 """Those whose sign is rounding."""
+BLOCK = 100
+"""Alphas that are asked together in arithmetic of many digits, where thousands take long."""
 AHEAD = 8
 """Alphas that are prepared at once, though the first of them may end a search."""
 
@@ -60,6 +62,8 @@ class LevelSearch:
     """By how much accuracy is above the level where rounding hides it; nan: unknown."""
     one_by_one: bool = False
     """Whether every alpha takes long: then none is asked beyond the first below the level."""
+    block: int | None = None
+    """How many are asked together if it is not so; all if None."""
     rounding: float = 0.0
     """An end is found where accuracy differs from the level by no more than this."""
     prepare: Callable[[Array], object] = np.size
@@ -86,7 +90,7 @@ class LevelSearch:
 
     def _below(self, alphas: Array) -> Iterator[int]:
         """Indices of the alphas where accuracy is below the level."""
-        size = 1 if self.one_by_one else len(alphas)
+        size = 1 if self.one_by_one else self.block or len(alphas)
         for begin in long_steps(range(0, len(alphas), size), "alpha"):  # at most so many
             if begin % AHEAD == 0:
                 self.prepare(alphas[begin : begin + AHEAD, None])

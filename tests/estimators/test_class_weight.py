@@ -90,8 +90,10 @@ def test_a_sample_is_left_out_as_a_whole(shape, intercept, counted):
 def test_equal_weights_change_nothing(criterion):
     sample = draw("n < p")
     kind = {"criterion": criterion, "coef_source": sample.source}
-    weighted = AlphaRidgeClassifierCV(**kind, class_weight={-1: 2.0, 1: 2.0}).fit(sample.X, sample.y)
-    plain = AlphaRidgeClassifierCV(**kind).fit(sample.X, sample.y)
+    weighted = AlphaRidgeClassifierCV([0.1, 1.0], **kind, class_weight={-1: 2.0, 1: 2.0}).fit(
+        sample.X, sample.y
+    )
+    plain = AlphaRidgeClassifierCV([0.1, 1.0], **kind).fit(sample.X, sample.y)
     assert weighted.coef_ == pytest.approx(plain.coef_, rel=1e-8)
     assert weighted.scale_ == pytest.approx(plain.scale_, rel=1e-6)
 
@@ -147,7 +149,7 @@ def test_rare_classes_are_found(estimator):
 )
 def test_no_threshold_is_better(metric, ties):
     rng = np.random.default_rng(0)
-    for _ in range(20):
+    for _ in range(10):
         n = int(rng.integers(4, 30))
         positive = rng.random(n) < 0.3
         positive[:2] = False, True

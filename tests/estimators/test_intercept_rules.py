@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ EXACT = 1e-10
 SEEDS = st.integers(0, 2**32 - 1)
 
 
+@cache
 def far_and_unequal(classes=2):
     """60 samples of 90 features around 1, of unequal classes, and a source with its intercept."""
     rng = np.random.default_rng(0)
@@ -65,6 +67,13 @@ def refitted(X, y, rule, gamma, alpha, source, bias):
     return scores + X @ weights + center, scores + left_out
 
 
+@cache
+def refitted_once(classes, rule, gamma, alpha):
+    """The same of `far_and_unequal`, for several means over rules."""
+    X, y, source, bias = far_and_unequal(classes)
+    return refitted(X, y, rule, gamma, alpha, source, bias)
+
+
 def columns_of(scores):
     return scores[:, None] if scores.ndim == 1 else scores
 
@@ -86,7 +95,7 @@ def test_left_out_scores_of_the_average_over_rules(criterion):
     model = AlphaRidgeClassifierCV(None, criterion, source, bias, "auto").fit(X, y)
     assert len(model.rules_) > 1
     assert sum(one["share"] for one in model.rules_) == pytest.approx(1)
-    inside, left_out = mean_of(model.rules_, X, y, source, bias)
+    inside, left_out = mean_of(model.rules_, 2)
     assert columns_of(model.decision_function(X)) == pytest.approx(inside, abs=EXACT)
     assert columns_of(model.loo_decision_function_) == pytest.approx(left_out, abs=EXACT)
     assert model.alpha_ == pytest.approx(sum(one["share"] * one["alpha"][0] for one in model.rules_))
@@ -95,11 +104,11 @@ def test_left_out_scores_of_the_average_over_rules(criterion):
 RULES = {str(rule): rule for rule in AVERAGED}
 
 
-def mean_of(rules, X, y, source, bias):
+def mean_of(rules, classes):
     """The mean of refitted scores, and of those of the others, with the shares of these rules."""
     inside, left_out = 0, 0
     for one in rules:
-        parts = refitted(X, y, RULES[one["rule"]], one["gamma"], one["alpha"][0], source, bias)
+        parts = refitted_once(classes, RULES[one["rule"]], float(one["gamma"]), float(one["alpha"][0]))
         inside, left_out = inside + one["share"] * parts[0], left_out + one["share"] * parts[1]
     return inside, left_out
 
@@ -111,9 +120,10 @@ def alone_and_trained(model):
     return alone, [{**one, "share": one["share"] / rest} for one in trained]
 
 
-def discriminated(trained, X, y, source, bias):
+def discriminated(trained, classes):
     """What is trained through its discriminant, in its own units: of all samples, and each left out."""
-    inside, left_out = mean_of(trained, X, y, source, bias)
+    y = far_and_unequal(classes)[1]
+    inside, left_out = mean_of(trained, classes)
     labels = np.where(y[:, None] == np.unique(y), 1.0, -1.0)
     one = np.ones(len(y))
     matrix, shift = by_hand(left_out, labels, one, *prior_of_classes(left_out, labels, one))
@@ -131,15 +141,15 @@ def test_left_out_scores_of_many_classes(criterion):
     alone, trained = alone_and_trained(model)
     assert len(trained) > 1
     assert sum(one["share"] for one in model.rules_) == pytest.approx(1)
-    found = discriminated(trained, X, y, source, bias)
+    found = discriminated(trained, 5)
     share = sum(one["share"] for one in alone)
-    own = mean_of([{**one, "share": 1.0} for one in alone], X, y, source, bias) if alone else (0, 0)
+    own = mean_of([{**one, "share": 1.0} for one in alone], 5) if alone else (0, 0)
     inside, left_out = (share * mine + (1 - share) * rest for mine, rest in zip(own, found, strict=True))
     # A scale of least log-loss is known to the square root of 1e-12, and sets the units of the discriminant.
     assert model.decision_function(X) == pytest.approx(inside, abs=2e-6)
     assert model.loo_decision_function_ == pytest.approx(left_out, abs=2e-6)
     assert model.alpha_ == pytest.approx(sum(one["share"] * one["alpha"][0] for one in model.rules_))
-    plain, _ = mean_of(model.rules_, X, y, source, bias)
+    plain, _ = mean_of(model.rules_, 5)
     assert abs(model.decision_function(X) - plain).max() > 0.1
 
 
@@ -211,7 +221,7 @@ def test_shares_are_those_of_a_mixture_of_probabilities(classes):
         part if one in alone else rest * (part if unmoved else rest / 4)
         for one, unmoved in zip(rules, none, strict=True)
     ]
-    scores = [mean_of([{**one, "share": 1.0}], X, y, source, bias)[1] for one in rules]
+    scores = [mean_of([{**one, "share": 1.0}], classes)[1] for one in rules]
     expected, plain = shares_of(np.array(prior) / sum(prior), scores, y)
     # A scale of least log-loss is known where the loss is, to 1e-12: its log to the square root, here and
     # there, times scores over their deviation, below 10.  Differences are off by their step, 1e-3, squared.
@@ -220,8 +230,8 @@ def test_shares_are_those_of_a_mixture_of_probabilities(classes):
     assert shares != pytest.approx(plain, rel=0.1)
     if classes == 5:  # beside what is trained, one part in K is the source's
         scores = [
-            mean_of([{**alone[0], "share": 1.0}], X, y, source, bias)[1],
-            discriminated(trained, X, y, source, bias)[1],
+            mean_of([{**alone[0], "share": 1.0}], classes)[1],
+            discriminated(trained, classes)[1],
         ]
         expected, _ = shares_of(np.array([0.2, 0.8]), scores, y)
         assert alone[0]["share"] == pytest.approx(expected[0], rel=2e-5)
@@ -478,7 +488,7 @@ def test_regression_too():
 def test_a_shrunk_average_is_ahead_where_the_others_fail(share, n, strength, worse):
     """Gaussian classes, a source at an angle with the right threshold of equal classes."""
     p, gains = 60, []
-    for seed in range(120):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         mean = strength * rng.standard_normal(p) / np.sqrt(p)
         source = mean + 0.6 * strength * rng.standard_normal(p) / np.sqrt(p)
@@ -510,7 +520,7 @@ def test_what_all_rows_of_a_source_share_does_not_matter(seed, criterion, decade
     X, y, source = several_classes(seed)
     common, test = 10**decades * np.random.default_rng(seed).standard_normal(12), 3 * X[::-1] + 1
     one, two = (
-        AlphaRidgeClassifierCV(criterion=criterion, coef_source=weights).fit(X, y)
+        AlphaRidgeClassifierCV([0.1, 1.0, 10.0], criterion, weights).fit(X, y)
         for weights in (source, source + common)
     )
     assert two.alpha_ == pytest.approx(one.alpha_, rel=1e-6, abs=1e-9)

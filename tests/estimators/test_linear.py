@@ -89,7 +89,7 @@ def test_models_in_raw_units(name, classes):
     assert found.coef.shape == (1 if classes == 2 else 3, 6)
     assert found.classes is not None
     assert found.classes.tolist() == list(range(classes))
-    fitted = AlphaRidgeClassifierCV(coef_source=model).fit(
+    fitted = AlphaRidgeClassifierCV([1.0, 10.0], coef_source=model).fit(
         X[::3] + 0.1 * X[1::3], y[::3] * 0 + np.arange(30) % classes
     )
     assert fitted.coef_.shape == found.coef.shape

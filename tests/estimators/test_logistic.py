@@ -240,7 +240,7 @@ def test_scores_are_what_they_are_said_to_be():
 @pytest.mark.parametrize("criterion", ["consensus", "evidence", "loo_log_loss"])
 def test_standard_error_against_the_spread_of_alpha(criterion):
     rng = np.random.default_rng(5)
-    p, n, draws = 15, 60, 120
+    p, n, draws = 15, 60, 60
     mean = rng.standard_normal(p) / np.sqrt(p)
     source = mean + 0.5 * rng.standard_normal(p) / np.sqrt(p)
     found = []
@@ -250,7 +250,7 @@ def test_standard_error_against_the_spread_of_alpha(criterion):
         model = AlphaLogisticRegression(0.3, coef_source=source, criterion=criterion).fit(X, y)
         found.append((model.alpha_, model.alpha_stderr_))
     alphas, errors = np.array(found).T
-    # 120 draws know the spread to 1/sqrt(240) = 6 %, and the mean square error to about as much.
+    # 60 draws know the spread to 1/sqrt(120) = 9 %, and the mean square error to about as much.
     ratio = np.sqrt(np.mean(errors**2)) / alphas.std()
     assert 0.8 < ratio < 1.5
 

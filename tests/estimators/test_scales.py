@@ -27,17 +27,23 @@ KINDS: dict[type[Any], Any] = {
     AlphaLogisticRegression: CONVEX_CRITERIA,
     AlphaLogisticRegressionCV: CONVEX_CRITERIA,
 }
-CASES = [
-    pytest.param(kind, criterion, marks=pytest.mark.slow if criterion == "loo_log_loss" else ())
-    for kind, criteria in KINDS.items()
-    for criterion in criteria
-]
-SIZES = [2.0**-160, pytest.param(2.0**-3, marks=pytest.mark.slow), 2.0**160]
+CASES = [(kind, criterion) for kind, criteria in KINDS.items() for criterion in criteria]
+SIZES = (2.0**-160, 2.0**160)
 """Powers of 2: scaling by them rounds nothing."""
-EXTREMES = [
-    *(1e-320, 1e-49, 1e16, 1e300),
-    *(pytest.param(size, marks=pytest.mark.slow) for size in (1e-300, 1e-16, 1e49, 1e200, 1e305)),
-]
+EXTREMES = (1e-320, 1e-49, 1e16, 1e300)
+
+
+def crossed(sizes, more):
+    """Cases with every second of the sizes, the next case with the others; the rest is slow."""
+    return pytest.mark.parametrize(
+        ("kind", "criterion", "size"),
+        [
+            pytest.param(*case, size, marks=() if core else pytest.mark.slow)
+            for i, case in enumerate(CASES)
+            for j, size in enumerate((*sizes, *more))
+            for core in [case[1] != "loo_log_loss" and j < len(sizes) and (i + j) % 2 == 0]
+        ],
+    )
 
 
 def sample(kind, p=12):
@@ -56,8 +62,7 @@ def fitted(kind, criterion):
     return kind(criterion=criterion, coef_source=source).fit(X, y)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("kind", "criterion"), CASES)
+@crossed(SIZES, (2.0**-3,))
 def test_units_make_no_difference(kind, criterion, size):
     X, y, source = sample(kind)
     one = fitted(kind, criterion)
@@ -82,7 +87,7 @@ def test_units_make_no_difference(kind, criterion, size):
     assert three.alpha_ * size == pytest.approx(one.alpha_, rel=1e-8)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, pytest.param(2.0**-3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("criterion", REGRESSION_CRITERIA)
 def test_units_of_targets_scale_alpha(criterion, size):
     X, y, source = sample(AlphaRidge)
@@ -121,8 +126,7 @@ def test_tiny_and_huge_ridges_have_a_limit(criterion, p):
         )
 
 
-@pytest.mark.parametrize("size", EXTREMES)
-@pytest.mark.parametrize(("kind", "criterion"), CASES)
+@crossed(EXTREMES, (1e-300, 1e-16, 1e49, 1e200, 1e305))
 def test_all_scales_are_fitted_or_refused_by_name(kind, criterion, size):
     X, y, source = sample(kind)
     source = source / abs(source).max()

@@ -59,21 +59,22 @@ ESTIMATORS = [
     AlphaRidgeCV(),
     SourcedRidgeCV(FEW, criterion="loo_mse"),
     AlphaRidgeClassifier(),
-    AlphaRidgeClassifierCV(),
+    AlphaRidgeClassifierCV(FEW),
     SourcedRidge(criterion="loo_mse"),
     SourcedClassifier(fit_intercept=False),
     SourcedClassifierCV(FEW),
-    SourcedClassifierCV(FEW, criterion="loo_accuracy"),
     SourcedClassifier(class_weight="balanced"),
     AlphaLogisticRegression(),
-    AlphaLogisticRegressionCV(FEW),
     SourcedLogisticCV(FEW),
 ]
 OTHER_OPTIONS = [
+    AlphaRidgeClassifierCV(),
     SourcedClassifierCV(),
     SourcedClassifierCV(FEW, criterion="loo_mse"),
+    SourcedClassifierCV(FEW, criterion="loo_accuracy"),
     SourcedClassifierCV(FEW, criterion="loo_log_loss"),
     SourcedLogistic(0.01, fit_intercept=False),
+    AlphaLogisticRegressionCV(FEW),
 ]
 
 

@@ -227,9 +227,9 @@ def test_signs_have_three_spellings(labels):
     (X, y), (few, target), _ = clusters(2, [0, 1])
     for own in ((0, 1), (False, True), (-1, 1)):
         source = LogisticRegression().fit(X, np.array(own)[y])
-        model = AlphaRidgeClassifierCV(coef_source=source).fit(few, np.array(labels)[target])
+        model = AlphaRidgeClassifierCV([0.1, 1.0], coef_source=source).fit(few, np.array(labels)[target])
         arrays = {"coef_source": source.coef_, "intercept_source": source.intercept_}
-        plain = AlphaRidgeClassifierCV(**arrays).fit(few, target)
+        plain = AlphaRidgeClassifierCV([0.1, 1.0], **arrays).fit(few, target)
         assert np.array_equal(model.coef_, plain.coef_)
 
 

@@ -127,9 +127,24 @@ def test_a_fit_is_that_of_the_array(seed, shape, kind, classes, intercept, units
     assert thin.predict(kind(X)).shape == y.shape
 
 
-@pytest.mark.parametrize("criterion", ["consensus", "evidence", "loo_mse", "loo_accuracy", "loo_snr"])
-@pytest.mark.parametrize("classes", [2, 4])
-def test_choices_are_those_of_the_array(criterion, classes):
+@pytest.mark.parametrize(
+    ("classes", "criterion"),
+    [
+        *(
+            (2, "consensus"),
+            (4, "consensus"),
+            (4, "evidence"),
+            (2, "loo_mse"),
+            (4, "loo_accuracy"),
+            (2, "loo_snr"),
+        ),
+        *(
+            pytest.param(*pair, marks=pytest.mark.slow)
+            for pair in ((2, "evidence"), (4, "loo_mse"), (2, "loo_accuracy"), (4, "loo_snr"))
+        ),
+    ],
+)
+def test_choices_are_those_of_the_array(classes, criterion):
     X, y, source = draw(60, 300, classes=classes)
     full, thin = (
         ra.AlphaRidgeClassifierCV(criterion=criterion, coef_source=source).fit(one, y)

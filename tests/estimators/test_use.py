@@ -196,7 +196,7 @@ def test_shapes_of_sources_of_three_classes(shape, alphas):
     X, y = load_iris(return_X_y=True)
     for criterion in ("evidence", "loo_mse", "loo_accuracy", "loo_snr"):
         source = np.random.default_rng(0).standard_normal(shape)
-        model = AlphaRidgeClassifierCV(criterion=criterion, coef_source=source).fit(X, y)
+        model = AlphaRidgeClassifierCV([1.0, 10.0], criterion, source).fit(X, y)
         assert np.shape(model.alpha_) == alphas
         assert model.coef_.shape == (3, 4)
 

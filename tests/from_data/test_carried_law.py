@@ -177,12 +177,12 @@ def test_predicted_accuracy_is_within_its_error(where, n, more):
     true = [[reached(X, y, gamma, a, source, mean, spectrum) for a in alphas] for X, y in draws]
     true = np.mean(true, axis=0)
     found = []
-    for X, y in samples(n, spectrum, mean, rng, count=60):
+    for X, y in samples(n, spectrum, mean, rng, count=40):
         estimate = estimate_problem(X, y, source, fit_intercept=False)
         found.append([estimate.accuracy(a, gamma, more) for a in alphas])
     values, errors = np.moveaxis(np.array(found), -1, 0)
     inside = np.mean(np.abs(values - true) < 2 * errors, axis=0)
-    assert np.all(inside > 0.95 - 3 * 0.028)  # known to 2.8 % from 60 draws
+    assert np.all(inside > 0.95 - 3 * 0.034)  # known to 3.4 % from 40 draws
     # Shrinking to a model that is wrong here is a bias: it must stay within the stated error, as docs say.
     assert np.all(np.abs(values.mean(axis=0) - true) < np.median(errors, axis=0))
     # A jackknife errs upwards, by sqrt(2) for products of two samples, and the stated error is that of the
@@ -238,7 +238,7 @@ def test_other_samples_have_other_proportions_of_the_classes():
     X, y = next(samples(400, spectrum, mean, rng))
     law = estimate_problem(X, y, source)._law(gamma, few)
     reach = []
-    for _ in range(400):
+    for _ in range(200):
         labels = np.where(rng.random(few) < 0.5, 1.0, -1.0)
         if abs(labels.sum()) > few - 4:
             continue

@@ -30,16 +30,16 @@ def dense_choice(X, y, source, *, intercept):
     alpha_unit = max(correlation, n**-0.5) * np.linalg.norm(labels) / np.linalg.norm(scores)
     shapes = [np.eye(len(labels)) + rows @ rows.T / (n * gamma) for gamma in GAMMAS]
 
+    left_out = np.empty((len(GAMMAS), n, 2))
+    for i, j, alpha in np.ndindex(left_out.shape):
+        rest = np.delete(np.arange(n), j)
+        left_out[i, j, alpha] = refit(
+            X[rest], y[rest], s[rest], X[[j]], s[[j]], n * GAMMAS[i], alpha, intercept
+        )[0]
+
     def weights_of(sign):
         posterior, prior, likelihood = (np.empty((len(GAMMAS), len(SIZES))) for _ in range(3))
-        for i, gamma in enumerate(GAMMAS):
-            lines = np.empty((n, 2))
-            for j in range(n):
-                rest = np.delete(np.arange(n), j)
-                for alpha in (0, 1):
-                    lines[j, alpha] = refit(
-                        X[rest], y[rest], s[rest], X[[j]], s[[j]], n * gamma, alpha, intercept
-                    )[0]
+        for i, lines in enumerate(left_out):
             for m, size in enumerate(SIZES):
                 alpha = sign * alpha_unit * size / ridges[i]
                 evidence = log_density(labels - alpha * scores, shapes[i])

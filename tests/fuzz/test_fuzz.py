@@ -14,7 +14,7 @@ from record_cases import sound, used_after_damage
 PACKAGE = Path(__file__).parents[2]
 
 
-CASES = 100
+CASES = 60
 """Enough for every kind, several times; ``poe fuzz`` tries 10,000."""
 
 

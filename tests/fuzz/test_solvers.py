@@ -19,8 +19,9 @@ MENDED = [
     pytest.param(
         "best_alpha", 7_373, marks=pytest.mark.slow
     ),  # w = 0 without a source, no sample of use there
-    ("no_ridge", 766),  # steps on which no sample is stiff
-    ("no_ridge", 1_114),  # w = 0 reached from a far start, by a very smooth loss
+    pytest.param("no_ridge", 766, marks=pytest.mark.slow),  # steps on which no sample is stiff
+    # w = 0 reached from a far start, by a very smooth loss
+    pytest.param("no_ridge", 1_114, marks=pytest.mark.slow),
     ("no_ridge", 5_777),  # far classes: the spread of the scores falls at first, the largest margin does not
 ]
 

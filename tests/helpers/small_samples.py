@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import linalg
+from sklearn import config_context
 from sklearn.linear_model import Ridge
 
 from rmt_alpha.from_data.decomposition.rules import Rule
@@ -51,8 +53,9 @@ def path_of(X, labels, scores, counts=None, *, intercept: bool) -> RidgePath:
 def refit(X, y, scores, test, test_scores, penalty, alpha, intercept, weights=None):
     """Scores of test rows: scikit-learn's ridge on y - alpha * scores, plus alpha * test_scores."""
     model = Ridge(alpha=penalty, fit_intercept=intercept, solver="svd", tol=1e-14)
-    model.fit(X, y - alpha * scores, sample_weight=weights)
-    return model.predict(test) + alpha * test_scores
+    with config_context(assume_finite=True, skip_parameter_validation=True):  # thousands of tiny fits
+        model.fit(X, y - alpha * scores, sample_weight=weights)
+        return model.predict(test) + alpha * test_scores
 
 
 def brute_force(sample: Sample, gamma: float, alpha: float, *, intercept: bool, weights=None) -> np.ndarray:
@@ -101,7 +104,8 @@ def fit_of_rule(X, targets, mass, rule, penalty, units):
         free = free[:, :-1]
     elif math.isinf(rule.pseudo):
         free = free[:, :-1] - np.eye(p + 1)[:, -1:] * (np.append(mean, 0.0) @ free[:, :-1])
-    found = free @ np.linalg.lstsq(rows @ free, values, rcond=None)[0]
+    # Of least norm where there are several, as by the singular values, which take five times as long.
+    found = free @ linalg.lstsq(rows @ free, values, lapack_driver="gelsy")[0]
     return found[:p], found[p], np.square(values - rows @ found).sum(axis=0)
 
 

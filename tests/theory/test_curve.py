@@ -337,7 +337,7 @@ def test_differences_agree_with_the_derivative(problem, alpha):
 )
 def test_intervals_are_those_of_a_grid(name):
     curve = CURVES[name]()
-    grid = np.linspace(-12, 12, 241 if curve.costly else 1201)
+    grid = np.linspace(-12, 12, 121 if curve.costly else 1201)
     step = 1.01 * (grid[1] - grid[0])
     accuracy = np.asarray(curve.accuracy(grid))
     best = curve.optimum()

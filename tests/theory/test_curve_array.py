@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ PROBLEMS: dict[str, Any] = {
     "regression": ra.RidgeRegressionTransfer(SPECTRUM, MEAN, MEAN * SPECTRUM, 0.5, n=8, gamma=0.5),
     "low rank": LOW_RANK,
 }
-N, GAMMA = np.array([9.0, 14.0]), np.array([[0.3], [2.0]])
+N, GAMMA = np.array([9.0, 14.0]), np.array([[1.0], [5.0]])
 NO_ALPHA = {
     "optimum",
     "optimal_alpha",
@@ -37,6 +38,12 @@ NO_ALPHA = {
 
 def curves(problem):
     return problem.curves(2, N, GAMMA) if problem is LOW_RANK else problem.curves(N, GAMMA)
+
+
+@cache
+def single_of(name, i, j):
+    """One curve for several questions: it keeps what it has solved."""
+    return single(PROBLEMS[name], i, j)
 
 
 def single(problem, i, j):
@@ -54,7 +61,7 @@ def test_single_curves(name):
     problem = PROBLEMS[name]
     table = curves(problem)
     assert table.shape == (2, 2)
-    assert table.criteria == single(problem, 0, 0).criteria
+    assert table.criteria == single_of(name, 0, 0).criteria
     quantities = table.answers & {
         "accuracy",
         "risk",
@@ -68,12 +75,12 @@ def test_single_curves(name):
     for quantity in quantities:
         found = getattr(table, quantity)(0.5)
         for i, j in np.ndindex(2, 2):
-            same(found[i, j], getattr(single(problem, i, j), quantity)(0.5))
+            same(found[i, j], getattr(single_of(name, i, j), quantity)(0.5))
     best = table.optimum()
     assert best.finite.shape == (2, 2)
-    same(best.alpha[1, 0], single(problem, 1, 0).optimal_alpha())
+    same(best.alpha[1, 0], single_of(name, 1, 0).optimal_alpha())
     same(table.optimal_alpha(), best.alpha)
-    same(table.gain(0.0)[0, 1], single(problem, 0, 1).gain(0.0))
+    same(table.gain(0.0)[0, 1], single_of(name, 0, 1).gain(0.0))
     same(table.along([2.0] * table.sources).risk(0.25), table.risk(0.5))
     assert repr(table).startswith("CurveArray(2 x 2 curves, the first: ")
 

@@ -118,7 +118,7 @@ def test_simulated_with_so_many_samples():
     extra = problem.equivalent_samples(0.5)
     more = replace(problem, n=round(problem.n + extra))
     runs: list[tuple[ra.FineTuning, float]] = [(problem, 0.5), (more, 0.0), (problem, 0.0)]
-    found = [each.simulate(alpha, replicates=400, rng=i) for i, (each, alpha) in enumerate(runs)]
+    found = [each.simulate(alpha, replicates=200, rng=i) for i, (each, alpha) in enumerate(runs)]
     # What finite size does to the average accuracy, by the theory of error bars.
     sizes = []
     for each, alpha in runs:

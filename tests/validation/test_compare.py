@@ -78,11 +78,11 @@ def test_the_reference_formula_fails():
 
 def test_bias_is_seen_and_taken_out():
     small = ra.TransferProblem(beta=0.6, p=15, n=10, N=25, gamma=0.3)
-    comparison = ra.compare(small, [0, 1], rng=3, replicates=20_000)
+    comparison = ra.compare(small, [0, 1], rng=3, replicates=10_000)
     assert comparison.agrees
     assert comparison.bias_matters
     assert "taken out" in comparison.verdict()
-    raw = ra.compare(small, [0, 1], rng=3, replicates=20_000, doublings=0)
+    raw = ra.compare(small, [0, 1], rng=3, replicates=10_000, doublings=0)
     assert not raw.agrees
 
 
@@ -98,7 +98,7 @@ def test_false_alarms_are_rare():
     # At level 0.05 over 100 comparisons about 5 alarms at most (Bonferroni is conservative); 13 has chance
     # 1e-3.
     alarms = sum(
-        not ra.compare(PROBLEM, [0, 1], quantities=("accuracy",), level=0.05, replicates=60, rng=seed).agrees
+        not ra.compare(PROBLEM, [0, 1], quantities=("accuracy",), level=0.05, replicates=30, rng=seed).agrees
         for seed in range(100)
     )
     assert alarms <= 13

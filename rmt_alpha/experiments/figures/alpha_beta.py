@@ -32,9 +32,9 @@ def problem(beta: Any, eta: Any, gamma: Any) -> TransferProblem:
 def compute(quick: bool = False) -> Numbers:
     """alpha* in arrays of shape (n_gammas, n_etas, n_betas), and simulated at a few betas.
 
-    Quick: 500 draws for each point instead of 5000.
+    Quick: 300 draws for each point instead of 5000.
     """
-    draws = 500 if quick else 5000
+    draws = 300 if quick else 5000
     # Dense near -1 and 1, where the curves of small eta are steep.
     betas, points = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 201)), np.array(POINTS)
     found = np.empty((len(GAMMAS), len(ETAS), len(POINTS), 2))

@@ -42,10 +42,10 @@ def strong_ridge_limit(beta: Any) -> Any:
 def compute(quick: bool = False) -> Numbers:
     """Arrays of shape (n_betas, n_gammas), and simulated at a few ridges.
 
-    The accuracy is simulated at the theory's alpha*; ``limit`` is what gamma alpha* tends to. Quick: 1000
+    The accuracy is simulated at the theory's alpha*; ``limit`` is what gamma alpha* tends to. Quick: 500
     draws for each point instead of 10000.
     """
-    draws = 1000 if quick else 10_000
+    draws = 500 if quick else 10_000
     gammas, points = np.logspace(-3, 3, 181), np.array(POINTS)
     betas = np.array(BETAS)[:, None]
     curve, there = problem(betas, gammas).curve(), problem(betas, points).curve()

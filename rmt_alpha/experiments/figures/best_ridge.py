@@ -70,8 +70,8 @@ def compute(quick: bool = False) -> Numbers:
 
     ``accuracy`` of shape (n_spectra, 3, n_gammas) is at alpha = 0, 1 and alpha*; ``best`` of shape
     (n_spectra, 3) is the best ridge for each of these (inf: the more the better); the optima are the accuracy
-    there, and that in the limit of infinite ridge. Quick: half of the ridges and a tenth of the draws,
-    400 for each point with uncorrelated features, 60 with correlated ones.
+    there, and that in the limit of infinite ridge. Quick: half of the ridges and a few of the draws,
+    200 of 4000 for each point with uncorrelated features, 40 of 600 with correlated ones.
     """
     gammas, points = np.logspace(-3, 4, 36 if quick else 71), np.array(POINTS)
     lines = [[predict(variances, gamma) for gamma in gammas] for _, variances in SPECTRA]
@@ -84,7 +84,9 @@ def compute(quick: bool = False) -> Numbers:
         [predict(variances, min(gamma, LIMIT))[1][k] for k, gamma in enumerate(row)]
         for (_, variances), row in zip(SPECTRA, best, strict=True)
     ]
-    draws = tuple((400 if variances is None else 60) * (1 if quick else 10) for _, variances in SPECTRA)
+    draws = tuple(
+        (200 if quick else 4000) if variances is None else (40 if quick else 600) for _, variances in SPECTRA
+    )
     runs = np.empty((3, len(SPECTRA), len(KINDS), points.size))
     for i, (_, variances) in enumerate(SPECTRA):
         for j, gamma in enumerate(POINTS):

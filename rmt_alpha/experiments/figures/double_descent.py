@@ -52,9 +52,9 @@ def compute(quick: bool = False) -> Numbers:
 
     ``accuracy`` and ``risk`` of shape (n_gammas, 3, n_samples) are at alpha = 0, 1 and the best alpha for
     that quantity, which is 0 where the source has no influence; n = p without ridge was not simulated, and is
-    nan. Quick: 400 draws for each point instead of 4000.
+    nan. Quick: 200 draws for each point instead of 4000.
     """
-    draws = 400 if quick else 4000
+    draws = 200 if quick else 4000
     p = SETTING["p"]
     near = np.logspace(-4, -1, 61)  # closer and closer to n = p, where the ridgeless limit does not exist
     samples = np.sort(np.concatenate([p * np.logspace(-1.5, 1, 300), p * (1 - near), p * (1 + near)]))

@@ -89,10 +89,10 @@ def compute(quick: bool = False) -> Numbers:
     Maps have shape (n_sources, n_samples, n_betas): ``gain`` is accuracy(1) - accuracy(0), ``upper_end`` that
     of the interval of alphas that beat 0. ``best_border`` is the alignment where alpha* = 1, ``harm_border``
     where that upper end is 1; nan where there is none in (0, 1). A simulated gain is an average over draws,
-    both classifiers trained on the same data. Quick: 400 draws for each point instead of 4000, and a coarser
+    both classifiers trained on the same data. Quick: 200 draws for each point instead of 4000, and a coarser
     map.
     """
-    draws, size = (400, 41) if quick else (4000, 81)
+    draws, size = (200, 41) if quick else (4000, 81)
     betas, samples = np.linspace(-1, 1, 2 * size + 1), SETTING["p"] * np.logspace(-1.5, 1, size)
     curves = [problem(betas, samples[:, None], source).curve() for source in SOURCES]
     points = np.array(POINTS)

@@ -8,6 +8,7 @@ target's.  p = 120, n = 96.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -64,17 +65,16 @@ def compute(quick: bool = False) -> Numbers:
     gamma = np.geomspace(0.01, 10.0, 2 if quick else 9)
     height = np.linspace(0.0, np.sqrt(3.0), 2 if quick else 5)
     at, draws = gamma[:1] if quick else gamma[[1, 4, 7]], 6 if quick else 60
+    curve_of = cache(lambda *case: problem(*case).curve())  # curves keep what they have solved
     found = np.empty((len(height), len(LOSSES), len(ALPHAS), len(gamma)))
     for h, k, i in np.ndindex(len(height), len(LOSSES), len(gamma)):
-        found[h, k, :, i] = (
-            problem(LOSSES[k], float(height[h]), float(gamma[i])).curve().accuracy(np.array(ALPHAS))
-        )
+        found[h, k, :, i] = curve_of(LOSSES[k], float(height[h]), float(gamma[i])).accuracy(np.array(ALPHAS))
     shape = (len(HEIGHTS), len(LOSSES), len(at), len(ALPHAS))
     theory, simulated, stderr = np.empty((3, *shape))
     for g, k, i in np.ndindex(*shape[:3]):
-        one = problem(LOSSES[k], list(HEIGHTS.values())[g], float(at[i]))
-        run = simulate(one, np.array(ALPHAS), replicates=draws, rng=(SEED, g, k, i))
-        theory[g, k, i] = one.curve().accuracy(np.array(ALPHAS))
+        case = LOSSES[k], list(HEIGHTS.values())[g], float(at[i])
+        run = simulate(problem(*case), np.array(ALPHAS), replicates=draws, rng=(SEED, g, k, i))
+        theory[g, k, i] = curve_of(*case).accuracy(np.array(ALPHAS))
         simulated[g, k, i], stderr[g, k, i] = run.accuracy, run.accuracy_stderr
     names = tuple(f"accuracy_{alpha:g}" for alpha in ALPHAS)
     heights, losses, ridges = across(height, NAMES, gamma)
@@ -85,7 +85,7 @@ def compute(quick: bool = False) -> Numbers:
     for h, k in np.ndindex(*best_accuracy.shape):
         there = float(gamma[int(np.argmax(found[h, k, ALPHAS.index(1.0)]))])
         options: dict[str, Any] = {} if LOSSES[k] == "squared" else {"rtol": 0.1 if quick else 0.02}
-        best = problem(LOSSES[k], float(height[h]), there).curve().optimum(**options)
+        best = curve_of(LOSSES[k], float(height[h]), there).optimum(**options)
         best_accuracy[h, k] = best.value
     return Numbers(
         main=Table(height=heights, loss=losses, gamma=ridges, **named(names, found, 2)),

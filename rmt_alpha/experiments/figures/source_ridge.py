@@ -96,8 +96,8 @@ def compute(quick: bool = False) -> Numbers:
     ``values`` of shape (n_cases, 4, n_gammas) are those of `TransferCase.values`; ``best_ridge`` of shape
     (n_cases, 4) is the source ridge that is best for each (inf: the more the better), ``at_best`` all four
     values there, in the last axis. Simulated are the accuracies at alpha = 1 and at the theory's alpha*.
-    Quick: half of the ridges and a twentieth of the draws, 200 for each point with uncorrelated features, 30
-    with correlated ones.
+    Quick: half of the ridges and a few of the draws, 100 of 4000 for each point with uncorrelated features,
+    20 of 600 with correlated ones.
     """
     gammas, points = np.logspace(np.log10(LOW), np.log10(HIGH), 29 if quick else 57), np.array(POINTS)
     values = np.array([[case.values(g) for g in gammas] for case in CASES]).transpose(0, 2, 1)
@@ -108,7 +108,7 @@ def compute(quick: bool = False) -> Numbers:
     at_best = np.array(
         [[case.values(min(g, HIGH)) for g in row] for case, row in zip(CASES, best, strict=True)]
     )
-    draws = tuple((30 if case.correlated else 200) * (1 if quick else 20) for case in CASES)
+    draws = tuple((20 if quick else 600) if case.correlated else (100 if quick else 4000) for case in CASES)
     runs = np.empty((3, len(CASES), 2, points.size))
     for i, case in enumerate(CASES):
         for j, gamma_source in enumerate(POINTS):

@@ -63,9 +63,9 @@ def compute(quick: bool = False) -> Numbers:
     """Evaluate the formulas and simulate: special points, the best alphas, and the maps.
 
     The maps have alpha_2 in rows and alpha_1 in columns; ``choices`` of shape (n_cases, 5, 2) are the alphas
-    of `CHOICES`. Quick: 1000 draws of the data instead of 10 000.
+    of `CHOICES`. Quick: 500 draws of the data instead of 10 000.
     """
-    draws, alphas = (1000 if quick else 10_000), np.linspace(*REACH, 125)
+    draws, alphas = (500 if quick else 10_000), np.linspace(*REACH, 125)
     grid = np.stack(np.meshgrid(alphas, alphas), axis=-1)
     shape = (len(CASES), len(CHOICES))
     maps, choices = np.empty((len(CASES), alphas.size, alphas.size)), np.zeros((*shape, 2))

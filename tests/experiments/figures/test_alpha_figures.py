@@ -44,7 +44,7 @@ def test_alpha_beta_simulation_agrees_with_theory(quick):
                             result.simulated.beta[k], eta * 200 * f, 200 * f, N=2000 * f, gamma=gamma
                         ),
                         0.0,
-                        replicates=800,
+                        replicates=400,
                         rng=(5, i, j, f),
                     ).draws
                 )
@@ -119,7 +119,7 @@ def test_alpha_gamma_simulation_agrees_with_theory(quick):
         for j, gamma in enumerate(result.simulated.gamma):
             problems = [ra.TransferProblem(beta, 400 * f, 40 * f, N=2000 * f, gamma=gamma) for f in (1, 4)]
             runs = [
-                simulate(problem, result.simulated.alpha_theory[i, j], replicates=1500, rng=(6, i, j, f))
+                simulate(problem, result.simulated.alpha_theory[i, j], replicates=700, rng=(6, i, j, f))
                 for f, problem in enumerate(problems)
             ]
             small, large = (simulated_optimum(run.draws) for run in runs)

@@ -68,7 +68,7 @@ def test_simulation_agrees_with_theory(quick):
             theories = np.stack([result.simulated.theory[i, :, j], other])
             judge: Any = z_scores if variances is None else half_size_z_scores
             # At half the size the error counts half.
-            draws = 100 if variances is not None else 300
+            draws = 60 if variances is not None else 150
             z = judge(right, alphas, theories, found, draws=draws, seed=500 + 10 * i + j)
             assert (np.abs(z[0]) < SIGMAS).all(), (label, gamma, z)
             wrong += int((np.abs(z[1]) > SIGMAS).sum())

@@ -110,7 +110,7 @@ def test_simulation_agrees_with_theory(quick):
                 alphas,
                 np.stack([right, forgetful]),
                 (found, errors),
-                draws=300,
+                draws=150,
                 seed=200 + 20 * i + j,
                 quantity=accuracy_and_risk,
             )

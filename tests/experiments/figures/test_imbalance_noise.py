@@ -79,12 +79,12 @@ def test_label_noise_in_closed_form():
 def small_runs(quick):
     """Simulations of half the size at all points of the figure.
 
-    Their error counts half beside that of the figure's 120 draws.
+    Their error counts half beside that of the figure's 80 draws.
     """
     there = quick("imbalance_noise").simulated
     return {
         (i, j): simulate(
-            halved(setting.problem(x)), [0.0, 1.0, there.alpha_theory[i, j]], replicates=200, rng=(8, i, j)
+            halved(setting.problem(x)), [0.0, 1.0, there.alpha_theory[i, j]], replicates=100, rng=(8, i, j)
         )
         for i, setting in enumerate(SETTINGS)
         for j, x in enumerate(there.value[i])

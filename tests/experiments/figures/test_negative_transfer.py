@@ -98,7 +98,7 @@ def test_simulated_gains_agree_with_theory(quick):
                     np.array([0.0, 1.0]),
                     theories,
                     (result.simulated.gain_simulated[i, j, k], result.simulated.standard_error[i, j, k]),
-                    draws=300,
+                    draws=150,
                     seed=300 + 100 * i + 10 * j + k,
                     quantity=gain_of_1,
                 )

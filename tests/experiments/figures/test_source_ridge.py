@@ -90,7 +90,7 @@ def test_simulation_agrees_with_theory(quick):
             theories = np.stack([result.simulated.theory[i, :, j], other])
             judge: Any = half_size_z_scores if case.correlated else z_scores
             # At half the size the error counts half.
-            draws = 100 if case.correlated else 300
+            draws = 50 if case.correlated else 150
             z = judge(problem, alphas, theories, found, draws=draws, seed=100 + 10 * i + j)
             assert (np.abs(z[0]) < SIGMAS).all(), (case.label, ridge, z)
             wrong += (np.abs(z[1]) > SIGMAS).mean()

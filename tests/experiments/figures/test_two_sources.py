@@ -90,7 +90,7 @@ def test_simulated_accuracies_agree_with_theory(quick):
     for i, (label, units) in enumerate(CASES):
         found = result.main.simulated[i], result.main.standard_error[i]
         theories = np.stack([result.main.theory[i], result.main.theory[1 - i]])  # the other pair of sources
-        z = half_size_z_scores(problem(units), result.choices[i], theories, found, draws=2000, seed=900 + i)
+        z = half_size_z_scores(problem(units), result.choices[i], theories, found, draws=1000, seed=900 + i)
         assert (np.abs(z[0]) < SIGMAS).all(), (label, z)
         wrong += int((np.abs(z[1]) > SIGMAS).sum())
     assert len(CHOICES) == 5
@@ -102,7 +102,7 @@ def test_simulated_best_vectors_agree_with_theory(quick):
     for i, (_, units) in enumerate(CASES):
         small = halved(problem(units))
         best = small.curve().optimal_alpha()
-        draws = simulate(small, np.zeros(2), replicates=2000, rng=(9, i)).draws
+        draws = simulate(small, np.zeros(2), replicates=1000, rng=(9, i)).draws
         found, covariance = simulated_best(draws, best)
         difference = result.optima.alpha_simulated[i] - result.choices[i, 4] - (found - best) / 2
         total = result.found_covariance[i] + covariance / 4

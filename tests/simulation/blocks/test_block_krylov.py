@@ -88,7 +88,7 @@ def smallest_p_value(problem, replicates, **options):
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_same_law_as_dense(name):
     problem, options = PROBLEMS[name]
-    assert smallest_p_value(problem, 250, **options) > LEVEL
+    assert smallest_p_value(problem, 150, **options) > LEVEL
 
 
 @pytest.mark.slow
@@ -108,14 +108,14 @@ def test_one_degree_of_freedom_too_many_is_noticed(monkeypatch):
         return factor
 
     monkeypatch.setattr(orbit, "triangle", wrong)
-    assert smallest_p_value(PROBLEMS["more dimensions"][0], 250) < LEVEL
+    assert smallest_p_value(PROBLEMS["more dimensions"][0], 150) < LEVEL
 
 
 @pytest.mark.parametrize(
     ("p", "n", "gamma", "options"),
     [
-        (3_000_000, 2_000_000, 1.0, {}),
-        (1_000_000, 4_000_000, 0.3, {"intercept": True, "label_noise": 0.1}),
+        (600_000, 400_000, 1.0, {}),
+        (200_000, 800_000, 0.3, {"intercept": True, "label_noise": 0.1}),
     ],
 )
 def test_theory_at_sizes_that_no_matrix_has(p, n, gamma, options):

@@ -38,23 +38,23 @@ class Exponential(Loss):
         return np.exp(-z)
 
 
-def judge(name, loss, p=24, n=36, replicates=60, seed=1):
+def judge(name, loss, p=24, n=36, replicates=30, seed=1):
     problem = with_loss(MAKERS[name](p, n), loss)
     found = ra.compare(problem, alphas(problem), replicates=replicates, rng=seed, level=LEVEL, doublings=1)
     assert found.agrees, f"\n{found}"
 
 
 @pytest.mark.parametrize(
-    ("name", "loss"),
+    ("name", "loss", "replicates"),
     [
-        ("per_class", "logistic"),
-        ("balanced", "hinge"),
-        ("trained_source", "squared_hinge"),
-        ("two_sources", "huber"),
+        ("per_class", "logistic", 30),
+        ("balanced", "hinge", 30),
+        ("trained_source", "squared_hinge", 30),
+        ("two_sources", "huber", 50),  # which see a kappa too large by 30 %
     ],
 )
-def test_theory_agrees_with_simulation(name, loss):
-    judge(name, loss)
+def test_theory_agrees_with_simulation(name, loss, replicates):
+    judge(name, loss, replicates=replicates)
 
 
 @pytest.mark.slow

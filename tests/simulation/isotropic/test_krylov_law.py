@@ -12,7 +12,7 @@ from rmt_alpha.simulation.isotropic import krylov
 from rmt_alpha.simulation.isotropic.chain import Chain
 from rmt_alpha.simulation.setting import transfer_setting
 
-REPLICATES = 20_000
+REPLICATES = 10_000
 # Seven statistics for each of about 20 problems: a right program passes all with probability 0.999.
 LEVEL = 1e-3 / (7 * 20)
 

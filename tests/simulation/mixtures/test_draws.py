@@ -20,7 +20,7 @@ from rmt_alpha.simulation.samplers import choose_sampler
 from rmt_alpha.simulation.setting import mixture_setting
 
 P, N = 12, 15
-TEST = 100_000
+TEST = 30_000
 
 
 def matrix(entries, p=P):

@@ -93,10 +93,10 @@ def test_isotropic_problems_follow_the_law_of_the_chain():
     source = RidgeSource(GaussianMixture.symmetric(source_mean), 12, 0.2)
     problem = FineTuning(target, source, n=N, gamma=0.3)
     isotropic = ra.TransferProblem.from_means(source_mean, mean, n=N, N=12, gamma=0.3, gamma_source=0.2)
-    one = ra.simulate(problem, [0.0, 1.0, -2.0], replicates=4000, rng=1).draws
-    other = ra.simulate(isotropic, [0.0, 1.0, -2.0], replicates=4000, rng=2).draws
+    one = ra.simulate(problem, [0.0, 1.0, -2.0], replicates=2000, rng=1).draws
+    other = ra.simulate(isotropic, [0.0, 1.0, -2.0], replicates=2000, rng=2).draws
     for quantity in ("accuracy", "risk", "class_mean", "class_variance"):
-        columns = (getattr(draws, quantity).reshape(4000, -1).T for draws in (one, other))
+        columns = (getattr(draws, quantity).reshape(2000, -1).T for draws in (one, other))
         for a, b in zip(*columns, strict=True):
             assert stats.ks_2samp(a, b).pvalue > 1e-4
 

@@ -84,16 +84,16 @@ def stage(priors, n, noise=None):
 @pytest.mark.parametrize(("priors", "n"), [([0.5, 0.5], 7), ([0.1, 0.2, 0.7], 13), ([0.3, 0.3, 0.3, 0.1], 3)])
 def test_counts_have_the_right_expectation(priors, n, how):
     rng = np.random.default_rng(3)
-    draws = np.array([stage(priors, n).class_counts(how, rng) for _ in range(20_000)])
+    draws = np.array([stage(priors, n).class_counts(how, rng) for _ in range(5_000)])
     assert (draws.sum(axis=1) == n).all()
     wanted = n * np.array(priors)
-    assert (np.abs(draws.mean(axis=0) - wanted) < 5 * draws.std(axis=0) / math.sqrt(20_000) + 1e-12).all()
+    assert (np.abs(draws.mean(axis=0) - wanted) < 5 * draws.std(axis=0) / math.sqrt(5_000) + 1e-12).all()
     if how == "fixed":
         assert (np.abs(draws - wanted) < 1).all()  # one of the two neighbours
     else:
         variance = wanted * (1 - np.array(priors))
         # The variance of a sample variance is at most (kurtosis + 2) / count of its square.
-        assert np.allclose(draws.var(axis=0), variance, rtol=5 * math.sqrt(10 / 20_000))
+        assert np.allclose(draws.var(axis=0), variance, rtol=5 * math.sqrt(10 / 5_000))
 
 
 def test_whole_counts_do_not_vary():

@@ -19,7 +19,7 @@ from rmt_alpha.validation.enlarged import enlarged
 pytestmark = pytest.mark.usefixtures("one_simulation")
 
 P, N = 60, 40
-REPLICATES = 600
+REPLICATES = 250
 QUANTITIES = ("accuracy", "risk", "class_accuracy", "class_mean", "class_std")
 
 
@@ -142,7 +142,7 @@ def test_z_scores_are_standard():
         source = RidgeSource(target, int(rng.integers(20, 90)), rng.uniform(0.1, 1))
         problem = FineTuning(target, source, n=n, gamma=rng.uniform(0.1, 1), intercept=bool(seed % 2))
         comparison = ra.compare(
-            problem, rng.uniform(-1, 2), quantities=("accuracy",), replicates=100, rng=seed
+            problem, rng.uniform(-1, 2), quantities=("accuracy",), replicates=40, rng=seed
         )
         scores.append(comparison.rows[0].limit_z)
     z = np.array(scores)

@@ -80,9 +80,9 @@ def test_any_loss_is_the_squared_loss_where_it_is_squared(kind):
     """Another road: expectations by quadrature, moves of the fixed point by a linear system."""
     squared = problem_of(kind)
     general = dataclasses.replace(squared, loss=Squared())
-    alpha = alphas_of(squared)
+    alpha, curves = alphas_of(squared), (general.curve(), squared.curve())
     for counts in ("fixed", "random"):
-        found, expected = (bars(p.curve(), alpha, class_counts=counts) for p in (general, squared))
+        found, expected = (bars(curve, alpha, class_counts=counts) for curve in curves)
         # The fixed point of the loss is solved to 1e-10.
         np.testing.assert_allclose(found, expected, rtol=1e-7)
 
@@ -134,8 +134,18 @@ def test_a_kink_is_the_limit_of_a_slope():
     assert 2 * found[1] - found[0] == pytest.approx(kinked, rel=0.005)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if "trained" in kind and "classes" not in kind])
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
+TRAINED = [kind for kind in KINDS if "trained" in kind and "classes" not in kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [
+        # Every kind and both losses; the other pairs mix what these have.
+        pytest.param(kind, loss, marks=() if (i + j) % 2 == 0 else pytest.mark.slow)
+        for i, kind in enumerate(TRAINED)
+        for j, loss in enumerate(("squared", "logistic"))
+    ],
+)
 def test_a_source_of_any_loss_is_a_ridge_source_where_it_is_squared(kind, loss):
     problem = problem_of(kind, loss=loss)
 
@@ -151,9 +161,9 @@ def test_a_source_of_any_loss_is_a_ridge_source_where_it_is_squared(kind, loss):
 
     sources = tuple(other(source) for source in problem.sources if isinstance(source, ra.RidgeSource))
     general = dataclasses.replace(problem, source=sources if problem.components else sources[0])
-    alpha = alphas_of(problem)
+    alpha, curves = alphas_of(problem), (general.curve(), problem.curve())
     for counts in ("fixed", "random"):
-        found, expected = (bars(p.curve(), alpha, class_counts=counts) for p in (general, problem))
+        found, expected = (bars(curve, alpha, class_counts=counts) for curve in curves)
         np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
@@ -228,14 +238,15 @@ def test_one_hot_labels_of_two_classes(kind):
     one = problem_of(kind)
     assert isinstance(one.source, ra.FixedSource)
     rows = one.source.weights / 2
-    two = dataclasses.replace(one, source=ra.FixedSource(np.stack([-rows, rows]), outputs=2))
+    two = dataclasses.replace(one, source=ra.FixedSource(np.stack([-rows, rows]), outputs=2)).curve()
+    known = one.curve()
     for counts in ("fixed", "random"):
         np.testing.assert_allclose(
-            two.curve().class_accuracy_std(ALPHAS, class_counts=counts),
-            one.curve().class_accuracy_std(ALPHAS, class_counts=counts),
+            two.class_accuracy_std(ALPHAS, class_counts=counts),
+            known.class_accuracy_std(ALPHAS, class_counts=counts),
             rtol=1e-9,
         )
-    assert two.curve().optimal_alpha_std() == pytest.approx(one.curve().optimal_alpha_std(), rel=1e-6)
+    assert two.optimal_alpha_std() == pytest.approx(known.optimal_alpha_std(), rel=1e-6)
 
 
 def test_limits():
@@ -317,7 +328,7 @@ def test_softmax_of_two_classes_is_the_logistic_loss_with_half_the_ridge(trained
         np.testing.assert_allclose(first, second, rtol=1e-6)
 
 
-@pytest.mark.parametrize("sources", ["known", "trained", "two trained"])
+@pytest.mark.parametrize("sources", ["known", pytest.param("trained", marks=pytest.mark.slow), "two trained"])
 def test_the_best_alpha_of_softmax_of_two_classes(sources):
     """That of the logistic loss, but for the best alphas themselves: softmax has its to 1e-3."""
     rng = np.random.default_rng(0)

@@ -47,12 +47,14 @@ def test_theory_agrees_with_dense_draws(name):
     problem = ra.TransferProblem(**PROBLEMS[name])
     alpha = [0.0, 1.0, float(problem.curve().optimal_alpha())]
     # Two doublings take out the bias of order 1/n and 1/n^2, which at these sizes would be seen.
-    comparison = ra.compare(problem, alpha, method="dense", replicates=400, doublings=2, rng=[20, 26])
+    comparison = ra.compare(problem, alpha, method="dense", replicates=150, doublings=2, rng=[20, 26])
     assert abs(comparison.worst.limit_z) < 4, str(comparison)
 
 
 def test_a_wrong_kappa_fails():
     problem = ra.TransferProblem(**PROBLEMS["trained source"])
     wrong = ra.TransferProblem(**(PROBLEMS["trained source"] | {"gamma": 1.1})).curve()  # kappa 5 % too large
-    comparison = ra.compare(problem, [0.0, 1.0], method="dense", theory=wrong, doublings=2, rng=[20, 26])
+    comparison = ra.compare(
+        problem, [0.0, 1.0], method="dense", theory=wrong, replicates=150, doublings=2, rng=[20, 26]
+    )
     assert abs(comparison.worst.limit_z) > 4

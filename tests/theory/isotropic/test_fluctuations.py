@@ -30,7 +30,7 @@ PROBLEMS = {
     "interpolation": {"beta": 0.5, "p": 1200, "n": 800, "gamma": 0.0, "N": 3000},
     "scaled target": {"beta": 0.5, "p": 900, "n": 600, "gamma": 0.5, "N": 1200, "target_scale": 1.7},
 }
-REPLICATES = 3000
+REPLICATES = 2000
 
 
 def ratios(problem: ra.TransferProblem, replicates: int, seed: int) -> dict[str, np.ndarray]:
@@ -75,7 +75,7 @@ def test_a_spread_without_the_source_would_fail():
 @pytest.mark.parametrize("n", [50, 400, 3200, pytest.param(10**6, marks=pytest.mark.slow)])
 def test_spread_falls_like_the_root_of_n(n):
     problem = ra.TransferProblem(0.6, p=3 * n // 2, n=n, N=5 * n // 2, gamma=0.3)
-    replicates = 4000 if n < 10**5 else 400
+    replicates = 2000 if n < 10**5 else 400
     simulated = ra.simulate(problem, 1.0, replicates=replicates, rng=5).draws.accuracy.std(ddof=1)
     assert simulated / problem.curve().accuracy_std(1.0) == pytest.approx(1, abs=allowed(replicates, n))
     larger = ra.TransferProblem(0.6, p=6 * n, n=4 * n, N=10 * n, gamma=0.3).curve()

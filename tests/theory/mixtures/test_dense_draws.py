@@ -17,7 +17,7 @@ from mixture_worlds import WORLDS, World
 from rmt_alpha.problems.fine_tuning import FineTuning
 from rmt_alpha.theory.mixtures.curve import MixtureCurve
 
-P, DRAWS, LIMIT = 40, 700, 4.5
+P, DRAWS, LIMIT = 40, 400, 4.5
 """Smaller size; draws at each size; largest |z|: dozens of standard normals exceed 4.5 once in 4000 runs."""
 
 

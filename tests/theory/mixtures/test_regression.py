@@ -54,8 +54,8 @@ def test_risk_is_that_of_trained_weights(n, gamma, sigma, alpha):
     # weights are zero in the new dimensions, which changes nothing: features are isotropic.
     grown = [np.pad(w, ((0, 0), (0, 3 * w.shape[1]))) for w in (TARGET, SOURCE)]
     setting = {"alpha": alpha, "sigma": sigma, "gamma": gamma}
-    small = trained_risks(TARGET, SOURCE, n, draws=1500, seed=(1, n), **setting)
-    large = trained_risks(grown[0], grown[1], 4 * n, draws=250, seed=(2, n), **setting)
+    small = trained_risks(TARGET, SOURCE, n, draws=600, seed=(1, n), **setting)
+    large = trained_risks(grown[0], grown[1], 4 * n, draws=120, seed=(2, n), **setting)
     limit = (4 * large.mean() - small.mean()) / 3
     error = np.hypot(4 * large.std(ddof=1) / np.sqrt(len(large)), small.std(ddof=1) / np.sqrt(len(small))) / 3
     theory = risk_of(alpha, TARGET, SOURCE, n, sigma=sigma, gamma=gamma)
@@ -69,7 +69,7 @@ def test_risk_is_that_of_trained_weights(n, gamma, sigma, alpha):
 @pytest.mark.parametrize(("n", "p"), [(20, 60), (200, 60)])
 def test_without_ridge_the_noise_term_is_known_at_every_size(n, p):
     # n < p, minimum norm: excess sigma^2 d n/(p - n - 1).  n > p, least squares: sigma^2 d p/(n - p - 1).
-    risks = trained_risks(TARGET, SOURCE, n, alpha=0.7, sigma=1.0, gamma=0.0, draws=1000, seed=n)
+    risks = trained_risks(TARGET, SOURCE, n, alpha=0.7, sigma=1.0, gamma=0.0, draws=400, seed=n)
     missed = np.sum((TARGET - 0.7 * SOURCE) ** 2)
     low, high = min(n, p), max(n, p)
     prior = (1 - n / p) * missed if n < p else 0.0

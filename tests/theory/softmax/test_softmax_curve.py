@@ -35,9 +35,14 @@ def curve_of(problem: ra.FineTuning) -> ra.SoftmaxCurve:
 # --- two classes -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("intercept", [False, True])
-@pytest.mark.parametrize("trained", [False, True])
-def test_two_classes_are_the_logistic_loss_with_half_the_ridge(intercept, trained):
+@pytest.mark.parametrize(
+    ("trained", "intercept"),
+    [
+        *((False, False), (True, True)),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in ((False, True), (True, False))),
+    ],
+)
+def test_two_classes_are_the_logistic_loss_with_half_the_ridge(trained, intercept):
     """Of two scores only s = s_1 - s_0 counts, and gamma/2 (|w_0|^2 + |w_1|^2) is at least gamma/4 |w|^2."""
     rng = np.random.default_rng(0)
     p, at = 50, np.array([-1.0, 0.0, 0.7, 2.0])
@@ -134,7 +139,7 @@ def proximal(omega, v, k):
     raise AssertionError("Newton steps cycle at small ridges")
 
 
-@pytest.mark.parametrize("gamma", [0.5, 0.2])
+@pytest.mark.parametrize("gamma", [pytest.param(0.5, marks=pytest.mark.slow), 0.2])
 def test_equations_of_loureiro_et_al(gamma):
     problem = replace(per_class(40, 60), label_noise=np.zeros(3), gamma=gamma)
     target = problem.target
@@ -440,7 +445,7 @@ def test_calibration():
 
 
 def test_the_best_alpha():
-    curve: Any = curve_of(per_class(30, 200, gamma=0.3))
+    curve: Any = curve_of(per_class(30, 60, gamma=1.0))
     for criterion, ask, sign in (("accuracy", curve.accuracy, 1), ("loss", curve.test_loss, -1)):
         best = curve.optimum(criterion)
         low, high = best.bracket

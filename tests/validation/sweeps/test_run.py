@@ -154,7 +154,7 @@ def test_interruption_keeps_what_is_finished(tmp_path, small_grid, contents, ref
     with Store(path) as store:
         done, failed = store.recorded([cell.key for cell in read_grid(small_grid).cells()])
     assert (len(done), len(failed)) == (caught.value.done, 0)
-    assert sweep(small_grid, store=path, n_jobs=n_jobs).computed == 12 - caught.value.done
+    assert sweep(small_grid, store=path).computed == 12 - caught.value.done
     assert contents(path) == reference
 
 
@@ -214,7 +214,7 @@ def test_dead_worker_stops_the_sweep_with_advice(tmp_path, small_grid, contents,
     with pytest.raises(SweepError, match="0 of 6 cells, which are recorded; the same call does the rest"):
         sweep(small_grid, store=path, n_jobs=2)
     monkeypatch.undo()
-    assert sweep(small_grid, store=path, n_jobs=2).computed == 6
+    assert sweep(small_grid, store=path).computed == 6
     assert contents(path) == reference
 
 
