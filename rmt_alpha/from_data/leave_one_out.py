@@ -117,8 +117,16 @@ class ScoreMoments:
             return np.asarray(np.where(mean == 0, 0.0, mean / spread))
 
     def best_direction(self) -> FloatArray:
-        r"""The z of largest margin, :math:`H^{-1} a`; z_0 <= 0 says that no finite alpha has it."""
-        return solve_scaled(self.gram, self.line)
+        r"""The z of largest margin with z_0 >= 0: :math:`H^{-1} a`, or if its z_0 is < 0 the best (0, d).
+
+        The margin rises on every way to the largest of all: where that is beyond, infinite alpha is nearest.
+        """
+        best = solve_scaled(self.gram, self.line)
+        beyond = best[..., :1] <= 0
+        if best.shape[-1] == 1 or not beyond.any():
+            return best
+        far = solve_scaled(self.gram[..., 1:, 1:], self.line[..., 1:])
+        return np.where(beyond, np.concatenate([np.zeros_like(best[..., :1]), far], axis=-1), best)
 
 
 def solve_scaled(squares: FloatArray, products: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from small_samples import SHAPES, brute_force, draw, path_of
 
 from rmt_alpha import AlphaRidgeClassifier
+from rmt_alpha.from_data.leave_one_out import ScoreMoments
 
 EXACT = 1e-10
 """Asked for; what is seen is a few hundred times smaller."""
@@ -100,3 +101,23 @@ def test_high_leverage_in_a_tall_sample():
     model = AlphaRidgeClassifier(1e-7, 0.5, source).fit(X, y)
     exact = many_digits(X, y.astype(float), X @ source, mpmath.mpf(1e-7), True) @ [1, 0.5]
     assert np.abs(model.loo_decision_function_ - exact).max() < 1e-8 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("sources", [1, 2, 4])
+def test_no_alpha_has_a_larger_margin_than_the_best(sources):
+    rng = np.random.default_rng(sources)
+    infinite, cut = 0, 0
+    for _ in range(100):
+        parts = rng.standard_normal((sources + 2, sources + 1))
+        moments = ScoreMoments(rng.standard_normal(sources + 1), parts.T @ parts)
+        best = moments.best_direction()
+        assert best[0] >= 0
+        infinite += best[0] == 0
+        alphas = rng.standard_normal((2000, sources)) * np.logspace(-3, 3, 2000)[:, None]
+        tried = moments.margin(np.column_stack([np.ones(2000), alphas])).max()
+        assert tried <= moments.margin(best) * (1 + 1e-12)
+        # To cut z_0 off where it is negative would not do.
+        whole = np.linalg.solve(moments.gram, moments.line)
+        cut += tried > moments.margin(np.append(0.0, whole[1:])) if whole[0] < 0 else 0
+    assert infinite > 20
+    assert cut > 0
