@@ -84,8 +84,7 @@ def compute(quick: bool = False) -> Numbers:
 
     Arrays have shape (n_settings, n_x), with x the share of the larger class or the label noise; ``accuracy``
     and ``measured`` of shape (n_settings, 3, n_x) are at alpha = 0, 1 and alpha*, ``class_accuracy`` at
-    alpha*. Quick: 80
-    draws for each point instead of 2000, and coarser curves.
+    alpha*. Quick: 80 draws for each point instead of 2000, and coarser curves.
     """
     draws = 80 if quick else 2000
     size = 19 if quick else 37
